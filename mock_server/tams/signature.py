@@ -1,0 +1,300 @@
+"""Checking TAMS request signatures, with every outcome as data.
+
+The scheme is TAMS › Signature: `Authorization: TAMS-SHA256-RSA app_id=…,nonce_str=…,timestamp=…,
+signature=…`, made over the bytes as they came. Which account a header belongs to, which key that
+account has and what a refusal looks like on the wire are for others to know.
+"""
+
+import binascii
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from mock_server.tams.key_pairs import PublicKey, load_private_key
+
+MAXIMUM_HEADER_BYTES = 8192
+
+
+class Scheme(StrEnum):
+    """The two ways in: TAMS › Signature ("standard") and TAMS › Token ("simple")."""
+
+    RSA = "TAMS-SHA256-RSA"
+    BEARER = "Bearer"
+
+
+class Reason(StrEnum):
+    """Why a request was not let in; the value is the id that journals and refusals show."""
+
+    HEADER_MISSING = "header-missing"
+    SCHEME_UNKNOWN = "scheme-unknown"
+    SCHEME_NOT_ALLOWED = "scheme-not-allowed"
+    GRAMMAR = "grammar"
+    PAIR_MISSING = "pair-missing"
+    PAIR_REPEATED = "pair-repeated"
+    TIMESTAMP_NOT_A_NUMBER = "timestamp-not-a-number"
+    CLOCK_SKEW = "clock-skew"
+    NONCE_REPLAYED = "nonce-replayed"
+    SIGNATURE_NOT_BASE64 = "signature-not-base64"
+    SIGNATURE_LENGTH = "signature-length"
+    APP_UNKNOWN = "app-unknown"
+    KEY_MISSING = "key-missing"
+    TOKEN_UNKNOWN = "token-unknown"  # noqa: S105 - an id, no secret
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHeader:
+    """The four pairs of a signature header, each as it was sent, without quotes."""
+
+    app_id: str
+    nonce: str
+    timestamp: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """The token of a `Bearer` header; it is a secret and stays out of `repr`."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is refused, in a sentence that never holds a token."""
+
+    reason: Reason
+    detail: str
+
+
+_PAIRS = ("app_id", "nonce_str", "timestamp", "signature")
+_EXACT_FORM = "TAMS-SHA256-RSA app_id=APP,nonce_str=NONCE,timestamp=SECONDS,signature=BASE64"
+_EXACT = re.compile(
+    r"TAMS-SHA256-RSA app_id=([!#-+\--~]+),nonce_str=([!#-+\--~]+),"
+    r"timestamp=([0-9]{1,20}),signature=([!#-+\--~]+)"
+)
+_HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,20}")
+_PKCS1V15 = PKCS1v15()
+_SHA256 = SHA256()
+
+
+def parse_authorization(
+    value: bytes | None, *, lenient: bool = True
+) -> SignedHeader | BearerToken | Refusal:
+    """Read an `Authorization` header; whatever the bytes are, nothing is raised.
+
+    Strict is the form of TAMS › Signature, letter by letter. Lenient also takes the pairs in any
+    order and among others, blanks after commas, quoted values and the scheme in any case. Whether
+    the signature is base64 is left to `check_signature`.
+    """
+    # The blanks around a field value are not part of it (RFC 9110, 5.5), but httptools leaves
+    # those at its end in place.
+    value = value.strip(b" \t") if value else None
+    if not value:
+        return Refusal(Reason.HEADER_MISSING, "there is no Authorization header, or it is empty")
+    if len(value) > MAXIMUM_HEADER_BYTES:
+        return Refusal(
+            Reason.GRAMMAR,
+            f"the Authorization header has {len(value)} bytes, over {MAXIMUM_HEADER_BYTES}",
+        )
+    text = str(value, "latin-1")
+    if exact := _EXACT.fullmatch(text):
+        return SignedHeader(*exact.groups())
+    if stray := re.search(r"[^ -~]", text):
+        return Refusal(
+            Reason.GRAMMAR,
+            f"the Authorization header has the byte 0x{ord(stray[0]):02x} at position "
+            f"{stray.start()}, expected visible ASCII and blanks",
+        )
+    scheme, blank, rest = text.partition(" ")
+    if scheme == Scheme.BEARER or (lenient and scheme.lower() == Scheme.BEARER.lower()):
+        if token := rest.strip(" "):
+            return BearerToken(token)
+        return Refusal(Reason.GRAMMAR, "the Bearer header has no token, expected one after a blank")
+    if scheme != Scheme.RSA and not (lenient and scheme.lower() == Scheme.RSA.lower()):
+        # A lone word may be a token whose scheme was forgotten, so it is not repeated here.
+        word = _show_name(scheme) if blank else f"missing before a word of {len(text)} characters"
+        return Refusal(
+            Reason.SCHEME_UNKNOWN,
+            f"the Authorization scheme is {word}, expected {Scheme.RSA} or {Scheme.BEARER}",
+        )
+    header = _read_pairs(rest)
+    if lenient or isinstance(header, Refusal):
+        return header
+    return Refusal(
+        Reason.GRAMMAR,
+        f"the Authorization header is not exactly {_EXACT_FORM}: these four pairs in this order, "
+        "commas between them, no blanks, no quotes",
+    )
+
+
+def _read_pairs(rest: str) -> SignedHeader | Refusal:
+    """Read comma-separated pairs leniently.
+
+    Blanks count as decoration before a name and nowhere else, and an empty pair is refused, so
+    that no change of a single byte inside a value goes unseen.
+    """
+    pairs: dict[str, str] = {}
+    for number, pair in enumerate(rest.split(","), start=1):
+        name, equals, value = pair.lstrip(" ").partition("=")
+        if not (name and equals):
+            return Refusal(
+                Reason.GRAMMAR,
+                f"comma-separated part {number} of the Authorization header lacks a name or an "
+                "equals sign, expected name=value",
+            )
+        if name in pairs:
+            return Refusal(
+                Reason.PAIR_REPEATED, f"{_show_name(name)} comes twice in the Authorization header"
+            )
+        if len(value) >= 2 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        if '"' in value:
+            return Refusal(
+                Reason.GRAMMAR,
+                f"the value of {_show_name(name)} in the Authorization header has a stray quote",
+            )
+        pairs[name] = value
+    missing = [name for name in _PAIRS if not pairs.get(name)]
+    if missing:
+        return Refusal(
+            Reason.PAIR_MISSING,
+            f"the Authorization header lacks {', '.join(missing)}, or has it empty; it has "
+            f"{', '.join(map(_show_name, pairs))}, expected {_EXACT_FORM}",
+        )
+    app_id, nonce, timestamp, signature = (pairs[name] for name in _PAIRS)
+    if not _WHOLE_SECONDS.fullmatch(timestamp):
+        return Refusal(
+            Reason.TIMESTAMP_NOT_A_NUMBER,
+            f"the timestamp is {_show(timestamp)}, expected whole seconds since 1970 in digits",
+        )
+    return SignedHeader(app_id, nonce, timestamp, signature)
+
+
+def check_timestamp(
+    header: SignedHeader, wall: float, skew_seconds: float | None
+) -> Refusal | None:
+    """Refuse a timestamp further than `skew_seconds` from `wall`, either way; None allows all.
+
+    Whether the real service looks at it, and how closely, is not known.
+    """
+    if skew_seconds is None:
+        return None
+    ahead = int(header.timestamp) - wall
+    if abs(ahead) <= skew_seconds:
+        return None
+    return Refusal(
+        Reason.CLOCK_SKEW,
+        f"the timestamp {header.timestamp} is {abs(ahead):.0f} s "
+        f"{'ahead of' if ahead > 0 else 'behind'} the server's {wall:.0f}, expected at most "
+        f"{skew_seconds:g} s (both are Unix time in seconds)",
+    )
+
+
+def check_signature(
+    header: SignedHeader, key: PublicKey, method: str, target: bytes, body: bytes
+) -> Refusal | None:
+    """Verify a request with the account's key; `target` and `body` are the bytes as they came."""
+    signature = decode_signature(header)
+    if isinstance(signature, Refusal):
+        return signature
+    size_bytes = (key.key_size + 7) // 8
+    if len(signature) != size_bytes:
+        return Refusal(
+            Reason.SIGNATURE_LENGTH,
+            f"the signature has {len(signature)} bytes, expected {size_bytes} from the key of "
+            f"app {_show(header.app_id)}",
+        )
+    message = string_to_sign(method, target, header.timestamp, header.nonce, body)
+    if verify(key, signature, message):
+        return None
+    return Refusal(
+        Reason.MISMATCH,
+        f"signature verification failed: with the key of app {_show(header.app_id)} it does not "
+        f"fit {_show(method)}, {_show(target.decode('ascii', 'backslashreplace'))}, "
+        f"{header.timestamp}, {_show(header.nonce)} and the {len(body)} bytes of body",
+    )
+
+
+def decode_signature(header: SignedHeader) -> bytes | Refusal:
+    """Decode the signature; only standard base64 with padding, in its one canonical form, passes.
+
+    The decoder skips foreign characters and ignores spare bits of the last one; encoding again
+    tells. Hexadecimal is base64 by its letters, but no signature happens to have only those.
+    """
+    text = header.signature.encode("latin-1", "replace")
+    try:
+        signature = binascii.a2b_base64(text)
+    except binascii.Error:
+        signature = b""
+    hexadecimal = _HEXADECIMAL.fullmatch(text)
+    if signature and not hexadecimal and binascii.b2a_base64(signature, newline=False) == text:
+        return signature
+    if hexadecimal:
+        fault = "hexadecimal digits only"
+    elif stray := re.search(rb"[^A-Za-z0-9+/=]", text):
+        fault = f"{_show(chr(stray[0][0]))} at position {stray.start()}"
+    elif len(text) % 4:
+        fault = "a length that is no multiple of four"
+    else:
+        fault = "misplaced padding, or bits behind the end in its last character"
+    return Refusal(
+        Reason.SIGNATURE_NOT_BASE64,
+        f"the signature of {len(text)} characters has {fault}, expected standard base64 "
+        "(A-Z a-z 0-9 + /) padded with =",
+    )
+
+
+def string_to_sign(method: str, target: bytes, timestamp: str, nonce: str, body: bytes) -> bytes:
+    """Join the five signed parts; without a body the result ends in a line feed.
+
+    `target` is path and query as they stand in the request line (TAMS › Signature: the URL
+    without scheme and host).
+    """
+    return b"\n".join((method.encode(), target, timestamp.encode(), nonce.encode(), body))
+
+
+def verify(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Say whether `signature` is the RSASSA-PKCS1-v1_5 SHA-256 signature of `message`."""
+    try:
+        key.verify(signature, message, _PKCS1V15, _SHA256)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def sign(
+    private_pem: str,
+    app_id: str,
+    method: str,
+    target: bytes,
+    body: bytes = b"",
+    *,
+    timestamp: int,
+    nonce: str,
+) -> str:
+    """Return the whole header value that a client with this key sends.
+
+    Raises ValueError where the PEM is no readable, unencrypted RSA private key.
+    """
+    message = string_to_sign(method, target, str(timestamp), nonce, body)
+    signature = load_private_key(private_pem).sign(message, _PKCS1V15, _SHA256)
+    encoded = binascii.b2a_base64(signature, newline=False).decode()
+    return (
+        f"{Scheme.RSA} app_id={app_id},nonce_str={nonce},timestamp={timestamp},signature={encoded}"
+    )
+
+
+def _show(text: str) -> str:
+    """Quote what a client sent, shortened, so that it fits a sentence."""
+    return repr(text if len(text) <= 120 else text[:117] + "...")
+
+
+def _show_name(text: str) -> str:
+    """Quote a word that should be a name, unless it is so long that it may be a secret."""
+    return repr(text) if len(text) <= 20 else f"a word of {len(text)} characters"
