@@ -1,0 +1,105 @@
+import struct
+from io import BytesIO
+from zlib import compress, crc32
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mock_server.web.pictures import Inspected, Recipe, inspect, render
+
+FORMATS = ("png", "jpeg", "webp")
+SMALL = {
+    format: render(Recipe("p", width=40, height=30, format=format))  # type: ignore[arg-type]
+    for format in FORMATS
+}
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+
+def png_bomb(width, height):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pieces = (chunk(b"IHDR", header), chunk(b"IDAT", compress(bytes(9999))), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(pieces)
+
+
+def webp_bomb(width, height):
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "WEBP")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + canvas + file.getvalue()[12:]
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def jpeg_bomb(width, height):
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG")
+    return file.getvalue().replace(b"\x08\0\x08\0\x08", b"\x08" + struct.pack(">HH", height, width))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_whole_picture_is_told_by_format_and_size(format):
+    assert inspect(SMALL[format]) == Inspected(format, 40, 30)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_cut_short_is_none(format):
+    file = BytesIO()
+    Image.radial_gradient("L").convert("RGB").save(file, format)
+    whole = file.getvalue()
+
+    assert inspect(whole) is not None
+    for length in (0, 1, 11, 30, len(whole) // 2, len(whole) - 20):
+        assert inspect(whole[:length]) is None
+
+
+@pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM"])
+def test_other_formats_are_none(format):
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, format)
+
+    assert inspect(file.getvalue()) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"<svg/>"])
+def test_what_only_begins_like_a_picture_is_none(data):
+    assert inspect(data) is None
+
+
+def test_a_png_with_a_wrong_checksum_is_none():
+    data = bytearray(SMALL["png"])
+    data[-5] ^= 1
+    assert inspect(bytes(data)) is None
+    data = bytearray(SMALL["png"])
+    data[data.index(b"IDAT") + 40] ^= 1
+    assert inspect(bytes(data)) is None
+
+
+@pytest.mark.parametrize("bomb", [png_bomb, webp_bomb, jpeg_bomb])
+@pytest.mark.parametrize("side", [8100, 12_000, 16_383])
+def test_a_picture_of_too_many_pixels_is_none_and_takes_no_memory(bomb, side):
+    assert inspect(bomb(side, side)) is None
+
+
+@given(st.sampled_from(FORMATS), st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_damage_makes_a_look_fail(format, data):
+    picture = bytearray(SMALL[format])
+    for _ in range(data.draw(st.integers(1, 5))):
+        place = data.draw(st.integers(0, min(len(picture) - 1, 900)))
+        picture[place] = data.draw(st.integers(0, 255))
+
+    found = inspect(bytes(picture))
+
+    assert found is None or found.format in FORMATS
+
+
+def test_a_jpeg_of_several_pictures_is_its_first():
+    file = BytesIO()
+    pair = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
+    pair[0].save(file, "MPO", save_all=True, append_images=pair[1:])
+
+    assert inspect(file.getvalue()) == Inspected("jpeg", 30, 20)

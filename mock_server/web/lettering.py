@@ -1,0 +1,212 @@
+"""The caption at a picture's foot: which job, which prompt, which seed, which one of how many."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
+
+Colour = tuple[int, int, int]
+
+_SPELLINGS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
+    | {"\u00d7": "x", "\u2013": "-", "\u2014": "-"}
+    | {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
+)
+_KNOWN = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·…™")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The words, and the colours that go with the picture."""
+
+    title: str
+    seed: int
+    label: str
+    mark: str
+    paper: Colour
+    ink: Colour
+    accent: Colour
+
+
+def inscribe(picture: Image, caption: Caption) -> None:
+    """Write the caption across the foot of the picture, as much of it as can be read there."""
+    width, height = picture.size
+    if min(width, height) < 32:
+        return
+    scale = min(width / 512, height / 420, (width * height) ** 0.5 / 512)
+    small = _font(max(10, round(20 * scale)))
+    large = _font(max(11, round(27 * scale)))
+    margin = max(3, round(16 * scale))
+    bar = max(3, round(8 * scale))
+    left, right = bar + margin, width - margin
+
+    mark_room = _width(caption.mark, large) + margin if caption.mark else 0
+    title = spelled(caption.title[:200])
+    lines: list[str] = []
+    if height >= 96 and title:
+        lines = _wrapped(title, large, right - left - mark_room, 2 if height > width * 0.6 else 1)
+    line, foot = round(large.size * 1.22), round(small.size * 1.3)
+    gap = margin // 3 if lines else 0
+    band = margin // 2 + len(lines) * line + gap + foot + margin // 2
+    top = height - band
+    drawing = _dim(picture, top, caption.ink)
+    drawing.rectangle((0, top, bar - 1, height), fill=caption.accent)
+
+    y = top + margin // 2
+    if lines and caption.mark:
+        place = right - _width(caption.mark, large)
+        _write(drawing, place, y, caption.mark, large, caption.accent)
+    for text in lines:
+        _write(drawing, left, y, text, large, caption.paper)
+        y += line
+    y += gap
+
+    room = right - left
+    if not lines and caption.mark:
+        _write(drawing, left, y, caption.mark, small, caption.accent)
+        used = _width(caption.mark, small) + margin
+        left, room = left + used, room - used
+    seed = f"seed {caption.seed}"
+    facts = (f"{seed} · {width}x{height}", seed, str(caption.seed))
+    fitting = (text for text in facts if _width(text, small) <= room)
+    shown = next(fitting, None) or _tail(facts[-1], small, room)
+    pale = _mixed(caption.paper, caption.ink, 0.25)
+    _write(drawing, left, y, shown, small, pale)
+    room -= _width(shown, small) + margin
+    label = spelled(caption.label)
+    tail = _tail(label, small, room)
+    if len(tail) >= min(len(label), 5):
+        _write(drawing, right - _width(tail, small), y, tail, small, caption.accent)
+
+
+def spelled(text: str) -> str:
+    """Return the text with plain letters for accented ones, and one space for any gap."""
+    plain = unicodedata.normalize("NFKD", text.translate(_SPELLINGS))
+    kept = (
+        " " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign
+        for sign in plain
+        if unicodedata.category(sign) not in ("Mn", "Me", "Cf")
+    )
+    # Hangul was taken apart into its letters, and belongs together.
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def _dim(picture: Image, top: int, ink: Colour) -> ImageDraw:
+    """Lay ink over the foot of the picture, so that a little of it shines through."""
+    from PIL import ImageDraw
+
+    box = (0, top, *picture.size)
+    levels = [round(part * 0.86 + level * 0.14) for part in ink for level in range(256)]
+    picture.paste(picture.crop(box).point(levels), box)
+    return ImageDraw.Draw(picture)
+
+
+def _write(
+    drawing: ImageDraw, x: float, y: float, text: str, font: FreeTypeFont, colour: Colour
+) -> None:
+    for run, is_known in _runs(text):
+        if is_known:
+            drawing.text((x, y), run, font=font, fill=colour)
+        else:
+            _stamp(drawing, x, y, run, font, colour)
+        x += _run_width(run, is_known, font)
+
+
+def _stamp(
+    drawing: ImageDraw, x: float, y: float, sign: str, font: FreeTypeFont, colour: Colour
+) -> None:
+    """Draw a sign that the font lacks as a woven square, the same for the same sign.
+
+    The sixteen cells are the sixteen bits of its code point.
+    """
+    cell = max(1.0, font.size * 0.19)
+    top = y + font.size * 0.28
+    code = ord(sign) ^ ord(sign) >> 16
+    for bit in range(16):
+        if code >> bit & 1:
+            left, upper = round(x + cell * (bit % 4)), round(top + cell * (bit // 4))
+            right, lower = round(x + cell * (bit % 4 + 1)), round(top + cell * (bit // 4 + 1))
+            seam = 1 if cell < 4 else 2
+            drawing.rectangle(
+                (left, upper, max(left, right - seam), max(upper, lower - seam)), colour
+            )
+
+
+def _runs(text: str) -> Iterator[tuple[str, bool]]:
+    start = 0
+    for end, sign in enumerate(text):
+        if sign not in _KNOWN:
+            if start < end:
+                yield text[start:end], True
+            yield sign, False
+            start = end + 1
+    if start < len(text):
+        yield text[start:], True
+
+
+def _run_width(run: str, is_known: bool, font: FreeTypeFont) -> float:
+    return font.getlength(run) if is_known else round(font.size * 0.98)
+
+
+def _width(text: str, font: FreeTypeFont) -> int:
+    return round(sum(_run_width(run, is_known, font) for run, is_known in _runs(text)))
+
+
+def _wrapped(text: str, font: FreeTypeFont, room: float, lines: int) -> list[str]:
+    """Return the text on at most so many lines, broken at spaces where there are any."""
+    wrapped: list[str] = []
+    while text and len(wrapped) < lines:
+        fits = _fitting(text, font, room)
+        if fits < len(text) and len(wrapped) == lines - 1:
+            fits = max(0, _fitting(text, font, room - _width("…", font)))
+            wrapped.append(text[:fits].rstrip(" ,") + "…")
+            break
+        space = text.rfind(" ", fits // 2, fits + 1) if fits < len(text) else -1
+        cut = space if space > 0 else max(1, fits)
+        wrapped.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return wrapped
+
+
+def _fitting(text: str, font: FreeTypeFont, room: float) -> int:
+    """Return how many of the first signs fit into the room."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _width(text[:middle], font) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _tail(text: str, font: FreeTypeFont, room: float) -> str:
+    """Return the text, or as much of its end as fits: the end tells ids apart."""
+    if _width(text, font) <= room:
+        return text
+    fits = _fitting(text[::-1], font, room - _width("…", font))
+    return "…" + text[len(text) - fits :] if fits > 0 else ""
+
+
+def _mixed(one: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> FreeTypeFont:
+    """Return the font that comes with Pillow, laid out the same wherever Raqm is or is not."""
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow without FreeType has no font of a chosen size")
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)

@@ -1,0 +1,110 @@
+"""Pictures that came from outside: looked at with suspicion, and made ready to be drawn upon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
+
+MOST_PIXELS = 64_000_000  # a picture that claims more is refused before it is decoded
+
+
+class UndecodablePicture(ValueError):
+    """The bytes are no picture in PNG, JPEG or WebP, or a broken or a much too large one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a picture's bytes turned out to be; `format` is "png", "jpeg" or "webp"."""
+
+    format: str
+    width: int
+    height: int
+
+
+def inspect(data: bytes) -> Inspected | None:
+    """Return what the bytes are after decoding all of them, or None for what cannot be decoded."""
+    try:
+        image = decoded(data)
+    except UndecodablePicture:
+        return None
+    return Inspected(_format(data), *image.size)
+
+
+def decoded(data: bytes) -> Image:
+    """Return the decoded picture; raises `UndecodablePicture` and nothing else."""
+    try:
+        if _format(data) == "png":
+            _opened(data).verify()  # decoding alone does not look at checksums
+        image = _opened(data)
+        image.load()
+    except UndecodablePicture:
+        raise
+    # What a decoder trips over in broken bytes is of any kind: OSError, SyntaxError, struct.error …
+    except Exception as error:
+        raise UndecodablePicture(f"this picture cannot be decoded: {error}") from error
+    return image
+
+
+def fitted(data: bytes, size: tuple[int, int]) -> Image:
+    """Return the picture in red, green and blue, upright, cut and scaled to cover the size."""
+    from PIL import Image, ImageOps
+
+    image = decoded(data)
+    with suppress(Exception):  # the picture is whole, even if what it says of itself is broken
+        image = ImageOps.exif_transpose(image)
+    image = _opaque(image)
+    width, height = size
+    scale = min(image.width / width, image.height / height)
+    across, down = min(width * scale, image.width), min(height * scale, image.height)
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    box = (left, top, left + across, top + down)
+    return image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+def _format(data: bytes) -> str:
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    raise UndecodablePicture(f"no PNG, JPEG or WebP picture begins with {data[:12]!r}")
+
+
+def _opened(data: bytes) -> ImageFile:
+    """Return the picture with nothing but its head read.
+
+    The format's own class is asked, since `Image.open` warns of large pictures on the process's
+    one warning channel, where we want to refuse them.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    formats: dict[str, Callable[[BytesIO], ImageFile]]
+    formats = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
+    image = formats[_format(data)](BytesIO(data))
+    if image.width * image.height > MOST_PIXELS:
+        raise UndecodablePicture(
+            f"{image.width}x{image.height} are more than {MOST_PIXELS} pixels, the most we decode"
+        )
+    return image
+
+
+def _opaque(image: Image) -> Image:
+    from PIL import Image as Pillow
+
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        paper = Pillow.new("RGBA", layer.size, "white")
+        return Pillow.alpha_composite(paper, layer).convert("RGB")
+    return image.convert("RGB")

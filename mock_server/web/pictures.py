@@ -1,0 +1,138 @@
+"""Real pictures out of a recipe: the same bytes every time, of a length that is known before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mock_server.web import picture_files
+from mock_server.web.picture_cache import PictureCache
+from mock_server.web.picture_decoding import Inspected, UndecodablePicture, inspect
+from mock_server.web.picture_files import Format, media_type
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "Format",
+    "Inspected",
+    "PictureCache",
+    "Recipe",
+    "UndecodablePicture",
+    "inspect",
+    "media_type",
+    "parameters_text",
+    "render",
+    "size_bytes",
+]
+
+_MOST_HIDDEN = 0.85  # of a source, so that its owner always sees that it arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides the bytes of one picture.
+
+    `seed` is the one really used for this picture, `label` names its job, `index` (from 0) and
+    `count` say which of the job's pictures it is. `denoising_strength` matters only where there is
+    a source: at 0 the picture is the source, at 1 nothing of it. `extra` are further names and
+    values for the parameters text.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    seed: int = 0
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler: str = "Euler a"
+    model: str = ""
+    label: str = ""
+    index: int = 0
+    count: int = 1
+    format: Format = "png"
+    denoising_strength: float = 0.75
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+def size_bytes(recipe: Recipe) -> int:
+    """Return how many bytes `render` will return, at once and without drawing."""
+    digest = hashlib.blake2b(str(recipe.seed).encode(), digest_size=4).digest()
+    chance = int.from_bytes(digest, "big") / 2**32
+    size = (recipe.width, recipe.height)
+    return picture_files.length(recipe.format, size, parameters_text(recipe), chance)
+
+
+def parameters_text(recipe: Recipe) -> str:
+    """Return how the picture was made, as the widespread web UI writes it into its files."""
+    settings = [
+        ("Steps", str(recipe.steps)),
+        ("Sampler", recipe.sampler),
+        ("CFG scale", str(recipe.cfg_scale).removesuffix(".0")),
+        ("Seed", str(recipe.seed)),
+        ("Size", f"{recipe.width}x{recipe.height}"),
+        *([("Model", recipe.model)] if recipe.model else []),
+        *recipe.extra,
+    ]
+    lines = [
+        recipe.prompt,
+        *([f"Negative prompt: {recipe.negative_prompt}"] if recipe.negative_prompt else []),
+        ", ".join(f"{name}: {_quoted(value)}" for name, value in settings),
+    ]
+    return "\n".join(lines).strip()
+
+
+def render(recipe: Recipe, source: bytes | None = None, mask: bytes | None = None) -> bytes:
+    """Return the picture's file; this takes milliseconds of a processor and belongs in a thread.
+
+    With a source, the picture is made over it; with a mask as well, only where the mask is white.
+    Raises `UndecodablePicture` for a source or mask that `inspect` would not accept.
+    """
+    size = (recipe.width, recipe.height)
+    note, total = parameters_text(recipe), size_bytes(recipe)
+    image = _painted(recipe, source, mask)
+    for encoded in picture_files.encodings(recipe.format, image):
+        file = picture_files.sealed(recipe.format, encoded, size, note, total)
+        if file is not None:
+            return file
+    raise ValueError(f"a {recipe.format} picture of {size} does not come to {total} bytes")
+
+
+def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
+    from PIL import Image
+
+    from mock_server.web import drawing, lettering
+    from mock_server.web.picture_decoding import fitted
+
+    size = (recipe.width, recipe.height)
+    tones = drawing.tones(recipe.prompt, recipe.seed, size)
+    ramp = drawing.ramp(recipe.prompt, recipe.seed)
+    if source is None:
+        image = drawing.coloured(tones, ramp)
+    else:
+        original = fitted(source, size)
+        strength = min(1.0, max(0.0, recipe.denoising_strength))
+        structure = Image.blend(original.convert("L"), tones, _MOST_HIDDEN * strength)
+        image = Image.blend(original, drawing.coloured(structure, ramp), strength)
+        if mask is not None:
+            image = Image.composite(image, original, fitted(mask, size).convert("L"))
+    caption = lettering.Caption(
+        title=recipe.prompt,
+        seed=recipe.seed,
+        label=recipe.label,
+        mark=f"{recipe.index + 1}/{recipe.count}" if recipe.count > 1 else "",
+        paper=drawing.paper(ramp),
+        ink=drawing.ink(ramp),
+        accent=drawing.accent(recipe.label),
+    )
+    lettering.inscribe(image, caption)
+    return image
+
+
+def _quoted(value: str) -> str:
+    if any(sign in value for sign in ",:\n"):
+        return json.dumps(value, ensure_ascii=False)
+    return value
