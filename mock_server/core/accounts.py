@@ -1,0 +1,101 @@
+"""Who pays and is limited. Each account is a world of its own: state, clock, limits, seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from mock_server.core.clock import Clock
+
+# Stands where an account's id would, for what belongs to the server and is there for everybody.
+SERVER = "server"
+
+
+class LimitMode(StrEnum):
+    """Whether calls over the limit are refused, let through, or let through and reported."""
+
+    ON = "on"
+    OFF = "off"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """At most `qps` calls inside any window of `window` seconds."""
+
+    qps: int = 5
+    window: float = 1.0
+    mode: LimitMode = LimitMode.ON
+
+
+class Progress(StrEnum):
+    """What moves a job along."""
+
+    INSTANT = "instant"
+    TIME = "time"
+    POLLS = "polls"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an account's calls are signed with; every vendor's room takes what it needs.
+
+    `public_key` and `private_key` are PEM texts; the private one is there only where the mock
+    made it up and hands it out.
+    """
+
+    app_id: str
+    token: str
+    key: str
+    secret: str
+    public_key: str = ""
+    private_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer of the studio; None in `clock`, `progress` and `slots` follows the server."""
+
+    id: str
+    number: int
+    seed: int
+    opening: Decimal
+    credentials: Credentials
+    name: str = ""
+    limits: Limits = field(default_factory=Limits)
+    clock: Clock | None = None
+    progress: Progress | None = None
+    slots: int | None = None
+    ready_made: bool = False
+
+    @property
+    def account(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """An account as it was made, so that a reset can bring it back."""
+
+    id: str
+    account: str
+    newborn: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Points from what a caller shows (`app:…`, `token:…`, `key:…`) to its account."""
+
+    id: str
+    account: str
+
+
+def credential_ids(credentials: Credentials) -> tuple[str, ...]:
+    """Return the names under which the account is found."""
+    return (
+        f"app:{credentials.app_id}",
+        f"token:{credentials.token}",
+        f"key:{credentials.key}",
+    )

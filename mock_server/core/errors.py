@@ -1,0 +1,126 @@
+"""What can go wrong in the studio, as facts and without any status.
+
+StudioError
+├── Unauthenticated       nobody known signed this call
+├── Forbidden             known, but not allowed
+├── NotFound              no such thing for this account
+├── Invalid               the request does not make sense
+│   ├── Malformed         it cannot even be read
+│   └── CreditsShort      it costs more than there is
+├── TooLarge              more bytes than are taken
+├── TooSlow               the bytes did not come in time
+├── RateLimited           too many calls inside the window
+└── Conflict              it contradicts what is already there
+    ├── AlreadyEnded      the job is over
+    └── RequestRepeated   the request key was used before
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+
+class StudioError(Exception):
+    """Something that the studio refuses to do; the vendor's room finds the words."""
+
+
+class Unauthenticated(StudioError):
+    """The caller could not be made out.
+
+    `known_account` is false where the credential belongs to nobody, and true where its owner is
+    known but the proof does not hold. `diagnosis` is whatever the vendor's room found out.
+    """
+
+    def __init__(self, why: str, *, known_account: bool = True, diagnosis: Any = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.known_account = known_account
+        self.diagnosis = diagnosis
+
+
+class Forbidden(StudioError):
+    """The caller is known and may not do this."""
+
+
+class NotFound(StudioError):
+    """There is no `kind` with this id, or it belongs to somebody else."""
+
+    def __init__(self, kind: str, id: str = "") -> None:
+        super().__init__(f"{kind} not found")
+        self.kind = kind
+        self.id = id
+
+
+class Invalid(StudioError):
+    """`field` has a value that cannot be worked with; `problem` says what was expected."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class Malformed(Invalid):
+    """The bytes are not the format that they should be."""
+
+    def __init__(self, problem: str, *, field: str = "body") -> None:
+        super().__init__(field, problem)
+
+
+class CreditsShort(Invalid):
+    """The account cannot pay `price` out of `balance`."""
+
+    def __init__(self, *, price: Decimal, balance: Decimal) -> None:
+        super().__init__("credits", f"{price} needed, {balance} there")
+        self.price = price
+        self.balance = balance
+
+
+class TooLarge(StudioError):
+    """`what` has more bytes than `limit_bytes`."""
+
+    def __init__(self, what: str, *, limit_bytes: int) -> None:
+        super().__init__(f"{what} is larger than {limit_bytes} bytes")
+        self.what = what
+        self.limit_bytes = limit_bytes
+
+
+class TooSlow(StudioError):
+    """`what` did not arrive within `seconds`."""
+
+    def __init__(self, what: str, *, seconds: float) -> None:
+        super().__init__(f"{what} did not arrive within {seconds:g} s")
+        self.what = what
+        self.seconds = seconds
+
+
+class RateLimited(StudioError):
+    """The account has used up its window; the next call may come at `allowed_at`."""
+
+    def __init__(self, *, allowed_at: float, retry_after: float) -> None:
+        super().__init__(f"rate limit reached; try again in {retry_after:g} s")
+        self.allowed_at = allowed_at
+        self.retry_after = retry_after
+
+
+class Conflict(StudioError):
+    """The request contradicts what is already there."""
+
+
+class AlreadyEnded(Conflict):
+    """The job is over, so there is nothing left to change."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("job already finished")
+        self.job_id = job_id
+
+
+class RequestRepeated(Conflict):
+    """A job was made with this request key before."""
+
+    def __init__(self, request_key: str, job_id: str, *, same_content: bool) -> None:
+        super().__init__(f"request id {request_key!r} was already used for job {job_id}")
+        self.request_key = request_key
+        self.job_id = job_id
+        self.same_content = same_content

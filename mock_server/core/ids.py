@@ -1,0 +1,33 @@
+"""Time-ordered numbers that fit 18 decimal digits: milliseconds, a counter, the account's tag."""
+
+from __future__ import annotations
+
+from mock_server.core import chance
+
+_EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00:00Z
+_COUNTER_BITS = 8
+_TAG_BITS = 13
+
+
+def next_tick(now: float, last: int) -> int:
+    """Return a tick for virtual time `now` that is larger than the last one."""
+    return max(last + 1, (int(now * 1000) - _EPOCH_MS) << _COUNTER_BITS, 1)
+
+
+def id_of(tick: int, account: str) -> str:
+    """Return the id that belongs to the tick in this account."""
+    return str(tick << _TAG_BITS | tag_of(account))
+
+
+def tag_of(account: str) -> int:
+    """Return the account's part of its ids."""
+    return chance.number(0, "tag", account) & ((1 << _TAG_BITS) - 1)
+
+
+def uuid_of(seed: int, *names: str | int) -> str:
+    """Return a random-looking UUID (version 4) that repeats for the same arguments."""
+    high, low = chance.number(seed, "uuid", *names), chance.number(seed, "uuid-low", *names)
+    high = high & ~0xF000 | 0x4000
+    low = low & ~(0b11 << 62) | 0b10 << 62
+    text = f"{high:016x}{low:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

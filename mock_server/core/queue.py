@@ -1,0 +1,89 @@
+"""The line in front of an account's slots: first come, first served.
+
+Starts lie at least a millisecond apart, so that no two jobs ever have the same rank.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from heapq import heapify, heapreplace
+
+from mock_server.core.jobs import Job
+from mock_server.core.plans import Plan
+
+APART = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """When the account's slots fall free and when its waiting jobs start, both ascending.
+
+    `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and
+    `strangers` is how many other customers' jobs the last one in the line found ahead of it.
+    """
+
+    id: str
+    account: str
+    serial: int = 0
+    last_tick: int = 0
+    free_at: tuple[float, ...] = ()
+    starts: tuple[float, ...] = ()
+    strangers: int = 0
+
+    def ahead_at(self, starts_at: float, now: float) -> int:
+        """Return how many of the account's jobs start between now and then."""
+        return max(0, bisect_left(self.starts, starts_at) - bisect_right(self.starts, now))
+
+    def joined(self, plan: Plan, slots: int, now: float) -> tuple[Line, Plan, float]:
+        """Return the line with one more job, that job's plan, and when it starts.
+
+        Whoever is behind a job has at least as many strangers ahead, so that ranks never cross.
+        """
+        free = list(_fitted(self.free_at, slots))
+        starts = self.starts[bisect_right(self.starts, now) :]
+        start = max(now + plan.lead, free[0])
+        if starts:
+            start = max(start, starts[-1] + APART)
+            plan = replace(plan, ahead=max(plan.ahead, self.strangers))
+        heapreplace(free, start + plan.until_end)
+        line = replace(
+            self, free_at=_taken(free, now), starts=(*starts, start), strangers=plan.ahead
+        )
+        return line, plan, start
+
+
+def reordered(line: Line, jobs: Iterable[Job], slots: int, now: float) -> tuple[Line, list[Job]]:
+    """Return the line after something ended early, and the jobs that now start sooner.
+
+    `jobs` are those of the account that time moves and that have not ended. Nobody ever starts
+    later than was said before.
+    """
+    by_start = sorted(jobs, key=lambda job: (job.starts_at, job.serial))
+    running = [job.ends_at for job in by_start if job.starts_at <= now]
+    free = list(_fitted(tuple(sorted(running)), slots))
+    heapify(free)
+    starts: list[float] = []
+    moved: list[Job] = []
+    for job in by_start:
+        if job.starts_at <= now:
+            continue
+        after = starts[-1] + APART if starts else now
+        start = min(job.starts_at, max(job.ready_at, free[0], after))
+        heapreplace(free, start + job.plan.until_end)
+        starts.append(start)
+        if start < job.starts_at:
+            moved.append(replace(job, starts_at=start))
+    return replace(line, free_at=_taken(free, now), starts=tuple(starts)), moved
+
+
+def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:
+    """Return exactly `slots` moments: with fewer slots the latest count, new slots are free."""
+    kept = free_at[-slots:]
+    return (float("-inf"),) * (slots - len(kept)) + kept
+
+
+def _taken(free_at: Iterable[float], now: float) -> tuple[float, ...]:
+    """Return the moments that still lie ahead; slots that are free need no mention."""
+    return tuple(sorted(moment for moment in free_at if moment > now))

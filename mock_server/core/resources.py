@@ -1,0 +1,52 @@
+"""Bytes that were uploaded, with an expiry; the bytes themselves lie in the store's blobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mock_server.core.accounts import SERVER
+
+EARLIEST = 0.0  # the epoch; no clock begins before it
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A place for one upload. Moments are virtual; `keep_until` None means for ever.
+
+    `format`, `width` and `height` are there once the bytes were found to be a picture.
+    """
+
+    id: str
+    account: str
+    made_at: float
+    upload_until: float
+    keep_until: float | None = None
+    uploaded_at: float | None = None
+    size_bytes: int = 0
+    format: str = ""
+    width: int = 0
+    height: int = 0
+
+    def problem_at(self, moment: float) -> str:
+        """Return why a job that starts at the moment cannot work with it, or nothing."""
+        if self.uploaded_at is None or self.uploaded_at > moment:
+            return f"input image {self.id} was never uploaded"
+        if self.keep_until is not None and self.keep_until <= moment:
+            return f"input image {self.id} was kept no longer"
+        if not self.format:
+            return f"input image {self.id} is not an image that can be read"
+        return ""
+
+
+def shared_upload(id: str) -> Resource:
+    """Return a picture that is there for every account, for ever and from the beginning."""
+    return Resource(
+        id=id,
+        account=SERVER,
+        made_at=EARLIEST,
+        upload_until=EARLIEST,
+        uploaded_at=EARLIEST,
+        format="png",
+        width=512,
+        height=512,
+    )

@@ -1,0 +1,82 @@
+"""Writing down what has fallen due: inputs looked at, endings, charges, releases, the line.
+
+Everything here happens inside a transaction that its caller opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mock_server.core.accounts import SERVER, Account, Progress
+from mock_server.core.credits import Wallet
+from mock_server.core.jobs import Ending, Job, JobState
+from mock_server.core.queue import Line, reordered
+from mock_server.core.resources import Resource
+from mock_server.core.store import Transaction
+
+
+async def wallet_of(tx: Transaction, account: Account) -> Wallet:
+    """Return the account's wallet; a new account has its opening balance in it."""
+    return await tx.get(Wallet, account.id) or Wallet(account.id, account.id, account.opening)
+
+
+async def line_of(tx: Transaction, account: Account) -> Line:
+    """Return the account's line of jobs."""
+    return await tx.get(Line, account.id) or Line(account.id, account.id)
+
+
+def slots_of(account: Account, default: int) -> int:
+    """Return how many of the account's jobs run side by side."""
+    return default if account.slots is None else account.slots
+
+
+async def settle(tx: Transaction, account: Account, slots: int, now: float) -> list[Job]:
+    """Write down all that fell due up to `now`; return the jobs that ended, the earliest first."""
+    ended: list[Job] = []
+    while due := await tx.due(Job, account.id, now):
+        for job in due:
+            if job.waits_for:
+                problem = await input_problem(tx, job, job.starts_at)
+                if not problem:
+                    await tx.put(replace(job, waits_for=()))
+                    continue
+                ending = Ending(job.starts_at, JobState.FAILED, problem)
+                ended.append(await end(tx, account, job, ending))
+                await reorder(tx, account, slots, job.starts_at)
+                break  # Others may start sooner now, so what is due has to be asked anew.
+            state = job.state_at(job.ends_at)
+            ending = Ending(job.ends_at, state, job.reason_at(job.ends_at))
+            ended.append(await end(tx, account, job, ending))
+    return sorted(ended, key=lambda job: (job.ended_at, job.serial))
+
+
+async def end(tx: Transaction, account: Account, job: Job, ending: Ending) -> Job:
+    """Write an ending down and charge for it, or give the held credits back."""
+    wallet = await wallet_of(tx, account)
+    done = ending.state is JobState.SUCCEEDED
+    await tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
+    job = replace(job, ending=ending)
+    await tx.put(job)
+    return job
+
+
+async def reorder(tx: Transaction, account: Account, slots: int, now: float) -> None:
+    """Let the account's waiting jobs move up after something ended before its time."""
+    timed = [
+        job for job in await tx.due(Job, account.id, float("inf")) if job.progress is Progress.TIME
+    ]
+    line, moved = reordered(await line_of(tx, account), timed, slots_of(account, slots), now)
+    await tx.put(line)
+    for job in moved:
+        await tx.put(job)
+
+
+async def input_problem(tx: Transaction, job: Job, moment: float) -> str:
+    """Return what is wrong with the uploads that the job needs at the moment, or nothing."""
+    for resource_id in job.waits_for:
+        resource = await tx.get(Resource, resource_id)
+        if resource is None or resource.account not in (job.account, SERVER):
+            return f"input image {resource_id} was never uploaded"
+        if problem := resource.problem_at(moment):
+            return problem
+    return ""

@@ -1,0 +1,396 @@
+"""The one door through which every surface comes: submit, look, cancel, upload, pay.
+
+Whatever falls due is written down before anything else is looked at or changed, in the order of
+its moments, so that what a caller sees depends on time alone and not on who asked before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from sys import intern
+
+from mock_server.core import chance, ids
+from mock_server.core.accounts import SERVER, Account, Credential, LimitMode, Progress
+from mock_server.core.clock import Clock
+from mock_server.core.credits import Wallet
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    NotFound,
+    RateLimited,
+    RequestRepeated,
+    TooLarge,
+)
+from mock_server.core.jobs import Ending, Job, JobState, Order, position_after_polls
+from mock_server.core.plans import AT_ONCE, Plan, Planner, Work
+from mock_server.core.queue import Line
+from mock_server.core.rate_limit import Window
+from mock_server.core.resources import Resource
+from mock_server.core.settlement import (
+    end,
+    input_problem,
+    line_of,
+    reorder,
+    settle,
+    slots_of,
+    wallet_of,
+)
+from mock_server.core.store import Store, Transaction, View
+
+RANDOM_SEED = -1
+
+# How many of the oldest jobs are looked through for one that is over and can make room.
+OPEN_AT_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the server as a whole decides; accounts may differ where they can."""
+
+    planner: Planner
+    progress: Progress = Progress.TIME
+    slots: int = 2
+    polls: int = 4
+    keep_jobs: int = 10_000
+    keep_resources: int = 10_000
+    upload_bytes: int = 20 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """The clock that accounts without one of their own follow."""
+
+    id: str
+    account: str
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """Remembers which job a request key made, and from what."""
+
+    id: str
+    account: str
+    job: str
+    fingerprint: int
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job as it stands at one moment. `ahead` and `behind` count jobs while it waits."""
+
+    job: Job
+    now: float
+    state: JobState
+    ahead: int = 0
+    behind: int = 0
+
+
+class Studio:
+    """The rules behind every surface, over one home for state."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self.store = store
+        self.rules = rules
+
+    # Who calls, and when
+
+    async def account(self, credential: str) -> Account | None:
+        """Return whose credential (`app:…`, `token:…`, `key:…`) this is."""
+        async with self.store.view() as view:
+            found = await view.get(Credential, credential)
+            return None if found is None else await view.get(Account, found.account)
+
+    async def now(self, account: Account, wall: float) -> float:
+        """Return the account's virtual time."""
+        if account.clock is not None:
+            return account.clock.now(wall)
+        async with self.store.view() as view:
+            server = await view.get(ServerClock, SERVER)
+        return wall if server is None else server.clock.now(wall)
+
+    async def admit(self, account: Account, now: float, *, scope: str = "") -> str:
+        """Count one call against the account's limit, or raise RateLimited.
+
+        `scope` names a window of its own. Returns a remark where shadow mode let a call through.
+        """
+        limits = account.limits
+        if limits.mode is LimitMode.OFF:
+            return ""
+        key = f"{account.id}/{scope}" if scope else account.id
+        async with self.store.transaction(account.id) as tx:
+            window = await tx.get(Window, key) or Window(key, account.id)
+            allowed_at = window.allowed_at(limits)
+            if now >= allowed_at:
+                await tx.put(window.admitted(now, limits))
+                return ""
+        refusal = RateLimited(allowed_at=allowed_at, retry_after=allowed_at - now)
+        if limits.mode is LimitMode.SHADOW:
+            return str(refusal)
+        raise refusal
+
+    # Jobs
+
+    async def submit(
+        self,
+        account: Account,
+        order: Order,
+        work: Work,
+        now: float,
+        *,
+        request_key: str = "",
+        fingerprint: int = 0,
+        key_life: float = float("inf"),
+        progress: Progress | None = None,
+    ) -> Snapshot:
+        """Make a job and set its price aside.
+
+        Raises RequestRepeated for a request key that was used within the last `key_life` seconds,
+        and CreditsShort; both leave everything as it was.
+        """
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            if request_key:
+                await self._refuse_repetition(tx, account, request_key, fingerprint, now - key_life)
+            price = work.price
+            await tx.put((await wallet_of(tx, account)).hold(price))
+            line = await line_of(tx, account)
+            serial = line.serial + 1
+            kind = progress or account.progress or self.rules.progress
+            plan = self._plan(kind, work, account, serial)
+            if kind is Progress.TIME:
+                slots = slots_of(account, self.rules.slots)
+                line, plan, starts_at = line.joined(plan, slots, now)
+            else:
+                starts_at = now + plan.lead
+            tick = ids.next_tick(now, line.last_tick)
+            while await tx.get(Job, ids.id_of(tick, account.id)) is not None:
+                tick += 1
+            await tx.put(replace(line, serial=serial, last_tick=tick))
+            job = Job(
+                id=ids.id_of(tick, account.id),
+                account=account.id,
+                serial=serial,
+                order=_as_kept(order, account, serial),
+                plan=plan,
+                price=price,
+                progress=kind,
+                submitted_at=now,
+                starts_at=starts_at,
+                position=now,
+                waits_for=work.inputs,
+                request_key=request_key and f"{account.id}/{request_key}",
+            )
+            await self._make_room(tx, account)
+            await tx.put(job)
+            if job.request_key:
+                key = RequestKey(job.request_key, account.id, job.id, fingerprint, now)
+                await tx.put(key)
+            if job.due_at is not None and job.due_at <= now:
+                await settle(tx, account, self.rules.slots, now)
+                job = await self._own_job(tx, account, job.id)
+            return await self._snapshot(tx, job, now)
+
+    async def look(self, account: Account, job_id: str, now: float) -> Snapshot:
+        """Return the job as it stands; a job that polls move is moved by this look."""
+        async with self.store.view() as view:
+            job = await view.get(Job, job_id)
+            if job is None or job.account != account.id:
+                raise NotFound("job", job_id)
+            polled = job.progress is Progress.POLLS and job.ending is None
+            if not polled and not await view.due(Job, account.id, now):
+                return await self._snapshot(view, job, now)
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            job = await self._own_job(tx, account, job_id)
+            if polled and job.ending is None:
+                polls = job.polls + 1
+                position = position_after_polls(job, polls, self.rules.polls)
+                job = await self._moved(tx, account, replace(job, polls=polls), position, now)
+            return await self._snapshot(tx, job, now)
+
+    async def cancel(
+        self, account: Account, job_id: str, now: float, *, running_too: bool = True
+    ) -> Snapshot:
+        """Stop a job and give its credits back; one that is over raises AlreadyEnded."""
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            job = await self._own_job(tx, account, job_id)
+            state = job.state_at(now)
+            if job.ending is not None or (state is JobState.RUNNING and not running_too):
+                raise AlreadyEnded(job_id)
+            job = await end(tx, account, job, Ending(now, JobState.CANCELED))
+            await reorder(tx, account, self.rules.slots, now)
+            return await self._snapshot(tx, job, now)
+
+    async def finish(
+        self, account: Account, job_id: str, now: float, *, failure: str | None = None
+    ) -> Snapshot:
+        """End a job by hand, well or with the reason for its failure."""
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            job = await self._own_job(tx, account, job_id)
+            if job.ending is not None:
+                raise AlreadyEnded(job_id)
+            state = JobState.SUCCEEDED if failure is None else JobState.FAILED
+            job = await end(tx, account, job, Ending(now, state, failure or ""))
+            await reorder(tx, account, self.rules.slots, now)
+            return await self._snapshot(tx, job, now)
+
+    async def advance(
+        self, account: Account, job_id: str, now: float, *, seconds: float | None = None
+    ) -> Snapshot:
+        """Move a job that time does not move, by seconds of its own or into its next state."""
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            job = await self._own_job(tx, account, job_id)
+            if job.ending is not None:
+                raise AlreadyEnded(job_id)
+            if job.on_the_clock:
+                raise Conflict("time moves this job: advance the clock, or complete or fail it")
+            if seconds is None:
+                position = job.next_moment()
+            else:
+                position = min(job.position + max(0.0, seconds), job.ends_at)
+            job = await self._moved(tx, account, job, position, now)
+            return await self._snapshot(tx, job, now)
+
+    # Uploads
+
+    async def reserve(
+        self, account: Account, now: float, *, upload_for: float, keep_for: float | None
+    ) -> Resource:
+        """Make a place for one upload, open for so many seconds and kept for so many."""
+        async with self.store.transaction(account.id) as tx:
+            line = await line_of(tx, account)
+            tick = ids.next_tick(now, line.last_tick)
+            while await tx.get(Resource, self._resource_id(account, tick)) is not None:
+                tick += 1
+            resource = Resource(
+                id=self._resource_id(account, tick),
+                account=account.id,
+                made_at=now,
+                upload_until=now + upload_for,
+                keep_until=None if keep_for is None else now + keep_for,
+            )
+            await tx.put(replace(line, last_tick=tick))
+            await tx.put(resource)
+            if await tx.count(Resource, account.id) > self.rules.keep_resources:
+                for oldest in await tx.list(Resource, account.id, limit=1):
+                    await tx.delete(Resource, oldest.id)
+            return resource
+
+    async def receive(self, resource: Resource, data: bytes) -> None:
+        """Keep an upload's bytes; `resource` says when they came and what they are."""
+        if len(data) > self.rules.upload_bytes:
+            raise TooLarge("upload", limit_bytes=self.rules.upload_bytes)
+        async with self.store.transaction(resource.account) as tx:
+            account = await tx.get(Account, resource.account)
+            if account is None:
+                raise NotFound("upload", resource.id)
+            if resource.uploaded_at is not None:
+                # Jobs that have started by now saw what was there before.
+                await settle(tx, account, self.rules.slots, resource.uploaded_at)
+            await tx.put(resource)
+        await self.store.blobs.put(resource.id, resource.account, data)
+
+    async def resource(self, resource_id: str) -> Resource | None:
+        """Return the upload, whoever asks: its URL is the only proof that stores want."""
+        async with self.store.view() as view:
+            return await view.get(Resource, resource_id)
+
+    async def owner(self, id: str) -> Account | None:
+        """Return an account by its id."""
+        async with self.store.view() as view:
+            return await view.get(Account, id)
+
+    async def job(self, job_id: str) -> Job | None:
+        """Return a job as it was last written down, whoever asks."""
+        async with self.store.view() as view:
+            return await view.get(Job, job_id)
+
+    # Money
+
+    async def wallet(self, account: Account, now: float) -> Wallet:
+        """Return the account's sums at this moment."""
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.rules.slots, now)
+            return await wallet_of(tx, account)
+
+    # Inside
+
+    def _plan(self, kind: Progress, work: Work, account: Account, serial: int) -> Plan:
+        plan = self.rules.planner.plan(work, seed=account.seed, serial=serial)
+        if kind is not Progress.INSTANT:
+            return plan
+        return AT_ONCE if plan.failure is None else replace(AT_ONCE, failure=plan.failure)
+
+    @staticmethod
+    def _resource_id(account: Account, tick: int) -> str:
+        return ids.uuid_of(account.seed, "resource", account.id, tick)
+
+    async def _moved(
+        self, tx: Transaction, account: Account, job: Job, position: float, now: float
+    ) -> Job:
+        job = replace(job, position=position)
+        if job.waits_for and job.moment(now) >= job.starts_at:
+            if problem := await input_problem(tx, job, now):
+                return await end(tx, account, job, Ending(now, JobState.FAILED, problem))
+            job = replace(job, waits_for=())
+        state = job.state_at(now)
+        if state.final:
+            return await end(tx, account, job, Ending(now, state, job.reason_at(now)))
+        await tx.put(job)
+        return job
+
+    async def _own_job(self, tx: Transaction, account: Account, job_id: str) -> Job:
+        job = await tx.get(Job, job_id)
+        if job is None or job.account != account.id:
+            raise NotFound("job", job_id)
+        return job
+
+    async def _refuse_repetition(
+        self, tx: Transaction, account: Account, request_key: str, fingerprint: int, since: float
+    ) -> None:
+        known = await tx.get(RequestKey, f"{account.id}/{request_key}")
+        if known is not None and known.made_at >= since:
+            same = known.fingerprint == fingerprint
+            raise RequestRepeated(request_key, known.job, same_content=same)
+
+    async def _make_room(self, tx: Transaction, account: Account) -> None:
+        """Forget the oldest jobs that are over, so that with one more the number is kept."""
+        surplus = await tx.count(Job, account.id) + 1 - self.rules.keep_jobs
+        if surplus <= 0:
+            return
+        for oldest in await tx.list(Job, account.id, limit=surplus + OPEN_AT_MOST):
+            if surplus > 0 and oldest.ending is not None:
+                surplus -= 1
+                await tx.delete(Job, oldest.id)
+                key = await tx.get(RequestKey, oldest.request_key)
+                if key is not None and key.job == oldest.id:
+                    await tx.delete(RequestKey, key.id)
+
+    async def _snapshot(self, view: View, job: Job, now: float) -> Snapshot:
+        state = job.state_at(now)
+        if state is not JobState.WAITING:
+            return Snapshot(job, now, state)
+        ahead, behind = job.strangers_at(now)
+        line = await view.get(Line, job.account)
+        if line is not None and job.on_the_clock:
+            ahead += line.ahead_at(job.starts_at, now)
+        return Snapshot(job, now, state, ahead, behind)
+
+
+def _as_kept(order: Order, account: Account, serial: int) -> Order:
+    """Return the order with a seed of its own, sharing the texts that thousands have in common."""
+    seed = order.seed
+    if seed == RANDOM_SEED:
+        seed = 1 + (chance.number(account.seed, "seed", serial) >> 33)
+    return replace(
+        order,
+        seed=seed,
+        negative_prompt=intern(str(order.negative_prompt)),
+        sampler=intern(str(order.sampler)),
+        model=intern(str(order.model)),
+    )

@@ -1,0 +1,155 @@
+"""Plans repeat, are quick enough for tests, and prices grow with the work."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.core.plans import PROFILES, Failure, Pass, Plan, Profile, Work
+from mock_server.tests.makers import a_pass, a_plan, a_planner, some_work, too_much_for_memory
+
+sides = st.integers(1, 32).map(lambda number: number * 64)
+passes = st.builds(
+    Pass, st.sampled_from(["diffusion", "upscaler"]), sides, sides, st.integers(1, 60)
+)
+factors = st.decimals("0.1", 10, places=2)
+works = st.builds(
+    Work, st.lists(passes, min_size=1, max_size=4).map(tuple), st.integers(1, 4), factors
+)
+seeds = st.integers(0, 2**53)
+serials = st.integers(1, 10**6)
+
+
+@given(works, seeds, serials)
+def test_a_plan_depends_on_nothing_but_seed_serial_and_work(work, seed, serial):
+    plan = a_planner().plan(work, seed=seed, serial=serial)
+    elsewhere = a_planner()
+    elsewhere.plan(some_work(), seed=seed + 1, serial=serial)
+
+    assert elsewhere.plan(work, seed=seed, serial=serial) == plan
+    assert elsewhere.plan(replace(work, inputs=("a", "b")), seed=seed, serial=serial) == plan
+
+
+@pytest.mark.parametrize("what", ["seed", "serial"])
+def test_plans_differ_from_seed_to_seed_and_from_job_to_job(what):
+    draws = [{"seed": 1, "serial": 1, what: number} for number in range(1, 101)]
+    waits = {a_planner().plan(some_work(), **draw).wait for draw in draws}
+
+    assert len(waits) > 50
+
+
+@given(works, seeds, serials, st.sampled_from(sorted(PROFILES)))
+def test_a_plan_keeps_to_its_profile(work, seed, serial, name):
+    profile = PROFILES[name]
+    plan = a_planner(name, pending=0.5).plan(work, seed=seed, serial=serial)
+
+    assert (plan.created, plan.pending) == (profile.created, 0.5)
+    assert profile.wait[0] <= plan.wait <= profile.wait[1]
+    assert profile.ahead[0] <= plan.ahead <= profile.ahead[1]
+    assert profile.behind[0] <= plan.behind <= profile.behind[1]
+    assert len(plan.stages) == len(work.passes)
+    usual = profile.load + float(work.effort) * profile.per_effort
+    assert 0.89 * usual <= plan.run <= 1.11 * usual
+
+
+def test_every_rank_of_a_profile_comes_up():
+    plans = [a_planner().plan(some_work(), seed=7, serial=serial) for serial in range(200)]
+
+    assert {plan.ahead for plan in plans} == {1, 2, 3}
+    assert {plan.behind for plan in plans} == {0, 1, 2}
+
+
+def test_a_small_picture_is_done_within_three_seconds():
+    for serial in range(500):
+        plan = a_planner("short").plan(some_work(a_pass(512, 512, 15)), seed=7, serial=serial)
+        assert 1.0 < plan.lead + plan.until_end < 3.0
+
+
+def test_plans_of_one_kind_are_shared():
+    plans = [a_planner().plan(some_work(), seed=7, serial=serial) for serial in range(2000)]
+
+    assert len({id(plan) for plan in plans}) <= 256
+
+
+@pytest.mark.parametrize(
+    ("work", "price"),
+    [
+        (some_work(a_pass(768, 768, 8)), "0.8"),
+        (some_work(a_pass(768, 768, 8), count=4), "3.2"),
+        (some_work(a_pass(768, 768, 8), factor=Decimal("2.5")), "2.0"),
+        (some_work(a_pass(768, 768, 8), a_pass(1536, 1536, 8)), "4.0"),
+        (some_work(a_pass(768, 768, 8, frames=10)), "8.0"),
+        (some_work(a_pass(512, 512, 15)), "0.6"),
+        (some_work(a_pass(64, 64, 1)), "0.1"),
+        (some_work(a_pass(768, 768, 8), factor=Decimal(0)), "0.1"),
+        # A sixth of the area at 1.8 is 0.3 exactly, though a sixth has no end as a decimal.
+        (some_work(a_pass(384, 256, 28)), "0.3"),
+    ],
+)
+def test_the_price_is_the_effort_in_tenths_rounded_up(work, price):
+    assert str(work.price) == price
+
+
+@given(works)
+def test_a_price_is_at_least_a_tenth_and_whole_tenths(work):
+    assert work.price >= Decimal("0.1")
+    assert work.price * 10 == int(work.price * 10)
+    assert Decimal("-1e-9") < work.price - max(work.effort, Decimal("0.1")) < Decimal("0.1")
+
+
+@given(works, passes, st.sampled_from(["width", "height", "steps", "frames"]), st.integers(1, 64))
+def test_more_work_never_costs_less(work, extra, what, amount):
+    first, *others = work.passes
+    larger = replace(first, **{what: getattr(first, what) + amount})
+
+    assert replace(work, passes=(larger, *others)).price >= work.price
+    assert replace(work, passes=(*work.passes, extra)).price >= work.price
+    assert replace(work, count=work.count + 1).price >= work.price
+    assert replace(work, factor=work.factor + Decimal("0.01")).price >= work.price
+
+
+@given(works, seeds, serials)
+def test_more_work_never_takes_less_time(work, seed, serial):
+    plan = a_planner().plan(work, seed=seed, serial=serial)
+    longer = a_planner().plan(replace(work, count=work.count + 1), seed=seed, serial=serial)
+
+    assert longer.run > plan.run
+
+
+def test_what_fits_into_memory_does_not_fail():
+    assert a_planner().plan(some_work(a_pass(1024, 1024)), seed=7, serial=1).failure is None
+
+
+@pytest.mark.parametrize(
+    "passes",
+    [
+        (a_pass(1025, 1024, name="upscaler"),),
+        (a_pass(), a_pass(2048, 2048, name="upscaler")),
+        (a_pass(2048, 2048, name="upscaler"), a_pass()),
+        (a_pass(), a_pass(2048, 2048, name="upscaler"), a_pass(4096, 4096), a_pass()),
+    ],
+)
+def test_a_picture_that_does_not_fit_fails_halfway_through_its_own_pass(passes):
+    plan = a_planner().plan(some_work(*passes), seed=7, serial=1)
+    index = next(index for index, each in enumerate(passes) if each.name == "upscaler")
+
+    assert plan.failure is not None
+    assert "out of memory: upscaler at" in plan.failure.reason
+    assert plan.until_end == pytest.approx(sum(plan.stages[:index]) + plan.stages[index] / 2)
+
+
+def test_a_studio_that_takes_no_time_can_still_run_out_of_memory():
+    profile = Profile("none", created=0, wait=(0, 0), load=0, per_effort=0)
+    plan = a_planner(profile=profile).plan(too_much_for_memory(), seed=7, serial=1)
+
+    assert plan.failure is not None
+    assert plan.until_end == 0
+
+
+def test_a_plan_adds_up():
+    plan = Plan(created=1, pending=2, wait=4, stages=(8, 16))
+    assert (plan.lead, plan.run, plan.until_end) == (7, 24, 24)
+
+    assert a_plan(stages=(8, 16), failure=Failure(0.25, "why")).until_end == 6

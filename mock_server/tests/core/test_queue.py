@@ -1,0 +1,223 @@
+"""The line is fair: no slot is used twice, nobody waits longer than was said, ranks never cross."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.core.jobs import Ending, Job, JobState
+from mock_server.core.plans import AT_ONCE, Plan
+from mock_server.core.queue import APART, Line, reordered
+from mock_server.tests.makers import NOW, a_job, a_plan
+
+plans = st.builds(
+    Plan,
+    created=st.just(0.5),
+    pending=st.just(0.0),
+    wait=st.sampled_from([0.0, 1.0, 4.0]),
+    stages=st.tuples(st.sampled_from([0.0, 0.5, 3.0, 10.0])),
+    ahead=st.integers(0, 12),
+    behind=st.integers(0, 9),
+)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), plans),
+        st.tuples(st.just("submit"), plans),
+        st.tuples(st.just("cancel"), st.integers(0, 30)),
+        st.tuples(st.just("wait"), st.sampled_from([0.0, 0.001, 0.5, 2.0, 7.0])),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+class Office:
+    """A line and its jobs, kept by hand as the studio keeps them."""
+
+    def __init__(self, slots, now=100.0):
+        self.slots, self.now = slots, now
+        self.line = Line("ada", "ada")
+        self.jobs: dict[int, Job] = {}
+        self.promised: dict[int, float] = {}
+
+    def submit(self, plan):
+        self.line, plan, starts_at = self.line.joined(plan, self.slots, self.now)
+        serial = len(self.jobs) + 1
+        job = a_job(serial=serial, plan=plan, submitted_at=self.now, starts_at=starts_at)
+        self.jobs[serial] = job
+        self.promised[serial] = starts_at
+        return job
+
+    def cancel(self, serial):
+        job = self.jobs[serial]
+        if not job.state_at(self.now).final:
+            self.jobs[serial] = replace(job, ending=Ending(self.now, JobState.CANCELED))
+            going = [job for job in self.jobs.values() if not job.state_at(self.now).final]
+            self.line, moved = reordered(self.line, going, self.slots, self.now)
+            self.jobs.update((job.serial, job) for job in moved)
+
+    def rank(self, job):
+        return job.strangers_at(self.now)[0] + self.line.ahead_at(job.starts_at, self.now)
+
+    def ranks(self):
+        """Return serial and rank of all that wait in line."""
+        waiting = [job for job in self.jobs.values() if job.state_at(self.now) is JobState.WAITING]
+        return {job.serial: self.rank(job) for job in waiting}
+
+    def starts_to_come(self):
+        going = [job for job in self.jobs.values() if not job.state_at(self.now).final]
+        return tuple(sorted(job.starts_at for job in going if job.starts_at > self.now))
+
+    def most_at_once(self):
+        """Return how many jobs ever run at one instant: it is enough to look at each start."""
+        ran = [job for job in self.jobs.values() if job.starts_at < job.ended_at]
+        return max(
+            (sum(each.starts_at <= job.starts_at < each.ended_at for each in ran) for job in ran),
+            default=0,
+        )
+
+
+@given(steps, st.integers(1, 4), st.sampled_from([0.0, 100.0, NOW + 0.1]))
+def test_whatever_happens_the_line_stays_fair(history, slots, now):
+    office = Office(slots, now)
+    ranks: dict[int, int] = {}
+    for what, detail in history:
+        if what == "submit":
+            office.submit(detail)
+        elif what == "cancel" and detail in office.jobs:
+            office.cancel(detail)
+        elif what == "wait":
+            office.now += detail
+        assert office.most_at_once() <= slots
+        starts = tuple(start for start in office.line.starts if start > office.now)
+        assert starts == office.starts_to_come()
+        for serial, job in office.jobs.items():
+            assert job.ready_at <= job.starts_at <= office.promised[serial]
+            office.promised[serial] = job.starts_at
+        before, ranks = ranks, office.ranks()
+        for serial in before.keys() & ranks.keys():
+            assert ranks[serial] <= before[serial]
+        for (_, rank), (_, later) in pairwise(sorted(ranks.items())):
+            assert rank < later
+
+
+@given(st.lists(plans, min_size=1, max_size=8), st.integers(1, 3))
+def test_no_slot_is_idle_while_somebody_could_use_it(plans, slots):
+    office = Office(slots)
+    jobs = [office.submit(plan) for plan in plans]
+
+    for job in jobs:
+        others = [each for each in jobs if each.serial < job.serial]
+        reasons = [job.ready_at, *(each.starts_at + APART for each in others)]
+        reasons += [each.ends_at for each in others]
+        assert job.starts_at in reasons
+        if job.starts_at > max([job.ready_at, *(each.starts_at + APART for each in others)]):
+            at_work = [each for each in others if each.ends_at >= job.starts_at]
+            assert len(at_work) >= slots
+
+
+def test_a_job_starts_when_it_is_ready_if_a_slot_is_free():
+    office = Office(slots=2)
+
+    assert office.submit(a_plan()).starts_at == 105
+    assert office.submit(a_plan()).starts_at == 105 + APART
+    assert office.submit(a_plan()).starts_at == 115
+
+
+def test_a_free_slot_needs_no_mention():
+    office = Office(slots=3)
+    office.submit(a_plan())
+    office.now = 1000.0
+    office.submit(a_plan())
+
+    assert (office.line.starts, office.line.free_at) == ((1005,), (1015,))
+
+
+def test_those_behind_move_up_when_one_is_cancelled():
+    office = Office(slots=1)
+    first, second, third = (office.submit(a_plan()) for _ in range(3))
+    assert (second.starts_at, third.starts_at) == (115, 125)
+
+    office.now = 107.0
+    office.cancel(first.serial)
+
+    assert office.jobs[second.serial].starts_at == 107.0
+    assert office.jobs[third.serial].starts_at == 117.0
+
+
+def test_nobody_moves_up_to_before_they_are_ready():
+    office = Office(slots=1)
+    first = office.submit(a_plan())
+    second = office.submit(a_plan(wait=9.0))
+
+    office.now = 106.0
+    office.cancel(first.serial)
+
+    assert office.jobs[second.serial].starts_at == second.ready_at == 110
+
+
+def test_cancelling_one_that_waits_leaves_those_ahead_where_they_are():
+    office = Office(slots=1)
+    first, second, third = (office.submit(a_plan()) for _ in range(3))
+
+    office.cancel(second.serial)
+
+    assert office.jobs[first.serial].starts_at == 105
+    assert office.jobs[third.serial].starts_at == 115
+
+
+def test_the_rank_counts_the_own_jobs_ahead_and_falls_as_they_start():
+    office = Office(slots=1)
+    *_, third = (office.submit(a_plan()) for _ in range(3))
+    ranks = []
+    for office.now in (102.0, 104.9, 105.0, 114.9, 115.0):
+        ranks.append(office.rank(third))
+
+    assert ranks == [2, 2, 1, 1, 0]
+
+
+def test_whoever_comes_later_finds_no_fewer_strangers_ahead():
+    office = Office(slots=1)
+    first = office.submit(a_plan(ahead=9))
+    second = office.submit(a_plan(ahead=1))
+    assert (first.plan.ahead, second.plan.ahead) == (9, 9)
+
+    office.now = 1000.0  # Nobody waits any more, so nobody has to be behind anybody.
+    assert office.submit(a_plan(ahead=1)).plan.ahead == 1
+
+
+def test_jobs_that_neither_wait_nor_run_start_at_once():
+    office = Office(slots=1)
+
+    assert [office.submit(AT_ONCE).starts_at for _ in range(4)] == [100] * 4
+    assert office.line.free_at == ()
+
+
+def test_with_fewer_slots_the_next_job_waits_for_all_but_those():
+    office = Office(slots=3)
+    for _ in range(3):
+        office.submit(a_plan())
+
+    office.slots = 1
+    assert office.submit(a_plan()).starts_at == 105 + APART + APART + 10
+
+
+def test_with_more_slots_the_next_job_has_a_free_one():
+    office = Office(slots=1)
+    office.submit(a_plan())
+
+    office.slots = 2
+    assert office.submit(a_plan()).starts_at == 105 + APART
+
+
+def test_fewer_slots_make_nobody_wait_longer_than_was_said():
+    office = Office(slots=3)
+    jobs = [office.submit(a_plan()) for _ in range(6)]
+
+    office.slots = 1
+    office.cancel(jobs[0].serial)
+
+    for job in jobs[1:]:
+        assert office.jobs[job.serial].starts_at <= job.starts_at
+    assert office.line.starts == office.starts_to_come()

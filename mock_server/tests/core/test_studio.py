@@ -1,0 +1,571 @@
+"""What customers can do: submit, look, cancel, upload, pay; example by example."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from mock_server.core.accounts import Credential, Progress, credential_ids
+from mock_server.core.credits import ZERO
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    CreditsShort,
+    NotFound,
+    RequestRepeated,
+    TooLarge,
+)
+from mock_server.core.jobs import JobState
+from mock_server.core.plans import PROFILES
+from mock_server.core.studio import RANDOM_SEED
+from mock_server.tests.makers import (
+    NOW,
+    HesitatingStore,
+    a_clock,
+    a_planner,
+    a_studio,
+    an_account,
+    an_order,
+    run,
+    some_work,
+    too_much_for_memory,
+    work_that_costs,
+)
+
+CREATED, WAITING, RUNNING = JobState.CREATED, JobState.WAITING, JobState.RUNNING
+SUCCEEDED, FAILED, CANCELED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED
+
+ADA = an_account("ada")
+LATER = NOW + 1e6
+
+
+def submit(studio, account=ADA, work=None, now=NOW, **options):
+    return run(studio.submit(account, an_order(), work or some_work(), now, **options))
+
+
+def state(studio, job, now, account=ADA):
+    return run(studio.look(account, job.id, now)).state
+
+
+def a_picture_of(studio, account=ADA, now=NOW, **changes):
+    """Reserve a place and put a picture there."""
+    place = run(studio.reserve(account, now, upload_for=60, keep_for=None))
+    picture = replace(place, uploaded_at=now, size_bytes=4, format="png", **changes)
+    run(studio.receive(picture, b"data"))
+    return picture
+
+
+# Submitting
+
+
+def test_a_new_job_is_created_and_goes_its_way():
+    studio = a_studio()
+    job = submit(studio).job
+
+    assert state(studio, job, NOW) is CREATED
+    assert state(studio, job, job.queued_at) is WAITING
+    assert state(studio, job, job.starts_at) is RUNNING
+    assert state(studio, job, job.ends_at) is SUCCEEDED
+
+
+def test_a_job_is_made_of_what_was_ordered():
+    order = an_order(seed=12, negative_prompt="fog", model="600423083519508503", count=3)
+    job = run(a_studio().submit(ADA, order, some_work(count=3), NOW)).job
+
+    assert job.order == order
+    assert (job.account, job.serial, job.submitted_at) == ("ada", 1, NOW)
+    assert job.price == some_work(count=3).price
+
+
+def test_a_random_seed_is_drawn_and_repeats_for_the_same_world():
+    def seeds(account):
+        studio = a_studio()
+        order = an_order(seed=RANDOM_SEED)
+        return [run(studio.submit(account, order, some_work(), NOW)).job.order.seed for _ in "123"]
+
+    assert seeds(ADA) == seeds(ADA)
+    assert len({*seeds(ADA), *seeds(replace(ADA, seed=8))}) == 6
+    assert all(0 < seed < 2**32 for seed in seeds(ADA))
+
+
+def test_the_price_is_held_until_the_job_is_over():
+    studio = a_studio()
+    job = submit(studio, work=work_that_costs(8)).job
+
+    assert run(studio.wallet(ADA, job.ends_at - 0.001)).held == Decimal("0.8")
+    wallet = run(studio.wallet(ADA, job.ends_at))
+    assert (wallet.held, wallet.charged, wallet.balance) == (ZERO, Decimal("0.8"), Decimal("999.2"))
+
+
+def test_too_few_credits_leave_everything_as_it_was():
+    studio, poor = a_studio(), replace(ADA, opening=Decimal(1))
+    before = run(studio.wallet(poor, NOW))
+
+    with pytest.raises(CreditsShort) as refusal:
+        submit(studio, poor, work_that_costs(11), request_key="key")
+
+    assert (refusal.value.price, refusal.value.balance) == (Decimal("1.1"), Decimal(1))
+    assert run(studio.wallet(poor, NOW)) == before
+    job = submit(studio, poor, work_that_costs(10), request_key="key").job
+    assert job.serial == 1
+
+
+def test_ids_are_told_apart_even_if_all_jobs_come_at_one_moment():
+    studio = a_studio()
+    made = [submit(studio).job.id for _ in range(300)]
+
+    assert len(set(made)) == 300
+    assert made == sorted(made, key=int)
+
+
+@pytest.mark.parametrize("progress", Progress)
+def test_what_moves_a_job_is_wished_with_it_or_by_its_account_or_by_the_server(progress):
+    other = Progress.MANUAL if progress is not Progress.MANUAL else Progress.TIME
+    studio = a_studio(progress=progress)
+
+    assert submit(studio).job.progress is progress
+    assert submit(studio, replace(ADA, progress=other)).job.progress is other
+    assert submit(studio, replace(ADA, progress=other), progress=progress).job.progress is progress
+
+
+def test_out_of_memory_fails_the_job_and_costs_nothing():
+    studio = a_studio()
+    job = submit(studio, work=too_much_for_memory()).job
+    snapshot = run(studio.look(ADA, job.id, LATER))
+
+    assert snapshot.state is FAILED
+    assert "out of memory: upscaler" in snapshot.job.reason_at(LATER)
+    assert run(studio.wallet(ADA, LATER)).balance == 1000
+
+
+# Request keys
+
+
+def test_a_repeated_request_is_told_the_first_job():
+    studio = a_studio()
+    first = submit(studio, request_key="key", fingerprint=1).job
+
+    with pytest.raises(RequestRepeated) as same:
+        submit(studio, request_key="key", fingerprint=1)
+    with pytest.raises(RequestRepeated) as other:
+        submit(studio, request_key="key", fingerprint=2)
+
+    assert (same.value.job_id, same.value.same_content) == (first.id, True)
+    assert (other.value.job_id, other.value.same_content) == (first.id, False)
+    assert run(studio.wallet(ADA, NOW)).held == first.price
+
+
+def test_a_repeated_request_is_told_the_first_job_even_without_credits():
+    studio, poor = a_studio(), replace(ADA, opening=Decimal(1))
+    submit(studio, poor, work_that_costs(10), request_key="key")
+
+    with pytest.raises(RequestRepeated):
+        submit(studio, poor, work_that_costs(10), request_key="key")
+
+
+def test_a_request_key_is_one_accounts_own():
+    studio = a_studio()
+    submit(studio, request_key="key")
+
+    submit(studio, an_account("bob"), request_key="key")
+
+
+def test_a_request_without_a_key_is_never_a_repetition():
+    studio = a_studio()
+
+    assert submit(studio).job.id != submit(studio).job.id
+
+
+def test_a_request_key_is_remembered_for_its_life():
+    studio = a_studio()
+    first = submit(studio, request_key="key").job
+
+    with pytest.raises(RequestRepeated):
+        submit(studio, now=NOW + 60, request_key="key", key_life=60)
+    second = submit(studio, now=NOW + 60.001, request_key="key", key_life=60).job
+
+    assert second.id != first.id
+    with pytest.raises(RequestRepeated) as refusal:
+        submit(studio, now=NOW + 61, request_key="key", key_life=60)
+    assert refusal.value.job_id == second.id
+
+
+def test_a_key_that_a_newer_job_uses_again_outlives_the_older_job():
+    studio = a_studio(keep_jobs=2, progress=Progress.INSTANT)
+    submit(studio, request_key="key")
+    second = submit(studio, now=NOW + 100, request_key="key", key_life=60).job
+    submit(studio, now=NOW + 101)  # The first job has to make room.
+
+    with pytest.raises(RequestRepeated) as refusal:
+        submit(studio, now=NOW + 102, request_key="key", key_life=60)
+    assert refusal.value.job_id == second.id
+
+
+def test_parallel_repetitions_make_one_job():
+    studio = a_studio(HesitatingStore())
+
+    async def all_at_once():
+        return await asyncio.gather(
+            *(
+                studio.submit(
+                    ADA, an_order(), some_work(), NOW, request_key="key", fingerprint=each
+                )
+                for each in (1, 1, 1, 2)
+            ),
+            return_exceptions=True,
+        )
+
+    first, *others = asyncio.run(all_at_once())
+
+    assert [type(each) for each in others] == [RequestRepeated] * 3
+    assert {each.job_id for each in others} == {first.job.id}
+    assert [each.same_content for each in others] == [True, True, False]
+
+
+@pytest.mark.parametrize(("affordable", "asking"), [(0, 3), (1, 5), (7, 20)])
+@pytest.mark.parametrize("progress", Progress)
+def test_of_parallel_jobs_exactly_those_get_in_that_can_be_paid(affordable, asking, progress):
+    studio = a_studio(HesitatingStore(), progress=progress)
+    account = replace(ADA, opening=Decimal("0.8") * affordable + Decimal("0.7"))
+
+    async def all_at_once():
+        answers = await asyncio.gather(
+            *(studio.submit(account, an_order(), work_that_costs(8), NOW) for _ in range(asking)),
+            return_exceptions=True,
+        )
+        return answers, await studio.wallet(account, LATER)
+
+    answers, wallet = asyncio.run(all_at_once())
+    refusals = [each for each in answers if isinstance(each, BaseException)]
+
+    assert [type(each) for each in refusals] == [CreditsShort] * (asking - affordable)
+    assert len({each.job.id for each in answers if each not in refusals}) == affordable
+    assert wallet.balance == Decimal("0.7")
+
+
+def test_parallel_calls_are_counted_one_by_one():
+    studio = a_studio(HesitatingStore())
+
+    async def all_at_once():
+        calls = [studio.admit(ADA, NOW) for _ in range(8)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [each == "" for each in asyncio.run(all_at_once())] == [True] * 5 + [False] * 3
+
+
+# At once, by polls, by hand
+
+
+def test_an_instant_job_is_over_and_paid_when_it_was_submitted():
+    studio = a_studio(progress=Progress.INSTANT)
+    snapshot = submit(studio, work=work_that_costs(8))
+
+    assert snapshot.state is SUCCEEDED
+    assert snapshot.job.ending is not None
+    assert run(studio.wallet(ADA, NOW)).charged == Decimal("0.8")
+
+
+def test_an_instant_job_can_fail_all_the_same():
+    studio = a_studio(progress=Progress.INSTANT)
+
+    assert submit(studio, work=too_much_for_memory()).state is FAILED
+    assert submit(studio, work=some_work(inputs=("nothing",))).state is FAILED
+    assert submit(studio, work=some_work(inputs=(a_picture_of(studio).id,))).state is SUCCEEDED
+
+
+def test_instant_jobs_need_no_slot():
+    studio = a_studio(progress=Progress.INSTANT, slots=1)
+
+    assert [submit(studio).state for _ in range(5)] == [SUCCEEDED] * 5
+
+
+@pytest.mark.parametrize("polls", [1, 2, 4, 9])
+def test_so_many_looks_end_a_job_while_time_stands(polls):
+    studio = a_studio(progress=Progress.POLLS, polls=polls)
+    job = submit(studio).job
+    seen = [state(studio, job, NOW) for _ in range(polls)]
+
+    assert seen[-1] is SUCCEEDED
+    assert not any(each.final for each in seen[:-1])
+    assert run(studio.wallet(ADA, NOW)).held == 0
+
+
+def test_time_does_not_move_a_job_that_polls_move():
+    studio = a_studio(progress=Progress.POLLS)
+    job = submit(studio).job
+
+    assert run(studio.wallet(ADA, LATER)).held == job.price
+    assert state(studio, job, LATER) is WAITING
+
+
+def test_a_look_never_moves_a_job_back_from_where_a_hand_has_put_it():
+    studio = a_studio(progress=Progress.POLLS, polls=8)
+    job = submit(studio).job
+    run(studio.advance(ADA, job.id, NOW))
+    assert run(studio.advance(ADA, job.id, NOW)).state is RUNNING
+
+    assert state(studio, job, NOW) is RUNNING
+
+
+@pytest.mark.parametrize("now", [0.0, 0.1, 1234.567, NOW, NOW + 0.123])
+def test_a_hand_moves_a_job_from_state_to_state(now):
+    studio = a_studio(progress=Progress.MANUAL, planner=a_planner(pending=0.3))
+    job = submit(studio, now=now).job
+    states = [run(studio.advance(ADA, job.id, now)).state for _ in range(4)]
+
+    assert states == [JobState.PENDING, WAITING, RUNNING, SUCCEEDED]
+    with pytest.raises(AlreadyEnded):
+        run(studio.advance(ADA, job.id, now))
+
+
+def test_a_hand_moves_a_job_even_where_nothing_takes_any_time():
+    profile = replace(PROFILES["short"], created=0.0, wait=(0.0, 0.0), load=0.0, per_effort=0.0)
+    studio = a_studio(progress=Progress.MANUAL, planner=a_planner(profile=profile))
+    job = submit(studio).job
+
+    assert run(studio.advance(ADA, job.id, NOW)).state is SUCCEEDED
+
+
+def test_a_hand_moves_a_job_by_seconds_of_its_own():
+    studio = a_studio(progress=Progress.MANUAL)
+    job = submit(studio).job
+    halfway = job.plan.lead + job.plan.run / 2
+
+    assert run(studio.advance(ADA, job.id, NOW, seconds=-5)).job.position == NOW
+    snapshot = run(studio.advance(ADA, job.id, NOW, seconds=halfway))
+    assert snapshot.state is RUNNING
+    assert snapshot.job.done_at(NOW) == pytest.approx(0.5, abs=1e-5)
+    assert run(studio.advance(ADA, job.id, NOW, seconds=float("inf"))).state is SUCCEEDED
+
+
+def test_a_job_that_time_moves_is_moved_by_no_hand():
+    studio = a_studio()
+    job = submit(studio).job
+
+    with pytest.raises(Conflict, match="time moves this job"):
+        run(studio.advance(ADA, job.id, NOW))
+
+
+@pytest.mark.parametrize("progress", [Progress.MANUAL, Progress.POLLS])
+def test_a_job_that_is_moved_by_hand_looks_at_its_pictures_when_it_starts(progress):
+    studio = a_studio(progress=progress)
+    poor = submit(studio, work=some_work(inputs=("nothing",))).job
+    rich = submit(studio, work=some_work(inputs=(a_picture_of(studio).id,))).job
+    for _ in range(2):
+        run(studio.advance(ADA, rich.id, NOW))
+        snapshot = run(studio.advance(ADA, poor.id, NOW))
+
+    assert snapshot.state is FAILED
+    assert "never uploaded" in snapshot.job.reason_at(NOW)
+    assert run(studio.advance(ADA, rich.id, NOW)).state is SUCCEEDED
+    assert run(studio.wallet(ADA, NOW)).charged == rich.price
+
+
+# Looking, cancelling, ending by hand
+
+
+def test_jobs_of_others_are_not_found():
+    studio, bob = a_studio(), an_account("bob")
+    job = submit(studio).job
+
+    for call in (studio.look, studio.cancel, studio.finish, studio.advance):
+        with pytest.raises(NotFound, match="job not found"):
+            run(call(bob, job.id, NOW))
+        with pytest.raises(NotFound):
+            run(call(ADA, "1", NOW))
+    assert state(studio, job, NOW) is CREATED
+
+
+def test_a_rank_falls_to_none_and_those_behind_have_a_larger_one():
+    studio = a_studio(slots=1)
+    jobs = [submit(studio, now=NOW + 0.01 * number).job for number in range(5)]
+    moments = [NOW + 0.05 * step for step in range(int((jobs[-1].ends_at - NOW) / 0.05))]
+    seen: dict[str, list[tuple[int, int]]] = {job.id: [] for job in jobs}
+    for now in moments:
+        snapshots = [run(studio.look(ADA, job.id, now)) for job in jobs]
+        ranks = [each.ahead for each in snapshots if each.state is WAITING]
+        assert ranks == sorted(set(ranks))
+        for each in snapshots:
+            if each.state is WAITING:
+                seen[each.job.id].append((each.ahead, each.ahead + each.behind))
+
+    for number, job in enumerate(jobs):
+        assert seen[job.id][0][0] >= number
+        assert all(
+            rank >= later and length >= shorter
+            for (rank, length), (later, shorter) in pairwise(seen[job.id])
+        )
+        assert seen[job.id][-1][0] == 0
+
+
+def test_a_cancelled_job_gives_its_credits_back_and_its_slot():
+    studio = a_studio(slots=1)
+    first, second = submit(studio).job, submit(studio).job
+    now = first.starts_at + 0.1
+    snapshot = run(studio.cancel(ADA, first.id, now))
+
+    assert snapshot.state is CANCELED
+    assert run(studio.wallet(ADA, now)).held == second.price
+    assert run(studio.look(ADA, second.id, now)).job.starts_at < second.starts_at
+    assert state(studio, first, LATER) is CANCELED
+
+
+def test_a_running_job_is_not_cancelled_where_that_is_the_rule():
+    studio = a_studio()
+    job = submit(studio).job
+
+    with pytest.raises(AlreadyEnded):
+        run(studio.cancel(ADA, job.id, job.starts_at, running_too=False))
+    snapshot = run(studio.cancel(ADA, job.id, job.starts_at - 0.001, running_too=False))
+    assert snapshot.state is CANCELED
+
+
+def test_a_job_ends_by_hand_well_or_with_a_reason():
+    studio = a_studio()
+    good, bad = submit(studio).job, submit(studio).job
+
+    assert run(studio.finish(ADA, good.id, NOW)).state is SUCCEEDED
+    snapshot = run(studio.finish(ADA, bad.id, NOW, failure="the cat"))
+    assert snapshot.state is FAILED
+    assert snapshot.job.reason_at(NOW) == "the cat"
+    wallet = run(studio.wallet(ADA, NOW))
+    assert (wallet.charged, wallet.held) == (good.price, ZERO)
+
+
+@pytest.mark.parametrize("call", ["cancel", "finish"])
+@pytest.mark.parametrize("end", ["cancel", "finish", "time"])
+def test_what_is_over_stays_as_it_is(call, end):
+    studio = a_studio()
+    job = submit(studio).job
+    now = job.ends_at if end == "time" else NOW
+    if end != "time":
+        run(getattr(studio, end)(ADA, job.id, now))
+    before = run(studio.look(ADA, job.id, now)), run(studio.wallet(ADA, now))
+
+    # Neither at that moment nor if somebody's clock were behind is there anything left to end.
+    for moment in (now, now - 0.01):
+        with pytest.raises(AlreadyEnded) as refusal:
+            run(getattr(studio, call)(ADA, job.id, moment))
+        assert refusal.value.job_id == job.id
+    assert (run(studio.look(ADA, job.id, now)), run(studio.wallet(ADA, now))) == before
+
+
+# Making room
+
+
+@pytest.mark.parametrize("progress", [Progress.INSTANT, Progress.TIME])
+def test_no_more_jobs_are_kept_than_that(progress):
+    studio = a_studio(keep_jobs=5, progress=progress)
+    made = [submit(studio, now=NOW + 100 * each, request_key=str(each)).job for each in range(20)]
+
+    for job in made[:-5]:
+        with pytest.raises(NotFound):
+            run(studio.look(ADA, job.id, LATER))
+        submit(studio, an_account("bob"), now=LATER)  # Others make no room for it.
+    for job in made[-5:]:
+        assert state(studio, job, LATER) is SUCCEEDED
+    submit(studio, now=LATER, request_key="0")  # Its key went with it.
+
+
+def test_jobs_that_go_on_are_kept_however_many():
+    studio = a_studio(keep_jobs=2, progress=Progress.MANUAL)
+    going = [submit(studio).job for _ in range(5)]
+    over = submit(studio, progress=Progress.INSTANT).job
+    last = submit(studio, progress=Progress.INSTANT).job
+
+    assert [state(studio, job, NOW) for job in going] == [CREATED] * 5
+    assert state(studio, last, NOW) is SUCCEEDED
+    with pytest.raises(NotFound):
+        run(studio.look(ADA, over.id, NOW))
+
+
+# Uploads
+
+
+def test_a_place_is_open_for_a_while_and_what_lies_there_is_kept_for_a_while():
+    studio = a_studio()
+    place = run(studio.reserve(ADA, NOW, upload_for=60, keep_for=3600))
+
+    assert (place.upload_until, place.keep_until) == (NOW + 60, NOW + 3600)
+    assert run(studio.resource(place.id)) == place
+    assert run(studio.reserve(ADA, NOW, upload_for=60, keep_for=None)).keep_until is None
+
+
+def test_an_upload_is_kept_with_its_bytes():
+    studio = a_studio()
+    picture = a_picture_of(studio)
+
+    assert run(studio.resource(picture.id)) == picture
+    assert run(studio.store.blobs.get(picture.id)) == b"data"
+
+
+def test_an_upload_that_is_too_large_leaves_nothing():
+    studio = a_studio(upload_bytes=3)
+    place = run(studio.reserve(ADA, NOW, upload_for=60, keep_for=None))
+
+    with pytest.raises(TooLarge) as refusal:
+        run(studio.receive(replace(place, uploaded_at=NOW), b"data"))
+
+    assert refusal.value.limit_bytes == 3
+    assert run(studio.resource(place.id)) == place
+    assert run(studio.store.blobs.get(place.id)) is None
+
+
+def test_places_are_told_apart_even_if_all_are_reserved_at_one_moment():
+    studio = a_studio()
+    accounts = [ADA, an_account("bob")]
+    made = {
+        run(studio.reserve(account, NOW, upload_for=60, keep_for=None)).id
+        for account in accounts
+        for _ in range(100)
+    }
+
+    assert len(made) == 200
+
+
+def test_the_oldest_upload_makes_room():
+    studio = a_studio(keep_resources=2)
+    first, second, third = (a_picture_of(studio) for _ in range(3))
+
+    assert run(studio.resource(first.id)) is None
+    assert run(studio.resource(second.id)) == second
+    assert run(studio.resource(third.id)) == third
+
+
+# Who calls, and when
+
+
+@pytest.mark.parametrize("credential", credential_ids(ADA.credentials))
+def test_an_account_is_found_by_each_of_its_credentials(credential):
+    studio = a_studio()
+
+    async def open_the_door():
+        async with studio.store.transaction("ada") as tx:
+            await tx.put(ADA)
+            await tx.put(Credential(credential, "ada"))
+
+    assert run(studio.account(credential)) is None
+    run(open_the_door())
+    assert run(studio.account(credential)) == ADA
+    assert run(studio.owner("ada")) == ADA
+
+
+def test_an_account_without_a_clock_goes_by_the_walls_time_until_there_is_a_server_clock():
+    assert run(a_studio().now(ADA, 123.0)) == 123.0
+
+
+def test_an_account_goes_by_its_own_clock_if_it_has_one():
+    assert run(a_studio().now(replace(ADA, clock=a_clock(50.0)), 123.0)) == 50.0
+
+
+def test_looking_at_a_job_writes_nothing_while_nothing_is_due():
+    studio = a_studio()
+    job = submit(studio).job
+
+    async def look_while_somebody_else_is_at_it():
+        async with studio.store.transaction("ada"):
+            return await studio.look(ADA, job.id, NOW)
+
+    assert run(look_while_somebody_else_is_at_it()).state is CREATED

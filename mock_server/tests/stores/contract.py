@@ -1,0 +1,636 @@
+"""What every home for state promises, as tests that any home can be put through.
+
+A home's tests subclass `StoreContract` with a fixture `store`, and give `machine_for` a function
+that makes an empty home, for the comparison with plain dictionaries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from mock_server.core.accounts import SERVER, Birth, Credential, Limits, Progress
+from mock_server.core.credits import TopUp, Wallet
+from mock_server.core.jobs import Ending, JobState
+from mock_server.core.plans import Failure
+from mock_server.core.queue import Line
+from mock_server.core.rate_limit import Window
+from mock_server.core.resources import Resource
+from mock_server.core.store import Store, View
+from mock_server.core.studio import RequestKey, ServerClock
+from mock_server.core.worlds import Census
+from mock_server.tests.makers import a_clock, a_job, a_picture, a_plan, an_account, an_order
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A record without anything to come."""
+
+    id: str
+    account: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A record that may have something coming."""
+
+    id: str
+    account: str
+    due_at: float | None = None
+
+
+ADA = an_account("ada", clock=a_clock(), progress=Progress.POLLS, limits=Limits(window=0.5))
+
+# One record of every kind that the core keeps, with every kind of value in it.
+RECORDS = (
+    ADA,
+    Birth("ada", "ada", ADA),
+    Credential("app:1", "ada"),
+    Wallet("ada", "ada", Decimal("1000.000001"), held=Decimal("0.10")),
+    TopUp("ada/1", "ada", 1_750_000_000.123456, Decimal("-5"), "a reason – with “signs” 🦊"),
+    Line("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=(0.1,), strangers=2),
+    Window("ada/jobs", "ada", (0.1, 1_750_000_000.3)),
+    a_picture(keep_until=None),
+    a_job(
+        order=an_order(prompt="quotes ' \" \\ and\nlines\t\x00", seed=2**32 - 1, count=4),
+        plan=a_plan(stages=(0.1, 0.2), failure=Failure(0.5, "out of memory")),
+        price=Decimal("0.8"),
+        waits_for=("one", "two"),
+        request_key="ada/key",
+        progress=Progress.MANUAL,
+        ending=Ending(107.25, JobState.CANCELED, ""),
+    ),
+    RequestKey("ada/key", "ada", "1", 2**63 - 1, 100.0),
+    ServerClock(SERVER, SERVER, a_clock(rate=60.0)),
+    Census(SERVER, SERVER, 12),
+    Chore("never", "ada", None),
+    Thing("", "", ""),
+)
+
+
+async def put(store: Store, *records: Any) -> None:
+    """Put records in one transaction of the first one's account."""
+    async with store.transaction(records[0].account) as tx:
+        for record in records:
+            await tx.put(record)
+
+
+async def take(store: Store, kind: type, *ids: str, account: str = "ada") -> None:
+    async with store.transaction(account) as tx:
+        for id in ids:
+            await tx.delete(kind, id)
+
+
+async def get(store: Store, kind: type[Any], id: str) -> Any:
+    async with store.view() as view:
+        return await view.get(kind, id)
+
+
+async def ids(store: Store, kind: type[Any] = Thing, account: str | None = None) -> list[str]:
+    async with store.view() as view:
+        return [record.id for record in await view.list(kind, account)]
+
+
+async def due(store: Store, before: float, account: str = "ada") -> list[str]:
+    async with store.view() as view:
+        return [record.id for record in await view.due(Chore, account, before)]
+
+
+class Broken(Exception):
+    """Something in the middle of a transaction that goes wrong."""
+
+
+class Step:
+    """Lets a test hold a transaction open at a point, and go on when it likes."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def pause(self) -> None:
+        self.reached.set()
+        await self.go_on.wait()
+
+
+async def settle_down() -> None:
+    """Let everything that can run do so, until all that is left waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class StoreContract:
+    """The promises. Every test gets an empty home."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    # Records
+
+    @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+    async def test_what_was_put_comes_back_equal(self, store, record):
+        await put(store, record)
+
+        found = await get(store, type(record), record.id)
+        assert found == record
+        assert repr(found) == repr(record)
+
+    async def test_what_is_not_there_is_none(self, store):
+        assert await get(store, Thing, "1") is None
+        await put(store, Thing("1", "ada"))
+        assert await get(store, Thing, "2") is None
+        assert await get(store, Chore, "1") is None
+
+    async def test_a_put_replaces_what_has_the_id(self, store):
+        await put(store, Thing("1", "ada", "old"))
+        await put(store, Thing("1", "ada", "new"))
+
+        assert (await get(store, Thing, "1")).text == "new"
+        assert await ids(store) == ["1"]
+
+    async def test_kinds_have_ids_of_their_own(self, store):
+        await put(store, Thing("1", "ada"), Chore("1", "ada"))
+        await take(store, Thing, "1")
+
+        assert await get(store, Thing, "1") is None
+        assert await get(store, Chore, "1") == Chore("1", "ada")
+
+    async def test_deleting_what_is_not_there_does_nothing(self, store):
+        await take(store, Thing, "1")
+        await put(store, Thing("1", "ada"))
+        await take(store, Thing, "2")
+
+        assert await ids(store) == ["1"]
+
+    async def test_a_transaction_may_touch_other_accounts_records(self, store):
+        await put(store, Thing("1", "ada"), Thing("2", "bob"))
+
+        assert await ids(store, account="bob") == ["2"]
+
+    # Order
+
+    async def test_records_are_listed_in_the_order_of_their_first_put(self, store):
+        await put(store, *(Thing(id, "ada") for id in ("b", "a", "10", "9")))
+        await put(store, Thing("c", "bob"))
+        await put(store, Thing("a", "ada", "changed"), Thing("d", "ada"))
+
+        assert await ids(store) == ["b", "a", "10", "9", "c", "d"]
+        assert await ids(store, account="ada") == ["b", "a", "10", "9", "d"]
+        assert await ids(store, account="bob") == ["c"]
+        assert await ids(store, account="eve") == []
+
+    @pytest.mark.parametrize("together", [True, False])
+    async def test_one_that_was_deleted_and_put_again_is_the_newest(self, store, together):
+        await put(store, *(Thing(id, "ada") for id in "abc"))
+        if together:
+            async with store.transaction("ada") as tx:
+                await tx.delete(Thing, "a")
+                await tx.put(Thing("a", "ada"))
+                inside = [record.id for record in await tx.list(Thing)]
+                assert inside == ["b", "c", "a"]
+                assert await tx.count(Thing) == 3
+        else:
+            await take(store, Thing, "a")
+            await put(store, Thing("a", "ada"))
+
+        assert await ids(store) == ["b", "c", "a"]
+        assert await ids(store, account="ada") == ["b", "c", "a"]
+
+    @pytest.mark.parametrize(("limit", "found"), [(0, ""), (1, "a"), (2, "ab"), (9, "abc")])
+    async def test_no_more_than_the_oldest_are_listed(self, store, limit, found):
+        await put(store, *(Thing(id, "ada") for id in "abc"))
+        async with store.view() as view:
+            assert "".join(each.id for each in await view.list(Thing, limit=limit)) == found
+            mine = await view.list(Thing, "ada", limit=limit)
+            assert "".join(each.id for each in mine) == found
+
+    async def test_what_was_listed_does_not_change_afterwards(self, store):
+        await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0))
+        async with store.view() as view:
+            things, chores = await view.list(Thing), await view.due(Chore, "ada", 9.0)
+        await put(store, Thing("2", "ada"), Chore("2", "ada", 2.0))
+
+        assert (len(things), len(chores)) == (1, 1)
+
+    async def test_records_are_counted(self, store):
+        await put(store, Thing("1", "ada"), Thing("2", "ada"), Thing("3", "bob"))
+        async with store.view() as view:
+            counts = [await view.count(Thing, account) for account in (None, "ada", "bob", "eve")]
+            assert counts == [3, 2, 1, 0]
+            assert await view.count(Chore) == 0
+
+    # What is due
+
+    async def test_what_is_due_comes_earliest_first_and_with_the_moment_itself(self, store):
+        chores = [("d", 3.0), ("b", 1.0), ("a", 2.0), ("c", 2.0), ("e", None)]
+        await put(store, *(Chore(id, "ada", due_at) for id, due_at in chores))
+        await put(store, Chore("f", "bob", 0.0))
+
+        assert await due(store, 0.999) == []
+        assert await due(store, 1.0) == ["b"]
+        assert await due(store, 2.0) == ["b", "a", "c"]
+        assert await due(store, float("inf")) == ["b", "a", "c", "d"]
+        assert await due(store, 5.0, "bob") == ["f"]
+
+    async def test_what_is_due_changes_with_its_record(self, store):
+        await put(store, Chore("1", "ada", 1.0), Chore("2", "ada", 2.0), Chore("3", "ada", 3.0))
+        await put(store, Chore("1", "ada", 9.0), Chore("2", "ada", None), Chore("3", "ada", 0.5))
+        assert await due(store, 5.0) == ["3"]
+        assert await due(store, 9.0) == ["3", "1"]
+
+        await put(store, Chore("2", "ada", 4.0))
+        await take(store, Chore, "3")
+        assert await due(store, 9.0) == ["2", "1"]
+
+    async def test_moments_are_compared_exactly(self, store):
+        await put(store, Chore("1", "ada", 1_750_000_000.1234567), Chore("2", "ada", 0.1 + 0.2))
+
+        assert await due(store, 0.3) == []
+        assert await due(store, 0.1 + 0.2) == ["2"]
+        assert await due(store, 1_750_000_000.1234567) == ["2", "1"]
+        assert await due(store, 1_750_000_000.1234564) == ["2"]
+
+    # All or nothing
+
+    @pytest.mark.parametrize("error", [Broken, asyncio.CancelledError, KeyboardInterrupt])
+    async def test_a_transaction_that_breaks_leaves_no_trace(self, store, error):
+        await put(store, Thing("1", "ada", "old"), Thing("2", "ada"), Chore("1", "ada", 1.0))
+
+        async def change_everything_and_break():
+            async with store.transaction("ada") as tx:
+                await tx.put(Thing("1", "ada", "new"))
+                await tx.delete(Thing, "2")
+                await tx.put(Thing("3", "ada"))
+                await tx.put(Chore("1", "ada", 7.0))
+                raise error
+
+        with pytest.raises(error):
+            await change_everything_and_break()
+        assert await ids(store) == ["1", "2"]
+        assert (await get(store, Thing, "1")).text == "old"
+        assert await due(store, 9.0) == ["1"]
+        assert await get(store, Chore, "1") == Chore("1", "ada", 1.0)
+        await put(store, Thing("3", "ada"))  # The account is free again.
+        assert await ids(store) == ["1", "2", "3"]
+
+    async def test_a_transaction_sees_its_own_changes(self, store):
+        await put(store, *(Thing(id, "ada", "old") for id in "abc"), Thing("d", "bob"))
+        await put(store, Chore("1", "ada", 1.0), Chore("2", "ada", 2.0), Chore("3", "ada", 3.0))
+        async with store.transaction("ada") as tx:
+            await tx.put(Thing("b", "ada", "new"))
+            await tx.delete(Thing, "a")
+            await tx.put(Thing("e", "ada"))
+            await tx.delete(Thing, "e")
+            await tx.put(Thing("f", "ada"))
+            await tx.put(Chore("3", "ada", 0.5))
+            await tx.put(Chore("1", "ada", None))
+            await tx.delete(Chore, "2")
+            await tx.put(Chore("4", "ada", 0.25))
+
+            assert await tx.get(Thing, "a") is None
+            assert await tx.get(Thing, "e") is None
+            changed = await tx.get(Thing, "b")
+            assert changed is not None
+            assert changed.text == "new"
+            assert [each.id for each in await tx.list(Thing)] == ["b", "c", "d", "f"]
+            assert [each.id for each in await tx.list(Thing, "ada")] == ["b", "c", "f"]
+            assert [each.id for each in await tx.list(Thing, "ada", limit=2)] == ["b", "c"]
+            counts = [await tx.count(Thing, account) for account in (None, "ada", "bob", "eve")]
+            assert counts == [4, 3, 1, 0]
+            assert [each.id for each in await tx.due(Chore, "ada", 9.0)] == ["4", "3"]
+            assert [each.id for each in await tx.due(Chore, "ada", 0.25)] == ["4"]
+
+        assert await ids(store) == ["b", "c", "d", "f"]
+        assert await due(store, 9.0) == ["4", "3"]
+
+    # Alone
+
+    async def test_nobody_sees_what_is_not_committed(self, store):
+        await put(store, Thing("1", "ada", "old"), Chore("1", "ada", 1.0))
+        step = Step()
+
+        async def write():
+            async with store.transaction("ada") as tx:
+                await tx.put(Thing("1", "ada", "new"))
+                await tx.put(Thing("2", "ada"))
+                await tx.put(Chore("1", "ada", 5.0))
+                await step.pause()
+
+        writing = asyncio.ensure_future(write())
+        await step.reached.wait()
+        assert await ids(store) == ["1"]
+        assert (await get(store, Thing, "1")).text == "old"
+        assert await due(store, 3.0) == ["1"]
+        async with store.view() as view:
+            assert await view.count(Thing) == 1
+
+        step.go_on.set()
+        await writing
+        assert await ids(store) == ["1", "2"]
+        assert (await get(store, Thing, "1")).text == "new"
+        assert await due(store, 3.0) == []
+
+    async def test_a_transaction_of_another_account_does_not_see_it_either(self, store):
+        await put(store, Thing("1", "ada", "old"))
+        step = Step()
+
+        async def write():
+            async with store.transaction("ada") as tx:
+                await tx.put(Thing("1", "ada", "new"))
+                await step.pause()
+
+        writing = asyncio.ensure_future(write())
+        await step.reached.wait()
+        async with store.transaction("bob") as tx:
+            [thing] = await tx.list(Thing)
+            assert thing.text == "old"
+        step.go_on.set()
+        await writing
+
+    async def test_two_transactions_of_one_account_come_one_after_the_other(self, store):
+        await put(store, Thing("sum", "ada", "0"))
+        inside = 0
+
+        async def add_one():
+            nonlocal inside
+            async with store.transaction("ada") as tx:
+                inside += 1
+                assert inside == 1
+                thing = await tx.get(Thing, "sum")
+                assert thing is not None
+                await asyncio.sleep(0)
+                await tx.put(replace(thing, text=str(int(thing.text) + 1)))
+                await asyncio.sleep(0)
+                inside -= 1
+
+        await asyncio.gather(*(add_one() for _ in range(20)))
+
+        assert (await get(store, Thing, "sum")).text == "20"
+
+    async def test_transactions_of_two_accounts_do_not_wait_for_each_other(self, store):
+        step = Step()
+
+        async def write():
+            async with store.transaction("ada") as tx:
+                await tx.put(Thing("1", "ada"))
+                await step.pause()
+
+        writing = asyncio.ensure_future(write())
+        await step.reached.wait()
+        await asyncio.wait_for(put(store, Thing("2", "bob")), 5)
+        assert await ids(store) == ["2"]
+        step.go_on.set()
+        await writing
+        assert sorted(await ids(store)) == ["1", "2"]
+
+    async def test_one_that_gave_up_waiting_blocks_nobody(self, store):
+        step = Step()
+
+        async def hold():
+            async with store.transaction("ada"):
+                await step.pause()
+
+        holding = asyncio.ensure_future(hold())
+        await step.reached.wait()
+        waiting = asyncio.ensure_future(put(store, Thing("1", "ada")))
+        await settle_down()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        step.go_on.set()
+        await holding
+
+        await asyncio.wait_for(put(store, Thing("2", "ada")), 5)
+        assert await ids(store) == ["2"]
+
+    # Dropping
+
+    async def test_dropping_kinds_takes_only_those_of_that_account(self, store):
+        await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0))
+        await put(store, Thing("2", "bob"), Chore("2", "bob", 1.0))
+        await store.blobs.put("1", "ada", b"data")
+
+        await store.drop("ada", [Chore, Resource])
+
+        assert await ids(store) == ["1", "2"]
+        assert await ids(store, Chore) == ["2"]
+        assert await due(store, 9.0) == []
+        assert await due(store, 9.0, "bob") == ["2"]
+        assert await store.blobs.get("1") == b"data"
+
+    async def test_dropping_no_kinds_at_all_takes_nothing(self, store):
+        await put(store, Thing("1", "ada"))
+        await store.drop("ada", [])
+
+        assert await ids(store) == ["1"]
+
+    async def test_dropping_an_account_takes_everything_it_has(self, store):
+        await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0), Thing("2", "bob"))
+        await store.blobs.put("1", "ada", b"data")
+        await store.blobs.put("2", "bob", b"data")
+
+        await store.drop("ada")
+
+        assert await ids(store) == ["2"]
+        assert await ids(store, Chore) == []
+        assert await due(store, 9.0) == []
+        assert await store.blobs.get("1") is None
+        assert await store.blobs.get("2") == b"data"
+        await put(store, Thing("1", "ada"), Chore("1", "ada", 2.0))
+        assert await ids(store) == ["2", "1"]
+        assert await due(store, 9.0) == ["1"]
+
+    async def test_dropping_waits_for_whoever_is_at_work_on_the_account(self, store):
+        step = Step()
+
+        async def write():
+            async with store.transaction("ada") as tx:
+                await tx.put(Thing("1", "ada"))
+                await step.pause()
+
+        writing = asyncio.ensure_future(write())
+        await step.reached.wait()
+        dropping = asyncio.ensure_future(store.drop("ada"))
+        await settle_down()
+        step.go_on.set()
+        await asyncio.gather(writing, dropping)
+
+        assert await ids(store) == []
+
+    async def test_an_account_that_is_dropped_again_and_again_is_still_one_at_a_time(self, store):
+        inside = 0
+
+        async def work():
+            nonlocal inside
+            async with store.transaction("ada") as tx:
+                inside += 1
+                assert inside == 1
+                await tx.put(Thing("1", "ada"))
+                await asyncio.sleep(0)
+                inside -= 1
+
+        async def again_and_again(do):
+            for _ in range(10):
+                await do()
+                await asyncio.sleep(0)
+
+        await asyncio.gather(
+            *(again_and_again(work) for _ in range(3)),
+            again_and_again(lambda: store.drop("ada")),
+        )
+        await work()
+
+        assert await ids(store) == ["1"]
+
+    # Blobs
+
+    async def test_bytes_are_kept_as_they_are(self, store):
+        data = bytes(range(256)) * 10
+        await store.blobs.put("1", "ada", b"old")
+        await store.blobs.put("1", "ada", data)
+        await store.blobs.put("2", "ada", b"")
+
+        assert await store.blobs.get("1") == data
+        assert await store.blobs.get("2") == b""
+        assert await store.blobs.get("3") is None
+
+    async def test_bytes_of_one_account_are_dropped(self, store):
+        await store.blobs.put("1", "ada", b"data")
+        await store.blobs.put("2", "bob", b"data")
+
+        await store.blobs.drop("ada")
+
+        assert await store.blobs.get("1") is None
+        assert await store.blobs.get("2") == b"data"
+
+
+async def check_blob_limit(store: Store, limit_bytes: int) -> None:
+    """Check that a home for at most so many bytes keeps the newest of them."""
+    size = limit_bytes // 4
+    for number in range(10):
+        await store.blobs.put(str(number), "ada", bytes([number]) * size)
+        assert await store.blobs.get(str(number)) == bytes([number]) * size
+    kept = [number for number in range(10) if await store.blobs.get(str(number)) is not None]
+    assert kept == [6, 7, 8, 9]
+
+    await store.blobs.put("9", "ada", b"x" * size)  # A replacement takes no further room.
+    assert await store.blobs.get("6") is not None
+
+    await store.blobs.put("whole", "ada", b"x" * limit_bytes)
+    assert await store.blobs.get("whole") == b"x" * limit_bytes
+    assert await store.blobs.get("9") is None
+
+    await store.blobs.put("more", "ada", b"x" * (limit_bytes + 1))
+    assert await store.blobs.get("more") is None
+    assert await store.blobs.get("whole") == b"x" * limit_bytes
+
+
+# Against plain dictionaries
+
+_IDS = [f"{account}-{number}" for account in ("ada", "bob") for number in range(4)]
+_MOMENTS = [None, 0.0, 1.0, 1.5, 2.0]
+_changes = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "put", "delete"]),
+        st.sampled_from([Thing, Chore]),
+        st.sampled_from(_IDS),
+        st.sampled_from(_MOMENTS),
+    ),
+    max_size=6,
+)
+
+
+def machine_for(make_store: Callable[[], Store]) -> type[Any]:
+    """Return a test case that does the same to a home and to plain dictionaries."""
+
+    class Homes(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.runner = asyncio.Runner()
+            self.model: dict[type[Any], dict[str, Any]] = {Thing: {}, Chore: {}}
+
+        def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+            return self.runner.run(coroutine)
+
+        @initialize()
+        def make(self) -> None:
+            self.store = make_store()
+
+        @rule(account=st.sampled_from(["ada", "bob"]), changes=_changes, breaks=st.booleans())
+        def change(self, account: str, changes: list[Any], breaks: bool) -> None:
+            model = {kind: dict(records) for kind, records in self.model.items()}
+
+            async def do() -> None:
+                async with self.store.transaction(account) as tx:
+                    for number, (what, kind, id, due_at) in enumerate(changes):
+                        if what == "put":
+                            record = kind(id, id[:3], due_at if kind is Chore else str(number))
+                            model[kind][id] = record
+                            await tx.put(record)
+                        else:
+                            model[kind].pop(id, None)
+                            await tx.delete(kind, id)
+                        await self.compare(tx, model)
+                    if breaks:
+                        raise Broken
+
+            if breaks:
+                with pytest.raises(Broken):
+                    self.run(do())
+            else:
+                self.run(do())
+                self.model = model
+            self.run(self.compare_committed())
+
+        @rule(
+            account=st.sampled_from(["ada", "bob"]),
+            kinds=st.sampled_from([None, [], [Thing], [Chore], [Thing, Chore]]),
+        )
+        def drop(self, account: str, kinds: list[type] | None) -> None:
+            self.run(self.store.drop(account, kinds))
+            for kind, records in self.model.items():
+                if kinds is None or kind in kinds:
+                    for id in [id for id, each in records.items() if each.account == account]:
+                        del records[id]
+            self.run(self.compare_committed())
+
+        async def compare_committed(self) -> None:
+            async with self.store.view() as view:
+                await self.compare(view, self.model)
+
+        async def compare(self, view: View, model: dict[type[Any], dict[str, Any]]) -> None:
+            for kind, records in model.items():
+                for id in _IDS:
+                    assert await view.get(kind, id) == records.get(id)
+                for account in (None, "ada", "bob"):
+                    expected = [
+                        record for record in records.values() if account in (None, record.account)
+                    ]
+                    assert list(await view.list(kind, account)) == expected
+                    assert list(await view.list(kind, account, limit=2)) == expected[:2]
+                    assert await view.count(kind, account) == len(expected)
+            chores = [each for each in model[Chore].values() if each.due_at is not None]
+            chores.sort(key=lambda chore: (chore.due_at, chore.id))
+            for account in ("ada", "bob"):
+                for before in (-1.0, 0.0, 1.0, 1.7, float("inf")):
+                    assert list(await view.due(Chore, account, before)) == [
+                        each for each in chores if each.account == account and each.due_at <= before
+                    ]
+
+        def teardown(self) -> None:
+            if hasattr(self, "store"):
+                self.run(self.store.close())
+            self.runner.close()
+
+    case: type[Any] = Homes.TestCase
+    case.settings = settings(max_examples=50, stateful_step_count=15)
+    return case
