@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mock_server.core import chance
 
 _EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00:00Z
@@ -19,6 +21,7 @@ def id_of(tick: int, account: str) -> str:
     return str(tick << _TAG_BITS | tag_of(account))
 
 
+@lru_cache(maxsize=4096)
 def tag_of(account: str) -> int:
     """Return the account's part of its ids."""
     return chance.number(0, "tag", account) & ((1 << _TAG_BITS) - 1)

@@ -43,7 +43,10 @@ _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the customer wants to see. Sizes in pixels; `seed` is the one really used."""
+    """What the customer wants to see. Sizes in pixels; `seed` is the one really used.
+
+    `notes` are the surface's own, about how it is made; nothing here reads them.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -59,6 +62,7 @@ class Order:
     source: str = ""
     mask: str = ""
     denoising_strength: float = 0.75
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

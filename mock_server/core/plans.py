@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from mock_server.core import chance
 from mock_server.core.credits import TENTH, tenths_up
@@ -17,8 +18,7 @@ _REFERENCE_PIXELS = 768 * 768
 _LUCKS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """One run of the engine over the picture (or `frames` pictures) at a size in pixels."""
 
     name: str
@@ -49,17 +49,27 @@ class Work:
 
     @property
     def effort(self) -> Decimal:
-        return sum((each.effort for each in self.passes), Decimal(0)) * self.factor * self.count
+        return _effort(self.passes, self.count, self.factor)
 
     @property
     def price(self) -> Decimal:
         """Credits: the effort in whole tenths, rounded up, and never less than one tenth."""
         if self.fixed_price is not None:
             return self.fixed_price
-        return max(TENTH, tenths_up(self.effort))
+        return _price(self.passes, self.count, self.factor)
 
 
-@dataclass(frozen=True, slots=True)
+def _effort(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
+    return sum((each.effort for each in passes), Decimal(0)) * factor * count
+
+
+@lru_cache(maxsize=4096)
+def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
+    return max(TENTH, tenths_up(_effort(passes, count, factor)))
+
+
+# Profiles and planners are keys of caches, and no two of them are meant to be the same.
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """How fast a studio is. Seconds; pairs are the least and the most."""
 
@@ -125,7 +135,7 @@ class Plan:
         return self.run if self.failure is None else self.run * self.failure.after
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Planner:
     """Makes plans for one kind of studio; `memory_pixels` is the largest picture that fits."""
 

@@ -14,6 +14,7 @@ from mock_server.core.jobs import Job
 from mock_server.core.plans import Plan
 
 APART = 0.001
+BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Line:
 
     `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and
     `strangers` is how many other customers' jobs the last one in the line found ahead of it.
+    The starts lie in blocks, so that a line of thousands grows without being copied.
     """
 
     id: str
@@ -29,27 +31,39 @@ class Line:
     serial: int = 0
     last_tick: int = 0
     free_at: tuple[float, ...] = ()
-    starts: tuple[float, ...] = ()
+    starts: tuple[tuple[float, ...], ...] = ()
     strangers: int = 0
 
     def ahead_at(self, starts_at: float, now: float) -> int:
         """Return how many of the account's jobs start between now and then."""
-        return max(0, bisect_left(self.starts, starts_at) - bisect_right(self.starts, now))
+        later = [block for block in self.starts if block[-1] > now and block[0] < starts_at]
+        return sum(
+            max(0, bisect_left(block, starts_at) - bisect_right(block, now)) for block in later
+        )
 
-    def joined(self, plan: Plan, slots: int, now: float) -> tuple[Line, Plan, float]:
+    def joined(self, plan: Plan, slots: int, now: float, tick: int) -> tuple[Line, Plan, float]:
         """Return the line with one more job, that job's plan, and when it starts.
 
         Whoever is behind a job has at least as many strangers ahead, so that ranks never cross.
         """
         free = list(_fitted(self.free_at, slots))
-        starts = self.starts[bisect_right(self.starts, now) :]
+        waiting = self.starts
+        while waiting and waiting[0][-1] <= now:
+            waiting = waiting[1:]
         start = max(now + plan.lead, free[0])
-        if starts:
-            start = max(start, starts[-1] + APART)
-            plan = replace(plan, ahead=max(plan.ahead, self.strangers))
+        if waiting:
+            start = max(start, waiting[-1][-1] + APART)
+            if plan.ahead < self.strangers:
+                plan = replace(plan, ahead=self.strangers)
         heapreplace(free, start + plan.until_end)
-        line = replace(
-            self, free_at=_taken(free, now), starts=(*starts, start), strangers=plan.ahead
+        line = Line(
+            id=self.id,
+            account=self.account,
+            serial=self.serial + 1,
+            last_tick=tick,
+            free_at=_taken(free, now),
+            starts=_appended(waiting, start),
+            strangers=plan.ahead,
         )
         return line, plan, start
 
@@ -75,7 +89,14 @@ def reordered(line: Line, jobs: Iterable[Job], slots: int, now: float) -> tuple[
         starts.append(start)
         if start < job.starts_at:
             moved.append(replace(job, starts_at=start))
-    return replace(line, free_at=_taken(free, now), starts=tuple(starts)), moved
+    blocks = tuple(tuple(starts[first : first + BLOCK]) for first in range(0, len(starts), BLOCK))
+    return replace(line, free_at=_taken(free, now), starts=blocks), moved
+
+
+def _appended(blocks: tuple[tuple[float, ...], ...], start: float) -> tuple[tuple[float, ...], ...]:
+    if not blocks or len(blocks[-1]) == BLOCK:
+        return (*blocks, (start,))
+    return (*blocks[:-1], (*blocks[-1], start))
 
 
 def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:

@@ -194,7 +194,7 @@ class Customers(RuleBasedStateMachine):
         assert place.id not in memory.uploads
         memory.uploads.append(place.id)
         format = "png" if readable else ""
-        run(self.studio.receive(replace(place, uploaded_at=now, format=format), b"data"))
+        run(self.studio.receive(account, replace(place, uploaded_at=now, format=format), b"data"))
 
     # What the keeper does
 

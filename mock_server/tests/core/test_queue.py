@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mock_server.core.jobs import Ending, Job, JobState
 from mock_server.core.plans import AT_ONCE, Plan
-from mock_server.core.queue import APART, Line, reordered
+from mock_server.core.queue import APART, BLOCK, Line, reordered
 from mock_server.tests.makers import NOW, a_job, a_plan
 
 plans = st.builds(
@@ -32,6 +32,10 @@ steps = st.lists(
 )
 
 
+def starts_of(line):
+    return tuple(start for block in line.starts for start in block)
+
+
 class Office:
     """A line and its jobs, kept by hand as the studio keeps them."""
 
@@ -42,7 +46,7 @@ class Office:
         self.promised: dict[int, float] = {}
 
     def submit(self, plan):
-        self.line, plan, starts_at = self.line.joined(plan, self.slots, self.now)
+        self.line, plan, starts_at = self.line.joined(plan, self.slots, self.now, 0)
         serial = len(self.jobs) + 1
         job = a_job(serial=serial, plan=plan, submitted_at=self.now, starts_at=starts_at)
         self.jobs[serial] = job
@@ -90,7 +94,7 @@ def test_whatever_happens_the_line_stays_fair(history, slots, now):
         elif what == "wait":
             office.now += detail
         assert office.most_at_once() <= slots
-        starts = tuple(start for start in office.line.starts if start > office.now)
+        starts = tuple(start for start in starts_of(office.line) if start > office.now)
         assert starts == office.starts_to_come()
         for serial, job in office.jobs.items():
             assert job.ready_at <= job.starts_at <= office.promised[serial]
@@ -131,7 +135,7 @@ def test_a_free_slot_needs_no_mention():
     office.now = 1000.0
     office.submit(a_plan())
 
-    assert (office.line.starts, office.line.free_at) == ((1005,), (1015,))
+    assert (starts_of(office.line), office.line.free_at) == ((1005,), (1015,))
 
 
 def test_those_behind_move_up_when_one_is_cancelled():
@@ -220,4 +224,15 @@ def test_fewer_slots_make_nobody_wait_longer_than_was_said():
 
     for job in jobs[1:]:
         assert office.jobs[job.serial].starts_at <= job.starts_at
-    assert office.line.starts == office.starts_to_come()
+    assert starts_of(office.line) == office.starts_to_come()
+
+
+def test_a_line_of_hundreds_has_every_rank_once():
+    line, starts = Line("ada", "ada"), []
+    for tick in range(3 * BLOCK + 5):
+        line, _, start = line.joined(a_plan(), 2, NOW, tick)
+        starts.append(start)
+
+    assert [line.ahead_at(start, NOW) for start in starts] == list(range(len(starts)))
+    later = starts[BLOCK + 1]
+    assert line.ahead_at(starts[-1], later) == len(starts) - BLOCK - 3

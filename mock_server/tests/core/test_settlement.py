@@ -138,7 +138,7 @@ def test_pictures_are_looked_at_when_the_job_starts(picture, problem):
 def test_those_behind_move_up_when_a_job_fails_at_its_start():
     behind = a_job(id="2", serial=2, starts_at=115.0)
     last = a_job(id="3", serial=3, starts_at=125.0)
-    line = Line("ada", "ada", 3, free_at=(135.0,), starts=(105.0, 115.0, 125.0))
+    line = Line("ada", "ada", 3, free_at=(135.0,), starts=((105.0, 115.0, 125.0),))
     store = a_home(line, a_job(waits_for=("picture",)), behind, last)
 
     ended, wallet = settled(store, 1000.0, slots=1)

@@ -53,7 +53,7 @@ def a_picture_of(studio, account=ADA, now=NOW, **changes):
     """Reserve a place and put a picture there."""
     place = run(studio.reserve(account, now, upload_for=60, keep_for=None))
     picture = replace(place, uploaded_at=now, size_bytes=4, format="png", **changes)
-    run(studio.receive(picture, b"data"))
+    run(studio.receive(account, picture, b"data"))
     return picture
 
 
@@ -506,7 +506,7 @@ def test_an_upload_that_is_too_large_leaves_nothing():
     place = run(studio.reserve(ADA, NOW, upload_for=60, keep_for=None))
 
     with pytest.raises(TooLarge) as refusal:
-        run(studio.receive(replace(place, uploaded_at=NOW), b"data"))
+        run(studio.receive(ADA, replace(place, uploaded_at=NOW), b"data"))
 
     assert refusal.value.limit_bytes == 3
     assert run(studio.resource(place.id)) == place

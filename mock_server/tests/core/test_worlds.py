@@ -394,7 +394,7 @@ def a_lived_in_world(**rules):
     going = submit(worlds, ada, now, request_key="now")
     run(worlds.set_balance(ada, now, to=None, by=Decimal(90), reason="gift"))
     place = run(worlds.studio.reserve(ada, now, upload_for=60, keep_for=None))
-    run(worlds.studio.receive(replace(place, uploaded_at=now), b"data"))
+    run(worlds.studio.receive(ada, replace(place, uploaded_at=now), b"data"))
     ada = run(worlds.change(replace(ada, limits=Limits(qps=1), slots=5)))
     run(worlds.studio.admit(ada, now))
     return worlds, ada, over, going, place

@@ -57,7 +57,7 @@ RECORDS = (
     Credential("app:1", "ada"),
     Wallet("ada", "ada", Decimal("1000.000001"), held=Decimal("0.10")),
     TopUp("ada/1", "ada", 1_750_000_000.123456, Decimal("-5"), "a reason – with “signs” 🦊"),
-    Line("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=(0.1,), strangers=2),
+    Line("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=((0.1,),), strangers=2),
     Window("ada/jobs", "ada", (0.1, 1_750_000_000.3)),
     a_picture(keep_until=None),
     a_job(

@@ -1,0 +1,183 @@
+"""The wiring: what is plugged into what, in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_server import __version__
+from mock_server.control.api import Collaborators, account_body, create_control
+from mock_server.core.accounts import Account, Limits
+from mock_server.core.plans import PROFILES, Planner
+from mock_server.core.studio import Rules, Studio
+from mock_server.core.worlds import Defaults, Newborn, Worlds
+from mock_server.settings import Settings, read_settings, settings_table
+from mock_server.stores.memory import MemoryStore
+from mock_server.tams import facts as tams_facts
+from mock_server.tams.catalogue import demo_uploads
+from mock_server.tams.choices import SETTLED
+from mock_server.tams.key_pairs import key_pair, load_public_key
+from mock_server.tams.surface import Tams, verdict_body
+from mock_server.web import fidelity
+from mock_server.web.calls import Bounds
+from mock_server.web.choices import Fact
+from mock_server.web.journal import Journal
+from mock_server.web.picture_cache import PictureCache
+from mock_server.web.pipeline import Pipeline
+from mock_server.web.wall import wall
+
+CONTROL = "/_mock"
+
+
+class App:
+    """The whole mock as one ASGI app: the vendors behind the journal, and the control API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.studio = Studio(MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings))
+        self.worlds = Worlds(self.studio, _defaults(settings), _ready_made(settings))
+        self.pictures = PictureCache(settings.picture_cache_bytes)
+        self.tams = Tams(
+            self.studio,
+            settings.tams,
+            self.pictures,
+            public_url=settings.public_url,
+            upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
+        )
+        bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
+        self.journal = Journal(
+            Pipeline(self.tams, self.studio, bounds),
+            wall,
+            entries=settings.journal_entries,
+            total_bytes=settings.journal_bytes,
+            body_bytes=settings.journal_body_bytes,
+        )
+        self.control: ASGIApp = create_control(
+            Collaborators(
+                worlds=self.worlds,
+                studio=self.studio,
+                journal=self.journal,
+                wall=wall,
+                version=__version__,
+                settings_rows=lambda: settings_table(settings),
+                routes=self.routes,
+                facts=self.facts,
+                forget_pictures=self._forget_pictures,
+                check_public_key=load_public_key,
+                verdict_body=verdict_body,
+                control_token=settings.control_token,
+                beyond_loopback=settings.beyond_loopback,
+                own_hosts=_own_hosts(settings),
+            )
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith(CONTROL) and path[len(CONTROL) :][:1] in ("", "/"):
+                await self.control(scope, receive, send)
+            else:
+                await self.journal(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def open(self, wall: float) -> Account:
+        """Lay out the seeded start and return the ready-made account."""
+        return await self.worlds.open(wall)
+
+    def account_body(self, account: Account) -> dict[str, Any]:
+        """Return what the control API answers for a new account."""
+        return account_body(account, account.opening)
+
+    def routes(self) -> list[dict[str, str]]:
+        """Return what the vendors' surfaces serve."""
+        return [
+            {
+                "method": operation.method,
+                "path": operation.path,
+                "surface": self.tams.name,
+                "summary": operation.summary,
+                "source": operation.source,
+            }
+            for operation in self.tams.operations
+        ]
+
+    def facts(self) -> list[Fact]:
+        """Return where each behaviour comes from."""
+        known = (*tams_facts.FACTS, *SETTLED)
+        choices = self.settings.tams
+        return list(fidelity.facts(self.tams.name, self.tams.operations, known, choices))
+
+    def _forget_pictures(self, account: str | None) -> None:
+        self.pictures.forget("" if account is None else f"{account}/")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.open(wall())
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.studio.store.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def create_app(settings: Settings | None = None) -> App:
+    """Return the mock as an ASGI app; without settings, those of the environment."""
+    return App(settings or read_settings())
+
+
+def _own_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the names beside localhost under which callers may know the server."""
+    public = urlsplit(settings.public_url).hostname
+    return (settings.host, *([public] if public else []))
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        planner=Planner(
+            profile=PROFILES[settings.profile],
+            memory_pixels=settings.memory_pixels,
+            pending=settings.tams.pending_seconds,
+        ),
+        progress=settings.progress,
+        slots=settings.slots,
+        polls=settings.polls,
+        keep_jobs=settings.keep_jobs,
+        keep_resources=settings.keep_uploads,
+        upload_bytes=settings.upload_limit_bytes,
+    )
+
+
+def _defaults(settings: Settings) -> Defaults:
+    def keys(number: int) -> tuple[str, str]:
+        pair = key_pair(number)
+        return pair.private_pem, pair.public_pem
+
+    return Defaults(
+        balance=settings.balance,
+        limits=Limits(qps=settings.qps, mode=settings.rate_limit),
+        seed=settings.seed,
+        keys=keys,
+        keep_accounts=settings.keep_accounts,
+        shared_uploads=demo_uploads(),
+        clock_start=settings.clock_start,
+        clock_rate=settings.clock_rate,
+    )
+
+
+def _ready_made(settings: Settings) -> Newborn:
+    return Newborn(
+        id=settings.account_id,
+        app_id=settings.app_id,
+        public_key=settings.public_key,
+        token=settings.access_token,
+        key=settings.app_key,
+        secret=settings.app_secret,
+        ready_made=True,
+    )

@@ -1,0 +1,38 @@
+"""What the control API is handed: everything else it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mock_server.core.studio import Studio
+from mock_server.core.worlds import Worlds
+from mock_server.web.journal import Journal
+
+if TYPE_CHECKING:
+    from mock_server.web.choices import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What the control API works with. `own_hosts` are names, beside localhost, for the server.
+
+    `forget_pictures` takes an account's id, or None for all. `check_public_key` raises ValueError
+    with a sentence. `verdict_body` makes data of what a surface found out about a signature.
+    """
+
+    worlds: Worlds
+    studio: Studio
+    journal: Journal
+    wall: Callable[[], float]
+    version: str
+    settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
+    routes: Callable[[], Sequence[Mapping[str, Any]]]
+    facts: Callable[[], Iterable[Fact]]
+    forget_pictures: Callable[[str | None], object]
+    check_public_key: Callable[[str], object]
+    verdict_body: Callable[[Any], dict[str, Any] | None]
+    control_token: str = ""
+    beyond_loopback: bool = False
+    own_hosts: tuple[str, ...] = ()

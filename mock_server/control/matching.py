@@ -1,0 +1,77 @@
+"""Which entries of the journal are meant, and by how little others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mock_server.control.operations import PREFIX
+from mock_server.web.calls import Trace
+from mock_server.web.journal import Journal
+
+MOST_NEAR_MISSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What is asked of an entry; None asks nothing. `path` is a prefix, `since` an earlier id."""
+
+    account: str | None = None
+    method: str | None = None
+    path: str | None = None
+    status: int | None = None
+    operation: str | None = None
+    since: str | None = None
+
+    @classmethod
+    def of(cls, asked: Any) -> Match:
+        """Return what a query or body asks for."""
+        return cls(**{field.name: getattr(asked, field.name) for field in fields(cls)})
+
+    def __str__(self) -> str:
+        asked = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ", ".join(f"{name} {value}" for name, value in asked if value is not None)
+
+    def fits(self, trace: Trace) -> bool:
+        return next(self.misses(trace), None) is None
+
+    def misses(self, trace: Trace) -> Iterator[str]:
+        """Yield in what the entry differs from what is asked."""
+        method, path = trace.scope["method"], trace.scope["path"]
+        status = None if trace.answer is None else trace.answer.status
+        if self.since is not None and trace.id <= self.since:
+            yield f"since: it came before {self.since}"
+        if self.account is not None and trace.account != self.account:
+            yield f"account: {trace.account or 'unknown'}"
+        if self.method is not None and method != self.method.upper():
+            yield f"method: {method}"
+        if self.path is not None and not path.startswith(self.path):
+            yield f"path: {path}"
+        if self.status is not None and status != self.status:
+            yield f"status: {status or 'none'}"
+        if self.operation is not None and trace.operation != self.operation:
+            yield f"operation: {trace.operation or 'none'}"
+
+
+def entries(journal: Journal) -> Iterator[Trace]:
+    """Yield what the vendors' surfaces were asked, the newest first."""
+    return (trace for trace in journal if not is_own(trace))
+
+
+def is_own(trace: Trace) -> bool:
+    """Say whether the entry is a call of the control API itself."""
+    path: str = trace.scope["path"]
+    return path == PREFIX or path.startswith(PREFIX + "/")
+
+
+def near_misses(match: Match, traces: Iterable[Trace]) -> list[tuple[Trace, str]]:
+    """Return the newest entries that differ in one thing only, and in which."""
+    found: list[tuple[Trace, str]] = []
+    for trace in traces:
+        differs = list(match.misses(trace))
+        if len(differs) == 1:
+            found.append((trace, differs[0]))
+            if len(found) == MOST_NEAR_MISSES:
+                break
+    return found

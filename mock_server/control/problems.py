@@ -1,0 +1,242 @@
+"""What can go wrong in the control API, as RFC 9457 problems, and the studio's refusals as such."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from math import ceil, isfinite
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, to_json
+
+from mock_server.control.redaction import is_secret
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    CreditsShort,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    RateLimited,
+    RequestRepeated,
+    StudioError,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
+from mock_server.web.calls import Answer, Headers
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of problem; its name is for programs and never changes."""
+
+    name: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        return f"urn:tams-mock:problem:{self.name}"
+
+
+UNREADABLE = Kind("unreadable", 400, "The request cannot be read")
+INVALID = Kind("invalid", 400, "The request does not make sense")
+UNAUTHENTICATED = Kind("unauthenticated", 401, "The control token is missing or wrong")
+FORBIDDEN = Kind("forbidden", 403, "This is not allowed")
+CROSS_SITE = Kind("cross-site", 403, "Browsers may not call from another site")
+FOREIGN_HOST = Kind("foreign-host", 403, "The Host header names another host")
+NOT_FOUND = Kind("not-found", 404, "There is no such thing")
+WRONG_METHOD = Kind("wrong-method", 405, "The path knows other methods")
+TOO_SLOW = Kind("too-slow", 408, "The request did not come in time")
+NOT_SEEN = Kind("not-seen", 408, "The requests did not come in time")
+CONFLICT = Kind("conflict", 409, "It contradicts what is already there")
+ENDED = Kind("already-ended", 409, "The job is over")
+CREDITS_SHORT = Kind("credits-short", 409, "There are too few credits")
+NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not those that were expected")
+TOO_LARGE = Kind("too-large", 413, "The request is too large")
+NOT_JSON = Kind("not-json", 415, "The body is not JSON")
+RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
+CRASH = Kind("crash", 500, "This was not foreseen")
+NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """One thing that is wrong: a member of the body (a JSON pointer to it) or a parameter."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(Exception):
+    """An answer that is not what was hoped for; `more` are members beside the usual ones."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        *,
+        errors: Iterable[ErrorBody] = (),
+        headers: Headers = (),
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = headers
+        self.more = more or {}
+
+    def answer(self, path: str) -> Answer:
+        """Return the problem as the answer to a call of the path."""
+        body: dict[str, Any] = {
+            "type": self.kind.type,
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            "instance": quote(path, safe="/:@!$&'()*+,;=~"),
+        }
+        if self.errors:
+            body["errors"] = [_without_none(asdict(error)) for error in self.errors]
+        headers = ((b"content-type", MEDIA_TYPE.encode()), *self.headers)
+        return Answer(self.kind.status, to_json(body | dict(self.more)), headers)
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+# The studio's refusals
+
+
+def problem_of(error: StudioError) -> Problem:
+    """Return the studio's refusal as a problem; the nearest entry of its family decides."""
+    for kind in type(error).__mro__:
+        if kind in STUDIO:
+            return STUDIO[kind](error)
+    return Problem(CRASH, str(error))
+
+
+def _as(kind: Kind) -> Callable[[Any], Problem]:
+    return lambda error: Problem(kind, str(error))
+
+
+def _invalid(kind: Kind) -> Callable[[Invalid], Problem]:
+    def problem(error: Invalid) -> Problem:
+        pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
+        return Problem(kind, str(error), errors=[pointed])
+
+    return problem
+
+
+def _not_found(error: NotFound) -> Problem:
+    return Problem(NOT_FOUND, f"there is no {error.kind}" + (f" {error.id!r}" if error.id else ""))
+
+
+def _rate_limited(error: RateLimited) -> Problem:
+    headers: Headers = ()
+    if isfinite(error.retry_after):
+        headers = ((b"retry-after", b"%d" % max(0, ceil(error.retry_after))),)
+    return Problem(RATE_LIMITED, str(error), headers=headers)
+
+
+STUDIO: dict[type[StudioError], Callable[[Any], Problem]] = {
+    Unauthenticated: _as(UNAUTHENTICATED),
+    Forbidden: _as(FORBIDDEN),
+    NotFound: _not_found,
+    Malformed: lambda error: Problem(UNREADABLE, error.problem),
+    CreditsShort: _as(CREDITS_SHORT),
+    Invalid: _invalid(INVALID),
+    TooLarge: _as(TOO_LARGE),
+    TooSlow: _as(TOO_SLOW),
+    RateLimited: _rate_limited,
+    AlreadyEnded: _as(ENDED),
+    RequestRepeated: _as(CONFLICT),
+    Conflict: _as(CONFLICT),
+    StudioError: _as(CRASH),
+}
+
+
+# Bodies and queries that are not what they should be
+
+Place = Literal["body", "query"]
+
+
+def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> Problem:
+    """Return what pydantic found in a body or query, in words and with pointers."""
+    found = error.errors(include_url=False)
+    if found[0]["type"] == "json_invalid":
+        return Problem(UNREADABLE, f"the body is not JSON: {found[0]['ctx']['error']}")
+    errors = [_error(each, model, place) for each in found]
+    where = errors[0].parameter or (errors[0].pointer or "#").removeprefix("#/")
+    detail = f"{where}: {errors[0].detail}" if where not in ("", "#") else errors[0].detail
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Problem(INVALID, detail + more, errors=errors)
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Return a hint at the nearest of the names, or nothing if none is near."""
+    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _error(error: ErrorDetails, model: type[BaseModel], place: Place) -> ErrorBody:
+    path = [str(step) for step in error["loc"] if not str(step).startswith("function-")]
+    detail = _words(error, model)
+    if place == "query":
+        return ErrorBody(parameter=path[0] if path else None, detail=detail)
+    steps = (step.replace("~", "~0").replace("/", "~1") for step in path)
+    return ErrorBody(pointer="/".join(("#", *steps)), detail=detail)
+
+
+def _words(error: ErrorDetails, model: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        *outer, name = map(str, error["loc"])
+        known = _members(model, outer)
+        return f"is not known{near(name, known)}" if known else "is not known"
+    if error["type"] == "value_error":
+        words = str(error["ctx"]["error"])
+    else:
+        words = re.sub("^(Input|String|Value|List) should", "must", error["msg"])
+    if error["type"] == "missing":
+        return "is missing"
+    if not error["loc"] or is_secret(str(error["loc"][-1])):
+        return words
+    return f"{words}, found {_shown(error['input'])}"
+
+
+def _members(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Return the names of the members of the body, or of one inside it."""
+    for step in path:
+        inner = next(
+            (field for name, field in model.model_fields.items() if step in (name, field.alias)),
+            None,
+        )
+        models = [] if inner is None else list(_models_in(inner.annotation))
+        if not models:
+            return []
+        model = models[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    for part in getattr(annotation, "__args__", (annotation,)):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+
+
+def _shown(value: Any) -> str:
+    """Quote what was sent, unless it is long."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = to_json(value, inf_nan_mode="constants").decode()
+    return text if len(text) <= 40 else f"{len(text)} characters"

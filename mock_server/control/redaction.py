@@ -1,0 +1,154 @@
+"""Taking secrets out of what the journal shows.
+
+Two ways together: whatever stands where secrets stand (credentials, cookies, signed URLs, members
+of that name) is hidden by its place; and what was found in such a place of an exchange, or is the
+control token, is hidden wherever else it appears in it. What tells a developer why a signature was
+refused stays: scheme, app id, nonce, timestamp.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote, unquote
+
+from mock_server.web.calls import Trace, raw_target
+
+HIDDEN = "***"
+
+# Shorter ones would be hidden in the middle of words that have nothing to do with them.
+LEAST_LENGTH = 8
+
+_NAMES = {
+    "api_key", "apikey", "auth_key", "authorization", "cookie", "cookie2", "private_key",
+    "privatekey", "proxy_authorization", "set_cookie", "sig", "sign",
+}  # fmt: skip
+_ENDINGS = ("password", "secret", "signature", "token")
+_KEPT_PAIRS = {"app_id", "nonce_str", "timestamp"}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,23}")
+_NAME = r"(?<![\w%.\-])([\w%.\-]{1,64})="
+_PAIR_IN_TARGET = re.compile(_NAME + r"([^&]*)", re.ASCII)
+_PAIR_IN_TEXT = re.compile((_NAME + r"([^&\s\"'<>\\]*)").encode())
+_MEMBER = re.compile(rb'"([\w\-]{1,64})"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_MEMBER_IN_TEXT = re.compile(rb'\\"([\w\-]{1,64})\\"\s*:\s*\\"(.*?)(?=\\"|"|\Z)', re.DOTALL)
+
+
+def is_secret(name: str) -> bool:
+    """Say whether what has this name (header, parameter, member) is a secret."""
+    plain = unquote(name).lower().replace("-", "_")
+    return plain in _NAMES or plain.endswith(_ENDINGS)
+
+
+def shown_authorization(value: str) -> str:
+    """Return a credential header with its scheme and what is public in it."""
+    scheme, parts = _credential(value)
+    if not scheme:
+        return HIDDEN
+    shown = (name if kept else f"{name}={HIDDEN}" if name else HIDDEN for name, _, kept in parts)
+    return f"{scheme} {','.join(shown)}"
+
+
+class Redactor:
+    """Hides the secrets of one exchange wherever they appear in it."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        words = {word for secret in secrets for word in (secret, quote(secret, safe=""))}
+        long = sorted((word for word in words if len(word) >= LEAST_LENGTH), key=len, reverse=True)
+        self._words = [word.encode() for word in long]
+        pattern = "|".join(map(re.escape, long)) or r"(?!)"
+        self._text = re.compile(pattern)
+        self._bytes = re.compile(pattern.encode())
+
+    @classmethod
+    def of(cls, trace: Trace, control_token: str) -> Redactor:
+        """Return one that knows the secrets of the exchange."""
+        return cls([control_token, *_secrets(trace)])
+
+    def text(self, value: str) -> str:
+        """Return a text without the secrets."""
+        return self._text.sub(HIDDEN, value)
+
+    def target(self, trace: Trace) -> str:
+        """Return path and query as they were sent, without the secrets."""
+        return self.text(_hide_pairs(raw_target(trace.scope).decode("latin-1")))
+
+    def header(self, name: str, value: str) -> str:
+        """Return a header's value without the secrets."""
+        if name.lower() in ("authorization", "proxy-authorization"):
+            return self.text(shown_authorization(value))
+        return HIDDEN if is_secret(name) else self.text(_hide_pairs(value))
+
+    def body(self, data: bytes, *, cut: bool = False) -> bytes:
+        """Return a body without the secrets; `cut` says that it ends too soon."""
+        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _PAIR_IN_TEXT):
+            data = pattern.sub(_hide_match, data)
+        data = self._bytes.sub(HIDDEN.encode(), data)
+        if cut:
+            data = data[: len(data) - max((_begun(word, data) for word in self._words), default=0)]
+        return data
+
+    def value(self, value: Any) -> Any:
+        """Return data of any depth without the secrets."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.value(name): self.value(member) for name, member in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(member) for member in value]
+        return value
+
+
+def _begun(word: bytes, data: bytes) -> int:
+    """Return how much of the word stands at the very end of the data."""
+    lengths = range(min(len(word), len(data)), LEAST_LENGTH - 1, -1)
+    return next((length for length in lengths if data.endswith(word[:length])), 0)
+
+
+def _hide_pairs(text: str) -> str:
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1]}={HIDDEN}" if is_secret(match[1]) else match[0]
+
+    return _PAIR_IN_TARGET.sub(hide, text)
+
+
+def _hide_match(match: re.Match[bytes]) -> bytes:
+    if not is_secret(match[1].decode("latin-1")):
+        return match[0]
+    before = match.start(2) - match.start()
+    return match[0][:before] + HIDDEN.encode() + match[0][before + len(match[2]) :]
+
+
+def _credential(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
+    """Return the scheme and the parts of a credential: what to show of it, its secret, if kept."""
+    scheme, blank, rest = value.strip().partition(" ")
+    if not blank or not _SCHEME.fullmatch(scheme):
+        return "", [("", value.strip(), False)]
+    parts = []
+    for part in rest.split(","):
+        name, equals, secret = part.strip().partition("=")
+        if equals and name.lower() in _KEPT_PAIRS:
+            parts.append((part.strip(), "", True))
+        elif secret.strip("=") and is_secret(name):
+            parts.append((name, secret.strip('"'), False))
+        else:
+            # A lone token may end in equals signs, and nothing of it is a name.
+            parts.append(("", part.strip(), False))
+    return scheme, parts
+
+
+def _secrets(trace: Trace) -> Iterator[str]:
+    """Yield whatever stands in the places of an exchange where secrets stand."""
+    headers = [*trace.scope["headers"], *(trace.answer.headers if trace.answer else ())]
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name in ("authorization", "proxy-authorization"):
+            yield from (secret for _, secret, _ in _credential(value)[1])
+        elif name in ("cookie", "set-cookie"):
+            yield from (crumb.partition("=")[2].strip() for crumb in value.split(";"))
+        elif is_secret(name):
+            yield value.strip()
+    for pair in _PAIR_IN_TARGET.finditer(trace.scope["query_string"].decode("latin-1")):
+        if is_secret(pair[1]):
+            yield pair[2]
+            yield unquote(pair[2])

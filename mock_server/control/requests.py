@@ -1,0 +1,310 @@
+"""The journal for people and tests: what came, what was answered, and waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from mock_server.control.descriptions import iso
+from mock_server.control.matching import Match, entries, is_own, near_misses
+from mock_server.control.operations import Ask
+from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
+from mock_server.control.redaction import Redactor
+from mock_server.control.shapes import (
+    WHOLE,
+    ChoiceBody,
+    DeletedBody,
+    IncomingBody,
+    MomentBody,
+    OutgoingBody,
+    Query,
+    WorldQuery,
+)
+from mock_server.core.errors import NotFound
+from mock_server.web.calls import Trace
+from mock_server.web.journal import Journal
+
+LONGEST_WAIT = 60.0
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Method = Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")]
+Status = Annotated[int, Field(ge=100, le=599), WHOLE]
+EntryId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
+
+
+class RequestsQuery(Query):
+    """Which entries are listed."""
+
+    account: Text | None = Field(None, description="Only calls that were made for this account")
+    method: Method | None = None
+    path: Text | None = Field(None, description="Only paths that begin so")
+    status: int | None = Field(None, ge=100, le=599)
+    operation: Text | None = Field(None, description="Only this one, e.g. POST /v1/jobs")
+    since: EntryId | None = Field(None, description="Only entries after the one with this id")
+    limit: int = Field(100, ge=1, le=1000, description="At most so many")
+
+
+class MatchBody(IncomingBody):
+    """Which entries are meant; `path` is a prefix, `since` the id of an earlier entry."""
+
+    account: Text | None = None
+    method: Method | None = None
+    path: Text | None = None
+    status: Status | None = None
+    operation: Text | None = None
+    since: EntryId | None = None
+
+
+class WaitBody(MatchBody):
+    """Waits until so many entries are there, for at most `timeout` real seconds."""
+
+    count: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 1
+    timeout: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = 10.0
+
+
+class CountBody(ChoiceBody):
+    """Bounds for a number of entries."""
+
+    several = True
+
+    at_least: Count | None = None
+    at_most: Count | None = None
+
+    def holds(self, number: int) -> bool:
+        least = 0 if self.at_least is None else self.at_least
+        return least <= number and (self.at_most is None or number <= self.at_most)
+
+    def __str__(self) -> str:
+        if self.at_least == self.at_most:
+            return f"exactly {self.at_least}"
+        bounds = (("at least", self.at_least), ("at most", self.at_most))
+        return " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+
+
+def _exactly(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return {"atLeast": value, "atMost": value} if is_number else value
+
+
+class VerifyBody(MatchBody):
+    """Says how many entries there should be: a number, or bounds; at least one by default."""
+
+    count: (
+        Annotated[CountBody, BeforeValidator(_exactly, json_schema_input_type=Count | CountBody)]
+        | None
+    ) = None
+
+
+class EntryBody(OutgoingBody):
+    """One exchange in short. `at` is wall time, `now` the account's."""
+
+    id: str
+    at: float
+    iso: str
+    method: str
+    path: str
+    target: str
+    status: int | None
+    account: str | None
+    operation: str | None
+    now: MomentBody | None
+    duration_ms: float
+    remarks: list[str]
+
+
+class HeaderBody(OutgoingBody):
+    """One header, its name as it was spelled on the wire as far as that is known."""
+
+    name: str
+    value: str
+
+
+class ContentBody(OutgoingBody):
+    """Bytes, and the same as text where they are UTF-8; `truncated` if there were more."""
+
+    base64: str
+    text: str | None
+    truncated: bool
+
+
+class AnsweredBody(OutgoingBody):
+    """What was answered."""
+
+    status: int
+    headers: list[HeaderBody]
+    body: ContentBody
+
+
+class ExchangeBody(EntryBody):
+    """One exchange with all that is known of it. Secrets are replaced by ***."""
+
+    headers: list[HeaderBody]
+    body: ContentBody
+    answer: AnsweredBody | None
+    verdict: dict[str, Any] | None
+
+
+class EntriesBody(OutgoingBody):
+    """Exchanges, the newest first."""
+
+    requests: list[EntryBody]
+
+
+class MatchedBody(OutgoingBody):
+    """How many entries are as asked."""
+
+    matched: int
+
+
+class Requests:
+    """The operations on the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        verdict_body: Callable[[Any], dict[str, Any] | None],
+        control_token: str,
+    ) -> None:
+        self.journal = journal
+        self.verdict_body = verdict_body
+        self.control_token = control_token
+
+    async def list_requests(self, ask: Ask[RequestsQuery, None]) -> EntriesBody:
+        found = filter(Match.of(ask.query).fits, entries(self.journal))
+        return self._listed(islice(found, ask.query.limit))
+
+    async def get_request(self, ask: Ask[None, None]) -> ExchangeBody:
+        trace = self.journal.find(ask.params["id"])
+        if trace is None or is_own(trace):
+            raise NotFound("request", ask.params["id"])
+        return self._exchange(trace)
+
+    async def delete_requests(self, ask: Ask[WorldQuery, None]) -> DeletedBody:
+        match = Match(account=ask.query.account)
+        deleted = sum(match.fits(trace) for trace in self.journal)
+        self.journal.forget(ask.query.account)
+        return DeletedBody(deleted=deleted)
+
+    async def wait_for_requests(self, ask: Ask[None, WaitBody]) -> EntriesBody:
+        self._refuse_without_entries()
+        match, count = Match.of(ask.body), ask.body.count
+        found = [trace for trace in entries(self.journal) if match.fits(trace)]
+        enough = asyncio.Event()
+
+        def look(trace: Trace) -> None:
+            if not is_own(trace) and match.fits(trace):
+                found.insert(0, trace)
+                if len(found) >= count:
+                    enough.set()
+
+        self.journal.listeners.add(look)
+        try:
+            if len(found) < count:
+                async with asyncio.timeout(ask.body.timeout):
+                    await enough.wait()
+        except TimeoutError:
+            words = f"after {ask.body.timeout:g} s there are {len(found)} of {count} requests"
+            raise self._differs(NOT_SEEN, words, match, len(found)) from None
+        finally:
+            self.journal.listeners.discard(look)
+        return self._listed(found)
+
+    async def verify_requests(self, ask: Ask[None, VerifyBody]) -> MatchedBody:
+        self._refuse_without_entries()
+        match = Match.of(ask.body)
+        expected = ask.body.count or CountBody.model_construct(at_least=1)
+        matched = sum(match.fits(trace) for trace in entries(self.journal))
+        if not expected.holds(matched):
+            words = f"expected {expected} requests, found {matched}"
+            raise self._differs(NOT_AS_EXPECTED, words, match, matched)
+        return MatchedBody(matched=matched)
+
+    def _refuse_without_entries(self) -> None:
+        if not self.journal.entries:
+            raise Problem(CONFLICT, "the journal is off: it keeps no entries")
+
+    def _differs(self, kind: Kind, words: str, match: Match, matched: int) -> Problem:
+        near = [
+            self._entry(trace, self._redactor(trace)).model_dump(
+                mode="json", by_alias=True, include={"id", "method", "path", "status", "account"}
+            )
+            | {"differs": differs}
+            for trace, differs in near_misses(match, entries(self.journal))
+        ]
+        asked = str(match)
+        return Problem(
+            kind,
+            words + (f" with {asked}" if asked else ""),
+            more={"matched": matched, "nearMisses": near},
+        )
+
+    def _redactor(self, trace: Trace) -> Redactor:
+        return Redactor.of(trace, self.control_token)
+
+    def _listed(self, traces: Iterable[Trace]) -> EntriesBody:
+        return EntriesBody(requests=[self._entry(trace, self._redactor(trace)) for trace in traces])
+
+    def _entry(self, trace: Trace, redactor: Redactor) -> EntryBody:
+        return EntryBody(
+            id=trace.id,
+            at=trace.wall,
+            iso=iso(trace.wall),
+            method=redactor.text(trace.scope["method"]),
+            path=redactor.text(trace.scope["path"]),
+            target=redactor.target(trace),
+            status=None if trace.answer is None else trace.answer.status,
+            account=trace.account or None,
+            operation=trace.operation or None,
+            now=None if trace.now is None else MomentBody.of(trace.now),
+            duration_ms=round(trace.seconds * 1000, 3),
+            remarks=[redactor.text(remark) for remark in trace.remarks],
+        )
+
+    def _exchange(self, trace: Trace) -> ExchangeBody:
+        redactor, answer = self._redactor(trace), trace.answer
+        return ExchangeBody(
+            **dict(self._entry(trace, redactor)),
+            headers=_headers(redactor, trace.scope["headers"]),
+            body=self._content(redactor, trace.body),
+            answer=None
+            if answer is None
+            else AnsweredBody(
+                status=answer.status,
+                headers=_headers(redactor, answer.headers),
+                body=self._content(redactor, answer.body),
+            ),
+            verdict=redactor.value(self.verdict_body(trace.verdict)),
+        )
+
+    def _content(self, redactor: Redactor, data: bytes) -> ContentBody:
+        truncated = self.journal.is_cut(data)
+        # Secrets are hidden before the rest is cut off: half a secret would not be known for one.
+        shown = redactor.body(data, cut=truncated)
+        if truncated:
+            shown = shown[: self.journal.body_bytes]
+        return ContentBody(
+            base64=b64encode(shown).decode(), text=_text(shown, truncated), truncated=truncated
+        )
+
+
+def _text(data: bytes, truncated: bool) -> str | None:
+    """Return UTF-8 as text, without a last letter that was cut in two."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        if truncated and error.start >= len(data) - 3:
+            return data[: error.start].decode()
+        return None
+
+
+def _headers(redactor: Redactor, headers: Iterable[tuple[bytes, bytes]]) -> list[HeaderBody]:
+    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+    return [HeaderBody(name=name, value=redactor.header(name, value)) for name, value in pairs]

@@ -1,0 +1,1 @@
+"""What a server listens with: claimed ports, bounded heads, certificates for https."""

@@ -1,0 +1,113 @@
+"""Claiming ports, with one clear line where that cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+BACKLOG = 2048
+
+# Where a server listens on every address, these reach it.
+_REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
+
+
+class ServingError(Exception):
+    """A server that cannot begin; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Sockets that listen on one port, at every address that the host's name stands for."""
+
+    host: str
+    port: int
+    sockets: list[socket.socket]
+
+    def url(self, scheme: str) -> str:
+        """Return the address by which programs here reach it."""
+        host = _REACHED_BY.get(self.host, self.host)
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+@contextmanager
+def listen(host: str, port: int, flag: str) -> Iterator[Listener]:
+    """Claim a port, 0 for a free one; `flag` is what chooses another. Raises ServingError."""
+    sockets: list[socket.socket] = []
+    try:
+        missing = None
+        addresses = _addresses(host)
+        for family, address in addresses:
+            try:
+                sockets.append(_claimed(family, address, port, alone=len(addresses) == 1))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise ServingError(_problem(error, host, port, flag)) from error
+                missing = error  # a name may stand for addresses of a kind that is switched off
+            else:
+                port = sockets[0].getsockname()[1]
+        if missing is not None and not sockets:
+            raise ServingError(_problem(missing, host, port, flag)) from missing
+        yield Listener(host, port, sockets)
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _addresses(host: str) -> Sequence[tuple[socket.AddressFamily, str]]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        raise ServingError(
+            f"host {host} cannot be resolved ({reason}); choose another with --host"
+        ) from error
+    return list(dict.fromkeys((family, str(address[0])) for family, *_, address in found))
+
+
+def _claimed(
+    family: socket.AddressFamily, address: str, port: int, *, alone: bool
+) -> socket.socket:
+    claimed = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Elsewhere it lets go of a port at once; on Windows it would let others take it over.
+        if os.name != "nt":
+            claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and not alone:
+            claimed.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        claimed.bind((address, port))
+        claimed.listen(BACKLOG)  # only now is it ours: two can bind, one can listen
+        claimed.setblocking(False)
+    except OSError:
+        claimed.close()
+        raise
+    return claimed
+
+
+def _problem(error: OSError, host: str, port: int, flag: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        by = " (by another tams-mock)" if _is_tams_mock(host, port) else ""
+        return (
+            f"port {port} on {host} is taken{by}; choose another with {flag}, or 0 for a free one"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} is not for everybody; choose one above 1023 with {flag}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"host {host} is no address to listen on here; choose another with --host"
+    return f"port {port} on {host} cannot be used ({error.strerror}); choose another with {flag}"
+
+
+def _is_tams_mock(host: str, port: int) -> bool:
+    import http.client
+
+    connection = http.client.HTTPConnection(_REACHED_BY.get(host, host), port, timeout=0.5)
+    try:
+        connection.request("GET", "/_mock/version")
+        return b"tams-mock" in connection.getresponse().read(1000)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,195 @@
+"""What TAMS says of jobs: the shapes of answers, in protobuf's JSON habits.
+
+64-bit integers are decimal strings, enums are names, and members with a zero value are left out
+(U53), except `credits`, which clients read without a guard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import to_json
+
+from mock_server.core import ids
+from mock_server.core.accounts import Account
+from mock_server.core.jobs import Job, JobState
+from mock_server.core.studio import Snapshot
+from mock_server.tams.catalogue import Model
+from mock_server.tams.choices import Choices
+from mock_server.tams.storage import Storage, image_seed, recipe_of
+from mock_server.web import pictures
+
+STATUS = {
+    JobState.CREATED: "CREATED",
+    JobState.PENDING: "PENDING",
+    JobState.WAITING: "WAITING",
+    JobState.RUNNING: "RUNNING",
+    JobState.SUCCEEDED: "SUCCESS",
+    JobState.FAILED: "FAILED",
+    JobState.CANCELED: "CANCELED",
+}
+
+Body = dict[str, Any]
+
+# How many finished jobs have their answer at hand, at about a kilobyte each.
+READY_ANSWERS = 1000
+
+
+class Answers:
+    """Builds the bodies of answers; the choices say how members that may vary look."""
+
+    def __init__(self, choices: Choices, storage: Storage) -> None:
+        self.choices = choices
+        self.storage = storage
+        self._repeats = choices.result_url == "stable" and choices.expired_in == "constant"
+        self._ready: dict[tuple[str, str, int], tuple[Job, bytes]] = {}
+
+    def created(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
+        """Return the answer to a creation; documented: its status is CREATED."""
+        if self.choices.state_on_create == "current":
+            return self.job(snapshot, account, origin)
+        price = float(snapshot.job.price)
+        return {"job": {"id": snapshot.job.id, "status": "CREATED", "credits": price}}
+
+    def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | bytes:
+        """Return the answer to a poll; that of a finished job is ready bytes while it holds."""
+        if snapshot.state is not JobState.SUCCEEDED or not self._repeats:
+            return self.job(snapshot, account, origin)
+        job = snapshot.job
+        key = (job.id, origin, self.storage.result_period(job, snapshot.now))
+        known = self._ready.get(key)
+        # After a reset an id may come again, for another job.
+        if known is not None and known[0] is job:
+            return known[1]
+        ready = to_json(self.job(snapshot, account, origin))
+        self._ready[key] = (job, ready)
+        if len(self._ready) > READY_ANSWERS:
+            del self._ready[next(iter(self._ready))]
+        return ready
+
+    def job(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
+        """Return a job in its wrapper, with the info that belongs to its state."""
+        job, state = snapshot.job, snapshot.state
+        free = state in (JobState.FAILED, JobState.CANCELED)
+        free = free and self.choices.ended_credits == "zero"
+        body: Body = {
+            "id": job.id,
+            "status": STATUS[state],
+            "credits": 0.0 if free else float(job.price),
+        }
+        match state:
+            case JobState.WAITING:
+                body["waitingInfo"] = self._waiting(snapshot)
+            case JobState.RUNNING:
+                body["runningInfo"] = self._running(snapshot, account)
+            case JobState.SUCCEEDED:
+                body["successInfo"] = self._success(snapshot, account, origin)
+            case JobState.FAILED:
+                body["failedInfo"] = self._failed(snapshot)
+        return {"job": body}
+
+    def model(self, model: Model, origin: str) -> Body:
+        """Return a model in its wrapper."""
+        shown = [
+            f"{origin}/showcase/{model.id}/{number + 1}.png"
+            for number in range(model.showcase_count)
+        ]
+        members = {
+            "id": model.id,
+            "name": model.name,
+            "description": model.description,
+            "baseModel": model.base_model,
+            "modelType": model.model_type,
+            "showcaseImageUrls": shown,
+            "projectName": model.project_name,
+            "triggerWords": model.trigger_words,
+        }
+        return {"model": self._without_zeros(members)}
+
+    def _waiting(self, snapshot: Snapshot) -> Body:
+        rank = snapshot.ahead + self.choices.first_rank
+        length = snapshot.ahead + 1 + snapshot.behind
+        return self._without_zeros({"queueRank": str(rank), "queueLen": str(length)})
+
+    def _running(self, snapshot: Snapshot, account: Account) -> Body:
+        job = snapshot.job
+        images = [
+            self._without_zeros(
+                {
+                    "resourceImage": self._without_zeros(
+                        {"id": _image_id(job, account, index), "url": "", "expiredIn": "0"}
+                    ),
+                    "progress": int(done * 100),
+                }
+            )
+            for index, done in enumerate(job.images_done_at(snapshot.now))
+        ]
+        return self._with_stages({"processingImages": images}, snapshot, images)
+
+    def _success(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
+        job, now = snapshot.job, snapshot.now
+        images: list[Body] = []
+        metadata: Body = {}
+        life = str(self.storage.result_life(job, now))
+        size: Body = {"width": job.order.width, "height": job.order.height}
+        if self.choices.image_format == "present":
+            size = {"format": job.order.format, **size}
+        for index in range(job.order.count):
+            image_id = _image_id(job, account, index)
+            url = self.storage.result_url(job, account, index, now, origin)
+            images.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
+            metadata[image_id] = {"meta": _file_facts(job, index)}
+        runtime = max(1, round(job.ended_at - job.starts_at))
+        info = {"images": images, "imageExifMetaMap": metadata, "runtime": str(runtime)}
+        finished = [{"resourceImage": image, "progress": 100} for image in images]
+        return self._with_stages(info, snapshot, finished)
+
+    def _failed(self, snapshot: Snapshot) -> Body:
+        reason = snapshot.job.reason_at(snapshot.now)
+        reason = self.choices.failure_reason.replace("{reason}", reason)
+        # DEFAULT is the zero value of its enum, and documented to be sent all the same.
+        return self._with_stages({"reason": reason, "code": "DEFAULT"}, snapshot, [])
+
+    def _with_stages(self, info: Body, snapshot: Snapshot, images: list[Body]) -> Body:
+        """Add the list of stages that the description of 2023 had (U55)."""
+        if self.choices.stages_shape == "2023":
+            stage = {
+                "stageIndex": str(snapshot.job.stage_at(snapshot.now)),
+                "processingImages": images,
+            }
+            info["stages"] = [self._without_zeros(stage)]
+        return info
+
+    def _without_zeros(self, members: Body) -> Body:
+        if self.choices.zero_members == "send":
+            return members
+        return {name: value for name, value in members.items() if value not in _ZEROS}
+
+
+_ZEROS: tuple[Any, ...] = (0, "0", "", [], None)
+
+
+def _image_id(job: Job, account: Account, index: int) -> str:
+    return ids.uuid_of(account.seed, "image", job.id, index)
+
+
+def _file_facts(job: Job, index: int) -> dict[str, str]:
+    """Return what the service tells of a file, in the words of the common metadata tool."""
+    recipe = recipe_of(job, index)
+    return {
+        "FileSize": file_size(pictures.size_bytes(recipe)),
+        "ImageSize": f"{recipe.width}x{recipe.height}",
+        "MIMEType": pictures.media_type(recipe.format),
+        "Seed": str(image_seed(job, index)),
+    }
+
+
+def file_size(size_bytes: int) -> str:
+    """Return a size as the metadata tool prints it: bytes, kB or MB of a thousand each."""
+    if size_bytes < 2_000:
+        return f"{size_bytes} bytes"
+    if size_bytes < 10_000:
+        return f"{size_bytes / 1000:.1f} kB"
+    if size_bytes < 2_000_000:
+        return f"{size_bytes / 1000:.0f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"

@@ -1,0 +1,150 @@
+"""The models and the lists of values that the mock knows, out of `data/tams-constants.json`.
+
+Ids and families are what public clients use; names and texts are made up by Faker from the
+account's seed and the model's id. Prices and rules ask for families alone, which need no texts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from mock_server.web.made_up import faker
+
+_DATA = Path(__file__).resolve().parents[1] / "data" / "tams-constants.json"
+
+ModelType = Literal["CHECKPOINT", "LORA", "CONTROLNET"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models of one make: their price factor, and the areas and sides in pixels that they take."""
+
+    base_model: str
+    factor: Decimal
+    least_area: int = 262_144
+    most_area: int = 2_073_600
+    most_side: int = 1536
+
+
+# Factors are the mock's (U34): the reference says only that there are some. 1 is the SDXL-type
+# model whose price was observed. Areas and sides are documented for SD 1.5 (the 512 engine) and
+# SDXL (TAMS › Stages); the others are taken to be like SDXL, whose rule is the widest.
+SD15 = Family("SD 1.5", Decimal("0.6"), most_area=1_048_576, most_side=1024)
+SDXL = Family("SDXL 1.0", Decimal(1))
+PONY = Family("Pony", Decimal(1))
+ILLUSTRIOUS = Family("Illustrious", Decimal(1))
+SD35 = Family("SD 3.5", Decimal(1))
+FLUX = Family("FLUX.1", Decimal(3))
+
+# Words of the constants file, looked for in this order: "FLUX/Pony" is priced as the dearer one.
+_FAMILIES = (
+    ("SD 1.5", SD15),
+    ("FLUX", FLUX),
+    ("Pony", PONY),
+    ("Illustrious", ILLUSTRIOUS),
+    ("Stable Diffusion 3.5", SD35),
+)
+
+_TYPES: dict[str, ModelType] = {
+    "checkpoints": "CHECKPOINT",
+    "loras": "LORA",
+    "controlnets": "CONTROLNET",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A version of a model, with the members that GET /v1/models/{modelId} answers."""
+
+    id: str
+    name: str
+    description: str
+    base_model: str
+    model_type: ModelType
+    project_name: str
+    trigger_words: str = ""
+    showcase_count: int = 0
+
+
+class Catalogue:
+    """What can be asked about models. It remembers nothing, so all accounts share one."""
+
+    def knows(self, model_id: str) -> bool:
+        """Return whether reading the model is not a 404."""
+        return model_id in _known()
+
+    def type_of(self, model_id: str) -> ModelType | None:
+        """Return what kind of model it is, or nothing where the mock does not know it."""
+        known = _known().get(model_id)
+        return known[1] if known else None
+
+    def family_of(self, model_id: str) -> Family:
+        """Return the model's family; what is not known is taken for SDXL."""
+        known = _known().get(model_id)
+        return known[0] if known else SDXL
+
+    def factor_of(self, model_id: str) -> Decimal:
+        """Return what the price of a job is multiplied by."""
+        return self.family_of(model_id).factor
+
+    def model(self, model_id: str, seed: int) -> Model | None:
+        """Return a model that the mock knows, as the account with this seed sees it."""
+        known = _known().get(model_id)
+        return _described(model_id, *known, seed) if known else None
+
+    def made_up(self, model_id: str, seed: int, model_type: ModelType = "CHECKPOINT") -> Model:
+        """Return what stands in for a model that the mock does not know, where a job names it."""
+        return _described(model_id, SDXL, model_type, seed)
+
+
+@cache
+def listed(name: str) -> frozenset[str]:
+    """Return the values of a list of plain strings in the constants file, such as `samplers`."""
+    return frozenset(_constants()[name]["values"])
+
+
+@cache
+def _constants() -> dict[str, Any]:
+    constants: dict[str, Any] = json.loads(_DATA.read_bytes())
+    return constants
+
+
+@cache
+def _known() -> dict[str, tuple[Family, ModelType]]:
+    ids = _constants()["known_ids"]
+    return {
+        entry["id"]: (_family_named(entry["family"]), model_type)
+        for group, model_type in _TYPES.items()
+        for entry in ids[group]
+    }
+
+
+def _family_named(text: str) -> Family:
+    return next((family for words, family in _FAMILIES if words in text), SDXL)
+
+
+@lru_cache(maxsize=1024)
+def _described(model_id: str, family: Family, model_type: ModelType, seed: int) -> Model:
+    text = faker(seed, "model", model_id)
+    noun = {"CHECKPOINT": "", "LORA": " LoRA", "CONTROLNET": " ControlNet"}[model_type]
+    return Model(
+        id=model_id,
+        name=f"v{text.random_int(1, 9)}.{text.random_int(0, 5)}",
+        description=text.sentence(nb_words=10),
+        base_model=family.base_model,
+        model_type=model_type,
+        project_name=f"{text.word().title()} {text.word().title()}{noun}",
+        # Known to clients, for LoRAs; the members of other kinds are left empty.
+        trigger_words=", ".join(text.words(2)) if model_type == "LORA" else "",
+        showcase_count=text.random_int(1, 3),
+    )
+
+
+def demo_uploads() -> tuple[str, ...]:
+    """Return the ids of images that the vendor's demos take for uploaded."""
+    return tuple(_constants()["known_ids"]["image_resources"])

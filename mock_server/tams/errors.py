@@ -1,0 +1,131 @@
+"""The studio's refusals in the words of TAMS: status, code, message, details.
+
+Operations fail with a `google.rpc.Status`; authentication fails with the gateway's own body, which
+has `tips` and no details (TAMS › HTTP status codes; the 404 for an unknown key was observed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil, isfinite
+from typing import Any
+
+from pydantic_core import to_json
+
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    CreditsShort,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    RateLimited,
+    RequestRepeated,
+    StudioError,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
+from mock_server.tams.choices import Choices
+from mock_server.tams.signature import Reason, Refusal
+from mock_server.web.calls import JSON, Answer, json_answer
+
+# The literal message of *invalid* parameters; the useful text is in the details.
+PARAMS_INVALID = "Params Valid"
+ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
+
+_UNKNOWN = {Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN, Reason.SCHEME_NOT_ALLOWED}
+
+
+def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, Any]:
+    """Return a `google.rpc.Status`."""
+    return {"code": code, "message": message, "details": list(details)}
+
+
+def argument_error(field: str, message: str) -> dict[str, str]:
+    """Return the detail that says which argument is wrong and how."""
+    return {"@type": ARGUMENT_ERROR, "field": field, "message": message}
+
+
+def render_error(error: StudioError, choices: Choices) -> Answer:
+    """Return the answer to a refusal; the nearest entry of its family decides."""
+    for kind in type(error).__mro__:
+        if kind in WORDS:
+            return WORDS[kind](error, choices)
+    return json_answer(status_body(13, "SYSTEM_ERROR"), 500)
+
+
+def crash(request_id: str) -> Answer:
+    """Return the answer to what nobody foresaw."""
+    return json_answer(status_body(13, f"SYSTEM_ERROR, request {request_id}"), 500)
+
+
+def _unauthenticated(error: Unauthenticated, choices: Choices) -> Answer:
+    refusal: Refusal = error.diagnosis
+    status, tips = 401, refusal.detail
+    if refusal.reason is Reason.HEADER_MISSING:
+        status, tips = choices.no_authorization_status, "authorization header missing"
+    elif refusal.reason in _UNKNOWN:
+        # Observed: a key that no app on the host has is answered 404 with these words.
+        status, tips = choices.unknown_app_status, "app not found"
+    if choices.auth_error_body == "rpc":
+        return json_answer(status_body(16, f"unauthorized: {tips}"), status)
+    return json_answer({"code": 100001, "message": "unauthorized", "tips": tips}, status)
+
+
+def _not_found(error: NotFound, choices: Choices) -> Answer:
+    # Documented for jobs: 404 with the words "job not found".
+    code = 5 if error.kind == "job" else choices.not_found_code
+    return json_answer(status_body(code, f"{error.kind} not found"), 404)
+
+
+def _credits_short(error: CreditsShort, choices: Choices) -> Answer:
+    # Observed by three clients, which look for these words in the first detail.
+    message = f"credits not enough: {error.price} needed, {error.balance} left"
+    body = status_body(
+        choices.credits_short_code, PARAMS_INVALID, argument_error("credits", message)
+    )
+    return json_answer(body, choices.credits_short_status)
+
+
+def _invalid(error: Invalid, choices: Choices) -> Answer:
+    return json_answer(
+        status_body(3, PARAMS_INVALID, argument_error(error.field, error.problem)), 400
+    )
+
+
+def _rate_limited(error: RateLimited, choices: Choices) -> Answer:
+    headers = JSON
+    if choices.limit_retry_after and isfinite(error.retry_after):
+        headers = (*JSON, (b"retry-after", b"%d" % ceil(error.retry_after)))
+    return Answer(429, to_json(status_body(8, "RATELIMIT_EXCEEDED")), headers)
+
+
+def _repeated(error: RequestRepeated, choices: Choices) -> Answer:
+    if error.same_content:
+        return json_answer(status_body(6, str(error)), 409)
+    return json_answer(status_body(3, PARAMS_INVALID, argument_error("requestId", str(error))), 400)
+
+
+def _plain(status: int, code: int) -> Callable[[Any, Choices], Answer]:
+    return lambda error, choices: json_answer(status_body(code, str(error)), status)
+
+
+WORDS: dict[type[StudioError], Callable[[Any, Choices], Answer]] = {
+    Unauthenticated: _unauthenticated,
+    Forbidden: _plain(403, 7),
+    NotFound: _not_found,
+    Malformed: lambda error, choices: json_answer(status_body(3, error.problem), 400),
+    CreditsShort: _credits_short,
+    Invalid: _invalid,
+    TooLarge: lambda error, choices: json_answer(
+        status_body(3, str(error)), choices.too_large_status
+    ),
+    TooSlow: _plain(408, 4),
+    RateLimited: _rate_limited,
+    AlreadyEnded: _plain(400, 9),
+    RequestRepeated: _repeated,
+    Conflict: _plain(409, 10),
+    StudioError: lambda error, choices: json_answer(status_body(13, "SYSTEM_ERROR"), 500),
+}

@@ -1,0 +1,244 @@
+"""What callers send: jobs made of stages (TAMS › Stages), and reservations of uploads.
+
+Every documented member is here with its type, also where it has no effect, so that a wrong type
+is noticed. Defaults are the documented ones; where absence means something, the default is None.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mock_server.tams.scalars import (
+    Bool,
+    Float,
+    FreeMap,
+    Int32,
+    Int64,
+    LaxInt64,
+    Repeated,
+    String,
+    enumeration,
+)
+from mock_server.tams.wire import Body
+
+# In the order of the published lists, the first being number 0. That order is a guess for the
+# modes of video generation and control nets, which are known by name alone.
+STAGE_TYPES = (
+    "DEFAULT",
+    "INPUT_INITIALIZE",
+    "DIFFUSION",
+    "IMAGE_TO_UPSCALER",
+    "IMAGE_TO_ADETAILER",
+    "IMAGE_TO_INPAINT",
+    "IMAGE_TO_ANIMATE_DIFF",
+    "VIDEO_DIFFUSION",
+)
+CONTROLNET_RESIZE_MODES = ("DEFAULT", "JUST_RESIZE", "CROP_AND_RESIZE", "RESIZE_AND_FILL")
+CONTROL_MODES = (
+    "DEFAULT",
+    "BALANCED",
+    "MY_PROMPT_IS_MORE_IMPORTANT",
+    "CONTROLNET_IS_MORE_IMPORTANT",
+)
+INPAINT_RESIZE_MODES = (*CONTROLNET_RESIZE_MODES, "JUST_RESIZE_LATENT_UPSCALE")
+INPAINT_FILLS = ("DEFAULT", "FILL", "ORIGINAL", "LATENT_NOISE", "LATENT_NOTHING")
+GENERATION_MODES = ("TEXT_TO_VIDEO", "IMAGE_TO_VIDEO")
+
+StageType = Annotated[str, enumeration(STAGE_TYPES, closed=True)]
+ControlnetResizeMode = Annotated[str, enumeration(CONTROLNET_RESIZE_MODES)]
+ControlMode = Annotated[str, enumeration(CONTROL_MODES)]
+InpaintResizeMode = Annotated[str, enumeration(INPAINT_RESIZE_MODES)]
+InpaintFill = Annotated[str, enumeration(INPAINT_FILLS)]
+GenerationMode = Annotated[str, enumeration(GENERATION_MODES)]
+
+
+class PromptBody(Body):
+    """A part of a prompt; weight 0 is unset and counts as 1."""
+
+    text: String = ""
+    weight: Float = 0.0
+
+
+class LoraItemBody(Body):
+    lora_model: String = ""
+    weight: Float = 0.0
+    block_weight: String = ""
+    lora_access_key: String = ""
+
+
+class LoraBody(Body):
+    items: Repeated[LoraItemBody] = ()
+
+
+class ControlnetArgBody(Body):
+    """One control net; `mask` is the name of 2023, `mask_resource_id` the later one."""
+
+    input_image_resource_id: String = ""
+    mask: String = ""
+    mask_resource_id: String = ""
+    preprocessor: String = ""
+    model: String = ""
+    weight: Float = 0.0
+    resize_mode: ControlnetResizeMode = "DEFAULT"
+    guidance: Float = 0.0
+    guidance_start: Float = 0.0
+    guidance_end: Float = 0.0
+    control_mode: ControlMode = "DEFAULT"
+    pixel_perfect: Bool = False
+    preprocessor_params: FreeMap | None = None
+
+
+class ControlnetBody(Body):
+    args: Repeated[ControlnetArgBody] = ()
+
+
+class AnimateDiffArgBody(Body):
+    video_length: Int32 = 0
+    fps: Int32 = 0
+
+
+class AnimateDiffBody(Body):
+    args: Repeated[AnimateDiffArgBody] = ()
+
+
+class DiffusionBody(Body):
+    """The settings of sampling, of the stage DIFFUSION or of a stage that brings its own."""
+
+    width: Int64 = 0
+    height: Int64 = 0
+    prompts: Repeated[PromptBody] = ()
+    negative_prompts: Repeated[PromptBody] = ()
+    sd_model: String = ""
+    model_access_key: String = ""
+    sd_vae: String = ""
+    sampler: String = ""
+    schedule_name: String = ""
+    steps: Int32 = 0
+    cfg_scale: Float = 7.0
+    guidance: Float = 0.0
+    clip_skip: Int32 = 0
+    denoising_strength: Float | None = None
+    eta_noise_seed_delta: Int32 = 0
+    controlnet: ControlnetBody | None = None
+    lora: LoraBody | None = None
+    embedding: FreeMap | None = None
+    animate_diff: AnimateDiffBody | None = None
+    enable_ella: Bool = False
+    # Sent by clients, not in the published description; presumably switches.
+    enable_pix2pix: Bool = False
+    v1_clip: Bool = False
+
+
+class InputInitializeBody(Body):
+    seed: Int64 = 0
+    image_resource_id: String = ""
+    count: Int32 = 0
+
+
+class ImageToUpscalerBody(Body):
+    hr_upscaler: String = ""
+    hr_scale: Float = 0.0
+    hr_resize_x: Int64 = 0
+    hr_resize_y: Int64 = 0
+    hr_second_pass_steps: Int32 | None = None
+    denoising_strength: Float | None = None
+    diffusion: DiffusionBody | None = None
+
+
+class AdetailerArgBody(Body):
+    """One kind of thing to find and repaint. The published default of adConfidence is a slip."""
+
+    ad_model: String = "face_yolov8n.pt"
+    ad_prompt: Repeated[PromptBody] = ()
+    ad_negative_prompt: Repeated[PromptBody] = ()
+    ad_confidence: Float = 0.0
+    ad_dilate_erode: Int32 = 4
+    ad_mask_merge_invert: String = "None"
+    ad_denoising_strength: Float = 0.4
+    ad_inpaint_only_masked: Bool = True
+    ad_inpaint_only_masked_padding: Float = 32.0
+    ad_use_inpaint_width_height: Bool = False
+    ad_inpaint_width: Int32 = 512
+    ad_inpaint_height: Int32 = 512
+    ad_use_steps: Bool = False
+    ad_steps: Int32 = 20
+    ad_use_cfg_scale: Bool = False
+    ad_cfg_scale: Float = 7.0
+    ad_use_checkpoint: Bool = False
+    ad_checkpoint: String = ""
+    ad_use_sampler: Bool = False
+    ad_sampler: String = ""
+    ad_use_noise_multiplier: Bool = False
+    ad_noise_multiplier: Float = 0.0
+    ad_use_clip_skip: Bool = False
+    ad_clip_skip: Int32 = 0
+    lora: LoraBody | None = None
+
+
+class ImageToAdetailerBody(Body):
+    args: Repeated[AdetailerArgBody] = ()
+    diffusion: DiffusionBody | None = None
+
+
+class ImageToInpaintBody(Body):
+    resize_mode: InpaintResizeMode = "DEFAULT"
+    mask_image_resource_id: String = ""
+    mask_blur: Int64 = 4
+    inpainting_fill: InpaintFill = "DEFAULT"
+    inpaint_full_res: Bool = True
+    inpaint_full_res_padding: Int64 = 32
+    inpaint_mask_invert: Int64 = 0
+    diffusion: DiffusionBody | None = None
+
+
+class VideoDiffusionBody(Body):
+    sd_model: String = ""
+    generation_mode: GenerationMode = "TEXT_TO_VIDEO"
+    width: Int64 = 0
+    height: Int64 = 0
+    fps: Int32 = 0
+    total_frames: Int32 = 0
+    prompts: Repeated[PromptBody] = ()
+    negative_prompts: Repeated[PromptBody] = ()
+
+
+class StageBody(Body):
+    """One stage: the member named after its type counts, the others do not."""
+
+    type: StageType = "DEFAULT"
+    input_initialize: InputInitializeBody | None = None
+    diffusion: DiffusionBody | None = None
+    image_to_upscaler: ImageToUpscalerBody | None = None
+    image_to_adetailer: ImageToAdetailerBody | None = None
+    image_to_inpaint: ImageToInpaintBody | None = None
+    image_to_animate_diff: FreeMap | None = None
+    video_diffusion: VideoDiffusionBody | None = None
+
+
+class CreateJob(Body):
+    """POST /v1/jobs."""
+
+    request_id: String = ""
+    stages: Repeated[StageBody] = ()
+    notify_url: String = ""
+
+
+class PriceJob(Body):
+    """POST /v1/jobs/credits; the demos send a request id, which has no known effect."""
+
+    request_id: String = ""
+    stages: Repeated[StageBody] = ()
+
+
+class CreateResourceImage(Body):
+    """POST /v1/resource/image and …/sts; 0 is unset, and a body may be empty."""
+
+    expire_sec: Int64 = 0
+    term: Int32 = 0
+
+
+class LaxCreateResourceImage(CreateResourceImage):
+    """An upload whose expireSec may be any string; one that is no number counts as unset."""
+
+    # The vendor's JavaScript SDK sends "undefined" where its caller gives no expiry (U45).
+    expire_sec: LaxInt64 = 0

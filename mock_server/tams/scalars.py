@@ -1,0 +1,162 @@
+"""The types of members of a request, and what each takes, as in protobuf's JSON mapping.
+
+TAMS › Wire conventions 4 ("numbers as strings" was observed), and for what it leaves open
+https://protobuf.dev/programming-guides/json:
+
+- integers: JSON integers, integral numbers (1.0, 1e2), and strings of either; within their size
+- floats: finite numbers of 32 bits, and strings of them
+- booleans and strings: nothing else
+- enums: a name, or its number
+
+What is plainly of its type is seen by pydantic-core alone; Python is asked about the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeVar
+
+from pydantic import FailFast, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import (
+    bool_schema,
+    custom_error_schema,
+    float_schema,
+    int_schema,
+    literal_schema,
+    no_info_plain_validator_function,
+    str_schema,
+    union_schema,
+)
+
+# The type of a scalar's error: this, and the protobuf type that was expected.
+WRONG_SCALAR = "proto-"
+
+_FLOAT_MOST = 3.4028234663852886e38
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER_LENGTH_MOST = 400
+
+
+class Scalar:
+    """Marks a member with its protobuf type: what is plainly right, and a second opinion."""
+
+    def __init__(
+        self, kind: str, plain: CoreSchema, convert: Callable[[object], object] | None = None
+    ) -> None:
+        schema = plain
+        if convert is not None:
+            second = no_info_plain_validator_function(convert)
+            schema = union_schema([plain, second], mode="left_to_right")
+        self.schema = custom_error_schema(
+            schema, WRONG_SCALAR + kind, custom_error_message="not of this type"
+        )
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return self.schema
+
+
+def _integer(value: object, least: int, most: int) -> int:
+    if type(value) is float:
+        number = int(value) if value.is_integer() else None
+    elif type(value) is int:
+        number = value
+    else:
+        exact = _decimal(value)
+        # Compared before it is made an integer: 1e400000000 would fill the memory.
+        if not least <= exact <= most or exact != exact.to_integral_value():
+            raise ValueError(value)
+        number = int(exact)
+    if number is None or not least <= number <= most:
+        raise ValueError(value)
+    return number
+
+
+def _float(value: object) -> float:
+    number = float(_decimal(value))
+    if not -_FLOAT_MOST <= number <= _FLOAT_MOST:
+        raise ValueError(value)
+    return number
+
+
+def _decimal(value: object) -> Decimal:
+    if type(value) is not str or len(value) > _NUMBER_LENGTH_MOST or not _NUMBER.fullmatch(value):
+        raise ValueError(value)
+    try:
+        return Decimal(value)
+    except InvalidOperation:  # an exponent of more than 18 digits
+        raise ValueError(value) from None
+
+
+def _sized(kind: str, least: int, most: int, *, other_strings: int | None = None) -> Scalar:
+    """Return an integer type; with `other_strings`, what a string counts as that is no number."""
+
+    def convert(value: object) -> int:
+        try:
+            return _integer(value, least, most)
+        except ValueError:
+            if other_strings is None or type(value) is not str:
+                raise
+            return other_strings
+
+    return Scalar(kind, int_schema(strict=True, ge=least, le=most), convert)
+
+
+Int32 = Annotated[int, _sized("int32", -(2**31), 2**31 - 1)]
+Int64 = Annotated[int, _sized("int64", -(2**63), 2**63 - 1)]
+LaxInt64 = Annotated[int, _sized("int64", -(2**63), 2**63 - 1, other_strings=0)]
+UInt64 = Annotated[int, _sized("uint64", 0, 2**64 - 1)]
+Float = Annotated[
+    float,
+    Scalar(
+        "float",
+        float_schema(strict=True, allow_inf_nan=False, ge=-_FLOAT_MOST, le=_FLOAT_MOST),
+        _float,
+    ),
+]
+Bool = Annotated[bool, Scalar("bool", bool_schema(strict=True))]
+String = Annotated[str, Scalar("string", str_schema(strict=True))]
+
+# A reference number such as templateId, given as a decimal string whichever way it came.
+IdString = Annotated[
+    str,
+    Scalar(
+        "uint64",
+        str_schema(strict=True, pattern="^[1-9][0-9]{0,18}$"),
+        lambda value: str(_integer(value, 0, 2**64 - 1)),
+    ),
+]
+
+
+def enumeration(names: tuple[str, ...], *, closed: bool = False) -> Scalar:
+    """Return the type of a member that has one of the names, the first being number 0.
+
+    A closed one refuses other names and numbers; an open one gives them back as text.
+    """
+
+    def convert(value: object) -> str:
+        number = _integer(value, -(2**31), 2**31 - 1) if type(value) is not str else -1
+        if 0 <= number < len(names):
+            return names[number]
+        if closed or type(value) is str:
+            raise ValueError(value)
+        return str(number)
+
+    return Scalar(
+        "enum", literal_schema(list(names)) if closed else str_schema(strict=True), convert
+    )
+
+
+Item = TypeVar("Item")
+
+# The mock's own end of a list, so that a body of many megabytes is refused and not worked on.
+ELEMENTS_END = 10_000
+
+# Reading stops at the first bad element, so that there are never more errors than members.
+Repeated = Annotated[tuple[Item, ...], FailFast(), Field(max_length=ELEMENTS_END)]
+
+FreeMap = dict[str, Any]

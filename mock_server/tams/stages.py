@@ -1,0 +1,305 @@
+"""From a chain of stages (TAMS › Stages) to an order and the work that it takes.
+
+Rules of the chain, documented unless tagged:
+
+- it begins with INPUT_INITIALIZE, and each stage has the member that is named after its type
+- the first DIFFUSION stage says what is sampled: prompts, size, model. Upscaling, repair and
+  inpainting take their settings from it and ignore their own
+- without one, each of these stages brings its own `diffusion`, `count` is 1, and there is a start
+  image (documented for repair and in part for upscaling; taken to hold for all three [unknown])
+
+What it costs [unknown: the vendor's formula is not public]: every stage that samples is a pass,
+and `core.plans` prices passes by area, steps and frames. A pass of the upscaler has the size that
+it makes, repair has one pass for each arg and repaints a crop of adInpaintWidth × adInpaintHeight,
+and frames multiply. LoRAs and control nets cost nothing. The factor is the model family's; video
+has one more, so that 5 s of 544×960 with 8 frames a second cost the 30 credits that were observed
+on the web site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mock_server.core.jobs import Order
+from mock_server.core.plans import Pass, Work
+from mock_server.tams.catalogue import Catalogue, listed
+from mock_server.tams.choices import Choices
+from mock_server.tams.requests import (
+    GENERATION_MODES,
+    INPAINT_FILLS,
+    INPAINT_RESIZE_MODES,
+    AdetailerArgBody,
+    DiffusionBody,
+    ImageToAdetailerBody,
+    ImageToInpaintBody,
+    ImageToUpscalerBody,
+    InputInitializeBody,
+    PromptBody,
+    StageBody,
+    VideoDiffusionBody,
+)
+from mock_server.tams.scalars import FreeMap
+from mock_server.tams.scrutiny import FRAMES_END, STEPS_END, Scrutiny, refused
+from mock_server.tams.wire import Body, json_name
+
+# The mock's own end: nobody is known to send more, and a plan has to be stored.
+PASSES_END = 100
+INPUTS_END = 100
+
+# An animation of unknown length has as many frames as its motion module was trained on.
+ANIMATION_FRAMES = 16
+VIDEO_FRAMES = 40
+VIDEO_STEPS = 12
+VIDEO_FACTOR = Decimal("0.845")
+
+_PASS_NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What was asked for, and sentences about what was let through."""
+
+    order: Order
+    work: Work
+    warnings: tuple[str, ...] = ()
+
+
+def commission(stages: Sequence[StageBody], choices: Choices, catalogue: Catalogue) -> Commission:
+    """Return the order and the work of a chain of stages.
+
+    Raises Invalid, always about `stages`, for a chain that breaks a rule, and Forbidden for a
+    locked model without an access key.
+    """
+    if not stages:
+        raise refused("stages: required")
+    start = _member(stages[0])
+    if not isinstance(start, InputInitializeBody):
+        raise refused(f"stages: must begin with INPUT_INITIALIZE, found {stages[0].type}")
+    if len(stages) == 1:
+        raise refused("stages: must have a stage after INPUT_INITIALIZE, found none")
+    chain = _Chain(start, [_member(stage) for stage in stages[1:]], Scrutiny(choices, catalogue))
+    return chain.commission()
+
+
+Member = Body | FreeMap
+
+
+def _member(stage: StageBody) -> Member:
+    """Return the member that is named after the stage's type."""
+    if stage.type == "DEFAULT":
+        raise refused("type: required")
+    name = stage.type.lower()
+    member: Member | None = getattr(stage, name)
+    if member is None:
+        raise refused(f"{json_name(name)}: required by a stage of type {stage.type}")
+    return member
+
+
+class _Chain:
+    """Goes through the stages and remembers how the picture grows."""
+
+    def __init__(
+        self, start: InputInitializeBody, members: Sequence[Member], scrutiny: Scrutiny
+    ) -> None:
+        self.start = start
+        self.members = members
+        self.scrutiny = scrutiny
+        self.passes: list[Pass] = []
+        self.inputs: list[str] = [start.image_resource_id]
+        self.factors: list[Decimal] = []
+        self.order: Order | None = None
+        self.mask = ""
+        self.width = self.height = self.steps = 0
+        self.frames = 1
+        self.main = next((each for each in members if isinstance(each, DiffusionBody)), None)
+        self.needs_own = self.main is None and any(
+            isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
+            for each in members
+        )
+
+    def commission(self) -> Commission:
+        start, scrutiny = self.start, self.scrutiny
+        count = scrutiny.count(start.count, sampled=not self.needs_own)
+        if self.needs_own and not start.image_resource_id:
+            raise refused("imageResourceId: required without a DIFFUSION stage")
+        if self.main is not None:
+            self._sample_with(self.main)
+        for member in self.members:
+            self._add(member)
+        order = self.order or Order("", width=self.width, height=self.height)
+        inputs = tuple(dict.fromkeys(each for each in self.inputs if each))
+        if len(inputs) > INPUTS_END:
+            raise refused(f"stages: must name at most {INPUTS_END} resources, found {len(inputs)}")
+        return Commission(
+            replace(
+                order,
+                seed=scrutiny.seed(start.seed),
+                width=self.width,
+                height=self.height,
+                count=count,
+                source=start.image_resource_id,
+                mask=self.mask,
+            ),
+            Work(
+                tuple(self.passes),
+                count,
+                max(self.factors, default=Decimal(1)),
+                inputs,
+                fixed_price=scrutiny.choices.fixed_price,
+            ),
+            tuple(scrutiny.warnings),
+        )
+
+    def _add(self, member: Member) -> None:
+        match member:
+            case InputInitializeBody():
+                raise refused("stages: must have INPUT_INITIALIZE once, found it again")
+            case DiffusionBody():
+                if member is not self.main:
+                    self._sample_with(member)
+                self._pass("diffusion")
+            case ImageToUpscalerBody():
+                self._upscale(member)
+            case ImageToAdetailerBody():
+                self._settings(member.diffusion)
+                for arg in member.args or (AdetailerArgBody(),):
+                    self._repair(arg)
+            case ImageToInpaintBody():
+                self._inpaint(member)
+            case VideoDiffusionBody():
+                self._video(member)
+            case _:  # IMAGE_TO_ANIMATE_DIFF, whose members are not known (U62)
+                self.width, self.height = self.width or 512, self.height or 512
+                self.steps = self.steps or self.scrutiny.steps(0)
+                self.frames = ANIMATION_FRAMES
+                self._pass("animation")
+
+    def _settings(self, own: DiffusionBody | None) -> None:
+        """Sample with a stage's own settings, where they are not ignored."""
+        if self.main is None:
+            if own is None:
+                raise refused("diffusion: required without a DIFFUSION stage")
+            self._sample_with(own, keep_size=self.width > 0)
+
+    def _sample_with(self, diffusion: DiffusionBody, *, keep_size: bool = False) -> None:
+        scrutiny = self.scrutiny
+        family = scrutiny.catalogue.family_of(diffusion.sd_model)
+        size = scrutiny.picture_size(diffusion.width, diffusion.height, family)
+        if not keep_size:
+            self.width, self.height = size
+        self.steps = scrutiny.steps(diffusion.steps)
+        self.factors.append(family.factor)
+        cfg_scale = scrutiny.cfg_scale(diffusion.cfg_scale)
+        sampler = scrutiny.sampler(diffusion.sampler)
+        scrutiny.settings(diffusion)
+        for control in diffusion.controlnet.args if diffusion.controlnet else ():
+            self.inputs.append(control.input_image_resource_id)
+            self.inputs.append(control.mask_resource_id or control.mask)
+        if diffusion.animate_diff and diffusion.animate_diff.args:
+            length = diffusion.animate_diff.args[0].video_length or ANIMATION_FRAMES
+            self.frames = scrutiny.within("videoLength", length, 1, FRAMES_END)
+        if self.order is None:
+            strength = diffusion.denoising_strength
+            self.order = Order(
+                _joined(diffusion.prompts),
+                _joined(diffusion.negative_prompts),
+                steps=self.steps,
+                cfg_scale=cfg_scale,
+                sampler=sampler,
+                model=diffusion.sd_model,
+                denoising_strength=0.75 if strength is None else strength,
+            )
+
+    def _upscale(self, upscaler: ImageToUpscalerBody) -> None:
+        scrutiny = self.scrutiny
+        self._settings(upscaler.diffusion)
+        steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
+        if not upscaler.hr_upscaler:
+            raise refused("hrUpscaler: required")
+        if steps is None:
+            raise refused("hrSecondPassSteps: required")
+        if strength is None:
+            raise refused("denoisingStrength: required")
+        scrutiny.value("hrUpscaler", upscaler.hr_upscaler, listed("upscalers"))
+        scrutiny.within("hrSecondPassSteps", steps, 0, STEPS_END)
+        if scale := upscaler.hr_scale:
+            size = int(self.width * scale), int(self.height * scale)
+        elif upscaler.hr_resize_x and upscaler.hr_resize_y:
+            size = upscaler.hr_resize_x, upscaler.hr_resize_y
+        else:
+            raise refused("hrScale: required, or both hrResizeX and hrResizeY")
+        self.width, self.height = scrutiny.resized(*size, asked_in_pixels=not scale)
+        # 0 steps mean as many as before, in the web UI whose upscaler this mirrors.
+        self._pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
+        if self.main is None and self.order is not None and len(self.passes) == 1:
+            self.order = replace(self.order, denoising_strength=strength)
+
+    def _repair(self, arg: AdetailerArgBody) -> None:
+        scrutiny = self.scrutiny
+        scrutiny.value("adModel", arg.ad_model, listed("adetailer_models"))
+        scrutiny.value(
+            "adMaskMergeInvert", arg.ad_mask_merge_invert, listed("adetailer_mask_merge_inverts")
+        )
+        scrutiny.prompts("adPrompt", arg.ad_prompt)
+        scrutiny.prompts("adNegativePrompt", arg.ad_negative_prompt)
+        if arg.ad_use_checkpoint and arg.ad_checkpoint:
+            scrutiny.model("adCheckpoint", arg.ad_checkpoint)
+        scrutiny.loras(arg.lora)
+        steps = self.steps
+        if arg.ad_use_steps:
+            steps = scrutiny.within("adSteps", arg.ad_steps, 1, STEPS_END)
+        width, height = arg.ad_inpaint_width, arg.ad_inpaint_height
+        scrutiny.any_size(width, height)
+        self._pass(f"adetailer {arg.ad_model}", steps=steps, size=(width, height))
+
+    def _inpaint(self, inpaint: ImageToInpaintBody) -> None:
+        self._settings(inpaint.diffusion)
+        self.scrutiny.value("resizeMode", inpaint.resize_mode, INPAINT_RESIZE_MODES)
+        self.scrutiny.value("inpaintingFill", inpaint.inpainting_fill, INPAINT_FILLS)
+        self.mask = self.mask or inpaint.mask_image_resource_id
+        self.inputs.append(inpaint.mask_image_resource_id)
+        self._pass("inpaint")
+
+    def _video(self, video: VideoDiffusionBody) -> None:
+        scrutiny = self.scrutiny
+        scrutiny.value("generationMode", video.generation_mode, GENERATION_MODES)
+        if video.sd_model:
+            scrutiny.model("sdModel", video.sd_model)
+        scrutiny.prompts("prompts", video.prompts)
+        scrutiny.prompts("negativePrompts", video.negative_prompts)
+        # The rules of pictures do not hold: 544 is no multiple of 64.
+        self.width = video.width or self.width or 512
+        self.height = video.height or self.height or 512
+        scrutiny.any_size(self.width, self.height)
+        self.steps = VIDEO_STEPS
+        frames = video.total_frames or VIDEO_FRAMES
+        self.frames = scrutiny.within("totalFrames", frames, 1, FRAMES_END)
+        self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
+        if self.order is None:
+            self.order = Order(
+                _joined(video.prompts),
+                _joined(video.negative_prompts),
+                steps=VIDEO_STEPS,
+                model=video.sd_model,
+            )
+        self._pass("video")
+
+    def _pass(
+        self, name: str, *, steps: int | None = None, size: tuple[int, int] | None = None
+    ) -> None:
+        if len(self.passes) == PASSES_END:
+            raise refused(f"stages: must sample at most {PASSES_END} times, found more")
+        width, height = size or (self.width, self.height)
+        steps = self.steps if steps is None else steps
+        self.passes.append(Pass(name[:_PASS_NAME_LENGTH], width, height, steps, self.frames))
+
+
+def _joined(prompts: Sequence[PromptBody]) -> str:
+    """Return prompts as one text, with weights as the web UI writes them."""
+    return ", ".join(
+        prompt.text if prompt.weight in (0.0, 1.0) else f"({prompt.text}:{prompt.weight:g})"
+        for prompt in prompts
+        if prompt.text
+    )

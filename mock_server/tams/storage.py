@@ -1,0 +1,314 @@
+"""The object store beside TAMS: upload URLs and their PUT, and the public download of results.
+
+Facts in TAMS › Resources; the URLs are on the host and scheme that the caller used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from mock_server.core import chance
+from mock_server.core.accounts import SERVER, Account
+from mock_server.core.errors import NotFound
+from mock_server.core.jobs import Job, JobState
+from mock_server.core.resources import Resource
+from mock_server.core.studio import Studio
+from mock_server.tams.choices import Choices
+from mock_server.web import pictures
+from mock_server.web.calls import Answer, Bounds, Call, json_answer
+from mock_server.web.made_up import faker
+from mock_server.web.pictures import PictureCache, Recipe
+from mock_server.web.pipeline import Operation
+
+_UPLOAD_INTERNATIONAL = "/tams-resource/upload/"
+_UPLOAD_MAINLAND = "/short-term/"
+_RESULTS = "/resource-upload"
+# What the mainland store is told to report; base64 of JSON, as clients have seen it. Made up.
+_OSS_CALLBACK = "eyJjYWxsYmFja0JvZHkiOiJvYmplY3Q9JHtvYmplY3R9In0="
+_DAY = 86_400
+_INDEXES = frozenset(map(str, range(100)))
+_EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """What the object store says; errors come as XML, as such stores do."""
+
+    answer: Answer
+
+
+def _refusal(status: int, code: str, message: str) -> StoreAnswer:
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return StoreAnswer(Answer(status, body.encode(), ((b"content-type", b"application/xml"),)))
+
+
+class Storage:
+    """Hands out upload and result URLs and answers them."""
+
+    def __init__(
+        self, studio: Studio, choices: Choices, cache: PictureCache, upload_bounds: Bounds
+    ) -> None:
+        self.studio = studio
+        self.choices = choices
+        self.cache = cache
+        put = Operation(
+            "PUT",
+            _UPLOAD_INTERNATIONAL + "{resource_id}",
+            self.put,
+            "Take the bytes of a reserved upload",
+            "TAMS › 9 Resources",
+            public=True,
+            bounds=upload_bounds,
+        )
+        self.operations = (
+            put,
+            replace(put, path=_UPLOAD_MAINLAND + "{resource_id}"),
+            Operation(
+                "GET",
+                _RESULTS + "/{term}/{date}/COMFY/images/{name}",
+                self.get_result,
+                "Serve a result to whoever has its URL",
+                "TAMS › 9 Resources",
+                public=True,
+            ),
+            Operation(
+                "GET",
+                "/showcase/{model_id}/{name}",
+                self.get_showcase,
+                "Serve a model's showcase picture",
+                "TAMS › 5.10",
+                public=True,
+            ),
+        )
+
+    # Uploads
+
+    def upload_place(self, resource: Resource, account: Account, origin: str) -> dict[str, Any]:
+        """Return the URL for the PUT and the headers that go with it, all values strings."""
+        life = round(resource.upload_until - resource.made_at)
+        if self.choices.store_style == "mainland":
+            path = _UPLOAD_MAINLAND + resource.id
+            expires = str(int(resource.upload_until))
+            signature = _upload_signature(account, path, expires)
+            query = f"Expires={expires}&OSSAccessKeyId=mock&Signature={signature}"
+            headers = {"X-Oss-Callback": _OSS_CALLBACK}
+        else:
+            path = _UPLOAD_INTERNATIONAL + resource.id
+            made_at = datetime.fromtimestamp(resource.made_at, UTC)
+            date = f"{made_at:%Y%m%dT%H%M%SZ}"
+            scope = quote(f"mock/{made_at:%Y%m%d}/auto/s3/aws4_request", safe="")
+            signature = _upload_signature(account, path, f"{date}/{life}")
+            query = (
+                f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={scope}&X-Amz-Date={date}"
+                f"&X-Amz-Expires={life}&X-Amz-SignedHeaders=host&X-Amz-Signature={signature}"
+            )
+            headers = {"Content-Type": "image/png"}
+        return {"putUrl": f"{origin}{path}?{query}", "headers": headers}
+
+    async def put(self, call: Call, payload: None) -> StoreAnswer:
+        """Store an upload's bytes as they are; whether they are a picture shows in the job."""
+        resource = await self.studio.resource(call.params["resource_id"])
+        account = None if resource is None else await self.studio.owner(resource.account)
+        if resource is None or account is None:
+            return _refusal(404, "NoSuchKey", "There is no such upload.")
+        if not _upload_proved(account, call):
+            return _refusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
+        call.trace.account = account.id
+        now = call.trace.now = await self.studio.now(account, call.wall)
+        if now >= resource.upload_until:
+            return _refusal(403, "AccessDenied", "Request has expired")
+        if resource.uploaded_at is not None and self.choices.second_upload == "refuse":
+            return _refusal(403, "AccessDenied", "The object is there already.")
+        if not call.body and self.choices.empty_upload == "refuse":
+            return _refusal(400, "MissingContentLength", "There are no bytes.")
+        found = await asyncio.to_thread(pictures.inspect, call.body)
+        stored = replace(resource, uploaded_at=now, size_bytes=len(call.body), format="")
+        if found is not None:
+            stored = replace(stored, format=found.format, width=found.width, height=found.height)
+        await self.studio.receive(account, stored, call.body)
+        match self.choices.upload_answer:
+            case "ok":
+                return StoreAnswer(json_answer({"Status": "OK"}))
+            case "empty":
+                return StoreAnswer(Answer(200, headers=()))
+            case "callback-failed":
+                # Seen by clients of the mainland store, which has kept the object all the same.
+                return _refusal(203, "CallbackFailed", "The store's own callback failed.")
+
+    # Results
+
+    def result_url(self, job: Job, account: Account, index: int, now: float, origin: str) -> str:
+        """Return a signed URL for one picture, good until the present period ends.
+
+        Observed form: `auth_key=<unix expiry>-<32 hex>-0-<md5>`, as content networks sign.
+        """
+        ended_at = job.ended_at
+        life = self.choices.result_url_life
+        day = datetime.fromtimestamp(ended_at, UTC)
+        name = f"{job.id}_{index}.{_EXTENSIONS[job.order.format]}"
+        path = f"{_RESULTS}/short-term/{day:%Y-%m-%d}/COMFY/images/{name}"
+        if self.choices.result_url == "fresh":
+            expiry, salt = int(now) + life, f"{now:.6f}"
+        else:
+            periods = self.result_period(job, now)
+            expiry, salt = int(ended_at) + life * (periods + 1), "stable"
+        nonce = chance.unguessable(account.credentials.secret, path, salt)
+        digest = _result_digest(account, path, str(expiry), nonce)
+        return f"{origin}{path}?auth_key={expiry}-{nonce}-0-{digest}"
+
+    def result_period(self, job: Job, now: float) -> int:
+        """Return the number of the period in which a finished job's URLs stay the same."""
+        return max(0, int((now - job.ended_at) // self.choices.result_url_life))
+
+    def result_life(self, job: Job, now: float) -> int:
+        """Return the seconds that an answer says its URLs have left."""
+        life = self.choices.result_url_life
+        if self.choices.expired_in == "constant" or self.choices.result_url == "fresh":
+            return life
+        ended_at = job.ended_at
+        return life - int((now - ended_at) % life)
+
+    async def get_result(self, call: Call, payload: None) -> StoreAnswer:
+        """Serve a finished picture, drawn at its first download and kept for a while."""
+        stem, _, extension = call.params["name"].partition(".")
+        job_id, _, index_text = stem.partition("_")
+        job = await self.studio.job(job_id)
+        account = None if job is None else await self.studio.owner(job.account)
+        index = int(index_text) if index_text in _INDEXES else -1
+        if (
+            job is None
+            or account is None
+            or not 0 <= index < job.order.count
+            or extension != _EXTENSIONS[job.order.format]
+        ):
+            return _refusal(404, "NoSuchKey", "There is no such object.")
+        call.trace.account = account.id
+        now = call.trace.now = await self.studio.now(account, call.wall)
+        if problem := _result_problem(account, call, now):
+            return _refusal(403, "AccessDenied", problem)
+        ended_at = job.ended_at
+        lapsed = now >= ended_at + self.choices.short_term_days * _DAY
+        if lapsed or job.state_at(now) is not JobState.SUCCEEDED:
+            return _refusal(404, "NoSuchKey", "The object is kept no longer.")
+        data = await self.picture(job, index)
+        return StoreAnswer(Answer(200, data, _picture_headers(job.order.format)))
+
+    async def picture(self, job: Job, index: int) -> bytes:
+        """Return the bytes of one of a job's pictures."""
+        source = await self._upload(job, job.order.source)
+        mask = await self._upload(job, job.order.mask)
+        recipe = recipe_of(job, index)
+        return await self.cache.get(
+            f"{job.account}/{job.id}/{index}", lambda: pictures.render(recipe, source, mask)
+        )
+
+    async def get_showcase(self, call: Call, payload: None) -> StoreAnswer:
+        """Serve one of the made-up pictures that a model shows itself with."""
+        name = call.params["name"]
+        model_id = call.params["model_id"]
+        if not (model_id.isascii() and model_id.isdigit() and len(model_id) <= 20) or (
+            name not in {"1.png", "2.png", "3.png"}
+        ):
+            raise NotFound("object")
+        recipe = Recipe(
+            prompt=faker(0, "showcase", model_id, name).sentence(nb_words=6),
+            seed=chance.number(0, "showcase", model_id, name) >> 33,
+            model=model_id,
+            label=f"model {model_id}",
+        )
+        data = await self.cache.get(f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe))
+        return StoreAnswer(Answer(200, data, _picture_headers("png")))
+
+    async def _upload(self, job: Job, resource_id: str) -> bytes | None:
+        """Return the bytes of an input, or None where there are none that can be drawn."""
+        if not resource_id:
+            return None
+        resource = await self.studio.resource(resource_id)
+        if resource is None or not resource.format:
+            return None
+        if resource.account == SERVER:
+            recipe = Recipe(f"resource {resource_id}", label="shared upload")
+            return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
+        if resource.account != job.account:
+            return None
+        return await self.studio.store.blobs.get(resource_id)
+
+
+def recipe_of(job: Job, index: int) -> Recipe:
+    """Return what decides the bytes of one of a job's pictures."""
+    order = job.order
+    return Recipe(
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        seed=image_seed(job, index),
+        width=order.width,
+        height=order.height,
+        steps=order.steps,
+        cfg_scale=order.cfg_scale,
+        sampler=order.sampler,
+        model=order.model,
+        label=job.id,
+        index=index,
+        count=order.count,
+        format=order.format,
+        denoising_strength=order.denoising_strength,
+        extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
+    )
+
+
+def image_seed(job: Job, index: int) -> int:
+    """Return the seed really used for a picture: batches count up, as the widespread UI does."""
+    return (job.order.seed + index) & 0xFFFFFFFF
+
+
+def _upload_signature(account: Account, path: str, terms: str) -> str:
+    secret = account.credentials.secret.encode()
+    return hmac.new(secret, f"PUT\n{path}\n{terms}".encode(), hashlib.sha256).hexdigest()
+
+
+def _upload_proved(account: Account, call: Call) -> bool:
+    query = _query(call)
+    if call.path.startswith(_UPLOAD_MAINLAND):
+        terms, signature = query.get("Expires", ""), query.get("Signature", "")
+    else:
+        terms = f"{query.get('X-Amz-Date', '')}/{query.get('X-Amz-Expires', '')}"
+        signature = query.get("X-Amz-Signature", "")
+    expected = _upload_signature(account, call.path, terms)
+    return hmac.compare_digest(signature.encode(), expected.encode())
+
+
+def _result_digest(account: Account, path: str, expiry: str, nonce: str) -> str:
+    text = f"{path}-{expiry}-{nonce}-0-{account.credentials.secret}"
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _result_problem(account: Account, call: Call, now: float) -> str:
+    """Return why a result URL does not open its picture now, or nothing."""
+    expiry, _, rest = _query(call).get("auth_key", "").partition("-")
+    nonce, _, rest = rest.partition("-")
+    user, _, digest = rest.partition("-")
+    expected = _result_digest(account, call.path, expiry, nonce)
+    if user != "0" or not hmac.compare_digest(digest.encode(), expected.encode()):
+        return "The URL is not signed as it was handed out."
+    return "" if now < int(expiry) else "The URL has expired; ask for the job again."
+
+
+def _query(call: Call) -> dict[str, str]:
+    text = call.scope["query_string"].decode("latin-1")
+    try:
+        return {name: values[0] for name, values in parse_qs(text, max_num_fields=20).items()}
+    except ValueError:  # More members than any URL of ours has.
+        return {}
+
+
+def _picture_headers(format: pictures.Format) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"content-type", pictures.media_type(format).encode()),
+        (b"cache-control", b"public, max-age=3600"),
+    )

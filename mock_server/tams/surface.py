@@ -1,0 +1,382 @@
+"""The TAMS surface: who calls, what is offered, and how each operation is translated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, NoReturn
+
+from mock_server.core.accounts import SERVER, Account
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    RequestRepeated,
+    StudioError,
+    Unauthenticated,
+)
+from mock_server.core.studio import Snapshot, Studio
+from mock_server.tams import errors, wire
+from mock_server.tams.answers import Answers
+from mock_server.tams.catalogue import Catalogue
+from mock_server.tams.choices import Choices
+from mock_server.tams.key_pairs import load_public_key
+from mock_server.tams.requests import (
+    CreateJob,
+    CreateResourceImage,
+    LaxCreateResourceImage,
+    PriceJob,
+)
+from mock_server.tams.signature import (
+    BearerToken,
+    Reason,
+    Refusal,
+    SignedHeader,
+    check_signature,
+    check_timestamp,
+    parse_authorization,
+)
+from mock_server.tams.stages import Commission, commission
+from mock_server.tams.storage import Storage, StoreAnswer
+from mock_server.web.calls import Answer, Bounds, Call, json_answer
+from mock_server.web.picture_cache import PictureCache
+from mock_server.web.pipeline import Operation
+
+log = logging.getLogger("tams_mock")
+
+_UINT64 = 2**64
+_DAY = 86_400
+# How many nonces are remembered where a repeated one is refused.
+_NONCES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the check of a call's credentials found, for the journal and the diagnosis."""
+
+    header: SignedHeader | BearerToken | Refusal
+    refusal: Refusal | None = None
+
+
+def verdict_body(verdict: Any) -> dict[str, Any] | None:
+    """Return the result of a credentials check as data to show; tokens stay out."""
+    if not isinstance(verdict, Proof):
+        return None
+    header, refusal = verdict.header, verdict.refusal
+    body: dict[str, Any] = {"accepted": refusal is None}
+    match header:
+        case SignedHeader():
+            body |= {
+                "scheme": "signature",
+                "appId": header.app_id,
+                "nonce": header.nonce,
+                "timestamp": header.timestamp,
+            }
+        case BearerToken():
+            body |= {"scheme": "bearer"}
+    if refusal is not None:
+        body |= {"reason": refusal.reason.value, "detail": refusal.detail}
+    return body
+
+
+class Tams:
+    """The vendor's voice over the studio."""
+
+    name = "tams"
+
+    def __init__(
+        self,
+        studio: Studio,
+        choices: Choices,
+        cache: PictureCache,
+        *,
+        public_url: str = "",
+        upload_bounds: Bounds | None = None,
+    ) -> None:
+        self.studio = studio
+        self.choices = choices
+        self.public_url = public_url
+        self.catalogue = Catalogue()
+        self.storage = Storage(studio, choices, cache, upload_bounds or Bounds())
+        self.answers = Answers(choices, self.storage)
+        self._nonces: dict[tuple[str, str, str], None] = {}
+        lax = choices.bad_expire == "default"
+        upload_body = LaxCreateResourceImage if lax else CreateResourceImage
+        self.operations: Sequence[Operation] = (
+            Operation(
+                "POST", "/v1/jobs", self.create_job, "Create a job out of stages",
+                "TAMS › 5.1", body=CreateJob,
+            ),
+            Operation(
+                "GET", "/v1/jobs/{job_id}", self.get_job, "State of a job", "TAMS › 5.2"
+            ),
+            Operation(
+                "DELETE", "/v1/jobs/{job_id}", self.cancel_job, "Cancel a job", "TAMS › 5.3"
+            ),
+            Operation(
+                "POST", "/v1/jobs/credits", self.price_job, "Price of a job of stages",
+                "TAMS › 5.4", body=PriceJob,
+            ),
+            Operation(
+                "GET", "/v1/models/{model_id}", self.get_model, "One model", "TAMS › 5.10"
+            ),
+            Operation(
+                "POST", "/v1/resource/image", self.reserve_upload,
+                "Reserve an image resource and an upload URL for it",
+                "TAMS › 5.11", body=upload_body,
+            ),
+            *self.storage.operations,
+        )  # fmt: skip
+
+    # Who calls
+
+    async def authenticate(self, call: Call) -> Account:
+        """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
+        value = call.header(b"authorization")
+        header = parse_authorization(value, lenient=self.choices.header_grammar == "lenient")
+        if isinstance(header, Refusal):
+            self._refuse(call, header, header)
+        if isinstance(header, BearerToken):
+            account = await self.studio.account(f"token:{header.token}")
+            if account is None:
+                refusal = Refusal(Reason.TOKEN_UNKNOWN, "no app has this token")
+                self._refuse(call, header, refusal)
+            if self.choices.schemes == "one" and account.credentials.public_key:
+                refusal = Refusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
+                self._refuse(call, header, refusal)
+        else:
+            account = await self.studio.account(f"app:{header.app_id}")
+            if account is None:
+                refusal = Refusal(Reason.APP_UNKNOWN, f"no app has the id {header.app_id}")
+                self._refuse(call, header, refusal)
+            call.trace.account = account.id
+            if refusal_found := self._check(call, account, header):
+                self._refuse(call, header, refusal_found)
+        call.trace.verdict = Proof(header)
+        return account
+
+    def _check(self, call: Call, account: Account, header: SignedHeader) -> Refusal | None:
+        if not account.credentials.public_key:
+            return Refusal(Reason.KEY_MISSING, f"the app {header.app_id} has no public key")
+        if self.choices.clock_skew and (
+            refusal := check_timestamp(header, call.wall, self.choices.clock_skew)
+        ):
+            return refusal
+        key = load_public_key(account.credentials.public_key)
+        refusal = check_signature(header, key, call.method, call.target, call.body)
+        if refusal is None and self.choices.nonce_replay == "refuse":
+            return self._replayed(header)
+        return refusal
+
+    def _replayed(self, header: SignedHeader) -> Refusal | None:
+        """Remember a nonce, or refuse the one that was there before."""
+        used = (header.app_id, header.timestamp, header.nonce)
+        if used in self._nonces:
+            return Refusal(Reason.NONCE_REPLAYED, f"the nonce {header.nonce} was used before")
+        self._nonces[used] = None
+        if len(self._nonces) > _NONCES:
+            del self._nonces[next(iter(self._nonces))]
+        return None
+
+    @staticmethod
+    def _refuse(
+        call: Call, header: SignedHeader | BearerToken | Refusal, refusal: Refusal
+    ) -> NoReturn:
+        call.trace.verdict = Proof(header, refusal)
+        known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
+        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
+
+    def limit_scope(self, call: Call) -> str:
+        """Return the path where the limit is one of each path (U10)."""
+        return "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+
+    # What goes in and out
+
+    def validate(self, operation: Operation, call: Call) -> Any:
+        """Read the body leniently, as protobuf's JSON mapping does."""
+        if operation.body is None:
+            return None
+        return wire.parse(
+            operation.body,
+            call.body,
+            both_spellings=self.choices.both_spellings,
+            empty_ok=issubclass(operation.body, CreateResourceImage),
+        )
+
+    def render(self, result: Any) -> Answer:
+        """Return the answer to an operation that went well."""
+        if isinstance(result, StoreAnswer):
+            return result.answer
+        return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
+
+    def render_error(self, error: StudioError) -> Answer:
+        return errors.render_error(error, self.choices)
+
+    def render_crash(self, request_id: str) -> Answer:
+        return errors.crash(request_id)
+
+    def unknown_path(self) -> Answer:
+        return json_answer(errors.status_body(5, "Not Found"), 404)
+
+    def wrong_method(self, allowed: Sequence[str]) -> Answer:
+        answer = json_answer(
+            errors.status_body(12, "Method Not Allowed"), self.choices.wrong_method_status
+        )
+        allow = (b"allow", ", ".join(allowed).encode())
+        return Answer(answer.status, answer.body, (*answer.headers, allow))
+
+    # Operations
+
+    async def create_job(self, call: Call, payload: CreateJob) -> dict[str, Any]:
+        """TAMS › 5.1: make a job and set its credits aside."""
+        key = self._request_key(call, payload.request_id)
+        return await self._submit(call, self._commission(call, payload), key)
+
+    async def get_job(self, call: Call, payload: None) -> dict[str, Any] | bytes:
+        """TAMS › 5.2: a failed job is HTTP 200."""
+        snapshot = await self._look(call, _job_id(call))
+        return self.answers.look(snapshot, call.account, self._origin(call))
+
+    async def cancel_job(self, call: Call, payload: None) -> dict[str, Any]:
+        """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
+        job_id = _job_id(call)
+        await self._own(call, job_id)
+        running_too = self.choices.cancel_running == "accept"
+        try:
+            await self.studio.cancel(call.account, job_id, call.now, running_too=running_too)
+        except AlreadyEnded:
+            over = (await self.studio.look(call.account, job_id, call.now)).state.final
+            if not over or self.choices.cancel_finished == "refuse":
+                raise
+        return {"jobId": job_id}
+
+    async def price_job(self, call: Call, payload: PriceJob) -> dict[str, Any]:
+        """TAMS › 5.4: what the job would cost, which is what it will be charged."""
+        return {"credits": float(self._commission(call, payload).work.price)}
+
+    async def get_model(self, call: Call, payload: None) -> dict[str, Any]:
+        """TAMS › 5.10: one model; there is no listing."""
+        model_id = _number(call, "model_id")
+        model = self.catalogue.model(model_id, call.account.seed)
+        if model is None:
+            raise NotFound("model", model_id)
+        return self.answers.model(model, self._origin(call))
+
+    async def reserve_upload(self, call: Call, payload: CreateResourceImage) -> dict[str, Any]:
+        """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
+        life, keep_for = self._upload_terms(payload)
+        resource = await self.studio.reserve(
+            call.account, call.now, upload_for=life, keep_for=keep_for
+        )
+        place = self.storage.upload_place(resource, call.account, self._origin(call))
+        return {"resourceId": resource.id, **place}
+
+    # Inside
+
+    def _origin(self, call: Call) -> str:
+        return call.origin(self.public_url)
+
+    def _commission(self, call: Call, payload: CreateJob | PriceJob) -> Commission:
+        made = commission(payload.stages, self.choices, self.catalogue)
+        for warning in made.warnings:
+            call.remark(warning)
+            log.warning("%s: %s", call.trace.id, warning)
+        return made
+
+    def _request_key(self, call: Call, request_id: str) -> str:
+        if not request_id:
+            if self.choices.request_id_missing == "refuse":
+                raise Invalid("requestId", "requestId: required")
+            return ""
+        if self.choices.request_id_scope == "operation":
+            return f"{call.trace.operation} {request_id}"
+        return request_id
+
+    async def _submit(self, call: Call, made: Commission, request_key: str) -> dict[str, Any]:
+        """Make a job and answer it, or the one that its request id made before (U13, U14)."""
+        choices = self.choices
+        if choices.missing_resource == "refuse":
+            await self._refuse_missing_inputs(call, made)
+        try:
+            snapshot = await self.studio.submit(
+                call.account,
+                made.order,
+                made.work,
+                call.now,
+                request_key="" if choices.repeated_request == "new" else request_key,
+                fingerprint=int.from_bytes(blake2b(call.body, digest_size=7).digest(), "big"),
+                key_life=choices.request_id_life or float("inf"),
+            )
+        except RequestRepeated as repeated:
+            other = not repeated.same_content
+            if choices.repeated_request == "refuse" or (
+                other and choices.repeated_request_other_body == "refuse"
+            ):
+                raise
+            if other:
+                call.remark(f"{repeated}, with another body; the first job is answered")
+            snapshot = await self.studio.look(call.account, repeated.job_id, call.now)
+            return self.answers.job(snapshot, call.account, self._origin(call))
+        return self.answers.created(snapshot, call.account, self._origin(call))
+
+    async def _refuse_missing_inputs(self, call: Call, made: Commission) -> None:
+        for resource_id in made.work.inputs:
+            resource = await self.studio.resource(resource_id)
+            if resource is None or resource.account not in (call.account.id, SERVER):
+                raise Invalid("stages", f"resource {resource_id} not found")
+            if problem := resource.problem_at(call.now):
+                raise Invalid("stages", problem)
+
+    async def _own(self, call: Call, job_id: str) -> None:
+        """Refuse another app's job in the way that the choice says (U9)."""
+        if self.choices.foreign_job_status == 403:
+            job = await self.studio.job(job_id)
+            if job is not None and job.account != call.account.id:
+                raise Forbidden("the job belongs to another app")
+
+    async def _look(self, call: Call, job_id: str) -> Snapshot:
+        await self._own(call, job_id)
+        snapshot = await self.studio.look(call.account, job_id, call.now)
+        days = self.choices.job_retention_days
+        if days and snapshot.state.final and call.now >= snapshot.job.ended_at + days * _DAY:
+            raise NotFound("job", job_id)
+        return snapshot
+
+    def _upload_terms(self, payload: CreateResourceImage) -> tuple[float, float | None]:
+        """Return for how long an upload may come and for how long it is kept, in seconds."""
+        life = payload.expire_sec
+        if life < 0:
+            raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
+        if payload.term not in (0, 1, 2):
+            raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
+        if payload.term == 0 and self.choices.missing_term == "refuse":
+            raise Invalid("term", "term: required")
+        keep_for = None if payload.term == 2 else self.choices.short_term_days * _DAY
+        return min(float(life or self.choices.upload_life), _LONGEST_LIFE), keep_for
+
+
+# A hundred years: enough for everybody, and a date can still be made of it.
+_LONGEST_LIFE = 100 * 365 * 86_400.0
+
+
+def _job_id(call: Call) -> str:
+    return _number(call, "job_id")
+
+
+def _number(call: Call, name: str) -> str:
+    """Return a path id, an unsigned integer of 64 bits in decimal (U57 for what is not)."""
+    text = call.params[name]
+    if not text.isascii() or not text.isdigit():
+        problem = "invalid syntax"
+    elif len(text) > 20 or int(text) >= _UINT64:
+        problem = "value out of range"
+    else:
+        return text
+    shown = text if len(text) <= 100 else text[:100] + "…"
+    parsing = f'strconv.ParseUint: parsing "{shown}": {problem}'
+    raise Malformed(f"type mismatch, parameter: {name}, error: {parsing}", field=name)

@@ -1,0 +1,184 @@
+"""Reading request bodies the way protobuf's JSON mapping does, leniently.
+
+From TAMS › Wire conventions 3 to 5 and 8; where they leave something open, as in the mapping
+(https://protobuf.dev/programming-guides/json). Members come in camelCase or in snake_case, and of
+two equal names the last one counts; unknown members are ignored; null is unset, and what is unset
+has its default. What the types of members take is in `scalars`.
+
+Everything about errors is worked out once there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from mock_server.core.errors import Malformed
+from mock_server.tams.positions import (
+    Path,
+    later_name_at,
+    line_and_column,
+    offset_of,
+    token_at,
+    value_at,
+    word_start,
+)
+from mock_server.tams.scalars import ELEMENTS_END, WRONG_SCALAR
+
+
+def json_name(name: str) -> str:
+    """Return the JSON spelling of a snake_case name, by protobuf's rule."""
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+class Body(BaseModel):
+    """A message: fields in snake_case, each read in either spelling."""
+
+    # The alias is looked up before the name, so camelCase wins where both are there.
+    model_config = ConfigDict(
+        alias_generator=json_name, validate_by_alias=True, validate_by_name=True, frozen=True
+    )
+
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+def parse(
+    kind: type[Kind],
+    raw: bytes,
+    *,
+    both_spellings: Literal["camel", "refuse"] = "camel",
+    empty_ok: bool = False,
+) -> Kind:
+    """Return the message that the bytes are, or raise Malformed with protobuf's words for why not.
+
+    With `empty_ok` a body without anything, or null, is a message without members.
+    """
+    try:
+        data = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        if empty_ok and not raw.strip(b" \t\r\n"):
+            return kind.model_validate({})
+        raise _unreadable(raw, error) from None
+    if data is None and empty_ok:
+        data = {}
+    if both_spellings == "refuse":
+        _refuse_twins(kind, data, raw)
+    if b"null" in raw:
+        data = _without_nulls(kind, data)
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise _wrong_value(raw, error) from None
+
+
+@cache
+def _parts(kind: type[Body]) -> dict[str, tuple[str, type[Body] | None]]:
+    """Return for both spellings of each member its JSON name and what kind of message it holds."""
+    parts: dict[str, tuple[str, type[Body] | None]] = {}
+    for name, field in kind.model_fields.items():
+        alias = json_name(name)
+        choices = (field.annotation, *get_args(field.annotation))
+        held = [one for one in choices if isinstance(one, type) and issubclass(one, Body)]
+        parts[name] = parts[alias] = (alias, held[0] if held else None)
+    return parts
+
+
+def _without_nulls(kind: type[Body], data: Any) -> Any:
+    """Return the data without members that are null; maps of the caller's own stay as they are."""
+    if isinstance(data, list):
+        return [_without_nulls(kind, each) for each in data]
+    if not isinstance(data, dict):
+        return data
+    parts = _parts(kind)
+    kept = {}
+    for name, value in data.items():
+        if value is not None:
+            held = parts[name][1] if name in parts else None
+            kept[name] = value if held is None else _without_nulls(held, value)
+    return kept
+
+
+def _refuse_twins(
+    kind: type[Body], data: Any, raw: bytes, path: tuple[str | int, ...] = ()
+) -> None:
+    if isinstance(data, list):
+        for index, each in enumerate(data):
+            _refuse_twins(kind, each, raw, (*path, index))
+    elif isinstance(data, dict):
+        parts = _parts(kind)
+        seen: dict[str, str] = {}
+        for name, value in data.items():
+            alias, held = parts.get(name, ("", None))
+            if alias and value is not None:
+                if alias in seen:
+                    raise _twin(raw, path, (seen[alias], name))
+                seen[alias] = name
+                if held is not None:
+                    _refuse_twins(held, value, raw, (*path, name))
+
+
+# Saying what is wrong, in the words of protobuf's own reader for Go
+
+
+def _twin(raw: bytes, path: Path, names: tuple[str, str]) -> Malformed:
+    text = raw.decode()
+    offset = later_name_at(text, path, names)
+    return Malformed(f"proto: {_place(text, offset)}: duplicate field {token_at(text, offset)}")
+
+
+def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:
+    text = raw.decode()
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = first["loc"]  # with the spellings of the text
+    offset = value_at(text, path)
+    token, names = token_at(text, offset), [step for step in path if isinstance(step, str)]
+    name = json_name(names[-1]) if names else ""
+    if not first["type"].startswith(WRONG_SCALAR):
+        place = _place(text, offset)
+        if first["type"] == "too_long":
+            return Malformed(f"proto: {place}: more than {ELEMENTS_END} values for field {name}")
+        # An object or a list was expected.
+        return Malformed(f"proto: syntax error {place}: unexpected token {token}")
+    # A string's value begins behind its quote, as in the reference's example (made up, like every
+    # wording here): fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
+    place = _place(text, offset + text.startswith('"', offset))
+    kind = first["type"].removeprefix(WRONG_SCALAR)
+    return Malformed(f"proto: {place}: invalid value for {kind} field {name}: {token}")
+
+
+def _unreadable(raw: bytes, error: ValueError) -> Malformed:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as problem:
+        text = raw.decode(errors="replace")
+        offset = len(raw[: problem.start].decode())
+        return Malformed(f"proto: syntax error {_place(text, offset)}: invalid UTF-8")
+    found = _SYNTAX_PLACE.match(str(error))
+    why, line, column = found.groups() if found else (str(error), "1", "1")
+    offset = offset_of(raw, int(line), int(column))
+    if why.startswith("EOF"):
+        offset, why = len(text), "unexpected EOF"
+    elif why.startswith("recursion"):
+        why = "exceeded max recursion depth"
+    elif _IN_STRING.search(why):
+        why = f"{why} in string"
+    else:
+        offset = word_start(text, offset)
+        why = f"unexpected token {token_at(text, offset)}"
+    return Malformed(f"proto: syntax error {_place(text, offset)}: {why}")
+
+
+# What the parser says, ending in its place, and which of its complaints are about strings.
+_SYNTAX_PLACE = re.compile(r"(.*?)(?: found while parsing a string)? at line (\d+) column (\d+)$")
+_IN_STRING = re.compile("control character|escape|unicode")
+
+
+def _place(text: str, offset: int) -> str:
+    line, column = line_and_column(text, offset)
+    return f"(line {line}:{column})"

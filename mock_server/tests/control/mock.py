@@ -1,0 +1,127 @@
+"""The control API in front of a toy vendor, with a wall clock that is moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from anyio.lowlevel import checkpoint
+from starlette.types import Receive, Scope, Send
+
+from mock_server.control.api import Collaborators, Control, create_control
+from mock_server.control.operations import PREFIX
+from mock_server.core.accounts import Account
+from mock_server.core.studio import Snapshot
+from mock_server.core.worlds import Worlds
+from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
+from mock_server.web.calls import Bounds, Call, json_answer, send_answer
+from mock_server.web.choices import Fact
+from mock_server.web.journal import Journal
+
+TOKEN = "the-control-token"
+
+
+class Mock:
+    """Everything in one place: what tests call, and what they look behind."""
+
+    def __init__(self, worlds: Worlds | None = None, **changes: Any) -> None:
+        self.wall = NOW
+        self.worlds = worlds or some_worlds()
+        self.forgotten_pictures: list[str | None] = []
+        self.answer: Any = {"status": "ok"}
+        bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
+        bounds |= changes.pop("journal", {})
+        self.journal = Journal(self._vendor, lambda: self.wall, **bounds)
+        known: dict[str, Any] = {
+            "worlds": self.worlds,
+            "studio": self.worlds.studio,
+            "journal": self.journal,
+            "wall": lambda: self.wall,
+            "version": "1.2.3",
+            "settings_rows": lambda: [{"name": "port", "value": 8080}],
+            "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
+            "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
+            "forget_pictures": self.forgotten_pictures.append,
+            "check_public_key": _check_public_key,
+            "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
+        }
+        self.control: Control = create_control(Collaborators(**(known | changes)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.control if scope["path"].startswith(PREFIX) else self.journal
+        await app(scope, receive, send)
+
+    async def _vendor(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Echo whose call it is; what is answered is the test's business."""
+        trace = scope["trace"]
+        call = Call(scope, trace, {})
+        await call.read(receive, Bounds())
+        trace.account = (call.header(b"x-account") or b"").decode()
+        trace.operation = f"{call.method} {call.path}"
+        trace.now = self.wall
+        trace.verdict = (call.header(b"x-verdict") or b"").decode()
+        trace.answer = json_answer(self.answer, int(call.header(b"x-status") or 200))
+        await send_answer(send, trace.answer, request_id=trace.id)
+
+    async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
+        """Make a job in an account's world."""
+        account = await self.worlds.find(id)
+        now = await self.worlds.studio.now(account, self.wall)
+        return await self.worlds.studio.submit(account, an_order(), some_work(), now, **changes)
+
+    async def account(self, id: str) -> Account:
+        return await self.worlds.find(id)
+
+
+class Http:
+    """A client whose paths lie under /_mock unless they begin with the vendor's."""
+
+    def __init__(self, mock: Mock, client: httpx.AsyncClient) -> None:
+        self.mock = mock
+        self.client = client
+
+    async def __call__(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
+        """Return the data of an answer that went well."""
+        answer = await self.raw(method, path, json, **more)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    async def raw(self, method: str, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        if json is not None:
+            more["json"] = json
+        return await self.client.request(method, PREFIX + path, **more)
+
+    async def problem(self, status: int, *args: Any, **more: Any) -> dict[str, Any]:
+        """Return the problem that a call is answered with."""
+        answer = await self.raw(*args, **more)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-mock-request-id"]
+        problem: dict[str, Any] = answer.json()
+        assert problem["status"] == status
+        assert {"type", "title", "detail", "instance"} <= problem.keys()
+        return problem
+
+    async def vendor(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return await self.client.request(method, path, **more)
+
+    async def until_somebody_waits(self) -> None:
+        while not self.mock.journal.listeners:
+            await checkpoint()
+
+
+@asynccontextmanager
+async def a_client(mock: Mock | None = None, **options: Any) -> AsyncIterator[Http]:
+    """Open a client of a mock; without one, of a fresh one."""
+    mock = mock or Mock()
+    options.setdefault("base_url", "http://127.0.0.1:8080")
+    transport = httpx.ASGITransport(app=mock)
+    async with httpx.AsyncClient(transport=transport, **options) as client:
+        yield Http(mock, client)
+
+
+def _check_public_key(text: str) -> None:
+    if "PUBLIC KEY" not in text.upper():
+        raise ValueError("the public key cannot be read")

@@ -1,0 +1,128 @@
+"""Who may come in."""
+
+import pytest
+
+from mock_server.tests.control.mock import TOKEN, Mock, a_client
+
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+def a_guarded_mock(**changes):
+    return Mock(control_token=TOKEN, beyond_loopback=True, **changes)
+
+
+async def test_on_loopback_nobody_needs_a_token(http):
+    await http("GET", "/accounts")
+    await http("GET", "/accounts", headers={"authorization": "Bearer something-else"})
+
+
+async def test_from_beyond_loopback_the_control_token_is_needed():
+    async with a_client(a_guarded_mock(), base_url="http://mock.example:8080") as http:
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}):
+            answer = await http.raw("GET", "/accounts", headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+
+        await http("GET", "/accounts", headers=BEARER)
+        await http("GET", "/accounts", headers={"authorization": f"bearer {TOKEN}"})
+
+
+async def test_probes_need_no_token():
+    async with a_client(a_guarded_mock(), base_url="http://mock.example:8080") as http:
+        for path in ("/health", "/ready", "/version"):
+            await http("GET", path)
+        await http.problem(401, "POST", "/health")
+        await http.problem(401, "GET", "/no-such-path")
+
+
+async def test_without_a_control_token_nobody_comes_in_from_beyond_loopback():
+    async with a_client(Mock(beyond_loopback=True)) as http:
+        for headers in ({}, {"authorization": "Bearer "}, {"authorization": "Bearer"}):
+            await http.problem(401, "GET", "/accounts", headers=headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "https://127.0.0.1:8080"},
+        {"origin": "http://127.0.0.1:8081"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/accounts", "/health"])
+async def test_browsers_do_not_call_from_other_sites_even_with_the_token(headers, path):
+    async with a_client(a_guarded_mock()) as http:
+        problem = await http.problem(403, "GET", path, headers={**headers, **BEARER})
+
+        assert problem["type"].endswith(":cross-site")
+
+
+async def test_no_answer_lets_other_sites_read_it(http):
+    answer = await http.raw("OPTIONS", "/accounts", headers={"origin": "http://evil.example"})
+
+    assert answer.status_code == 403
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_a_page_of_the_mock_itself_may_call(http, site):
+    headers = {"origin": "http://127.0.0.1:8080", "sec-fetch-site": site}
+
+    await http("GET", "/accounts", headers=headers)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "localhost:1", "LOCALHOST:8080", "mock.localhost", "127.0.0.1", "10.0.0.7:80",
+        "[::1]:8080", "[::1]", "mock.internal:8080",
+    ],
+)  # fmt: skip
+async def test_the_server_is_called_by_address_or_by_a_name_of_its_own(host):
+    async with a_client(Mock(own_hosts=("Mock.Internal",))) as http:
+        await http("GET", "/accounts", headers={"host": host})
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1", "a b"]
+)
+async def test_a_name_that_may_have_been_rebound_needs_the_token(host):
+    async with a_client(Mock(control_token=TOKEN)) as http:
+        problem = await http.problem(403, "GET", "/accounts", headers={"host": host})
+
+        assert problem["type"].endswith(":foreign-host")
+        await http("GET", "/accounts", headers={"host": host, **BEARER})
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "?"],
+)
+async def test_a_body_that_a_form_could_send_is_refused(http, media_type):
+    headers = {"content-type": media_type}
+
+    await http.problem(415, "POST", "/accounts", content=b'{"id": "a"}', headers=headers)
+    await http.problem(404, "GET", "/accounts/a")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-type": "application/json"},
+        {"content-type": "Application/JSON; charset=utf-8"},
+        {"content-type": "application/merge-patch+json"},
+    ],
+)
+async def test_json_is_taken_under_its_own_name_or_none(http, headers):
+    await http("POST", "/accounts", content=b'{"id": "a"}', headers=headers)
+    await http("GET", "/accounts/a")
+
+
+async def test_a_form_without_a_body_is_nothing(http):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    await http("POST", "/accounts", content=b"", headers=form)

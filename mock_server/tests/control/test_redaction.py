@@ -1,0 +1,177 @@
+"""No secret is ever shown."""
+
+import json
+import string
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.control.redaction import HIDDEN, Redactor, is_secret, shown_authorization
+from mock_server.web.calls import Answer, Trace
+
+VISIBLE = "".join(map(chr, range(33, 127)))
+tokens = st.text(string.ascii_letters + string.digits + "+/._~-", min_size=12, max_size=80)
+signatures = st.binary(min_size=16, max_size=64).map(lambda data: b64encode(data).decode())
+
+
+def a_trace(
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
+    query: str = "",
+    body: bytes = b"",
+    answer: bytes = b"",
+) -> Trace:
+    scope = {
+        "method": "POST",
+        "path": "/v1/jobs",
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
+    return Trace("00000001", 0.0, scope, body=body, answer=Answer(200, answer))
+
+
+def everything(trace: Trace, control_token: str = "") -> str:
+    """All that could be shown of a trace."""
+    redactor = Redactor.of(trace, control_token)
+    assert trace.answer is not None
+    return "\n".join(
+        (
+            redactor.target(trace),
+            *(
+                redactor.header(name.decode(), value.decode())
+                for name, value in trace.scope["headers"]
+            ),
+            redactor.body(trace.body).decode(),
+            redactor.body(trace.answer.body).decode(),
+            json.dumps(redactor.value({"detail": [trace.body.decode()]})),
+        )
+    )
+
+
+@given(tokens)
+def test_a_bearer_token_is_shown_nowhere(token):
+    headers = (("authorization", f"Bearer {token}"), ("x-echo", f"<{token}>"))
+    trace = a_trace(headers=headers, body=f"it was {token}!".encode(), answer=token.encode())
+
+    assert token not in everything(trace)
+    assert f"Bearer {HIDDEN}" in everything(trace)
+
+
+@given(tokens)
+def test_a_token_without_its_scheme_is_shown_nowhere(token):
+    trace = a_trace(headers=(("authorization", token),), body=token.encode())
+
+    assert token not in everything(trace)
+
+
+@given(signatures)
+def test_a_signature_is_hidden_and_what_explains_it_stays(signature):
+    value = (
+        "TAMS-SHA256-RSA app_id=mockApp01,nonce_str=n0nce,timestamp=1768464000,"
+        f"signature={signature}"
+    )
+    trace = a_trace(headers=(("Authorization", value),), answer=signature.encode())
+
+    assert signature not in everything(trace)
+    assert shown_authorization(value) == value.replace(signature, HIDDEN)
+
+
+@given(tokens)
+def test_a_signature_in_a_header_with_broken_grammar_is_hidden_too(token):
+    for value in (
+        f'TAMS-SHA256-RSA signature="{token}", app_id="a"',
+        f"TAMS-SHA256-RSA {token}",
+        f"tams-sha256-rsa app_id=a, Signature = {token}",
+        f"Basic {token}==",
+        f"Digest response={token}",
+    ):
+        trace = a_trace(headers=(("authorization", value),))
+        assert token not in everything(trace), value
+
+
+@given(tokens, st.sampled_from(["X-Amz-Signature", "Signature", "auth_key", "access_token"]))
+def test_a_signed_url_is_shown_without_its_signature(secret, name):
+    secret = secret.replace("+", "-")
+    url = f"http://mock.test/upload/1?X-Amz-Date=2026&{name}={secret}&z=1"
+    trace = a_trace(
+        query=url.partition("?")[2],
+        headers=(("referer", url),),
+        body=url.encode(),
+        answer=json.dumps({"putUrl": url}).encode(),
+    )
+
+    shown = everything(trace)
+
+    assert secret not in shown
+    assert shown.count(f"?X-Amz-Date=2026&{name}={HIDDEN}&z=1") == 5
+
+
+@given(tokens)
+def test_a_signature_under_an_encoded_name_is_hidden_too(secret):
+    assert secret not in everything(a_trace(query=f"X%2DAmz%2DSignature={secret}"))
+
+
+@given(tokens)
+def test_a_cookie_is_shown_nowhere(secret):
+    trace = a_trace(headers=(("Cookie", f"a=1; session={secret}"),), body=secret.encode())
+
+    assert secret not in everything(trace)
+
+
+@given(st.text(VISIBLE, min_size=12, max_size=60))
+def test_the_control_token_is_shown_nowhere(token):
+    trace = a_trace(body=token.encode(), answer=b"<" + token.encode() + b">")
+
+    assert token not in everything(trace, token).replace(HIDDEN, "") or set(token) <= {"*"}
+
+
+@given(tokens, st.sampled_from(["token", "accessToken", "app_secret", "password", "privateKey"]))
+def test_members_that_are_named_like_secrets_are_hidden(secret, name):
+    inner = json.dumps({name: secret, "kept": 1})
+    for body in (inner, json.dumps({"deep": {name: secret}}), json.dumps({"text": inner})):
+        shown = Redactor(()).body(body.encode()).decode()
+        assert secret not in shown
+        json.loads(shown)
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_hidden_member_leaves_json_readable(secret):
+    body = json.dumps({"token": secret, "after": secret})
+
+    assert json.loads(Redactor(()).body(body.encode())) == {"token": HIDDEN, "after": secret}
+
+
+@given(tokens, st.data())
+def test_half_a_secret_at_the_end_of_a_cut_body_is_hidden(secret, data):
+    length = data.draw(st.integers(8, len(secret)))
+    body = b"so it was " + secret[:length].encode()
+
+    assert Redactor([secret]).body(body, cut=True) in (b"so it was ", b"so it was ***")
+
+
+@given(st.binary(max_size=200))
+def test_bytes_without_secrets_stay_as_they_are(data):
+    if b"=" not in data and b'"' not in data:
+        assert Redactor(["not-in-there-at-all"]).body(data) == data
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("Authorization", True),
+        ("X-Ca-Signature", True),
+        ("X-Ca-Signature-Headers", False),
+        ("X-Ca-Signature-Method", False),
+        ("X-Ca-Key", False),
+        ("apiToken", True),
+        ("appSecret", True),
+        ("Set-Cookie", True),
+        ("timestamp", False),
+        ("app_id", False),
+        ("X-Amz-SignedHeaders", False),
+    ],
+)
+def test_secrets_are_known_by_their_names(name, secret):
+    assert is_secret(name) is secret

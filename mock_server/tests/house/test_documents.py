@@ -1,0 +1,85 @@
+"""Documents say what is so: the README's examples run, and tables are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mock_server.serving import serve_in_thread
+from mock_server.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def example(language: str) -> str:
+    """Return the README's one example in a language."""
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1
+    return blocks[0]
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readmes_curl_example_ends_in_a_picture(tmp_path):
+    if shutil.which("curl") is None:
+        assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), "curl is not installed"
+        pytest.skip("curl is not installed")
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
+        shown = run("bash", "-euc", example("bash").replace("http://127.0.0.1:8080", server.url))
+        url = re.findall(r'"url":"([^"]+)"', shown)[0]
+        picture = httpx.get(url)
+
+    assert '"status":"SUCCESS"' in shown
+    assert picture.headers["content-type"] == "image/png"
+
+
+def test_the_readmes_python_example_downloads_its_pictures(tmp_path):
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
+        code = example("python").replace("http://127.0.0.1:8080", server.url)
+        shown = run(sys.executable, "-c", code).splitlines()
+
+    assert "'credits': " in shown[0]
+    assert len(shown) == 3
+    assert all(line.endswith(" bytes") for line in shown[1:])
+
+
+def test_the_table_of_settings_is_the_one_of_the_code(tmp_path):
+    table = run(
+        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", "settings", "--markdown"
+    )
+
+    document = (ROOT / "mock_server" / "SETTINGS.md").read_text("utf-8")
+    assert document.endswith(table), "run scripts/documents"
+
+
+@pytest.mark.parametrize("document", ["README.md", "mock_server/ARCHITECTURE.md"])
+def test_every_path_that_a_document_links_to_is_there(document):
+    text = (ROOT / document).read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / document).parent.joinpath(link).exists(), link
+
+
+def test_every_room_is_on_the_first_page():
+    page = (ROOT / "mock_server" / "ARCHITECTURE.md").read_text("utf-8")
+    rooms = {path.parent.name for path in (ROOT / "mock_server").glob("*/__init__.py")}
+
+    assert all(f"`{room}" in page for room in rooms - {"tests"})
+
+
+def test_every_script_is_in_the_list_of_scripts():
+    listed = (ROOT / "scripts" / "README.md").read_text("utf-8")
+    for path in (ROOT / "scripts").iterdir():
+        if path.is_file() and not path.name.startswith(("_", "README")):
+            assert f"`{path.name}" in listed or f"/{path.name}" in listed, path.name

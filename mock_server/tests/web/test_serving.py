@@ -1,0 +1,360 @@
+"""A server as people start it, over real sockets on loopback."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mock_server import serving
+from mock_server.listening.ports import ServingError
+from mock_server.listening.tls import server_tls
+from mock_server.settings import Settings
+from mock_server.tests.web import toy_app
+from mock_server.tests.web.toy_app import ToyApp
+from mock_server.web.wall import wall
+
+ROOT = Path(__file__).resolve().parents[3]
+TOY = (toy_app.__file__,)
+REAL = ("-m", "mock_server")
+MILLENNIUM = 32_503_680_000.0
+
+# The mock itself takes longer to import than these need.
+serve_in_thread = partial(serving.serve_in_thread, create_app=ToyApp)
+
+no_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+no_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+
+
+@contextmanager
+def program(
+    state: Path, *arguments: str, ports: Sequence[str] = ("--port", "0"), run: Sequence[str] = TOY
+) -> Iterator[subprocess.Popen[str]]:
+    """Start the command in an empty folder, and see to it that it ends."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAMS_MOCK_")}
+    paths = [str(ROOT), environment.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, *run, "serve", *ports, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=state,
+        env=environment
+        | {"XDG_STATE_HOME": str(state), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        | {"TAMS_MOCK_STATE_DIR": str(state / "tams-mock")},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ready_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    found: dict[str, Any] = json.loads(process.stdout.readline())
+    return found
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def call_until_closed(url: httpx.URL) -> None:
+    with suppress(httpx.TransportError):
+        while True:
+            httpx.get(url)
+
+
+def exchange(url: str, *parts: bytes) -> bytes:
+    """Send raw bytes and return everything that comes back until the server closes."""
+    target = httpx.URL(url)
+    with socket.create_connection((target.host, target.port or 80), timeout=10) as connection:
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+def test_the_ready_line_is_json_and_nothing_else_is_on_standard_output(tmp_path):
+    with program(tmp_path, "--json") as process:
+        ready = ready_line(process)
+        answer = httpx.get(ready["url"] + "/hello")
+        process.terminate()
+        rest, log = process.communicate()
+
+    assert ready.keys() == {"url", "tls_url", "ca_file", "account"}
+    assert ready["tls_url"] is ready["ca_file"] is None
+    assert ready["account"]["appId"] == "mockApp01"
+    assert answer.text == "http /hello"
+    assert "server" not in answer.headers
+    assert "date" in answer.headers
+    assert (rest, log) == ("", "tams-mock: stopped\n")
+
+
+@no_signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path, number):
+    with program(tmp_path, "--json") as process:
+        url = ready_line(process)["url"]
+        with httpx.Client() as idle:  # a connection that is kept open does not hold it up
+            idle.get(url)
+            process.send_signal(number)
+            rest, log = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert (rest, log) == ("", "tams-mock: stopped\n")
+
+
+@no_signals
+def test_a_second_signal_ends_it_without_waiting_for_open_requests(tmp_path):
+    with program(tmp_path, "--json") as process:
+        target = httpx.URL(ready_line(process)["url"])
+        with socket.create_connection((target.host, target.port or 80), timeout=10) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            httpx.get(target.join("/"))  # by now the slow one has begun
+            process.send_signal(signal.SIGINT)
+            call_until_closed(target.join("/"))
+            process.send_signal(signal.SIGINT)
+            rest, log = process.communicate(timeout=2)
+
+    assert process.returncode == 0
+    assert (rest, log) == ("", "tams-mock: stopped\n")
+
+
+def test_the_block_for_people_can_be_read_and_its_key_is_there(tmp_path):
+    with program(tmp_path) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip()]
+        while not lines[-1].startswith("  curl "):
+            lines.append(process.stdout.readline().rstrip())
+
+    text = "\n".join(lines)
+    url = lines[0].rpartition(" ")[2]
+    key_file = tmp_path / "tams-mock" / "default-private-key.pem"
+    assert url.startswith("http://127.0.0.1:")
+    assert f"{url}/_mock" in text
+    assert all(
+        word in text for word in ("mockApp01", "mock-token-0001", "204800001", str(key_file))
+    )
+    assert shlex.split(lines[-1])[:2] == ["curl", "-sS"]
+    assert key_file.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+    if os.name != "nt":
+        assert (mode_of(key_file), mode_of(key_file.parent)) == (0o600, 0o700)
+
+
+def test_a_taken_port_is_one_line_that_says_by_whom(tmp_path):
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
+        port = server.url.rpartition(":")[2]
+        with program(tmp_path, ports=("--port", port)) as process:
+            rest, log = process.communicate(timeout=10)
+
+    assert process.returncode == 1
+    assert rest == ""
+    assert log == (
+        f"tams-mock: port {port} on 127.0.0.1 is taken (by another tams-mock); "
+        "choose another with --port, or 0 for a free one\n"
+    )
+
+
+def test_a_port_taken_by_a_stranger_is_told_too(tmp_path):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        stranger.close()
+        with socket.socket() as again:
+            again.bind(("127.0.0.1", port))
+            again.listen()
+            settings = Settings(port=0, tls=True, tls_port=port, state_dir=tmp_path)
+            with (
+                pytest.raises(ServingError, match=f"port {port} .* is taken; .* with --tls-port"),
+                serve_in_thread(settings),
+            ):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("no.such.host.invalid", "host no.such.host.invalid cannot be resolved"),
+        ("a" * 70, "cannot be resolved"),
+        ("192.0.2.1", "host 192.0.2.1 is no address to listen on here"),
+    ],
+)
+def test_a_host_that_cannot_be_is_told(tmp_path, host, problem):
+    settings = Settings(host=host, port=0, state_dir=tmp_path)
+
+    with pytest.raises(ServingError, match=problem), serve_in_thread(settings):
+        pass
+
+
+def test_http_and_https_are_one_app_and_the_authority_is_kept(tmp_path):
+    settings = Settings(port=0, tls=True, tls_port=0, state_dir=tmp_path / "state")
+    first: bytes | None = None
+
+    for _ in range(2):
+        with serve_in_thread(settings) as server:
+            assert server.tls_url is not None
+            assert server.ca_file is not None
+            trust = ssl.create_default_context(cafile=str(server.ca_file))
+            port = server.tls_url.rpartition(":")[2]
+            assert httpx.get(server.url + "/a").text == "http /a"
+            for host in ("127.0.0.1", "localhost"):
+                url = f"https://{host}:{port}/a"
+                assert httpx.get(url, verify=trust).text == "https /a"
+            with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+                httpx.get(server.tls_url)
+            now = server.ca_file.read_bytes()
+        first = first or now
+
+    assert now == first
+
+
+@no_modes
+def test_the_authority_is_for_its_owner_alone(tmp_path):
+    state = tmp_path / "state"
+    server_tls(state, [], wall())
+
+    assert mode_of(state) == 0o700
+    assert mode_of(state / "ca-with-key.pem") == 0o600
+    assert sorted(path.name for path in state.iterdir()) == ["ca-with-key.pem", "ca.pem"]
+
+
+def test_an_authority_that_is_over_or_spoilt_is_made_anew(tmp_path):
+    ca_file = server_tls(tmp_path, [], wall()).ca_file
+    first = ca_file.read_bytes()
+    (tmp_path / "ca-with-key.pem").write_text("spoilt")
+
+    server_tls(tmp_path, [], wall())
+    second = ca_file.read_bytes()
+    ca_file.unlink()
+    server_tls(tmp_path, [], wall())
+    third = ca_file.read_bytes()
+    server_tls(tmp_path, [], MILLENNIUM - 86_400)
+
+    assert first != second == third != ca_file.read_bytes()
+
+
+def test_a_folder_that_cannot_hold_the_authority_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    settings = Settings(port=0, tls=True, tls_port=0, state_dir=tmp_path / "file")
+
+    with pytest.raises(ServingError, match="--state-dir"), serve_in_thread(settings):
+        pass
+
+
+HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([HEAD + b"X: " + b"a" * 1000 + b"\r\nConnection: close\r\n\r\n"], b"200 OK"),
+        ([HEAD + b"X: " + b"a" * 2000 + b"\r\n\r\n"], b"431 Request Header Fields"),
+        ([HEAD + b"X: a\r\n" * 500 + b"\r\n"], b"431 Request Header Fields"),
+        ([b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\n\r\n"], b"414 "),
+        ([HEAD, b"X: ", *[b"a" * 65536] * 64], b"431 Request Header Fields"),
+        ([b"GET /", *[b"a" * 1000] * 5], b"414 "),
+        ([b"\0\r\n\r\n"], b"400 Bad Request"),
+    ],
+    ids=["small", "one long", "many short", "long target", "without end", "in parts", "no HTTP"],
+)
+def test_a_head_beyond_the_limit_is_refused(tmp_path, parts, status):
+    with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
+        answer = exchange(server.url, *parts)
+
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"connection: close\r\n" in answer
+        assert httpx.get(server.url + "/still").text == "http /still"
+
+
+def test_pipelined_calls_do_not_add_up_to_a_large_head(tmp_path):
+    call = HEAD + b"X: " + b"a" * 1500 + b"\r\n"
+
+    with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
+        answer = exchange(server.url, (call + b"\r\n") * 5, call, b"Connection: close\r\n\r\n")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 6
+
+
+@no_modes
+def test_without_a_place_for_the_key_it_serves_all_the_same(tmp_path, caplog):
+    (tmp_path / "file").touch()
+
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path / "file" / "state")) as server:
+        assert httpx.get(server.url).status_code == 200
+
+    assert server.private_key_file is None
+    assert "could not be written" in caplog.text
+
+
+def test_beyond_loopback_a_control_token_is_made_up(tmp_path):
+    apps: list[ToyApp] = []
+
+    def create_app(settings: Settings) -> ToyApp:
+        apps.append(ToyApp(settings))
+        return apps[-1]
+
+    settings = Settings(host="0.0.0.0", port=0, state_dir=tmp_path)
+    with serving.serve_in_thread(settings, create_app=create_app) as server:
+        token = server.settings.control_token
+        assert httpx.get(server.url).status_code == 200
+
+    assert len(token) >= 32
+    assert apps[0].settings.control_token == token
+    assert apps[0].lifespan == ["lifespan.startup", "lifespan.shutdown"]
+
+
+def test_localhost_is_every_address_of_that_name(tmp_path):
+    with serve_in_thread(Settings(host="localhost", port=0, state_dir=tmp_path)) as server:
+        port = server.url.rpartition(":")[2]
+        assert server.url == f"http://localhost:{port}"
+        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+        assert httpx.get(server.url).status_code == 200
+
+
+def test_an_app_that_cannot_start_is_the_callers_to_know(tmp_path):
+    def create_app(settings: Settings) -> ToyApp:
+        raise LookupError("no such thing")
+
+    with (
+        pytest.raises(LookupError, match="no such thing"),
+        serving.serve_in_thread(Settings(port=0), create_app=create_app),
+    ):
+        pass
+
+
+def test_the_mock_itself_is_served_and_its_curl_line_works(tmp_path):
+    pytest.importorskip("mock_server.app", exc_type=ImportError)
+    with program(tmp_path, run=REAL) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip().rpartition(" ")[2]
+        line = ""
+        while not line.startswith("  curl "):
+            line = process.stdout.readline()
+        health = httpx.get(f"{url}/_mock/health")
+        *_, body = words = shlex.split(line)
+        headers = dict(word.split(": ", 1) for word in words if ": " in word[:40])
+        priced = httpx.post(words[2], headers=headers, content=body)
+        if curl := shutil.which("curl"):
+            said = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True)
+            assert json.loads(said.stdout) == priced.json()
+
+    assert health.status_code == priced.status_code == 200
+    assert priced.json()["credits"] > 0

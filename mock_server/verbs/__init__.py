@@ -1,0 +1,1 @@
+"""What `tams-mock` can be told to do, a module for each verb."""

@@ -1,0 +1,195 @@
+"""A request as a surface sees it, the answer as data, and the way between them and ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.types import Message, Receive, Scope, Send
+
+from mock_server.core.accounts import Account
+from mock_server.core.errors import TooLarge, TooSlow
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON: Headers = ((b"content-type", b"application/json"),)
+
+_HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, bytes, headers without the length."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = JSON
+
+
+def json_answer(body: Any, status: int = 200) -> Answer:
+    """Return the value as compact JSON; what is not ASCII stays readable."""
+    return Answer(status, to_json(body))
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is remembered of one exchange while it goes on; the journal keeps it afterwards."""
+
+    id: str
+    wall: float
+    scope: Scope
+    seconds: float = 0.0
+    body: bytes = b""
+    answer: Answer | None = None
+    account: str = ""
+    operation: str = ""
+    now: float | None = None
+    verdict: Any = None
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of a request is read, and for how long it is waited for (seconds)."""
+
+    body_bytes: int = 10 * 1024 * 1024
+    body_timeout: float = 30.0
+
+
+class Disconnected(Exception):
+    """The client went away before its body was there."""
+
+
+class Call:
+    """One request: raw bytes first, and after authentication also whose it is and when."""
+
+    __slots__ = (
+        "_headers",
+        "account",
+        "body",
+        "method",
+        "now",
+        "params",
+        "path",
+        "scope",
+        "trace",
+    )
+
+    account: Account
+    now: float
+
+    def __init__(self, scope: Scope, trace: Trace, params: Mapping[str, str]) -> None:
+        self.scope = scope
+        self.trace = trace
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.params = params
+        self.body = b""
+        self._headers: dict[bytes, bytes] | None = None
+
+    @property
+    def wall(self) -> float:
+        """Real seconds since the epoch at which the request came."""
+        return self.trace.wall
+
+    @property
+    def target(self) -> bytes:
+        """The path and query as they stood on the request line, undecoded."""
+        return raw_target(self.scope)
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the header's last value; `name` is lower case."""
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        return self._headers.get(name)
+
+    def origin(self, public_url: str = "") -> str:
+        """Return scheme and host to hand out URLs on: those that the caller used."""
+        return public_url or caller_origin(self.scope, self.header(b"host"))
+
+    def remark(self, text: str) -> None:
+        """Note what a stricter service would refuse; it shows in the log and the journal."""
+        self.trace.remarks.append(text)
+
+    async def read(self, receive: Receive, bounds: Bounds) -> None:
+        """Read the body, as long as it is within the bounds (TooLarge, TooSlow)."""
+        length = self.header(b"content-length")
+        if length is None and self.header(b"transfer-encoding") is None:
+            return
+        if length is not None and int(length) > bounds.body_bytes:
+            raise TooLarge("body", limit_bytes=bounds.body_bytes)
+        try:
+            async with asyncio.timeout(bounds.body_timeout):
+                self.body = await _read_body(receive, bounds.body_bytes)
+        except TimeoutError:
+            raise TooSlow("body", seconds=bounds.body_timeout) from None
+        self.trace.body = self.body
+
+
+async def _read_body(receive: Receive, limit_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size_bytes = 0
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk: bytes = message.get("body", b"")
+        size_bytes += len(chunk)
+        if size_bytes > limit_bytes:
+            raise TooLarge("body", limit_bytes=limit_bytes)
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
+
+
+def raw_target(scope: Scope) -> bytes:
+    """Return path and query as they stood on the request line, undecoded."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def caller_origin(scope: Scope, host: bytes | None) -> str:
+    """Return scheme and host of the caller, or the server's own if its Host makes no sense."""
+    if host is None or _HOST.fullmatch(host) is None:
+        address, port = scope.get("server") or ("127.0.0.1", 80)
+        host = f"{address}:{port}".encode()
+    return f"{scope['scheme']}://{host.decode()}"
+
+
+async def send_answer(
+    send: Send, answer: Answer, *, request_id: str = "", cross_origin: bool = False
+) -> None:
+    """Send the answer with its length, the mock's request id, and CORS headers if asked for."""
+    headers = [
+        *answer.headers,
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-mock-request-id", request_id.encode()),
+    ]
+    if cross_origin:
+        headers += _CROSS_ORIGIN
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+_CROSS_ORIGIN = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"X-Mock-Request-Id, Retry-After"),
+]
+
+
+def preflight(call: Call, methods: str) -> Answer:
+    """Answer a browser that asks whether it may call from another origin: it may."""
+    wanted = call.header(b"access-control-request-headers") or b"Authorization, Content-Type"
+    return Answer(
+        204,
+        headers=(
+            (b"access-control-allow-methods", methods.encode()),
+            (b"access-control-allow-headers", wanted),
+            (b"access-control-max-age", b"600"),
+        ),
+    )

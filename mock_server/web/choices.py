@@ -1,0 +1,54 @@
+"""Choices that a mock makes where nothing public says what the vendor does.
+
+A surface lists its choices as the fields of one frozen model. Settings, documentation and the
+fidelity report are all read from that model, so a choice is written down once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+
+class ChoiceTable(BaseModel):
+    """The choices of one surface, each field made by `choice`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the reference leaves open, by the number that its list of unknowns gives it."""
+
+    number: str
+    text: str
+
+
+def choice(default: Any, number: str, question: str, **constraints: Any) -> Any:
+    """Return a field for one choice; `number` refers to the reference's list of unknowns."""
+    return Field(
+        default,
+        description=question,
+        json_schema_extra={"unknown": number},
+        **constraints,
+    )
+
+
+def number_of(field: FieldInfo) -> str:
+    """Return the number of the unknown that a choice answers."""
+    extra = field.json_schema_extra
+    return str(extra["unknown"]) if isinstance(extra, dict) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One behaviour and where it comes from: doc, client, observed, or unknown and chosen."""
+
+    subject: str
+    behaviour: str
+    source: str  # "doc", "client", "observed" or "unknown"
+    reference: str  # the section of the fact sheet, or the number of the unknown
+    setting: str = ""  # the setting that changes it, where there is one

@@ -1,0 +1,26 @@
+"""The fidelity report: what a surface does, and where each behaviour comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mock_server.web.choices import ChoiceTable, Fact, number_of
+from mock_server.web.pipeline import Operation
+
+
+def facts(
+    surface: str, operations: Iterable[Operation], known: Iterable[Fact], choices: ChoiceTable
+) -> Iterator[Fact]:
+    """Yield operations, facts and choices; a choice's behaviour is its present value."""
+    for operation in operations:
+        what = f"{operation.method} {operation.path}"
+        yield Fact(what, operation.summary, "doc", operation.source)
+    yield from known
+    for name, field in type(choices).model_fields.items():
+        yield Fact(
+            subject=field.description or name,
+            behaviour=str(getattr(choices, name)),
+            source="unknown",
+            reference=number_of(field),
+            setting=f"{surface}_{name}",
+        )

@@ -1,0 +1,96 @@
+"""The journal: what came, what was answered and why; bounded, and read by the control API.
+
+A trace is kept as it is while the exchange goes on; work is done only when somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_server.web.calls import Trace
+
+
+class Journal:
+    """Gives every exchange an id and keeps the last of them.
+
+    Bodies are cut to `body_bytes` and one more, so that a cut one can be told from a whole one;
+    all entries together stay below `total_bytes`; `entries` 0 keeps nothing. Whoever is in
+    `listeners` is told of each entry when it is kept.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        wall: Callable[[], float],
+        *,
+        entries: int,
+        total_bytes: int,
+        body_bytes: int,
+    ) -> None:
+        self.app = app
+        self.wall = wall
+        self.entries = entries
+        self.total_bytes = total_bytes
+        self.body_bytes = body_bytes
+        self.size_bytes = 0
+        self.listeners: set[Callable[[Trace], None]] = set()
+        self._serial = 0
+        self._kept: deque[Trace] = deque()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._serial += 1
+        trace = Trace(f"{self._serial:08x}", self.wall(), scope)
+        scope["trace"] = trace
+        began = perf_counter()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if self.entries:
+                trace.seconds = perf_counter() - began
+                self._keep(trace)
+
+    def __iter__(self) -> Iterator[Trace]:
+        """Yield what is kept, the newest first."""
+        return reversed(self._kept)
+
+    def find(self, id: str) -> Trace | None:
+        """Return the exchange with this request id, if it is still kept."""
+        return next((trace for trace in self._kept if trace.id == id), None)
+
+    def is_cut(self, body: bytes) -> bool:
+        """Say whether there was more of a kept body than `body_bytes`."""
+        return len(body) > self.body_bytes
+
+    def forget(self, account: str | None = None) -> None:
+        """Drop the entries of one account, or all."""
+        kept = [trace for trace in self._kept if account is not None and trace.account != account]
+        self._kept = deque(kept)
+        self.size_bytes = sum(map(_size_bytes, kept))
+
+    def _keep(self, trace: Trace) -> None:
+        most = self.body_bytes + 1
+        if len(trace.body) > most:
+            trace.body = trace.body[:most]
+        answer = trace.answer
+        if answer is not None and len(answer.body) > most:
+            trace.answer = type(answer)(answer.status, answer.body[:most], answer.headers)
+        kept = self._kept
+        kept.append(trace)
+        self.size_bytes += _size_bytes(trace)
+        while len(kept) > self.entries or self.size_bytes > self.total_bytes:
+            self.size_bytes -= _size_bytes(kept.popleft())
+        for listener in tuple(self.listeners):
+            listener(trace)
+
+
+# What a trace holds beside its bodies, roughly: its scope, headers and own members.
+_OVERHEAD_BYTES = 3000
+
+
+def _size_bytes(trace: Trace) -> int:
+    answer = 0 if trace.answer is None else len(trace.answer.body)
+    return _OVERHEAD_BYTES + len(trace.body) + answer

@@ -1,0 +1,12 @@
+"""The one home of wall time: seconds since the epoch that never step back."""
+
+from __future__ import annotations
+
+import time
+
+_START = time.time() - time.monotonic()
+
+
+def wall() -> float:
+    """Return the wall's time; a clock set back under the process is not noticed."""
+    return _START + time.monotonic()
