@@ -14,6 +14,7 @@ from mock_server import __version__
 # Each verb is the attribute `command` of the module of its name in `mock_server.verbs`.
 VERBS = {
     "serve": "Run the mock.",
+    "explain": "Say what is wrong with the signature of a captured request.",
     "settings": "Show every setting, its value and where that comes from.",
     "sign": "Print the Authorization header for a TAMS request.",
 }

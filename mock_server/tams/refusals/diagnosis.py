@@ -1,0 +1,308 @@
+"""Working out why credentials were refused, and proving it.
+
+A cause is named only if a rule is broken that can be pointed at, or if the string that it leads to
+has the digest that was signed. What cannot be proved is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
+
+from mock_server.tams.refusals.causes import CAUSES
+from mock_server.tams.refusals.excerpts import difference, shown, veil
+from mock_server.tams.refusals.findings import Diagnosis, Evidence, Found, Proof
+from mock_server.tams.refusals.header_mistakes import Party, app_steps, read, token_steps
+from mock_server.tams.key_pairs import PublicKey, load_public_key
+from mock_server.tams.refusals.recovery import (
+    Goal,
+    decodings,
+    keyed,
+    recover,
+    recover_otherwise,
+    size_bytes,
+)
+from mock_server.tams.refusals.searching import FULL, QUICK, Effort, Match, Request, Work, search
+from mock_server.tams.signature import BearerToken, SignedHeader
+from mock_server.tams.refusals.variants import Parts, Step
+
+_ZONE_SLACK = 180
+_LONGEST_ZONE = 14 * 3600
+
+
+def diagnose(evidence: Evidence, effort: Effort = FULL) -> Diagnosis:
+    """Return why the credentials are refused, or that they are fine."""
+    return _Inquiry(evidence, effort).run()
+
+
+class _Inquiry:
+    """One diagnosis while it is worked out."""
+
+    def __init__(self, evidence: Evidence, effort: Effort) -> None:
+        self.evidence = evidence
+        self.effort = effort
+        self.work = Work(effort, len(evidence.body) + len(evidence.target) + 100)
+        self.others = tuple(islice(evidence.others, 4096))
+        self.rules: list[Step] = []
+        self.facts: list[tuple[str, str]] = []
+        parties = [*self.others, *([evidence.party] if evidence.party else [])]
+        self.secrets = tuple(
+            secret.encode()
+            for party in parties
+            for secret in (party.token, party.secret)
+            if len(secret) >= 8
+        )
+
+    def run(self) -> Diagnosis:
+        evidence = self.evidence
+        reading = read(evidence.authorization, lenient=evidence.lenient)
+        self.rules.extend(reading.steps)
+        if reading.header is None:
+            return self._ended(complete=True)
+        if isinstance(reading.header, BearerToken):
+            return self._bearer(reading.header)
+        return self._signed(reading.header)
+
+    # Tokens
+
+    def _bearer(self, header: BearerToken) -> Diagnosis:
+        steps, owner = token_steps(header.token, self._parties(), self.evidence.party)
+        if self.rules and owner is None:
+            steps = ()  # Of a header with another scheme it is not known that it holds a token.
+        self.rules.extend(steps)
+        if self.evidence.one_scheme and owner is not None and owner.public_key:
+            self.rules.append(Step("bearer-with-rsa-app", f"account {owner.account}"))
+        return self._ended(complete=True)
+
+    # Signatures
+
+    def _signed(self, header: SignedHeader) -> Diagnosis:
+        evidence, party = self.evidence, self.evidence.party
+        if party is None:
+            party = next((other for other in self.others if other.app_id == header.app_id), None)
+        unknown: Step | None = None
+        if party is None:
+            unknown, party = app_steps(header.app_id, self.others)
+        elif party.app_id != header.app_id:
+            unknown = _mistaken(header.app_id, party, self.others)
+        self._clock(header)
+        parts = Parts(
+            evidence.method.encode("latin-1", "replace"),
+            evidence.target,
+            header.timestamp.encode("latin-1"),
+            header.nonce.encode("latin-1"),
+            evidence.body,
+        )
+        request = Request(
+            parts,
+            header.app_id.encode("latin-1"),
+            evidence.host,
+            evidence.scheme,
+            tuple(path for path in evidence.paths if path != evidence.target),
+        )
+        if party is not None and not party.public_key:
+            self.rules.append(Step("key-missing", f"of account {party.account}"))
+        text = header.signature.encode("latin-1", "replace")
+        encodings = list(decodings(text))
+        opened = next(self._opened(encodings, party), None)
+        if opened is None:
+            return self._unopened(header, party, unknown, encodings, request)
+        owner, goal, encoding_steps = opened
+        self._whose(owner, party, unknown)
+        self.facts += [
+            ("signedWithKeyOf", f"account {owner.account}"),
+            ("hashAlgorithm", goal.algorithm),
+        ]
+        if goal.kind in ("digest", "pss"):
+            self.facts.append(("signedDigest", goal.digest.hex()))
+        match = search(goal, request, self.effort, self.work)
+        steps = (*encoding_steps, *goal.steps)
+        return self._ended(
+            complete=match is not None,
+            steps=steps,
+            match=match,
+            expected=parts.joined(),
+            message=goal.digest if match is None and goal.kind == "message" else None,
+        )
+
+    def _opened(
+        self, encodings: Sequence[tuple[tuple[Step, ...], bytes]], party: Party | None
+    ) -> Iterator[tuple[Party, Goal, tuple[Step, ...]]]:
+        """Yield whose key opens the signature, and what it then says."""
+        for steps, data in encodings:
+            for owner, key in self._keys(party):
+                if goal := recover(key, data):
+                    yield owner, goal, steps
+        if not self.effort.deep or party is None or not party.public_key:
+            return
+        key = load_public_key(party.public_key)
+        for steps, data in encodings:
+            if goal := recover(key, data[::-1]):
+                yield party, goal, (*steps, Step("signature-reversed", "last byte first"))
+            if goal := recover_otherwise(key, data):
+                yield party, goal, steps
+
+    def _keys(self, party: Party | None) -> Iterator[tuple[Party, PublicKey]]:
+        """Yield the account's key first, then those of others, each once."""
+        seen: set[str] = set()
+        for candidate in self._parties(party):
+            if candidate.public_key and candidate.public_key not in seen:
+                if len(seen) > self.effort.keys:
+                    return
+                seen.add(candidate.public_key)
+                yield candidate, load_public_key(candidate.public_key)
+
+    def _parties(self, party: Party | None = None) -> Iterator[Party]:
+        for candidate in (party, self.evidence.party):
+            if candidate is not None:
+                yield candidate
+        yield from self.others
+
+    def _whose(self, owner: Party, party: Party | None, unknown: Step | None) -> None:
+        if unknown is not None and unknown.cause == "app-unknown":
+            self.rules.append(Step("app-id-wrong", f"the key is that of {owner}"))
+        elif unknown is not None:
+            self.rules.append(unknown)
+        elif party is not None and owner.public_key != party.public_key:
+            self.rules.append(Step("key-of-another-account", f"it is that of {owner}"))
+
+    def _unopened(
+        self,
+        header: SignedHeader,
+        party: Party | None,
+        unknown: Step | None,
+        encodings: Sequence[tuple[tuple[Step, ...], bytes]],
+        request: Request,
+    ) -> Diagnosis:
+        """No key opens the signature: it is no RSA signature, or one of a key nobody has."""
+        expected = request.parts.joined()
+        for steps, data in encodings:
+            for goal in keyed(data, _secrets(party)):
+                if match := self._keyed(goal, request):
+                    if unknown is not None:
+                        self.rules.append(unknown)
+                    return self._ended(
+                        complete=True, steps=(*steps, *goal.steps), match=match, expected=expected
+                    )
+        if unknown is not None:
+            self.rules.append(unknown)
+        if not encodings:
+            how = f"{len(header.signature)} characters"
+            self.rules.append(Step("signature-not-base64", how))
+            return self._ended(complete=True, expected=expected)
+        steps, data = encodings[0]
+        self.rules.extend(steps)
+        if party is not None and party.public_key:
+            size = size_bytes(load_public_key(party.public_key))
+            tried = sum(1 for _ in self._keys(party))
+            self.facts.append(("keysTried", str(tried)))
+            if len(data) != size:
+                how = f"{len(data)} bytes, expected {size}"
+                self.rules.append(Step("signature-length", how))
+            else:
+                how = f"{tried} known {'key was' if tried == 1 else 'keys were'} tried"
+                self.rules.append(Step("key-not-registered", how))
+        return self._ended(complete=True, expected=expected)
+
+    def _keyed(self, goal: Goal, request: Request) -> Match | None:
+        """Look for what was signed with a secret: the string itself, and little more."""
+        if self.effort.deep and goal.kind == "hmac":
+            return search(goal, request, QUICK, self.work)
+        expected = request.parts.joined()
+        self.work.hashes += 1
+        return Match((), expected) if goal.fits(expected) else None
+
+    def _clock(self, header: SignedHeader) -> None:
+        evidence = self.evidence
+        if evidence.replayed:
+            self.rules.append(Step("nonce-replayed", "used before"))
+        if evidence.skew_seconds is None:
+            return
+        stamp = int(header.timestamp)
+        ahead = stamp - evidence.wall
+        if abs(ahead) <= evidence.skew_seconds:
+            return
+        self.rules.append(_clock_step(stamp, ahead, evidence.wall))
+
+    # The end
+
+    def _ended(
+        self,
+        *,
+        complete: bool,
+        steps: tuple[Step, ...] = (),
+        match: Match | None = None,
+        expected: bytes | None = None,
+        message: bytes | None = None,
+    ) -> Diagnosis:
+        matched, also = (match.steps, match.also) if match is not None else ((), ())
+        found = [_found(step, "rule") for step in self.rules]
+        found += [_found(step, "digest") for step in (*steps, *matched)]
+        signed = match.message if match is not None else message
+        if expected is not None:
+            self.facts.append(("serverDigest", sha256(expected).hexdigest()))
+        differs = None
+        if expected is not None and signed is not None and signed != expected:
+            differs = difference(expected, signed, self.secrets)
+        return Diagnosis(
+            accepted=not found and complete,
+            complete=complete,
+            found=tuple(self._veiled(each) for each in _once(found)),
+            also=tuple(self._veiled(_found(other[0], "digest")) for other in also),
+            expected=None if expected is None else shown(expected, self.secrets),
+            signed=None if signed is None else shown(signed, self.secrets),
+            difference=differs,
+            facts=tuple(self.facts),
+            hashes=self.work.hashes,
+        )
+
+    def _veiled(self, found: Found) -> Found:
+        how = veil(found.how.encode("utf-8", "replace"), self.secrets).decode("utf-8", "replace")
+        plain = "".join(letter if letter.isprintable() else "?" for letter in how)
+        return Found(found.cause, plain[:300], found.proof)
+
+
+def _secrets(party: Party | None) -> Iterator[tuple[str, bytes]]:
+    """Yield what a client may have taken for the key of an HMAC."""
+    if party is None:
+        return
+    for words, value in party.credentials():
+        if value:
+            yield words, value.encode()
+    if party.public_key:
+        pem = party.public_key
+        yield "the public key's PEM", pem.encode()
+        yield "the public key's PEM without its last line break", pem.rstrip().encode()
+
+
+def _mistaken(app_id: str, meant: Party, others: Sequence[Party]) -> Step:
+    """Return what is wrong with an app id that is not the one of the account that is meant."""
+    owner = next((other for other in others if other.app_id == app_id), None)
+    if owner is None:
+        return app_steps(app_id, (meant, *others))[0]
+    return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}")
+
+
+def _found(step: Step, proof: Proof) -> Found:
+    return Found(CAUSES[step.cause], step.how, proof)
+
+
+def _once(found: Iterable[Found]) -> list[Found]:
+    kept: dict[str, Found] = {}
+    for each in found:
+        kept.setdefault(each.cause.id, each)
+    return list(kept.values())
+
+
+def _clock_step(stamp: int, ahead: float, wall: float) -> Step:
+    for unit, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")):
+        if abs(stamp / unit - wall) < 366 * 86_400:
+            return Step("timestamp-milliseconds-sent", f"in {words}")
+    size, way = abs(ahead), "ahead of" if ahead > 0 else "behind"
+    zone = round(size / 1800) * 1800
+    if 0 < zone <= _LONGEST_ZONE and abs(size - zone) <= _ZONE_SLACK:
+        hours = f"{zone / 3600:g} h"
+        return Step("clock-time-zone", f"{hours} {way} the server ({size:.0f} s)")
+    cause = "clock-ahead" if ahead > 0 else "clock-behind"
+    return Step(cause, f"{size:.0f} s {way} the server")

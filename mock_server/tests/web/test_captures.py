@@ -1,0 +1,189 @@
+"""Reading captured requests: raw, HAR and curl."""
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.web.captures import CaptureError, any_capture, described, har_entry, raw_request
+from mock_server.web.curl_lines import curl_line, words
+
+URL = "http://127.0.0.1:8080/v1/jobs?a=b%20c"
+RAW = b"POST /v1/jobs?a=1 HTTP/1.1\r\nHost: x:1\r\nAuthorization:  abc \r\n\r\n{}\r\n"
+
+
+def test_a_raw_request_is_read_to_the_byte():
+    found = raw_request(RAW)
+
+    assert (found.method, found.target, found.body) == ("POST", b"/v1/jobs?a=1", b"{}\r\n")
+    assert found.header("authorization") == "abc"
+    assert found.host == "x:1"
+
+
+def test_a_raw_request_ends_where_its_length_says():
+    assert raw_request(RAW.replace(b"Host: x:1", b"Content-Length: 2")).body == b"{}"
+
+
+def test_bare_line_feeds_will_do():
+    assert raw_request(b"GET /v1/jobs/1 HTTP/1.1\nHost: x\n\n").body == b""
+    assert raw_request(b"\nGET http://y/v1/jobs HTTP/1.1\n").target == b"/v1/jobs"
+
+
+@pytest.mark.parametrize(
+    ("data", "words_"),
+    [
+        (b"hello", "no request line"),
+        (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "line 2 is no header"),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "chunked"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", "Content-Length says 9"),
+    ],
+    ids=["text", "header", "chunked", "short"],
+)
+def test_what_is_no_raw_request_is_refused(data, words_):
+    with pytest.raises(CaptureError, match=words_):
+        raw_request(data)
+
+
+HAR: dict[str, Any] = {
+    "log": {
+        "entries": [
+            {"request": {"method": "GET", "url": "https://h/one", "headers": []}},
+            {
+                "startedDateTime": "2026-01-15T08:00:00.500Z",
+                "request": {
+                    "method": "POST",
+                    "url": URL,
+                    "headers": [
+                        {"name": ":authority", "value": "h2"},
+                        {"name": "Authorization", "value": "abc"},
+                    ],
+                    "postData": {"mimeType": "application/json", "text": '{"a":"é"}'},
+                },
+            },
+        ]
+    }
+}
+
+
+def test_a_har_entry_is_read():
+    found = har_entry(HAR, 1)
+
+    assert (found.method, found.target) == ("POST", b"/v1/jobs?a=b%20c")
+    assert found.body == '{"a":"é"}'.encode()
+    assert found.headers == (("Authorization", "abc"),)
+    assert (found.host, found.at) == ("h2", 1_768_464_000.5)
+    assert any_capture(json.dumps(HAR).encode()).target == b"/one"
+    assert har_entry(HAR["log"]["entries"][0]).scheme == "https"
+
+
+@pytest.mark.parametrize("har", [{}, {"log": {}}, {"log": {"entries": []}}, {"request": 1}, [], 5])
+def test_what_is_no_har_is_refused(har):
+    with pytest.raises(CaptureError):
+        har_entry(har)
+
+
+def sent(line: str) -> tuple[str, bytes, bytes]:
+    found = curl_line(line)
+    return found.method, found.target, found.body
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"curl {URL}", ("GET", b"/v1/jobs?a=b%20c", b"")),
+        ("curl -X DELETE http://h/v1/jobs/1#part", ("DELETE", b"/v1/jobs/1", b"")),
+        ("curl -XPUT --url=h:1/a", ("PUT", b"/a", b"")),
+        ("curl h", ("GET", b"/", b"")),
+        ("curl -sSLd 'a b' h/x", ("POST", b"/x", b"a b")),
+        ("curl -d a=1 --data b=2 h", ("POST", b"/", b"a=1&b=2")),
+        ("curl -G -d a=1 'h/x?y=2'", ("GET", b"/x?y=2&a=1", b"")),
+        ("curl --json '{\"a\":1}' h", ("POST", b"/", b'{"a":1}')),
+        ('curl --data-raw "{\\"a\\": \\"\\$x\\"}" h', ("POST", b"/", b'{"a": "$x"}')),
+        ("curl --data-raw $'{\\'a\\':\\n\\u00e9\\x41}' h", ("POST", b"/", b"{'a':\n\xc3\xa9A}")),
+        ("curl --data-raw @name h", ("POST", b"/", b"@name")),
+        ("curl --data-urlencode 'a=b c&d' h", ("POST", b"/", b"a=b%20c%26d")),
+        ("curl -I h/a", ("HEAD", b"/a", b"")),
+        ("curl \\\n  -X POST \\\n  h/a -o /dev/null | jq .", ("POST", b"/a", b"")),
+        ("$ curl --compressed -m 5 --max-time 9 -k h/a", ("GET", b"/a", b"")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_curl_line_is_read_as_curl_does(line, expected):
+    assert sent(line) == expected
+
+
+def test_headers_and_credentials_of_a_curl_line():
+    found = curl_line("curl -H 'Host: other' -H'X-A:  1 ' -u me:pw h")
+
+    assert found.header("x-a") == "1"
+    assert found.header("authorization") == "Basic " + base64.b64encode(b"me:pw").decode()
+    assert found.host == "other"
+    assert curl_line("curl --json {} h").header("content-type") == "application/json"
+
+
+def test_files_of_a_curl_line_are_read_only_if_somebody_allows_it():
+    assert curl_line("curl -d @f h", lambda name: b"a\nb\n").body == b"ab"
+    assert curl_line("curl --data-binary @f h", lambda name: b"a\nb\n").body == b"a\nb\n"
+    assert curl_line("curl -T f h", lambda name: name.encode()).method == "PUT"
+    with pytest.raises(CaptureError, match="in the file f"):
+        curl_line("curl -d @f h")
+
+
+@pytest.mark.parametrize(
+    "line", ["wget h", "curl", "curl 'h", 'curl "h', "curl $'h", "curl -H", "curl -F a=b h", ""]
+)
+def test_what_is_no_curl_line_is_refused(line):
+    with pytest.raises(CaptureError):
+        curl_line(line)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))))
+def test_quoted_words_come_back(texts):
+    import shlex
+
+    assert words(shlex.join(["curl", *texts])) == ["curl", *texts]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data):
+    for start in (b"", b"curl ", b"{", b"GET / HTTP/1.1\n"):
+        with suppress(CaptureError):
+            assert any_capture(start + data).method
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"method": "POST", "url": "/v1/jobs", "headers": {"A": "1"}, "body": "é"},
+        {"method": "POST", "url": "/v1/jobs", "headers": [{"name": "A", "value": "1"}],
+         "bodyBase64": base64.b64encode("é".encode()).decode()},
+        {"curl": "curl -H 'A: 1' -d é http://h/v1/jobs"},
+        {"raw": "POST /v1/jobs HTTP/1.1\r\nA: 1\r\n\r\né"},
+        {"rawBase64": base64.b64encode("POST /v1/jobs HTTP/1.1\nA: 1\n\né".encode()).decode()},
+        {"har": {"request": {"method": "POST", "url": "/v1/jobs", "postData": {"text": "é"},
+                             "headers": [{"name": "A", "value": "1"}]}}},
+    ],
+    ids=["object", "list", "curl", "raw", "raw in base64", "har"],
+)  # fmt: skip
+def test_one_request_described_in_every_way(members):
+    found = described(members)
+
+    assert (found.method, found.target, found.body) == ("POST", b"/v1/jobs", "é".encode())
+    assert found.header("a") == "1"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"curl": "curl h", "raw": ""}, {"curl": 5}, {"raw": None}, {"method": "GET"},
+     {"method": "GET", "url": "/", "headers": [1]}, {"method": 1, "url": "/"},
+     {"method": "G T", "url": "/"}, {"method": "GET", "url": "http://[", "headers": {}},
+     {"rawBase64": "!"}, {"method": "GET", "url": "/", "bodyBase64": "!"}],
+    ids=str,
+)  # fmt: skip
+def test_a_description_that_says_nothing_is_refused(members):
+    with pytest.raises(CaptureError):
+        described(members)

@@ -1,0 +1,171 @@
+"""`tams-mock explain`: why a captured TAMS request was refused, or that its signature is fine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mock_server.verbs.failures import Misused
+
+if TYPE_CHECKING:
+    from mock_server.tams.refusals.findings import Diagnosis
+    from mock_server.web.captures import Capture
+
+_MOST_ANSWER_BYTES = 4 * 1024 * 1024
+
+
+@click.command("explain", options_metavar="[OPTIONS]")
+@click.argument("file", required=False)
+@click.option("--curl", help="A curl line, in place of FILE.")
+@click.option("--har", type=click.Path(), help="A HAR file, in place of FILE.")
+@click.option("--entry", type=int, default=0, help="Which request of the HAR file, from 0.")
+@click.option("--raw", type=click.Path(), help="A file with a raw HTTP request.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    help="PEM file of the app's public key.  [default: the ready-made account's]",
+)
+@click.option("--account", help="With --url: the id of the account that is meant.")
+@click.option("--url", help="Ask the mock that runs there, which knows all its accounts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@click.option("--colour/--no-colour", default=None, help="[default: on a terminal]")
+def command(
+    file: str | None,
+    curl: str | None,
+    har: str | None,
+    entry: int,
+    raw: str | None,
+    key: Path | None,
+    account: str | None,
+    url: str | None,
+    as_json: bool,
+    colour: bool | None,
+) -> None:
+    """Say what is wrong with the signature of a request in FILE (- is standard input).
+
+    FILE holds a curl line, a HAR file or a raw HTTP request. The exit code is 0 when the
+    signature is fine, 1 when it is not, 2 when the request cannot be read.
+
+    For example: tams-mock explain --curl "curl http://127.0.0.1:8080/v1/jobs/1 -H '…'"
+    """
+    if sum(each is not None for each in (file, curl, har, raw)) != 1:
+        raise Misused("expected one of FILE, --curl, --har and --raw")
+    if account is not None and url is None:
+        raise Misused("--account needs --url: only a running mock knows its accounts")
+    if key is not None and url is not None:
+        raise Misused("--key and --url exclude each other: a running mock has the keys")
+    capture = _capture(file, curl, har, entry, raw)
+    if url is not None:
+        answer = _ask(url, capture, account)
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        sys.exit(0 if answer.get("accepted") else 1)
+    diagnosis = _diagnose(capture, key)
+    if as_json:
+        from mock_server.tams.refusals.explanations import as_data
+
+        click.echo(json.dumps(as_data(diagnosis), indent=2, ensure_ascii=False))
+    else:
+        from mock_server.tams.refusals.explanations import as_text
+
+        colours = sys.stdout.isatty() if colour is None else colour
+        click.echo(as_text(diagnosis, colours=colours), color=colours)
+    sys.exit(0 if diagnosis.accepted else 1)
+
+
+def _capture(
+    file: str | None, curl: str | None, har: str | None, entry: int, raw: str | None
+) -> Capture:
+    from mock_server.web.captures import CaptureError, any_capture, har_entry, raw_request
+    from mock_server.web.curl_lines import curl_line
+
+    try:
+        if curl is not None:
+            return curl_line(curl, _read)
+        if har is not None:
+            return har_entry(json.loads(_read(har)), entry)
+        if raw is not None:
+            return raw_request(_read(raw))
+        return any_capture(_read(file or "-"), entry=entry, read_file=_read)
+    except CaptureError as error:
+        raise Misused(str(error)) from error
+    except ValueError as error:
+        raise Misused(f"{har} is no HAR file: {error}") from error
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise Misused(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def _diagnose(capture: Capture, key: Path | None) -> Diagnosis:
+    from mock_server.knob_sources import SettingsError
+    from mock_server.settings import read_settings
+    from mock_server.tams.refusals.explaining import explain_capture
+    from mock_server.tams.refusals.header_mistakes import Party
+    from mock_server.tams.key_pairs import PublicKeyError, key_pair, load_public_key
+
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        raise Misused.of(error) from error
+    ready_made = Party(
+        settings.account_id,
+        settings.app_id,
+        settings.public_key or key_pair(0).public_pem,
+        settings.access_token,
+        settings.app_key,
+        settings.app_secret,
+    )
+    if key is None:
+        return explain_capture(capture, (ready_made,), settings.tams)
+    try:
+        pem = _read(str(key)).decode("ascii", "replace")
+        load_public_key(pem)
+    except PublicKeyError as error:
+        raise Misused(f"--key {key} cannot be used: {error}") from error
+    # Whose key this is only its owner knows: it is taken for that of the app in the header.
+    own = Party(str(key), _app_id(capture) or settings.app_id, pem)
+    return explain_capture(capture, (ready_made,), settings.tams, meant=own)
+
+
+def _app_id(capture: Capture) -> str:
+    from mock_server.tams.refusals.header_mistakes import read
+    from mock_server.tams.signature import SignedHeader
+
+    value = capture.header("authorization")
+    header = read(value.encode("latin-1", "replace") if value else None, lenient=True).header
+    return header.app_id if isinstance(header, SignedHeader) else ""
+
+
+def _ask(url: str, capture: Capture, account: str | None) -> dict[str, Any]:
+    """Ask a running mock."""
+    import httpx
+
+    members: dict[str, Any] = {
+        "method": capture.method,
+        "url": f"{capture.scheme}://{capture.host or 'localhost'}"
+        + capture.target.decode("utf-8", "surrogateescape"),
+        "headers": [{"name": name, "value": value} for name, value in capture.headers],
+        "bodyBase64": b64encode(capture.body).decode(),
+    }
+    if account is not None:
+        members["account"] = account
+    address = f"{url.rstrip('/')}/_mock/signature/explain"
+    try:
+        answer = httpx.post(address, json=members, timeout=30, trust_env=False)
+        found = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise Misused(f"{address} does not answer: {error}") from error
+    if answer.status_code != 200 or not isinstance(found, dict):
+        detail = found.get("detail", "") if isinstance(found, dict) else ""
+        raise Misused(f"{address} answered {answer.status_code}: {detail}")
+    return found
