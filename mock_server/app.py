@@ -21,11 +21,13 @@ from mock_server.tams.choices import SETTLED
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.surface import Tams, verdict_body
 from mock_server.web import fidelity
+from mock_server.web.callbacks import Postman
 from mock_server.web.calls import Bounds
 from mock_server.web.choices import Fact
 from mock_server.web.journal import Journal
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Pipeline
+from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
 
 CONTROL = "/_mock"
@@ -47,6 +49,14 @@ class App:
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
         )
         bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
+        self.postman = Postman(
+            self.studio,
+            self.tams.answers.notice,
+            wall,
+            targets=Targets(settings.tams.callback_targets),
+            delays=settings.tams.notify_retry_delays,
+        )
+        self.studio.on_watched = self.postman.wake
         self.journal = Journal(
             Pipeline(self.tams, self.studio, bounds),
             wall,
@@ -89,6 +99,11 @@ class App:
         """Lay out the seeded start and return the ready-made account."""
         return await self.worlds.open(wall)
 
+    async def close(self) -> None:
+        """Stop what goes on by itself, and let go of the home for state."""
+        await self.postman.close()
+        await self.studio.store.close()
+
     def account_body(self, account: Account) -> dict[str, Any]:
         """Return what the control API answers for a new account."""
         return account_body(account, account.opening)
@@ -122,7 +137,7 @@ class App:
                 await self.open(wall())
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.studio.store.close()
+                await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from mock_server.core.accounts import Progress
 from mock_server.core.plans import Plan
+from mock_server.core.watch import PROGRESS_STEPS, Notify, Watch
 
 PictureFormat = Literal["png", "jpeg", "webp"]
 
@@ -63,6 +64,13 @@ class Order:
     mask: str = ""
     denoising_strength: float = 0.75
     notes: str = ""
+    frames: int = 1
+    fps: int = 0
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is to move; pictures have no frames per second."""
+        return self.fps > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class Job:
     """A piece of work. `waits_for` are the uploads that it needs when it starts.
 
     `position` is the moment that polls or a hand have brought it to; it counts only for such jobs.
+    `told` counts the notices that its watch was sent.
     """
 
     id: str
@@ -95,6 +104,8 @@ class Job:
     waits_for: tuple[str, ...] = ()
     request_key: str = ""
     ending: Ending | None = None
+    watch: Watch | None = None
+    told: int = 0
 
     @property
     def pending_at(self) -> float:
@@ -128,10 +139,26 @@ class Job:
 
     @property
     def due_at(self) -> float | None:
-        """When something about it has to be written down: its inputs looked at, or its end."""
+        """When something about it has to be written down: inputs looked at, a notice, its end."""
         if self.ending is not None or not self.on_the_clock:
             return None
-        return self.starts_at if self.waits_for else self.ends_at
+        due_at = self.starts_at if self.waits_for else self.ends_at
+        notice_at = None if self.watch is None else self.notice_at
+        return due_at if notice_at is None else min(due_at, notice_at)
+
+    @property
+    def notice_at(self) -> float | None:
+        """When its watch hears of it next, before the end."""
+        if self.watch is None or self.watch.notify is Notify.END:
+            return None
+        if self.watch.notify is Notify.PROGRESS:
+            step = self.plan.until_end / PROGRESS_STEPS
+            at = self.starts_at + step * self.told if self.told < PROGRESS_STEPS else None
+        else:
+            borders = (self.pending_at,) if self.plan.pending else ()
+            moments = (*borders, self.queued_at, self.starts_at)
+            at = moments[self.told] if self.told < len(moments) else None
+        return None if at is None or at >= self.ends_at else at
 
     def moment(self, now: float) -> float:
         """Return where it stands on its own line at virtual time `now`."""

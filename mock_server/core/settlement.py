@@ -10,9 +10,13 @@ from dataclasses import replace
 from mock_server.core.accounts import SERVER, Account, Progress
 from mock_server.core.credits import Wallet
 from mock_server.core.jobs import Ending, Job, JobState
+from mock_server.core.outbox import Delivery
 from mock_server.core.queue import Line, reordered
 from mock_server.core.resources import Resource
 from mock_server.core.store import Transaction
+
+# How many notices of an account are kept, sent or not; the oldest make room.
+KEEP_DELIVERIES = 1000
 
 
 async def wallet_of(tx: Transaction, account: Account) -> Wallet:
@@ -35,6 +39,10 @@ async def settle(tx: Transaction, account: Account, slots: int, now: float) -> l
     ended: list[Job] = []
     while due := await tx.due(Job, account.id, now):
         for job in due:
+            notice_at = job.notice_at
+            if notice_at is not None and not (job.waits_for and notice_at >= job.starts_at):
+                await tx.put(await tell(tx, job, notice_at, job.state_at(notice_at)))
+                continue
             if job.waits_for:
                 problem = await input_problem(tx, job, job.starts_at)
                 if not problem:
@@ -55,9 +63,34 @@ async def end(tx: Transaction, account: Account, job: Job, ending: Ending) -> Jo
     wallet = await wallet_of(tx, account)
     done = ending.state is JobState.SUCCEEDED
     await tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
-    job = replace(job, ending=ending)
+    job = await tell(tx, replace(job, ending=ending), ending.at, ending.state)
     await tx.put(job)
     return job
+
+
+async def tell(tx: Transaction, job: Job, at: float, state: JobState) -> Job:
+    """Write a notice for the job's watch, if it has one, and return the job that knows of it."""
+    if job.watch is None:
+        return job
+    surplus = await tx.count(Delivery, job.account) + 1 - KEEP_DELIVERIES
+    if surplus > 0:
+        for oldest in await tx.list(Delivery, job.account, limit=surplus):
+            await tx.delete(Delivery, oldest.id)
+    number = job.told + 1
+    await tx.put(
+        Delivery(
+            id=f"{job.id}-{number}",
+            account=job.account,
+            job=job.id,
+            number=number,
+            watch=job.watch,
+            state=state,
+            done=job.done_at(at),
+            made_at=at,
+            due_at=at,
+        )
+    )
+    return replace(job, told=number)
 
 
 async def reorder(tx: Transaction, account: Account, slots: int, now: float) -> None:

@@ -6,6 +6,7 @@ its moments, so that what a caller sees depends on time alone and not on who ask
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from sys import intern
 
@@ -33,9 +34,11 @@ from mock_server.core.settlement import (
     reorder,
     settle,
     slots_of,
+    tell,
     wallet_of,
 )
 from mock_server.core.store import Store, Transaction, View
+from mock_server.core.watch import Notify, Watch
 
 RANDOM_SEED = -1
 
@@ -93,6 +96,8 @@ class Studio:
     def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
         self.rules = rules
+        # Called with an account's id whenever a job that somebody watches was touched.
+        self.on_watched: Callable[[str], None] = lambda account: None
 
     # Who calls, and when
 
@@ -109,6 +114,14 @@ class Studio:
         async with self.store.view() as view:
             server = await view.get(ServerClock, SERVER)
         return wall if server is None else server.clock.now(wall)
+
+    async def pace(self, account: Account) -> float:
+        """Return how fast the account's clock runs: 0 while it stands."""
+        if account.clock is not None:
+            return account.clock.rate
+        async with self.store.view() as view:
+            server = await view.get(ServerClock, SERVER)
+        return 1.0 if server is None else server.clock.rate
 
     async def admit(self, account: Account, now: float, *, scope: str = "") -> str:
         """Count one call against the account's limit, or raise RateLimited.
@@ -143,6 +156,7 @@ class Studio:
         fingerprint: int = 0,
         key_life: float = float("inf"),
         progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Snapshot:
         """Make a job and set its price aside.
 
@@ -182,6 +196,7 @@ class Studio:
                 position=now,
                 waits_for=work.inputs,
                 request_key=request_key and f"{account.id}/{request_key}",
+                watch=watch,
             )
             await self._make_room(tx, account)
             await tx.put(job)
@@ -331,6 +346,7 @@ class Studio:
     async def _moved(
         self, tx: Transaction, account: Account, job: Job, position: float, now: float
     ) -> Job:
+        before = job.state_at(now)
         job = replace(job, position=position)
         if job.waits_for and job.moment(now) >= job.starts_at:
             if problem := await input_problem(tx, job, now):
@@ -339,6 +355,8 @@ class Studio:
         state = job.state_at(now)
         if state.final:
             return await end(tx, account, job, Ending(now, state, job.reason_at(now)))
+        if job.watch is not None and job.watch.notify is not Notify.END and state is not before:
+            job = await tell(tx, job, now, state)
         await tx.put(job)
         return job
 
@@ -370,6 +388,8 @@ class Studio:
                     await tx.delete(RequestKey, key.id)
 
     async def _snapshot(self, view: View, job: Job, now: float) -> Snapshot:
+        if job.watch is not None:
+            self.on_watched(job.account)
         state = job.state_at(now)
         if state is not JobState.WAITING:
             return Snapshot(job, now, state)
@@ -402,4 +422,6 @@ def _as_kept(order: Order, account: Account, serial: int) -> Order:
         order.mask,
         order.denoising_strength,
         order.notes,
+        order.frames,
+        order.fps,
     )

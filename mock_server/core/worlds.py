@@ -23,6 +23,7 @@ from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
 from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.jobs import Job, JobState
 from mock_server.core.ledger import entries
+from mock_server.core.outbox import Delivery
 from mock_server.core.queue import Line
 from mock_server.core.rate_limit import Window
 from mock_server.core.resources import Resource, shared_upload
@@ -32,15 +33,16 @@ from mock_server.core.studio import RequestKey, ServerClock, Studio
 
 # What `reset(only=…)` can name, and the records behind each name.
 PARTS: dict[str, tuple[type[Record], ...]] = {
-    "jobs": (Job, RequestKey, Line),
+    "jobs": (Job, RequestKey, Line, Delivery),
     "credits": (Wallet, TopUp),
     "uploads": (Resource,),
     "limits": (Window,),
     "clock": (),
+    "callbacks": (Delivery,),
 }
 
 # A clock that goes back takes along what it has stamped: a job cannot have ended in the future.
-STAMPED: tuple[type[Record], ...] = (Job, RequestKey, Line, Resource, Window)
+STAMPED: tuple[type[Record], ...] = (Job, RequestKey, Line, Delivery, Resource, Window)
 
 # Ids stand in paths, and in front of a slash in the ids of other records.
 _ACCOUNT_ID = re.compile(r"[!-.0-~]{1,100}")

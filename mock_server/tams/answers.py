@@ -13,11 +13,13 @@ from pydantic_core import to_json
 from mock_server.core import ids
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job, JobState
+from mock_server.core.outbox import Delivery
 from mock_server.core.studio import Snapshot
 from mock_server.tams.catalogue import Model
 from mock_server.tams.choices import Choices
 from mock_server.tams.storage import Storage, image_seed, recipe_of
 from mock_server.web import pictures
+from mock_server.web.videos import frame_size
 
 STATUS = {
     JobState.CREATED: "CREATED",
@@ -88,6 +90,25 @@ class Answers:
                 body["failedInfo"] = self._failed(snapshot)
         return {"job": body}
 
+    def notice(self, delivery: Delivery, job: Job, account: Account) -> bytes:
+        """Return the body of a notification, in one of the forms that clients believe in (U36).
+
+        Nothing public describes it. It tells of the moment at which it was written.
+        """
+        snapshot = Snapshot(job, delivery.made_at, delivery.state)
+        body: Body = self.job(snapshot, account, delivery.watch.origin)
+        told = body["job"]
+        match self.choices.notify_payload:
+            case "a":
+                infos = {name: told[name] for name in _INFOS if name in told}
+                body = {"jobId": job.id, "status": told["status"], **infos}
+            case "b":
+                images = told.get("successInfo", {}).get("images", [])
+                body = {"jobId": job.id, "status": told["status"]}
+                if images:
+                    body["images"] = [{"url": image["url"]} for image in images]
+        return to_json(body)
+
     def model(self, model: Model, origin: str) -> Body:
         """Return a model in its wrapper."""
         shown = [
@@ -131,16 +152,24 @@ class Answers:
         images: list[Body] = []
         metadata: Body = {}
         life = str(self.storage.result_life(job, now))
-        size: Body = {"width": job.order.width, "height": job.order.height}
+        order = job.order
+        width, height = order.width, order.height
+        if order.is_video:
+            width, height = frame_size(width, height, order.frames)
+        size: Body = {"width": width, "height": height}
         if self.choices.image_format == "present":
-            size = {"format": job.order.format, **size}
+            size = {"format": "mp4" if order.is_video else order.format, **size}
         for index in range(job.order.count):
             image_id = _image_id(job, account, index)
             url = self.storage.result_url(job, account, index, now, origin)
             images.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
-            metadata[image_id] = {"meta": _file_facts(job, index)}
+            if not order.is_video:
+                metadata[image_id] = {"meta": _file_facts(job, index)}
         runtime = max(1, round(job.ended_at - job.starts_at))
-        info = {"images": images, "imageExifMetaMap": metadata, "runtime": str(runtime)}
+        info: Body = {"videos" if order.is_video else "images": images}
+        if metadata:
+            info["imageExifMetaMap"] = metadata
+        info["runtime"] = str(runtime)
         finished = [{"resourceImage": image, "progress": 100} for image in images]
         return self._with_stages(info, snapshot, finished)
 
@@ -166,6 +195,7 @@ class Answers:
         return {name: value for name, value in members.items() if value not in _ZEROS}
 
 
+_INFOS = ("waitingInfo", "runningInfo", "successInfo", "failedInfo")
 _ZEROS: tuple[Any, ...] = (0, "0", "", [], None)
 
 

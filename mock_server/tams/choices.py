@@ -7,7 +7,9 @@ the first is the default.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from mock_server.web.choices import ChoiceTable, Fact, choice
 
@@ -135,6 +137,30 @@ class Choices(ChoiceTable):
     )
     fixed_price: Decimal | None = choice(
         None, "U34", "One price in credits for every job, in place of the formula.", gt=0
+    )
+    notify_payload: Literal["a", "b", "job", "off"] = choice(
+        "a",
+        "U36",
+        "Body of notifications: job id, status and its info; job id, status and image URLs; the"
+        " body of a poll; or none are sent.",
+    )
+    notify_states: Literal["end", "changes"] = choice(
+        "end", "U37", "Which states notifyUrl hears of: how the job ended, or every change."
+    )
+    notify_retry_delays: tuple[Annotated[float, Field(ge=0)], ...] = choice(
+        (),
+        "U37",
+        "Seconds after each failed notification until it is tried again; none is no retry.",
+        max_length=50,
+    )
+    running_notify: Literal["progress", "end", "off"] = choice(
+        "progress", "U38", "What runningNotifyUrl hears of: each tenth of the way, or the end."
+    )
+    callback_targets: tuple[str, ...] = choice(
+        ("private",),
+        "U36",
+        "Hosts that notifications may go to: names, private (loopback and private addresses) or"
+        " any; link-local addresses never.",
     )
     not_found_code: Literal[5, 2] = choice(
         5, "U43", "Code in the body for an unknown model or template."

@@ -52,6 +52,8 @@ INPUTS_END = 100
 ANIMATION_FRAMES = 16
 VIDEO_FRAMES = 40
 VIDEO_STEPS = 12
+VIDEO_FPS = 8
+FPS_END = 120
 VIDEO_FACTOR = Decimal("0.845")
 
 _PASS_NAME_LENGTH = 60
@@ -113,6 +115,7 @@ class _Chain:
         self.mask = ""
         self.width = self.height = self.steps = 0
         self.frames = 1
+        self.fps = 0
         self.main = next((each for each in members if isinstance(each, DiffusionBody)), None)
         self.needs_own = self.main is None and any(
             isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
@@ -141,6 +144,8 @@ class _Chain:
                 count=count,
                 source=start.image_resource_id,
                 mask=self.mask,
+                frames=self.frames,
+                fps=self.fps,
             ),
             Work(
                 tuple(self.passes),
@@ -173,7 +178,7 @@ class _Chain:
             case _:  # IMAGE_TO_ANIMATE_DIFF, whose members are not known (U62)
                 self.width, self.height = self.width or 512, self.height or 512
                 self.steps = self.steps or self.scrutiny.steps(0)
-                self.frames = ANIMATION_FRAMES
+                self._move("videoLength", ANIMATION_FRAMES, 0)
                 self._pass("animation")
 
     def _settings(self, own: DiffusionBody | None) -> None:
@@ -198,8 +203,8 @@ class _Chain:
             self.inputs.append(control.input_image_resource_id)
             self.inputs.append(control.mask_resource_id or control.mask)
         if diffusion.animate_diff and diffusion.animate_diff.args:
-            length = diffusion.animate_diff.args[0].video_length or ANIMATION_FRAMES
-            self.frames = scrutiny.within("videoLength", length, 1, FRAMES_END)
+            animation = diffusion.animate_diff.args[0]
+            self._move("videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps)
         if self.order is None:
             strength = diffusion.denoising_strength
             self.order = Order(
@@ -274,8 +279,7 @@ class _Chain:
         self.height = video.height or self.height or 512
         scrutiny.any_size(self.width, self.height)
         self.steps = VIDEO_STEPS
-        frames = video.total_frames or VIDEO_FRAMES
-        self.frames = scrutiny.within("totalFrames", frames, 1, FRAMES_END)
+        self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
         self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
             self.order = Order(
@@ -285,6 +289,10 @@ class _Chain:
                 model=video.sd_model,
             )
         self._pass("video")
+
+    def _move(self, member: str, frames: int, fps: int) -> None:
+        self.frames = self.scrutiny.within(member, frames, 1, FRAMES_END)
+        self.fps = self.scrutiny.within("fps", fps or VIDEO_FPS, 1, FPS_END)
 
     def _pass(
         self, name: str, *, steps: int | None = None, size: tuple[int, int] | None = None

@@ -20,11 +20,13 @@ from mock_server.core.jobs import Job, JobState
 from mock_server.core.resources import Resource
 from mock_server.core.studio import Studio
 from mock_server.tams.choices import Choices
-from mock_server.web import pictures
+from mock_server.web import pictures, videos
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.made_up import faker
 from mock_server.web.pictures import PictureCache, Recipe
 from mock_server.web.pipeline import Operation
+from mock_server.web.ranges import ranged
+from mock_server.web.videos import VideoRecipe
 
 _UPLOAD_INTERNATIONAL = "/tams-resource/upload/"
 _UPLOAD_MAINLAND = "/short-term/"
@@ -74,6 +76,14 @@ class Storage:
                 _RESULTS + "/{term}/{date}/COMFY/images/{name}",
                 self.get_result,
                 "Serve a result to whoever has its URL",
+                "TAMS › 9 Resources",
+                public=True,
+            ),
+            Operation(
+                "GET",
+                _RESULTS + "/{term}/{date}/COMFY/videos/{name}",
+                self.get_result,
+                "Serve a video to whoever has its URL",
                 "TAMS › 9 Resources",
                 public=True,
             ),
@@ -151,8 +161,7 @@ class Storage:
         ended_at = job.ended_at
         life = self.choices.result_url_life
         day = datetime.fromtimestamp(ended_at, UTC)
-        name = f"{job.id}_{index}.{_EXTENSIONS[job.order.format]}"
-        path = f"{_RESULTS}/short-term/{day:%Y-%m-%d}/COMFY/images/{name}"
+        path = f"{_RESULTS}/short-term/{day:%Y-%m-%d}/COMFY/{_file(job, index)}"
         if self.choices.result_url == "fresh":
             expiry, salt = int(now) + life, f"{now:.6f}"
         else:
@@ -176,7 +185,7 @@ class Storage:
 
     async def get_result(self, call: Call, payload: None) -> StoreAnswer:
         """Serve a finished picture, drawn at its first download and kept for a while."""
-        stem, _, extension = call.params["name"].partition(".")
+        stem = call.params["name"].partition(".")[0]
         job_id, _, index_text = stem.partition("_")
         job = await self.studio.job(job_id)
         account = None if job is None else await self.studio.owner(job.account)
@@ -185,7 +194,7 @@ class Storage:
             job is None
             or account is None
             or not 0 <= index < job.order.count
-            or extension != _EXTENSIONS[job.order.format]
+            or not call.path.endswith(f"/COMFY/{_file(job, index)}")
         ):
             return _refusal(404, "NoSuchKey", "There is no such object.")
         call.trace.account = account.id
@@ -196,17 +205,23 @@ class Storage:
         lapsed = now >= ended_at + self.choices.short_term_days * _DAY
         if lapsed or job.state_at(now) is not JobState.SUCCEEDED:
             return _refusal(404, "NoSuchKey", "The object is kept no longer.")
-        data = await self.picture(job, index)
-        return StoreAnswer(Answer(200, data, _picture_headers(job.order.format)))
+        data = await self.result(job, index)
+        media_type = (
+            videos.MEDIA_TYPE if job.order.is_video else pictures.media_type(job.order.format)
+        )
+        answer = Answer(200, data, _headers(media_type))
+        return StoreAnswer(ranged(answer, call.header(b"range")))
 
-    async def picture(self, job: Job, index: int) -> bytes:
-        """Return the bytes of one of a job's pictures."""
+    async def result(self, job: Job, index: int) -> bytes:
+        """Return the bytes of one of a job's pictures or videos."""
+        key = f"{job.account}/{job.id}/{index}"
         source = await self._upload(job, job.order.source)
+        if job.order.is_video:
+            film = video_recipe_of(job, index)
+            return await self.cache.get(key, lambda: videos.render_video(film, source))
         mask = await self._upload(job, job.order.mask)
         recipe = recipe_of(job, index)
-        return await self.cache.get(
-            f"{job.account}/{job.id}/{index}", lambda: pictures.render(recipe, source, mask)
-        )
+        return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def get_showcase(self, call: Call, payload: None) -> StoreAnswer:
         """Serve one of the made-up pictures that a model shows itself with."""
@@ -223,7 +238,7 @@ class Storage:
             label=f"model {model_id}",
         )
         data = await self.cache.get(f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe))
-        return StoreAnswer(Answer(200, data, _picture_headers("png")))
+        return StoreAnswer(Answer(200, data, _headers(pictures.media_type("png"))))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
         """Return the bytes of an input, or None where there are none that can be drawn."""
@@ -260,6 +275,32 @@ def recipe_of(job: Job, index: int) -> Recipe:
         denoising_strength=order.denoising_strength,
         extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
     )
+
+
+def video_recipe_of(job: Job, index: int) -> VideoRecipe:
+    """Return what decides the bytes of one of a job's videos."""
+    order = job.order
+    return VideoRecipe(
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        seed=image_seed(job, index),
+        width=order.width,
+        height=order.height,
+        frames=order.frames,
+        fps=order.fps,
+        steps=order.steps,
+        cfg_scale=order.cfg_scale,
+        sampler=order.sampler,
+        model=order.model,
+        label=job.id,
+    )
+
+
+def _file(job: Job, index: int) -> str:
+    """Return where the store keeps a result, and how it is called there."""
+    if job.order.is_video:
+        return f"videos/{job.id}_{index}.mp4"
+    return f"images/{job.id}_{index}.{_EXTENSIONS[job.order.format]}"
 
 
 def image_seed(job: Job, index: int) -> int:
@@ -307,8 +348,8 @@ def _query(call: Call) -> dict[str, str]:
         return {}
 
 
-def _picture_headers(format: pictures.Format) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
-        (b"content-type", pictures.media_type(format).encode()),
+        (b"content-type", media_type.encode()),
         (b"cache-control", b"public, max-age=3600"),
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mock_server.core.accounts import SERVER, Account
 from mock_server.core.errors import (
@@ -20,12 +20,16 @@ from mock_server.core.errors import (
     StudioError,
     Unauthenticated,
 )
+from mock_server.core.resources import Resource
 from mock_server.core.studio import Snapshot, Studio
+from mock_server.core.watch import Notify, Watch
 from mock_server.tams import errors, wire
 from mock_server.tams.answers import Answers
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.choices import Choices
+from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.key_pairs import load_public_key
+from mock_server.tams.refusals.allowance import Allowance
 from mock_server.tams.requests import (
     CreateJob,
     CreateResourceImage,
@@ -47,6 +51,9 @@ from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation
 
+if TYPE_CHECKING:
+    from mock_server.tams.refusals.findings import Diagnosis
+
 log = logging.getLogger("tams_mock")
 
 _UINT64 = 2**64
@@ -61,6 +68,7 @@ class Proof:
 
     header: SignedHeader | BearerToken | Refusal
     refusal: Refusal | None = None
+    diagnosis: Diagnosis | None = None
 
 
 def verdict_body(verdict: Any) -> dict[str, Any] | None:
@@ -81,6 +89,10 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
             body |= {"scheme": "bearer"}
     if refusal is not None:
         body |= {"reason": refusal.reason.value, "detail": refusal.detail}
+    if verdict.diagnosis is not None:
+        from mock_server.tams.refusals.explanations import as_data
+
+        body["diagnosis"] = as_data(verdict.diagnosis)
     return body
 
 
@@ -102,8 +114,11 @@ class Tams:
         self.choices = choices
         self.public_url = public_url
         self.catalogue = Catalogue()
-        self.storage = Storage(studio, choices, cache, upload_bounds or Bounds())
+        upload_bounds = upload_bounds or Bounds()
+        self.storage = Storage(studio, choices, cache, upload_bounds)
+        self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
+        self.allowance = Allowance()
         self._nonces: dict[tuple[str, str, str], None] = {}
         lax = choices.bad_expire == "default"
         upload_body = LaxCreateResourceImage if lax else CreateResourceImage
@@ -130,8 +145,19 @@ class Tams:
                 "Reserve an image resource and an upload URL for it",
                 "TAMS › 5.11", body=upload_body,
             ),
+            Operation(
+                "POST", "/v1/resource/image/sts", self.reserve_form_upload,
+                "Reserve an image resource and a form that uploads it",
+                "TAMS › 5.12", body=upload_body,
+            ),
             *self.storage.operations,
+            *self.form_uploads.operations,
         )  # fmt: skip
+
+    @property
+    def plain_paths(self) -> tuple[bytes, ...]:
+        """The paths without an id in them, for whoever guesses which one was meant."""
+        return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
     # Who calls
 
@@ -140,23 +166,24 @@ class Tams:
         value = call.header(b"authorization")
         header = parse_authorization(value, lenient=self.choices.header_grammar == "lenient")
         if isinstance(header, Refusal):
-            self._refuse(call, header, header)
+            await self._refuse(call, header, header)
         if isinstance(header, BearerToken):
             account = await self.studio.account(f"token:{header.token}")
             if account is None:
                 refusal = Refusal(Reason.TOKEN_UNKNOWN, "no app has this token")
-                self._refuse(call, header, refusal)
+                await self._refuse(call, header, refusal)
             if self.choices.schemes == "one" and account.credentials.public_key:
                 refusal = Refusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
-                self._refuse(call, header, refusal)
+                await self._refuse(call, header, refusal)
         else:
             account = await self.studio.account(f"app:{header.app_id}")
             if account is None:
-                refusal = Refusal(Reason.APP_UNKNOWN, f"no app has the id {header.app_id}")
-                self._refuse(call, header, refusal)
+                # What stands there may be a token by mistake, so it is not repeated.
+                refusal = Refusal(Reason.APP_UNKNOWN, "no app has the id in app_id")
+                await self._refuse(call, header, refusal)
             call.trace.account = account.id
             if refusal_found := self._check(call, account, header):
-                self._refuse(call, header, refusal_found)
+                await self._refuse(call, header, refusal_found, account)
         call.trace.verdict = Proof(header)
         return account
 
@@ -183,13 +210,53 @@ class Tams:
             del self._nonces[next(iter(self._nonces))]
         return None
 
-    @staticmethod
-    def _refuse(
-        call: Call, header: SignedHeader | BearerToken | Refusal, refusal: Refusal
+    async def _refuse(
+        self,
+        call: Call,
+        header: SignedHeader | BearerToken | Refusal,
+        refusal: Refusal,
+        account: Account | None = None,
     ) -> NoReturn:
-        call.trace.verdict = Proof(header, refusal)
+        diagnosis = await self._diagnosed(call, refusal, account)
+        call.trace.verdict = Proof(header, refusal, diagnosis)
+        if diagnosis is not None:
+            from mock_server.tams.refusals.explanations import tips
+
+            refusal = replace(refusal, detail=tips(diagnosis))
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
         raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
+
+    async def _diagnosed(
+        self, call: Call, refusal: Refusal, account: Account | None
+    ) -> Diagnosis | None:
+        """Return what the client most likely did, unless too much of that was asked of late."""
+        effort = self.allowance.effort(call.trace.account, call.wall)
+        if effort is None:
+            return None
+        from mock_server.tams.refusals.diagnosis import diagnose
+        from mock_server.tams.refusals.explaining import party_of
+        from mock_server.tams.refusals.findings import Evidence
+
+        async with self.studio.store.view() as view:
+            accounts = await view.list(Account)
+        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
+        evidence = Evidence(
+            call.method,
+            call.target,
+            call.header(b"authorization"),
+            call.body,
+            host=call.header(b"host") or b"",
+            scheme=call.scope["scheme"],
+            wall=call.wall,
+            party=None if account is None else party_of(account),
+            others=map(party_of, likely_first),
+            lenient=self.choices.header_grammar == "lenient",
+            skew_seconds=self.choices.clock_skew or None,
+            replayed=refusal.reason is Reason.NONCE_REPLAYED,
+            one_scheme=self.choices.schemes == "one",
+            paths=self.plain_paths,
+        )
+        return diagnose(evidence, effort)
 
     def limit_scope(self, call: Call) -> str:
         """Return the path where the limit is one of each path (U10)."""
@@ -235,7 +302,8 @@ class Tams:
     async def create_job(self, call: Call, payload: CreateJob) -> dict[str, Any]:
         """TAMS › 5.1: make a job and set its credits aside."""
         key = self._request_key(call, payload.request_id)
-        return await self._submit(call, self._commission(call, payload), key)
+        watch = self._watch(call, payload.notify_url, Notify(self.choices.notify_states))
+        return await self._submit(call, self._commission(call, payload), key, watch)
 
     async def get_job(self, call: Call, payload: None) -> dict[str, Any] | bytes:
         """TAMS › 5.2: a failed job is HTTP 200."""
@@ -269,14 +337,20 @@ class Tams:
 
     async def reserve_upload(self, call: Call, payload: CreateResourceImage) -> dict[str, Any]:
         """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
-        life, keep_for = self._upload_terms(payload)
-        resource = await self.studio.reserve(
-            call.account, call.now, upload_for=life, keep_for=keep_for
-        )
+        resource = await self._reserve(call, payload)
         place = self.storage.upload_place(resource, call.account, self._origin(call))
         return {"resourceId": resource.id, **place}
 
+    async def reserve_form_upload(self, call: Call, payload: CreateResourceImage) -> dict[str, str]:
+        """TAMS › 5.12: a place for an image, and the form that takes its bytes."""
+        resource = await self._reserve(call, payload)
+        return self.form_uploads.place(resource, call.account, self._origin(call))
+
     # Inside
+
+    async def _reserve(self, call: Call, payload: CreateResourceImage) -> Resource:
+        life, keep_for = self._upload_terms(payload)
+        return await self.studio.reserve(call.account, call.now, upload_for=life, keep_for=keep_for)
 
     def _origin(self, call: Call) -> str:
         return call.origin(self.public_url)
@@ -297,7 +371,15 @@ class Tams:
             return f"{call.trace.operation} {request_id}"
         return request_id
 
-    async def _submit(self, call: Call, made: Commission, request_key: str) -> dict[str, Any]:
+    def _watch(self, call: Call, url: str, notify: Notify) -> Watch | None:
+        """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
+        if not url or self.choices.notify_payload == "off":
+            return None
+        return Watch(url, notify, self._origin(call))
+
+    async def _submit(
+        self, call: Call, made: Commission, request_key: str, watch: Watch | None
+    ) -> dict[str, Any]:
         """Make a job and answer it, or the one that its request id made before (U13, U14)."""
         choices = self.choices
         if choices.missing_resource == "refuse":
@@ -311,6 +393,7 @@ class Tams:
                 request_key="" if choices.repeated_request == "new" else request_key,
                 fingerprint=int.from_bytes(blake2b(call.body, digest_size=7).digest(), "big"),
                 key_life=choices.request_id_life or float("inf"),
+                watch=watch,
             )
         except RequestRepeated as repeated:
             other = not repeated.same_content

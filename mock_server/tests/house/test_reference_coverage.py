@@ -29,9 +29,7 @@ SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 
 WORKFLOWS = "workflow jobs are not served yet"
 TEMPLATES = "workflow templates are not served yet"
-FORMS = "uploads by form are not served yet"
 CALLBACKS = "callbacks are not sent yet"
-VIDEOS = "videos are not made yet"
 
 GAPS: dict[str, str] = {
     "POST /v1/jobs/workflow": WORKFLOWS,
@@ -39,7 +37,6 @@ GAPS: dict[str, str] = {
     "POST /v1/jobs/workflow/template": TEMPLATES,
     "GET /v1/workflows/{templateId}": TEMPLATES,
     "POST /v1/workflows/template/check": TEMPLATES,
-    "POST /v1/resource/image/sts": FORMS,
     "schema WorkflowNode": WORKFLOWS,
     "schema WorkflowParams": WORKFLOWS,
     "schema CreateWorkflowJobRequest": WORKFLOWS,
@@ -52,13 +49,11 @@ GAPS: dict[str, str] = {
     "schema CreateTemplateJobRequest": TEMPLATES,
     "schema FieldAttrOut": TEMPLATES,
     "schema WorkflowTemplate": TEMPLATES,
-    "schema CreateResourceImageStsResponse": FORMS,
     "schema NotificationA": CALLBACKS,
     "schema NotificationB": CALLBACKS,
     "schema NotificationC": CALLBACKS,
     "member RunningInfo.workflowFinishItem": WORKFLOWS,
     "member SuccessInfo.workflowFinishItem": WORKFLOWS,
-    "member SuccessInfo.videos": VIDEOS,
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{
@@ -112,6 +107,7 @@ ANSWERS = {
     "ModelResponse",
     "Model",
     "CreateResourceImageResponse",
+    "CreateResourceImageStsResponse",
     "RpcStatus",
     "RpcDetail",
     "GatewayError",
@@ -214,6 +210,11 @@ async def answered() -> AsyncIterator[tuple[str, Any]]:
         yield "CancelJobResponse", (await world.call("DELETE", f"/v1/jobs/{job['id']}")).json()
         place = await world.call("POST", "/v1/resource/image", {})
         yield "CreateResourceImageResponse", place.json()
+        form = await world.call("POST", "/v1/resource/image/sts", {})
+        yield "CreateResourceImageStsResponse", form.json()
+        filmed = await world.submit(text_to_image(animateDiff={"args": [{"fps": 8}]}))
+        await world.advance(60)
+        yield "JobResponse", (await world.call("GET", f"/v1/jobs/{filmed['id']}")).json()
         yield "RpcStatus", (await world.call("POST", "/v1/jobs", {"stages": []})).json()
         unknown = await world.call("GET", "/v1/jobs/1", headers={"authorization": "Bearer x"})
         yield "GatewayError", unknown.json()

@@ -24,13 +24,10 @@ EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "tams"
 
 WORKFLOWS = "workflow jobs are not served yet"
 TEMPLATES = "workflow templates are not served yet"
-FORMS = "uploads by form are not served yet"
 CALLBACKS = "callbacks are not sent yet"
-VIDEO = "videos are not made yet"
 INJECTED = "answered only when a fault is injected, and faults are not there yet"
 
 NOT_SERVED = {
-    "get-job.success-video.json": VIDEO,
     "create-workflow-job.json": WORKFLOWS,
     "create-workflow-job.vendor-nodes.json": WORKFLOWS,
     "get-job.running-workflow.json": WORKFLOWS,
@@ -46,7 +43,6 @@ NOT_SERVED = {
     "template-check.json": TEMPLATES,
     "template-check.error-field-missing.json": TEMPLATES,
     "template-check.error-required-field-null.json": TEMPLATES,
-    "create-resource-image-sts.json": FORMS,
     "notify.belief-a.json": CALLBACKS,
     "notify.belief-b.json": CALLBACKS,
     "notify.guess-c.json": CALLBACKS,
@@ -130,6 +126,12 @@ PREPARED: dict[str, Preparation] = {
     "get-job.success-count-2.json": planted(
         age=60, job_id="934500000000000021", order=Order("a cat", count=2), price=Decimal("1.6")
     ),
+    "get-job.success-video.json": planted(
+        age=200,
+        job_id="934500000000000012",
+        order=Order("a walk", width=544, height=960, frames=40, fps=8),
+        price=Decimal(30),
+    ),
     "get-job.failed.json": planted(
         age=60,
         job_id="934500000000000022",
@@ -144,6 +146,9 @@ PREPARED: dict[str, Preparation] = {
 # Members whose values the mock makes up, or whose numbers the examples made up.
 FREE = {"id", "jobId", "credits", "url", "resourceId", "putUrl", "queueRank", "queueLen", "Seed"}
 FREE |= {"runtime", "FileSize", "progress", "tips", "stageIndex", "X-Oss-Callback"}
+# Of a form, which is nine strings.
+FREE |= {"accessId", "signature", "host", "expire", "callback", "filePath", "policy"}
+FREE |= {"securityToken"}
 # Members that later answers have and an example may lack.
 NEWER = {"triggerWords", "queueLen", "credits", "processingImages"}
 FREE_IN_MODELS = {"name", "description", "projectName", "triggerWords", "showcaseImageUrls"}

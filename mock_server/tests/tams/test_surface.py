@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from mock_server.core.worlds import Newborn
 from mock_server.tams import signature
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tams.surface import verdict_body
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, World, a_world, text_to_image
 from mock_server.web.wall import wall
 
@@ -74,7 +76,7 @@ async def test_equal_nonces_are_let_in_unless_chosen_otherwise():
         ({}, {"authorization": "Bearer nobody"}, 404, "app not found"),
         ({"unknown_app_status": 401}, {"authorization": "Bearer nobody"}, 401, "app not found"),
         ({"schemes": "one"}, BEARER, 404, "app not found"),
-        ({}, {"authorization": "Basic YTpi"}, 401, "Basic"),
+        ({}, {"authorization": "Basic YTpi"}, 401, "scheme"),
     ],
 )
 async def test_who_is_not_known_is_told_so(choices, headers, status, tips):
@@ -98,12 +100,17 @@ async def test_a_refusal_can_be_an_rpc_status():
 
 async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_is_done():
     async with a_world() as world:
-        other = signed(world, "POST", "/v1/jobs", b"other bytes")
-        answer = await world.call("POST", "/v1/jobs", text_to_image(), headers=other)
+        spaced = json.dumps(text_to_image()).encode()
+        compact = spaced.replace(b", ", b",").replace(b": ", b":")
+        header = signed(world, "POST", "/v1/jobs", compact)
+        answer = await world.call("POST", "/v1/jobs", spaced, headers=header)
         assert await world.balance() == 1000
+        verdict = verdict_body(next(iter(world.app.journal)).verdict)
 
     assert answer.status_code == 401
-    assert "signature" in answer.json()["tips"]
+    assert answer.json()["tips"].startswith("body-compact: ")
+    assert verdict is not None
+    assert [cause["id"] for cause in verdict["diagnosis"]["causes"]] == ["body-compact"]
 
 
 async def test_an_account_without_a_key_cannot_sign():

@@ -87,6 +87,7 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
         yield World(app, http, account)
+    await app.close()
 
 
 def text_to_image(

@@ -1,0 +1,56 @@
+"""The outbox of each account: notices that are due, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mock_server.core.accounts import Account
+from mock_server.core.jobs import Job
+from mock_server.core.outbox import Delivery
+from mock_server.core.settlement import settle
+from mock_server.core.store import Store
+
+
+class Mailroom:
+    """Reads and keeps the outboxes; `slots` is the server's number for accounts without one."""
+
+    def __init__(self, store: Store, slots: int) -> None:
+        self.store = store
+        self.slots = slots
+
+    async def due(
+        self, account: Account, until: float, *, settle_at: float | None = None
+    ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
+        """Write down what has fallen due; return the notices due by then, and all open ones."""
+        async with self.store.transaction(account.id) as tx:
+            await settle(tx, account, self.slots, until if settle_at is None else settle_at)
+            due = await tx.due(Delivery, account.id, until)
+            return due, await tx.due(Delivery, account.id, float("inf"))
+
+    async def next_moment(self, account: Account) -> float | None:
+        """Return when the account's next notice is due, as far as is known now."""
+        async with self.store.view() as view:
+            moments = [
+                job.due_at
+                for job in await view.due(Job, account.id, float("inf"))
+                if job.watch is not None
+            ]
+            moments += [each.due_at for each in await view.due(Delivery, account.id, float("inf"))]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    async def all(self, account: Account | None) -> Sequence[Delivery]:
+        """Return the notices that are kept, the oldest first."""
+        async with self.store.view() as view:
+            return await view.list(Delivery, None if account is None else account.id)
+
+    async def find(self, account: Account, id: str) -> Delivery | None:
+        """Return one of the account's notices."""
+        async with self.store.view() as view:
+            found = await view.get(Delivery, id)
+        return found if found is not None and found.account == account.id else None
+
+    async def keep(self, account: Account, delivery: Delivery) -> None:
+        """Write down what became of a notice; one that was forgotten meanwhile stays so."""
+        async with self.store.transaction(account.id) as tx:
+            if await tx.get(Delivery, delivery.id) is not None:
+                await tx.put(delivery)

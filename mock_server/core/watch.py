@@ -1,0 +1,26 @@
+"""Who wants to hear of a job, and of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# Into how many steps the running time is divided for whoever wants to see progress.
+PROGRESS_STEPS = 10
+
+
+class Notify(StrEnum):
+    """Which changes of a job are told of: its end, every state, or its end and its progress."""
+
+    END = "end"
+    CHANGES = "changes"
+    PROGRESS = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Where notices go, what they tell of, and on which origin the caller knew the mock."""
+
+    url: str
+    notify: Notify = Notify.END
+    origin: str = ""

@@ -1,0 +1,309 @@
+"""Uploads by form (TAMS › 5.12): what a page needs to post a file, and the store that takes it.
+
+The names of the nine strings are documented and point to an Aliyun-type object store. The rest is
+that store's PostObject operation (version 1 of its signature) as its own documentation has it: the
+file is the last field, a signed policy says what is allowed, and refusals are XML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mock_server.core import chance
+from mock_server.core.accounts import Account
+from mock_server.core.resources import Resource
+from mock_server.core.studio import Studio
+from mock_server.tams.choices import Choices
+from mock_server.tams.form_policies import (
+    BadPolicy,
+    Match,
+    Policy,
+    SizeRange,
+    decoded,
+    encoded,
+    is_signed,
+    read_policy,
+    sign,
+)
+from mock_server.tams.storage import StoreAnswer
+from mock_server.web import pictures
+from mock_server.web.calls import Answer, Bounds, Call, json_answer
+from mock_server.web.forms import MalformedForm, NotAForm, Part, read_form
+from mock_server.web.pipeline import Operation
+
+_PATH = "/oss-form"
+_TEMPORARY = "STS."  # how temporary access ids begin; the account's key follows
+_LONGEST_FIELD = 8192
+# What a form has around its file: the other fields, and what stands between them.
+_AROUND_BYTES = 128 * 1024
+
+
+class _Refused(Exception):
+    """The store does not take the form."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The file's bytes, and the fields before it by their names in lower case."""
+
+    fields: Mapping[str, str]
+    file: bytes
+
+    def required(self, name: str) -> str:
+        if value := self.fields.get(name.lower()):
+            return value
+        raise _Refused(
+            400,
+            "InvalidArgument",
+            f"Bucket POST must contain a field named '{name}'. If it is specified, please check"
+            " the order of the fields.",
+        )
+
+
+class FormUploads:
+    """Hands out what a form needs, and answers the form when a browser posts it."""
+
+    def __init__(self, studio: Studio, choices: Choices, upload_bounds: Bounds) -> None:
+        self.studio = studio
+        self.choices = choices
+        least_bytes = 1 if choices.empty_upload == "refuse" else 0
+        self.sizes = SizeRange(least_bytes, upload_bounds.body_bytes)
+        bounds = replace(upload_bounds, body_bytes=upload_bounds.body_bytes + _AROUND_BYTES)
+        self.operations = (
+            Operation(
+                "POST",
+                _PATH,
+                self.post,
+                "Take the form of a reserved upload",
+                "TAMS › 5.12",
+                public=True,
+                bounds=bounds,
+            ),
+        )
+
+    def place(self, resource: Resource, account: Account, origin: str) -> dict[str, str]:
+        """Return the nine strings with which a form can be posted to `host`."""
+        file_path = _file_path(resource)
+        policy = Policy(resource.upload_until, (self.sizes,), (Match("key", file_path),)).encoded()
+        # The real store calls this back and passes the answer on. Here nobody is called.
+        callback = {
+            "callbackUrl": f"{origin}/oss-callback",
+            "callbackBody": "object=${object}",
+            "callbackBodyType": "application/x-www-form-urlencoded",
+        }
+        return {
+            "resourceId": resource.id,
+            "accessId": _TEMPORARY + account.credentials.key,
+            "signature": sign(policy, account.credentials.secret),
+            "host": origin + _PATH,
+            "expire": str(int(resource.upload_until)),
+            "callback": encoded(callback),
+            "filePath": file_path,
+            "policy": policy,
+            "securityToken": _security_token(resource, account),
+        }
+
+    async def post(self, call: Call, payload: None) -> StoreAnswer:
+        """Store the file of a form that was filled in as it was handed out."""
+        try:
+            return StoreAnswer(await self._post(call))
+        except _Refused as refused:
+            return StoreAnswer(_refusal(call, refused.status, refused.code, refused.message))
+
+    async def _post(self, call: Call) -> Answer:
+        form = _read(call)
+        key, policy_text = form.required("key"), form.required("policy")
+        account = await self._signer(form, policy_text)
+        call.trace.account = account.id
+        now = call.trace.now = await self.studio.now(account, call.wall)
+        _check_policy(policy_text, form, now)
+        resource = await self.studio.resource(key.rpartition("/")[2])
+        if resource is None or resource.account != account.id or key != _file_path(resource):
+            raise _Refused(404, "NoSuchKey", "There is no such upload.")
+        _check_token(form, resource, account)
+        if now >= resource.upload_until:
+            raise _Refused(403, "AccessDenied", "The time for this upload has run out.")
+        _check_size(form, self.sizes)
+        if resource.uploaded_at is not None and self.choices.second_upload == "refuse":
+            raise _Refused(403, "AccessDenied", "The object is there already.")
+        calls_back = _calls_back(form)
+        found = await asyncio.to_thread(pictures.inspect, form.file)
+        stored = replace(resource, uploaded_at=now, size_bytes=len(form.file), format="")
+        if found is not None:
+            stored = replace(stored, format=found.format, width=found.width, height=found.height)
+        await self.studio.receive(account, stored, form.file)
+        if calls_back and self.choices.upload_answer == "ok":
+            return json_answer({"Status": "OK"})
+        if calls_back and self.choices.upload_answer == "callback-failed":
+            # The object is kept all the same, as with a PUT.
+            return _refusal(call, 203, "CallbackFailed", "The store's own callback failed.")
+        return await asyncio.to_thread(_own_answer, form, key, call.origin())
+
+    async def _signer(self, form: _Form, policy_text: str) -> Account:
+        """Return the account whose access id the form has, if it signed the policy."""
+        access_id, signature = form.required("OSSAccessKeyId"), form.required("Signature")
+        account = None
+        if access_id.startswith(_TEMPORARY):
+            account = await self.studio.account(f"key:{access_id.removeprefix(_TEMPORARY)}")
+        if account is None:
+            raise _Refused(
+                403,
+                "InvalidAccessKeyId",
+                "The OSS Access Key Id you provided does not exist in our records.",
+            )
+        if not is_signed(policy_text, signature, account.credentials.secret):
+            raise _Refused(
+                403,
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match the signature you provided."
+                " Check your key and signing method.",
+            )
+        return account
+
+
+def _read(call: Call) -> _Form:
+    try:
+        parts = read_form(call.header(b"content-type"), call.body)
+    except NotAForm as error:
+        raise _Refused(
+            412,
+            "PreconditionFailed",
+            f"Bucket POST must be of the enclosure-type multipart/form-data: {error}.",
+        ) from error
+    except MalformedForm as error:
+        raise _Refused(
+            400,
+            "MalformedPOSTRequest",
+            f"The body of your POST request is not well-formed multipart/form-data: {error}.",
+        ) from error
+    fields: dict[str, str] = {}
+    for part in parts:
+        name = part.name.lower()
+        if name == "file":
+            return _Form(fields, part.data)  # what follows the file is not looked at
+        fields.setdefault(name, _entered(part))
+    raise _Refused(
+        400,
+        "IncorrectNumberOfFilesInPOSTRequest",
+        "POST requires exactly one file upload per request, as the last field.",
+    )
+
+
+def _entered(part: Part) -> str:
+    if len(part.data) > _LONGEST_FIELD:
+        raise _Refused(
+            400,
+            "FieldItemTooLong",
+            f"Your form field '{part.name[:60]}' has more than {_LONGEST_FIELD} bytes.",
+        )
+    return part.text
+
+
+def _check_policy(policy_text: str, form: _Form, now: float) -> None:
+    """Refuse a form that is late, or not what the policy allows."""
+    try:
+        policy = read_policy(policy_text)
+    except BadPolicy as error:
+        # Its signature is right: whoever has the account's secret may sign policies of their own.
+        raise _Refused(400, "InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
+    if now >= policy.expires_at:
+        raise _Refused(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
+    for match in policy.matches:
+        if not match.met_by(form.fields):
+            problem = f"Invalid according to Policy: Policy Condition failed: {match}"
+            raise _Refused(403, "AccessDenied", problem)
+    for sizes in policy.sizes:
+        _check_size(form, sizes)
+
+
+def _check_size(form: _Form, sizes: SizeRange) -> None:
+    size_bytes = len(form.file)
+    if size_bytes < sizes.least:
+        raise _Refused(
+            400,
+            "EntityTooSmall",
+            f"Your proposed upload of {size_bytes} bytes is smaller than the minimum allowed"
+            f" object size of {sizes.least}.",
+        )
+    if size_bytes > sizes.most:
+        raise _Refused(
+            400,
+            "EntityTooLarge",
+            f"Your proposed upload of {size_bytes} bytes exceeds the maximum allowed object size"
+            f" of {sizes.most}.",
+        )
+
+
+def _check_token(form: _Form, resource: Resource, account: Account) -> None:
+    token = form.required("x-oss-security-token")
+    if not hmac.compare_digest(token.encode(), _security_token(resource, account).encode()):
+        raise _Refused(403, "InvalidSecurityToken", "The security token you provided is invalid.")
+
+
+def _calls_back(form: _Form) -> bool:
+    """Say whether the form asks for a callback, and refuse one that cannot be understood."""
+    text = form.fields.get("callback")
+    if not text:
+        return False
+    try:
+        callback = decoded(text)
+    except ValueError:
+        callback = None
+    if not isinstance(callback, dict) or not callback.get("callbackUrl"):
+        raise _Refused(
+            400,
+            "InvalidArgument",
+            "The callback configuration is not base64 of JSON with a callbackUrl.",
+        )
+    return True
+
+
+def _own_answer(form: _Form, key: str, origin: str) -> Answer:
+    """Return what the store says where nobody is called back: nothing, unless it is asked to."""
+    digest = hashlib.md5(form.file, usedforsecurity=False).hexdigest().upper()
+    etag = (b"etag", f'"{digest}"'.encode())
+    match form.fields.get("success_action_status"):
+        case "200":
+            return Answer(200, headers=(etag,))
+        case "201":
+            location = html.escape(f"{origin}{_PATH}/{key}")
+            body = (
+                '<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse>'
+                f"<Bucket>mock</Bucket><Location>{location}</Location>"
+                f'<Key>{html.escape(key)}</Key><ETag>"{digest}"</ETag></PostResponse>'
+            )
+            return Answer(201, body.encode(), (_XML, etag))
+        case _:
+            return Answer(204, headers=(etag,))
+
+
+_XML = (b"content-type", b"application/xml")
+
+
+def _refusal(call: Call, status: int, code: str, message: str) -> Answer:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Error>'
+        f"<Code>{code}</Code><Message>{html.escape(message, quote=False)}</Message>"
+        f"<RequestId>{call.trace.id}</RequestId></Error>"
+    )
+    return Answer(status, body.encode("utf-8", "replace"), (_XML,))
+
+
+def _file_path(resource: Resource) -> str:
+    term = "long" if resource.keep_until is None else "short"
+    return f"{term}-term/{resource.id}"
+
+
+def _security_token(resource: Resource, account: Account) -> str:
+    return chance.unguessable(account.credentials.secret, "form upload", resource.id)
