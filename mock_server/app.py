@@ -47,6 +47,8 @@ class App:
             self.pictures,
             public_url=settings.public_url,
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
+            node_classes_file=settings.node_classes_file,
+            templates_dir=settings.templates_dir,
         )
         bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
         self.postman = Postman(
@@ -77,6 +79,8 @@ class App:
                 forget_pictures=self._forget_pictures,
                 check_public_key=load_public_key,
                 verdict_body=verdict_body,
+                explain=self.tams.explain,
+                postman=self.postman,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),

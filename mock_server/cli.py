@@ -15,6 +15,8 @@ from mock_server import __version__
 VERBS = {
     "serve": "Run the mock.",
     "explain": "Say what is wrong with the signature of a captured request.",
+    "routes": "List what is served.",
+    "fidelity": "Tell where each behaviour comes from.",
     "settings": "Show every setting, its value and where that comes from.",
     "sign": "Print the Authorization header for a TAMS request.",
 }

@@ -17,13 +17,22 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from mock_server import knob_sources
 from mock_server.core.accounts import LimitMode, Progress
 from mock_server.core.clock import LATEST
 from mock_server.knobs import Knob, Source, knob, knobs_of, row
 from mock_server.tams.choices import Choices as TamsChoices
+from mock_server.web.choices import turned_on
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -66,6 +75,21 @@ def _readable_public_key(path: Path) -> Path:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
     except UnicodeError as error:
         raise ValueError("the file is no PEM text") from error
+    return path.expanduser()
+
+
+def _readable_classes(path: Path) -> Path:
+    from mock_server.tams.workflow.node_classes import load_classes
+
+    load_classes(path.expanduser())
+    return path.expanduser()
+
+
+def _readable_templates(path: Path) -> Path:
+    from mock_server.tams.workflow.node_classes import shipped_classes
+    from mock_server.tams.workflow.templates import Templates
+
+    Templates(shipped_classes(), folder=path.expanduser())
     return path.expanduser()
 
 
@@ -223,9 +247,30 @@ class Settings(BaseModel):
         None, "PEM file with the public key that it signs with, in place of the test key."
     )
 
+    strict: bool = _world(
+        False,
+        "Refuse whatever a stricter service might: turns every choice of the surfaces that lets"
+        " something through with a warning, unless that choice is set itself.",
+    )
+    node_classes_file: Annotated[Path, AfterValidator(_readable_classes)] | None = _world(
+        None, "JSON file with further node classes, in the shape of ComfyUI's /object_info."
+    )
+    templates_dir: Annotated[Path, AfterValidator(_readable_templates)] | None = _world(
+        None, "Folder with workflow templates, one JSON file each, beside those that are shipped."
+    )
+
     tams: TamsChoices = Field(
         default_factory=TamsChoices, description="What the TAMS surface does where nobody knows."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_strict_surfaces(cls, given: Any) -> Any:
+        if turned_on(given, "strict"):
+            tams = given.get("tams", {})
+            if isinstance(tams, Mapping):
+                return {**given, "tams": {"strict": True, **tams}}
+        return given
 
     @property
     def beyond_loopback(self) -> bool:

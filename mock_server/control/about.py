@@ -50,6 +50,7 @@ class FactBody(OutgoingBody):
     source: str
     reference: str
     setting: str | None
+    alternatives: str | None
 
 
 class FidelityBody(OutgoingBody):
@@ -91,6 +92,7 @@ class About:
                     source=fact.source,
                     reference=fact.reference,
                     setting=fact.setting or None,
+                    alternatives=fact.alternatives or None,
                 )
                 for fact in self.known.facts()
             ]

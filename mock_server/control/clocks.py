@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,7 +23,9 @@ from mock_server.control.shapes import (
 from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST, Clock
 from mock_server.core.jobs import JobState
+from mock_server.core.outbox import Delivery
 from mock_server.core.worlds import Event, Worlds
+from mock_server.web.callbacks import Postman
 
 
 class ClockChangeBody(ChoiceBody):
@@ -81,30 +86,61 @@ class EventBody(OutgoingBody):
         )
 
 
+class CallbackTryBody(OutgoingBody):
+    """One try to deliver a callback; the status is 0 if there was no answer."""
+
+    id: str
+    job: str
+    state: JobState
+    status: int
+    problem: str | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> CallbackTryBody:
+        attempt = delivery.attempts[-1]
+        return cls(
+            id=delivery.id,
+            job=delivery.job,
+            state=delivery.state,
+            status=attempt.status,
+            problem=attempt.problem or None,
+        )
+
+
 class AdvancedBody(ClockBody):
-    """The clock after it was moved, and what fell due on the way, in order."""
+    """The clock after it was moved, and what fell due and was delivered on the way, in order."""
 
     fired: list[EventBody]
+    callbacks: list[CallbackTryBody]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a move of a clock has brought about."""
+
+    fired: Sequence[Event] = ()
+    tries: Sequence[Delivery] = ()
 
 
 class Clocks:
     """The operations on clocks."""
 
-    def __init__(self, worlds: Worlds) -> None:
+    def __init__(self, worlds: Worlds, postman: Postman) -> None:
         self.worlds = worlds
+        self.postman = postman
 
     async def get_clock(self, ask: Ask[WorldQuery, None]) -> ClockBody:
         account = await self._account(ask.query)
         return await self._shown(account, ask.wall)
 
     async def put_clock(self, ask: Ask[WorldQuery, ClockChangeBody]) -> AdvancedBody:
-        account, fired = await self._account(ask.query), list[Event]()
+        account, happened = await self._account(ask.query), Happened()
         if ask.body.now is not None:
-            _, fired = await self.worlds.advance(account, ask.wall, ask.body.now)
+            happened = await self._advance(account, ask.wall, ask.body.now)
             account = await self._account(ask.query)
         if ask.body.rate is not None:
             await self._run(account, ask.wall, ask.body.rate)
-        return await self._moved(ask, fired)
+        return await self._moved(ask, happened)
 
     async def advance_clock(self, ask: Ask[WorldQuery, AdvanceBody]) -> AdvancedBody:
         account, to = await self._account(ask.query), ask.body.to
@@ -112,8 +148,7 @@ class Clocks:
             to = (await self.worlds.clock(account)).now(ask.wall) + ask.body.seconds
             if to > LATEST:
                 raise Problem(CONFLICT, f"time ends at {iso(LATEST)}")
-        _, fired = await self.worlds.advance(account, ask.wall, to)
-        return await self._moved(ask, fired)
+        return await self._moved(ask, await self._advance(account, ask.wall, to))
 
     async def freeze_clock(self, ask: Ask[WorldQuery, None]) -> ClockBody:
         await self._run(await self._account(ask.query), ask.wall, 0.0)
@@ -131,7 +166,26 @@ class Clocks:
 
     async def _run(self, account: Account | None, wall: float, rate: float) -> Clock:
         clock = await self.worlds.clock(account)
-        return await self.worlds.set_clock(account, clock.with_rate(wall, rate))
+        clock = await self.worlds.set_clock(account, clock.with_rate(wall, rate))
+        self._wake(account)
+        return clock
+
+    async def _advance(self, account: Account | None, wall: float, to: float | None) -> Happened:
+        """Move a clock, and deliver what is due by then for everybody who follows it."""
+        if account is None:
+            followers = [each for each in await self.worlds.all() if each.clock is None]
+        else:
+            followers = [account]
+        with self.postman.held([each.id for each in followers]):
+            clock, fired = await self.worlds.advance(account, wall, to)
+            now = clock.now(wall)
+            deliveries = (self.postman.deliver_due(each, now) for each in followers)
+            tries = [each for tried in await asyncio.gather(*deliveries) for each in tried]
+        self._wake(account)
+        return Happened(fired, sorted(tries, key=lambda each: each.attempts[-1].at))
+
+    def _wake(self, account: Account | None) -> None:
+        self.postman.wake(None if account is None else account.id)
 
     async def _shown(self, account: Account | None, wall: float) -> ClockBody:
         clock = await self.worlds.clock(account)
@@ -146,6 +200,10 @@ class Clocks:
             accounts_with_own_clock=sum(each.clock is not None for each in await self.worlds.all()),
         )
 
-    async def _moved(self, ask: Ask[WorldQuery, Any], fired: list[Event]) -> AdvancedBody:
+    async def _moved(self, ask: Ask[WorldQuery, Any], happened: Happened) -> AdvancedBody:
         shown = await self._shown(await self._account(ask.query), ask.wall)
-        return AdvancedBody(**dict(shown), fired=[EventBody.of(event) for event in fired])
+        return AdvancedBody(
+            **dict(shown),
+            fired=[EventBody.of(event) for event in happened.fired],
+            callbacks=[CallbackTryBody.of(each) for each in happened.tries],
+        )

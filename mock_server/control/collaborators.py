@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mock_server.core.studio import Studio
 from mock_server.core.worlds import Worlds
+from mock_server.web.callbacks import Postman
 from mock_server.web.journal import Journal
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Collaborators:
     forget_pictures: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     verdict_body: Callable[[Any], dict[str, Any] | None]
+    explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+    postman: Postman
     control_token: str = ""
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()

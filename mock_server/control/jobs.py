@@ -13,6 +13,7 @@ from mock_server.core.errors import NotFound
 from mock_server.core.jobs import Job, JobState
 from mock_server.core.studio import Snapshot
 from mock_server.core.worlds import Worlds
+from mock_server.web.callbacks import Postman
 
 
 class JobsQuery(Query):
@@ -99,8 +100,9 @@ class JobsBody(OutgoingBody):
 class Jobs:
     """The operations on jobs. Looking at one here does not count as a poll."""
 
-    def __init__(self, worlds: Worlds) -> None:
+    def __init__(self, worlds: Worlds, postman: Postman) -> None:
         self.worlds = worlds
+        self.postman = postman
         self.studio = worlds.studio
 
     async def list_jobs(self, ask: Ask[JobsQuery, None]) -> JobsBody:
@@ -136,16 +138,17 @@ class Jobs:
     async def advance_job(self, ask: Ask[None, JobAdvanceBody]) -> JobBody:
         account, now = await self._world(ask)
         seconds = ask.body.seconds
-        return _shown(await self.studio.advance(account, ask.params["id"], now, seconds=seconds))
+        id = ask.params["id"]
+        return self._shown(await self.studio.advance(account, id, now, seconds=seconds))
 
     async def complete_job(self, ask: Ask[None, None]) -> JobBody:
         account, now = await self._world(ask)
-        return _shown(await self.studio.finish(account, ask.params["id"], now))
+        return self._shown(await self.studio.finish(account, ask.params["id"], now))
 
     async def fail_job(self, ask: Ask[None, JobFailureBody]) -> JobBody:
         account, now = await self._world(ask)
-        reason = ask.body.reason
-        return _shown(await self.studio.finish(account, ask.params["id"], now, failure=reason))
+        id, reason = ask.params["id"], ask.body.reason
+        return self._shown(await self.studio.finish(account, id, now, failure=reason))
 
     async def _world(self, ask: Ask[None, Any]) -> tuple[Account, float]:
         """Return whose job it is, and what time it is there."""
@@ -155,6 +158,7 @@ class Jobs:
             raise NotFound("job", ask.params["id"])
         return owner, await self.studio.now(owner, ask.wall)
 
-
-def _shown(snapshot: Snapshot) -> JobBody:
-    return JobBody.of(snapshot.job, snapshot.now)
+    def _shown(self, snapshot: Snapshot) -> JobBody:
+        # It was moved by hand, and others may have moved up behind it.
+        self.postman.wake(snapshot.job.account)
+        return JobBody.of(snapshot.job, snapshot.now)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from mock_server.control.operations import Ask
 from mock_server.control.shapes import OutgoingBody, WorldQuery
 from mock_server.core.worlds import PARTS, Worlds
+from mock_server.web.callbacks import Postman
 from mock_server.web.journal import Journal
 
 REQUESTS = "requests"
@@ -56,10 +57,12 @@ class Resets:
         self,
         worlds: Worlds,
         journal: Journal,
+        postman: Postman,
         forget_pictures: Callable[[str | None], object],
     ) -> None:
         self.worlds = worlds
         self.journal = journal
+        self.postman = postman
         self.forget_pictures = forget_pictures
 
     async def reset(self, ask: Ask[ResetQuery, None]) -> ResetBody:
@@ -70,6 +73,7 @@ class Resets:
         of_worlds = [part for part in ask.query.only or () if part != REQUESTS]
         if of_worlds or not ask.query.only:
             await self.worlds.reset(account, of_worlds, ask.wall)
+            self.postman.wake(id)
         if REQUESTS in parts:
             self.journal.forget(id)
         if _PICTURED.intersection(parts):

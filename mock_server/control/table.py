@@ -7,6 +7,7 @@ from dataclasses import replace
 from mock_server.control import (
     about,
     accounts,
+    callbacks,
     clocks,
     jobs,
     money,
@@ -14,6 +15,7 @@ from mock_server.control import (
     requests,
     resets,
     shapes,
+    signatures,
 )
 from mock_server.control.collaborators import Collaborators
 from mock_server.control.operations import Operation, Table
@@ -35,10 +37,12 @@ def whole_table(known: Collaborators, probes: Probes) -> Table:
         known.worlds, known.journal, known.forget_pictures, known.check_public_key
     )
     sums = money.Money(known.worlds)
-    time = clocks.Clocks(known.worlds)
-    anew = resets.Resets(known.worlds, known.journal, known.forget_pictures)
-    work = jobs.Jobs(known.worlds)
+    time = clocks.Clocks(known.worlds, known.postman)
+    anew = resets.Resets(known.worlds, known.journal, known.postman, known.forget_pictures)
+    work = jobs.Jobs(known.worlds, known.postman)
+    post = callbacks.Callbacks(known.worlds, known.postman)
     seen = requests.Requests(known.journal, known.verdict_body, known.control_token)
+    proofs = signatures.Signatures(known.explain)
     missing, conflict, ended = problems.NOT_FOUND, problems.CONFLICT, problems.ENDED
     operations = (
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
@@ -131,6 +135,26 @@ def whole_table(known: Collaborators, probes: Probes) -> Table:
         Operation(
             "POST", "/jobs/{id}/fail", work.fail_job, "Let a job fail now",
             jobs.JobBody, body=jobs.JobFailureBody, problems=(conflict, ended),
+        ),
+        Operation(
+            "GET", "/callbacks", post.list_callbacks, "Callbacks, the newest first",
+            callbacks.CallbacksBody, callbacks.CallbacksQuery, problems=(missing,),
+        ),
+        Operation(
+            "GET", "/callbacks/{id}", post.get_callback, "One callback and what it says",
+            callbacks.WholeCallbackBody,
+        ),
+        Operation(
+            "POST", "/callbacks/{id}/redeliver", post.redeliver, "Send a callback once more now",
+            callbacks.CallbackBody,
+        ),
+        Operation(
+            "POST", "/callbacks/drain", post.drain, "Try everything open until nothing is",
+            callbacks.DrainedBody, WorldQuery,
+        ),
+        Operation(
+            "POST", "/signature/explain", proofs.explain, "Say what is wrong with a signature",
+            body=signatures.CapturedBody,
         ),
         Operation(
             "GET", "/requests", seen.list_requests, "What came, the newest first",

@@ -7,10 +7,10 @@ from hashlib import blake2b
 _SCALE = 2.0**-64
 
 
-def number(seed: int, *names: str | int) -> int:
-    """Return a whole number of 64 bits that depends on nothing but the arguments."""
+def number(seed: int, *names: str | int, size_bytes: int = 8) -> int:
+    """Return a whole number of so many bytes that depends on nothing but the arguments."""
     text = "\x1f".join((str(seed), *map(str, names)))
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(blake2b(text.encode(), digest_size=size_bytes).digest(), "big")
 
 
 def fraction(seed: int, *names: str | int) -> float:

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from mock_server.core import chance
 
+_UUID_FIXED = 0xF000 << 64 | 0b11 << 62
+_UUID_VERSION_4 = 0x4000 << 64 | 0b10 << 62
 _EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00:00Z
 _COUNTER_BITS = 8
 _TAG_BITS = 13
@@ -29,8 +31,6 @@ def tag_of(account: str) -> int:
 
 def uuid_of(seed: int, *names: str | int) -> str:
     """Return a random-looking UUID (version 4) that repeats for the same arguments."""
-    high, low = chance.number(seed, "uuid", *names), chance.number(seed, "uuid-low", *names)
-    high = high & ~0xF000 | 0x4000
-    low = low & ~(0b11 << 62) | 0b10 << 62
-    text = f"{high:016x}{low:016x}"
+    number = chance.number(seed, "uuid", *names, size_bytes=16)
+    text = f"{number & ~_UUID_FIXED | _UUID_VERSION_4:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

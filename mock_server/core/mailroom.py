@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job
@@ -27,16 +28,15 @@ class Mailroom:
             due = await tx.due(Delivery, account.id, until)
             return due, await tx.due(Delivery, account.id, float("inf"))
 
-    async def next_moment(self, account: Account) -> float | None:
-        """Return when the account's next notice is due, as far as is known now."""
+    async def ahead(self, account: Account) -> tuple[float | None, Sequence[Delivery]]:
+        """Return when a notice may be written next, as far as is known now, and the open ones."""
         async with self.store.view() as view:
-            moments = [
-                job.due_at
-                for job in await view.due(Job, account.id, float("inf"))
-                if job.watch is not None
-            ]
-            moments += [each.due_at for each in await view.due(Delivery, account.id, float("inf"))]
-        return min((moment for moment in moments if moment is not None), default=None)
+            jobs = await view.due(Job, account.id, float("inf"))
+            moment = None
+            if any(job.watch is not None for job in jobs):
+                # A job without its input fails at its start, and watched ones behind it move up.
+                moment = next(job.due_at for job in jobs if job.watch or job.waits_for)
+            return moment, await view.due(Delivery, account.id, float("inf"))
 
     async def all(self, account: Account | None) -> Sequence[Delivery]:
         """Return the notices that are kept, the oldest first."""
@@ -50,7 +50,17 @@ class Mailroom:
         return found if found is not None and found.account == account.id else None
 
     async def keep(self, account: Account, delivery: Delivery) -> None:
-        """Write down what became of a notice; one that was forgotten meanwhile stays so."""
+        """Write down what became of a notice; one that was forgotten meanwhile stays so.
+
+        Whatever waited for it is due from now on and no earlier.
+        """
         async with self.store.transaction(account.id) as tx:
-            if await tx.get(Delivery, delivery.id) is not None:
-                await tx.put(delivery)
+            if await tx.get(Delivery, delivery.id) is None:
+                return
+            await tx.put(delivery)
+            if delivery.due_at is not None or not delivery.attempts:
+                return
+            over_at = delivery.attempts[-1].at
+            for each in await tx.due(Delivery, account.id, over_at):
+                if each.job == delivery.job and each.number > delivery.number:
+                    await tx.put(replace(each, due_at=over_at))

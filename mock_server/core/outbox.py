@@ -43,7 +43,8 @@ class Delivery:
 
     @property
     def arrived(self) -> bool:
-        return bool(self.attempts) and self.attempts[-1].arrived
+        """Whether it has ever arrived; what is sent once more later cannot undo that."""
+        return any(attempt.arrived for attempt in self.attempts)
 
     def tried(self, attempt: Attempt, delays: Sequence[float], *, final: bool = False) -> Delivery:
         """Return the delivery after a try: `delays[n]` seconds pass after the n-th failure."""
@@ -55,9 +56,10 @@ class Delivery:
             due_at=attempt.at + delays[failures] if again else None,
         )
 
-    def again(self, now: float) -> Delivery:
-        """Return the delivery to be made once more, at once."""
-        return replace(self, due_at=now)
+    def repeated(self, attempt: Attempt) -> Delivery:
+        """Return the delivery after a try out of turn, whose failure leaves its schedule alone."""
+        attempts = (*self.attempts, attempt)
+        return replace(self, attempts=attempts, due_at=None if attempt.arrived else self.due_at)
 
 
 def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Delivery]:
@@ -67,4 +69,9 @@ def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Deli
         if each.due_at is not None:
             first[each.job] = min(first.get(each.job, each.number), each.number)
     ready = [each for each in due if first.get(each.job, each.number) == each.number]
-    return sorted(ready, key=lambda each: (each.made_at, each.job, each.number))
+    return sorted(ready, key=_order)
+
+
+def _order(delivery: Delivery) -> tuple[float, float, str, int]:
+    due_at = delivery.made_at if delivery.due_at is None else delivery.due_at
+    return due_at, delivery.made_at, delivery.job, delivery.number

@@ -6,6 +6,7 @@ Everything here happens inside a transaction that its caller opened.
 from __future__ import annotations
 
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
 from mock_server.core.accounts import SERVER, Account, Progress
 from mock_server.core.credits import Wallet
@@ -37,60 +38,53 @@ def slots_of(account: Account, default: int) -> int:
 async def settle(tx: Transaction, account: Account, slots: int, now: float) -> list[Job]:
     """Write down all that fell due up to `now`; return the jobs that ended, the earliest first."""
     ended: list[Job] = []
-    while due := await tx.due(Job, account.id, now):
-        for job in due:
+    told = False
+    while due := [_dated(job) for job in await tx.due(Job, account.id, now)]:
+        heapify(due)
+        while due:
+            job = heappop(due)[-1]
+            told = told or job.watch is not None
             notice_at = job.notice_at
             if notice_at is not None and not (job.waits_for and notice_at >= job.starts_at):
-                await tx.put(await tell(tx, job, notice_at, job.state_at(notice_at)))
-                continue
-            if job.waits_for:
+                job = await _told(tx, job, notice_at, job.state_at(notice_at))
+            elif job.waits_for:
                 problem = await input_problem(tx, job, job.starts_at)
-                if not problem:
-                    await tx.put(replace(job, waits_for=()))
-                    continue
-                ending = Ending(job.starts_at, JobState.FAILED, problem)
-                ended.append(await end(tx, account, job, ending))
-                await reorder(tx, account, slots, job.starts_at)
-                break  # Others may start sooner now, so what is due has to be asked anew.
-            state = job.state_at(job.ends_at)
-            ending = Ending(job.ends_at, state, job.reason_at(job.ends_at))
-            ended.append(await end(tx, account, job, ending))
+                if problem:
+                    ending = Ending(job.starts_at, JobState.FAILED, problem)
+                    ended.append(await _ended(tx, account, job, ending))
+                    await reorder(tx, account, slots, job.starts_at)
+                    break  # Others may start sooner now, so what is due has to be asked anew.
+                job = replace(job, waits_for=())
+            else:
+                state = job.state_at(job.ends_at)
+                ending = Ending(job.ends_at, state, job.reason_at(job.ends_at))
+                ended.append(await _ended(tx, account, job, ending))
+                continue
+            await tx.put(job)
+            if job.due_at is not None and job.due_at <= now:
+                heappush(due, _dated(job))
+    if told:
+        await _thin_out(tx, account.id)
     return sorted(ended, key=lambda job: (job.ended_at, job.serial))
+
+
+def _dated(job: Job) -> tuple[float, str, Job]:
+    return job.due_at or 0.0, job.id, job
 
 
 async def end(tx: Transaction, account: Account, job: Job, ending: Ending) -> Job:
     """Write an ending down and charge for it, or give the held credits back."""
-    wallet = await wallet_of(tx, account)
-    done = ending.state is JobState.SUCCEEDED
-    await tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
-    job = await tell(tx, replace(job, ending=ending), ending.at, ending.state)
-    await tx.put(job)
+    job = await _ended(tx, account, job, ending)
+    if job.watch is not None:
+        await _thin_out(tx, account.id)
     return job
 
 
 async def tell(tx: Transaction, job: Job, at: float, state: JobState) -> Job:
     """Write a notice for the job's watch, if it has one, and return the job that knows of it."""
-    if job.watch is None:
-        return job
-    surplus = await tx.count(Delivery, job.account) + 1 - KEEP_DELIVERIES
-    if surplus > 0:
-        for oldest in await tx.list(Delivery, job.account, limit=surplus):
-            await tx.delete(Delivery, oldest.id)
-    number = job.told + 1
-    await tx.put(
-        Delivery(
-            id=f"{job.id}-{number}",
-            account=job.account,
-            job=job.id,
-            number=number,
-            watch=job.watch,
-            state=state,
-            done=job.done_at(at),
-            made_at=at,
-            due_at=at,
-        )
-    )
-    return replace(job, told=number)
+    job = await _told(tx, job, at, state)
+    await _thin_out(tx, job.account)
+    return job
 
 
 async def reorder(tx: Transaction, account: Account, slots: int, now: float) -> None:
@@ -113,3 +107,40 @@ async def input_problem(tx: Transaction, job: Job, moment: float) -> str:
         if problem := resource.problem_at(moment):
             return problem
     return ""
+
+
+async def _ended(tx: Transaction, account: Account, job: Job, ending: Ending) -> Job:
+    wallet = await wallet_of(tx, account)
+    done = ending.state is JobState.SUCCEEDED
+    await tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
+    job = await _told(tx, replace(job, ending=ending), ending.at, ending.state)
+    await tx.put(job)
+    return job
+
+
+async def _told(tx: Transaction, job: Job, at: float, state: JobState) -> Job:
+    if job.watch is None:
+        return job
+    number = job.told + 1
+    await tx.put(
+        Delivery(
+            id=f"{job.id}-{number}",
+            account=job.account,
+            job=job.id,
+            number=number,
+            watch=job.watch,
+            state=state,
+            done=job.done_at(at),
+            made_at=at,
+            due_at=at,
+        )
+    )
+    return replace(job, told=number)
+
+
+async def _thin_out(tx: Transaction, account: str) -> None:
+    """Forget the oldest notices beyond the number that is kept."""
+    surplus = await tx.count(Delivery, account) - KEEP_DELIVERIES
+    if surplus > 0:
+        for oldest in await tx.list(Delivery, account, limit=surplus):
+            await tx.delete(Delivery, oldest.id)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -18,6 +19,7 @@ from mock_server.core.studio import Snapshot
 from mock_server.tams.catalogue import Model
 from mock_server.tams.choices import Choices
 from mock_server.tams.storage import Storage, image_seed, recipe_of
+from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
 from mock_server.web.videos import frame_size
 
@@ -145,7 +147,11 @@ class Answers:
             )
             for index, done in enumerate(job.images_done_at(snapshot.now))
         ]
-        return self._with_stages({"processingImages": images}, snapshot, images)
+        info: Body = {"processingImages": images}
+        if job.order.notes:
+            done = job.done_at(snapshot.now)
+            info["workflowFinishItem"] = self._finish_item(job, done, snapshot.now)
+        return self._with_stages(info, snapshot, images)
 
     def _success(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
         job, now = snapshot.job, snapshot.now
@@ -170,8 +176,24 @@ class Answers:
         if metadata:
             info["imageExifMetaMap"] = metadata
         info["runtime"] = str(runtime)
+        if order.notes:
+            urls = [image["url"] for image in images]
+            info["workflowFinishItem"] = self._finish_item(job, 1.0, job.ended_at, urls)
         finished = [{"resourceImage": image, "progress": 100} for image in images]
         return self._with_stages(info, snapshot, finished)
+
+    def _finish_item(self, job: Job, done: float, now: float, urls: Sequence[str] = ()) -> Body:
+        """Return how far a graph is, node after node (TAMS › 7, U54)."""
+        return finish_item(
+            job.order.notes,
+            id=f"wf-{job.id}",
+            done=done,
+            started_at=job.starts_at,
+            now=now,
+            urls=urls,
+            numbers=self.choices.finish_item_numbers,
+            finished_nodes=self.choices.finished_nodes,
+        )
 
     def _failed(self, snapshot: Snapshot) -> Body:
         reason = snapshot.job.reason_at(snapshot.now)

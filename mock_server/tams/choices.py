@@ -7,17 +7,41 @@ the first is the default.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from mock_server.web.choices import ChoiceTable, Fact, choice
+from mock_server.web.choices import ChoiceTable, Fact, choice, turned_on
 
 Leniency = Literal["accept", "refuse"]
 
 
+# Turned to "refuse" by `strict`, unless they are set themselves: what is let through otherwise.
+STRICT = {
+    "bad_size": "refuse",
+    "missing_sampler_or_vae": "refuse",
+    "unlisted_value": "refuse",
+    "unknown_model": "refuse",
+    "missing_resource": "refuse",
+    "request_id_missing": "refuse",
+    "repeated_request_other_body": "refuse",
+    "both_spellings": "refuse",
+    "missing_term": "refuse",
+    "header_grammar": "strict",
+    "unknown_class": "refuse",
+    "extra_field": "refuse",
+}
+
+
 class Choices(ChoiceTable):
     """Every choice of the TAMS surface."""
+
+    strict: bool = choice(
+        False,
+        "U3, U16 to U20, U24, U25, U41, U44, U46",
+        "Refuse whatever is accepted with a warning otherwise; each of these can still be set"
+        " by itself.",
+    )
 
     clock_skew: float = choice(
         0, "U1", "Seconds that a signature's timestamp may be off; 0 does not check it.", ge=0
@@ -138,6 +162,35 @@ class Choices(ChoiceTable):
     fixed_price: Decimal | None = choice(
         None, "U34", "One price in credits for every job, in place of the formula.", gt=0
     )
+    field_not_sent_status: Literal[500, 400, 200] = choice(
+        500, "U11", "Status for a template field that was not sent (code 2)."
+    )
+    invalid_graph_status: Literal[400, 200] = choice(
+        400, "U11", "Status for a graph that is not in order (code 3)."
+    )
+    bad_graph_check: Literal["error", "invalid"] = choice(
+        "error",
+        "U39",
+        "A bad graph in the params check: the error, or 200 with valid false and credits 0.",
+    )
+    template_check_reply: Literal["valid", "credits"] = choice(
+        "valid", "U40", "The good answer of the template check: with valid, or credits alone."
+    )
+    extra_field: Leniency = choice(
+        "accept", "U41", "A field that the template does not have: ignored, or the code-2 error."
+    )
+    bad_template_job: Literal["refuse", "fail"] = choice(
+        "refuse", "U42", "A template job with missing or null fields: refused, or a job that FAILS."
+    )
+    unknown_class: Leniency = choice(
+        "accept", "U44", "A node class that the mock does not know: taken on trust, or 400."
+    )
+    finish_item_numbers: Literal["number", "string"] = choice(
+        "number", "U54", "Whether progress and step in workflowFinishItem are numbers."
+    )
+    finished_nodes: Literal["object", "list"] = choice(
+        "object", "U54", "Shape of finishedNodes in workflowFinishItem."
+    )
     notify_payload: Literal["a", "b", "job", "off"] = choice(
         "a",
         "U36",
@@ -215,9 +268,15 @@ class Choices(ChoiceTable):
         413, "U59", "Status for a body above the limit of bytes."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_strictness(cls, given: Any) -> Any:
+        return {**STRICT, **given} if turned_on(given, "strict") else given
+
 
 # Behaviour that the reference leaves open and that has one answer here, for the fidelity report.
 SETTLED = (
+    Fact("form upload", "answers and fields as in the example", "unknown", "U49"),
     Fact("unknown job cancelled", "404, job not found", "unknown", "U32"),
     Fact("credits run out after an estimate", "the same error as too few", "unknown", "U35"),
     Fact("malformed body or path id", "400 with code 3", "unknown", "U57"),

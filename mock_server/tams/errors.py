@@ -29,6 +29,7 @@ from mock_server.core.errors import (
 )
 from mock_server.tams.choices import Choices
 from mock_server.tams.signature import Reason, Refusal
+from mock_server.tams.workflow.templates import FieldMismatch
 from mock_server.web.calls import JSON, Answer, json_answer
 
 # The literal message of *invalid* parameters; the useful text is in the details.
@@ -90,9 +91,14 @@ def _credits_short(error: CreditsShort, choices: Choices) -> Answer:
 
 
 def _invalid(error: Invalid, choices: Choices) -> Answer:
-    return json_answer(
-        status_body(3, PARAMS_INVALID, argument_error(error.field, error.problem)), 400
-    )
+    status = choices.invalid_graph_status if error.field == "workflow" else 400
+    body = status_body(3, PARAMS_INVALID, argument_error(error.field, error.problem))
+    return json_answer(body, status)
+
+
+def _field_mismatch(error: FieldMismatch, choices: Choices) -> Answer:
+    # Documented word for word, and without details.
+    return json_answer({"code": 2, "message": error.problem}, choices.field_not_sent_status)
 
 
 def _rate_limited(error: RateLimited, choices: Choices) -> Answer:
@@ -118,6 +124,7 @@ WORDS: dict[type[StudioError], Callable[[Any, Choices], Answer]] = {
     NotFound: _not_found,
     Malformed: lambda error, choices: json_answer(status_body(3, error.problem), 400),
     CreditsShort: _credits_short,
+    FieldMismatch: _field_mismatch,
     Invalid: _invalid,
     TooLarge: lambda error, choices: json_answer(
         status_body(3, str(error)), choices.too_large_status

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mock_server.core.accounts import SERVER, Account
@@ -47,6 +47,7 @@ from mock_server.tams.signature import (
 )
 from mock_server.tams.stages import Commission, commission
 from mock_server.tams.storage import Storage, StoreAnswer
+from mock_server.tams.workflow.operations import Workflows
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation
@@ -109,6 +110,8 @@ class Tams:
         *,
         public_url: str = "",
         upload_bounds: Bounds | None = None,
+        node_classes_file: Path | None = None,
+        templates_dir: Path | None = None,
     ) -> None:
         self.studio = studio
         self.choices = choices
@@ -119,6 +122,16 @@ class Tams:
         self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
         self.allowance = Allowance()
+        self.workflows = Workflows(
+            studio,
+            choices,
+            self.catalogue,
+            submit=self._submit_graph,
+            request_key=self._request_key,
+            path_number=_number,
+            classes_file=node_classes_file,
+            templates_dir=templates_dir,
+        )
         self._nonces: dict[tuple[str, str, str], None] = {}
         lax = choices.bad_expire == "default"
         upload_body = LaxCreateResourceImage if lax else CreateResourceImage
@@ -150,6 +163,7 @@ class Tams:
                 "Reserve an image resource and a form that uploads it",
                 "TAMS › 5.12", body=upload_body,
             ),
+            *self.workflows.operations,
             *self.storage.operations,
             *self.form_uploads.operations,
         )  # fmt: skip
@@ -257,6 +271,14 @@ class Tams:
             paths=self.plain_paths,
         )
         return diagnose(evidence, effort)
+
+    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with a captured request's signature; raises CaptureError."""
+        from mock_server.tams.refusals import explaining
+
+        async with self.studio.store.view() as view:
+            parties = [explaining.party_of(each) for each in await view.list(Account)]
+        return explaining.explain(captured, parties, self.choices, paths=self.plain_paths)
 
     def limit_scope(self, call: Call) -> str:
         """Return the path where the limit is one of each path (U10)."""
@@ -370,6 +392,13 @@ class Tams:
         if self.choices.request_id_scope == "operation":
             return f"{call.trace.operation} {request_id}"
         return request_id
+
+    async def _submit_graph(
+        self, call: Call, made: Commission, request_key: str, url: str
+    ) -> dict[str, Any]:
+        notify = self.choices.running_notify
+        watch = None if notify == "off" else self._watch(call, url, Notify(notify))
+        return await self._submit(call, made, request_key, watch)
 
     def _watch(self, call: Call, url: str, notify: Notify) -> Watch | None:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""

@@ -109,9 +109,9 @@ def _read(name: str) -> bytes:
 def _diagnose(capture: Capture, key: Path | None) -> Diagnosis:
     from mock_server.knob_sources import SettingsError
     from mock_server.settings import read_settings
+    from mock_server.tams.key_pairs import PublicKeyError, key_pair, load_public_key
     from mock_server.tams.refusals.explaining import explain_capture
     from mock_server.tams.refusals.header_mistakes import Party
-    from mock_server.tams.key_pairs import PublicKeyError, key_pair, load_public_key
 
     try:
         settings = read_settings()

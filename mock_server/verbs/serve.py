@@ -106,9 +106,6 @@ def _run(config: Path | None, as_json: bool, flags: Mapping[str, Any]) -> None:
             say(f"control token (made up, as none was set): {server.settings.control_token}")
         click.echo(json.dumps(server.as_json()) if as_json else greeting(server))
         gc.freeze()  # what is there now stays, so collections need not look at it
-        # Records live long and hold no cycles: looking for some every 700 objects, as is the
-        # default, would take a tenth of the time of every submission.
-        gc.set_threshold(20_000, 20, 100)
         gc.enable()
 
     try:

@@ -6,10 +6,11 @@ fidelity report are all read from that model, so a choice is written down once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 
@@ -37,6 +38,17 @@ def choice(default: Any, number: str, question: str, **constraints: Any) -> Any:
     )
 
 
+def turned_on(given: Any, name: str) -> bool:
+    """Say whether unvalidated settings have this one on; what is no truth value is not for here."""
+    try:
+        return isinstance(given, Mapping) and _TRUTH.validate_python(given.get(name, False))
+    except ValidationError:
+        return False
+
+
+_TRUTH = TypeAdapter(bool)
+
+
 def number_of(field: FieldInfo) -> str:
     """Return the number of the unknown that a choice answers."""
     extra = field.json_schema_extra
@@ -52,3 +64,4 @@ class Fact:
     source: str  # "doc", "client", "observed" or "unknown"
     reference: str  # the section of the fact sheet, or the number of the unknown
     setting: str = ""  # the setting that changes it, where there is one
+    alternatives: str = ""  # what that setting could be instead

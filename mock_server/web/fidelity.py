@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
 
 from mock_server.web.choices import ChoiceTable, Fact, number_of
 from mock_server.web.pipeline import Operation
@@ -22,5 +25,16 @@ def facts(
             behaviour=str(getattr(choices, name)),
             source="unknown",
             reference=number_of(field),
-            setting=f"{surface}_{name}",
+            setting=f"{surface}.{name}",
+            alternatives=_alternatives(field, getattr(choices, name)),
         )
+
+
+def _alternatives(field: FieldInfo, present: Any) -> str:
+    """Return the other values of a setting, where they can be told one by one."""
+    values: tuple[Any, ...] = ()
+    if field.annotation is bool:
+        values = (True, False)
+    elif get_origin(field.annotation) is Literal:
+        values = get_args(field.annotation)
+    return ", ".join(str(value) for value in values if value != present) or "any other value"

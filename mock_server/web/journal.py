@@ -49,6 +49,8 @@ class Journal:
         try:
             await self.app(scope, receive, send)
         finally:
+            # The two would keep each other alive until a collection.
+            del scope["trace"]
             if self.entries:
                 trace.seconds = perf_counter() - began
                 self._keep(trace)

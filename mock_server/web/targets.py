@@ -12,25 +12,41 @@ from urllib.parse import SplitResult, urlsplit
 PRIVATE = "private"
 ANY = "any"
 
+# Where clouds keep the secrets of a computer, beside the link-local 169.254.169.254.
+METADATA = frozenset(
+    map(ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"))
+)
+
+Address = IPv4Address | IPv6Address
+
 
 class TargetRefused(Exception):
     """A callback must not go there; the words say why."""
 
 
+class NameUnknown(TargetRefused):
+    """The name leads nowhere; this may be otherwise soon."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked URL and the address that it is connected to, so that no second look-up decides."""
+    """A checked URL and the addresses that it leads to, so that no second look-up decides.
+
+    `pinned_urls` have an address in place of the name, the first to be tried first. `host` is what
+    the Host header says, `name` what a certificate should be for.
+    """
 
     url: str
-    pinned_url: str
+    pinned_urls: tuple[str, ...]
     host: str
+    name: str
 
 
 class Targets:
     """Checks callback URLs against the allowed hosts.
 
-    `allowed` has host names, `private` (loopback and private addresses) or `any`. Link-local
-    addresses, where clouds keep their metadata, are never allowed.
+    `allowed` has host names, `private` (loopback and private addresses) or `any`. Addresses where
+    clouds keep their metadata, all link-local ones among them, are never allowed.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
@@ -39,28 +55,35 @@ class Targets:
     async def check(self, url: str) -> Target:
         """Return where to connect for the URL, or raise TargetRefused."""
         parts = _parts(url)
-        host = parts.hostname or ""
-        try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            raise TargetRefused("the port is not a number from 1 to 65535") from None
-        addresses = await _addresses(host, port)
+        name = _ascii_name(parts.hostname or "")
+        port = _port(parts)
+        addresses = await _addresses(name, port or _USUAL[parts.scheme])
         for address in addresses:
-            self._check_address(host, address)
-        address = addresses[0]
-        literal = f"[{address}]" if address.version == 6 else str(address)
-        pinned = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
-        return Target(url, pinned, parts.netloc.rpartition("@")[2])
+            self._check_address(name, address)
+        userinfo, at, _ = parts.netloc.rpartition("@")
+        pinned_urls = tuple(
+            parts._replace(
+                netloc=f"{userinfo}{at}{_in_url(str(address))}:{port or _USUAL[parts.scheme]}",
+                fragment="",
+            ).geturl()
+            for address in addresses
+        )
+        host = _in_url(name) if port is None else f"{_in_url(name)}:{port}"
+        return Target(url, pinned_urls, host, name)
 
-    def _check_address(self, host: str, address: IPv4Address | IPv6Address) -> None:
+    def _check_address(self, name: str, address: Address) -> None:
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
-            raise TargetRefused(f"{host} is at {address}, where callbacks never go")
-        if ANY in self.allowed or host.lower() in self.allowed:
+        never = address.is_link_local or address.is_multicast or address.is_unspecified
+        if never or address in METADATA:
+            raise TargetRefused(f"{name} is at {address}, where callbacks never go")
+        if ANY in self.allowed or name in self.allowed:
             return
         if PRIVATE not in self.allowed or not (address.is_loopback or address.is_private):
-            raise TargetRefused(f"{host} is at {address}, which the setting does not allow")
+            raise TargetRefused(f"{name} is at {address}, which the setting does not allow")
+
+
+_USUAL = {"http": 80, "https": 443}
 
 
 def _parts(url: str) -> SplitResult:
@@ -68,21 +91,43 @@ def _parts(url: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError as error:
         raise TargetRefused(f"it is not a URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in _USUAL or not parts.hostname:
         raise TargetRefused("it is not a URL that begins with http:// or https://")
     return parts
 
 
-async def _addresses(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+def _port(parts: SplitResult) -> int | None:
     try:
-        return [ip_address(host)]
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise TargetRefused("the port is not a number from 1 to 65535")
+    return port
+
+
+def _ascii_name(name: str) -> str:
+    """Return the name as name servers know it."""
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        raise TargetRefused(f"{name} cannot be the name of a host") from None
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _addresses(name: str, port: int) -> list[Address]:
+    try:
+        return [ip_address(name)]
     except ValueError:
         pass
     try:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise TargetRefused(f"the name {host} is not known") from None
+        raise NameUnknown(f"the name {name} is not known") from None
+    addresses = dict.fromkeys(ip_address(entry[4][0]) for entry in found)
     # The older kind first: servers of tests often listen on that alone.
-    addresses = [ip_address(entry[4][0]) for entry in found]
     return sorted(addresses, key=lambda address: address.version)

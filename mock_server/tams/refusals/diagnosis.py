@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
 
+from mock_server.tams.key_pairs import PublicKey, load_public_key
 from mock_server.tams.refusals.causes import CAUSES
 from mock_server.tams.refusals.excerpts import difference, shown, veil
 from mock_server.tams.refusals.findings import Diagnosis, Evidence, Found, Proof
 from mock_server.tams.refusals.header_mistakes import Party, app_steps, read, token_steps
-from mock_server.tams.key_pairs import PublicKey, load_public_key
 from mock_server.tams.refusals.recovery import (
     Goal,
     decodings,
@@ -24,8 +24,8 @@ from mock_server.tams.refusals.recovery import (
     size_bytes,
 )
 from mock_server.tams.refusals.searching import FULL, QUICK, Effort, Match, Request, Work, search
-from mock_server.tams.signature import BearerToken, SignedHeader
 from mock_server.tams.refusals.variants import Parts, Step
+from mock_server.tams.signature import BearerToken, SignedHeader
 
 _ZONE_SLACK = 180
 _LONGEST_ZONE = 14 * 3600

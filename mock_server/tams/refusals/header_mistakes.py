@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mock_server.tams.refusals.variants import Step
 from mock_server.tams.signature import (
     MAXIMUM_HEADER_BYTES,
     BearerToken,
@@ -19,7 +20,6 @@ from mock_server.tams.signature import (
     SignedHeader,
     parse_authorization,
 )
-from mock_server.tams.refusals.variants import Step
 
 _NAMES = ("app_id", "nonce_str", "timestamp", "signature")
 _PAIR_NAME = re.compile(r"(?:^|,) *([^=,]+)=")

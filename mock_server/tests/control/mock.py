@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,12 +14,17 @@ from starlette.types import Receive, Scope, Send
 from mock_server.control.api import Collaborators, Control, create_control
 from mock_server.control.operations import PREFIX
 from mock_server.core.accounts import Account
+from mock_server.core.jobs import Job
+from mock_server.core.outbox import Delivery
 from mock_server.core.studio import Snapshot
 from mock_server.core.worlds import Worlds
 from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
+from mock_server.web.callbacks import Postman
 from mock_server.web.calls import Bounds, Call, json_answer, send_answer
+from mock_server.web.captures import CaptureError
 from mock_server.web.choices import Fact
 from mock_server.web.journal import Journal
+from mock_server.web.targets import Target, Targets
 
 TOKEN = "the-control-token"
 
@@ -31,6 +37,17 @@ class Mock:
         self.worlds = worlds or some_worlds()
         self.forgotten_pictures: list[str | None] = []
         self.answer: Any = {"status": "ok"}
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.callback_status = 200
+        self.postman = Postman(
+            self.worlds.studio,
+            _notice,
+            lambda: self.wall,
+            targets=Targets(["private"]),
+            delays=changes.pop("delays", ()),
+            post=self._post,
+        )
+        self.worlds.studio.on_watched = self.postman.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         bounds |= changes.pop("journal", {})
         self.journal = Journal(self._vendor, lambda: self.wall, **bounds)
@@ -38,6 +55,7 @@ class Mock:
             "worlds": self.worlds,
             "studio": self.worlds.studio,
             "journal": self.journal,
+            "postman": self.postman,
             "wall": lambda: self.wall,
             "version": "1.2.3",
             "settings_rows": lambda: [{"name": "port", "value": 8080}],
@@ -45,6 +63,7 @@ class Mock:
             "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
             "forget_pictures": self.forgotten_pictures.append,
             "check_public_key": _check_public_key,
+            "explain": self._explain,
             "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
         }
         self.control: Control = create_control(Collaborators(**(known | changes)))
@@ -64,6 +83,15 @@ class Mock:
         trace.verdict = (call.header(b"x-verdict") or b"").decode()
         trace.answer = json_answer(self.answer, int(call.header(b"x-status") or 200))
         await send_answer(send, trace.answer, request_id=trace.id)
+
+    async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        if "curl" in captured:
+            raise CaptureError("the line is no curl")
+        return {"accepted": True, "given": captured}
+
+    async def _post(self, target: Target, body: bytes) -> tuple[int, str]:
+        self.sent.append((target.url, json.loads(body)))
+        return self.callback_status, "" if self.callback_status == 200 else "as it was told"
 
     async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
         """Make a job in an account's world."""
@@ -120,6 +148,10 @@ async def a_client(mock: Mock | None = None, **options: Any) -> AsyncIterator[Ht
     transport = httpx.ASGITransport(app=mock)
     async with httpx.AsyncClient(transport=transport, **options) as client:
         yield Http(mock, client)
+
+
+def _notice(delivery: Delivery, job: Job, account: Account) -> bytes:
+    return json.dumps({"job": job.id, "state": delivery.state, "of": account.id}).encode()
 
 
 def _check_public_key(text: str) -> None:

@@ -55,6 +55,7 @@ async def test_settings_and_facts_are_those_that_were_handed_in(http):
         "source": "unknown",
         "reference": "U1",
         "setting": "toy_a",
+        "alternatives": None,
     }
 
 
@@ -101,7 +102,7 @@ async def test_head_is_answered_as_get(http):
 
 
 async def test_later_capabilities_are_not_there_yet(http):
-    for path in ("/faults", "/scenarios", "/callbacks", "/state", "/signature/explain"):
+    for path in ("/faults", "/scenarios", "/state"):
         await http.problem(404, "GET", path)
 
 

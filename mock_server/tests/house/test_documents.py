@@ -55,16 +55,19 @@ def test_the_readmes_python_example_downloads_its_pictures(tmp_path):
     assert all(line.endswith(" bytes") for line in shown[1:])
 
 
-def test_the_table_of_settings_is_the_one_of_the_code(tmp_path):
+@pytest.mark.parametrize("verb", ["settings", "fidelity"])
+def test_a_table_in_the_documents_is_the_one_of_the_code(verb):
     table = run(
-        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", "settings", "--markdown"
+        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", verb, "--markdown"
     )
 
-    document = (ROOT / "mock_server" / "SETTINGS.md").read_text("utf-8")
+    document = (ROOT / "mock_server" / f"{verb.upper()}.md").read_text("utf-8")
     assert document.endswith(table), "run scripts/documents"
 
 
-@pytest.mark.parametrize("document", ["README.md", "mock_server/ARCHITECTURE.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "mock_server/ARCHITECTURE.md", "mock_server/SETTINGS.md"]
+)
 def test_every_path_that_a_document_links_to_is_there(document):
     text = (ROOT / document).read_text("utf-8")
     for link in re.findall(r"\]\(([^)#:]+)\)", text):

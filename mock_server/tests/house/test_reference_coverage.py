@@ -5,6 +5,7 @@ What is not served stands in GAPS with a reason; a gap that has closed fails too
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -14,12 +15,16 @@ import yaml
 from pydantic import BaseModel
 
 from mock_server.app import create_app
+from mock_server.core.outbox import Delivery
+from mock_server.core.settlement import settle
 from mock_server.core.worlds import Newborn
 from mock_server.settings import Settings
 from mock_server.tams import requests
 from mock_server.tams.answers import STATUS
 from mock_server.tams.catalogue import ModelType
 from mock_server.tams.wire import json_name
+from mock_server.tams.workflow import requests as workflow
+from mock_server.tests.tams import graphs
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 
 OPENAPI = yaml.safe_load(
@@ -27,33 +32,8 @@ OPENAPI = yaml.safe_load(
 )
 SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 
-WORKFLOWS = "workflow jobs are not served yet"
-TEMPLATES = "workflow templates are not served yet"
-CALLBACKS = "callbacks are not sent yet"
 
 GAPS: dict[str, str] = {
-    "POST /v1/jobs/workflow": WORKFLOWS,
-    "POST /v1/jobs/workflow/params/check": WORKFLOWS,
-    "POST /v1/jobs/workflow/template": TEMPLATES,
-    "GET /v1/workflows/{templateId}": TEMPLATES,
-    "POST /v1/workflows/template/check": TEMPLATES,
-    "schema WorkflowNode": WORKFLOWS,
-    "schema WorkflowParams": WORKFLOWS,
-    "schema CreateWorkflowJobRequest": WORKFLOWS,
-    "schema WorkflowParamsCheckRequest": WORKFLOWS,
-    "schema WorkflowFinishItem": WORKFLOWS,
-    "schema CheckResponse": WORKFLOWS,
-    "schema FieldAttrIn": TEMPLATES,
-    "schema TemplateFieldsIn": TEMPLATES,
-    "schema TemplateCheckRequest": TEMPLATES,
-    "schema CreateTemplateJobRequest": TEMPLATES,
-    "schema FieldAttrOut": TEMPLATES,
-    "schema WorkflowTemplate": TEMPLATES,
-    "schema NotificationA": CALLBACKS,
-    "schema NotificationB": CALLBACKS,
-    "schema NotificationC": CALLBACKS,
-    "member RunningInfo.workflowFinishItem": WORKFLOWS,
-    "member SuccessInfo.workflowFinishItem": WORKFLOWS,
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{
@@ -89,6 +69,12 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "ImageToInpaint": requests.ImageToInpaintBody,
     "VideoDiffusion": requests.VideoDiffusionBody,
     "CreateResourceImageRequest": requests.CreateResourceImage,
+    "CreateWorkflowJobRequest": workflow.CreateWorkflowJob,
+    "WorkflowParamsCheckRequest": workflow.CheckWorkflow,
+    "FieldAttrIn": workflow.FieldAttrBody,
+    "TemplateFieldsIn": workflow.TemplateFieldsBody,
+    "TemplateCheckRequest": workflow.CheckTemplate,
+    "CreateTemplateJobRequest": workflow.CreateTemplateJob,
 }
 
 # Answers, by the schema that each part of a real answer has; see `answered`.
@@ -111,7 +97,17 @@ ANSWERS = {
     "RpcStatus",
     "RpcDetail",
     "GatewayError",
+    "WorkflowFinishItem",
+    "CheckResponse",
+    "FieldAttrOut",
+    "WorkflowTemplate",
+    "NotificationA",
+    "NotificationB",
+    "NotificationC",
 }
+
+# Free-form maps, whose members are node ids and node inputs; graphs are read by hand.
+MAPS = {"WorkflowParams", "WorkflowNode"}
 
 ENUMS: dict[str, tuple[str, ...]] = {
     "StageType": requests.STAGE_TYPES,
@@ -145,7 +141,7 @@ def test_every_object_schema_is_counted_somewhere():
     objects = {name for name, schema in SCHEMAS.items() if schema.get("type") == "object"}
     gaps = {name.removeprefix("schema ") for name in GAPS if name.startswith("schema ")}
 
-    assert objects == set(REQUESTS) | ANSWERS | gaps
+    assert objects == set(REQUESTS) | ANSWERS | MAPS | gaps
     assert not gaps & (set(REQUESTS) | ANSWERS)
 
 
@@ -210,6 +206,18 @@ async def answered() -> AsyncIterator[tuple[str, Any]]:
         yield "CancelJobResponse", (await world.call("DELETE", f"/v1/jobs/{job['id']}")).json()
         place = await world.call("POST", "/v1/resource/image", {})
         yield "CreateResourceImageResponse", place.json()
+        graph = {"params": graphs.text_to_image()}
+        check = await world.call("POST", "/v1/jobs/workflow/params/check", graph)
+        yield "CheckResponse", check.json()
+        drawn = (await world.call("POST", "/v1/jobs/workflow", graph)).json()["job"]
+        for _ in range(60):
+            await world.advance(0.1)
+            yield "JobResponse", (await world.call("GET", f"/v1/jobs/{drawn['id']}")).json()
+        template = await world.call("GET", "/v1/workflows/934400000000000011")
+        yield "WorkflowTemplate", template.json()
+        for payload, name in (("a", "A"), ("b", "B"), ("job", "C")):
+            async for notice in notices(payload):
+                yield f"Notification{name}", notice
         form = await world.call("POST", "/v1/resource/image/sts", {})
         yield "CreateResourceImageStsResponse", form.json()
         filmed = await world.submit(text_to_image(animateDiff={"args": [{"fps": 8}]}))
@@ -220,15 +228,34 @@ async def answered() -> AsyncIterator[tuple[str, Any]]:
         yield "GatewayError", unknown.json()
 
 
+async def notices(payload: str) -> AsyncIterator[Any]:
+    """Yield what a watcher is told of a job that ends well, and of one that does not."""
+    async with a_world(tams={"notify_payload": payload}) as world:
+        doomed = text_to_image()
+        doomed["stages"][0]["inputInitialize"]["imageResourceId"] = "nowhere"
+        for body in (text_to_image(), doomed):
+            job = await world.submit({**body, "notifyUrl": "http://127.0.0.1:1/hook"})
+            async with world.app.studio.store.transaction(world.account.id) as tx:
+                (ended,) = await settle(tx, world.account, 2, await world.now() + 60)
+                (told,) = [each for each in await tx.list(Delivery) if each.job == job["id"]]
+            yield json.loads(world.app.tams.answers.notice(told, ended, world.account))
+
+
 def members(schema_name: str, body: Any) -> Iterator[str]:
     """Yield `Schema.member` for everything that a body has, following references."""
     schema = SCHEMAS[schema_name]
     for name, value in body.items():
         yield f"{schema_name}.{name}"
-        described = schema.get("properties", {}).get(name, {})
-        target = described.get("$ref") or described.get("items", {}).get("$ref")
-        target = target and target.rpartition("/")[2]
-        if target is None or SCHEMAS[target].get("type") != "object":
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            yield from members(target, each)
+        yield from _below(schema.get("properties", {}).get(name, {}), value)
+
+
+def _below(described: Any, value: Any) -> Iterator[str]:
+    """Yield the members of what a member holds."""
+    for name, each in described.get("properties", {}).items():
+        yield from _below(each, value.get(name))
+    target = described.get("$ref") or described.get("items", {}).get("$ref")
+    target = target and target.rpartition("/")[2]
+    if target is None or SCHEMAS[target].get("type") != "object" or value is None:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        yield from members(target, item)

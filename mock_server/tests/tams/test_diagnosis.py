@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.causes import CAUSES
 from mock_server.tams.refusals.diagnosis import diagnose
 from mock_server.tams.refusals.explanations import MOST_TIPS, as_data, as_text, tips
 from mock_server.tams.refusals.findings import Diagnosis, Evidence
 from mock_server.tams.refusals.header_mistakes import Party
-from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.searching import FULL, QUICK, Effort
 from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, Mistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send

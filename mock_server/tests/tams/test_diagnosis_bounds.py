@@ -5,11 +5,11 @@ import json
 
 import pytest
 
+from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.allowance import Allowance
 from mock_server.tams.refusals.diagnosis import diagnose
 from mock_server.tams.refusals.findings import Evidence
 from mock_server.tams.refusals.header_mistakes import Party
-from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.searching import FULL, QUICK, Exhausted, Work
 from mock_server.tests.tams.signing import APP, BODY, TARGET, Sent, send
 

@@ -12,6 +12,7 @@ import pytest
 
 from mock_server.core.worlds import Newborn
 from mock_server.tams import signature
+from mock_server.tams.choices import STRICT, Choices
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.surface import verdict_body
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, World, a_world, text_to_image
@@ -175,7 +176,7 @@ BAD_BODIES: dict[str, bytes] = {
     "a huge number": b'{"stages": 1' + b"0" * 5000 + b"}",
     "a huge seed": b'{"stages":[{"type":"INPUT_INITIALIZE","inputInitialize":{"seed":1e999}}]}',
     "a wrong type": b'{"stages": "none"}',
-    "a boolean number": b'{"stages":[{"type":"INPUT_INITIALIZE","inputInitialize":{"count":true}}]}',
+    "a boolean number": b'{"stages":[{"inputInitialize":{"count":true}}]}',
     "an unknown stage": b'{"stages":[{"type":"MAGIC"}]}',
     "no member": b'{"stages":[{"type":"INPUT_INITIALIZE"},{"type":"DIFFUSION"}]}',
     "nul bytes": b"\x00\x00",
@@ -221,8 +222,19 @@ async def test_an_id_in_the_path_is_an_unsigned_number_of_64_bits(job_id, status
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/", "/v1/jobs/", "/v1//jobs", "/v1/models", "/v1/models?limit=1", "/v2/jobs"]
-    + ["/v1/jobs/1/cancel", "/v1/jobs/../jobs/1/x", "/resource-upload/../../etc/passwd"],
+    [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/jobs/",
+        "/v1//jobs",
+        "/v1/models",
+        "/v1/models?limit=1",
+        "/v2/jobs",
+        "/v1/jobs/1/cancel",
+        "/v1/jobs/../jobs/1/x",
+        "/resource-upload/../../etc/passwd",
+    ],
 )
 async def test_what_is_not_offered_is_not_found(path):
     async with a_world() as world:
@@ -358,3 +370,37 @@ async def test_a_model_that_is_known_has_a_picture_to_show_and_a_locked_one_want
     assert showcase.headers["content-type"] == "image/png"
     assert showcase.request.url.host == httpx.URL(ORIGIN).host
     assert (locked.status_code, opened.status_code) == (403, 200)
+
+
+@pytest.mark.parametrize(
+    ("choices", "status"),
+    [({}, 200), ({"strict": True}, 400), ({"strict": True, "bad_size": "accept"}, 200)],
+)
+async def test_strict_refuses_what_is_let_through_with_a_remark(choices, status):
+    body = text_to_image("one", width=520)
+    strict = choices.pop("strict", False)
+    async with a_world(strict=strict, tams=choices) as world:
+        answer = await world.call("POST", "/v1/jobs", body)
+        remarks = next(iter(world.app.journal)).remarks
+
+    assert answer.status_code == status
+    assert ("invalid_height_or_width" in answer.text) == (status == 400)
+    assert bool(remarks) == (status == 200)
+
+
+def test_strict_turns_every_leniency_that_is_not_set_by_itself():
+    strict = Choices(strict=True, unknown_model="accept")
+
+    assert {name: getattr(strict, name) for name in STRICT} == {**STRICT, "unknown_model": "accept"}
+    assert all(getattr(Choices(), name) != value for name, value in STRICT.items())
+    lenient = {
+        name
+        for name, field in Choices.model_fields.items()
+        if field.default == "accept" and name not in OF_THE_CALLER
+    }
+    assert lenient <= STRICT.keys()
+
+
+# Accepted as they are documented or customary, and nothing that a stricter service would refuse.
+OF_THE_CALLER = {"nonce_replay", "cancel_running", "cancel_finished", "second_upload"}
+OF_THE_CALLER |= {"empty_upload"}

@@ -1,0 +1,191 @@
+"""Callbacks: what left or will leave, each try and what came of it, and sending once more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from mock_server.control.descriptions import iso
+from mock_server.control.operations import Ask
+from mock_server.control.redaction import HIDDEN, Redactor
+from mock_server.control.shapes import MomentBody, OutgoingBody, Query, WorldQuery
+from mock_server.core.accounts import Account
+from mock_server.core.errors import NotFound
+from mock_server.core.jobs import JobState
+from mock_server.core.outbox import Attempt, Delivery
+from mock_server.core.watch import Notify
+from mock_server.core.worlds import Worlds
+from mock_server.web.callbacks import Postman
+
+
+class CallbacksQuery(Query):
+    """Which callbacks are listed."""
+
+    account: str | None = Field(None, min_length=1, max_length=100, description="Only of this one")
+    job: str | None = Field(None, min_length=1, max_length=100, description="Only about this one")
+    state: JobState | None = Field(None, description="Only those that tell of this state")
+    arrived: bool | None = Field(None, description="Only those that have arrived, or have not")
+    limit: int = Field(100, ge=1, le=1000, description="At most so many")
+
+    def fits(self, delivery: Delivery) -> bool:
+        return (
+            self.job in (None, delivery.job)
+            and self.state in (None, delivery.state)
+            and self.arrived in (None, delivery.arrived)
+        )
+
+
+class AttemptBody(OutgoingBody):
+    """One try, at a moment of virtual time; the status is 0 if there was no answer."""
+
+    at: float
+    iso: str
+    status: int
+    problem: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> AttemptBody:
+        return cls(
+            at=attempt.at,
+            iso=iso(attempt.at),
+            status=attempt.status,
+            problem=attempt.problem or None,
+        )
+
+
+class CallbackBody(OutgoingBody):
+    """A callback: the `number`-th about its job. It is open as long as `due` is not null.
+
+    One that is open and due waits for an earlier one of its job, or for its receiver.
+    """
+
+    id: str
+    account: str
+    job: str
+    number: int
+    url: str
+    notify: Notify
+    state: JobState
+    done: float
+    made: MomentBody
+    due: MomentBody | None
+    arrived: bool
+    attempts: list[AttemptBody]
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> CallbackBody:
+        return cls(**_members(delivery))
+
+
+class WholeCallbackBody(CallbackBody):
+    """A callback and the payload that was or would be sent; null if its job is kept no longer."""
+
+    payload: Any
+
+
+class CallbacksBody(OutgoingBody):
+    """Callbacks, the newest first."""
+
+    callbacks: list[CallbackBody]
+
+
+class DrainedBody(OutgoingBody):
+    """The callbacks that were tried, in order; those that failed are given up."""
+
+    callbacks: list[CallbackBody]
+
+
+class Callbacks:
+    """The operations on callbacks."""
+
+    def __init__(self, worlds: Worlds, postman: Postman) -> None:
+        self.worlds = worlds
+        self.postman = postman
+
+    async def list_callbacks(self, ask: Ask[CallbacksQuery, None]) -> CallbacksBody:
+        query = ask.query
+        accounts = await self._accounts(query.account)
+        for account in accounts:
+            await self.worlds.settle(account, await self._now(account, ask.wall))
+        listed = await self.postman.mailroom.all(None if query.account is None else accounts[0])
+        found = islice(filter(query.fits, reversed(listed)), query.limit)
+        return CallbacksBody(callbacks=[CallbackBody.of(delivery) for delivery in found])
+
+    async def get_callback(self, ask: Ask[None, None]) -> WholeCallbackBody:
+        account, delivery = await self._found(ask)
+        job = await self.worlds.studio.job(delivery.job)
+        payload = None if job is None else _read(self.postman.write(delivery, job, account))
+        return WholeCallbackBody(**_members(delivery), payload=payload)
+
+    async def redeliver(self, ask: Ask[None, None]) -> CallbackBody:
+        account, delivery = await self._found(ask)
+        now = await self._now(account, ask.wall)
+        tried = await self.postman.redeliver(account, delivery.id, now)
+        # Whatever waited for it need not do so any longer.
+        self.postman.wake(account.id)
+        return CallbackBody.of(tried)
+
+    async def drain(self, ask: Ask[WorldQuery, None]) -> DrainedBody:
+        async def drained(account: Account) -> list[Delivery]:
+            return await self.postman.drain(account, await self._now(account, ask.wall))
+
+        each_tried = await asyncio.gather(*map(drained, await self._accounts(ask.query.account)))
+        # One that was tried several times is told once, as it is at last.
+        last = {delivery.id: delivery for tried in each_tried for delivery in tried}
+        return DrainedBody(callbacks=[CallbackBody.of(delivery) for delivery in last.values()])
+
+    async def _accounts(self, id: str | None) -> list[Account]:
+        return list(await self.worlds.all()) if id is None else [await self.worlds.find(id)]
+
+    async def _now(self, account: Account, wall: float) -> float:
+        return await self.worlds.studio.now(account, wall)
+
+    async def _found(self, ask: Ask[None, None]) -> tuple[Account, Delivery]:
+        id = ask.params["id"]
+        async with self.worlds.store.view() as view:
+            delivery = await view.get(Delivery, id)
+        owner = None if delivery is None else await self.worlds.studio.owner(delivery.account)
+        if delivery is None or owner is None:
+            raise NotFound("callback", id)
+        return owner, delivery
+
+
+def _members(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "account": delivery.account,
+        "job": delivery.job,
+        "number": delivery.number,
+        "url": _shown(delivery.watch.url),
+        "notify": delivery.watch.notify,
+        "state": delivery.state,
+        "done": delivery.done,
+        "made": MomentBody.of(delivery.made_at),
+        "due": None if delivery.due_at is None else MomentBody.of(delivery.due_at),
+        "arrived": delivery.arrived,
+        "attempts": [AttemptBody.of(attempt) for attempt in delivery.attempts],
+    }
+
+
+def _shown(url: str) -> str:
+    """Return the URL without name and password, and without what is secret in its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    _, at, host = parts.netloc.rpartition("@")
+    if at:
+        url = parts._replace(netloc=f"{HIDDEN}@{host}").geturl()
+    return Redactor(()).header("url", url)
+
+
+def _read(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace")

@@ -1,0 +1,50 @@
+"""A captured request in, the diagnosis of its signature out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from mock_server.control.operations import Ask
+from mock_server.control.problems import INVALID, Problem
+from mock_server.control.shapes import IncomingBody
+from mock_server.web.captures import CaptureError
+
+Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class CapturedBody(IncomingBody):
+    """A captured request in one of four forms: `curl`, `har`, `raw` (or `rawBase64`), `method`.
+
+    `account` says whose credentials were meant; without it they are looked for by the header.
+    `at` is when it was sent, in seconds since the epoch.
+    """
+
+    account: str | None = Field(None, max_length=100)
+    curl: str | None = None
+    har: dict[str, JsonValue] | None = None
+    entry: int | None = Field(None, ge=0)
+    raw: str | None = None
+    raw_base64: str | None = Field(None, alias="rawBase64")
+    method: str | None = Field(None, max_length=100)
+    url: str | None = None
+    headers: dict[str, str] | list[dict[str, str]] | None = None
+    body: str | None = None
+    body_base64: str | None = Field(None, alias="bodyBase64")
+    at: float | None = None
+
+
+class Signatures:
+    """Hands captured requests to whoever knows the schemes."""
+
+    def __init__(self, explain: Explain) -> None:
+        self._explain = explain
+
+    async def explain(self, ask: Ask[None, CapturedBody]) -> dict[str, Any]:
+        captured = ask.body.model_dump(by_alias=True, exclude_none=True)
+        try:
+            return await self._explain(captured)
+        except CaptureError as error:
+            raise Problem(INVALID, str(error)) from error

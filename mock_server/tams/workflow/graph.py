@@ -1,0 +1,283 @@
+"""A graph of nodes: reading it, finding what is wrong with it, and the order in which it runs.
+
+As the engine behind does it (TAMS › 5.5 and 5.8): every node must be one and have a class; inputs
+matter only for nodes that an output needs, and only those nodes run.
+
+Nothing here recurses, and what is refused for its size is refused before it is looked through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mock_server.core.errors import Invalid
+from mock_server.tams.workflow.graph_problems import REQUIRED, Problem, printable, refused
+from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
+from mock_server.tams.workflow.node_inputs import Rules, fits, input_problem, shown
+
+# The mock's own ends: nobody is known to send more, and an answer has to name every problem.
+NODES_END = 1_000
+LINKS_END = 100
+ALL_LINKS_END = 10_000
+NAME_LENGTH_END = 200
+
+_CYCLE_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An input that comes from another node's output."""
+
+    node: str
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node. `values` are its inputs that are no links; `known` is its class where it is."""
+
+    id: str
+    class_type: str
+    values: Mapping[str, Any]
+    links: Mapping[str, Link]
+    known: NodeClass | None
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes by id, the ids in the order in which they run, those that are outputs, and findings.
+
+    `problems` are in the way of running it; `warnings` are not.
+    """
+
+    nodes: dict[str, Node]
+    order: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def running(self) -> Iterator[Node]:
+        """Yield the nodes that run, each after all that it needs."""
+        return (self.nodes[each] for each in self.order)
+
+
+def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: Rules) -> Graph:
+    """Return the graph of a request's free map, or raise Invalid with all that is wrong with it."""
+    graph = inspect_graph(params, classes, rules)
+    if graph.problems:
+        raise refused(graph.problems)
+    return graph
+
+
+def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: Rules) -> Graph:
+    """Return the graph with its problems, if it is one at all; Invalid if it is not."""
+    if not params:
+        raise Invalid("workflow", f"params: {REQUIRED}\n")
+    if len(params) > NODES_END:
+        raise Invalid(
+            "workflow", f"params: must have at most {NODES_END} nodes, found {len(params)}\n"
+        )
+    ids = sorted(params, key=_node_order)
+    reader = _Reader(classes, rules)
+    graph = Graph({each: reader.node(each, params[each]) for each in ids})
+    if reader.problems:
+        raise refused(reader.problems)
+    links = sum(len(node.links) for node in graph.nodes.values())
+    if links > ALL_LINKS_END:
+        raise Invalid(
+            "workflow", f"params: must have at most {ALL_LINKS_END} links, found {links}\n"
+        )
+    graph.outputs = _outputs(graph.nodes)
+    if not graph.outputs:
+        raise Invalid(
+            "workflow", "params: must have an output node such as SaveImage, found none\n"
+        )
+    graph.order, cycle = _order(graph)
+    if cycle:
+        graph.problems.append(cycle)
+    needed = set(graph.order)
+    for node in graph.nodes.values():
+        if node.id in needed:
+            graph.problems += _problems(node, graph, rules)
+        else:
+            graph.warnings.append(f"node {printable(node.id)}: no output needs it, so it is idle")
+    graph.problems.sort(key=lambda each: _node_order(each.node))
+    return graph
+
+
+def _node_order(id: str) -> tuple[int, int, str]:
+    """Sort numbers as numbers: a map has no order of its own."""
+    if id.isascii() and id.isdigit() and len(id) <= 20:
+        return 0, int(id), id
+    return 1, 0, id
+
+
+class _Reader:
+    """Makes nodes out of JSON, and remembers what is no node."""
+
+    def __init__(self, classes: NodeClasses, rules: Rules) -> None:
+        self.classes = classes
+        self.rules = rules
+        self.problems: list[Problem] = []
+
+    def node(self, id: str, data: Any) -> Node:
+        node = Node(id, "", {}, {}, None)
+        if not isinstance(data, dict):
+            return self._bad(node, "node", f"must be an object, found {shown(data)}")
+        class_type = data.get("classType")
+        if class_type is None:
+            class_type = data.get("class_type")  # the spelling of ComfyUI, and of mixed clients
+        if class_type is None or class_type == "":
+            return self._bad(node, "classType", REQUIRED)
+        if not isinstance(class_type, str):
+            return self._bad(node, "classType", f"must be a text, found {shown(class_type)}")
+        if max(len(id), len(class_type)) > NAME_LENGTH_END:
+            text = f"must have at most {NAME_LENGTH_END} characters, and the node's id too"
+            return self._bad(node, "classType", text)
+        known = self.classes.get(class_type)
+        node = Node(id, class_type, {}, {}, known)
+        if known is None and self.rules.unknown_class == "refuse":
+            return self._bad(node, "classType", "must be a known class of nodes")
+        inputs = data.get("inputs")
+        if inputs is None:
+            inputs = {}
+        if not isinstance(inputs, dict):
+            return self._bad(node, "inputs", f"must be an object, found {shown(inputs)}")
+        values: dict[str, Any] = {}
+        links: dict[str, Link] = {}
+        for name, value in inputs.items():
+            expected = known is not None and name in known.inputs
+            link = _link(value, lenient=expected)
+            if link is None:
+                values[name] = value
+            else:
+                links[name] = link
+        if len(links) > LINKS_END:
+            text = f"must have at most {LINKS_END} links, found {len(links)}"
+            return self._bad(node, "inputs", text)
+        return Node(id, class_type, values, _in_place(links, known), known)
+
+    def _bad(self, node: Node, name: str, text: str) -> Node:
+        self.problems.append(Problem(node.id, node.class_type, name, text))
+        return node
+
+
+def _link(value: Any, *, lenient: bool) -> Link | None:
+    """Return the link that a value is. Elsewhere than at known inputs two integers are a value."""
+    match value:
+        case [str() as node, int() as output] if type(output) is int:
+            return Link(node, output)
+        case [int() as node, int() as output] if lenient and bool not in map(type, value):
+            return Link(str(node), output)
+    return None
+
+
+def _in_place(links: dict[str, Link], known: NodeClass | None) -> dict[str, Link]:
+    """Return links in the order of the class's inputs, then by name: a map has no order."""
+    names = list(known.inputs) if known else []
+    places = {name: place for place, name in enumerate(names)}
+    ordered = sorted(links, key=lambda name: (places.get(name, len(places)), name))
+    return {name: links[name] for name in ordered}
+
+
+def _outputs(nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Return the nodes that the graph is run for; an unknown class that feeds nobody is one."""
+    feeding = {link.node for node in nodes.values() for link in node.links.values()}
+    return tuple(
+        node.id
+        for node in nodes.values()
+        if (node.known.output if node.known else node.id not in feeding)
+    )
+
+
+# The order
+
+
+def _order(graph: Graph) -> tuple[tuple[str, ...], Problem | None]:
+    """Return the nodes that outputs need, each after its own needs, and the first cycle met.
+
+    As the engine's: output after output, the needs of each in the order of its inputs.
+    """
+    done: dict[str, None] = {}
+    cycle: Problem | None = None
+    for output in graph.outputs:
+        if output in done:
+            continue
+        path = {output: ""}  # the nodes being gone through, each with the input that led to it
+        stack = [(output, iter(graph.nodes[output].links.items()))]
+        while stack:
+            id, links = stack[-1]
+            step = next(links, None)
+            if step is None:
+                stack.pop()
+                del path[id]
+                done[id] = None
+                continue
+            name, link = step
+            if link.node in path:
+                cycle = cycle or _cycle(graph, list(path), id, name, link.node)
+            elif link.node in graph.nodes and link.node not in done:
+                path[link.node] = name
+                stack.append((link.node, iter(graph.nodes[link.node].links.items())))
+    return tuple(done), cycle
+
+
+def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> Problem:
+    round_trip = [*path[path.index(start) :], start]
+    steps = [printable(each) for each in round_trip]
+    if len(steps) > _CYCLE_SHOWN:
+        steps[_CYCLE_SHOWN - 2 : -1] = ["…"]
+    text = f"must not need itself, found the cycle {' ← '.join(steps)}"
+    return Problem(id, graph.nodes[id].class_type, name, text)
+
+
+# The inputs
+
+
+def _problems(node: Node, graph: Graph, rules: Rules) -> Iterator[Problem]:
+    """Yield what is wrong with the inputs of one node, in the order of its class's inputs."""
+
+    def problem(name: str, text: str) -> Problem:
+        return Problem(node.id, node.class_type, name, text)
+
+    specs = node.known.inputs if node.known else {}
+
+    def warn(name: str, text: str) -> None:
+        graph.warnings.append(f"node {printable(node.id)} {name}: {text}")
+
+    for name, spec in specs.items():
+        if name in node.links:
+            continue
+        value = node.values.get(name)
+        if value is None or (spec.names_something and value == ""):
+            if spec.required:
+                yield problem(name, REQUIRED)
+        elif text := input_problem(spec, value, rules, _warning(warn, name)):
+            yield problem(name, text)
+    for name, link in node.links.items():
+        kind = specs[name].kind if name in specs else "*"
+        if text := _link_problem(link, kind, graph):
+            yield problem(name, text)
+
+
+def _warning(warn: Callable[[str, str], None], name: str) -> Callable[[str], None]:
+    return lambda text: warn(name, text)
+
+
+def _link_problem(link: Link, kind: str, graph: Graph) -> str:
+    target = graph.nodes.get(link.node)
+    if target is None:
+        found = printable(link.node)
+        return f"must be linked to a node of the graph, found node {found}, which is not there"
+    name = f"node {printable(target.id)} ({printable(target.class_type)})"
+    outputs = target.known.outputs if target.known else None
+    if outputs is not None and not outputs:
+        return f"must be linked to an output, found {name}, which has none"
+    if link.output < 0 or (outputs is not None and link.output >= len(outputs)):
+        ends = "an output" if outputs is None else f"one of the outputs 0 to {len(outputs) - 1}"
+        return f"must be linked to {ends} of {name}, found output {shown(link.output)}"
+    if outputs is not None and not fits(outputs[link.output], kind):
+        return f"must be linked to {kind}, found {outputs[link.output]} from {name}"
+    return ""

@@ -1,0 +1,154 @@
+"""The operations on graphs and templates (TAMS › 5.5 to 5.9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mock_server.core.accounts import SERVER
+from mock_server.core.errors import Invalid
+from mock_server.core.studio import Studio
+from mock_server.tams.catalogue import Catalogue
+from mock_server.tams.choices import Choices
+from mock_server.tams.stages import INPUTS_END, Commission
+from mock_server.tams.workflow.commissions import commission_graph
+from mock_server.tams.workflow.graph import Graph, read_graph
+from mock_server.tams.workflow.graph_reading import uploads_of
+from mock_server.tams.workflow.node_classes import load_classes
+from mock_server.tams.workflow.node_inputs import Rules
+from mock_server.tams.workflow.requests import (
+    CheckTemplate,
+    CheckWorkflow,
+    CreateTemplateJob,
+    CreateWorkflowJob,
+)
+from mock_server.tams.workflow.templates import Templates
+from mock_server.web.calls import Call
+from mock_server.web.pipeline import Operation
+
+log = logging.getLogger("tams_mock")
+
+Body = dict[str, Any]
+Submit = Callable[[Call, Commission, str, str], Awaitable[Body]]
+
+
+class Workflows:
+    """Translates calls about graphs and templates; what all jobs share is handed in.
+
+    `submit` makes a job of a commission, a request key and the URL to be told of its progress (or
+    ""), `request_key` is what a request id counts as, and `path_number` reads a path's number.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        choices: Choices,
+        catalogue: Catalogue,
+        *,
+        submit: Submit,
+        request_key: Callable[[Call, str], str],
+        path_number: Callable[[Call, str], str],
+        classes_file: Path | None = None,
+        templates_dir: Path | None = None,
+    ) -> None:
+        """Read classes and templates: UnreadableClasses, UnreadableTemplate."""
+        self.studio = studio
+        self.choices = choices
+        self.catalogue = catalogue
+        self.rules = Rules(self.choices.unknown_class, choices.unlisted_value)
+        self.classes = load_classes(classes_file)
+        self.templates = Templates(self.classes, self.rules, templates_dir)
+        self._submit = submit
+        self._request_key = request_key
+        self._path_number = path_number
+        self.operations: Sequence[Operation] = (
+            Operation(
+                "POST", "/v1/jobs/workflow", self.create_job, "Create a job out of a graph",
+                "TAMS › 5.5", body=CreateWorkflowJob,
+            ),
+            Operation(
+                "POST", "/v1/jobs/workflow/params/check", self.check_graph,
+                "Validate and price a graph", "TAMS › 5.6", body=CheckWorkflow,
+            ),
+            Operation(
+                "GET", "/v1/workflows/{template_id}", self.get_template,
+                "Name and editable fields of a template", "TAMS › 5.7",
+            ),
+            Operation(
+                "POST", "/v1/workflows/template/check", self.check_template,
+                "Validate and price a filled-in template", "TAMS › 5.8", body=CheckTemplate,
+            ),
+            Operation(
+                "POST", "/v1/jobs/workflow/template", self.create_template_job,
+                "Create a job out of a template", "TAMS › 5.9", body=CreateTemplateJob,
+            ),
+        )  # fmt: skip
+
+    async def create_job(self, call: Call, payload: CreateWorkflowJob) -> Body:
+        """TAMS › 5.5: make a job of a graph."""
+        key = self._request_key(call, payload.request_id)
+        made = await self._commission(call, self._graph(payload))
+        return await self._submit(call, made, key, payload.running_notify_url)
+
+    async def check_graph(self, call: Call, payload: CheckWorkflow) -> Body:
+        """TAMS › 5.6: what the graph would cost; U39 for one that is not in order."""
+        try:
+            made = await self._commission(call, self._graph(payload))
+        except Invalid as error:
+            if self.choices.bad_graph_check == "error":
+                raise
+            call.remark(error.problem)
+            return {"valid": False, "credits": 0}
+        return {"valid": True, "credits": float(made.work.price)}
+
+    async def get_template(self, call: Call, payload: None) -> Body:
+        """TAMS › 5.7: a template's name and its editable fields, without a wrapper."""
+        return self.templates.read(self._path_number(call, "template_id"))
+
+    async def check_template(self, call: Call, payload: CheckTemplate) -> Body:
+        """TAMS › 5.8: what the filled-in template would cost (U40)."""
+        made = await self._commission(call, self._filled(payload))
+        price = {"credits": float(made.work.price)}
+        return price if self.choices.template_check_reply == "credits" else {"valid": True, **price}
+
+    async def create_template_job(self, call: Call, payload: CreateTemplateJob) -> Body:
+        """TAMS › 5.9: make a job of a filled-in template; U42 for fields that are wrong."""
+        key = self._request_key(call, payload.request_id)
+        try:
+            made = await self._commission(call, self._filled(payload))
+        except Invalid as error:
+            if self.choices.bad_template_job == "refuse":
+                raise
+            sent = payload.fields.field_attrs
+            made = self.templates.doomed(payload.template_id, sent, self.choices, self.catalogue)
+            call.remark(error.problem)
+        return await self._submit(call, made, key, "")
+
+    def _graph(self, payload: CreateWorkflowJob | CheckWorkflow) -> Graph:
+        return read_graph(payload.params, self.classes, self.rules)
+
+    def _filled(self, payload: CheckTemplate) -> Graph:
+        return self.templates.fill(
+            payload.template_id,
+            payload.fields.field_attrs,
+            extra_fields=self.choices.extra_field,
+        )
+
+    async def _commission(self, call: Call, graph: Graph) -> Commission:
+        sizes = await self._sizes(call, graph)
+        made = commission_graph(graph, self.choices, self.catalogue, sizes)
+        for warning in made.warnings:
+            call.remark(warning)
+            log.warning("%s: %s", call.trace.id, warning)
+        return made
+
+    async def _sizes(self, call: Call, graph: Graph) -> Mapping[str, tuple[int, int]]:
+        """Return the sizes of the caller's uploads that are there already."""
+        sizes = {}
+        for resource_id in uploads_of(graph)[: INPUTS_END + 1]:
+            found = await self.studio.resource(resource_id)
+            if found is not None and found.account in (call.account.id, SERVER) and found.width:
+                sizes[resource_id] = (found.width, found.height)
+        return sizes

@@ -1,0 +1,62 @@
+"""What callers send about graphs and templates (TAMS › 5.5 to 5.9).
+
+Node ids, the inputs of nodes and the values of fields are the caller's own and stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic_core.core_schema import str_schema
+
+from mock_server.tams.scalars import FreeMap, IdString, Repeated, Scalar, String
+from mock_server.tams.wire import Body
+
+
+def _text_of_integer(value: object) -> str:
+    if type(value) is not int or not -(2**63) <= value < 2**64:
+        raise ValueError(value)
+    return str(value)
+
+
+# Node ids are strings; clients that have them as numbers send numbers.
+NodeId = Annotated[str, Scalar("string", str_schema(strict=True), _text_of_integer)]
+
+
+class CreateWorkflowJob(Body):
+    """POST /v1/jobs/workflow."""
+
+    request_id: String = ""
+    params: FreeMap = {}  # noqa: RUF012 - pydantic gives each body a copy
+    running_notify_url: String = ""
+
+
+class CheckWorkflow(Body):
+    """POST /v1/jobs/workflow/params/check."""
+
+    params: FreeMap = {}  # noqa: RUF012
+
+
+class FieldAttrBody(Body):
+    """A value for one of a template's fields; what is null or left out is None."""
+
+    node_id: NodeId = ""
+    field_name: String = ""
+    field_value: Any = None
+
+
+class TemplateFieldsBody(Body):
+    field_attrs: Repeated[FieldAttrBody] = ()
+
+
+class CheckTemplate(Body):
+    """POST /v1/workflows/template/check."""
+
+    template_id: IdString = ""
+    fields: TemplateFieldsBody = TemplateFieldsBody()
+
+
+class CreateTemplateJob(CheckTemplate):
+    """POST /v1/jobs/workflow/template."""
+
+    request_id: String = ""
