@@ -1,0 +1,1 @@
+"""Measuring the mock beside a bare app: servers, load, cases, a table."""

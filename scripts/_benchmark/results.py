@@ -1,0 +1,211 @@
+"""What was measured, and what the goals say about it."""
+
+from __future__ import annotations
+
+import operator
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from os import cpu_count
+from statistics import mean, median
+from typing import Any, Literal
+
+from scripts._benchmark.cases import Case, Growth
+from scripts._benchmark.load import CONNECTIONS, Slice
+
+# Above this share of a processor, the load itself may be what holds a case back.
+LOAD_SHARE_MOST = 0.9
+
+
+# The members of a slice that are compared with the yardstick's.
+MEMBERS = ("per_second", "p50", "p99", "cpu_us")
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that was measured in one run. Starts in seconds, memory in bytes.
+
+    `beside` has for each slice those of the yardstick that were taken before and after it.
+    """
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    slices: dict[str, list[Slice]] = field(default_factory=dict)
+    beside: dict[str, list[tuple[Slice, Slice]]] = field(default_factory=dict)
+    starts: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, list[float]] = field(default_factory=dict)
+    growth: Growth | None = None
+
+    def add_round(self, seen: Sequence[tuple[Case, Slice]], yardstick: Case) -> None:
+        """Take in a round, in the order of time; it begins and ends with the yardstick."""
+        before = seen[0][1]
+        waiting: list[tuple[Case, Slice]] = []
+        for case, slice in seen:
+            if case is not yardstick:
+                waiting.append((case, slice))
+                continue
+            for other, one in waiting:
+                self._add(other, one, (before, slice))
+            waiting.clear()
+            self._add(case, slice, (slice, slice))
+            before = slice
+
+    def _add(self, case: Case, slice: Slice, beside: tuple[Slice, Slice]) -> None:
+        self.cases.setdefault(case.name, case)
+        self.slices.setdefault(case.name, []).append(slice)
+        self.beside.setdefault(case.name, []).append(beside)
+
+    def median(self, name: str, what: str) -> float | None:
+        """Return the median of one member of a case's slices, or None where it is not known."""
+        values = [getattr(each, what) for each in self.slices.get(name, ())]
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    def ratios(self, name: str, what: str, other: str = "") -> list[float]:
+        """Return for each round one member of a case's slice, divided by the yardstick's.
+
+        With `other` it is divided by that of another case.
+        """
+        slices = self.slices.get(name, ())
+        others: Sequence[tuple[Slice, ...]] = self.beside.get(name, ())
+        if other:
+            others = [(each,) for each in self.slices.get(other, ())]
+        ratios = []
+        for one, pair in zip(slices, others, strict=False):
+            value = getattr(one, what)
+            known = [found for each in pair if (found := getattr(each, what))]
+            if value is not None and known:
+                ratios.append(value / mean(known))
+        return ratios
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is wanted of a number; `values` finds it, once for each round, or nothing."""
+
+    number: int
+    title: str
+    sign: Literal["≥", "≤"]
+    limit: float
+    values: Callable[[Results], Sequence[float]]
+    stretch: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A goal and what was found; without values it was not measured."""
+
+    goal: Goal
+    values: Sequence[float]
+
+    @property
+    def measured(self) -> float | None:
+        return median(self.values) if self.values else None
+
+    @property
+    def verdict(self) -> str:
+        """Return `stretch` where even that was reached, `ok`, `MISSED`, or `-` for nothing."""
+        measured, goal = self.measured, self.goal
+        if measured is None:
+            return "-"
+        reached = operator.ge if goal.sign == "≥" else operator.le
+        if goal.stretch is not None and reached(measured, goal.stretch):
+            return "stretch"
+        return "ok" if reached(measured, goal.limit) else "MISSED"
+
+
+def _divided(values: Mapping[str, Sequence[float]]) -> list[float]:
+    pairs = zip(values.get("mock", ()), values.get("bare", ()), strict=False)
+    return [mock / bare for mock, bare in pairs]
+
+
+def _growth(results: Results) -> list[float]:
+    growth = results.growth
+    return [] if growth is None or growth.bytes_per_job is None else [growth.bytes_per_job / 1024]
+
+
+GOALS = (
+    Goal(
+        1, "signed GET job / bare, requests per second", "≥", 0.40,
+        lambda results: results.ratios("get", "per_second"), stretch=0.50,
+    ),
+    Goal(
+        2, "signed POST job / bare, requests per second", "≥", 0.25,
+        lambda results: results.ratios("create", "per_second"), stretch=0.33,
+    ),
+    Goal(
+        3, "signed GET job / bare, p99", "≤", 3,
+        lambda results: results.ratios("get", "p99"), stretch=2,
+    ),
+    Goal(
+        4, "start to ready / bare", "≤", 2.0,
+        lambda results: _divided(results.starts), stretch=1.5,
+    ),
+    Goal(
+        5, "idle memory / bare", "≤", 2.0,
+        lambda results: _divided(results.memory), stretch=1.5,
+    ),
+    Goal(6, "memory per finished job", "≤", 1.5, _growth, stretch=1.0, unit=" KB"),
+    Goal(
+        7, "signed GET among many jobs / among few, p99", "≤", 1.25,
+        lambda results: results.ratios("among-many", "p99", "among-few"), stretch=1.1,
+    ),
+    Goal(
+        8, "cached picture of about 512 KB / bare", "≥", 0.25,
+        lambda results: results.ratios("picture", "per_second"),
+    ),
+    Goal(
+        9, "journal off / no journal", "≥", 0.95,
+        lambda results: results.ratios("journal-off", "per_second", "no-journal"),
+    ),
+)  # fmt: skip
+
+
+def findings(results: Results) -> list[Finding]:
+    """Return what was found for each goal."""
+    return [Finding(goal, goal.values(results)) for goal in GOALS]
+
+
+def surroundings() -> dict[str, Any]:
+    """Return what the figures depend on besides the code."""
+    packages = ("starlette", "uvicorn", "uvloop", "httptools", "pydantic", "cryptography")
+    return {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+        "processors": cpu_count(),
+        "connections": CONNECTIONS,
+        **{package: version(package) for package in packages},
+    }
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """Return the whole run as data: every slice, every ratio to the yardstick, every goal."""
+    return {
+        "surroundings": surroundings(),
+        "cases": {
+            name: {
+                "title": case.title,
+                "slices": [asdict(each) for each in results.slices[name]],
+                "beside": [list(map(asdict, pair)) for pair in results.beside[name]],
+                "ratios": {what: results.ratios(name, what) for what in MEMBERS},
+                "like": results.ratios(name, "per_second", case.like) if case.like else [],
+            }
+            for name, case in results.cases.items()
+        },
+        "starts": results.starts,
+        "memory": results.memory,
+        "growth": None if results.growth is None else asdict(results.growth),
+        "goals": [
+            {
+                "number": finding.goal.number,
+                "title": finding.goal.title,
+                "wanted": f"{finding.goal.sign} {finding.goal.limit:g}{finding.goal.unit}",
+                "measured": finding.measured,
+                "values": list(finding.values),
+                "verdict": finding.verdict,
+            }
+            for finding in findings(results)
+        ],
+    }
