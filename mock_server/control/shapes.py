@@ -122,6 +122,8 @@ def _six_places(value: Any) -> Any:
         raise ValueError("must be a number of credits")
     if not abs(value) <= int(MOST):
         raise ValueError(f"must be at most {MOST}")
+    if value < 0:  # Also by less than the places that are kept.
+        raise ValueError("must be greater than or equal to 0")
     # Sums that a client made out of binary fractions, 0.1 + 0.2, come as they were meant.
     return round(Decimal(repr(value)), 6)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from mock_server.control.operations import Ask
-from mock_server.control.problems import INVALID, Problem
-from mock_server.control.shapes import IncomingBody
+from mock_server.control.problems import NOT_A_CAPTURE, Problem
+from mock_server.control.shapes import WHOLE, IncomingBody
 from mock_server.web.captures import CaptureError
 
 Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -24,8 +24,8 @@ class CapturedBody(IncomingBody):
 
     account: str | None = Field(None, max_length=100)
     curl: str | None = None
-    har: dict[str, JsonValue] | None = None
-    entry: int | None = Field(None, ge=0)
+    har: dict[str, Any] | None = None
+    entry: Annotated[int, WHOLE, Field(ge=0)] | None = None
     raw: str | None = None
     raw_base64: str | None = Field(None, alias="rawBase64")
     method: str | None = Field(None, max_length=100)
@@ -47,4 +47,4 @@ class Signatures:
         try:
             return await self._explain(captured)
         except CaptureError as error:
-            raise Problem(INVALID, str(error)) from error
+            raise Problem(NOT_A_CAPTURE, str(error)) from error

@@ -154,7 +154,7 @@ def whole_table(known: Collaborators, probes: Probes) -> Table:
         ),
         Operation(
             "POST", "/signature/explain", proofs.explain, "Say what is wrong with a signature",
-            body=signatures.CapturedBody,
+            body=signatures.CapturedBody, problems=(problems.NOT_A_CAPTURE,),
         ),
         Operation(
             "GET", "/requests", seen.list_requests, "What came, the newest first",

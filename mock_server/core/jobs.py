@@ -156,7 +156,8 @@ class Job:
             at = self.starts_at + step * self.told if self.told < PROGRESS_STEPS else None
         else:
             borders = (self.pending_at,) if self.plan.pending else ()
-            moments = (*borders, self.queued_at, self.starts_at)
+            queued = (self.queued_at,) if self.queued_at < self.starts_at else ()
+            moments = (*borders, *queued, self.starts_at)
             at = moments[self.told] if self.told < len(moments) else None
         return None if at is None or at >= self.ends_at else at
 

@@ -96,7 +96,7 @@ class Studio:
     def __init__(self, store: Store, rules: Rules) -> None:
         self.store = store
         self.rules = rules
-        # Called with an account's id whenever a job that somebody watches was touched.
+        # Called with an account's id whenever notices may have become due, or due sooner.
         self.on_watched: Callable[[str], None] = lambda account: None
 
     # Who calls, and when
@@ -206,6 +206,8 @@ class Studio:
             if job.due_at is not None and job.due_at <= now:
                 await settle(tx, account, self.rules.slots, now)
                 job = await self._own_job(tx, account, job.id)
+            if watch is not None:
+                self.on_watched(account.id)
             return await self._snapshot(tx, job, now)
 
     async def look(self, account: Account, job_id: str, now: float) -> Snapshot:
@@ -224,6 +226,8 @@ class Studio:
                 polls = job.polls + 1
                 position = position_after_polls(job, polls, self.rules.polls)
                 job = await self._moved(tx, account, replace(job, polls=polls), position, now)
+            if job.watch is not None:
+                self.on_watched(account.id)
             return await self._snapshot(tx, job, now)
 
     async def cancel(
@@ -238,6 +242,7 @@ class Studio:
                 raise AlreadyEnded(job_id)
             job = await end(tx, account, job, Ending(now, JobState.CANCELED))
             await reorder(tx, account, self.rules.slots, now)
+            self.on_watched(account.id)
             return await self._snapshot(tx, job, now)
 
     async def finish(
@@ -252,6 +257,7 @@ class Studio:
             state = JobState.SUCCEEDED if failure is None else JobState.FAILED
             job = await end(tx, account, job, Ending(now, state, failure or ""))
             await reorder(tx, account, self.rules.slots, now)
+            self.on_watched(account.id)
             return await self._snapshot(tx, job, now)
 
     async def advance(
@@ -270,6 +276,8 @@ class Studio:
             else:
                 position = min(job.position + max(0.0, seconds), job.ends_at)
             job = await self._moved(tx, account, job, position, now)
+            if job.watch is not None:
+                self.on_watched(account.id)
             return await self._snapshot(tx, job, now)
 
     # Uploads
@@ -388,8 +396,6 @@ class Studio:
                     await tx.delete(RequestKey, key.id)
 
     async def _snapshot(self, view: View, job: Job, now: float) -> Snapshot:
-        if job.watch is not None:
-            self.on_watched(job.account)
         state = job.state_at(now)
         if state is not JobState.WAITING:
             return Snapshot(job, now, state)

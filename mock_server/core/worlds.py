@@ -378,6 +378,9 @@ class Worlds:
                 await settle(tx, account, self.studio.rules.slots, after)
                 for job in await _open_jobs(tx, account):
                     moments.extend(moment for moment, _ in job.moments() if moment > after)
+                for notice in await tx.due(Delivery, account.id, float("inf")):
+                    if notice.due_at is not None and notice.due_at > after:
+                        moments.append(notice.due_at)
         return min(moments, default=None)
 
 

@@ -36,6 +36,9 @@ ANSWER_BYTES = 64 * 1024
 
 FOR_EVER = float("inf")
 
+# A clock of one second in a million years would be more than event loops can count.
+LONGEST_SLEEP = 86400.0
+
 Write = Callable[[Delivery, Job, Account], bytes]
 
 
@@ -150,7 +153,7 @@ class Postman:
             self._standing.add(account.id)
             return None
         left = next_moment - await self.studio.now(account, self.wall())
-        return max(0.0, left) / rate
+        return min(max(0.0, left) / rate, LONGEST_SLEEP)
 
     def _send_off(self, account: Account, receiver: str, now: float) -> None:
         run = self._runs.get((account.id, receiver))

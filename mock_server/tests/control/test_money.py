@@ -105,3 +105,7 @@ def test_the_ledger_always_adds_up(steps):
                 assert ledger["sums"]["balance"] >= 0
 
     asyncio.run(walk())
+
+
+async def test_a_balance_below_zero_is_refused_however_small(http):
+    await http.problem(400, "POST", "/accounts", {"balance": -1e-30})

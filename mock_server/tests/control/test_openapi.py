@@ -87,7 +87,7 @@ CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {
             # Valid requests may ask for what is not there, contradict, or wait in vain.
-            "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "408", "409"]}
+            "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "408", "409", "422"]}
         }
     }
 )

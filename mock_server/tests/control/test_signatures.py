@@ -12,7 +12,7 @@ async def test_a_capture_is_handed_on_as_it_came(http):
 
 
 async def test_a_capture_that_cannot_be_read_is_a_problem(http):
-    problem = await http.problem(400, "POST", PATH, {"curl": "wget x"})
+    problem = await http.problem(422, "POST", PATH, {"curl": "wget x"})
 
     assert problem["detail"] == "the line is no curl"
 

@@ -1,0 +1,343 @@
+"""Callbacks through the control API."""
+
+import pytest
+
+from mock_server.core.accounts import Progress
+from mock_server.core.watch import Notify, Watch
+from mock_server.tests.control.mock import Mock, a_client
+from mock_server.tests.makers import NOW, some_worlds
+
+URL = "http://127.0.0.1:1/hook"
+WATCH = Watch(URL)
+CHANGES = Watch(URL, Notify.CHANGES)
+
+
+async def all_callbacks(http, query=""):
+    return (await http("GET", f"/callbacks{query}"))["callbacks"]
+
+
+# Moving the clock
+
+
+async def test_advancing_delivers_before_it_answers(http):
+    job = (await http.mock.submit(watch=CHANGES)).job
+
+    moved = await http("POST", "/clock/advance", {"seconds": 1000})
+
+    assert [told["state"] for _, told in http.mock.sent] == ["waiting", "running", "succeeded"]
+    assert moved["callbacks"] == [
+        {"id": f"{job.id}-{number}", "job": job.id, "state": state, "status": 200, "problem": None}
+        for number, state in enumerate(("waiting", "running", "succeeded"), 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/clock/advance", {"to": NOW + 1000}),
+        ("PUT", "/clock", {"now": NOW + 1000}),
+        ("PUT", "/clock", {"now": NOW + 1000, "rate": 5}),
+    ],
+)
+async def test_every_way_to_move_the_clock_delivers(http, method, path, body):
+    await http.mock.submit(watch=WATCH)
+
+    moved = await http(method, path, body)
+
+    assert len(moved["callbacks"]) == len(http.mock.sent) == 1
+
+
+async def test_moves_of_no_consequence_tell_of_no_callbacks(http):
+    assert (await http("POST", "/clock/advance", {"next": True}))["callbacks"] == []
+    assert (await http("PUT", "/clock", {"rate": 5}))["callbacks"] == []
+
+
+async def test_step_by_step_each_change_is_delivered_with_its_event(http):
+    await http.mock.submit(watch=CHANGES)
+
+    for state in ("waiting", "running", "succeeded"):
+        moved = await http("POST", "/clock/advance", {"next": True})
+        assert [told["state"] for told in moved["callbacks"]] == [state]
+        assert [event["state"] for event in moved["fired"]] == [state]
+
+
+async def test_only_those_whose_clock_was_moved_get_something(http):
+    for id, wish in (("a", {}), ("b", {}), ("own", {"clock": {"start": 1000, "frozen": True}})):
+        await http("POST", "/accounts", {"id": id, **wish})
+        await http.mock.submit(id, watch=WATCH)
+
+    await http("POST", "/clock/advance?account=a", {"seconds": 1000})
+    assert [told["of"] for _, told in http.mock.sent] == ["a"]
+
+    await http("POST", "/clock/advance", {"seconds": 1000})
+    assert [told["of"] for _, told in http.mock.sent] == ["a", "b"]
+
+    await http("POST", "/clock/advance?account=own", {"seconds": 1000})
+    assert [told["of"] for _, told in http.mock.sent] == ["a", "b", "own"]
+
+
+async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
+    async with a_client(Mock(delays=[10.0, 60.0])) as http:
+        http.mock.callback_status = 500
+        await http.mock.submit(watch=WATCH)
+
+        moved = await http("POST", "/clock/advance", {"seconds": 15})
+        assert [(told["status"], told["problem"]) for told in moved["callbacks"]] == [
+            (500, "as it was told"),
+            (500, "as it was told"),
+        ]
+
+        http.mock.callback_status = 200
+        moved = await http("POST", "/clock/advance", {"seconds": 1000})
+        assert [told["status"] for told in moved["callbacks"]] == [200]
+
+
+@pytest.mark.parametrize("query", ["", "?account=ready"])
+async def test_changes_of_a_clock_wake_those_who_wait(http, query, monkeypatch):
+    woken: list[str | None] = []
+    monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+
+    for method, path, body in (
+        ("POST", "/clock/advance", {"seconds": 1}),
+        ("PUT", "/clock", {"rate": 2}),
+        ("POST", "/clock/freeze", None),
+        ("POST", "/clock/resume", None),
+        ("POST", "/reset", None),
+    ):
+        woken.clear()
+        await http(method, path + query, body)
+        assert woken == ["ready" if query else None]
+
+
+async def test_looking_at_a_clock_wakes_nobody(http, monkeypatch):
+    woken: list[str | None] = []
+    monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+
+    await http("GET", "/clock")
+
+    assert woken == []
+
+
+@pytest.mark.parametrize("way", ["advance", "complete", "fail"])
+async def test_moving_a_job_by_hand_wakes_its_account(way, monkeypatch):
+    async with a_client(Mock(some_worlds(progress=Progress.MANUAL))) as http:
+        job = (await http.mock.submit()).job
+        woken: list[str | None] = []
+        monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+
+        await http("POST", f"/jobs/{job.id}/{way}")
+
+        assert woken == ["ready"]
+
+
+# Looking
+
+
+async def test_a_callback_is_shown_with_every_try():
+    async with a_client(Mock(delays=[10.0])) as http:
+        http.mock.callback_status = 503
+        job = (await http.mock.submit(watch=WATCH)).job
+        await http("POST", "/clock/advance", {"to": job.ends_at})
+
+        (shown,) = await all_callbacks(http)
+
+        moment = {"at": job.ends_at, "iso": shown["made"]["iso"]}
+        assert shown == {
+            "id": f"{job.id}-1",
+            "account": "ready",
+            "job": job.id,
+            "number": 1,
+            "url": URL,
+            "notify": "end",
+            "state": "succeeded",
+            "done": 1,
+            "made": moment,
+            "due": {"at": job.ends_at + 10, "iso": shown["due"]["iso"]},
+            "arrived": False,
+            "attempts": [{**moment, "status": 503, "problem": "as it was told"}],
+        }
+
+        http.mock.callback_status = 200
+        await http("POST", "/clock/advance", {"seconds": 10})
+        (shown,) = await all_callbacks(http)
+        assert (shown["arrived"], shown["due"], len(shown["attempts"])) == (True, None, 2)
+
+
+async def test_what_fell_due_is_listed_even_if_nobody_has_looked(http):
+    job = (await http.mock.submit(watch=WATCH)).job
+    clock = await http.mock.worlds.clock(None)
+    await http.mock.worlds.set_clock(None, clock.moved_to(http.mock.wall, job.ends_at))
+
+    (shown,) = await all_callbacks(http)
+
+    assert (shown["due"]["at"], shown["attempts"]) == (job.ends_at, [])
+
+
+async def test_callbacks_are_listed_with_the_newest_first_and_filtered(http):
+    await http("POST", "/accounts", {"id": "a"})
+    first = (await http.mock.submit(watch=CHANGES)).job
+    await http("POST", "/clock/advance", {"to": first.starts_at})
+    http.mock.callback_status = 500
+    second = (await http.mock.submit("a", watch=WATCH)).job
+    await http("POST", "/clock/advance", {"seconds": 1000})
+
+    ids = [f"{first.id}-1", f"{first.id}-2", f"{first.id}-3"]
+    listed = [each["id"] for each in await all_callbacks(http)]
+    assert [id for id in listed if id in ids] == ids[::-1]
+    assert sorted(listed) == sorted([*ids, f"{second.id}-1"])
+
+    async def found(query):
+        return {each["id"] for each in await all_callbacks(http, query)}
+
+    assert await found("?account=a") == await found(f"?job={second.id}") == {f"{second.id}-1"}
+    assert await found("?account=ready") == await found(f"?job={first.id}") == set(ids)
+    assert await found("?state=succeeded") == {ids[2], f"{second.id}-1"}
+    assert await found("?arrived=true") == set(ids[:2])
+    assert await found("?arrived=false") == {ids[2], f"{second.id}-1"}
+    assert await found("?account=ready&arrived=false&state=succeeded") == {ids[2]}
+    assert [each["id"] for each in await all_callbacks(http, "?account=ready&limit=2")] == ids[
+        :0:-1
+    ]
+    assert await found("?job=nobodys") == set()
+
+
+async def test_filters_that_make_no_sense_are_refused(http):
+    await http.problem(404, "GET", "/callbacks?account=nobody")
+    for query in ("state=done", "arrived=perhaps", "limit=0", "limit=1001", "jobs=1", "job="):
+        await http.problem(400, "GET", f"/callbacks?{query}")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:secret@127.0.0.1:1/hook", "http://***@127.0.0.1:1/hook"),
+        ("http://secret@127.0.0.1/?a=b", "http://***@127.0.0.1/?a=b"),
+        ("http://127.0.0.1/?a=b&token=secret&c=d", "http://127.0.0.1/?a=b&token=***&c=d"),
+        ("http://[secret", "***"),
+    ],
+)
+async def test_secrets_in_urls_are_hidden(http, url, shown):
+    job = (await http.mock.submit(watch=Watch(url), progress=Progress.INSTANT)).job
+    await http("POST", "/clock/advance", {"seconds": 1})
+
+    (listed,) = await all_callbacks(http)
+    one = await http("GET", f"/callbacks/{job.id}-1")
+
+    assert listed["url"] == one["url"] == shown
+    assert "secret" not in str((listed, one))
+
+
+async def test_one_callback_shows_what_it_says(http):
+    job = (await http.mock.submit(watch=WATCH)).job
+    await http("POST", "/clock/advance", {"seconds": 1000})
+
+    one = await http("GET", f"/callbacks/{job.id}-1")
+
+    assert one["payload"] == http.mock.sent[0][1]
+    assert [{key: one[key] for key in one if key != "payload"}] == await all_callbacks(http)
+
+
+async def test_a_payload_that_is_no_json_is_shown_as_text(http):
+    job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
+    http.mock.postman.write = lambda *_: b"a=b\xff"
+
+    assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
+
+
+async def test_of_a_job_that_is_kept_no_longer_the_payload_is_unknown():
+    async with a_client(Mock(some_worlds(keep_jobs=1))) as http:
+        job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
+        await http.mock.submit()
+
+        assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] is None
+
+
+async def test_a_callback_that_does_not_exist_is_not_found(http):
+    problem = await http.problem(404, "GET", "/callbacks/7-1")
+
+    assert problem["detail"] == "there is no callback '7-1'"
+    await http.problem(404, "POST", "/callbacks/7-1/redeliver")
+
+
+# Sending by hand
+
+
+async def test_a_callback_is_sent_once_more(http):
+    job = (await http.mock.submit(watch=WATCH)).job
+    await http("POST", "/clock/advance", {"seconds": 1000})
+    http.mock.callback_status = 500
+
+    again = await http("POST", f"/callbacks/{job.id}-1/redeliver")
+
+    assert [each["status"] for each in again["attempts"]] == [200, 500]
+    assert again["attempts"][1]["at"] == NOW + 1000
+    assert (again["arrived"], again["due"]) == (True, None)
+    assert http.mock.sent[0] == http.mock.sent[1]
+    assert await all_callbacks(http) == [again]
+
+
+async def test_draining_tries_until_nothing_is_open():
+    async with a_client(Mock(delays=[10.0, 60.0])) as http:
+        http.mock.callback_status = 500
+        job = (await http.mock.submit(watch=CHANGES)).job
+        await http("POST", "/clock/advance", {"to": job.queued_at})
+
+        drained = (await http("POST", "/callbacks/drain"))["callbacks"]
+
+        assert drained == await all_callbacks(http)
+        assert [(each["id"], each["due"]) for each in drained] == [(f"{job.id}-1", None)]
+        assert [each["at"] for each in drained[0]["attempts"]] == [job.queued_at] * 3
+        assert (await http("POST", "/callbacks/drain"))["callbacks"] == []
+
+
+async def test_one_account_or_all_are_drained():
+    async with a_client(Mock(delays=[1000.0])) as http:
+        http.mock.callback_status = 500
+        for id in ("a", "b", "c"):
+            await http("POST", "/accounts", {"id": id})
+            await http.mock.submit(id, watch=WATCH)
+        await http("POST", "/clock/advance", {"seconds": 100})
+        http.mock.callback_status = 200
+
+        drained = (await http("POST", "/callbacks/drain?account=b"))["callbacks"]
+        assert [(each["account"], each["arrived"]) for each in drained] == [("b", True)]
+
+        drained = (await http("POST", "/callbacks/drain"))["callbacks"]
+        assert [(each["account"], each["arrived"]) for each in drained] == [
+            ("a", True),
+            ("c", True),
+        ]
+        await http.problem(404, "POST", "/callbacks/drain?account=nobody")
+
+
+# Starting anew
+
+
+@pytest.mark.parametrize("query", ["", "?account=ready", "?only=callbacks", "?only=jobs"])
+async def test_a_reset_forgets_callbacks(http, query):
+    await http.mock.submit(watch=WATCH)
+    await http("POST", "/clock/advance", {"seconds": 1000})
+
+    await http("POST", f"/reset{query}")
+
+    assert await all_callbacks(http) == []
+
+
+async def test_resetting_callbacks_alone_leaves_the_jobs(http):
+    await http.mock.submit(watch=CHANGES)
+    await http("POST", "/clock/advance", {"next": True})
+
+    assert (await http("POST", "/reset?only=callbacks"))["parts"] == ["callbacks"]
+
+    assert len((await http("GET", "/jobs"))["jobs"]) == 1
+    moved = await http("POST", "/clock/advance", {"seconds": 1000})
+    assert [told["state"] for told in moved["callbacks"]] == ["running", "succeeded"]
+
+
+async def test_a_reset_of_other_parts_leaves_callbacks(http):
+    await http.mock.submit(watch=WATCH)
+    await http("POST", "/clock/advance", {"seconds": 1000})
+
+    await http("POST", "/reset?only=limits,requests")
+
+    assert len(await all_callbacks(http)) == 1

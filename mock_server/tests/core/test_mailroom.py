@@ -1,0 +1,245 @@
+"""What waits in the outbox, in which order it goes, and what is written down of it."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from mock_server.core.accounts import Progress
+from mock_server.core.jobs import JobState
+from mock_server.core.mailroom import Mailroom
+from mock_server.core.outbox import Attempt, Delivery, in_turn
+from mock_server.core.watch import Notify, Watch
+from mock_server.tests.makers import NOW, a_studio, an_account, an_order, run, some_work
+
+ADA, BOB = an_account("ada"), an_account("bob")
+FOR_EVER = float("inf")
+
+
+def a_delivery(job="1", number=1, at=100.0, **changes):
+    delivery = Delivery(
+        id=f"{job}-{number}",
+        account="ada",
+        job=job,
+        number=number,
+        watch=Watch("http://127.0.0.1:1/"),
+        state=JobState.RUNNING,
+        done=0.0,
+        made_at=at,
+        due_at=at,
+    )
+    return replace(delivery, **changes)
+
+
+def due_at(delivery):
+    return delivery.due_at
+
+
+def a_mailroom(*records):
+    mailroom = Mailroom(a_studio().store, 2)
+
+    async def fill():
+        for record in records:
+            async with mailroom.store.transaction(record.account) as tx:
+                await tx.put(record)
+
+    run(fill())
+    return mailroom
+
+
+def a_working_mailroom(**rules):
+    studio = a_studio(**rules)
+    return studio, Mailroom(studio.store, studio.rules.slots)
+
+
+def submit(studio, notify=Notify.END, **changes):
+    watch = None if notify is None else Watch("http://127.0.0.1:1/", notify)
+    work = changes.pop("work", some_work())
+    return run(studio.submit(ADA, an_order(), work, NOW, watch=watch, **changes)).job
+
+
+# One delivery
+
+
+def test_a_delivery_that_arrives_is_over():
+    tried = a_delivery().tried(Attempt(100.0, 204), [10.0])
+
+    assert (tried.arrived, tried.due_at) == (True, None)
+
+
+@pytest.mark.parametrize("status", [0, 100, 199, 300, 302, 404, 500])
+def test_only_a_status_of_the_two_hundreds_is_an_arrival(status):
+    assert not Attempt(0.0, status).arrived
+    assert Attempt(0.0, 200).arrived
+    assert Attempt(0.0, 299).arrived
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=6))
+def test_after_each_failure_the_next_delay_passes_until_there_is_none(delays):
+    delivery, moments = a_delivery(), []
+    while delivery.due_at is not None:
+        moments.append(delivery.due_at)
+        delivery = delivery.tried(Attempt(delivery.due_at, 500), delays)
+
+    assert len(moments) == len(delivery.attempts) == len(delays) + 1
+    assert moments[0] == 100.0
+    for (before, after), delay in zip(pairwise(moments), delays, strict=True):
+        assert after == before + delay
+
+
+def test_a_failure_that_is_final_is_not_tried_again():
+    assert a_delivery().tried(Attempt(100.0, 0), [10.0], final=True).due_at is None
+
+
+def test_a_failure_out_of_turn_leaves_the_schedule_alone():
+    waiting = a_delivery().tried(Attempt(100.0, 500), [10.0])
+
+    assert waiting.repeated(Attempt(103.0, 500)).due_at == 110.0
+    assert waiting.repeated(Attempt(103.0, 200)).due_at is None
+
+
+def test_what_has_arrived_once_has_arrived():
+    arrived = a_delivery().tried(Attempt(100.0, 200), [])
+
+    again = arrived.repeated(Attempt(200.0, 500))
+
+    assert (again.arrived, again.due_at, len(again.attempts)) == (True, None, 2)
+
+
+# Whose turn it is
+
+
+def test_a_later_one_of_a_job_waits_for_the_earlier():
+    first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
+    other = a_delivery(job="2", at=102.0)
+
+    assert in_turn([second, other], [first, second, other]) == [other]
+    assert in_turn([first, second], [first, second]) == [first]
+    assert in_turn([second], [replace(first, due_at=None), second]) == [second]
+
+
+outboxes = st.lists(
+    st.builds(
+        a_delivery,
+        job=st.sampled_from("123"),
+        number=st.integers(1, 5),
+        at=st.floats(0, 100),
+        due_at=st.none() | st.floats(0, 200),
+    ),
+    max_size=12,
+    unique_by=lambda each: each.id,
+)
+
+
+@given(outboxes, st.floats(0, 200))
+def test_those_in_turn_are_the_first_of_their_jobs_the_earliest_first(outbox, until):
+    open_ones = [each for each in outbox if each.due_at is not None]
+    due = [each for each in open_ones if due_at(each) <= until]
+
+    ready = in_turn(due, open_ones)
+
+    firsts: dict[str, Delivery] = {}
+    for each in sorted(open_ones, key=lambda each: each.number):
+        firsts.setdefault(each.job, each)
+    assert {each.id for each in ready} == {each.id for each in firsts.values() if each in due}
+    assert all(due_at(one) <= due_at(other) for one, other in pairwise(ready))
+    assert in_turn(due[::-1], open_ones[::-1]) == ready
+
+
+# The room
+
+
+def test_what_has_fallen_due_is_written_down_before_it_is_handed_out():
+    studio, mailroom = a_working_mailroom()
+    job = submit(studio)
+
+    assert run(mailroom.due(ADA, job.ends_at - 0.001)) == ([], [])
+    due, open_ones = run(mailroom.due(ADA, job.ends_at))
+
+    assert due == open_ones
+    assert [each.state for each in due] == [JobState.SUCCEEDED]
+
+
+def test_looking_ahead_does_not_move_time():
+    studio, mailroom = a_working_mailroom()
+    job = submit(studio)
+    late = a_delivery(job="0", due_at=job.ends_at + 1000)
+
+    async def put():
+        async with mailroom.store.transaction("ada") as tx:
+            await tx.put(late)
+
+    run(put())
+
+    assert run(mailroom.due(ADA, FOR_EVER, settle_at=NOW)) == ([late], [late])
+    assert run(mailroom.due(ADA, NOW)) == ([], [late])
+
+
+def test_what_lies_ahead_is_the_next_moment_of_a_watched_job_and_the_open_notices():
+    studio, mailroom = a_working_mailroom()
+    assert run(mailroom.ahead(ADA)) == (None, [])
+    submit(studio, None)
+    assert run(mailroom.ahead(ADA)) == (None, [])
+
+    job = submit(studio, Notify.CHANGES)
+    assert run(mailroom.ahead(ADA)) == (job.queued_at, [])
+
+    run(studio.wallet(ADA, job.queued_at))
+    moment, (notice,) = run(mailroom.ahead(ADA))
+    assert (moment, notice.state) == (job.starts_at, JobState.WAITING)
+    assert run(mailroom.ahead(BOB)) == (None, [])
+
+
+def test_what_a_hand_moves_has_no_moment_ahead():
+    studio, mailroom = a_working_mailroom()
+    submit(studio, progress=Progress.MANUAL)
+
+    assert run(mailroom.ahead(ADA)) == (None, [])
+
+
+def test_a_start_that_may_fail_is_looked_at_because_others_move_up_then():
+    studio, mailroom = a_working_mailroom(slots=1)
+    unwatched = submit(studio, None, work=some_work(inputs=("nothing",)))
+    behind = submit(studio)
+
+    assert run(mailroom.ahead(ADA))[0] == unwatched.starts_at < behind.ends_at
+
+
+def test_notices_are_listed_for_one_or_for_all():
+    mine, other = a_delivery(), a_delivery(job="2", account="bob")
+    mailroom = a_mailroom(mine, other)
+
+    assert run(mailroom.all(None)) == [mine, other]
+    assert run(mailroom.all(BOB)) == [other]
+
+
+def test_a_notice_is_found_by_its_owner_alone():
+    mailroom = a_mailroom(a_delivery())
+
+    assert run(mailroom.find(ADA, "1-1")) == a_delivery()
+    assert run(mailroom.find(BOB, "1-1")) is None
+    assert run(mailroom.find(ADA, "1-2")) is None
+
+
+def test_a_notice_that_was_forgotten_meanwhile_stays_so():
+    mailroom = a_mailroom()
+
+    run(mailroom.keep(ADA, a_delivery().tried(Attempt(100.0, 200), [])))
+
+    assert run(mailroom.all(None)) == []
+
+
+def test_what_waited_for_a_notice_is_due_when_that_is_over():
+    first, second = a_delivery(number=1), a_delivery(number=2, at=101.0)
+    third, other = a_delivery(number=3, at=300.0), a_delivery(job="2", at=101.0)
+    mailroom = a_mailroom(first, second, third, other)
+
+    waiting = first.tried(Attempt(100.0, 500), [50.0])
+    run(mailroom.keep(ADA, waiting))
+    assert run(mailroom.all(None)) == [waiting, second, third, other]
+
+    over = waiting.tried(Attempt(150.0, 500), [50.0])
+    run(mailroom.keep(ADA, over))
+    assert run(mailroom.all(None)) == [over, replace(second, due_at=150.0), third, other]

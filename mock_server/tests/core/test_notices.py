@@ -1,0 +1,366 @@
+"""Whoever watches a job hears of it once for each change, at the change's moment."""
+
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from mock_server.core import settlement
+from mock_server.core.accounts import Progress
+from mock_server.core.jobs import JobState
+from mock_server.core.outbox import Delivery
+from mock_server.core.watch import PROGRESS_STEPS, Notify, Watch
+from mock_server.tests.makers import (
+    NOW,
+    a_planner,
+    a_studio,
+    an_account,
+    an_order,
+    run,
+    some_work,
+    too_much_for_memory,
+)
+
+ADA = an_account()
+LATER = NOW + 1000
+IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
+
+
+def submit(studio, notify=Notify.END, now=NOW, work=None, **changes):
+    watch = None if notify is None else Watch("http://127.0.0.1:1/", notify)
+    work = work or some_work()
+    return run(studio.submit(ADA, an_order(), work, now, watch=watch, **changes)).job
+
+
+def notices(studio, now=LATER):
+    """Return the account's notices as they are once time has come to `now`."""
+
+    async def all_of_them():
+        await studio.wallet(ADA, now)
+        async with studio.store.view() as view:
+            return list(await view.list(Delivery, ADA.id))
+
+    return run(all_of_them())
+
+
+def told(studio, now=LATER):
+    return [(each.state, each.made_at) for each in notices(studio, now)]
+
+
+# Endings
+
+
+def succeed(studio):
+    job = submit(studio)
+    return job, JobState.SUCCEEDED, job.ends_at
+
+
+def run_out_of_memory(studio):
+    job = submit(studio, work=too_much_for_memory())
+    return job, JobState.FAILED, job.ends_at
+
+
+def miss_an_input(studio):
+    job = submit(studio, work=some_work(inputs=("nothing",)))
+    return job, JobState.FAILED, job.starts_at
+
+
+def be_cancelled_while_running(studio):
+    job = submit(studio)
+    now = job.starts_at + 0.1
+    run(studio.cancel(ADA, job.id, now))
+    return job, JobState.CANCELED, now
+
+
+def be_cancelled_before_the_start(studio):
+    job = submit(studio)
+    run(studio.cancel(ADA, job.id, NOW + 0.1))
+    return job, JobState.CANCELED, NOW + 0.1
+
+
+def be_completed_by_hand(studio):
+    job = submit(studio)
+    run(studio.finish(ADA, job.id, NOW + 0.1))
+    return job, JobState.SUCCEEDED, NOW + 0.1
+
+
+def be_failed_by_hand(studio):
+    job = submit(studio)
+    run(studio.finish(ADA, job.id, NOW + 0.1, failure="tired"))
+    return job, JobState.FAILED, NOW + 0.1
+
+
+def be_done_at_once(studio):
+    return submit(studio, progress=Progress.INSTANT), JobState.SUCCEEDED, NOW
+
+
+def be_polled_to_the_end(studio):
+    job = submit(studio, progress=Progress.POLLS)
+    for look in range(4):
+        run(studio.look(ADA, job.id, NOW + look))
+    return job, JobState.SUCCEEDED, NOW + 3
+
+
+def be_moved_to_the_end(studio):
+    job = submit(studio, progress=Progress.MANUAL)
+    while not run(studio.advance(ADA, job.id, NOW + 7)).state.final:
+        pass
+    return job, JobState.SUCCEEDED, NOW + 7
+
+
+def be_moved_without_its_input(studio):
+    job = submit(studio, progress=Progress.MANUAL, work=some_work(inputs=("nothing",)))
+    run(studio.advance(ADA, job.id, NOW + 7, seconds=1000))
+    return job, JobState.FAILED, NOW + 7
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        succeed,
+        run_out_of_memory,
+        miss_an_input,
+        be_cancelled_while_running,
+        be_cancelled_before_the_start,
+        be_completed_by_hand,
+        be_failed_by_hand,
+        be_done_at_once,
+        be_polled_to_the_end,
+        be_moved_to_the_end,
+        be_moved_without_its_input,
+    ],
+    ids=lambda course: course.__name__,
+)
+def test_the_end_is_told_once_at_its_moment(course):
+    studio = a_studio()
+    job, state, at = course(studio)
+
+    (notice,) = notices(studio)
+
+    assert (notice.job, notice.number, notice.state) == (job.id, 1, state)
+    assert notice.made_at == notice.due_at == at
+    assert notices(studio, LATER + 1000) == [notice]
+
+
+def test_nothing_is_told_before_the_end():
+    studio = a_studio()
+    job = submit(studio)
+
+    assert notices(studio, job.ends_at - 0.001) == []
+
+
+def test_a_job_that_nobody_watches_tells_nothing():
+    studio = a_studio()
+    submit(studio, None)
+
+    assert notices(studio) == []
+
+
+# Changes
+
+
+@pytest.mark.parametrize("pending", [0.0, 1.5])
+def test_every_change_is_told_in_order(pending):
+    studio = a_studio(planner=a_planner(pending=pending))
+    job = submit(studio, Notify.CHANGES)
+
+    expected = [
+        (JobState.PENDING, job.pending_at),
+        (JobState.WAITING, job.queued_at),
+        (JobState.RUNNING, job.starts_at),
+        (JobState.SUCCEEDED, job.ends_at),
+    ]
+    assert told(studio) == expected[not pending :]
+    assert [each.number for each in notices(studio)] == list(range(1, len(told(studio)) + 1))
+
+
+def test_a_change_is_told_as_soon_as_it_has_happened():
+    studio = a_studio()
+    job = submit(studio, Notify.CHANGES)
+
+    assert told(studio, job.queued_at - 0.001) == []
+    assert len(told(studio, job.queued_at)) == 1
+    assert len(told(studio, job.starts_at)) == 2
+
+
+def test_a_job_that_is_cancelled_before_its_start_never_ran():
+    studio = a_studio()
+    job = submit(studio, Notify.CHANGES)
+    run(studio.cancel(ADA, job.id, job.queued_at + 0.1))
+
+    assert [state for state, _ in told(studio)] == [JobState.WAITING, JobState.CANCELED]
+
+
+def test_a_job_without_its_input_never_ran():
+    studio = a_studio()
+    job = submit(studio, Notify.CHANGES, work=some_work(inputs=("nothing",)))
+
+    expected = [(JobState.WAITING, job.queued_at), (JobState.FAILED, job.starts_at)]
+    assert told(studio) == expected
+
+
+def test_a_job_that_ends_at_once_tells_of_its_end_alone():
+    studio = a_studio()
+    submit(studio, Notify.CHANGES, progress=Progress.INSTANT)
+
+    assert told(studio) == [(JobState.SUCCEEDED, NOW)]
+
+
+def test_polls_tell_of_the_changes_that_they_bring():
+    studio = a_studio()
+    job = submit(studio, Notify.CHANGES, progress=Progress.POLLS)
+    seen = [run(studio.look(ADA, job.id, NOW + look)).state for look in range(6)]
+
+    changes = [seen[0], *(after for before, after in pairwise(seen) if after is not before)]
+    assert [state for state, _ in told(studio)] == changes
+    assert changes == [JobState.WAITING, JobState.RUNNING, JobState.SUCCEEDED]
+
+
+def test_a_hand_tells_of_the_changes_that_it_brings():
+    studio = a_studio()
+    job = submit(studio, Notify.CHANGES, progress=Progress.MANUAL)
+    for seconds in (None, 0.0, 0.001, None, None):
+        run(studio.advance(ADA, job.id, NOW + 5, seconds=seconds))
+
+    assert told(studio) == [
+        (JobState.WAITING, NOW + 5),
+        (JobState.RUNNING, NOW + 5),
+        (JobState.SUCCEEDED, NOW + 5),
+    ]
+
+
+def test_a_start_that_moves_up_is_told_at_its_new_moment():
+    studio = a_studio(slots=1)
+    first = submit(studio)
+    second = submit(studio, Notify.CHANGES)
+    now = first.starts_at + 0.1
+    run(studio.cancel(ADA, first.id, now))
+    moved = run(studio.look(ADA, second.id, now)).job
+
+    of_second = [each for each in notices(studio) if each.job == second.id]
+
+    assert moved.starts_at < second.starts_at
+    assert [(each.state, each.made_at) for each in of_second] == [
+        (JobState.WAITING, second.queued_at),
+        (JobState.RUNNING, moved.starts_at),
+        (JobState.SUCCEEDED, moved.ends_at),
+    ]
+
+
+# Progress
+
+
+@pytest.mark.parametrize("work", [some_work(), too_much_for_memory()], ids=["well", "badly"])
+def test_progress_is_told_in_ten_growing_steps_and_then_the_end(work):
+    studio = a_studio()
+    job = submit(studio, Notify.PROGRESS, work=work)
+
+    *steps, end = notices(studio)
+
+    assert [step.state for step in steps] == [JobState.RUNNING] * PROGRESS_STEPS
+    assert end.state is (JobState.SUCCEEDED if job.plan.failure is None else JobState.FAILED)
+    assert steps[0].done == 0
+    assert all(one.done < other.done for one, other in pairwise([*steps, end]))
+    assert all(one.made_at < other.made_at for one, other in pairwise([*steps, end]))
+    assert end.done == pytest.approx(job.plan.until_end / job.plan.run)
+
+
+def test_progress_stops_where_a_job_is_cancelled():
+    studio = a_studio()
+    job = submit(studio, Notify.PROGRESS)
+    run(studio.cancel(ADA, job.id, job.starts_at + job.plan.run * 0.35))
+
+    assert [state for state, _ in told(studio)] == [JobState.RUNNING] * 4 + [JobState.CANCELED]
+
+
+def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
+    studio = a_studio()
+    job = submit(studio, Notify.PROGRESS)
+    run(studio.cancel(ADA, job.id, job.queued_at))
+
+    (notice,) = notices(studio)
+    assert (notice.state, notice.done) == (JobState.CANCELED, 0)
+
+
+# The whole
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_only_so_many_notices_are_kept_and_the_oldest_make_room(by_hand, monkeypatch):
+    monkeypatch.setattr(settlement, "KEEP_DELIVERIES", 5)
+    studio = a_studio(slots=1)
+    progress = Progress.MANUAL if by_hand else Progress.TIME
+    jobs = [submit(studio, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
+    for job in jobs if by_hand else ():
+        for _ in range(3):
+            run(studio.advance(ADA, job.id, NOW + 3))
+
+    kept = notices(studio)
+
+    assert len(kept) == 5
+    assert (kept[-1].job, kept[-1].state) == (jobs[-1].id, JobState.SUCCEEDED)
+    assert all(one.made_at <= other.made_at for one, other in pairwise(kept))
+
+
+moments = st.integers(0, 120).map(lambda tenths: NOW + tenths / 10)
+deeds = st.tuples(
+    moments,
+    st.sampled_from(["submit", "submit", "submit", "cancel", "complete", "advance"]),
+    st.integers(0, 5),
+    st.sampled_from([None, *Notify]),
+    st.sampled_from([Progress.TIME, Progress.TIME, Progress.INSTANT, Progress.MANUAL]),
+    st.sampled_from([some_work(), some_work(inputs=("nothing",)), too_much_for_memory()]),
+)
+
+
+def history(happenings, looks):
+    """Return the notices after deeds, with looks in between that change nothing."""
+    studio = a_studio(slots=1, planner=a_planner(pending=0.1))
+    jobs = []
+    # A look at the moment of a deed comes before it.
+    course = sorted(
+        [*((at, 0, None) for at in looks), *((deed[0], 1, deed) for deed in happenings)],
+        key=lambda step: step[:2],
+    )
+    for now, _, deed in course:
+        if deed is None:
+            notices(studio, now)
+            continue
+        _, what, number, notify, progress, work = deed
+        if what == "submit":
+            jobs.append(submit(studio, notify, now, work, progress=progress).id)
+        elif jobs:
+            id = jobs[number % len(jobs)]
+            over = run(studio.look(ADA, id, now)).state.final
+            if what == "cancel" and not over:
+                run(studio.cancel(ADA, id, now))
+            elif what == "complete" and not over:
+                run(studio.finish(ADA, id, now))
+            elif not over and not run(studio.look(ADA, id, now)).job.on_the_clock:
+                run(studio.advance(ADA, id, now))
+    return notices(studio)
+
+
+@settings(max_examples=150)
+@given(st.lists(deeds, max_size=12), st.lists(moments, max_size=12))
+def test_what_is_told_does_not_depend_on_how_often_somebody_looked(happenings, looks):
+    found = history(happenings, looks)
+
+    assert found == history(happenings, [])
+    assert all(one.made_at <= other.made_at for one, other in pairwise(found))
+    by_job: dict[str, list[Delivery]] = {}
+    for each in found:
+        by_job.setdefault(each.job, []).append(each)
+    for told_of in by_job.values():
+        assert [each.number for each in told_of] == list(range(1, len(told_of) + 1))
+        *before, last = told_of
+        assert not any(each.state.final for each in before)
+        assert last.state.final or told_of[-1].state in IN_ORDER
+        states = [IN_ORDER.index(each.state) for each in before]
+        assert states == sorted(states)
+        if last.watch.notify is Notify.CHANGES:
+            assert len(set(states)) == len(states)
+        if last.watch.notify is Notify.END:
+            assert not before
+        assert all(one.done <= other.done for one, other in pairwise(told_of))

@@ -1,0 +1,813 @@
+"""Callbacks: in order, at their moments, tried again, and never in anybody's way."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from anyio.lowlevel import checkpoint
+
+from mock_server.core.accounts import Progress
+from mock_server.core.errors import NotFound
+from mock_server.core.jobs import JobState
+from mock_server.core.outbox import Delivery
+from mock_server.core.watch import Notify, Watch
+from mock_server.core.worlds import Newborn
+from mock_server.tests.makers import NOW, HesitatingStore, an_order, some_work, some_worlds
+from mock_server.web import callbacks
+from mock_server.web.callbacks import Postman, receiver_of
+from mock_server.web.targets import Targets
+from mock_server.web.wall import wall
+
+URL = "http://127.0.0.1:1/hook"
+FAST = 100_000.0
+PATIENCE = 20.0
+
+
+def words(delivery, job, account):
+    assert delivery.job == job.id
+    assert delivery.account == account.id
+    return json.dumps({"number": delivery.number, "job": job.id}).encode()
+
+
+class Office:
+    """A postman whose letters stay in a list, with a wall that moves by hand."""
+
+    def __init__(self, worlds=None, *, wall=None, **options):
+        self.wall = NOW
+        self.worlds = worlds or some_worlds()
+        self.studio = self.worlds.studio
+        self.sent = []
+        self.statuses = []
+        self.enough, self.wanted = asyncio.Event(), 1
+        self.shut = {}
+        options = {"write": words, "post": self._post} | options
+        self.postman = Postman(
+            self.studio,
+            options.pop("write"),
+            wall or (lambda: self.wall),
+            targets=Targets(["private"]),
+            **options,
+        )
+        self.studio.on_watched = self.postman.wake
+
+    async def _post(self, target, body):
+        self.sent.append((target.url, json.loads(body)))
+        if len(self.sent) >= self.wanted:
+            self.enough.set()
+        if door := self.shut.get(target.url):
+            await door.wait()
+        status = self.statuses.pop(0) if self.statuses else 200
+        return status, "" if status == 200 else "not today"
+
+    async def until_sent(self, number):
+        self.wanted = number
+        if len(self.sent) < number:
+            self.enough.clear()
+            async with asyncio.timeout(PATIENCE):
+                await self.enough.wait()
+
+    async def account(self, id="ready"):
+        return await self.worlds.find(id)
+
+    async def submit(self, notify=Notify.END, *, id="ready", url=URL, **changes):
+        account = await self.account(id)
+        now = await self.studio.now(account, self.postman.wall())
+        watch = Watch(url, notify)
+        work = changes.pop("work", some_work())
+        snapshot = await self.studio.submit(account, an_order(), work, now, watch=watch, **changes)
+        return snapshot.job
+
+    async def deliver(self, now, id="ready"):
+        return await self.postman.deliver_due(await self.account(id), now)
+
+    async def kept(self):
+        return list(await self.postman.mailroom.all(None))
+
+    async def settled_down(self):
+        """Wait until nothing goes on any more but what the clock has to bring."""
+        async with asyncio.timeout(PATIENCE):
+            while going(self.postman):
+                await checkpoint()
+
+
+def going(postman):
+    return [*postman._rounds.values(), *postman._runs.values()]
+
+
+@asynccontextmanager
+async def an_office(*args, **options):
+    office = Office(*args, **options)
+    yield office
+    await office.postman.close()
+
+
+def outline(tries):
+    """Return for each try which notice it was, when, and what came of it."""
+    return [(each.number, each.attempts[-1].at, each.attempts[-1].status) for each in tries]
+
+
+# What is due
+
+
+async def test_what_is_due_is_sent_in_the_order_of_its_moments():
+    async with an_office() as office:
+        first, second = [await office.submit(Notify.CHANGES) for _ in range(2)]
+
+        tries = await office.deliver(NOW + 1000)
+
+        moments = [each.made_at for each in tries]
+        assert moments == sorted(moments)
+        assert [each["job"] for _, each in office.sent] == [each.job for each in tries]
+        for job in (first, second):
+            numbers = [each["number"] for _, each in office.sent if each["job"] == job.id]
+            assert numbers == [1, 2, 3]
+        assert all(each.arrived and each.due_at is None for each in await office.kept())
+
+
+async def test_nothing_is_sent_before_its_moment_nor_twice():
+    async with an_office() as office:
+        job = await office.submit()
+
+        assert await office.deliver(job.ends_at - 0.001) == []
+        assert len(await office.deliver(job.ends_at)) == 1
+        assert await office.deliver(job.ends_at + 1000) == []
+        assert len(office.sent) == 1
+
+
+async def test_a_failure_is_tried_again_at_exactly_the_moments_of_the_delays():
+    async with an_office(delays=[10.0, 60.0]) as office:
+        office.statuses = [500, 0, 404]
+        job = await office.submit()
+        end = job.ends_at
+
+        assert outline(await office.deliver(end)) == [(1, end, 500)]
+        assert await office.deliver(end + 9.999) == []
+        assert outline(await office.deliver(end + 10)) == [(1, end + 10, 0)]
+        assert await office.deliver(end + 69.999) == []
+        assert outline(await office.deliver(end + 70)) == [(1, end + 70, 404)]
+        assert await office.deliver(end + 10_000) == []
+
+        (notice,) = await office.kept()
+        assert (notice.arrived, notice.due_at) == (False, None)
+        assert {attempt.problem for attempt in notice.attempts} == {"not today"}
+
+
+async def test_one_long_step_of_time_tries_what_many_small_ones_try():
+    async def log(*steps):
+        async with an_office(delays=[2.0, 5.0]) as office:
+            office.statuses = [500, 500, 200, 500, 500, 500, 200]
+            for _ in range(2):
+                await office.submit(Notify.CHANGES)
+            for seconds in steps:
+                await office.deliver(NOW + seconds)
+            return await office.kept(), office.sent
+
+    kept, sent = await log(*(tenths / 10 for tenths in range(600)))
+
+    assert (kept, sent) == await log(60)
+    assert len(sent) == 11
+
+
+async def test_a_later_notice_waits_for_the_earlier_until_that_is_given_up():
+    async with an_office(delays=[100.0]) as office:
+        office.statuses = [500, 500]
+        job = await office.submit(Notify.CHANGES)
+
+        assert outline(await office.deliver(NOW + 50)) == [(1, job.queued_at, 500)]
+        given_up = job.queued_at + 100
+        assert outline(await office.deliver(NOW + 1000)) == [
+            (1, given_up, 500),
+            (2, given_up, 200),
+            (3, given_up, 200),
+        ]
+
+
+async def test_where_callbacks_may_not_go_they_are_not_tried_again():
+    async with an_office(delays=[10.0]) as office:
+        await office.submit(url="http://169.254.169.254/latest")
+
+        (tried,) = await office.deliver(NOW + 1000)
+
+        assert "never go" in tried.attempts[0].problem
+        assert (tried.attempts[0].status, tried.due_at, office.sent) == (0, None, [])
+
+
+async def test_a_name_that_is_not_known_yet_is_tried_again(monkeypatch):
+    async def unknown(*args, **options):
+        raise OSError
+
+    async with an_office(delays=[10.0]) as office:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+        job = await office.submit(url="http://receiver.test/")
+
+        (tried,) = await office.deliver(job.ends_at)
+
+        assert "receiver.test is not known" in tried.attempts[0].problem
+        assert tried.due_at == job.ends_at + 10
+
+
+async def test_a_notice_of_a_job_that_is_kept_no_longer_is_given_up():
+    async with an_office(some_worlds(keep_jobs=1), delays=[10.0]) as office:
+        first = await office.submit(progress=Progress.INSTANT, work=some_work())
+        await office.submit(progress=Progress.MANUAL)
+
+        tries = await office.deliver(NOW)
+
+        assert [(each.job, each.attempts[-1].problem) for each in tries] == [
+            (first.id, "the job is kept no longer")
+        ]
+        assert await office.deliver(NOW + 1000) == []
+
+
+@pytest.mark.parametrize("where", ["write", "post"])
+async def test_what_was_not_foreseen_stops_nothing_behind_it(where, caplog):
+    def fail(*args):
+        raise ZeroDivisionError
+
+    async def fail_to_post(*args):
+        fail()
+
+    options = {"write": fail} if where == "write" else {"post": fail_to_post}
+    async with an_office(delays=[10.0], **options) as office:
+        await office.submit(Notify.CHANGES)
+
+        tries = await office.deliver(NOW + 1000)
+
+        assert len(tries) == 3
+        assert {each.attempts[-1].problem for each in tries} == {"not foreseen: ZeroDivisionError"}
+        assert "not foreseen" in caplog.text
+
+
+async def test_what_is_forgotten_while_others_are_sent_is_not_sent():
+    async with an_office() as office:
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit(Notify.CHANGES)
+        going_on = asyncio.create_task(office.deliver(NOW + 1000))
+        await office.until_sent(1)
+
+        await office.worlds.reset(None, ["callbacks"], NOW)
+        door.set()
+
+        assert len(await going_on) == 1
+        assert (len(office.sent), await office.kept()) == (1, [])
+
+
+async def test_a_world_that_ends_meanwhile_takes_its_callbacks_along():
+    async with an_office() as office:
+        await office.worlds.create(Newborn(id="ada"), NOW)
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit(Notify.CHANGES, id="ada")
+        going_on = asyncio.create_task(office.deliver(NOW + 1000, "ada"))
+        await office.until_sent(1)
+
+        await office.worlds.delete("ada")
+        door.set()
+        await going_on
+
+        assert (len(office.sent), await office.kept()) == (1, [])
+
+
+# Not in each other's way
+
+
+async def test_a_slow_receiver_holds_up_nobody_else():
+    async with an_office() as office:
+        door = office.shut["http://127.0.0.1:2/"] = asyncio.Event()
+        await office.submit(Notify.CHANGES, url="http://127.0.0.1:2/")
+        await office.submit(Notify.CHANGES)
+        going_on = asyncio.create_task(office.deliver(NOW + 1000))
+        await office.until_sent(4)
+
+        assert [url for url, _ in office.sent].count("http://127.0.0.1:2/") == 1
+        door.set()
+        assert len(await going_on) == len(office.sent) == 6
+
+
+async def test_accounts_are_independent_even_at_one_receiver():
+    async with an_office() as office:
+        await office.worlds.create(Newborn(id="ada"), NOW)
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit()
+        going_on = asyncio.create_task(office.deliver(NOW + 1000))
+        await office.until_sent(1)
+        del office.shut[URL]
+
+        await office.submit(id="ada")
+        assert len(await office.deliver(NOW + 1000, "ada")) == 1
+
+        door.set()
+        assert len(await going_on) == 1
+
+
+async def test_two_who_deliver_at_once_send_everything_once():
+    async with an_office(some_worlds()) as office:
+        office.studio.store = office.worlds.store = office.postman.mailroom.store = HesitatingStore(
+            office.worlds.store
+        )
+        await office.submit(Notify.PROGRESS)
+
+        tries = await asyncio.gather(*(office.deliver(NOW + 1000) for _ in range(5)))
+
+        assert [each["number"] for _, each in office.sent] == list(range(1, 12))
+        assert sum(map(len, tries)) == 11
+
+
+@pytest.mark.parametrize(
+    ("url", "receiver"),
+    [
+        ("http://Here:80/a?b=http://there/", "http://here:80"),
+        ("http://me:secret@here/", "http://here"),
+        ("HTTPS://here", "https://here"),
+        ("nonsense", "nonsense//"),
+    ],
+)
+def test_a_receiver_is_a_scheme_and_a_host(url, receiver):
+    delivery = Delivery("1-1", "ada", "1", 1, Watch(url), JobState.RUNNING, 0.0, NOW, NOW)
+
+    assert receiver_of(delivery) == receiver
+
+
+# By hand
+
+
+async def test_draining_tries_everything_open_until_nothing_is():
+    async with an_office(delays=[10.0, 60.0]) as office:
+        office.statuses = [500, 500, 500]
+        job = await office.submit(Notify.CHANGES)
+        await office.deliver(job.starts_at)
+        now = job.starts_at + 0.1
+
+        tries = await office.postman.drain(await office.account(), now)
+
+        assert outline(tries) == [(1, now, 500), (1, now, 500), (2, now, 200)]
+        assert all(each.due_at is None for each in await office.kept())
+        assert outline(await office.deliver(job.ends_at)) == [(3, job.ends_at, 200)]
+
+
+async def test_draining_does_not_make_time_pass():
+    async with an_office() as office:
+        await office.submit()
+
+        assert await office.postman.drain(await office.account(), NOW) == []
+
+
+async def test_a_notice_is_sent_once_more_however_it_went():
+    async with an_office() as office:
+        job = await office.submit()
+        (tried,) = await office.deliver(job.ends_at)
+        office.statuses = [500]
+
+        again = await office.postman.redeliver(await office.account(), tried.id, NOW + 77)
+
+        assert [(each.at, each.status) for each in again.attempts] == [
+            (job.ends_at, 200),
+            (NOW + 77, 500),
+        ]
+        assert (again.arrived, again.due_at) == (True, None)
+        assert [again] == await office.kept()
+
+
+async def test_sending_once_more_lets_a_notice_keep_its_schedule_unless_it_arrives():
+    async with an_office(delays=[10.0, 60.0]) as office:
+        office.statuses = [500, 500, 200]
+        job = await office.submit()
+        (tried,) = await office.deliver(job.ends_at)
+
+        again = await office.postman.redeliver(await office.account(), tried.id, job.ends_at + 1)
+        assert again.due_at == tried.due_at == job.ends_at + 10
+
+        again = await office.postman.redeliver(await office.account(), tried.id, job.ends_at + 2)
+        assert (again.arrived, again.due_at) == (True, None)
+        assert await office.deliver(NOW + 1000) == []
+
+
+async def test_only_the_owner_sends_once_more():
+    async with an_office() as office:
+        bob = await office.worlds.create(Newborn(id="bob"), NOW)
+        await office.submit()
+        (tried,) = await office.deliver(NOW + 1000)
+
+        with pytest.raises(NotFound):
+            await office.postman.redeliver(bob, tried.id, NOW)
+        with pytest.raises(NotFound):
+            await office.postman.redeliver(bob, "nothing", NOW)
+
+
+# By itself
+
+
+async def test_a_running_clock_delivers_by_itself():
+    async with an_office(some_worlds(wall=wall(), rate=FAST), wall=wall) as office:
+        job = await office.submit(Notify.CHANGES)
+
+        await office.until_sent(3)
+        await office.settled_down()
+
+        kept = await office.kept()
+        assert [each.state for each in kept] == ["waiting", "running", "succeeded"]
+        assert [each.attempts[0].at for each in kept] == [each.made_at for each in kept]
+        assert kept[0].made_at == job.queued_at
+
+
+async def test_a_running_clock_tries_again_by_itself():
+    worlds = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(worlds, wall=wall, delays=[10.0, 60.0]) as office:
+        office.statuses = [500, 500]
+        await office.submit()
+
+        await office.until_sent(3)
+        await office.settled_down()
+
+        (notice,) = await office.kept()
+        first = notice.attempts[0].at
+        assert [each.at for each in notice.attempts] == [first, first + 10, first + 70]
+
+
+async def test_what_happens_at_once_is_sent_though_the_clock_stands():
+    async with an_office() as office:
+        await office.submit(progress=Progress.INSTANT)
+
+        await office.until_sent(1)
+        await office.settled_down()
+        assert (await office.kept())[0].arrived
+
+
+async def test_what_a_hand_moves_is_sent_though_the_clock_stands():
+    async with an_office() as office:
+        job = await office.submit()
+        await office.settled_down()
+
+        await office.studio.cancel(await office.account(), job.id, NOW)
+
+        await office.until_sent(1)
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_clock_that_goes_on_is_noticed(own):
+    async with an_office(some_worlds(wall=wall()), wall=wall) as office:
+        await office.submit(Notify.CHANGES)
+        await office.settled_down()
+        assert office.sent == []
+
+        account = await office.account() if own else None
+        clock = await office.worlds.clock(account)
+        await office.worlds.set_clock(account, clock.with_rate(wall(), FAST))
+        office.postman.wake(account and account.id)
+
+        await office.until_sent(3)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e-300, 5e-324])
+async def test_a_clock_that_runs_faster_is_noticed(rate):
+    async with an_office(some_worlds(wall=wall(), rate=rate), wall=wall) as office:
+        await office.submit()
+        for _ in range(20):
+            await checkpoint()
+        assert going(office.postman)
+
+        clock = await office.worlds.clock(None)
+        await office.worlds.set_clock(None, clock.with_rate(wall(), FAST))
+        office.postman.wake()
+
+        await office.until_sent(1)
+
+
+@pytest.mark.parametrize("what", ["a try", "a receiver"])
+async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(what):
+    looks = 0
+
+    def counted():
+        nonlocal looks
+        looks += 1
+        return wall()
+
+    async with an_office(some_worlds(wall=wall(), rate=FAST), wall=counted) as office:
+        if what == "a try":
+            office.postman.delays = (1e9,)
+            office.statuses = [500]
+        else:
+            office.shut[URL] = asyncio.Event()
+        await office.submit(Notify.CHANGES)
+        await office.until_sent(1)
+        async with asyncio.timeout(PATIENCE):
+            while len(await office.kept()) < 3:
+                await checkpoint()
+        for _ in range(20):
+            await checkpoint()
+
+        before = looks
+        for _ in range(500):
+            await checkpoint()
+        assert looks <= before + 2
+
+
+async def test_whoever_moves_a_clock_delivers_and_nobody_else():
+    async with an_office() as office:
+        job = await office.submit()
+        clock = await office.worlds.clock(None)
+
+        with office.postman.held(["ready"]):
+            await office.worlds.set_clock(None, clock.moved_to(NOW, job.ends_at))
+            office.postman.wake("ready")
+            await office.settled_down()
+            assert office.sent == []
+            with office.postman.held(["ready"]):
+                pass
+            await office.settled_down()
+            assert len(await office.deliver(job.ends_at)) == 1
+            await office.submit(progress=Progress.INSTANT)
+            await office.settled_down()
+            assert len(office.sent) == 1
+
+        await office.until_sent(2)
+
+
+async def test_a_slow_receiver_does_not_hold_up_the_round():
+    worlds = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(worlds, wall=wall) as office:
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit(Notify.CHANGES)
+        await office.until_sent(1)
+
+        await office.submit(Notify.CHANGES, url="http://127.0.0.1:2/")
+        await office.until_sent(4)
+        assert [url for url, _ in office.sent].count(URL) == 1
+
+        door.set()
+        await office.until_sent(6)
+
+
+async def test_a_commit_that_comes_late_is_not_overlooked():
+    worlds = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(worlds, wall=wall) as office:
+        store = HesitatingStore(worlds.store)
+        office.studio.store = worlds.store = office.postman.mailroom.store = store
+
+        for number in range(1, 20):
+            await office.submit(progress=Progress.INSTANT)
+            await office.until_sent(number)
+
+
+async def test_news_that_come_while_the_round_is_about_to_end_are_heard():
+    async with an_office() as office:
+        ahead, asked = office.postman.mailroom.ahead, 0
+
+        async def meanwhile(account):
+            nonlocal asked
+            asked += 1
+            found = await ahead(account)
+            if asked == 1:
+                office.studio.on_watched = lambda account: None
+                await office.submit(progress=Progress.INSTANT)
+                office.postman.wake(account.id)
+            return found
+
+        office.postman.mailroom.ahead = meanwhile
+        office.postman.wake("ready")
+
+        await office.until_sent(1)
+
+
+async def test_broken_state_is_logged_once_and_stops_no_other_account(caplog):
+    async with an_office() as office:
+        await office.worlds.create(Newborn(id="ada"), NOW)
+        keep = office.postman.mailroom.keep
+
+        async def broken(account, delivery):
+            if account.id == "ada":
+                raise OSError("the disk is full")
+            await keep(account, delivery)
+
+        office.postman.mailroom.keep = broken
+        await office.submit(id="ada", progress=Progress.INSTANT)
+        await office.submit(progress=Progress.INSTANT)
+        await office.until_sent(2)
+        for _ in range(200):
+            await checkpoint()
+
+        assert caplog.text.count("have stopped") == 1
+        assert [each.arrived for each in await office.kept()] == [False, True]
+
+
+async def test_closing_leaves_no_task():
+    before = asyncio.all_tasks()
+    office = Office(some_worlds(wall=wall(), rate=1e-6), wall=wall)
+    office.shut[URL] = asyncio.Event()
+    await office.submit()
+    await office.submit(progress=Progress.INSTANT)
+    await office.until_sent(1)
+    assert asyncio.all_tasks() > before
+
+    await office.postman.close()
+    assert asyncio.all_tasks() == before
+
+    await office.submit()
+    office.postman.wake()
+    assert asyncio.all_tasks() == before
+
+
+async def test_frozen_worlds_leave_no_task():
+    before = asyncio.all_tasks()
+    async with an_office() as office:
+        await office.submit(Notify.PROGRESS)
+        await office.settled_down()
+        await checkpoint()
+
+        assert asyncio.all_tasks() == before
+
+
+# On the wire
+
+
+class Receiver:
+    """A server of a few lines that keeps what it is told and answers what it likes."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.patient = False
+        self.left = asyncio.Event()
+        self.requests = []
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.done = asyncio.Event()
+        return self
+
+    async def __aexit__(self, *exc_info):
+        self.done.set()
+        self.server.close()
+        await self.server.wait_closed()
+
+    def url(self, path="/hook?a=b%20c", host="127.0.0.1"):
+        return f"http://{host}:{self.port}{path}"
+
+    async def _serve(self, reader, writer):
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in lines[1:-2])
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.requests.append((lines[0], headers, body))
+            answer = self.answers.pop(0) if self.answers else an_answer()
+            if answer is None:
+                await self.done.wait()
+            elif answer == b"endless":
+                writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                while not writer.is_closing():
+                    writer.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+                    await writer.drain()
+            else:
+                writer.write(answer)
+                if self.patient:
+                    await reader.read()
+                    self.left.set()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+def an_answer(status="200 OK", *headers):
+    return "\r\n".join([f"HTTP/1.1 {status}", "Content-Length: 0", *headers, "", ""]).encode()
+
+
+@asynccontextmanager
+async def a_wire(*answers, **options):
+    async with Receiver(*answers) as receiver, an_office(post=None, **options) as office:
+        yield receiver, office
+
+
+async def send(office, url):
+    """Send a notice to the URL and return its only attempt."""
+    await office.worlds.reset(None, [], NOW)
+    await office.submit(url=url)
+    (tried,) = await office.deliver(NOW + 1000)
+    (attempt,) = tried.attempts
+    return attempt
+
+
+async def test_a_notice_is_posted_as_json():
+    async with a_wire() as (receiver, office):
+        assert (await send(office, receiver.url())).arrived
+
+        ((line, headers, body),) = receiver.requests
+        assert line == "POST /hook?a=b%20c HTTP/1.1"
+        assert headers["content-type"] == "application/json"
+        assert headers["host"] == f"127.0.0.1:{receiver.port}"
+        assert "authorization" not in headers
+        (notice,) = await office.kept()
+        assert json.loads(body) == {"number": 1, "job": notice.job}
+
+
+async def test_a_name_and_a_password_are_sent_as_clients_do():
+    async with a_wire() as (receiver, office):
+        await send(office, receiver.url(host="me:pw@127.0.0.1"))
+
+        assert receiver.requests[0][1]["authorization"] == "basic bwu6chc="
+        assert receiver.requests[0][1]["host"] == f"127.0.0.1:{receiver.port}"
+
+
+async def test_the_connection_goes_to_the_checked_address_with_the_name_in_the_host(monkeypatch):
+    asked = []
+
+    async def only_here(host, port, **options):
+        asked.append(host)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    async with a_wire() as (receiver, office):
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", only_here)
+        attempt = await send(office, receiver.url(host="Receiver.Test"))
+
+        assert attempt.arrived
+        assert receiver.requests[0][1]["host"] == f"receiver.test:{receiver.port}"
+        assert asked == ["receiver.test"]
+
+
+async def test_where_one_address_of_a_name_is_deaf_the_next_is_tried(monkeypatch):
+    async def two(host, port, **options):
+        return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    async with a_wire() as (receiver, office):
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+
+        assert (await send(office, receiver.url(host="receiver.test"))).arrived
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Again", "308 For Ever"])
+async def test_redirects_are_not_followed(status):
+    async with a_wire(an_answer(status, "Location: /other")) as (receiver, office):
+        attempt = await send(office, receiver.url())
+
+        assert (attempt.status, attempt.arrived) == (int(status[:3]), False)
+        assert len(receiver.requests) == 1
+
+
+async def test_a_refusal_is_a_failure_with_its_words():
+    async with a_wire(an_answer("500 Not Today")) as (receiver, office):
+        attempt = await send(office, receiver.url())
+
+        assert (attempt.status, attempt.problem) == (500, "Not Today")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"]
+)
+async def test_an_answer_that_cannot_be_read_is_a_failure(answer):
+    async with a_wire(answer) as (receiver, office):
+        attempt = await send(office, receiver.url())
+
+        assert attempt.status == 0
+        assert "ProtocolError" in attempt.problem
+
+
+async def test_a_receiver_that_hangs_is_given_up(monkeypatch):
+    async with a_wire(an_answer(), None) as (receiver, office):
+        assert (await send(office, receiver.url())).arrived
+        monkeypatch.setattr(callbacks, "TIMEOUT", 0.05)
+
+        attempt = await send(office, receiver.url())
+
+        assert (attempt.status, attempt.problem) == (0, "no answer within 0.05 s")
+
+
+async def test_of_an_endless_answer_only_the_beginning_is_read():
+    async with a_wire(b"endless") as (receiver, office):
+        assert (await send(office, receiver.url())).arrived
+
+
+async def test_no_connection_is_kept():
+    async with a_wire() as (receiver, office):
+        receiver.patient = True
+
+        await send(office, receiver.url())
+
+        async with asyncio.timeout(PATIENCE):
+            await receiver.left.wait()
+
+
+async def test_nobody_at_home_is_a_failure():
+    async with Receiver() as receiver:
+        url = receiver.url()
+    async with an_office(post=None) as office:
+        attempt = await send(office, url)
+
+        assert attempt.status == 0
+        assert attempt.problem.startswith("ConnectError")
+
+
+async def test_everything_together_on_a_running_clock():
+    worlds = some_worlds(wall=wall(), rate=FAST)
+    refusals = [an_answer("503 Later")] * 2
+    async with a_wire(*refusals, worlds=worlds, wall=wall, delays=[5.0, 5.0]) as wire:
+        receiver, office = wire
+        await office.submit(Notify.CHANGES, url=receiver.url())
+        async with asyncio.timeout(PATIENCE):
+            while sum(each.arrived for each in await office.kept()) < 3:
+                await checkpoint()
+
+        numbers = [json.loads(body)["number"] for *_, body in receiver.requests]
+        assert numbers == [1, 1, 1, 2, 3]
+        first = (await office.kept())[0]
+        assert [each.status for each in first.attempts] == [503, 503, 200]

@@ -1,0 +1,241 @@
+"""Where callbacks may go."""
+
+import asyncio
+
+import pytest
+
+from mock_server.web.targets import NameUnknown, TargetRefused, Targets
+
+NAMES = {
+    "here.test": ["127.0.0.1"],
+    "localhost": ["::1", "127.0.0.1"],
+    "lan.test": ["192.168.1.5", "10.0.0.5"],
+    "public.test": ["93.184.216.34"],
+    "both.test": ["127.0.0.1", "93.184.216.34"],
+    "metadata.test": ["169.254.169.254"],
+    "half.test": ["127.0.0.1", "169.254.169.254"],
+    "half6.test": ["::1", "fe80::1%lo"],
+    "mapped.test": ["::ffff:169.254.169.254"],
+    "xn--bcher-kva.test": ["127.0.0.1"],
+    # As resolvers read numbers that are no addresses to anybody else.
+    "2130706433": ["127.0.0.1"],
+    "2852039166": ["169.254.169.254"],
+    "0xa9fea9fe": ["169.254.169.254"],
+    "0251.0376.0251.0376": ["169.254.169.254"],
+    "169.254.43518": ["169.254.169.254"],
+    "127.1": ["127.0.0.1"],
+    "0": ["0.0.0.0"],
+}
+
+
+@pytest.fixture
+async def asked(monkeypatch):
+    """Let names lead where the table says; give the list of those that were looked up."""
+    asked: list[str] = []
+
+    async def getaddrinfo(host, port, **options):
+        asked.append(host)
+        if host not in NAMES:
+            raise OSError
+        return [(0, 1, 6, "", (address, port)) for address in NAMES[host]]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    return asked
+
+
+PRIVATE = [
+    "http://127.0.0.1/",
+    "http://127.0.0.1:8080/hook?a=b",
+    "http://127.255.255.254/",
+    "https://10.1.2.3/",
+    "http://172.16.0.1/",
+    "http://192.168.0.1/",
+    "http://[::1]:8080/",
+    "http://[fd00::1]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://here.test/",
+    "http://HERE.test/",
+    "http://localhost:3000/",
+    "http://lan.test/",
+    "http://me:secret@127.0.0.1/",
+    "http://8.8.8.8@127.0.0.1/",
+    "http://bücher.test/",
+    "http://2130706433/",
+    "http://127.1/",
+    "HTTP://127.0.0.1/",
+    "http://127.0.0.1:65535/",
+    "http://127.0.0.1:/",
+]
+PUBLIC = [
+    "http://93.184.216.34/",
+    "https://[2606:2800:220:1::1]/",
+    "http://[::ffff:8.8.8.8]/",
+    "http://public.test/",
+    "http://both.test/",
+    "http://127.0.0.1@8.8.8.8/",
+    "http://100.64.0.1/",
+]
+NEVER = [
+    "http://169.254.169.254/latest/meta-data",
+    "http://169.254.0.1/",
+    "http://[fe80::1]/",
+    "http://[fe80::1%25lo]/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://[::ffff:a9fe:a9fe]/",
+    "http://[::ffff:0.0.0.0]/",
+    "http://0.0.0.0/",
+    "http://[::]/",
+    "http://224.0.0.1/",
+    "http://[ff02::1]/",
+    "http://[fd00:ec2::254]/",
+    "http://[fd20:ce::254]/",
+    "http://100.100.100.200/",
+    "http://192.0.0.192/",
+    "http://metadata.test/",
+    "http://half.test/",
+    "http://half6.test/",
+    "http://mapped.test/",
+    "http://2852039166/",
+    "http://0xa9fea9fe/",
+    "http://0251.0376.0251.0376/",
+    "http://169.254.43518/",
+    "http://0/",
+    "http://here.test@169.254.169.254/",
+]
+NO_URL = [
+    "",
+    "here.test",
+    "//here.test/",
+    "/hook",
+    "ftp://here.test/",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1/",
+    "javascript:alert(1)",
+    "http://",
+    "http:///hook",
+    "http://:80/",
+    "http://me@/",
+    "http://[::1/",
+    "http://[nonsense]/",
+    "http://here.test:0/",
+    "http://here.test:65536/",
+    "http://here.test:-1/",
+    "http://here.test:eighty/",
+    "http://ü..test/",
+    f"http://{'ü' * 70}.test/",
+]
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+async def test_private_addresses_are_allowed_as_such(url, asked):
+    assert (await Targets(["private"]).check(url)).url == url
+    assert (await Targets(["any"]).check(url)).url == url
+    with pytest.raises(TargetRefused, match="does not allow"):
+        await Targets([]).check(url)
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+async def test_public_addresses_are_allowed_where_any_is(url, asked):
+    assert (await Targets(["any"]).check(url)).url == url
+    with pytest.raises(TargetRefused, match="does not allow"):
+        await Targets(["private"]).check(url)
+
+
+@pytest.mark.parametrize("url", NEVER)
+async def test_where_clouds_keep_their_secrets_nothing_goes(url, asked):
+    for allowed in (["private"], ["any"], ["metadata.test", "half.test", "169.254.169.254"]):
+        with pytest.raises(TargetRefused):
+            await Targets(allowed).check(url)
+    with pytest.raises(TargetRefused, match="never go"):
+        await Targets(["any"]).check(url)
+
+
+@pytest.mark.parametrize("url", NO_URL)
+async def test_what_is_no_url_of_a_host_is_refused(url, asked):
+    with pytest.raises(TargetRefused) as refused:
+        await Targets(["any"]).check(url)
+
+    assert not isinstance(refused.value, NameUnknown)
+    assert asked == []
+
+
+async def test_hosts_are_allowed_by_name(asked):
+    targets = Targets(["Public.test", "93.184.216.34"])
+
+    for url in ("http://public.test/", "http://PUBLIC.test:81/", "http://93.184.216.34/"):
+        assert (await targets.check(url)).url == url
+    for url in ("http://both.test/", "http://here.test/", "http://127.0.0.1/"):
+        with pytest.raises(TargetRefused, match="does not allow"):
+            await targets.check(url)
+
+
+async def test_a_name_that_leads_nowhere_may_do_so_later(asked):
+    with pytest.raises(NameUnknown, match=r"nowhere\.test is not known"):
+        await Targets(["private"]).check("http://nowhere.test/")
+
+
+async def test_the_words_of_a_refusal_hide_names_and_passwords(asked):
+    with pytest.raises(TargetRefused) as refused:
+        await Targets([]).check("http://me:secret@here.test/?token=secret")
+
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "pinned", "host", "name"),
+    [
+        ("http://here.test", "http://127.0.0.1:80", "here.test", "here.test"),
+        ("https://here.test/", "https://127.0.0.1:443/", "here.test", "here.test"),
+        ("http://Here.test:80/a", "http://127.0.0.1:80/a", "here.test:80", "here.test"),
+        (
+            "http://here.test:81/a%20b?c=%2F&d#e",
+            "http://127.0.0.1:81/a%20b?c=%2F&d",
+            "here.test:81",
+            "here.test",
+        ),
+        ("http://me:pw@here.test/", "http://me:pw@127.0.0.1:80/", "here.test", "here.test"),
+        ("https://[::1]:81/", "https://[::1]:81/", "[::1]:81", "::1"),
+        ("https://[::1]/", "https://[::1]:443/", "[::1]", "::1"),
+        (
+            "http://bücher.test:81/",
+            "http://127.0.0.1:81/",
+            "xn--bcher-kva.test:81",
+            "xn--bcher-kva.test",
+        ),
+    ],
+)
+async def test_the_address_that_was_checked_stands_in_place_of_the_name(
+    url, pinned, host, name, asked
+):
+    target = await Targets(["private"]).check(url)
+
+    assert target.pinned_urls == (pinned,)
+    assert (target.host, target.name) == (host, name)
+
+
+async def test_all_addresses_of_a_name_are_there_the_older_kind_first(asked):
+    target = await Targets(["private"]).check("http://localhost:3000/hook")
+
+    assert target.pinned_urls == ("http://127.0.0.1:3000/hook", "http://[::1]:3000/hook")
+    assert asked == ["localhost"]
+
+
+async def test_addresses_are_never_looked_up(asked):
+    await Targets(["private"]).check("http://127.0.0.1/")
+    await Targets(["private"]).check("http://[::1]/")
+
+    assert asked == []
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1"])
+async def test_the_real_resolver_reads_numbers_as_the_connection_would(host):
+    (pinned,) = (await Targets(["private"]).check(f"http://{host}:81/")).pinned_urls
+
+    assert pinned == "http://127.0.0.1:81/"
+
+
+@pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376"])
+async def test_the_real_resolver_does_not_hide_forbidden_addresses(host):
+    with pytest.raises(TargetRefused, match="never go"):
+        await Targets(["any"]).check(f"http://{host}/")
