@@ -25,7 +25,7 @@ class CapturedBody(IncomingBody):
     account: str | None = Field(None, max_length=100)
     curl: str | None = None
     har: dict[str, Any] | None = None
-    entry: Annotated[int, WHOLE, Field(ge=0)] | None = None
+    entry: Annotated[int, Field(ge=0), WHOLE] | None = None
     raw: str | None = None
     raw_base64: str | None = Field(None, alias="rawBase64")
     method: str | None = Field(None, max_length=100)
