@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,7 +30,6 @@ from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.choices import Choices
 from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.key_pairs import load_public_key
-from mock_server.tams.refusals.allowance import Allowance
 from mock_server.tams.requests import (
     CreateJob,
     CreateResourceImage,
@@ -53,6 +53,7 @@ from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation
 
 if TYPE_CHECKING:
+    from mock_server.tams.refusals.allowance import Allowance
     from mock_server.tams.refusals.findings import Diagnosis
 
 log = logging.getLogger("tams_mock")
@@ -121,7 +122,6 @@ class Tams:
         self.storage = Storage(studio, choices, cache, upload_bounds)
         self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
-        self.allowance = Allowance()
         self.workflows = Workflows(
             studio,
             choices,
@@ -167,6 +167,13 @@ class Tams:
             *self.storage.operations,
             *self.form_uploads.operations,
         )  # fmt: skip
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
+        from mock_server.tams.refusals.allowance import Allowance
+
+        return Allowance()
 
     @property
     def plain_paths(self) -> tuple[bytes, ...]:

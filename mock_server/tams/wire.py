@@ -39,9 +39,14 @@ def json_name(name: str) -> str:
 class Body(BaseModel):
     """A message: fields in snake_case, each read in either spelling."""
 
-    # The alias is looked up before the name, so camelCase wins where both are there.
+    # The alias is looked up before the name, so camelCase wins where both are there. Validators
+    # are built by the first request that needs them and not by every start.
     model_config = ConfigDict(
-        alias_generator=json_name, validate_by_alias=True, validate_by_name=True, frozen=True
+        alias_generator=json_name,
+        defer_build=True,
+        frozen=True,
+        validate_by_alias=True,
+        validate_by_name=True,
     )
 
 

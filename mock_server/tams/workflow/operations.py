@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mock_server.tams.stages import INPUTS_END, Commission
 from mock_server.tams.workflow.commissions import commission_graph
 from mock_server.tams.workflow.graph import Graph, read_graph
 from mock_server.tams.workflow.graph_reading import uploads_of
-from mock_server.tams.workflow.node_classes import load_classes
+from mock_server.tams.workflow.node_classes import NodeClasses, load_classes
 from mock_server.tams.workflow.node_inputs import Rules
 from mock_server.tams.workflow.requests import (
     CheckTemplate,
@@ -53,13 +54,12 @@ class Workflows:
         classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
-        """Read classes and templates: UnreadableClasses, UnreadableTemplate."""
         self.studio = studio
         self.choices = choices
         self.catalogue = catalogue
         self.rules = Rules(self.choices.unknown_class, choices.unlisted_value)
-        self.classes = load_classes(classes_file)
-        self.templates = Templates(self.classes, self.rules, templates_dir)
+        self._classes_file = classes_file
+        self._templates_dir = templates_dir
         self._submit = submit
         self._request_key = request_key
         self._path_number = path_number
@@ -85,6 +85,16 @@ class Workflows:
                 "Create a job out of a template", "TAMS › 5.9", body=CreateTemplateJob,
             ),
         )  # fmt: skip
+
+    @cached_property
+    def classes(self) -> NodeClasses:
+        """The node classes that are known; read by the first call that needs them."""
+        return load_classes(self._classes_file)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The templates that are published here."""
+        return Templates(self.classes, self.rules, self._templates_dir)
 
     async def create_job(self, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""

@@ -175,3 +175,18 @@ def test_bytes_without_secrets_stay_as_they_are(data):
 )
 def test_secrets_are_known_by_their_names(name, secret):
     assert is_secret(name) is secret
+
+
+def test_fields_of_a_form_upload_are_hidden_by_their_names():
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nshort-term/1\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="signature"\r\n\r\nc2lnbmF0dXJl\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="x-oss-security-token"\r\n'
+        b"Content-Type: text/plain\r\n\r\nSTS-123456\r\n--b--\r\n"
+    )
+
+    shown = Redactor([]).body(form)
+
+    assert b"c2lnbmF0dXJl" not in shown
+    assert b"STS-123456" not in shown
+    assert b"short-term/1" in shown
