@@ -29,7 +29,7 @@ from mock_server.core.errors import (
 )
 from mock_server.tams.choices import Choices
 from mock_server.tams.signature import Reason, Refusal
-from mock_server.tams.workflow.templates import FieldMismatch
+from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.web.calls import JSON, Answer, json_answer
 
 # The literal message of *invalid* parameters; the useful text is in the details.

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mock_server.core.accounts import SERVER, Account
+from mock_server.core.accounts import SERVER, Account, Progress
 from mock_server.core.errors import (
     AlreadyEnded,
     Forbidden,
@@ -430,6 +430,7 @@ class Tams:
                 fingerprint=int.from_bytes(blake2b(call.body, digest_size=7).digest(), "big"),
                 key_life=choices.request_id_life or float("inf"),
                 watch=watch,
+                progress=_progress(call),
             )
         except RequestRepeated as repeated:
             other = not repeated.same_content
@@ -481,6 +482,18 @@ class Tams:
 
 # A hundred years: enough for everybody, and a date can still be made of it.
 _LONGEST_LIFE = 100 * 365 * 86_400.0
+
+
+def _progress(call: Call) -> Progress | None:
+    """Return what moves this one job, where the caller says so in a header of the mock's own."""
+    value = call.header(b"x-mock-progress")
+    if value is None:
+        return None
+    try:
+        return Progress(value.decode("latin-1").strip().lower())
+    except ValueError:
+        known = ", ".join(Progress)
+        raise Invalid("X-Mock-Progress", f"X-Mock-Progress: must be one of {known}") from None
 
 
 def _job_id(call: Call) -> str:

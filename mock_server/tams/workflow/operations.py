@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Invalid
@@ -14,20 +14,21 @@ from mock_server.core.studio import Studio
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.choices import Choices
 from mock_server.tams.stages import INPUTS_END, Commission
-from mock_server.tams.workflow.commissions import commission_graph
-from mock_server.tams.workflow.graph import Graph, read_graph
-from mock_server.tams.workflow.graph_reading import uploads_of
-from mock_server.tams.workflow.node_classes import NodeClasses, load_classes
-from mock_server.tams.workflow.node_inputs import Rules
 from mock_server.tams.workflow.requests import (
     CheckTemplate,
     CheckWorkflow,
     CreateTemplateJob,
     CreateWorkflowJob,
 )
-from mock_server.tams.workflow.templates import Templates
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
+
+# What reads graphs is loaded by the first call that brings one: it would be a tenth of a start.
+if TYPE_CHECKING:
+    from mock_server.tams.workflow.graph import Graph
+    from mock_server.tams.workflow.node_classes import NodeClasses
+    from mock_server.tams.workflow.node_inputs import Rules
+    from mock_server.tams.workflow.templates import Templates
 
 log = logging.getLogger("tams_mock")
 
@@ -57,7 +58,6 @@ class Workflows:
         self.studio = studio
         self.choices = choices
         self.catalogue = catalogue
-        self.rules = Rules(self.choices.unknown_class, choices.unlisted_value)
         self._classes_file = classes_file
         self._templates_dir = templates_dir
         self._submit = submit
@@ -87,13 +87,24 @@ class Workflows:
         )  # fmt: skip
 
     @cached_property
+    def rules(self) -> Rules:
+        """How strictly graphs are read."""
+        from mock_server.tams.workflow.node_inputs import Rules
+
+        return Rules(self.choices.unknown_class, self.choices.unlisted_value)
+
+    @cached_property
     def classes(self) -> NodeClasses:
         """The node classes that are known; read by the first call that needs them."""
+        from mock_server.tams.workflow.node_classes import load_classes
+
         return load_classes(self._classes_file)
 
     @cached_property
     def templates(self) -> Templates:
         """The templates that are published here."""
+        from mock_server.tams.workflow.templates import Templates
+
         return Templates(self.classes, self.rules, self._templates_dir)
 
     async def create_job(self, call: Call, payload: CreateWorkflowJob) -> Body:
@@ -137,6 +148,8 @@ class Workflows:
         return await self._submit(call, made, key, "")
 
     def _graph(self, payload: CreateWorkflowJob | CheckWorkflow) -> Graph:
+        from mock_server.tams.workflow.graph import read_graph
+
         return read_graph(payload.params, self.classes, self.rules)
 
     def _filled(self, payload: CheckTemplate) -> Graph:
@@ -147,6 +160,8 @@ class Workflows:
         )
 
     async def _commission(self, call: Call, graph: Graph) -> Commission:
+        from mock_server.tams.workflow.commissions import commission_graph
+
         sizes = await self._sizes(call, graph)
         made = commission_graph(graph, self.choices, self.catalogue, sizes)
         for warning in made.warnings:
@@ -156,6 +171,8 @@ class Workflows:
 
     async def _sizes(self, call: Call, graph: Graph) -> Mapping[str, tuple[int, int]]:
         """Return the sizes of the caller's uploads that are there already."""
+        from mock_server.tams.workflow.graph_reading import uploads_of
+
         sizes = {}
         for resource_id in uploads_of(graph)[: INPUTS_END + 1]:
             found = await self.studio.resource(resource_id)

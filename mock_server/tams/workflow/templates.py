@@ -24,21 +24,12 @@ from mock_server.tams.stages import Commission
 from mock_server.tams.workflow.commissions import commission_graph
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
+from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.tams.workflow.node_classes import NodeClasses
 from mock_server.tams.workflow.node_inputs import Rules
 from mock_server.tams.workflow.requests import FieldAttrBody
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "templates"
-
-
-class FieldMismatch(Invalid):
-    """The fields of a request are not those of the template; `problem` is the whole message.
-
-    The service answers code 2 and no details.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__("fields", problem)
 
 
 class UnreadableTemplate(ValueError):

@@ -163,6 +163,22 @@ async def test_every_kind_of_progress_ends_well(progress, polls):
     assert len(set(states)) == min(polls, 3)
 
 
+async def test_one_job_may_be_moved_in_a_way_of_its_own():
+    async with a_world() as world:
+        headers = {**BEARER, "x-mock-progress": "instant"}
+        answer = await world.call("POST", "/v1/jobs", text_to_image(), headers=headers)
+        job = await world.job(answer.json()["job"]["id"])
+        other = await world.submit()
+        refused = await world.call(
+            "POST", "/v1/jobs", text_to_image(), headers={**BEARER, "x-mock-progress": "soon"}
+        )
+        waiting = await world.job(other["id"])
+
+    assert (job["status"], waiting["status"]) == ("SUCCESS", "CREATED")
+    assert refused.status_code == 400
+    assert "instant, time, polls, manual" in refused.json()["details"][0]["message"]
+
+
 async def test_a_job_in_manual_progress_stays_until_a_hand_moves_it():
     async with a_world(progress=Progress.MANUAL) as world:
         job = await world.submit()

@@ -11,10 +11,11 @@ from mock_server.tams.catalogue import Catalogue, demo_uploads
 from mock_server.tams.choices import Choices
 from mock_server.tams.wire import parse
 from mock_server.tams.workflow.commissions import commission_graph
+from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.tams.workflow.node_classes import load_classes
 from mock_server.tams.workflow.node_inputs import Rules
 from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
-from mock_server.tams.workflow.templates import FieldMismatch, Templates, UnreadableTemplate
+from mock_server.tams.workflow.templates import Templates, UnreadableTemplate
 from mock_server.tests.tams.graphs import example, node, text_to_image
 
 ANIME, POSTER = "676018193025756628", "934400000000000011"
