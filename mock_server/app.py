@@ -18,8 +18,9 @@ from mock_server.stores.memory import MemoryStore
 from mock_server.tams import facts as tams_facts
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.choices import SETTLED
+from mock_server.tams.doorkeeper import verdict_body
 from mock_server.tams.key_pairs import key_pair, load_public_key
-from mock_server.tams.surface import Tams, verdict_body
+from mock_server.tams.surface import Tams
 from mock_server.web import fidelity
 from mock_server.web.callbacks import Postman
 from mock_server.web.calls import Bounds
@@ -79,7 +80,7 @@ class App:
                 forget_pictures=self._forget_pictures,
                 check_public_key=load_public_key,
                 verdict_body=verdict_body,
-                explain=self.tams.explain,
+                explain=self.tams.doorkeeper.explain,
                 postman=self.postman,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,

@@ -1,14 +1,12 @@
-"""The TAMS surface: who calls, what is offered, and how each operation is translated."""
+"""The TAMS surface: what is offered, and how each operation is translated."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from mock_server.core.accounts import SERVER, Account, Progress
 from mock_server.core.errors import (
@@ -19,7 +17,6 @@ from mock_server.core.errors import (
     NotFound,
     RequestRepeated,
     StudioError,
-    Unauthenticated,
 )
 from mock_server.core.resources import Resource
 from mock_server.core.studio import Snapshot, Studio
@@ -28,22 +25,13 @@ from mock_server.tams import errors, wire
 from mock_server.tams.answers import Answers
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.choices import Choices
+from mock_server.tams.doorkeeper import Doorkeeper
 from mock_server.tams.form_uploads import FormUploads
-from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.requests import (
     CreateJob,
     CreateResourceImage,
     LaxCreateResourceImage,
     PriceJob,
-)
-from mock_server.tams.signature import (
-    BearerToken,
-    Reason,
-    Refusal,
-    SignedHeader,
-    check_signature,
-    check_timestamp,
-    parse_authorization,
 )
 from mock_server.tams.stages import Commission, commission
 from mock_server.tams.storage import Storage, StoreAnswer
@@ -52,50 +40,10 @@ from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation
 
-if TYPE_CHECKING:
-    from mock_server.tams.refusals.allowance import Allowance
-    from mock_server.tams.refusals.findings import Diagnosis
-
 log = logging.getLogger("tams_mock")
 
 _UINT64 = 2**64
 _DAY = 86_400
-# How many nonces are remembered where a repeated one is refused.
-_NONCES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the check of a call's credentials found, for the journal and the diagnosis."""
-
-    header: SignedHeader | BearerToken | Refusal
-    refusal: Refusal | None = None
-    diagnosis: Diagnosis | None = None
-
-
-def verdict_body(verdict: Any) -> dict[str, Any] | None:
-    """Return the result of a credentials check as data to show; tokens stay out."""
-    if not isinstance(verdict, Proof):
-        return None
-    header, refusal = verdict.header, verdict.refusal
-    body: dict[str, Any] = {"accepted": refusal is None}
-    match header:
-        case SignedHeader():
-            body |= {
-                "scheme": "signature",
-                "appId": header.app_id,
-                "nonce": header.nonce,
-                "timestamp": header.timestamp,
-            }
-        case BearerToken():
-            body |= {"scheme": "bearer"}
-    if refusal is not None:
-        body |= {"reason": refusal.reason.value, "detail": refusal.detail}
-    if verdict.diagnosis is not None:
-        from mock_server.tams.refusals.explanations import as_data
-
-        body["diagnosis"] = as_data(verdict.diagnosis)
-    return body
 
 
 class Tams:
@@ -122,6 +70,7 @@ class Tams:
         self.storage = Storage(studio, choices, cache, upload_bounds)
         self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
+        self.doorkeeper = Doorkeeper(studio, choices, lambda: self.plain_paths)
         self.workflows = Workflows(
             studio,
             choices,
@@ -132,7 +81,6 @@ class Tams:
             classes_file=node_classes_file,
             templates_dir=templates_dir,
         )
-        self._nonces: dict[tuple[str, str, str], None] = {}
         lax = choices.bad_expire == "default"
         upload_body = LaxCreateResourceImage if lax else CreateResourceImage
         self.operations: Sequence[Operation] = (
@@ -168,124 +116,14 @@ class Tams:
             *self.form_uploads.operations,
         )  # fmt: skip
 
-    @cached_property
-    def allowance(self) -> Allowance:
-        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
-        from mock_server.tams.refusals.allowance import Allowance
-
-        return Allowance()
-
     @property
     def plain_paths(self) -> tuple[bytes, ...]:
-        """The paths without an id in them, for whoever guesses which one was meant."""
+        """The paths without an id in them."""
         return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
-    # Who calls
-
     async def authenticate(self, call: Call) -> Account:
-        """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
-        value = call.header(b"authorization")
-        header = parse_authorization(value, lenient=self.choices.header_grammar == "lenient")
-        if isinstance(header, Refusal):
-            await self._refuse(call, header, header)
-        if isinstance(header, BearerToken):
-            account = await self.studio.account(f"token:{header.token}")
-            if account is None:
-                refusal = Refusal(Reason.TOKEN_UNKNOWN, "no app has this token")
-                await self._refuse(call, header, refusal)
-            if self.choices.schemes == "one" and account.credentials.public_key:
-                refusal = Refusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
-                await self._refuse(call, header, refusal)
-        else:
-            account = await self.studio.account(f"app:{header.app_id}")
-            if account is None:
-                # What stands there may be a token by mistake, so it is not repeated.
-                refusal = Refusal(Reason.APP_UNKNOWN, "no app has the id in app_id")
-                await self._refuse(call, header, refusal)
-            call.trace.account = account.id
-            if refusal_found := self._check(call, account, header):
-                await self._refuse(call, header, refusal_found, account)
-        call.trace.verdict = Proof(header)
-        return account
-
-    def _check(self, call: Call, account: Account, header: SignedHeader) -> Refusal | None:
-        if not account.credentials.public_key:
-            return Refusal(Reason.KEY_MISSING, f"the app {header.app_id} has no public key")
-        if self.choices.clock_skew and (
-            refusal := check_timestamp(header, call.wall, self.choices.clock_skew)
-        ):
-            return refusal
-        key = load_public_key(account.credentials.public_key)
-        refusal = check_signature(header, key, call.method, call.target, call.body)
-        if refusal is None and self.choices.nonce_replay == "refuse":
-            return self._replayed(header)
-        return refusal
-
-    def _replayed(self, header: SignedHeader) -> Refusal | None:
-        """Remember a nonce, or refuse the one that was there before."""
-        used = (header.app_id, header.timestamp, header.nonce)
-        if used in self._nonces:
-            return Refusal(Reason.NONCE_REPLAYED, f"the nonce {header.nonce} was used before")
-        self._nonces[used] = None
-        if len(self._nonces) > _NONCES:
-            del self._nonces[next(iter(self._nonces))]
-        return None
-
-    async def _refuse(
-        self,
-        call: Call,
-        header: SignedHeader | BearerToken | Refusal,
-        refusal: Refusal,
-        account: Account | None = None,
-    ) -> NoReturn:
-        diagnosis = await self._diagnosed(call, refusal, account)
-        call.trace.verdict = Proof(header, refusal, diagnosis)
-        if diagnosis is not None:
-            from mock_server.tams.refusals.explanations import tips
-
-            refusal = replace(refusal, detail=tips(diagnosis))
-        known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
-        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
-
-    async def _diagnosed(
-        self, call: Call, refusal: Refusal, account: Account | None
-    ) -> Diagnosis | None:
-        """Return what the client most likely did, unless too much of that was asked of late."""
-        effort = self.allowance.effort(call.trace.account, call.wall)
-        if effort is None:
-            return None
-        from mock_server.tams.refusals.diagnosis import diagnose
-        from mock_server.tams.refusals.explaining import party_of
-        from mock_server.tams.refusals.findings import Evidence
-
-        async with self.studio.store.view() as view:
-            accounts = await view.list(Account)
-        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
-        evidence = Evidence(
-            call.method,
-            call.target,
-            call.header(b"authorization"),
-            call.body,
-            host=call.header(b"host") or b"",
-            scheme=call.scope["scheme"],
-            wall=call.wall,
-            party=None if account is None else party_of(account),
-            others=map(party_of, likely_first),
-            lenient=self.choices.header_grammar == "lenient",
-            skew_seconds=self.choices.clock_skew or None,
-            replayed=refusal.reason is Reason.NONCE_REPLAYED,
-            one_scheme=self.choices.schemes == "one",
-            paths=self.plain_paths,
-        )
-        return diagnose(evidence, effort)
-
-    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with a captured request's signature; raises CaptureError."""
-        from mock_server.tams.refusals import explaining
-
-        async with self.studio.store.view() as view:
-            parties = [explaining.party_of(each) for each in await view.list(Account)]
-        return explaining.explain(captured, parties, self.choices, paths=self.plain_paths)
+        """Return the account whose signature or token this is."""
+        return await self.doorkeeper.authenticate(call)
 
     def limit_scope(self, call: Call) -> str:
         """Return the path where the limit is one of each path (U10)."""

@@ -13,8 +13,8 @@ import pytest
 from mock_server.core.worlds import Newborn
 from mock_server.tams import signature
 from mock_server.tams.choices import STRICT, Choices
+from mock_server.tams.doorkeeper import verdict_body
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tams.surface import verdict_body
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, World, a_world, text_to_image
 from mock_server.web.wall import wall
 
