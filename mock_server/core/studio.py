@@ -102,7 +102,7 @@ class Studio:
     # Who calls, and when
 
     async def account(self, credential: str) -> Account | None:
-        """Return whose credential (`app:…`, `token:…`, `key:…`) this is."""
+        """Return whose credential this is, by its `credential_id`."""
         async with self.store.view() as view:
             found = await view.get(Credential, credential)
             return None if found is None else await view.get(Account, found.account)
@@ -240,10 +240,7 @@ class Studio:
             state = job.state_at(now)
             if job.ending is not None or (state is JobState.RUNNING and not running_too):
                 raise AlreadyEnded(job_id)
-            job = await end(tx, account, job, Ending(now, JobState.CANCELED))
-            await reorder(tx, account, self.rules.slots, now)
-            self.on_watched(account.id)
-            return await self._snapshot(tx, job, now)
+            return await self._end_now(tx, account, job, Ending(now, JobState.CANCELED))
 
     async def finish(
         self, account: Account, job_id: str, now: float, *, failure: str | None = None
@@ -255,10 +252,7 @@ class Studio:
             if job.ending is not None:
                 raise AlreadyEnded(job_id)
             state = JobState.SUCCEEDED if failure is None else JobState.FAILED
-            job = await end(tx, account, job, Ending(now, state, failure or ""))
-            await reorder(tx, account, self.rules.slots, now)
-            self.on_watched(account.id)
-            return await self._snapshot(tx, job, now)
+            return await self._end_now(tx, account, job, Ending(now, state, failure or ""))
 
     async def advance(
         self, account: Account, job_id: str, now: float, *, seconds: float | None = None
@@ -367,6 +361,15 @@ class Studio:
             job = await tell(tx, job, now, state)
         await tx.put(job)
         return job
+
+    async def _end_now(
+        self, tx: Transaction, account: Account, job: Job, ending: Ending
+    ) -> Snapshot:
+        """End a job before its time, and let those behind it move up."""
+        job = await end(tx, account, job, ending)
+        await reorder(tx, account, self.rules.slots, ending.at)
+        self.on_watched(account.id)
+        return await self._snapshot(tx, job, ending.at)
 
     async def _own_job(self, tx: Transaction, account: Account, job_id: str) -> Job:
         job = await tx.get(Job, job_id)

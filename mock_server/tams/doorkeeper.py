@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mock_server.core.accounts import Account
+from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.studio import Studio
 from mock_server.tams.choices import Choices
@@ -83,7 +83,7 @@ class Doorkeeper:
         if isinstance(header, Refusal):
             await self._refuse(call, header, header)
         if isinstance(header, BearerToken):
-            account = await self.studio.account(f"token:{header.token}")
+            account = await self.studio.account(credential_id("token", header.token))
             if account is None:
                 refusal = Refusal(Reason.TOKEN_UNKNOWN, "no app has this token")
                 await self._refuse(call, header, refusal)
@@ -91,7 +91,7 @@ class Doorkeeper:
                 refusal = Refusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
                 await self._refuse(call, header, refusal)
         else:
-            account = await self.studio.account(f"app:{header.app_id}")
+            account = await self.studio.account(credential_id("app", header.app_id))
             if account is None:
                 # What stands there may be a token by mistake, so it is not repeated.
                 refusal = Refusal(Reason.APP_UNKNOWN, "no app has the id in app_id")

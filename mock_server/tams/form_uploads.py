@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mock_server.core import chance
-from mock_server.core.accounts import Account
+from mock_server.core.accounts import Account, credential_id
 from mock_server.core.resources import Resource
 from mock_server.core.studio import Studio
 from mock_server.tams.choices import Choices
@@ -30,8 +30,7 @@ from mock_server.tams.form_policies import (
     read_policy,
     sign,
 )
-from mock_server.tams.storage import StoreAnswer
-from mock_server.web import pictures
+from mock_server.tams.storage import StoreAnswer, keep_upload
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.forms import MalformedForm, NotAForm, Part, read_form
 from mock_server.web.pipeline import Operation
@@ -138,11 +137,7 @@ class FormUploads:
         if resource.uploaded_at is not None and self.choices.second_upload == "refuse":
             raise _Refused(403, "AccessDenied", "The object is there already.")
         calls_back = _calls_back(form)
-        found = await asyncio.to_thread(pictures.inspect, form.file)
-        stored = replace(resource, uploaded_at=now, size_bytes=len(form.file), format="")
-        if found is not None:
-            stored = replace(stored, format=found.format, width=found.width, height=found.height)
-        await self.studio.receive(account, stored, form.file)
+        await keep_upload(self.studio, account, resource, form.file, now)
         if calls_back and self.choices.upload_answer == "ok":
             return json_answer({"Status": "OK"})
         if calls_back and self.choices.upload_answer == "callback-failed":
@@ -155,7 +150,9 @@ class FormUploads:
         access_id, signature = form.required("OSSAccessKeyId"), form.required("Signature")
         account = None
         if access_id.startswith(_TEMPORARY):
-            account = await self.studio.account(f"key:{access_id.removeprefix(_TEMPORARY)}")
+            account = await self.studio.account(
+                credential_id("key", access_id.removeprefix(_TEMPORARY))
+            )
         if account is None:
             raise _Refused(
                 403,

@@ -50,6 +50,17 @@ def _refusal(status: int, code: str, message: str) -> StoreAnswer:
     return StoreAnswer(Answer(status, body.encode(), ((b"content-type", b"application/xml"),)))
 
 
+async def keep_upload(
+    studio: Studio, account: Account, resource: Resource, data: bytes, now: float
+) -> None:
+    """Keep the bytes as they are, and what they were found to be."""
+    found = await asyncio.to_thread(pictures.inspect, data)
+    stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
+    if found is not None:
+        stored = replace(stored, format=found.format, width=found.width, height=found.height)
+    await studio.receive(account, stored, data)
+
+
 class Storage:
     """Hands out upload and result URLs and answers them."""
 
@@ -137,11 +148,7 @@ class Storage:
             return _refusal(403, "AccessDenied", "The object is there already.")
         if not call.body and self.choices.empty_upload == "refuse":
             return _refusal(400, "MissingContentLength", "There are no bytes.")
-        found = await asyncio.to_thread(pictures.inspect, call.body)
-        stored = replace(resource, uploaded_at=now, size_bytes=len(call.body), format="")
-        if found is not None:
-            stored = replace(stored, format=found.format, width=found.width, height=found.height)
-        await self.studio.receive(account, stored, call.body)
+        await keep_upload(self.studio, account, resource, call.body, now)
         match self.choices.upload_answer:
             case "ok":
                 return StoreAnswer(json_answer({"Status": "OK"}))

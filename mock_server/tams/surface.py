@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -39,8 +38,6 @@ from mock_server.tams.workflow.operations import Workflows
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation
-
-log = logging.getLogger("tams_mock")
 
 _UINT64 = 2**64
 _DAY = 86_400
@@ -226,7 +223,6 @@ class Tams:
         made = commission(payload.stages, self.choices, self.catalogue)
         for warning in made.warnings:
             call.remark(warning)
-            log.warning("%s: %s", call.trace.id, warning)
         return made
 
     def _request_key(self, call: Call, request_id: str) -> str:

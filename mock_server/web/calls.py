@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import TooLarge, TooSlow
+
+log = logging.getLogger("tams_mock")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -114,6 +117,7 @@ class Call:
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse; it shows in the log and the journal."""
         self.trace.remarks.append(text)
+        log.warning("%s: %s", self.trace.id, text)
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (TooLarge, TooSlow)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from mock_server.tams.workflow.node_classes import NodeClasses
     from mock_server.tams.workflow.node_inputs import Rules
     from mock_server.tams.workflow.templates import Templates
-
-log = logging.getLogger("tams_mock")
 
 Body = dict[str, Any]
 Submit = Callable[[Call, Commission, str, str], Awaitable[Body]]
@@ -166,7 +163,6 @@ class Workflows:
         made = commission_graph(graph, self.choices, self.catalogue, sizes)
         for warning in made.warnings:
             call.remark(warning)
-            log.warning("%s: %s", call.trace.id, warning)
         return made
 
     async def _sizes(self, call: Call, graph: Graph) -> Mapping[str, tuple[int, int]]:
