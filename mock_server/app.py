@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mock_server import __version__
 from mock_server.control.api import Collaborators, account_body, create_control
 from mock_server.core.accounts import Account, Limits
+from mock_server.core.lobby import Lobby
 from mock_server.core.plans import PROFILES, Planner
 from mock_server.core.studio import Rules, Studio
 from mock_server.core.worlds import Defaults, Newborn, Worlds
@@ -26,10 +27,14 @@ from mock_server.web.callbacks import Postman
 from mock_server.web.calls import Bounds
 from mock_server.web.choices import Fact
 from mock_server.web.journal import Journal
+from mock_server.web.letters import Correspondent
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Pipeline
+from mock_server.web.pipeline import Pipeline, Switchboard
+from mock_server.web.results import Results
 from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
+from mock_server.workshop import facts as workshop_facts
+from mock_server.workshop.surface import Workshop
 
 CONTROL = "/_mock"
 
@@ -42,26 +47,42 @@ class App:
         self.studio = Studio(MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings))
         self.worlds = Worlds(self.studio, _defaults(settings), _ready_made(settings))
         self.pictures = PictureCache(settings.picture_cache_bytes)
+        results = Results(self.studio, self.pictures)
+        lobby = Lobby(
+            self.studio.store,
+            slots=settings.slots,
+            keep_tokens=settings.keep_tokens,
+            keep_sessions=settings.keep_sessions,
+        )
         self.tams = Tams(
             self.studio,
             settings.tams,
-            self.pictures,
+            results,
             public_url=settings.public_url,
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
             node_classes_file=settings.node_classes_file,
             templates_dir=settings.templates_dir,
         )
-        bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
-        self.postman = Postman(
+        self.workshop = Workshop(
             self.studio,
-            self.tams.answers.notice,
-            wall,
-            targets=Targets(settings.tams.callback_targets),
-            delays=settings.tams.notify_retry_delays,
+            lobby,
+            settings.workshop,
+            results,
+            public_url=settings.public_url,
+            error_codes_file=settings.error_codes_file,
+        )
+        bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
+        self.postman = Postman(self.studio, wall, targets=Targets(settings.callback_targets))
+        self.postman.introduce(
+            self.tams.name,
+            Correspondent(self.tams.answers.notice, settings.tams.notify_retry_delays),
         )
         self.studio.on_watched = self.postman.wake
         self.journal = Journal(
-            Pipeline(self.tams, self.studio, bounds),
+            Switchboard(
+                Pipeline(self.tams, self.studio, bounds),
+                Pipeline(self.workshop, self.studio, bounds),
+            ),
             wall,
             entries=settings.journal_entries,
             total_bytes=settings.journal_bytes,
@@ -119,18 +140,24 @@ class App:
             {
                 "method": operation.method,
                 "path": operation.path,
-                "surface": self.tams.name,
+                "surface": surface.name,
                 "summary": operation.summary,
                 "source": operation.source,
             }
-            for operation in self.tams.operations
+            for surface in (self.tams, self.workshop)
+            for operation in surface.operations
         ]
 
     def facts(self) -> list[Fact]:
         """Return where each behaviour comes from."""
+        tams, workshop = self.tams, self.workshop
         known = (*tams_facts.FACTS, *SETTLED)
-        choices = self.settings.tams
-        return list(fidelity.facts(self.tams.name, self.tams.operations, known, choices))
+        return [
+            *fidelity.facts(tams.name, tams.operations, known, tams.choices),
+            *fidelity.facts(
+                workshop.name, workshop.operations, workshop_facts.FACTS, workshop.choices
+            ),
+        ]
 
     def _forget_pictures(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")

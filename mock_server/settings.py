@@ -33,6 +33,7 @@ from mock_server.core.clock import LATEST
 from mock_server.knobs import Knob, Source, knob, knobs_of, row
 from mock_server.tams.choices import Choices as TamsChoices
 from mock_server.web.choices import turned_on
+from mock_server.workshop.choices import Choices as WorkshopChoices
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -93,6 +94,13 @@ def _readable_templates(path: Path) -> Path:
     return path.expanduser()
 
 
+def _readable_error_codes(path: Path) -> Path:
+    from mock_server.workshop.error_codes import load_codes
+
+    load_codes(path.expanduser())
+    return path.expanduser()
+
+
 def _web_address(text: str) -> str:
     scheme, _, rest = text.partition("://")
     if text and (scheme not in ("http", "https") or not rest.strip("/")):
@@ -147,6 +155,11 @@ class Settings(BaseModel):
         expects="visible ASCII without blanks",
         secret=True,
     )
+    callback_targets: tuple[str, ...] = _serving(
+        ("private",),
+        "Hosts that callbacks may go to: names, private (loopback and private addresses) or any;"
+        " link-local addresses never.",
+    )
     state_dir: Annotated[Path, AfterValidator(Path.expanduser)] = _serving(
         user_state_dir,
         "Folder for what is made once and kept: certificate authority, the account's key file.",
@@ -183,6 +196,12 @@ class Settings(BaseModel):
     )
     keep_uploads: int = _bounds(
         10_000, "Uploads kept for each account; then the oldest make room.", ge=1
+    )
+    keep_tokens: int = _bounds(
+        10_000, "End users' tokens kept for each account; then the oldest make room.", ge=1
+    )
+    keep_sessions: int = _bounds(
+        10_000, "Sessions kept for each account; then those that are over make room.", ge=1
     )
     keep_accounts: int = _bounds(500, "Accounts kept; then the oldest make room.", ge=1)
 
@@ -243,6 +262,13 @@ class Settings(BaseModel):
         expects=_VISIBLE_EXPECTED,
         secret=True,
     )
+    event_secret: str = _account(
+        "mock-event-secret-0001",
+        "The secret that the Workshop's events are signed and their tokens encrypted with.",
+        pattern=_VISIBLE,
+        expects=_VISIBLE_EXPECTED,
+        secret=True,
+    )
     public_key_file: Annotated[Path, AfterValidator(_readable_public_key)] | None = _account(
         None, "PEM file with the public key that it signs with, in place of the test key."
     )
@@ -259,8 +285,16 @@ class Settings(BaseModel):
         None, "Folder with workflow templates, one JSON file each, beside those that are shipped."
     )
 
+    error_codes_file: Annotated[Path, AfterValidator(_readable_error_codes)] | None = _world(
+        None, "JSON file with the Workshop's error codes and messages, in place of the mock's own."
+    )
+
     tams: TamsChoices = Field(
         default_factory=TamsChoices, description="What the TAMS surface does where nobody knows."
+    )
+    workshop: WorkshopChoices = Field(
+        default_factory=WorkshopChoices,
+        description="What the Workshop's surface does where nobody knows.",
     )
 
     @model_validator(mode="before")

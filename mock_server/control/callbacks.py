@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -29,6 +29,8 @@ class CallbacksQuery(Query):
     account: str | None = Field(None, min_length=1, max_length=100, description="Only of this one")
     job: str | None = Field(None, min_length=1, max_length=100, description="Only about this one")
     state: JobState | None = Field(None, description="Only those that tell of this state")
+    topic: str | None = Field(None, max_length=100, description="Only those on this topic")
+    kind: Literal["told", "asked"] | None = Field(None, description="Only notices, or questions")
     arrived: bool | None = Field(None, description="Only those that have arrived, or have not")
     limit: int = Field(100, ge=1, le=1000, description="At most so many")
 
@@ -36,41 +38,55 @@ class CallbacksQuery(Query):
         return (
             self.job in (None, delivery.job)
             and self.state in (None, delivery.state)
+            and self.topic in (None, delivery.topic)
+            and self.kind in (None, _kind(delivery))
             and self.arrived in (None, delivery.arrived)
         )
 
 
 class AttemptBody(OutgoingBody):
-    """One try, at a moment of virtual time; the status is 0 if there was no answer."""
+    """One try, at a moment of virtual time; the status is 0 if there was no answer.
+
+    `url` is where it went, and `answer` what a question was answered; both without secrets.
+    """
 
     at: float
     iso: str
     status: int
     problem: str | None
+    url: str | None
+    answer: Any
 
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptBody:
+        answer = Redactor(()).body(attempt.answer.encode())
         return cls(
             at=attempt.at,
             iso=iso(attempt.at),
             status=attempt.status,
             problem=attempt.problem or None,
+            url=_shown(attempt.url) if attempt.url else None,
+            answer=_read(answer) if answer else None,
         )
 
 
 class CallbackBody(OutgoingBody):
     """A callback: the `number`-th about its job. It is open as long as `due` is not null.
 
-    One that is open and due waits for an earlier one of its job, or for its receiver.
+    One that is open and due waits for an earlier one on its topic and job, or for its receiver.
+    What was `asked` was sent at once and once. `job` and `state` are null where it is about no job.
     """
 
     id: str
     account: str
-    job: str
+    surface: str
+    kind: Literal["told", "asked"]
+    topic: str
+    job: str | None
     number: int
     url: str
     notify: Notify
-    state: JobState
+    state: JobState | None
     done: float
     made: MomentBody
     due: MomentBody | None
@@ -83,7 +99,7 @@ class CallbackBody(OutgoingBody):
 
 
 class WholeCallbackBody(CallbackBody):
-    """A callback and the payload that was or would be sent; null if its job is kept no longer."""
+    """A callback and its payload; null if that is empty, or if its job is kept no longer."""
 
     payload: Any
 
@@ -118,9 +134,8 @@ class Callbacks:
 
     async def get_callback(self, ask: Ask[None, None]) -> WholeCallbackBody:
         account, delivery = await self._found(ask)
-        job = await self.worlds.studio.job(delivery.job)
-        payload = None if job is None else _read(self.postman.write(delivery, job, account))
-        return WholeCallbackBody(**_members(delivery), payload=payload)
+        body = await self.postman.body_of(account, delivery)
+        return WholeCallbackBody(**_members(delivery), payload=_read(body) if body else None)
 
     async def redeliver(self, ask: Ask[None, None]) -> CallbackBody:
         account, delivery = await self._found(ask)
@@ -159,7 +174,10 @@ def _members(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "account": delivery.account,
-        "job": delivery.job,
+        "surface": delivery.watch.surface,
+        "kind": _kind(delivery),
+        "topic": delivery.topic,
+        "job": delivery.job or None,
         "number": delivery.number,
         "url": _shown(delivery.watch.url),
         "notify": delivery.watch.notify,
@@ -170,6 +188,10 @@ def _members(delivery: Delivery) -> dict[str, Any]:
         "arrived": delivery.arrived,
         "attempts": [AttemptBody.of(attempt) for attempt in delivery.attempts],
     }
+
+
+def _kind(delivery: Delivery) -> Literal["told", "asked"]:
+    return "asked" if delivery.asked else "told"
 
 
 def _shown(url: str) -> str:

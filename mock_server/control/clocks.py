@@ -24,6 +24,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST, Clock
 from mock_server.core.jobs import JobState
 from mock_server.core.outbox import Delivery
+from mock_server.core.sessions import Why
 from mock_server.core.worlds import Event, Worlds
 from mock_server.web.callbacks import Postman
 
@@ -38,7 +39,7 @@ class ClockChangeBody(ChoiceBody):
 
 
 class AdvanceBody(ChoiceBody):
-    """Moves time ahead by seconds, to a moment, or to the next thing that happens to a job."""
+    """Moves time ahead by seconds, to a moment, or to the next thing that happens by itself."""
 
     seconds: Annotated[float, Field(ge=0, le=LATEST)] | None = None
     to: Moment | None = None
@@ -67,13 +68,18 @@ class ClockBody(OutgoingBody):
 
 
 class EventBody(OutgoingBody):
-    """Something that time did to a job."""
+    """Something that time did: a job came into a state, or a session or a token expired.
+
+    `id` is that of the job, session or token; `job` repeats it for jobs.
+    """
 
     at: float
     iso: str
     account: str
-    job: str
-    state: JobState
+    kind: Literal["job", "session", "token"]
+    id: str
+    job: str | None
+    state: JobState | Why
 
     @classmethod
     def of(cls, event: Event) -> EventBody:
@@ -81,7 +87,9 @@ class EventBody(OutgoingBody):
             at=event.at,
             iso=iso(event.at),
             account=event.account,
-            job=event.job,
+            kind=event.kind,
+            id=event.id,
+            job=event.id if event.kind == "job" else None,
             state=event.state,
         )
 
@@ -90,8 +98,9 @@ class CallbackTryBody(OutgoingBody):
     """One try to deliver a callback; the status is 0 if there was no answer."""
 
     id: str
-    job: str
-    state: JobState
+    topic: str
+    job: str | None
+    state: JobState | None
     status: int
     problem: str | None
 
@@ -100,7 +109,8 @@ class CallbackTryBody(OutgoingBody):
         attempt = delivery.attempts[-1]
         return cls(
             id=delivery.id,
-            job=delivery.job,
+            topic=delivery.topic,
+            job=delivery.job or None,
             state=delivery.state,
             status=attempt.status,
             problem=attempt.problem or None,

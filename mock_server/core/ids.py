@@ -1,4 +1,4 @@
-"""Time-ordered numbers that fit 18 decimal digits: milliseconds, a counter, the account's tag."""
+"""Time-ordered ids: numbers of 18 digits (milliseconds, a counter, the account's tag), and ULIDs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _UUID_VERSION_4 = 0x4000 << 64 | 0b10 << 62
 _EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00:00Z
 _COUNTER_BITS = 8
 _TAG_BITS = 13
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_ULID_CHARACTERS = 26
+_RANDOM_BITS = 80
 
 
 def next_tick(now: float, last: int) -> int:
@@ -34,3 +37,11 @@ def uuid_of(seed: int, *names: str | int) -> str:
     number = chance.number(seed, "uuid", *names, size_bytes=16)
     text = f"{number & ~_UUID_FIXED | _UUID_VERSION_4:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def ulid_of(tick: int, secret: str, *names: str | int) -> str:
+    """Return the lower-case ULID of the tick, which cannot be guessed without the secret."""
+    chance_hex = chance.unguessable(secret, "ulid", tick, *names, hex_digits=_RANDOM_BITS // 4)
+    number = ((tick >> _COUNTER_BITS) + _EPOCH_MS) << _RANDOM_BITS | int(chance_hex, 16)
+    shifts = range(5 * (_ULID_CHARACTERS - 1), -1, -5)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mock_server.core.accounts import Account
+from mock_server.core.ids import id_of, next_tick
 from mock_server.core.jobs import Job
 from mock_server.core.outbox import Delivery
-from mock_server.core.settlement import settle
+from mock_server.core.settlement import line_of, settle, thin_out
 from mock_server.core.store import Store
+from mock_server.core.watch import Watch
 
 
 class Mailroom:
@@ -27,6 +29,43 @@ class Mailroom:
             await settle(tx, account, self.slots, until if settle_at is None else settle_at)
             due = await tx.due(Delivery, account.id, until)
             return due, await tx.due(Delivery, account.id, float("inf"))
+
+    async def post(
+        self,
+        account: Account,
+        watch: Watch,
+        topic: str,
+        content: bytes,
+        now: float,
+        *,
+        due_at: float | None = None,
+        asked: bool = False,
+    ) -> Delivery:
+        """Keep a notice about something that is no job, due now or later, or a question.
+
+        A question is never due: whoever asks sends it, and keeps what became of it.
+        """
+        async with self.store.transaction(account.id) as tx:
+            line = await line_of(tx, account)
+            tick = next_tick(now, line.last_tick)
+            await tx.put(replace(line, last_tick=tick))
+            delivery = Delivery(
+                id=f"{id_of(tick, account.id)}-1",
+                account=account.id,
+                job="",
+                number=1,
+                watch=watch,
+                state=None,
+                done=0.0,
+                made_at=now,
+                due_at=None if asked else now if due_at is None else due_at,
+                topic=topic,
+                content=content,
+                asked=asked,
+            )
+            await tx.put(delivery)
+            await thin_out(tx, account.id)
+            return delivery
 
     async def ahead(self, account: Account) -> tuple[float | None, Sequence[Delivery]]:
         """Return when a notice may be written next, as far as is known now, and the open ones."""
@@ -62,5 +101,5 @@ class Mailroom:
                 return
             over_at = delivery.attempts[-1].at
             for each in await tx.due(Delivery, account.id, over_at):
-                if each.job == delivery.job and each.number > delivery.number:
+                if each.lane == delivery.lane and each.number > delivery.number:
                     await tx.put(replace(each, due_at=over_at))

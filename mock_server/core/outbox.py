@@ -1,7 +1,8 @@
-"""What has to leave by itself: notices about jobs, written down by the change that they tell of.
+"""What leaves by itself: notices, most of them written down by the change of a job they tell of.
 
-A delivery is due at a moment of its account's clock. Of one job's deliveries a later one waits for
-the earlier, until that has arrived or been given up.
+A delivery is due at a moment of its account's clock. Of one job's deliveries on one topic a later
+one waits for the earlier, until that has arrived or been given up. A question to the receiver is
+kept beside them once it is over.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ from mock_server.core.watch import Watch
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: virtual time, the answer's status (0 without one), and what went wrong."""
+    """One try: virtual time, the answer's status (0 without one), and what went wrong.
+
+    `url` is where it went in the end, and `answer` what was said to a question.
+    """
 
     at: float
     status: int
     problem: str = ""
+    url: str = ""
+    answer: str = ""
 
     @property
     def arrived(self) -> bool:
@@ -28,18 +34,30 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A notice on its way. `due_at` is None once it has arrived or been given up."""
+    """A notice on its way. `due_at` is None once it has arrived or been given up.
+
+    What is about no job has an empty `job`, no state, and its `content` written already. `asked`
+    marks a question: somebody waited for the answer, so there is no second try.
+    """
 
     id: str
     account: str
     job: str
     number: int
     watch: Watch
-    state: JobState
+    state: JobState | None
     done: float
     made_at: float
     due_at: float | None
     attempts: tuple[Attempt, ...] = ()
+    topic: str = ""
+    content: bytes = b""
+    asked: bool = False
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Where order is kept: a topic of a job; what is about no job goes by itself."""
+        return self.job or self.id, self.topic
 
     @property
     def arrived(self) -> bool:
@@ -63,12 +81,12 @@ class Delivery:
 
 
 def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Delivery]:
-    """Return those that are due and have nothing of their job before them, the earliest first."""
-    first: dict[str, int] = {}
+    """Return those that are due and have nothing before them in their lane, the earliest first."""
+    first: dict[tuple[str, str], int] = {}
     for each in open_ones:
         if each.due_at is not None:
-            first[each.job] = min(first.get(each.job, each.number), each.number)
-    ready = [each for each in due if first.get(each.job, each.number) == each.number]
+            first[each.lane] = min(first.get(each.lane, each.number), each.number)
+    ready = [each for each in due if first.get(each.lane, each.number) == each.number]
     return sorted(ready, key=_order)
 
 

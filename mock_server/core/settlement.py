@@ -15,6 +15,7 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.queue import Line, reordered
 from mock_server.core.resources import Resource
 from mock_server.core.store import Transaction
+from mock_server.core.watch import Watch
 
 # How many notices of an account are kept, sent or not; the oldest make room.
 KEEP_DELIVERIES = 1000
@@ -64,7 +65,7 @@ async def settle(tx: Transaction, account: Account, slots: int, now: float) -> l
             if job.due_at is not None and job.due_at <= now:
                 heappush(due, _dated(job))
     if told:
-        await _thin_out(tx, account.id)
+        await thin_out(tx, account.id)
     return sorted(ended, key=lambda job: (job.ended_at, job.serial))
 
 
@@ -76,15 +77,23 @@ async def end(tx: Transaction, account: Account, job: Job, ending: Ending) -> Jo
     """Write an ending down and charge for it, or give the held credits back."""
     job = await _ended(tx, account, job, ending)
     if job.watch is not None:
-        await _thin_out(tx, account.id)
+        await thin_out(tx, account.id)
     return job
 
 
 async def tell(tx: Transaction, job: Job, at: float, state: JobState) -> Job:
     """Write a notice for the job's watch, if it has one, and return the job that knows of it."""
     job = await _told(tx, job, at, state)
-    await _thin_out(tx, job.account)
+    await thin_out(tx, job.account)
     return job
+
+
+async def thin_out(tx: Transaction, account: str) -> None:
+    """Forget the oldest notices beyond the number that is kept."""
+    surplus = await tx.count(Delivery, account) - KEEP_DELIVERIES
+    if surplus > 0:
+        for oldest in await tx.list(Delivery, account, limit=surplus):
+            await tx.delete(Delivery, oldest.id)
 
 
 async def reorder(tx: Transaction, account: Account, slots: int, now: float) -> None:
@@ -121,26 +130,26 @@ async def _ended(tx: Transaction, account: Account, job: Job, ending: Ending) ->
 async def _told(tx: Transaction, job: Job, at: float, state: JobState) -> Job:
     if job.watch is None:
         return job
-    number = job.told + 1
-    await tx.put(
-        Delivery(
-            id=f"{job.id}-{number}",
-            account=job.account,
-            job=job.id,
-            number=number,
-            watch=job.watch,
-            state=state,
-            done=job.done_at(at),
-            made_at=at,
-            due_at=at,
+    for number, topic in enumerate(_topics(job.watch, state), job.told + 1):
+        await tx.put(
+            Delivery(
+                id=f"{job.id}-{number}",
+                account=job.account,
+                job=job.id,
+                number=number,
+                watch=job.watch,
+                state=state,
+                done=job.done_at(at),
+                made_at=at,
+                due_at=at,
+                topic=topic,
+            )
         )
-    )
-    return replace(job, told=number)
+        job = replace(job, told=number)
+    return job
 
 
-async def _thin_out(tx: Transaction, account: str) -> None:
-    """Forget the oldest notices beyond the number that is kept."""
-    surplus = await tx.count(Delivery, account) - KEEP_DELIVERIES
-    if surplus > 0:
-        for oldest in await tx.list(Delivery, account, limit=surplus):
-            await tx.delete(Delivery, oldest.id)
+def _topics(watch: Watch, state: JobState) -> tuple[str, ...]:
+    if not state.final:
+        return ("",)
+    return watch.on_success if state is JobState.SUCCEEDED else watch.on_failure

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from sys import intern
 
 from mock_server.core import chance, ids
-from mock_server.core.accounts import SERVER, Account, Credential, LimitMode, Progress
+from mock_server.core.accounts import (
+    SERVER,
+    Account,
+    Credential,
+    LimitMode,
+    Limits,
+    Progress,
+)
 from mock_server.core.clock import Clock
 from mock_server.core.credits import Wallet
 from mock_server.core.errors import (
@@ -123,12 +130,11 @@ class Studio:
             server = await view.get(ServerClock, SERVER)
         return 1.0 if server is None else server.clock.rate
 
-    async def admit(self, account: Account, now: float, *, scope: str = "") -> str:
-        """Count one call against the account's limit, or raise RateLimited.
+    async def admit(self, account: Account, limits: Limits, now: float, *, scope: str = "") -> str:
+        """Count one call of the account against a limit, or raise RateLimited.
 
         `scope` names a window of its own. Returns a remark where shadow mode let a call through.
         """
-        limits = account.limits
         if limits.mode is LimitMode.OFF:
             return ""
         key = f"{account.id}/{scope}" if scope else account.id
@@ -157,8 +163,9 @@ class Studio:
         key_life: float = float("inf"),
         progress: Progress | None = None,
         watch: Watch | None = None,
+        name: Callable[[int, str], str] = ids.id_of,
     ) -> Snapshot:
-        """Make a job and set its price aside.
+        """Make a job and set its price aside. `name` makes its id out of a tick and the account's.
 
         Raises RequestRepeated for a request key that was used within the last `key_life` seconds,
         and CreditsShort; both leave everything as it was.
@@ -174,7 +181,7 @@ class Studio:
             kind = progress or account.progress or self.rules.progress
             plan = self._plan(kind, work, account, serial)
             tick = ids.next_tick(now, line.last_tick)
-            while await tx.get(Job, job_id := ids.id_of(tick, account.id)) is not None:
+            while await tx.get(Job, job_id := name(tick, account.id)) is not None:
                 tick += 1
             if kind is Progress.TIME:
                 slots = slots_of(account, self.rules.slots)

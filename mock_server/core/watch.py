@@ -19,8 +19,17 @@ class Notify(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Where notices go, what they tell of, and on which origin the caller knew the mock."""
+    """Where notices go, what they tell of, and on which origin the caller knew the mock.
+
+    They are in the words of `surface`, whose own business the `reference` and the topics are: what
+    ties the notices of one call together, and what is told of a good end and of a bad one, each in
+    a notice of its own.
+    """
 
     url: str
+    surface: str
     notify: Notify = Notify.END
     origin: str = ""
+    reference: str = ""
+    on_success: tuple[str, ...] = ("",)
+    on_failure: tuple[str, ...] = ("",)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from mock_server.core import chance
 from mock_server.core.accounts import (
@@ -23,13 +24,16 @@ from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
 from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.jobs import Job, JobState
 from mock_server.core.ledger import entries
+from mock_server.core.lobby import lapse
 from mock_server.core.outbox import Delivery
 from mock_server.core.queue import Line
 from mock_server.core.rate_limit import Window
 from mock_server.core.resources import Resource, shared_upload
+from mock_server.core.sessions import Session, Why
 from mock_server.core.settlement import settle, wallet_of
 from mock_server.core.store import Record, Transaction
 from mock_server.core.studio import RequestKey, ServerClock, Studio
+from mock_server.core.tokens import Gallery, Token
 
 # What `reset(only=…)` can name, and the records behind each name.
 PARTS: dict[str, tuple[type[Record], ...]] = {
@@ -39,10 +43,22 @@ PARTS: dict[str, tuple[type[Record], ...]] = {
     "limits": (Window,),
     "clock": (),
     "callbacks": (Delivery,),
+    "tokens": (Token, Gallery, Session),
+    "sessions": (Session,),
 }
 
 # A clock that goes back takes along what it has stamped: a job cannot have ended in the future.
-STAMPED: tuple[type[Record], ...] = (Job, RequestKey, Line, Delivery, Resource, Window)
+STAMPED: tuple[type[Record], ...] = (
+    Job,
+    RequestKey,
+    Line,
+    Delivery,
+    Resource,
+    Window,
+    Token,
+    Gallery,
+    Session,
+)
 
 # Ids stand in paths, and in front of a slash in the ids of other records.
 _ACCOUNT_ID = re.compile(r"[!-.0-~]{1,100}")
@@ -97,12 +113,16 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that time did to a job."""
+    """Something that time did to a job, a session or a token; `id` says to which.
+
+    `state` is a job's new one, or why a session or token is over.
+    """
 
     at: float
     account: str
-    job: str
-    state: JobState
+    kind: Literal["job", "session", "token"]
+    id: str
+    state: JobState | Why
 
 
 class Worlds:
@@ -179,6 +199,7 @@ class Worlds:
         """Write down what has fallen due in a world, before somebody lists what is in it."""
         async with self.store.transaction(account.id) as tx:
             await settle(tx, account, self.studio.rules.slots, now)
+            await lapse(tx, account, now)
 
     async def delete(self, id: str) -> None:
         """End a world; the ready-made one can only be reset."""
@@ -231,7 +252,9 @@ class Worlds:
                     job = await tx.get(Job, id)
                     if job is not None:
                         fired.extend(_events(job, before, to))
-        return clock, sorted(fired, key=lambda event: (event.at, event.job))
+                fired.extend(_expiries("session", await lapse(tx, each, to), before))
+                fired.extend(_expiries("token", await tx.due(Token, each.id, to), before))
+        return clock, sorted(fired, key=lambda event: (event.at, event.id))
 
     # Resets
 
@@ -378,9 +401,13 @@ class Worlds:
                 await settle(tx, account, self.studio.rules.slots, after)
                 for job in await _open_jobs(tx, account):
                     moments.extend(moment for moment, _ in job.moments() if moment > after)
-                for notice in await tx.due(Delivery, account.id, float("inf")):
-                    if notice.due_at is not None and notice.due_at > after:
-                        moments.append(notice.due_at)
+                others: list[Delivery | Session | Token] = [
+                    *await tx.due(Delivery, account.id, float("inf")),
+                    *await tx.due(Session, account.id, float("inf")),
+                    *await tx.due(Token, account.id, float("inf")),
+                ]
+                dues = (each.due_at for each in others)
+                moments.extend(due_at for due_at in dues if due_at is not None and due_at > after)
         return min(moments, default=None)
 
 
@@ -390,7 +417,17 @@ async def _open_jobs(tx: Transaction, account: Account) -> Sequence[Job]:
 
 def _events(job: Job, after: float, until: float) -> list[Event]:
     return [
-        Event(moment, job.account, job.id, state)
+        Event(moment, job.account, "job", job.id, state)
         for moment, state in job.moments()
         if after < moment <= until
+    ]
+
+
+def _expiries(
+    kind: Literal["session", "token"], expired: Sequence[Session | Token], after: float
+) -> list[Event]:
+    return [
+        Event(each.expires_at, each.account, kind, each.id, Why.EXPIRED)
+        for each in expired
+        if each.expires_at is not None and each.expires_at > after
     ]

@@ -18,9 +18,10 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.studio import Snapshot
 from mock_server.tams.catalogue import Model
 from mock_server.tams.choices import Choices
-from mock_server.tams.storage import Storage, image_seed, recipe_of
+from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
+from mock_server.web.results import image_seed, recipe_of
 from mock_server.web.videos import frame_size
 
 STATUS = {
@@ -97,7 +98,8 @@ class Answers:
 
         Nothing public describes it. It tells of the moment at which it was written.
         """
-        snapshot = Snapshot(job, delivery.made_at, delivery.state)
+        state = delivery.state or job.state_at(delivery.made_at)
+        snapshot = Snapshot(job, delivery.made_at, state)
         body: Body = self.job(snapshot, account, delivery.watch.origin)
         told = body["job"]
         match self.choices.notify_payload:

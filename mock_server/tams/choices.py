@@ -209,12 +209,6 @@ class Choices(ChoiceTable):
     running_notify: Literal["progress", "end", "off"] = choice(
         "progress", "U38", "What runningNotifyUrl hears of: each tenth of the way, or the end."
     )
-    callback_targets: tuple[str, ...] = choice(
-        ("private",),
-        "U36",
-        "Hosts that notifications may go to: names, private (loopback and private addresses) or"
-        " any; link-local addresses never.",
-    )
     not_found_code: Literal[5, 2] = choice(
         5, "U43", "Code in the body for an unknown model or template."
     )

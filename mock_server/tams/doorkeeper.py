@@ -24,8 +24,8 @@ from mock_server.tams.signature import (
 from mock_server.web.calls import Call
 
 if TYPE_CHECKING:
-    from mock_server.tams.refusals.allowance import Allowance
-    from mock_server.tams.refusals.findings import Diagnosis
+    from mock_server.web.refusals.allowance import Allowance
+    from mock_server.web.refusals.findings import Diagnosis
 
 # How many nonces are remembered where a repeated one is refused.
 _NONCES = 10_000
@@ -59,7 +59,7 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
     if refusal is not None:
         body |= {"reason": refusal.reason.value, "detail": refusal.detail}
     if verdict.diagnosis is not None:
-        from mock_server.tams.refusals.explanations import as_data
+        from mock_server.web.refusals.explanations import as_data
 
         body["diagnosis"] = as_data(verdict.diagnosis)
     return body
@@ -135,7 +135,7 @@ class Doorkeeper:
         diagnosis = await self._diagnosed(call, refusal, account)
         call.trace.verdict = Proof(header, refusal, diagnosis)
         if diagnosis is not None:
-            from mock_server.tams.refusals.explanations import tips
+            from mock_server.web.refusals.explanations import tips
 
             refusal = replace(refusal, detail=tips(diagnosis))
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
@@ -149,8 +149,8 @@ class Doorkeeper:
         if effort is None:
             return None
         from mock_server.tams.refusals.diagnosis import diagnose
-        from mock_server.tams.refusals.explaining import party_of
         from mock_server.tams.refusals.findings import Evidence
+        from mock_server.web.refusals.parties import party_of
 
         async with self.studio.store.view() as view:
             accounts = await view.list(Account)
@@ -176,14 +176,15 @@ class Doorkeeper:
     async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
         """Return what is wrong with a captured request's signature; raises CaptureError."""
         from mock_server.tams.refusals import explaining
+        from mock_server.web.refusals.parties import party_of
 
         async with self.studio.store.view() as view:
-            parties = [explaining.party_of(each) for each in await view.list(Account)]
+            parties = [party_of(each) for each in await view.list(Account)]
         return explaining.explain(captured, parties, self.choices, paths=self.paths())
 
     @cached_property
     def allowance(self) -> Allowance:
         """How much diagnosis accounts may still ask for; loaded by the first refusal."""
-        from mock_server.tams.refusals.allowance import Allowance
+        from mock_server.web.refusals.allowance import Allowance
 
         return Allowance()

@@ -30,10 +30,11 @@ from mock_server.tams.form_policies import (
     read_policy,
     sign,
 )
-from mock_server.tams.storage import StoreAnswer, keep_upload
+from mock_server.tams.storage import StoreAnswer
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.forms import MalformedForm, NotAForm, Part, read_form
 from mock_server.web.pipeline import Operation
+from mock_server.web.results import keep_upload
 
 _PATH = "/oss-form"
 _TEMPORARY = "STS."  # how temporary access ids begin; the account's key follows

@@ -5,7 +5,6 @@ Facts in TAMS › Resources; the URLs are on the host and scheme that the caller
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
@@ -14,19 +13,19 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 from mock_server.core import chance
-from mock_server.core.accounts import SERVER, Account
+from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs import Job, JobState
 from mock_server.core.resources import Resource
 from mock_server.core.studio import Studio
 from mock_server.tams.choices import Choices
-from mock_server.web import pictures, videos
+from mock_server.web import pictures
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.made_up import faker
-from mock_server.web.pictures import PictureCache, Recipe
+from mock_server.web.pictures import Recipe
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
-from mock_server.web.videos import VideoRecipe
+from mock_server.web.results import Results, extension_of, keep_upload, media_type_of
 
 _UPLOAD_INTERNATIONAL = "/tams-resource/upload/"
 _UPLOAD_MAINLAND = "/short-term/"
@@ -35,7 +34,6 @@ _RESULTS = "/resource-upload"
 _OSS_CALLBACK = "eyJjYWxsYmFja0JvZHkiOiJvYmplY3Q9JHtvYmplY3R9In0="
 _DAY = 86_400
 _INDEXES = frozenset(map(str, range(100)))
-_EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +48,15 @@ def _refusal(status: int, code: str, message: str) -> StoreAnswer:
     return StoreAnswer(Answer(status, body.encode(), ((b"content-type", b"application/xml"),)))
 
 
-async def keep_upload(
-    studio: Studio, account: Account, resource: Resource, data: bytes, now: float
-) -> None:
-    """Keep the bytes as they are, and what they were found to be."""
-    found = await asyncio.to_thread(pictures.inspect, data)
-    stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
-    if found is not None:
-        stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    await studio.receive(account, stored, data)
-
-
 class Storage:
     """Hands out upload and result URLs and answers them."""
 
     def __init__(
-        self, studio: Studio, choices: Choices, cache: PictureCache, upload_bounds: Bounds
+        self, studio: Studio, choices: Choices, results: Results, upload_bounds: Bounds
     ) -> None:
         self.studio = studio
         self.choices = choices
-        self.cache = cache
+        self.results = results
         put = Operation(
             "PUT",
             _UPLOAD_INTERNATIONAL + "{resource_id}",
@@ -212,23 +199,9 @@ class Storage:
         lapsed = now >= ended_at + self.choices.short_term_days * _DAY
         if lapsed or job.state_at(now) is not JobState.SUCCEEDED:
             return _refusal(404, "NoSuchKey", "The object is kept no longer.")
-        data = await self.result(job, index)
-        media_type = (
-            videos.MEDIA_TYPE if job.order.is_video else pictures.media_type(job.order.format)
-        )
-        answer = Answer(200, data, _headers(media_type))
+        data = await self.results.file(job, index)
+        answer = Answer(200, data, _headers(media_type_of(job)))
         return StoreAnswer(ranged(answer, call.header(b"range")))
-
-    async def result(self, job: Job, index: int) -> bytes:
-        """Return the bytes of one of a job's pictures or videos."""
-        key = f"{job.account}/{job.id}/{index}"
-        source = await self._upload(job, job.order.source)
-        if job.order.is_video:
-            film = video_recipe_of(job, index)
-            return await self.cache.get(key, lambda: videos.render_video(film, source))
-        mask = await self._upload(job, job.order.mask)
-        recipe = recipe_of(job, index)
-        return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def get_showcase(self, call: Call, payload: None) -> StoreAnswer:
         """Serve one of the made-up pictures that a model shows itself with."""
@@ -244,75 +217,16 @@ class Storage:
             model=model_id,
             label=f"model {model_id}",
         )
-        data = await self.cache.get(f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe))
+        data = await self.results.cache.get(
+            f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe)
+        )
         return StoreAnswer(Answer(200, data, _headers(pictures.media_type("png"))))
-
-    async def _upload(self, job: Job, resource_id: str) -> bytes | None:
-        """Return the bytes of an input, or None where there are none that can be drawn."""
-        if not resource_id:
-            return None
-        resource = await self.studio.resource(resource_id)
-        if resource is None or not resource.format:
-            return None
-        if resource.account == SERVER:
-            recipe = Recipe(f"resource {resource_id}", label="shared upload")
-            return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
-        if resource.account != job.account:
-            return None
-        return await self.studio.store.blobs.get(resource_id)
-
-
-def recipe_of(job: Job, index: int) -> Recipe:
-    """Return what decides the bytes of one of a job's pictures."""
-    order = job.order
-    return Recipe(
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        seed=image_seed(job, index),
-        width=order.width,
-        height=order.height,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        sampler=order.sampler,
-        model=order.model,
-        label=job.id,
-        index=index,
-        count=order.count,
-        format=order.format,
-        denoising_strength=order.denoising_strength,
-        extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
-    )
-
-
-def video_recipe_of(job: Job, index: int) -> VideoRecipe:
-    """Return what decides the bytes of one of a job's videos."""
-    order = job.order
-    return VideoRecipe(
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        seed=image_seed(job, index),
-        width=order.width,
-        height=order.height,
-        frames=order.frames,
-        fps=order.fps,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        sampler=order.sampler,
-        model=order.model,
-        label=job.id,
-    )
 
 
 def _file(job: Job, index: int) -> str:
     """Return where the store keeps a result, and how it is called there."""
-    if job.order.is_video:
-        return f"videos/{job.id}_{index}.mp4"
-    return f"images/{job.id}_{index}.{_EXTENSIONS[job.order.format]}"
-
-
-def image_seed(job: Job, index: int) -> int:
-    """Return the seed really used for a picture: batches count up, as the widespread UI does."""
-    return (job.order.seed + index) & 0xFFFFFFFF
+    folder = "videos" if job.order.is_video else "images"
+    return f"{folder}/{job.id}_{index}.{extension_of(job)}"
 
 
 def _upload_signature(account: Account, path: str, terms: str) -> str:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mock_server.core.accounts import SERVER, Account, Progress
+from mock_server.core.accounts import SERVER, Account, Limits, Progress
 from mock_server.core.errors import (
     AlreadyEnded,
     Forbidden,
@@ -35,9 +35,9 @@ from mock_server.tams.requests import (
 from mock_server.tams.stages import Commission, commission
 from mock_server.tams.storage import Storage, StoreAnswer
 from mock_server.tams.workflow.operations import Workflows
-from mock_server.web.calls import Answer, Bounds, Call, json_answer
-from mock_server.web.picture_cache import PictureCache
+from mock_server.web.calls import Answer, Bounds, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
+from mock_server.web.results import Results
 
 _UINT64 = 2**64
 _DAY = 86_400
@@ -52,7 +52,7 @@ class Tams:
         self,
         studio: Studio,
         choices: Choices,
-        cache: PictureCache,
+        results: Results,
         *,
         public_url: str = "",
         upload_bounds: Bounds | None = None,
@@ -64,7 +64,7 @@ class Tams:
         self.public_url = public_url
         self.catalogue = Catalogue()
         upload_bounds = upload_bounds or Bounds()
-        self.storage = Storage(studio, choices, cache, upload_bounds)
+        self.storage = Storage(studio, choices, results, upload_bounds)
         self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
         self.doorkeeper = Doorkeeper(studio, choices, lambda: self.plain_paths)
@@ -122,9 +122,10 @@ class Tams:
         """Return the account whose signature or token this is."""
         return await self.doorkeeper.authenticate(call)
 
-    def limit_scope(self, call: Call) -> str:
-        """Return the path where the limit is one of each path (U10)."""
-        return "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+    def limit(self, call: Call) -> tuple[Limits, str]:
+        """Return the account's limit, and the path where it is one of each path (U10)."""
+        scope = "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+        return call.account.limits, scope
 
     # What goes in and out
 
@@ -139,22 +140,22 @@ class Tams:
             empty_ok=issubclass(operation.body, CreateResourceImage),
         )
 
-    def render(self, result: Any) -> Answer:
+    def render(self, result: Any, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
         if isinstance(result, StoreAnswer):
             return result.answer
         return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
 
-    def render_error(self, error: StudioError) -> Answer:
+    def render_error(self, error: StudioError, trace: Trace) -> Answer:
         return errors.render_error(error, self.choices)
 
-    def render_crash(self, request_id: str) -> Answer:
-        return errors.crash(request_id)
+    def render_crash(self, trace: Trace) -> Answer:
+        return errors.crash(trace.id)
 
-    def unknown_path(self) -> Answer:
+    def unknown_path(self, trace: Trace) -> Answer:
         return json_answer(errors.status_body(5, "Not Found"), 404)
 
-    def wrong_method(self, allowed: Sequence[str]) -> Answer:
+    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
         answer = json_answer(
             errors.status_body(12, "Method Not Allowed"), self.choices.wrong_method_status
         )
@@ -245,7 +246,7 @@ class Tams:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
         if not url or self.choices.notify_payload == "off":
             return None
-        return Watch(url, notify, self._origin(call))
+        return Watch(url, self.name, notify, self._origin(call))
 
     async def _submit(
         self, call: Call, made: Commission, request_key: str, watch: Watch | None

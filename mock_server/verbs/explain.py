@@ -13,8 +13,8 @@ import click
 from mock_server.verbs.failures import Misused
 
 if TYPE_CHECKING:
-    from mock_server.tams.refusals.findings import Diagnosis
     from mock_server.web.captures import Capture
+    from mock_server.web.refusals.findings import Diagnosis
 
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -66,11 +66,11 @@ def command(
         sys.exit(0 if answer.get("accepted") else 1)
     diagnosis = _diagnose(capture, key)
     if as_json:
-        from mock_server.tams.refusals.explanations import as_data
+        from mock_server.web.refusals.explanations import as_data
 
         click.echo(json.dumps(as_data(diagnosis), indent=2, ensure_ascii=False))
     else:
-        from mock_server.tams.refusals.explanations import as_text
+        from mock_server.web.refusals.explanations import as_text
 
         colours = sys.stdout.isatty() if colour is None else colour
         click.echo(as_text(diagnosis, colours=colours), color=colours)
@@ -111,7 +111,7 @@ def _diagnose(capture: Capture, key: Path | None) -> Diagnosis:
     from mock_server.settings import read_settings
     from mock_server.tams.key_pairs import PublicKeyError, key_pair, load_public_key
     from mock_server.tams.refusals.explaining import explain_capture
-    from mock_server.tams.refusals.header_mistakes import Party
+    from mock_server.web.refusals.parties import Party
 
     try:
         settings = read_settings()

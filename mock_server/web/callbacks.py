@@ -14,55 +14,50 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import Job
 from mock_server.core.mailroom import Mailroom
-from mock_server.core.outbox import Attempt, Delivery, in_turn
+from mock_server.core.outbox import Delivery, in_turn
 from mock_server.core.studio import Studio
+from mock_server.core.watch import Watch
+from mock_server.web.letters import Correspondent, Reply
+from mock_server.web.sender import Sender
 from mock_server.web.targets import NameUnknown, Target, TargetRefused, Targets
-
-if TYPE_CHECKING:
-    import httpx
 
 log = logging.getLogger("tams_mock")
 
 TIMEOUT = 5.0
-ANSWER_BYTES = 64 * 1024
 
 FOR_EVER = float("inf")
 
 # A clock of one second in a million years would be more than event loops can count.
 LONGEST_SLEEP = 86400.0
 
-Write = Callable[[Delivery, Job, Account], bytes]
+Send = Callable[[Target, bytes], Awaitable[Reply]]
 
 
 class Postman:
-    """Delivers notices. `write` makes the body of one, in the words of the job's surface."""
+    """Delivers notices and asks questions, for every surface that was introduced to it."""
 
     def __init__(
         self,
         studio: Studio,
-        write: Write,
         wall: Callable[[], float],
         *,
         targets: Targets,
-        delays: Sequence[float] = (),
-        post: Callable[[Target, bytes], Awaitable[tuple[int, str]]] | None = None,
+        send: Send | None = None,
     ) -> None:
         self.studio = studio
         self.mailroom = Mailroom(studio.store, studio.rules.slots)
-        self.write = write
         self.wall = wall
         self.targets = targets
-        self.delays = tuple(delays)
-        self._post = post or self._send
-        self._client: asyncio.Task[httpx.AsyncClient] | None = None
+        self._correspondents: dict[str, Correspondent] = {}
+        self._sender = Sender()
+        self._send = send or self._sender.send
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -72,6 +67,10 @@ class Postman:
         # By account and receiver: who is sending, and whose turn it is.
         self._runs: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def introduce(self, surface: str, correspondent: Correspondent) -> None:
+        """Say who words and addresses the notices of a surface, before there are any."""
+        self._correspondents[surface] = correspondent
 
     # Coming by itself
 
@@ -106,9 +105,7 @@ class Postman:
         for each in going:
             each.cancel()
         await asyncio.gather(*going, return_exceptions=True)
-        if self._client is not None:
-            await (await self._client).aclose()
-            self._client = None
+        await self._sender.close()
 
     async def _round(self, account_id: str) -> None:
         news = self._news[account_id]
@@ -171,6 +168,45 @@ class Postman:
             del self._runs[account.id, receiver]
             self.wake(account.id)
 
+    # Other things than jobs
+
+    async def post(
+        self,
+        account: Account,
+        watch: Watch,
+        topic: str,
+        content: bytes,
+        now: float,
+        *,
+        due_at: float | None = None,
+    ) -> Delivery:
+        """Let a notice about something that is no job leave now, or when it is due."""
+        delivery = await self.mailroom.post(account, watch, topic, content, now, due_at=due_at)
+        self.wake(account.id)
+        return delivery
+
+    async def ask(
+        self, account: Account, watch: Watch, topic: str, content: bytes, now: float
+    ) -> Reply:
+        """Ask the receiver at once and only once, and return what it says.
+
+        It waits for no other letter and holds up none; the log has it like a notice.
+        """
+        question = await self.mailroom.post(account, watch, topic, content, now, asked=True)
+        reply, _ = await self._try(account, question, now)
+        answered = question.repeated(reply.as_attempt(now, asked=True))
+        await self.mailroom.keep(account, answered)
+        return reply
+
+    async def body_of(self, account: Account, delivery: Delivery) -> bytes | None:
+        """Return what a notice says; None where its job is kept no longer."""
+        if not delivery.job:
+            return delivery.content
+        job = await self.studio.job(delivery.job)
+        if job is None:
+            return None
+        return self._correspondents[delivery.watch.surface].write(delivery, job, account)
+
     # Deliveries
 
     async def deliver_due(self, account: Account, now: float) -> list[Delivery]:
@@ -187,8 +223,8 @@ class Postman:
         async with self._turn(account, receiver_of(found)):
             # What was there before the turn came may have been tried since.
             delivery = await self._found(account, id)
-            attempt, _ = await self._attempt(account, delivery, now)
-            delivery = delivery.repeated(attempt)
+            reply, _ = await self._try(account, delivery, now)
+            delivery = delivery.repeated(reply.as_attempt(now, asked=delivery.asked))
             await self.mailroom.keep(account, delivery)
             return delivery
 
@@ -227,85 +263,45 @@ class Postman:
                 delivery = next(ready, None)
                 if delivery is None:
                     return tried
-                due_at = now if delivery.due_at is None else delivery.due_at
-                attempt, final = await self._attempt(account, delivery, min(due_at, now))
-                delivery = delivery.tried(attempt, self.delays, final=final)
+                at = now if delivery.due_at is None else min(delivery.due_at, now)
+                reply, final = await self._try(account, delivery, at)
+                attempt = reply.as_attempt(at, asked=delivery.asked)
+                delivery = delivery.tried(attempt, self._delays(delivery), final=final)
                 await self.mailroom.keep(account, delivery)
                 tried.append(delivery)
 
     def _turn(self, account: Account, receiver: str) -> asyncio.Lock:
         return self._turns.setdefault((account.id, receiver), asyncio.Lock())
 
-    async def _attempt(
-        self, account: Account, delivery: Delivery, at: float
-    ) -> tuple[Attempt, bool]:
-        """Send a notice; return what came of it, and whether another try would make no sense."""
-        job = await self.studio.job(delivery.job)
-        if job is None:
-            return Attempt(at, 0, "the job is kept no longer"), True
+    def _delays(self, delivery: Delivery) -> Sequence[float]:
+        correspondent = self._correspondents.get(delivery.watch.surface)
+        if correspondent is None or delivery.topic in correspondent.once:
+            return ()
+        return correspondent.delays
+
+    async def _try(self, account: Account, delivery: Delivery, at: float) -> tuple[Reply, bool]:
+        """Send a notice; return the reply, and whether another try would make no sense."""
+        url = delivery.watch.url
         try:
-            body = self.write(delivery, job, account)
+            body = await self.body_of(account, delivery)
+            if body is None:
+                return Reply(0, "the job is kept no longer"), True
+            url = self._correspondents[delivery.watch.surface].address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
-                target = await self.targets.check(delivery.watch.url)
-                status, problem = await self._post(target, body)
+                target = await self.targets.check(url)
+                return replace(await self._send(target, body), url=url), False
         except TargetRefused as refusal:
-            return Attempt(at, 0, str(refusal)), not isinstance(refusal, NameUnknown)
+            final = not isinstance(refusal, NameUnknown)
+            return Reply(0, str(refusal), url=url), final
         except TimeoutError:
-            return Attempt(at, 0, f"no answer within {TIMEOUT:g} s"), False
+            return Reply(0, f"no answer within {TIMEOUT:g} s", url=url), False
         except Exception as error:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
-            return Attempt(at, 0, f"not foreseen: {type(error).__name__}"), True
-        return Attempt(at, status, problem), False
-
-    # The wire
-
-    async def _send(self, target: Target, body: bytes) -> tuple[int, str]:
-        """POST the body and return the status, or 0 and what went wrong."""
-        if self._client is None:
-            # Loading it takes a quarter of a second, and requests should not wait for that.
-            self._client = asyncio.create_task(asyncio.to_thread(_a_client))
-        client = await asyncio.shield(self._client)
-        import httpx
-
-        problem = ""
-        for url in target.pinned_urls:
-            try:
-                async with client.stream(
-                    "POST",
-                    url,
-                    content=body,
-                    headers={"Content-Type": "application/json", "Host": target.host},
-                    extensions={"sni_hostname": target.name},
-                ) as answer:
-                    size_bytes = 0
-                    async for chunk in answer.aiter_raw():
-                        size_bytes += len(chunk)
-                        if size_bytes > ANSWER_BYTES:
-                            break
-                    return answer.status_code, "" if answer.is_success else answer.reason_phrase
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                problem = f"{type(error).__name__}: {error}"
-                if not isinstance(error, httpx.ConnectError):
-                    break
-        return 0, problem
+            return Reply(0, f"not foreseen: {type(error).__name__}", url=url), True
 
 
 def receiver_of(delivery: Delivery) -> str:
     """Return who gets the notice, as one that is sent one notice after the other."""
     scheme, _, rest = delivery.watch.url.partition("//")
     return f"{scheme}//{rest.partition('/')[0].rpartition('@')[2]}".lower()
-
-
-def _a_client() -> httpx.AsyncClient:
-    import httpx
-
-    # A connection for each notice: what is kept open would be shared between names at one address,
-    # and receivers close it when they like. How long all may take is decided outside.
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(
-        follow_redirects=False,
-        limits=limits,
-        timeout=None,  # noqa: S113 - see above
-        trust_env=False,
-    )

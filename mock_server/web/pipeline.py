@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.core.accounts import Account
+from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import StudioError
 from mock_server.core.studio import Studio
 from mock_server.web.calls import Answer, Bounds, Call, Disconnected, Trace, preflight, send_answer
@@ -55,25 +55,28 @@ class Surface(Protocol):
     async def authenticate(self, call: Call) -> Account:
         """Return who signed the call, or raise Unauthenticated."""
 
-    def limit_scope(self, call: Call) -> str:
-        """Return the name of the window that the call counts in; empty for the account's."""
+    def limit(self, call: Call) -> tuple[Limits, str] | None:
+        """Return the limit that the call counts against, if any, and the name of its window.
+
+        The name is empty for the account's own window.
+        """
 
     def validate(self, operation: Operation, call: Call) -> Any:
         """Return the body as the operation's type, or raise Invalid."""
 
-    def render(self, result: Any) -> Answer:
+    def render(self, result: Any, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
 
-    def render_error(self, error: StudioError) -> Answer:
+    def render_error(self, error: StudioError, trace: Trace) -> Answer:
         """Return the answer to one that did not."""
 
-    def render_crash(self, request_id: str) -> Answer:
+    def render_crash(self, trace: Trace) -> Answer:
         """Return the answer to what nobody foresaw."""
 
-    def unknown_path(self) -> Answer:
+    def unknown_path(self, trace: Trace) -> Answer:
         """Return the answer to a path that is not offered."""
 
-    def wrong_method(self, allowed: Sequence[str]) -> Answer:
+    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
         """Return the answer to a method that a path does not offer."""
 
 
@@ -139,23 +142,23 @@ class Pipeline:
         operation = methods.get(call.method)
         if operation is None:
             if not methods:
-                return self.surface.unknown_path()
+                return self.surface.unknown_path(call.trace)
             if call.method == "OPTIONS":
                 return preflight(call, ", ".join(methods))
             if call.method != "HEAD" or "GET" not in methods:
-                return self.surface.wrong_method(list(methods))
+                return self.surface.wrong_method(list(methods), call.trace)
             operation = methods["GET"]
         call.trace.operation = f"{operation.method} {operation.path}"
         try:
             await call.read(receive, operation.bounds or self.bounds)
             return await self.serve(operation, call)
         except StudioError as error:
-            return self.surface.render_error(error)
+            return self.surface.render_error(error, call.trace)
         except Disconnected:
             raise
         except Exception:
             log.exception("request %s was not foreseen", call.trace.id)
-            return self.surface.render_crash(call.trace.id)
+            return self.surface.render_crash(call.trace)
 
     async def serve(self, operation: Operation, call: Call) -> Answer:
         """Carry one call out; what is refused raises StudioError."""
@@ -164,9 +167,29 @@ class Pipeline:
             call.account = account = await surface.authenticate(call)
             call.trace.account = account.id
             call.now = call.trace.now = await self.studio.now(account, call.wall)
-            if operation.counted:
-                scope = surface.limit_scope(call)
-                if remark := await self.studio.admit(account, call.now, scope=scope):
+            if operation.counted and (limit := surface.limit(call)) is not None:
+                limits, scope = limit
+                if remark := await self.studio.admit(account, limits, call.now, scope=scope):
                     call.remark(remark)
         payload = surface.validate(operation, call)
-        return surface.render(await operation.run(call, payload))
+        return surface.render(await operation.run(call, payload), call.trace)
+
+
+class Switchboard:
+    """Gives each call to the surface whose paths begin like it, or else to the first."""
+
+    def __init__(self, *pipelines: Pipeline) -> None:
+        self._first = pipelines[0]
+        self._by_head = {
+            _head(operation.path): pipeline
+            for pipeline in pipelines
+            for operation in pipeline.surface.operations
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pipeline = self._by_head.get(_head(scope["path"]), self._first)
+        await pipeline(scope, receive, send)
+
+
+def _head(path: str) -> str:
+    return path.split("/", 2)[1] if path.startswith("/") else ""

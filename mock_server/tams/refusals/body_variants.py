@@ -11,9 +11,9 @@ from json import dumps
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
-from mock_server.tams.refusals import json_spellings as spellings
-from mock_server.tams.refusals.json_spellings import Spelling
-from mock_server.tams.refusals.variants import Step, Variant
+from mock_server.web.refusals import json_spellings as spellings
+from mock_server.web.refusals.findings import Step, Variant
+from mock_server.web.refusals.json_spellings import Spelling
 
 # Larger bodies are not parsed, or not looked at in detail at all.
 MOST_PARSED_BYTES = 64 * 1024

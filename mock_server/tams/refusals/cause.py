@@ -1,8 +1,8 @@
-"""What a cause is: one mistake that people make with TAMS credentials, and where it is written."""
+"""Where the mistakes that people make with TAMS credentials are written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mock_server.web.refusals.causes import Cause
 
 TOKENS = "TAMS › 3.1 Token"
 SIGNATURES = "TAMS › 3.2 Signature"
@@ -11,11 +11,6 @@ FAILURES = "TAMS › 3.4 Failures"
 UNKNOWNS = "TAMS › 14 Unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One mistake: its id, a sentence that says what it is, one that mends it, and the source."""
-
-    id: str
-    sentence: str
-    mend: str
-    source: str = SIGNATURES
+def cause(id: str, sentence: str, mend: str, source: str = SIGNATURES) -> Cause:
+    """Return one mistake: its id, what is wrong, how to mend it, and the section that says so."""
+    return Cause(id, sentence, mend, source)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mock_server.tams.refusals import credential_causes, string_causes
-from mock_server.tams.refusals.cause import Cause
+from mock_server.web.refusals.causes import Cause
 
 CAUSES: Mapping[str, Cause] = MappingProxyType(
     {

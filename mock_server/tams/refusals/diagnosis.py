@@ -6,15 +6,14 @@ has the digest that was signed. What cannot be proved is not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
 
 from mock_server.tams.key_pairs import PublicKey, load_public_key
 from mock_server.tams.refusals.causes import CAUSES
-from mock_server.tams.refusals.excerpts import difference, shown, veil
-from mock_server.tams.refusals.findings import Diagnosis, Evidence, Found, Proof
-from mock_server.tams.refusals.header_mistakes import Party, app_steps, read, token_steps
+from mock_server.tams.refusals.findings import Evidence
+from mock_server.tams.refusals.header_mistakes import app_steps, read, token_steps
 from mock_server.tams.refusals.recovery import (
     Goal,
     decodings,
@@ -23,12 +22,14 @@ from mock_server.tams.refusals.recovery import (
     recover_otherwise,
     size_bytes,
 )
-from mock_server.tams.refusals.searching import FULL, QUICK, Effort, Match, Request, Work, search
-from mock_server.tams.refusals.variants import Parts, Step
+from mock_server.tams.refusals.searching import Match, Request, search
+from mock_server.tams.refusals.variants import Parts
 from mock_server.tams.signature import BearerToken, SignedHeader
-
-_ZONE_SLACK = 180
-_LONGEST_ZONE = 14 * 3600
+from mock_server.web.refusals.clocks import clock_step
+from mock_server.web.refusals.conclusions import conclude, secrets_of
+from mock_server.web.refusals.efforts import FULL, QUICK, Effort, Work
+from mock_server.web.refusals.findings import Diagnosis, Step
+from mock_server.web.refusals.parties import Party
 
 
 def diagnose(evidence: Evidence, effort: Effort = FULL) -> Diagnosis:
@@ -47,12 +48,7 @@ class _Inquiry:
         self.rules: list[Step] = []
         self.facts: list[tuple[str, str]] = []
         parties = [*self.others, *([evidence.party] if evidence.party else [])]
-        self.secrets = tuple(
-            secret.encode()
-            for party in parties
-            for secret in (party.token, party.secret)
-            if len(secret) >= 8
-        )
+        self.secrets = secrets_of(parties)
 
     def run(self) -> Diagnosis:
         evidence = self.evidence
@@ -237,30 +233,21 @@ class _Inquiry:
         message: bytes | None = None,
     ) -> Diagnosis:
         matched, also = (match.steps, match.also) if match is not None else ((), ())
-        found = [_found(step, "rule") for step in self.rules]
-        found += [_found(step, "digest") for step in (*steps, *matched)]
         signed = match.message if match is not None else message
         if expected is not None:
             self.facts.append(("serverDigest", sha256(expected).hexdigest()))
-        differs = None
-        if expected is not None and signed is not None and signed != expected:
-            differs = difference(expected, signed, self.secrets)
-        return Diagnosis(
-            accepted=not found and complete,
+        return conclude(
+            CAUSES,
+            self.secrets,
             complete=complete,
-            found=tuple(self._veiled(each) for each in _once(found)),
-            also=tuple(self._veiled(_found(other[0], "digest")) for other in also),
-            expected=None if expected is None else shown(expected, self.secrets),
-            signed=None if signed is None else shown(signed, self.secrets),
-            difference=differs,
-            facts=tuple(self.facts),
+            rules=self.rules,
+            proved=(*steps, *matched),
+            also=[other[0] for other in also],
+            expected=expected,
+            signed=signed,
+            facts=self.facts,
             hashes=self.work.hashes,
         )
-
-    def _veiled(self, found: Found) -> Found:
-        how = veil(found.how.encode("utf-8", "replace"), self.secrets).decode("utf-8", "replace")
-        plain = "".join(letter if letter.isprintable() else "?" for letter in how)
-        return Found(found.cause, plain[:300], found.proof)
 
 
 def _secrets(party: Party | None) -> Iterator[tuple[str, bytes]]:
@@ -284,25 +271,8 @@ def _mistaken(app_id: str, meant: Party, others: Sequence[Party]) -> Step:
     return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}")
 
 
-def _found(step: Step, proof: Proof) -> Found:
-    return Found(CAUSES[step.cause], step.how, proof)
-
-
-def _once(found: Iterable[Found]) -> list[Found]:
-    kept: dict[str, Found] = {}
-    for each in found:
-        kept.setdefault(each.cause.id, each)
-    return list(kept.values())
-
-
 def _clock_step(stamp: int, ahead: float, wall: float) -> Step:
     for unit, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")):
         if abs(stamp / unit - wall) < 366 * 86_400:
             return Step("timestamp-milliseconds-sent", f"in {words}")
-    size, way = abs(ahead), "ahead of" if ahead > 0 else "behind"
-    zone = round(size / 1800) * 1800
-    if 0 < zone <= _LONGEST_ZONE and abs(size - zone) <= _ZONE_SLACK:
-        hours = f"{zone / 3600:g} h"
-        return Step("clock-time-zone", f"{hours} {way} the server ({size:.0f} s)")
-    cause = "clock-ahead" if ahead > 0 else "clock-behind"
-    return Step(cause, f"{size:.0f} s {way} the server")
+    return clock_step(ahead)

@@ -5,27 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mock_server.core.accounts import Account
 from mock_server.tams.choices import Choices
 from mock_server.tams.refusals.diagnosis import diagnose
-from mock_server.tams.refusals.explanations import as_data
-from mock_server.tams.refusals.findings import Diagnosis, Evidence
-from mock_server.tams.refusals.header_mistakes import Party
-from mock_server.tams.refusals.searching import FULL, Effort
-from mock_server.web.captures import Capture, CaptureError, described
-
-
-def party_of(account: Account) -> Party:
-    """Return what a diagnosis may know of an account."""
-    credentials = account.credentials
-    return Party(
-        account.id,
-        credentials.app_id,
-        credentials.public_key,
-        credentials.token,
-        credentials.key,
-        credentials.secret,
-    )
+from mock_server.tams.refusals.findings import Evidence
+from mock_server.web.captures import Capture
+from mock_server.web.refusals.efforts import FULL, Effort
+from mock_server.web.refusals.explainers import answer_capture
+from mock_server.web.refusals.findings import Diagnosis
+from mock_server.web.refusals.parties import Party
 
 
 def evidence_of(
@@ -81,10 +68,10 @@ def explain(
     `captured` is as `captures.described` takes it; its member `account` says whose credentials
     were meant.
     """
-    meant = None
-    if name := captured.get("account"):
-        meant = next((party for party in parties if party.account == name), None)
-        if meant is None:
-            raise CaptureError(f"there is no account {name!r}")
-    capture = described(captured)
-    return as_data(explain_capture(capture, parties, choices, meant=meant, paths=paths))
+    return answer_capture(
+        captured,
+        parties,
+        lambda capture, meant: explain_capture(
+            capture, parties, choices, meant=meant, paths=paths
+        ),
+    )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from mock_server.tams.refusals.variants import Step
 from mock_server.tams.signature import (
     MAXIMUM_HEADER_BYTES,
     BearerToken,
@@ -20,6 +19,8 @@ from mock_server.tams.signature import (
     SignedHeader,
     parse_authorization,
 )
+from mock_server.web.refusals.findings import Step
+from mock_server.web.refusals.parties import Party
 
 _NAMES = ("app_id", "nonce_str", "timestamp", "signature")
 _PAIR_NAME = re.compile(r"(?:^|,) *([^=,]+)=")
@@ -30,31 +31,6 @@ _SPELLINGS = {
     **dict.fromkeys(("time_stamp", "time-stamp", "ts", "time"), "timestamp"),
     **dict.fromkeys(("sign", "sig", "signatrue"), "signature"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """An account as far as telling credentials apart needs it; what is secret stays out of repr."""
-
-    account: str
-    app_id: str
-    public_key: str = ""
-    token: str = field(default="", repr=False)
-    key: str = field(default="", repr=False)
-    secret: str = field(default="", repr=False)
-
-    def credentials(self) -> tuple[tuple[str, str], ...]:
-        """Return everything that could stand in the place of something else, with its name."""
-        return (
-            ("the app id", self.app_id),
-            ("the access token", self.token),
-            ("the app key", self.key),
-            ("the app secret", self.secret),
-            ("the account's id", self.account),
-        )
-
-    def __str__(self) -> str:
-        return f"account {self.account} (app id {self.app_id})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from hashlib import md5, sha1, sha256
 from itertools import permutations
 from typing import NamedTuple
 
-from mock_server.tams.refusals.variants import Parts, Step
+from mock_server.tams.refusals.variants import Parts
+from mock_server.web.refusals.findings import Step
 
 
 class Layout(NamedTuple):

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from mock_server.tams.key_pairs import PublicKey
-from mock_server.tams.refusals.variants import Step
+from mock_server.web.refusals.findings import Step
 
 Digest = Callable[[bytes], bytes]
 

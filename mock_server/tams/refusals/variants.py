@@ -12,19 +12,7 @@ from hashlib import md5
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
-
-class Step(NamedTuple):
-    """One mistake: its id in the catalogue, and how it was made in this case."""
-
-    cause: str
-    how: str
-
-
-class Variant(NamedTuple):
-    """What a signed part becomes by some mistakes."""
-
-    steps: tuple[Step, ...]
-    value: bytes
+from mock_server.web.refusals.findings import Step, Variant
 
 
 class Parts(NamedTuple):
@@ -236,7 +224,7 @@ def _query_of(body: bytes) -> bytes:
         return b""
     if body[:1] != b"{":
         return body if b"=" in body and body.isascii() else b""
-    from mock_server.tams.refusals.json_spellings import parse
+    from mock_server.web.refusals.json_spellings import parse
 
     parsed = parse(body)
     if parsed is None or not isinstance(parsed[1], dict):

@@ -24,6 +24,7 @@ from mock_server.web.calls import Bounds, Call, json_answer, send_answer
 from mock_server.web.captures import CaptureError
 from mock_server.web.choices import Fact
 from mock_server.web.journal import Journal
+from mock_server.web.letters import Correspondent, Reply
 from mock_server.web.targets import Target, Targets
 
 TOKEN = "the-control-token"
@@ -39,14 +40,14 @@ class Mock:
         self.answer: Any = {"status": "ok"}
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.callback_status = 200
+        self.callback_answer = b""
         self.postman = Postman(
             self.worlds.studio,
-            _notice,
             lambda: self.wall,
             targets=Targets(["private"]),
-            delays=changes.pop("delays", ()),
-            post=self._post,
+            send=self._send,
         )
+        self.postman.introduce("toy", Correspondent(_notice, changes.pop("delays", ())))
         self.worlds.studio.on_watched = self.postman.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         bounds |= changes.pop("journal", {})
@@ -89,9 +90,10 @@ class Mock:
             raise CaptureError("the line is no curl")
         return {"accepted": True, "given": captured}
 
-    async def _post(self, target: Target, body: bytes) -> tuple[int, str]:
+    async def _send(self, target: Target, body: bytes) -> Reply:
         self.sent.append((target.url, json.loads(body)))
-        return self.callback_status, "" if self.callback_status == 200 else "as it was told"
+        problem = "" if self.callback_status == 200 else "as it was told"
+        return Reply(self.callback_status, problem, self.callback_answer)
 
     async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
         """Make a job in an account's world."""

@@ -6,10 +6,11 @@ from mock_server.core.accounts import Progress
 from mock_server.core.watch import Notify, Watch
 from mock_server.tests.control.mock import Mock, a_client
 from mock_server.tests.makers import NOW, some_worlds
+from mock_server.web.letters import Correspondent
 
 URL = "http://127.0.0.1:1/hook"
-WATCH = Watch(URL)
-CHANGES = Watch(URL, Notify.CHANGES)
+WATCH = Watch(URL, "toy")
+CHANGES = Watch(URL, "toy", Notify.CHANGES)
 
 
 async def all_callbacks(http, query=""):
@@ -26,7 +27,14 @@ async def test_advancing_delivers_before_it_answers(http):
 
     assert [told["state"] for _, told in http.mock.sent] == ["waiting", "running", "succeeded"]
     assert moved["callbacks"] == [
-        {"id": f"{job.id}-{number}", "job": job.id, "state": state, "status": 200, "problem": None}
+        {
+            "id": f"{job.id}-{number}",
+            "topic": "",
+            "job": job.id,
+            "state": state,
+            "status": 200,
+            "problem": None,
+        }
         for number, state in enumerate(("waiting", "running", "succeeded"), 1)
     ]
 
@@ -145,6 +153,9 @@ async def test_a_callback_is_shown_with_every_try():
         assert shown == {
             "id": f"{job.id}-1",
             "account": "ready",
+            "surface": "toy",
+            "kind": "told",
+            "topic": "",
             "job": job.id,
             "number": 1,
             "url": URL,
@@ -154,7 +165,15 @@ async def test_a_callback_is_shown_with_every_try():
             "made": moment,
             "due": {"at": job.ends_at + 10, "iso": shown["due"]["iso"]},
             "arrived": False,
-            "attempts": [{**moment, "status": 503, "problem": "as it was told"}],
+            "attempts": [
+                {
+                    **moment,
+                    "status": 503,
+                    "problem": "as it was told",
+                    "url": URL,
+                    "answer": None,
+                }
+            ],
         }
 
         http.mock.callback_status = 200
@@ -217,7 +236,7 @@ async def test_filters_that_make_no_sense_are_refused(http):
     ],
 )
 async def test_secrets_in_urls_are_hidden(http, url, shown):
-    job = (await http.mock.submit(watch=Watch(url), progress=Progress.INSTANT)).job
+    job = (await http.mock.submit(watch=Watch(url, "toy"), progress=Progress.INSTANT)).job
     await http("POST", "/clock/advance", {"seconds": 1})
 
     (listed,) = await all_callbacks(http)
@@ -239,7 +258,7 @@ async def test_one_callback_shows_what_it_says(http):
 
 async def test_a_payload_that_is_no_json_is_shown_as_text(http):
     job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
-    http.mock.postman.write = lambda *_: b"a=b\xff"
+    http.mock.postman.introduce("toy", Correspondent(lambda *_: b"a=b\xff"))
 
     assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
 
@@ -257,6 +276,53 @@ async def test_a_callback_that_does_not_exist_is_not_found(http):
 
     assert problem["detail"] == "there is no callback '7-1'"
     await http.problem(404, "POST", "/callbacks/7-1/redeliver")
+
+
+async def test_a_question_is_shown_with_what_was_answered(http):
+    http.mock.callback_answer = b'{"success": false, "token": "not-for-everybody"}'
+    account = await http.mock.account("ready")
+    watch = Watch(f"{URL}?sign=abcdefgh", "toy", reference="i_1")
+    await http.mock.postman.ask(account, watch, "may I", b'{"prompt": "a boat"}', NOW)
+
+    (shown,) = await all_callbacks(http)
+    one = await http("GET", f"/callbacks/{shown['id']}")
+
+    assert (shown["kind"], shown["topic"], shown["job"], shown["state"]) == (
+        "asked",
+        "may I",
+        None,
+        None,
+    )
+    assert (shown["due"], shown["arrived"]) == (None, True)
+    (attempt,) = shown["attempts"]
+    assert attempt["url"] == f"{URL}?sign=***"
+    assert attempt["answer"] == {"success": False, "token": "***"}
+    assert one["payload"] == {"prompt": "a boat"}
+
+
+async def test_notices_about_no_job_are_delivered_as_the_clock_moves(http):
+    account = await http.mock.account("ready")
+    await http.mock.postman.post(
+        account, Watch(URL, "toy"), "listed", b'{"ok": 1}', NOW, due_at=NOW + 60
+    )
+
+    moved = await http("POST", "/clock/advance", {"next": True})
+
+    assert moved["now"] == NOW + 60
+    assert [(each["topic"], each["job"], each["state"]) for each in moved["callbacks"]] == [
+        ("listed", None, None)
+    ]
+    assert await all_callbacks(http, "?topic=listed") != []
+    assert await all_callbacks(http, "?topic=other") == await all_callbacks(http, "?kind=asked")
+
+
+async def test_a_notice_without_a_body_has_no_payload(http):
+    account = await http.mock.account("ready")
+    await http.mock.postman.post(account, Watch(URL, "toy"), "", b"", NOW, due_at=NOW + 60)
+
+    (shown,) = await all_callbacks(http)
+
+    assert (await http("GET", f"/callbacks/{shown['id']}"))["payload"] is None
 
 
 # Sending by hand

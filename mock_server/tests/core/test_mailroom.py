@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from mock_server.core import settlement
 from mock_server.core.accounts import Progress
 from mock_server.core.jobs import JobState
 from mock_server.core.mailroom import Mailroom
@@ -24,7 +25,7 @@ def a_delivery(job="1", number=1, at=100.0, **changes):
         account="ada",
         job=job,
         number=number,
-        watch=Watch("http://127.0.0.1:1/"),
+        watch=Watch("http://127.0.0.1:1/", "toy"),
         state=JobState.RUNNING,
         done=0.0,
         made_at=at,
@@ -55,7 +56,7 @@ def a_working_mailroom(**rules):
 
 
 def submit(studio, notify=Notify.END, **changes):
-    watch = None if notify is None else Watch("http://127.0.0.1:1/", notify)
+    watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
     work = changes.pop("work", some_work())
     return run(studio.submit(ADA, an_order(), work, NOW, watch=watch, **changes)).job
 
@@ -120,10 +121,24 @@ def test_a_later_one_of_a_job_waits_for_the_earlier():
     assert in_turn([second], [replace(first, due_at=None), second]) == [second]
 
 
+def test_the_topics_of_a_job_do_not_wait_for_each_other():
+    first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
+    other = a_delivery(number=3, at=102.0, topic="other")
+
+    assert in_turn([second, other], [first, second, other]) == [other]
+
+
+def test_what_is_about_no_job_waits_for_nothing():
+    first, second = (a_delivery("", id=id, at=at) for id, at in (("a-1", 100.0), ("b-1", 101.0)))
+
+    assert in_turn([second], [first, second]) == [second]
+
+
 outboxes = st.lists(
     st.builds(
         a_delivery,
         job=st.sampled_from("123"),
+        topic=st.sampled_from(["", "other"]),
         number=st.integers(1, 5),
         at=st.floats(0, 100),
         due_at=st.none() | st.floats(0, 200),
@@ -134,15 +149,15 @@ outboxes = st.lists(
 
 
 @given(outboxes, st.floats(0, 200))
-def test_those_in_turn_are_the_first_of_their_jobs_the_earliest_first(outbox, until):
+def test_those_in_turn_are_the_first_of_their_lanes_the_earliest_first(outbox, until):
     open_ones = [each for each in outbox if each.due_at is not None]
     due = [each for each in open_ones if due_at(each) <= until]
 
     ready = in_turn(due, open_ones)
 
-    firsts: dict[str, Delivery] = {}
+    firsts: dict[tuple[str, str], Delivery] = {}
     for each in sorted(open_ones, key=lambda each: each.number):
-        firsts.setdefault(each.job, each)
+        firsts.setdefault((each.job, each.topic), each)
     assert {each.id for each in ready} == {each.id for each in firsts.values() if each in due}
     assert all(due_at(one) <= due_at(other) for one, other in pairwise(ready))
     assert in_turn(due[::-1], open_ones[::-1]) == ready
@@ -243,3 +258,50 @@ def test_what_waited_for_a_notice_is_due_when_that_is_over():
     over = waiting.tried(Attempt(150.0, 500), [50.0])
     run(mailroom.keep(ADA, over))
     assert run(mailroom.all(None)) == [over, replace(second, due_at=150.0), third, other]
+
+
+# About other things than jobs
+
+WATCH = Watch("http://127.0.0.1:1/", "toy", reference="i_1")
+
+
+def test_a_notice_about_no_job_is_due_when_it_is_told_to_be():
+    mailroom = a_mailroom()
+
+    now = run(mailroom.post(ADA, WATCH, "listed", b"{}", NOW))
+    late = run(mailroom.post(ADA, WATCH, "listed", b"[]", NOW, due_at=NOW + 60))
+
+    assert (now.due_at, late.due_at) == (NOW, NOW + 60)
+    assert (late.job, late.state, late.topic, late.content) == ("", None, "listed", b"[]")
+    assert late.watch.reference == "i_1"
+    assert run(mailroom.due(ADA, NOW)) == ([now], [now, late])
+    assert run(mailroom.ahead(ADA)) == (None, [now, late])
+
+
+def test_a_question_is_kept_and_never_due():
+    mailroom = a_mailroom()
+
+    question = run(mailroom.post(ADA, WATCH, "may I", b"{}", NOW, asked=True))
+
+    assert (question.asked, question.due_at) == (True, None)
+    assert run(mailroom.due(ADA, FOR_EVER)) == ([], [])
+    assert run(mailroom.all(ADA)) == [question]
+
+
+def test_notices_about_no_job_have_ids_of_their_own():
+    studio, mailroom = a_working_mailroom()
+
+    ids = [run(mailroom.post(ADA, WATCH, "", b"", NOW)).id for _ in range(3)]
+    job = submit(studio, progress=Progress.INSTANT)
+
+    assert len({*ids, f"{job.id}-1"}) == 4
+    assert [each.id for each in run(mailroom.all(ADA))] == [*ids, f"{job.id}-1"]
+
+
+def test_notices_about_no_job_make_room_as_all_do(monkeypatch):
+    monkeypatch.setattr(settlement, "KEEP_DELIVERIES", 3)
+    mailroom = a_mailroom()
+
+    posted = [run(mailroom.post(ADA, WATCH, "", b"", NOW, asked=True)) for _ in range(5)]
+
+    assert run(mailroom.all(ADA)) == posted[2:]

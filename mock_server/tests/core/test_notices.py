@@ -1,5 +1,6 @@
 """Whoever watches a job hears of it once for each change, at the change's moment."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import hypothesis.strategies as st
@@ -27,8 +28,10 @@ LATER = NOW + 1000
 IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
 
 
-def submit(studio, notify=Notify.END, now=NOW, work=None, **changes):
-    watch = None if notify is None else Watch("http://127.0.0.1:1/", notify)
+def submit(studio, notify=Notify.END, now=NOW, work=None, topics=None, **changes):
+    watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
+    if watch is not None and topics is not None:
+        watch = replace(watch, on_success=topics[0], on_failure=topics[1])
     work = work or some_work()
     return run(studio.submit(ADA, an_order(), work, now, watch=watch, **changes)).job
 
@@ -248,6 +251,44 @@ def test_a_start_that_moves_up_is_told_at_its_new_moment():
     ]
 
 
+# Topics
+
+
+@pytest.mark.parametrize(
+    ("topics", "work", "expected"),
+    [
+        ((("kept", "done"), ("undone",)), some_work(), ["kept", "done"]),
+        ((("kept", "done"), ("undone",)), too_much_for_memory(), ["undone"]),
+        (((), ("undone",)), some_work(), []),
+        ((("kept",), ()), too_much_for_memory(), []),
+    ],
+)
+def test_a_good_and_a_bad_end_are_told_under_topics_of_their_own(topics, work, expected):
+    studio = a_studio()
+    submit(studio, work=work, topics=topics)
+
+    found = notices(studio)
+
+    assert [each.topic for each in found] == expected
+    assert [each.number for each in found] == list(range(1, len(expected) + 1))
+    assert len({each.made_at for each in found}) <= 1
+
+
+def test_a_cancelled_job_has_ended_badly():
+    studio = a_studio()
+    job = submit(studio, topics=(("kept",), ("undone",)))
+    run(studio.cancel(ADA, job.id, NOW + 0.1))
+
+    assert [each.topic for each in notices(studio)] == ["undone"]
+
+
+def test_changes_before_the_end_have_no_topic():
+    studio = a_studio()
+    submit(studio, Notify.CHANGES, topics=(("kept", "done"), ()))
+
+    assert [each.topic for each in notices(studio)] == ["", "", "kept", "done"]
+
+
 # Progress
 
 
@@ -355,9 +396,10 @@ def test_what_is_told_does_not_depend_on_how_often_somebody_looked(happenings, l
     for told_of in by_job.values():
         assert [each.number for each in told_of] == list(range(1, len(told_of) + 1))
         *before, last = told_of
-        assert not any(each.state.final for each in before)
-        assert last.state.final or told_of[-1].state in IN_ORDER
-        states = [IN_ORDER.index(each.state) for each in before]
+        *first, end = [each.state for each in told_of if each.state is not None]
+        assert not any(state.final for state in first)
+        assert end.final or end in IN_ORDER
+        states = [IN_ORDER.index(state) for state in first]
         assert states == sorted(states)
         if last.watch.notify is Notify.CHANGES:
             assert len(set(states)) == len(states)

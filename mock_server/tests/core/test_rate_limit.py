@@ -87,7 +87,7 @@ def calls(studio, account, moments, **options):
     answers = []
     for now in moments:
         try:
-            answers.append(run(studio.admit(account, now, **options)))
+            answers.append(run(studio.admit(account, account.limits, now, **options)))
         except RateLimited as refusal:
             answers.append(refusal.allowed_at)
     return answers
@@ -101,10 +101,10 @@ def test_refused_calls_do_not_count():
 
 def test_a_refusal_says_when_the_next_call_may_come():
     studio, account = a_studio(), an_account(limits=Limits(qps=1))
-    run(studio.admit(account, 10.0))
+    run(studio.admit(account, account.limits, 10.0))
 
     with pytest.raises(RateLimited) as refusal:
-        run(studio.admit(account, 10.25))
+        run(studio.admit(account, account.limits, 10.25))
 
     assert (refusal.value.allowed_at, refusal.value.retry_after) == (11.0, 0.75)
 
@@ -113,7 +113,7 @@ def test_without_a_limit_every_call_is_let_in_and_none_is_counted():
     studio, account = a_studio(), an_account(limits=Limits(qps=1, mode=LimitMode.OFF))
 
     assert calls(studio, account, [0.0] * 20) == [""] * 20
-    assert run(studio.admit(an_account(limits=Limits(qps=1)), 0.0)) == ""
+    assert run(studio.admit(an_account(), Limits(qps=1), 0.0)) == ""
 
 
 def test_shadow_mode_lets_calls_through_and_tells_which_would_have_been_refused():

@@ -249,7 +249,7 @@ def test_parallel_calls_are_counted_one_by_one():
     studio = a_studio(HesitatingStore())
 
     async def all_at_once():
-        calls = [studio.admit(ADA, NOW) for _ in range(8)]
+        calls = [studio.admit(ADA, ADA.limits, NOW) for _ in range(8)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     assert [each == "" for each in asyncio.run(all_at_once())] == [True] * 5 + [False] * 3

@@ -174,7 +174,7 @@ def test_a_world_that_was_deleted_leaves_nothing():
     ada = make(worlds)
     job = submit(worlds, ada, request_key="key")
     run(worlds.set_balance(ada, NOW, to=None, by=Decimal(5), reason="gift"))
-    run(worlds.studio.admit(ada, NOW))
+    run(worlds.studio.admit(ada, ada.limits, NOW))
 
     run(worlds.delete("ada"))
 
@@ -250,10 +250,10 @@ def test_advancing_tells_what_happened_in_order():
     _, events = advance(worlds, None, LATER)
 
     assert [event.at for event in events] == sorted(event.at for event in events)
-    assert [event.state for event in events if event.job == good.id] == [
+    assert [event.state for event in events if event.id == good.id] == [
         *(JobState.WAITING, JobState.RUNNING, JobState.SUCCEEDED)
     ]
-    assert [event.state for event in events if event.job == bad.id] == [
+    assert [event.state for event in events if event.id == bad.id] == [
         *(JobState.WAITING, JobState.RUNNING, JobState.FAILED)
     ]
     assert {event.account for event in events} == {"ada"}
@@ -308,8 +308,8 @@ def test_going_from_event_to_event_is_exact_and_misses_nothing(history, start, p
         assert {event.at for event in events} == {now}
         for event in events:
             [account] = [each for each in accounts if each.id == event.account]
-            state = run(worlds.studio.look(account, event.job, now)).state
-            same = [each.state for each in events if each.job == event.job]
+            state = run(worlds.studio.look(account, event.id, now)).state
+            same = [each.state for each in events if each.id == event.id]
             assert state is same[-1]
         found += events
     other, accounts, start = a_busy_server()
@@ -318,7 +318,7 @@ def test_going_from_event_to_event_is_exact_and_misses_nothing(history, start, p
     assert found == at_once
     assert all(start < event.at <= start + 1e6 for event in at_once)
     assert all(one.at <= other.at for one, other in pairwise(at_once))
-    jobs_over = {event.job for event in found if event.state.final}
+    jobs_over = {event.id for event in found if event.state.final}
     assert sum(event.state.final for event in found) == len(jobs_over) <= len(history)
 
 
@@ -396,14 +396,14 @@ def a_lived_in_world(**rules):
     place = run(worlds.studio.reserve(ada, now, upload_for=60, keep_for=None))
     run(worlds.studio.receive(ada, replace(place, uploaded_at=now), b"data"))
     ada = run(worlds.change(replace(ada, limits=Limits(qps=1), slots=5)))
-    run(worlds.studio.admit(ada, now))
+    run(worlds.studio.admit(ada, ada.limits, now))
     return worlds, ada, over, going, place
 
 
 def is_limited(worlds, account):
     now = now_of(worlds, account)
     try:
-        run(worlds.studio.admit(account, now))
+        run(worlds.studio.admit(account, account.limits, now))
     except RateLimited:
         return True
     return False

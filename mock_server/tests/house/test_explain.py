@@ -11,8 +11,8 @@ from mock_server.cli import tams_mock
 from mock_server.tams.choices import Choices
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.explaining import explain
-from mock_server.tams.refusals.header_mistakes import Party
 from mock_server.web.captures import CaptureError
+from mock_server.web.refusals.parties import Party
 
 URL = "http://127.0.0.1:8080/v1/jobs"
 MINE = Party("default", "mockApp01", key_pair(0).public_pem)

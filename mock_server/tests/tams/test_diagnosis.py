@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.causes import CAUSES
 from mock_server.tams.refusals.diagnosis import diagnose
-from mock_server.tams.refusals.explanations import MOST_TIPS, as_data, as_text, tips
-from mock_server.tams.refusals.findings import Diagnosis, Evidence
-from mock_server.tams.refusals.header_mistakes import Party
-from mock_server.tams.refusals.searching import FULL, QUICK, Effort
+from mock_server.tams.refusals.findings import Evidence
 from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, Mistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send
+from mock_server.web.refusals.efforts import FULL, QUICK, Effort
+from mock_server.web.refusals.explanations import MOST_TIPS, as_data, as_text, tips
+from mock_server.web.refusals.findings import Diagnosis
+from mock_server.web.refusals.parties import Party
 
 MINE = Party("default", APP, key_pair(0).public_pem, TOKEN, "mock-key-0001", SECRET)
 OTHER = Party("other", "otherApp", key_pair(1).public_pem, OTHER_TOKEN, "other-key", "other-secret")

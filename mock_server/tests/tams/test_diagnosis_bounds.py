@@ -6,12 +6,11 @@ import json
 import pytest
 
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tams.refusals.allowance import Allowance
 from mock_server.tams.refusals.diagnosis import diagnose
 from mock_server.tams.refusals.findings import Evidence
-from mock_server.tams.refusals.header_mistakes import Party
-from mock_server.tams.refusals.searching import FULL, QUICK, Exhausted, Work
-from mock_server.tests.tams.signing import APP, BODY, TARGET, Sent, send
+from mock_server.tests.tams.signing import APP, TARGET, Sent, send
+from mock_server.web.refusals.efforts import FULL, QUICK
+from mock_server.web.refusals.parties import Party
 
 MINE = Party("default", APP, key_pair(0).public_pem)
 UNEXPLAINED = send(signed_body=b"something else entirely")
@@ -93,37 +92,3 @@ def test_a_hostile_query_is_diagnosed_like_any_other():
     looked = diagnose(evidence(send(target=target, signed_target=b"other")))
 
     assert looked.hashes <= FULL.hashes + 1
-
-
-def test_work_ends_at_its_bound():
-    work = Work(QUICK, len(BODY))
-    for _ in range(QUICK.hashes):
-        work.spend(BODY)
-
-    with pytest.raises(Exhausted):
-        work.spend(BODY)
-
-
-def test_the_first_refusals_are_looked_at_thoroughly_and_a_flood_is_not():
-    allowance = Allowance(full=2, quick=3)
-    efforts = [allowance.effort("a", 100.0) for _ in range(7)]
-
-    assert efforts == [FULL, FULL, QUICK, QUICK, QUICK, None, None]
-    assert allowance.effort("b", 100.0) is FULL
-    assert allowance.effort("a", 100.5) is FULL
-    assert [allowance.effort("a", 200.0) for _ in range(3)] == [FULL, FULL, QUICK]
-
-
-def test_all_accounts_together_have_a_bound_too():
-    allowance = Allowance(full=1, quick=1)
-    efforts = [allowance.effort(f"account-{number}", 5.0) for number in range(3000)]
-
-    assert efforts.count(FULL) == 4
-    assert efforts.count(QUICK) == 4
-
-
-def test_a_clock_that_goes_back_gives_nothing_away():
-    allowance = Allowance(full=1, quick=1)
-    efforts = [allowance.effort("a", wall) for wall in (100.0, 50.0, 50.0, 51.0)]
-
-    assert efforts == [FULL, QUICK, None, FULL]

@@ -199,7 +199,7 @@ NOTICES = {"notify.belief-a.json": "a", "notify.belief-b.json": "b", "notify.gue
 
 @pytest.mark.parametrize("name", NOTICES)
 async def test_the_notification_is_sent(name: str):
-    watch = Watch("http://127.0.0.1:9999/hook", origin=ORIGIN)
+    watch = Watch("http://127.0.0.1:9999/hook", "tams", origin=ORIGIN)
     async with a_world(tams={"notify_payload": NOTICES[name]}) as world:
         await planted(age=60, job_id="934500000000000013", watch=watch)(world)
         job = await world.app.studio.look(world.account, "934500000000000013", NOW)

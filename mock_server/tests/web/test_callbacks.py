@@ -16,6 +16,8 @@ from mock_server.core.worlds import Newborn
 from mock_server.tests.makers import NOW, HesitatingStore, an_order, some_work, some_worlds
 from mock_server.web import callbacks
 from mock_server.web.callbacks import Postman, receiver_of
+from mock_server.web.letters import KEPT_ANSWER_BYTES, Correspondent, Reply
+from mock_server.web.sender import ANSWER_BYTES
 from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
 
@@ -39,26 +41,27 @@ class Office:
         self.studio = self.worlds.studio
         self.sent = []
         self.statuses = []
+        self.answer = b""
         self.enough, self.wanted = asyncio.Event(), 1
         self.shut = {}
-        options = {"write": words, "post": self._post} | options
+        options = {"write": words, "send": self._send} | options
         self.postman = Postman(
             self.studio,
-            options.pop("write"),
             wall or (lambda: self.wall),
             targets=Targets(["private"]),
-            **options,
+            send=options.pop("send"),
         )
+        self.postman.introduce("toy", Correspondent(**options))
         self.studio.on_watched = self.postman.wake
 
-    async def _post(self, target, body):
+    async def _send(self, target, body):
         self.sent.append((target.url, json.loads(body)))
         if len(self.sent) >= self.wanted:
             self.enough.set()
         if door := self.shut.get(target.url):
             await door.wait()
         status = self.statuses.pop(0) if self.statuses else 200
-        return status, "" if status == 200 else "not today"
+        return Reply(status, "" if status == 200 else "not today", self.answer)
 
     async def until_sent(self, number):
         self.wanted = number
@@ -70,10 +73,10 @@ class Office:
     async def account(self, id="ready"):
         return await self.worlds.find(id)
 
-    async def submit(self, notify=Notify.END, *, id="ready", url=URL, **changes):
+    async def submit(self, notify=Notify.END, *, id="ready", url=URL, topics=("",), **changes):
         account = await self.account(id)
         now = await self.studio.now(account, self.postman.wall())
-        watch = Watch(url, notify)
+        watch = Watch(url, "toy", notify, on_success=topics)
         work = changes.pop("work", some_work())
         snapshot = await self.studio.submit(account, an_order(), work, now, watch=watch, **changes)
         return snapshot.job
@@ -220,15 +223,15 @@ async def test_a_notice_of_a_job_that_is_kept_no_longer_is_given_up():
         assert await office.deliver(NOW + 1000) == []
 
 
-@pytest.mark.parametrize("where", ["write", "post"])
+@pytest.mark.parametrize("where", ["write", "send"])
 async def test_what_was_not_foreseen_stops_nothing_behind_it(where, caplog):
     def fail(*args):
         raise ZeroDivisionError
 
-    async def fail_to_post(*args):
+    async def fail_to_send(*args):
         fail()
 
-    options = {"write": fail} if where == "write" else {"post": fail_to_post}
+    options = {"write": fail} if where == "write" else {"send": fail_to_send}
     async with an_office(delays=[10.0], **options) as office:
         await office.submit(Notify.CHANGES)
 
@@ -323,7 +326,7 @@ async def test_two_who_deliver_at_once_send_everything_once():
     ],
 )
 def test_a_receiver_is_a_scheme_and_a_host(url, receiver):
-    delivery = Delivery("1-1", "ada", "1", 1, Watch(url), JobState.RUNNING, 0.0, NOW, NOW)
+    delivery = Delivery("1-1", "ada", "1", 1, Watch(url, "toy"), JobState.RUNNING, 0.0, NOW, NOW)
 
     assert receiver_of(delivery) == receiver
 
@@ -392,6 +395,150 @@ async def test_only_the_owner_sends_once_more():
             await office.postman.redeliver(bob, tried.id, NOW)
         with pytest.raises(NotFound):
             await office.postman.redeliver(bob, "nothing", NOW)
+
+
+# About other things than jobs
+
+
+async def post(office, content=b"{}", **options):
+    now = await office.studio.now(await office.account(), office.postman.wall())
+    watch = Watch(options.pop("url", URL), options.pop("surface", "toy"))
+    return await office.postman.post(
+        await office.account(), watch, "topic", content, now, **options
+    )
+
+
+async def ask(office, url=URL):
+    watch = Watch(url, "toy")
+    return await office.postman.ask(await office.account(), watch, "may I", b'{"a": 1}', NOW)
+
+
+async def test_a_notice_about_no_job_leaves_by_itself():
+    async with an_office() as office:
+        await post(office, b'{"models": 2}')
+
+        await office.until_sent(1)
+        await office.settled_down()
+
+        assert office.sent == [(URL, {"models": 2})]
+        assert [each.arrived for each in await office.kept()] == [True]
+
+
+async def test_a_notice_about_no_job_waits_for_its_moment_and_is_tried_again():
+    async with an_office(delays=[10.0]) as office:
+        office.statuses = [500]
+        await post(office, due_at=NOW + 60)
+        await office.settled_down()
+        assert office.sent == []
+
+        assert outline(await office.deliver(NOW + 100)) == [
+            (1, NOW + 60, 500),
+            (1, NOW + 70, 200),
+        ]
+
+
+async def test_topics_are_tried_again_without_waiting_for_each_other():
+    async with an_office(delays=[100.0]) as office:
+        office.statuses = [500]
+        job = await office.submit(topics=("kept", "done"))
+
+        tries = await office.deliver(job.ends_at + 50)
+
+        assert [(each.topic, each.attempts[-1].status) for each in tries] == [
+            ("kept", 500),
+            ("done", 200),
+        ]
+
+
+async def test_where_each_try_goes_is_for_the_surface_to_say():
+    def address(delivery, account, at):
+        return f"{delivery.watch.url}?try={len(delivery.attempts)}&at={at:.0f}&of={account.id}"
+
+    async with an_office(delays=[10.0], address=address) as office:
+        office.statuses = [500]
+        await post(office)
+        await office.deliver(NOW + 100)
+
+        urls = [f"{URL}?try=0&at={NOW:.0f}&of=ready", f"{URL}?try=1&at={NOW + 10:.0f}&of=ready"]
+        assert [url for url, _ in office.sent] == urls
+        assert [each.url for each in (await office.kept())[0].attempts] == urls
+
+
+async def test_notices_of_a_surface_that_nobody_knows_are_given_up(caplog):
+    async with an_office(delays=[10.0]) as office:
+        await post(office, surface="nobody")
+        await office.deliver(NOW + 100)
+
+        (kept,) = await office.kept()
+        assert (len(kept.attempts), kept.due_at) == (1, None)
+        assert "not foreseen" in caplog.text
+
+
+async def test_a_question_is_answered_and_kept_in_the_log():
+    async with an_office() as office:
+        office.answer = b'{"success": true}'
+
+        reply = await ask(office)
+
+        assert (reply.status, reply.data(), reply.problem) == (200, {"success": True}, "")
+        (kept,) = await office.kept()
+        assert (kept.asked, kept.topic, kept.due_at, kept.arrived) == (True, "may I", None, True)
+        assert kept.attempts[0].answer == '{"success": true}'
+
+
+async def test_a_question_that_fails_is_not_asked_again():
+    async with an_office(delays=[10.0]) as office:
+        office.statuses, office.answer = [503], b"<html>"
+
+        reply = await ask(office)
+        await office.deliver(NOW + 1000)
+
+        assert (reply.status, reply.data(), reply.problem) == (503, None, "not today")
+        assert len(office.sent) == 1
+
+
+async def test_a_question_that_may_not_go_there_is_answered_by_why():
+    async with an_office() as office:
+        reply = await ask(office, "http://169.254.169.254/latest")
+
+        assert (reply.status, office.sent) == (0, [])
+        assert "never go" in reply.problem
+
+
+async def test_a_question_holds_up_neither_its_account_nor_its_receiver():
+    async with an_office() as office:
+        door = office.shut[URL] = asyncio.Event()
+        asking = asyncio.create_task(ask(office))
+        await office.until_sent(1)
+        del office.shut[URL]
+
+        await office.submit(progress=Progress.INSTANT)
+        assert len(await office.deliver(NOW)) == 1
+        assert not asking.done()
+
+        door.set()
+        assert (await asking).status == 200
+
+
+async def test_a_slow_notice_does_not_hold_up_a_question():
+    async with an_office() as office:
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit(progress=Progress.INSTANT)
+        await office.until_sent(1)
+        del office.shut[URL]
+
+        assert (await ask(office)).status == 200
+        door.set()
+
+
+async def test_a_long_answer_is_kept_in_part():
+    async with an_office() as office:
+        office.answer = b"x" * 100_000
+
+        reply = await ask(office)
+
+        assert len(reply.body) == 100_000
+        assert len((await office.kept())[0].attempts[0].answer) == KEPT_ANSWER_BYTES
 
 
 # By itself
@@ -482,9 +629,9 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
         looks += 1
         return wall()
 
-    async with an_office(some_worlds(wall=wall(), rate=FAST), wall=counted) as office:
+    worlds = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(worlds, wall=counted, delays=[1e9]) as office:
         if what == "a try":
-            office.postman.delays = (1e9,)
             office.statuses = [500]
         else:
             office.shut[URL] = asyncio.Event()
@@ -675,7 +822,7 @@ def an_answer(status="200 OK", *headers):
 
 @asynccontextmanager
 async def a_wire(*answers, **options):
-    async with Receiver(*answers) as receiver, an_office(post=None, **options) as office:
+    async with Receiver(*answers) as receiver, an_office(send=None, **options) as office:
         yield receiver, office
 
 
@@ -777,6 +924,17 @@ async def test_of_an_endless_answer_only_the_beginning_is_read():
         assert (await send(office, receiver.url())).arrived
 
 
+async def test_the_answer_to_a_question_is_read_up_to_a_limit():
+    letter = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n" + '{"success": true}'
+    async with a_wire(letter.encode(), b"endless") as (receiver, office):
+        first = await ask(office, receiver.url())
+        second = await ask(office, receiver.url())
+
+        assert first.data() == {"success": True}
+        assert (second.status, len(second.body), second.data()) == (200, ANSWER_BYTES, None)
+        assert receiver.requests[0][1]["accept-encoding"] == "identity"
+
+
 async def test_no_connection_is_kept():
     async with a_wire() as (receiver, office):
         receiver.patient = True
@@ -790,7 +948,7 @@ async def test_no_connection_is_kept():
 async def test_nobody_at_home_is_a_failure():
     async with Receiver() as receiver:
         url = receiver.url()
-    async with an_office(post=None) as office:
+    async with an_office(send=None) as office:
         attempt = await send(office, url)
 
         assert attempt.status == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mock_server.tams.refusals.searching import FULL, QUICK, Effort
+from mock_server.web.refusals.efforts import FULL, QUICK, Effort
 
 _ACCOUNTS = 1024
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from mock_server.tams.refusals.excerpts import Place, Shown, escape
-from mock_server.tams.refusals.findings import Diagnosis, Found
+from mock_server.web.refusals.excerpts import Place, Shown, escape
+from mock_server.web.refusals.findings import Diagnosis, Found
 
 MOST_TIPS = 500
 _NO_CAUSE = "no single cause found"
@@ -136,7 +136,7 @@ def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
 
 
 _PROOFS = {
-    "digest": "the signature holds the digest of exactly this string",
+    "digest": "the signature was made over exactly this string",
     "rule": "a rule is broken",
 }
 

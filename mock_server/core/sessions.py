@@ -1,0 +1,91 @@
+"""Sessions: for how long an end user may come in, asked as questions of time.
+
+A session ends when its time is over, and nothing has to happen for that; it is written down as
+ended once somebody looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Metering(StrEnum):
+    """What a session's use is: the time that it is open, or that of the work done in it."""
+
+    TIME = "time"
+    WORK = "work"
+
+
+class Why(StrEnum):
+    """Why a session is over."""
+
+    EXPIRED = "expired"
+    CLOSED = "closed"
+    REPLACED = "replaced"
+
+
+class Seat(NamedTuple):
+    """Where in the studio a session lets its token in; a token has one session at each."""
+
+    product: str
+    gadget: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a session is opened with. `lifetime` is in seconds."""
+
+    lifetime: float
+    metering: Metering = Metering.TIME
+    role: str = ""
+    pools: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One stay of a token at a seat. The id is the part of its URL that cannot be guessed.
+
+    `over` says why it ended, once that is written down, and `over_at` when.
+    """
+
+    id: str
+    account: str
+    token: str
+    seat: Seat
+    opened_at: float
+    expires_at: float
+    metering: Metering = Metering.TIME
+    role: str = ""
+    pools: str = ""
+    over: Why | None = None
+    over_at: float = 0.0
+
+    @property
+    def due_at(self) -> float | None:
+        """When its end has to be written down."""
+        return self.expires_at if self.over is None else None
+
+    def live_at(self, now: float) -> bool:
+        """Return whether its token may come in."""
+        return self.over is None and now < self.expires_at
+
+    def why_at(self, now: float) -> Why | None:
+        """Return why it is over, or nothing while it lives."""
+        if self.over is None and self.expires_at <= now:
+            return Why.EXPIRED
+        return self.over
+
+    def seconds_left_at(self, now: float) -> float:
+        """Return for how long it goes on."""
+        return max(0.0, self.expires_at - now) if self.over is None else 0.0
+
+    def seconds_open_at(self, now: float) -> float:
+        """Return for how long it has been open."""
+        end = min(now, self.expires_at) if self.over is None else self.over_at
+        return max(0.0, end - self.opened_at)
+
+    def ended(self, why: Why, at: float) -> Session:
+        """Return it as over."""
+        return replace(self, over=why, over_at=at)

@@ -1,0 +1,50 @@
+"""Tokens: each stands for one end user of an account, with what is attached to that user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One end user. The id is what the account's own server shows, so it cannot be guessed.
+
+    `used` are the seconds of use that are counted already, and `sessions` the ids of the sessions
+    that may still be open. `expires_at` None means never.
+    """
+
+    id: str
+    account: str
+    made_at: float
+    name: str = ""
+    expires_at: float | None = None
+    role: str = ""
+    model: str = ""
+    vae: str = ""
+    disabled: bool = False
+    used: float = 0.0
+    sessions: tuple[str, ...] = ()
+
+    @property
+    def due_at(self) -> float | None:
+        """When its time ends; nothing has to be written down then."""
+        return self.expires_at
+
+    def expired_at(self, now: float) -> bool:
+        """Return whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What belongs to a token alone (its id is the token's): its jobs and its preferences.
+
+    `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.
+    `preferences` is text of the surface's own.
+    """
+
+    id: str
+    account: str
+    jobs: tuple[str, ...] = ()
+    metered: tuple[str, ...] = ()
+    preferences: str = ""

@@ -1,0 +1,1 @@
+"""What the vendors' rooms share in telling a client why its credentials were refused."""

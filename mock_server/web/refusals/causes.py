@@ -1,0 +1,15 @@
+"""What a cause is: one mistake that people make with credentials, and where it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One mistake: its id, a sentence that says what it is, one that mends it, and the source."""
+
+    id: str
+    sentence: str
+    mend: str
+    source: str

@@ -1,0 +1,117 @@
+"""What jobs have made, as bytes, and what was uploaded for them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from mock_server.core.accounts import SERVER, Account
+from mock_server.core.jobs import Job
+from mock_server.core.resources import Resource
+from mock_server.core.studio import Studio
+from mock_server.web import pictures, videos
+from mock_server.web.picture_cache import PictureCache
+from mock_server.web.pictures import Recipe
+from mock_server.web.videos import VideoRecipe
+
+_EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+
+
+async def keep_upload(
+    studio: Studio, account: Account, resource: Resource, data: bytes, now: float
+) -> None:
+    """Keep the bytes as they are, and what they were found to be."""
+    found = await asyncio.to_thread(pictures.inspect, data)
+    stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
+    if found is not None:
+        stored = replace(stored, format=found.format, width=found.width, height=found.height)
+    await studio.receive(account, stored, data)
+
+
+class Results:
+    """Makes the files of finished jobs when they are asked for."""
+
+    def __init__(self, studio: Studio, cache: PictureCache) -> None:
+        self.studio = studio
+        self.cache = cache
+
+    async def file(self, job: Job, index: int) -> bytes:
+        """Return the bytes of one of a job's pictures or videos."""
+        key = f"{job.account}/{job.id}/{index}"
+        source = await self._upload(job, job.order.source)
+        if job.order.is_video:
+            film = video_recipe_of(job, index)
+            return await self.cache.get(key, lambda: videos.render_video(film, source))
+        mask = await self._upload(job, job.order.mask)
+        recipe = recipe_of(job, index)
+        return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
+
+    async def _upload(self, job: Job, resource_id: str) -> bytes | None:
+        """Return the bytes of an input, or None where there are none that can be drawn."""
+        if not resource_id:
+            return None
+        resource = await self.studio.resource(resource_id)
+        if resource is None or not resource.format:
+            return None
+        if resource.account == SERVER:
+            recipe = Recipe(f"resource {resource_id}", label="shared upload")
+            return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
+        if resource.account != job.account:
+            return None
+        return await self.studio.store.blobs.get(resource_id)
+
+
+def extension_of(job: Job) -> str:
+    """Return how the names of the job's files end."""
+    return "mp4" if job.order.is_video else _EXTENSIONS[job.order.format]
+
+
+def media_type_of(job: Job) -> str:
+    """Return the media type of the job's files."""
+    return videos.MEDIA_TYPE if job.order.is_video else pictures.media_type(job.order.format)
+
+
+def recipe_of(job: Job, index: int) -> Recipe:
+    """Return what decides the bytes of one of a job's pictures."""
+    order = job.order
+    return Recipe(
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        seed=image_seed(job, index),
+        width=order.width,
+        height=order.height,
+        steps=order.steps,
+        cfg_scale=order.cfg_scale,
+        sampler=order.sampler,
+        model=order.model,
+        label=job.id,
+        index=index,
+        count=order.count,
+        format=order.format,
+        denoising_strength=order.denoising_strength,
+        extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
+    )
+
+
+def video_recipe_of(job: Job, index: int) -> VideoRecipe:
+    """Return what decides the bytes of one of a job's videos."""
+    order = job.order
+    return VideoRecipe(
+        prompt=order.prompt,
+        negative_prompt=order.negative_prompt,
+        seed=image_seed(job, index),
+        width=order.width,
+        height=order.height,
+        frames=order.frames,
+        fps=order.fps,
+        steps=order.steps,
+        cfg_scale=order.cfg_scale,
+        sampler=order.sampler,
+        model=order.model,
+        label=job.id,
+    )
+
+
+def image_seed(job: Job, index: int) -> int:
+    """Return the seed really used for a picture: batches count up, as the widespread UI does."""
+    return (job.order.seed + index) & 0xFFFFFFFF

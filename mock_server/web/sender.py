@@ -1,0 +1,81 @@
+"""Posting one letter to a checked address, and reading the beginning of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mock_server.web.letters import Reply
+from mock_server.web.targets import Target
+
+if TYPE_CHECKING:
+    import httpx
+
+ANSWER_BYTES = 64 * 1024
+
+
+class Sender:
+    """Posts bodies; how long that may take is for the caller to say."""
+
+    def __init__(self) -> None:
+        self._client: asyncio.Task[httpx.AsyncClient] | None = None
+
+    async def send(self, target: Target, body: bytes) -> Reply:
+        """POST the body to the first address that takes a connection."""
+        if self._client is None:
+            # Loading it takes a quarter of a second, and requests should not wait for that.
+            self._client = asyncio.create_task(asyncio.to_thread(_a_client))
+        client = await asyncio.shield(self._client)
+        import httpx
+
+        problem = ""
+        for url in target.pinned_urls:
+            try:
+                async with client.stream(
+                    "POST",
+                    url,
+                    content=body,
+                    headers={"Content-Type": "application/json", "Host": target.host},
+                    extensions={"sni_hostname": target.name},
+                ) as answer:
+                    beginning = await _beginning(answer)
+                    problem = "" if answer.is_success else answer.reason_phrase
+                    return Reply(answer.status_code, problem, beginning)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                problem = f"{type(error).__name__}: {error}"
+                if not isinstance(error, httpx.ConnectError):
+                    break
+        return Reply(0, problem)
+
+    async def close(self) -> None:
+        """Let go of the client."""
+        if self._client is not None:
+            await (await self._client).aclose()
+            self._client = None
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """Return the body up to the limit; what is longer is cut off, and the rest is never read."""
+    chunks: list[bytes] = []
+    size_bytes = 0
+    async for chunk in answer.aiter_raw():
+        chunks.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > ANSWER_BYTES:
+            break
+    return b"".join(chunks)[:ANSWER_BYTES]
+
+
+def _a_client() -> httpx.AsyncClient:
+    import httpx
+
+    # A connection for each notice: what is kept open would be shared between names at one address,
+    # and receivers close it when they like. How long all may take is decided outside.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        headers={"Accept-Encoding": "identity"},  # the answer is read as it comes
+        follow_redirects=False,
+        limits=limits,
+        timeout=None,  # noqa: S113 - see above
+        trust_env=False,
+    )

@@ -1,0 +1,242 @@
+"""Who calls the Workshop: the gateway's signatures, and why one was refused (Workshop › 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mock_server.core.accounts import Account, credential_id
+from mock_server.core.errors import Unauthenticated
+from mock_server.core.studio import Studio
+from mock_server.web.calls import Call
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.gateway import Refusal, Situation
+from mock_server.workshop.nonces import Nonces
+from mock_server.workshop.signature import (
+    Credentials,
+    check_digest,
+    check_signature,
+    check_timestamp,
+    read_credentials,
+)
+
+if TYPE_CHECKING:
+    from mock_server.web.captures import Capture
+    from mock_server.web.refusals.allowance import Allowance
+    from mock_server.web.refusals.findings import Diagnosis
+
+# Documented: a nonce is not to be used twice within 15 minutes.
+NONCE_LIFE = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the check of a call's credentials found, for the journal and the diagnosis.
+
+    `checked` is false where the settings take the AppKey's word.
+    """
+
+    credentials: Credentials | None
+    refusal: Refusal | None = None
+    diagnosis: Diagnosis | None = None
+    checked: bool = True
+    scheme: str = "gateway"
+
+
+def verdict_body(verdict: Any) -> dict[str, Any] | None:
+    """Return the result of a credentials check as data to show; what is not ours is None."""
+    if not isinstance(verdict, Proof):
+        return None
+    credentials, refusal = verdict.credentials, verdict.refusal
+    body: dict[str, Any] = {
+        "accepted": refusal is None,
+        "scheme": verdict.scheme,
+        "checked": verdict.checked,
+    }
+    # What stands for the AppKey may be a secret by mistake: it is shown only if somebody has it.
+    if credentials is not None and not _is_unknown(refusal):
+        names = credentials.names
+        body |= {
+            "appKey": credentials.key,
+            "nonce": _text(credentials.nonce),
+            "timestamp": _text(credentials.timestamp),
+            "stage": _text(credentials.stage),
+            "signedHeaders": None if names is None else [name.decode("latin-1") for name in names],
+        }
+    if refusal is not None:
+        body |= {"reason": refusal.situation.value, "detail": refusal.detail}
+    if verdict.diagnosis is not None:
+        from mock_server.web.refusals.explanations import as_data
+
+        body["diagnosis"] = as_data(verdict.diagnosis)
+    return body
+
+
+class Doorkeeper:
+    """Lets callers in. `paths` are those that are served, for guessing which one was meant."""
+
+    def __init__(
+        self, studio: Studio, choices: Choices, paths: Callable[[], tuple[bytes, ...]]
+    ) -> None:
+        self.studio = studio
+        self.choices = choices
+        self.paths = paths
+        self.nonces = Nonces(NONCE_LIFE)
+
+    async def authenticate(self, call: Call) -> Account:
+        """Return the account whose AppKey signed the call, or raise Unauthenticated."""
+        if self.choices.signature_check == "off":
+            return await self._believe(call)
+        credentials = read_credentials(call.header)
+        if isinstance(credentials, Refusal):
+            await self._refuse(call, None, credentials)
+        account = await self._owner(call, credentials.key, credentials)
+        by_wall = self.choices.timestamp_clock == "wall"
+        now = call.wall if by_wall else await self.studio.now(account, call.wall)
+        if refusal := self._check(call, account, credentials, now):
+            await self._refuse(call, credentials, refusal, account, now)
+        call.trace.verdict = Proof(credentials)
+        return account
+
+    async def _owner(self, call: Call, key: str, credentials: Credentials | None) -> Account:
+        account = await self.studio.account(credential_id("key", key))
+        if account is None:
+            words = "no app has the AppKey in x-ca-key"
+            await self._refuse(call, credentials, Refusal(Situation.UNKNOWN_KEY, words))
+        call.trace.account = account.id
+        return account
+
+    async def _believe(self, call: Call) -> Account:
+        """Return the AppKey's account unproved, or the ready-made one where there is no AppKey."""
+        call.trace.verdict = Proof(None, checked=False)
+        if key := call.header(b"x-ca-key"):
+            return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
+        async with self.studio.store.view() as view:
+            accounts = await view.list(Account)
+        account = next((each for each in accounts if each.ready_made), None)
+        if account is None:
+            words = "there is no x-ca-key header, and no ready-made account to stand in"
+            await self._refuse(call, None, Refusal(Situation.NO_CREDENTIALS, words))
+        call.trace.account = account.id
+        return account
+
+    def _check(
+        self, call: Call, account: Account, credentials: Credentials, now: float
+    ) -> Refusal | None:
+        """Return what is wrong; a nonce counts as used only if nothing is."""
+        choices, header = self.choices, call.header
+        key, nonce = credentials.key, credentials.nonce
+        if credentials.stage and credentials.stage.decode("latin-1") not in choices.stages:
+            words = f"x-ca-stage is none of {', '.join(choices.stages)}"
+            return Refusal(Situation.STAGE_UNKNOWN, words)
+        if not nonce and choices.nonce_required:
+            return Refusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
+        refusal = (
+            check_timestamp(
+                credentials, now, choices.timestamp_window, required=choices.timestamp_required
+            )
+            or check_signature(
+                credentials,
+                account.credentials.secret,
+                call.method,
+                call.target,
+                header,
+                call.body,
+                missing_list=choices.missing_header_list,
+            )
+            or (check_digest(header, call.body) if choices.content_md5 == "strict" else None)
+        )
+        if refusal is not None:
+            return refusal
+        if key in choices.expired_keys:
+            words = f"the AppKey {key} is among expired_keys"
+            return Refusal(Situation.AUTHORIZATION_EXPIRED, words)
+        if key in choices.unauthorized_keys:
+            words = f"the AppKey {key} is among unauthorized_keys"
+            return Refusal(Situation.UNAUTHORIZED, words)
+        if nonce and choices.nonce_replay == "refuse":
+            if self.nonces.is_used(account.id, nonce, call.wall):
+                words = f"the nonce was used within the last {NONCE_LIFE:g} s"
+                return Refusal(Situation.NONCE_USED, words)
+            self.nonces.remember(account.id, nonce, call.wall)
+        return None
+
+    async def _refuse(
+        self,
+        call: Call,
+        credentials: Credentials | None,
+        refusal: Refusal,
+        account: Account | None = None,
+        now: float | None = None,
+    ) -> NoReturn:
+        diagnosis = await self._diagnosed(call, refusal, account, now)
+        call.trace.verdict = Proof(credentials, refusal, diagnosis)
+        if diagnosis is not None:
+            from mock_server.web.refusals.explanations import tips
+
+            line = tips(diagnosis)
+            shown = line if self.choices.debug_header else ""
+            refusal = replace(refusal, detail=line, diagnosis=shown)
+        known = not _is_unknown(refusal)
+        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
+
+    async def _diagnosed(
+        self, call: Call, refusal: Refusal, account: Account | None, now: float | None
+    ) -> Diagnosis | None:
+        """Return what the client most likely did, unless too much of that was asked of late."""
+        effort = self.allowance.effort(call.trace.account, call.wall)
+        if effort is None:
+            return None
+        from mock_server.web.refusals.parties import party_of
+        from mock_server.workshop.refusals.diagnosis import diagnose
+        from mock_server.workshop.refusals.evidence import Evidence
+
+        async with self.studio.store.view() as view:
+            accounts = await view.list(Account)
+        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
+        evidence = Evidence(
+            call.method,
+            call.target,
+            tuple(call.scope["headers"]),
+            call.body,
+            choices=self.choices,
+            scheme=call.scope["scheme"],
+            now=call.wall if now is None else now,
+            party=None if account is None else party_of(account),
+            others=map(party_of, likely_first),
+            refused=refusal.situation,
+            paths=self.paths(),
+        )
+        return diagnose(evidence, effort)
+
+    def understands(self, capture: Capture) -> bool:
+        """Say whether a captured request was meant for the Workshop."""
+        from mock_server.workshop.refusals.explaining import understands
+
+        return understands(capture)
+
+    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with a captured request's signature; raises CaptureError."""
+        from mock_server.web.refusals.parties import party_of
+        from mock_server.workshop.refusals import explaining
+
+        async with self.studio.store.view() as view:
+            parties = [party_of(each) for each in await view.list(Account)]
+        return explaining.explain(captured, parties, self.choices, paths=self.paths())
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
+        from mock_server.web.refusals.allowance import Allowance
+
+        return Allowance()
+
+
+def _is_unknown(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.situation is Situation.UNKNOWN_KEY
+
+
+def _text(value: bytes) -> str | None:
+    return value.decode("latin-1") or None

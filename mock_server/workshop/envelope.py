@@ -1,0 +1,64 @@
+"""The envelope around every answer of the service (Workshop › 4).
+
+On success the four error members are null, never empty: one SDK takes any code that is there for
+a failure. A refusal by the gateway has no envelope; see `gateway`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mock_server.web.calls import Answer, Headers, Trace, json_answer
+from mock_server.workshop.gateway import with_request_id
+
+SUCCESS = 10
+FAILURE = 20
+
+_JSON: Headers = ((b"content-type", b"application/json; charset=utf-8"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error members of an answer: the platform's, and those of the service behind it."""
+
+    code: str | None
+    message: str | None
+    sub_code: str | None = None
+    sub_message: str | None = None
+
+
+def invocation_id(trace: Trace) -> str:
+    """Return the id of a call: `i_` and 24 hex digits, the time in seconds before a counter.
+
+    Observed: the samples are such object ids. It follows the account's clock where that is known.
+    """
+    now = trace.wall if trace.now is None else trace.now
+    return f"i_{int(now) & 0xFFFFFFFF:08x}{int(trace.id, 16):016x}"
+
+
+def success(data: Any, trace: Trace) -> Answer:
+    """Return the answer to an operation that went well."""
+    return _enveloped(SUCCESS, data, Failure(None, None), 200, trace)
+
+
+def failure(what: Failure, trace: Trace, status: int = 200) -> Answer:
+    """Return the answer to one that did not, with an HTTP status."""
+    return _enveloped(FAILURE, None, what, status, trace)
+
+
+def _enveloped(result: int, data: Any, what: Failure, status: int, trace: Trace) -> Answer:
+    body = {
+        "status": result,
+        "apiInvokeId": invocation_id(trace),
+        "data": data,
+        "subErrCode": what.sub_code,
+        "subErrMessage": what.sub_message,
+        "errCode": what.code,
+        "errMessage": what.message,
+        # Null in every sample (choice 36); what they would say is unknown.
+        "startTime": None,
+        "endTime": None,
+    }
+    plain = json_answer(body, status)
+    return with_request_id(Answer(status, plain.body, _JSON), trace.id)

@@ -1,0 +1,95 @@
+"""The studio's refusals in the Workshop's words: the gateway's headers, or the envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    CreditsShort,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    RateLimited,
+    RequestRepeated,
+    StudioError,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
+from mock_server.web.calls import Answer, Trace
+from mock_server.workshop import gateway
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.envelope import failure
+from mock_server.workshop.error_codes import ErrorCodes, worded
+from mock_server.workshop.gateway import Situation
+
+
+class Refused(StudioError):
+    """A refusal of this service alone; `situation` is its name in the table of error codes."""
+
+    def __init__(self, situation: str, message: str = "") -> None:
+        super().__init__(message or situation)
+        self.situation = situation
+        self.message = message
+
+
+# What is told apart in the envelope, by the neutral error; the nearest of a family decides.
+SITUATIONS: Mapping[type[StudioError], str] = {
+    StudioError: "crash",
+    Invalid: "parameter",
+    Malformed: "body",
+    CreditsShort: "credits-short",
+    NotFound: "not-found",
+    Forbidden: "forbidden",
+    Conflict: "conflict",
+    AlreadyEnded: "conflict",
+    RequestRepeated: "conflict",
+    TooLarge: "large",
+    TooSlow: "slow",
+}
+
+
+def render_error(error: StudioError, choices: Choices, codes: ErrorCodes, trace: Trace) -> Answer:
+    """Return the answer to a refusal."""
+    turned_away = _turned_away(error, choices)
+    if turned_away is not None:
+        answer = gateway.refuse(turned_away, choices.gateway_generation)
+        return gateway.with_request_id(answer, trace.id)
+    words = worded(codes, situation_of(error), _message(error))
+    return failure(words, trace, choices.failure_status)
+
+
+def situation_of(error: StudioError) -> str:
+    """Return the name of a refusal in the table of error codes."""
+    if isinstance(error, Refused):
+        return error.situation
+    if isinstance(error, NotFound) and error.kind in ("token", "session", "task"):
+        return f"{error.kind}-unknown"
+    return next(SITUATIONS[each] for each in type(error).__mro__ if each in SITUATIONS)
+
+
+def _turned_away(error: StudioError, choices: Choices) -> gateway.Refusal | Situation | None:
+    """Return why the gateway does not even let the call through to the service."""
+    match error:
+        case Unauthenticated():
+            refusal: gateway.Refusal = error.diagnosis
+            return refusal
+        case RateLimited():
+            return Situation.THROTTLED
+        case TooLarge(what="body"):
+            return Situation.BODY_TOO_LARGE
+        case Malformed() if choices.broken_json == "gateway":
+            return Situation.BODY_BAD
+    return None
+
+
+def _message(error: StudioError) -> str:
+    # The field goes before its problem without a colon, as in "apiToken is required".
+    if isinstance(error, Refused):
+        return error.message
+    if isinstance(error, Malformed):
+        return error.problem
+    return f"{error.field} {error.problem}" if isinstance(error, Invalid) else str(error)

@@ -1,0 +1,80 @@
+"""What makes an event genuine: the sign over its query, and the token that only a receiver reads.
+
+Documented are the parameters alone (Workshop › 11); how they are made is choice 39:
+
+- `sign` is the HMAC-SHA256, in lower-case hex, of all other query parameters, decoded, sorted and
+  joined as in a query: `apiId=…&apiToken=…&…`. The key is the event secret.
+- `apiToken` is Base64 (URL-safe, without padding) of 12 bytes of nonce and what AES-256-GCM makes
+  of the token with it; the key is the SHA-256 of the event secret. The nonce follows from the
+  token, so one token always looks the same and can be told from others without the secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+SIGN = "sign"
+_NONCE_BYTES = 12
+_LONGEST = 4096
+
+
+def sign_of(secret: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """Return the sign of query parameters; one that is called `sign` does not count."""
+    text = "&".join(f"{name}={value}" for name, value in sorted(parameters) if name != SIGN)
+    return hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+def signed_url(url: str, secret: str, parameters: Mapping[str, str]) -> str:
+    """Return the URL with the parameters, of which `sign` is filled in, behind those it has."""
+    parts = urlsplit(url)
+    own = parse_qsl(parts.query, keep_blank_values=True)
+    sign = sign_of(secret, [*own, *parameters.items()])
+    added = urlencode({**parameters, SIGN: sign}, quote_via=quote, safe="")
+    query = f"{parts.query}&{added}" if parts.query else added
+    return parts._replace(path=parts.path or "/", query=query).geturl()
+
+
+def is_genuine(secret: str, query: str) -> bool:
+    """Say whether a query carries the sign of its other parameters."""
+    parameters = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    given = [value for name, value in parameters if name == SIGN]
+    expected = sign_of(secret, parameters)
+    return len(given) == 1 and hmac.compare_digest(
+        given[0].encode("utf-8", "surrogateescape"), expected.encode()
+    )
+
+
+def seal(secret: str, token: str) -> str:
+    """Return the token as events carry it."""
+    nonce = hmac.digest(secret.encode(), b"apiToken\n" + token.encode(), "sha256")[:_NONCE_BYTES]
+    sealed = nonce + _cipher(secret).encrypt(nonce, token.encode(), None)
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def unseal(secret: str, sealed: str) -> str | None:
+    """Return the token, or None where this secret did not seal it."""
+    from cryptography.exceptions import InvalidTag
+
+    if len(sealed) > _LONGEST:
+        return None
+    try:
+        data = urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
+        opened = _cipher(secret).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None)
+        return opened.decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _cipher(secret: str) -> AESGCM:
+    # Loaded with the first event: a start does not wait for it.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(sha256(secret.encode()).digest())

@@ -1,0 +1,229 @@
+"""Events for the customer's server: asked before a call, told of it after (Workshop › 11).
+
+Documented are names, query parameters, the time-out of 5 s and the sixteen delays; what bodies and
+answers hold and which events are asked is choices 38 to 42 where the pages do not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from mock_server.core import ids
+from mock_server.core.accounts import Account
+from mock_server.core.jobs import Job
+from mock_server.core.outbox import Delivery
+from mock_server.core.watch import Watch
+from mock_server.web.callbacks import Postman
+from mock_server.web.letters import Correspondent, Reply
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.event_signature import SIGN, seal, signed_url
+
+SURFACE = "workshop"
+
+CONTROL_CONFIG = "sdImgGenControlConfig"
+PRE_INVOKE = "apiAccessPreInvoke"
+SD_PRE_INVOKE = "sdPreInvoke"
+COMMIT = "apiAccessCommit"
+ROLLBACK = "apiAccessRollback"
+TASK_FINISHED = "sdTaskFinished"
+MODEL_LISTED = "sdModelListingResult"
+
+# Documented: 10 s, 30 s, 1 to 10 min, 20 min, 30 min, 1 h, 2 h.
+RETRY_DELAYS = (
+    10.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0,
+    420.0, 480.0, 540.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0,
+)  # fmt: skip
+
+TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a call may go ahead, what the user reads if not, and what the journal should say."""
+
+    allowed: bool
+    message: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """A call that events tell of: whose, under which ids, and for which end user.
+
+    Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs
+    in what is sent; `now` is the account's time.
+    """
+
+    account: Account
+    api_id: str
+    invoke_id: str
+    token: str | None
+    origin: str
+    now: float
+
+
+class Events:
+    """Asks and tells. Without a URL, or by choice 42 for a call without a token, nothing is sent.
+
+    `task_data` gives what the result call would answer for a task, to a caller that knows the mock
+    under an origin, at a moment.
+    """
+
+    def __init__(
+        self,
+        postman: Postman,
+        choices: Choices,
+        secret: str,
+        wall: Callable[[], float],
+        task_data: TaskData,
+    ) -> None:
+        self.postman = postman
+        self.choices = choices
+        self.secret = secret
+        self.wall = wall
+        self.task_data = task_data
+        kinds = {
+            PRE_INVOKE: "synchronous",  # documented
+            SD_PRE_INVOKE: "synchronous",  # documented
+            CONTROL_CONFIG: choices.control_config_kind,
+            COMMIT: choices.commit_kind,
+            ROLLBACK: choices.rollback_kind,
+            TASK_FINISHED: choices.task_finished_kind,
+            MODEL_LISTED: choices.model_listed_kind,
+        }
+        self._synchronous = frozenset(
+            biz_type for biz_type, kind in kinds.items() if kind == "synchronous"
+        )
+
+    @property
+    def correspondent(self) -> Correspondent:
+        """How the postman words, addresses and repeats events."""
+        return Correspondent(self._body, RETRY_DELAYS, self._url, once=self._synchronous)
+
+    # Before a call
+
+    async def before(self, occasion: Occasion, body: Mapping[str, Any]) -> Verdict:
+        """Ask whether a call with this body may be carried out; the receiver takes the quota."""
+        return await self._permission(occasion, PRE_INVOKE, body)
+
+    async def before_generation(self, occasion: Occasion, checkpoint: Mapping[str, Any]) -> Verdict:
+        """Ask whether a generation with this model may begin; if not, roll the call back."""
+        verdict = await self._permission(occasion, SD_PRE_INVOKE, {"checkpoint": checkpoint})
+        if not verdict.allowed:
+            await self.rolled_back(occasion)
+        return verdict
+
+    async def page_text(self, occasion: Occasion) -> Mapping[str, Any] | None:
+        """Return what the receiver wants a page to show, such as a quota; None for nothing."""
+        if not self._fires(occasion):
+            return None
+        reply = await self._say(occasion, CONTROL_CONFIG, b"")
+        data = reply.data() if reply is not None and reply.arrived else None
+        return data if isinstance(data, dict) else None
+
+    # After it
+
+    def watch(self, occasion: Occasion) -> Watch | None:
+        """Return the watch of the job that a call makes, if events tell of the call.
+
+        At a good end they commit the call and send the result; at any other they roll it back.
+        """
+        return self._watch(occasion) if self._fires(occasion) else None
+
+    async def committed(self, occasion: Occasion) -> None:
+        """Tell that a call went through that makes no job."""
+        if self._fires(occasion):
+            await self._say(occasion, COMMIT, b"")
+
+    async def rolled_back(self, occasion: Occasion) -> None:
+        """Tell that a call failed before there was a job."""
+        if self._fires(occasion):
+            await self._say(occasion, ROLLBACK, b"")
+
+    async def model_listed(
+        self, occasion: Occasion, content: Mapping[str, Any], due_at: float
+    ) -> None:
+        """Tell what became of a synchronised model, when it is due.
+
+        Documented for a call that only servers make, so choice 42 does not hold it back.
+        """
+        if self.choices.event_url:
+            watch, body = self._watch(occasion), to_json(content)
+            await self.postman.post(
+                occasion.account, watch, MODEL_LISTED, body, occasion.now, due_at=due_at
+            )
+
+    # Inside
+
+    def _fires(self, occasion: Occasion) -> bool:
+        by_user = occasion.token is not None
+        return bool(self.choices.event_url) and (by_user or self.choices.server_events)
+
+    def _watch(self, occasion: Occasion) -> Watch:
+        about = (occasion.api_id, occasion.invoke_id, occasion.token or "")
+        return Watch(
+            self.choices.event_url,
+            SURFACE,
+            origin=occasion.origin,
+            reference=to_json(about).decode(),
+            on_success=(COMMIT, TASK_FINISHED),
+            on_failure=(ROLLBACK,),
+        )
+
+    async def _say(self, occasion: Occasion, biz_type: str, body: bytes) -> Reply | None:
+        """Send an event of the kind that the choice says; return the reply to one that is asked."""
+        about = (occasion.account, self._watch(occasion), biz_type, body, occasion.now)
+        if biz_type in self._synchronous:
+            return await self.postman.ask(*about)
+        await self.postman.post(*about)
+        return None
+
+    async def _permission(
+        self, occasion: Occasion, biz_type: str, body: Mapping[str, Any]
+    ) -> Verdict:
+        if not self._fires(occasion):
+            return Verdict(allowed=True)
+        reply = await self._say(occasion, biz_type, to_json(body))
+        return Verdict(allowed=True) if reply is None else self._verdict(biz_type, reply)
+
+    def _verdict(self, biz_type: str, reply: Reply) -> Verdict:
+        """Read the documented `success` and `errMessage`; what lacks them is choice 41."""
+        data = reply.data() if reply.arrived else None
+        success = data.get("success") if isinstance(data, dict) else None
+        if success is True:
+            return Verdict(allowed=True)
+        if success is False:
+            return Verdict(False, str(data.get("errMessage") or "the call was denied"))
+        what = f"status {reply.status}" if reply.status else reply.problem
+        if reply.arrived:
+            what = "no JSON object with success true or false"
+        remark = f"{biz_type} was not answered as documented: {what}"
+        return Verdict(self.choices.unanswered_event == "allow", remark, remark)
+
+    def _body(self, delivery: Delivery, job: Job, account: Account) -> bytes:
+        if delivery.topic != TASK_FINISHED:
+            return b""
+        at = delivery.made_at
+        return to_json(self.task_data(job, account, delivery.watch.origin, at))
+
+    def _url(self, delivery: Delivery, account: Account, at: float) -> str:
+        """Return the URL of one try, signed anew as receivers look at nonce and timestamp."""
+        api_id, invoke_id, sealed = from_json(delivery.watch.reference)
+        if sealed and self.choices.event_token == "encrypted":  # noqa: S105 - a choice's word
+            sealed = seal(self.secret, sealed)
+        seconds = at if self.choices.event_timestamp == "account" else self.wall()
+        tries = len(delivery.attempts)
+        parameters = {
+            "apiId": api_id,
+            "bizType": delivery.topic,
+            "invokeId": invoke_id,
+            "apiToken": sealed,
+            SIGN: "",
+            "nonce": ids.uuid_of(account.seed, "event", account.id, delivery.id, tries),
+            "timestamp": str(int(seconds * 1000)),
+        }
+        return signed_url(delivery.watch.url, self.secret, parameters)

@@ -1,0 +1,217 @@
+"""Sessions: how long an end user may come in, and by which URL (Workshop › 6)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from mock_server.core.errors import Conflict, Invalid, NotFound
+from mock_server.core.lobby import Lobby, WhenLive
+from mock_server.core.sessions import Metering, Seat, Session, Terms
+from mock_server.core.tokens import Token
+from mock_server.web.calls import Call
+from mock_server.web.pipeline import Operation
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.errors import Refused
+from mock_server.workshop.pools import check_pools
+from mock_server.workshop.token_operations import check_listed, milliseconds, whole_seconds
+from mock_server.workshop.wire import CamelBody, Whole
+
+SD_WEBUI = "sd_webui"
+COMFYUI = "comfyui_api"
+
+SubProduct = Literal["sd_webui", "comfyui_api"]
+
+SESSION_MODE = 10
+INFERENCE_MODE = 20
+METERING = {SESSION_MODE: Metering.TIME, INFERENCE_MODE: Metering.WORK}
+
+# Documented, in seconds; a refresh takes that of session mode whatever the mode is.
+DEFAULT_LIFETIMES = {Metering.TIME: 3600, Metering.WORK: 86_400}
+
+
+def _known_mode(mode: int) -> int:
+    if mode not in METERING:
+        raise ValueError(f"must be {SESSION_MODE} or {INFERENCE_MODE}, found {mode}")
+    return mode
+
+
+class SessionName(CamelBody):
+    """Which session is meant: a token has one for each sub-product and gadget."""
+
+    api_token: str
+    sub_product: SubProduct = "sd_webui"
+    gadget_id: str = ""
+
+    @property
+    def seat(self) -> Seat:
+        return Seat(self.sub_product, self.gadget_id)
+
+
+class RefreshSession(SessionName):
+    """For how long the session goes on from now."""
+
+    expired_in_seconds: Whole | None = None
+
+
+class CreateSession(RefreshSession):
+    """What the session is opened with."""
+
+    role_id: str = ""
+    session_mode: Annotated[Whole, AfterValidator(_known_mode)] = SESSION_MODE
+    custom_resource_config_id: str = ""
+
+
+class SessionOperations:
+    """The operations on sessions. `public_url` is what URLs begin with in place of the caller's."""
+
+    def __init__(self, lobby: Lobby, choices: Choices, *, public_url: str = "") -> None:
+        self.lobby = lobby
+        self.choices = choices
+        self.public_url = public_url
+        self.operations = (
+            Operation(
+                "POST", "/scc/spCreateSession", self.create, "Open a session for a token",
+                "Workshop › 6.1", body=CreateSession,
+            ),
+            Operation(
+                "POST", "/scc/spRefreshOrCreateSession", self.refresh_or_create,
+                "Prolong a token's session, or open one", "Workshop › 6.1", body=CreateSession,
+            ),
+            Operation(
+                "POST", "/scc/spRefreshSession", self.refresh, "Prolong a token's session",
+                "Workshop › 6.1", body=RefreshSession,
+            ),
+            Operation(
+                "POST", "/scc/spQuerySession", self.query, "Look a token's session up",
+                "Workshop › 6.1", body=SessionName,
+            ),
+            Operation(
+                "POST", "/scc/spDeleteSession", self.delete, "End a token's session",
+                "Workshop › 6.1", body=SessionName,
+            ),
+        )  # fmt: skip
+
+    async def create(self, call: Call, payload: CreateSession) -> dict[str, Any]:
+        """Workshop › 6.1: with a live session there, choice 3."""
+        return await self._open(call, payload, WhenLive(self.choices.second_session))
+
+    async def refresh_or_create(self, call: Call, payload: CreateSession) -> dict[str, Any]:
+        """Workshop › 6.1: the call that most integrations need."""
+        keep = self.choices.live_session_terms == "keep"
+        return await self._open(call, payload, WhenLive.PROLONG if keep else WhenLive.RENEW)
+
+    async def refresh(self, call: Call, payload: RefreshSession) -> dict[str, Any]:
+        """Workshop › 6.4: documented to count from now, so it can shorten a session."""
+        token = await self._token(call, payload)
+        session = await self.lobby.prolong(
+            call.account,
+            token.id,
+            payload.seat,
+            self._lifetime(payload, Metering.TIME),
+            call.now,
+            until=self._until(token),
+            new_id=self.choices.session_url == "fresh",
+        )
+        return self._shown(call, session)
+
+    async def query(self, call: Call, payload: SessionName) -> dict[str, Any] | None:
+        """Workshop › 6.4: the seconds left are counted down; without a session choice 5."""
+        token = await self._token(call, payload)
+        session = await self.lobby.find(call.account, token.id, payload.seat, call.now)
+        if session is None:
+            if self.choices.missing_session == "fail":
+                raise NotFound("session")
+            return None
+        return self._shown(call, session)
+
+    async def delete(self, call: Call, payload: SessionName) -> None:
+        """Workshop › 6.4: the URL stops working; choices 6 and 7."""
+        token = await self.lobby.token(call.account, payload.api_token)
+        closed = await self.lobby.close(
+            call.account,
+            token.id,
+            payload.seat,
+            call.now,
+            all_gadgets=self.choices.delete_all_gadgets and not payload.gadget_id,
+        )
+        if not closed and self.choices.delete_missing_session == "fail":
+            raise NotFound("session")
+
+    def url(self, session: Session, origin: str) -> str:
+        """Return where the end user is sent (choices 1 and 43); nothing in it tells the token."""
+        product = session.seat.product
+        chosen = self.choices.sd_webui_url if product == SD_WEBUI else self.choices.comfyui_api_url
+        base = (chosen or origin).rstrip("/")
+        if self.choices.custom_domain:
+            base = urlsplit(base)._replace(netloc=self.choices.custom_domain).geturl()
+        return f"{base}/{product}/s/{session.id}"
+
+    async def _open(
+        self, call: Call, payload: CreateSession, when_live: WhenLive
+    ) -> dict[str, Any]:
+        token = await self._token(call, payload)
+        check_listed("roleId", payload.role_id, self.choices.roles)
+        check_pools(payload.custom_resource_config_id, self.choices)
+        terms = Terms(
+            lifetime=self._lifetime(payload, METERING[payload.session_mode]),
+            metering=METERING[payload.session_mode],
+            role=payload.role_id,
+            pools=payload.custom_resource_config_id,
+        )
+        try:
+            session = await self.lobby.open(
+                call.account,
+                token.id,
+                payload.seat,
+                terms,
+                call.now,
+                when_live=when_live,
+                again=lambda live: self._lifetime(payload, self._again(live, terms)),
+                until=self._until(token),
+                new_id=self.choices.session_url == "fresh",
+            )
+        except Conflict:
+            raise Refused("session-live") from None
+        return self._shown(call, session)
+
+    def _again(self, live: Session, terms: Terms) -> Metering:
+        """Return whose default lifetime a live session is prolonged by (choice 10)."""
+        match self.choices.refresh_lifetime:
+            case "live":
+                return live.metering
+            case "call":
+                return terms.metering
+        return Metering.TIME
+
+    def _lifetime(self, payload: RefreshSession, metering: Metering) -> float:
+        given = payload.expired_in_seconds
+        if given is None:
+            return DEFAULT_LIFETIMES[metering]
+        longest = self.choices.longest_session
+        if not 1 <= given <= longest:
+            raise Invalid("expiredInSeconds", f"must be from 1 to {longest}, found {given}")
+        return given
+
+    async def _token(self, call: Call, payload: SessionName) -> Token:
+        """Return the token of a session call, if it may have sessions now."""
+        token = await self.lobby.token(call.account, payload.api_token)
+        if token.disabled:
+            raise Refused("token-disabled")
+        if token.expired_at(call.now) and self.choices.after_expiry == "refuse":
+            raise Refused("token-expired")
+        check_listed("gadgetId", payload.gadget_id, self.choices.gadgets)
+        return token
+
+    def _until(self, token: Token) -> float | None:
+        return token.expires_at if self.choices.cut_sessions else None
+
+    def _shown(self, call: Call, session: Session) -> dict[str, Any]:
+        return {
+            "expiredAt": milliseconds(session.expires_at),
+            "apiToken": session.token,
+            "sessionUrl": self.url(session, call.origin(self.public_url)),
+            "expiredInSeconds": whole_seconds(session.seconds_left_at(call.now)),
+        }

@@ -1,0 +1,106 @@
+"""The Workshop's surface: what is offered under /scc, and how calls are read and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mock_server.core.accounts import Account, Limits
+from mock_server.core.errors import StudioError
+from mock_server.core.lobby import Lobby
+from mock_server.core.studio import Studio
+from mock_server.web.calls import Answer, Call, Trace
+from mock_server.web.pipeline import Operation
+from mock_server.web.results import Results
+from mock_server.workshop import errors, gateway, wire
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.doorkeeper import Doorkeeper
+from mock_server.workshop.envelope import failure, success
+from mock_server.workshop.error_codes import load_codes, worded
+from mock_server.workshop.gateway import Situation
+from mock_server.workshop.session_operations import SessionOperations
+from mock_server.workshop.token_operations import TokenOperations
+
+
+class Workshop:
+    """The vendor's voice over the studio and the lobby."""
+
+    name = "workshop"
+
+    def __init__(
+        self,
+        studio: Studio,
+        lobby: Lobby,
+        choices: Choices,
+        results: Results,
+        *,
+        public_url: str = "",
+        error_codes_file: Path | None = None,
+    ) -> None:
+        self.studio = studio
+        self.choices = choices
+        self.codes = load_codes(error_codes_file)
+        self.doorkeeper = Doorkeeper(studio, choices, lambda: self.paths)
+        self.tokens = TokenOperations(lobby, choices)
+        self.sessions = SessionOperations(lobby, choices, public_url=public_url)
+        posted: Sequence[Operation] = (*self.tokens.operations, *self.sessions.operations)
+        self.operations: Sequence[Operation] = (*posted, *self._asked(posted))
+
+    @property
+    def paths(self) -> tuple[bytes, ...]:
+        """The paths that calls are signed for."""
+        return tuple(each.path.encode() for each in self.operations if not each.public)
+
+    async def authenticate(self, call: Call) -> Account:
+        """Return the account whose AppKey signed the call."""
+        return await self.doorkeeper.authenticate(call)
+
+    def limit(self, call: Call) -> tuple[Limits, str] | None:
+        """Return the gateway's flow control, which has windows of its own (choice 29)."""
+        match self.choices.flow_control:
+            case "app":
+                return Limits(qps=self.choices.flow_rate), "flow control"
+            case "path":
+                return Limits(qps=self.choices.flow_rate), f"flow control {call.path}"
+        return None
+
+    def validate(self, operation: Operation, call: Call) -> Any:
+        """Read the body, or the query in its place where GET is taken (choice 28)."""
+        if operation.body is None:
+            return None
+        if operation.method == "GET":
+            return wire.parse_query(operation.body, call.scope["query_string"])
+        digit_strings = self.choices.digit_strings == "accept"
+        return wire.parse(operation.body, call.body, digit_strings=digit_strings)
+
+    def render(self, result: Any, trace: Trace) -> Answer:
+        """Return the answer to an operation; what is one already is for browsers, not clients."""
+        return result if isinstance(result, Answer) else success(result, trace)
+
+    def render_error(self, error: StudioError, trace: Trace) -> Answer:
+        return errors.render_error(error, self.choices, self.codes, trace)
+
+    def render_crash(self, trace: Trace) -> Answer:
+        words = worded(self.codes, "crash", f"System error, request {trace.id}")
+        return failure(words, trace, 500)
+
+    def unknown_path(self, trace: Trace) -> Answer:
+        return self._turned_away(Situation.NOT_FOUND, trace)
+
+    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
+        answer = self._turned_away(Situation.METHOD_NOT_SUPPORTED, trace)
+        allow = (b"allow", ", ".join(allowed).encode())
+        return Answer(answer.status, answer.body, (*answer.headers, allow))
+
+    def _turned_away(self, situation: Situation, trace: Trace) -> Answer:
+        answer = gateway.refuse(situation, self.choices.gateway_generation)
+        return gateway.with_request_id(answer, trace.id)
+
+    def _asked(self, posted: Sequence[Operation]) -> list[Operation]:
+        """Return the same operations for GET, where that is taken (choice 28)."""
+        if self.choices.other_methods == "refuse":
+            return []
+        calls = (each for each in posted if each.method == "POST" and not each.public)
+        return [replace(each, method="GET") for each in calls]

@@ -1,0 +1,140 @@
+"""Tokens: one stands for one end user (Workshop › 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mock_server.core.accounts import Account
+from mock_server.core.errors import Invalid
+from mock_server.core.lobby import Lobby
+from mock_server.core.tokens import Token
+from mock_server.web.calls import Call
+from mock_server.web.pipeline import Operation
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.errors import Refused
+from mock_server.workshop.wire import CamelBody, Whole
+
+# Fewer digits than milliseconds have had since 2001 are most likely seconds.
+_LEAST_MILLISECONDS = 10**12
+_MOST_MILLISECONDS = 253_402_300_799_000  # the end of the year 9999
+
+
+class AllocateToken(CamelBody):
+    """Whom the token is for; nothing is required."""
+
+    name: str = ""
+    token_expired_at: Whole | None = None
+    scene_role_id: str = ""
+
+
+class QueryToken(CamelBody):
+    """Which token is asked for."""
+
+    api_token: str
+
+
+class PutUserState(CamelBody):
+    """What is attached to the token's user from now on."""
+
+    api_token: str
+    scene_role_id: str | None = None
+    sd_checkpoint_file_id: str | None = None
+    sd_vae: str | None = None
+
+
+class TokenOperations:
+    """The operations on tokens."""
+
+    def __init__(self, lobby: Lobby, choices: Choices) -> None:
+        self.lobby = lobby
+        self.choices = choices
+        self.operations = (
+            Operation(
+                "POST", "/scc/allocate_token", self.allocate, "Make a token",
+                "Workshop › 5.1", body=AllocateToken,
+            ),
+            Operation(
+                "POST", "/scc/spQueryToken", self.query, "Look a token up",
+                "Workshop › 5.2", body=QueryToken,
+            ),
+            Operation(
+                "POST", "/scc/sp_put_user_state", self.put_user_state,
+                "Change what is attached to a token", "Workshop › 5.3", body=PutUserState,
+            ),
+        )  # fmt: skip
+
+    async def allocate(self, call: Call, payload: AllocateToken) -> dict[str, Any]:
+        """Workshop › 5.1: every parameter is optional."""
+        await self._check_name(call.account, payload.name)
+        expires_at = self._expiry(payload.token_expired_at, call.now)
+        check_listed("sceneRoleId", payload.scene_role_id, self.choices.roles)
+        token = await self.lobby.allocate(
+            call.account,
+            call.now,
+            name=payload.name,
+            expires_at=expires_at,
+            role=payload.scene_role_id,
+        )
+        return await self._shown(call, token)
+
+    async def query(self, call: Call, payload: QueryToken) -> dict[str, Any]:
+        """Workshop › 5.2: an expired token can still be asked for."""
+        return await self._shown(call, await self.lobby.token(call.account, payload.api_token))
+
+    async def put_user_state(self, call: Call, payload: PutUserState) -> None:
+        """Workshop › 5.3: it cannot change the expiry or the name."""
+        check_listed("sceneRoleId", payload.scene_role_id or "", self.choices.roles)
+        role, model, vae = map(
+            self._attached,
+            (payload.scene_role_id, payload.sd_checkpoint_file_id, payload.sd_vae),
+        )
+        await self.lobby.change(call.account, payload.api_token, role=role, model=model, vae=vae)
+
+    def _attached(self, given: str | None) -> str | None:
+        """Return what is to be attached; None leaves it as it is (choice 17)."""
+        return given or (None if self.choices.empty_attachment == "keep" else given)
+
+    async def _shown(self, call: Call, token: Token) -> dict[str, Any]:
+        live = self.choices.used_time == "live"
+        used = await self.lobby.used(call.account, token.id, call.now, live=live)
+        return {
+            "apiToken": token.id,
+            "tokenExpiredAt": None if token.expires_at is None else milliseconds(token.expires_at),
+            "usedSessionTimeInSeconds": whole_seconds(used),
+        }
+
+    async def _check_name(self, account: Account, name: str) -> None:
+        if len(name) > self.choices.longest_name:
+            raise Invalid("name", f"must not be longer than {self.choices.longest_name} characters")
+        if not name or not self.choices.unique_names:
+            return
+        if any(each.name == name for each in await self.lobby.tokens(account)):
+            raise Refused("conflict", f"Another token has the name {name!r}")
+
+    def _expiry(self, given: int | None, now: float) -> float | None:
+        if given is None:
+            return None
+        if given > _MOST_MILLISECONDS:
+            raise Invalid("tokenExpiredAt", "must be milliseconds before the year 10000")
+        if abs(given) < _LEAST_MILLISECONDS and self.choices.short_expiry == "refuse":
+            raise Invalid("tokenExpiredAt", f"must be milliseconds (13 digits), found {given}")
+        expires_at = given / 1000
+        if expires_at <= now and self.choices.past_expiry == "refuse":
+            raise Invalid("tokenExpiredAt", f"must be in the future, found {given}")
+        return expires_at
+
+
+def check_listed(field: str, id: str, listed: tuple[str, ...]) -> None:
+    """Refuse an id that a configured catalogue does not have; an empty one has all (choice 14)."""
+    if id and listed and id not in listed:
+        raise Refused("unlisted", f"{field} {id!r} does not exist")
+
+
+def milliseconds(moment: float) -> int:
+    """Return a moment as the vendor writes it: Unix milliseconds."""
+    return round(moment * 1000)
+
+
+def whole_seconds(seconds: float) -> int:
+    """Return whole seconds that have passed; sums of floats may lack a little of a whole one."""
+    return int(round(seconds, 3))

@@ -1,0 +1,134 @@
+"""Reading request bodies: one JSON object, in which null is the same as absent (Workshop › 2).
+
+Clients send an empty body or a literal null where nothing is required, and null for optional
+members that are not set.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json
+
+from mock_server.core.errors import Invalid, Malformed
+
+MOST_PARAMETERS = 100
+_BLANKS = b" \t\r\n"
+_INT64 = 2**63
+
+
+class Body(BaseModel):
+    """A request's body; unknown members are ignored. Members are spelled as their aliases say."""
+
+    # Validators are built by the first request that needs them and not by every start.
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", strict=True)
+
+
+class CamelBody(Body):
+    """A body whose members are in camelCase, as most are."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
+    """Return what the bytes say; raises Malformed, or Invalid for the first member that is wrong.
+
+    With `digit_strings` a text of digits is taken for a whole number.
+    """
+    data: Any = {}
+    if raw.strip(_BLANKS):
+        try:
+            data = from_json(raw, allow_inf_nan=False)
+        except ValueError as error:
+            raise Malformed(f"The request body is no valid JSON: {error}") from None
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise Malformed(f"The request body must be a JSON object, found {_shape(data)}")
+    return _validated(kind, data, digit_strings)
+
+
+def parse_query(kind: type[Kind], query: bytes) -> Kind:
+    """Return what a query says in place of a body, where that is allowed (choice 28)."""
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise Malformed("The query has too many parameters") from None
+    return _validated(kind, dict(pairs), digit_strings=True)
+
+
+def _validated(kind: type[Kind], data: dict[str, Any], digit_strings: bool) -> Kind:
+    given = {name: value for name, value in data.items() if value is not None}
+    try:
+        return kind.model_validate(given, context={"digit_strings": digit_strings})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise Invalid(_path(first), _problem(first)) from None
+
+
+def _path(error: ErrorDetails) -> str:
+    path = ""
+    for part in error["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "body"
+
+
+_EXPECTED = {
+    "string_type": "must be a string",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
+
+
+def _problem(error: ErrorDetails) -> str:
+    kind = error["type"]
+    if kind == "missing":
+        return "is required"
+    if kind in _EXPECTED:
+        return f"{_EXPECTED[kind]}, found {_shape(error['input'])}"
+    message = error["msg"]
+    return message[:1].lower() + message[1:]
+
+
+def _shape(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+    return "an object"
+
+
+def _whole(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and (info.context or {}).get("digit_strings"):
+        digits = value.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) <= 20:
+            value = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        raise PydanticCustomError("int64", "must fit 64 bits")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
