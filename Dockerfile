@@ -10,6 +10,8 @@ COPY requirements.lock .
 RUN venv/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY mock_server mock_server
+COPY contract_tests contract_tests
+COPY fixtures/openapi fixtures/openapi
 RUN venv/bin/pip install --no-cache-dir --no-deps --no-index --no-build-isolation .
 
 FROM python:3.13-slim

@@ -16,10 +16,10 @@ from mock_server.core.studio import Rules, Studio
 from mock_server.core.worlds import Defaults, Newborn, Worlds
 from mock_server.settings import Settings, read_settings, settings_table
 from mock_server.stores.memory import MemoryStore
+from mock_server.tams import doorkeeper as tams_door
 from mock_server.tams import facts as tams_facts
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.choices import SETTLED
-from mock_server.tams.doorkeeper import verdict_body
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.surface import Tams
 from mock_server.web import fidelity
@@ -33,6 +33,7 @@ from mock_server.web.pipeline import Pipeline, Switchboard
 from mock_server.web.results import Results
 from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
+from mock_server.workshop import doorkeeper as workshop_door
 from mock_server.workshop import facts as workshop_facts
 from mock_server.workshop.surface import Workshop
 
@@ -53,7 +54,9 @@ class App:
             slots=settings.slots,
             keep_tokens=settings.keep_tokens,
             keep_sessions=settings.keep_sessions,
+            cut_sessions=settings.workshop.cut_sessions,
         )
+        self.postman = Postman(self.studio, wall, targets=Targets(settings.callback_targets))
         self.tams = Tams(
             self.studio,
             settings.tams,
@@ -68,15 +71,23 @@ class App:
             lobby,
             settings.workshop,
             results,
+            upload_bounds=Bounds(
+                min(settings.workshop.upload_limit_bytes, settings.stored_bytes),
+                settings.body_timeout,
+            ),
             public_url=settings.public_url,
             error_codes_file=settings.error_codes_file,
+            workflows_file=settings.workflows_file,
+            postman=self.postman,
+            event_secret=settings.event_secret,
+            wall=wall,
         )
         bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
-        self.postman = Postman(self.studio, wall, targets=Targets(settings.callback_targets))
         self.postman.introduce(
             self.tams.name,
             Correspondent(self.tams.answers.notice, settings.tams.notify_retry_delays),
         )
+        self.postman.introduce(self.workshop.name, self.workshop.events.correspondent)
         self.studio.on_watched = self.postman.wake
         self.journal = Journal(
             Switchboard(
@@ -98,11 +109,14 @@ class App:
                 settings_rows=lambda: settings_table(settings),
                 routes=self.routes,
                 facts=self.facts,
-                forget_pictures=self._forget_pictures,
+                forget_kept=self._forget_kept,
                 check_public_key=load_public_key,
-                verdict_body=verdict_body,
-                explain=self.tams.doorkeeper.explain,
+                verdict_body=lambda verdict: (
+                    tams_door.verdict_body(verdict) or workshop_door.verdict_body(verdict)
+                ),
+                explain=self._explain,
                 postman=self.postman,
+                lobby=lobby,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
@@ -159,8 +173,15 @@ class App:
             ),
         ]
 
-    def _forget_pictures(self, account: str | None) -> None:
+    async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        from mock_server.web.refusals.explainers import explainer
+
+        explain = explainer([self.workshop.doorkeeper], self.tams.doorkeeper.explain)
+        return await explain(captured)
+
+    def _forget_kept(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")
+        self.workshop.doorkeeper.nonces.forget(account)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -14,6 +14,7 @@ from mock_server import __version__
 # Each verb is the attribute `command` of the module of its name in `mock_server.verbs`.
 VERBS = {
     "serve": "Run the mock.",
+    "listen": "Receive callbacks and say what came.",
     "explain": "Say what is wrong with the signature of a captured request.",
     "routes": "List what is served.",
     "fidelity": "Tell where each behaviour comes from.",

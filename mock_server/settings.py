@@ -101,6 +101,13 @@ def _readable_error_codes(path: Path) -> Path:
     return path.expanduser()
 
 
+def _readable_workflows(path: Path) -> Path:
+    from mock_server.workshop.workflows import load_workflows
+
+    load_workflows(path.expanduser())
+    return path.expanduser()
+
+
 def _web_address(text: str) -> str:
     scheme, _, rest = text.partition("://")
     if text and (scheme not in ("http", "https") or not rest.strip("/")):
@@ -287,6 +294,10 @@ class Settings(BaseModel):
 
     error_codes_file: Annotated[Path, AfterValidator(_readable_error_codes)] | None = _world(
         None, "JSON file with the Workshop's error codes and messages, in place of the mock's own."
+    )
+
+    workflows_file: Annotated[Path, AfterValidator(_readable_workflows)] | None = _world(
+        None, "JSON file with published workflows of the Workshop, beside those that are shipped."
     )
 
     tams: TamsChoices = Field(

@@ -39,7 +39,8 @@ def main(lock: str, wanted_python: str) -> None:
         print(f"Installing {lock}.", flush=True)
         pip_install("--only-binary=:all:", "--require-hashes", "-r", str(ROOT / lock))
         pip_install("--no-deps", "--no-index", "--no-build-isolation", "-e", str(ROOT))
-        run(str(PYTHON), "-m", "compileall", "-q", str(ROOT / "mock_server"))
+        rooms = [str(ROOT / room) for room in ("mock_server", "contract_tests")]
+        run(str(PYTHON), "-m", "compileall", "-q", *rooms)
         remember(lock, wanted_python)
 
 

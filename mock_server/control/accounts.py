@@ -30,6 +30,14 @@ from mock_server.web.journal import Journal
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Secret = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
 Qps = Annotated[int, Field(ge=1, le=1_000_000, description="Calls within the window"), WHOLE]
+WebAddress = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[^\s/?#]+([/?][^\s#]*)?$",
+        max_length=2000,
+        description="Where the Workshop's events of this world are posted to",
+    ),
+]
 Slots = Annotated[int, Field(ge=1, le=1000, description="Jobs that run side by side"), WHOLE]
 
 
@@ -88,6 +96,7 @@ class NewAccountBody(IncomingBody):
     clock: NewClockBody | None = None
     progress: Progress | None = None
     slots: Slots | None = None
+    events_url: WebAddress | None = None
     app_id: Name | None = None
     access_token: Secret | None = None
     app_key: Name | None = None
@@ -124,7 +133,7 @@ class OwnClockBody(OutgoingBody):
 
 
 class AccountBody(OutgoingBody):
-    """A world. Null in `clock`, `progress` and `slots` follows the server."""
+    """A world. Null in `clock`, `progress`, `slots` and `eventsUrl` follows the server."""
 
     id: str
     name: str | None
@@ -141,6 +150,7 @@ class AccountBody(OutgoingBody):
     clock: OwnClockBody | None
     progress: Progress | None
     slots: int | None
+    events_url: str | None
 
 
 class AccountsBody(OutgoingBody):
@@ -156,12 +166,12 @@ class Accounts:
         self,
         worlds: Worlds,
         journal: Journal,
-        forget_pictures: Callable[[str | None], object],
+        forget_kept: Callable[[str | None], object],
         check_public_key: Callable[[str], object],
     ) -> None:
         self.worlds = worlds
         self.journal = journal
-        self.forget_pictures = forget_pictures
+        self.forget_kept = forget_kept
         self.check_public_key = check_public_key
 
     async def create_account(self, ask: Ask[None, NewAccountBody]) -> dict[str, Any]:
@@ -204,7 +214,7 @@ class Accounts:
     async def _end(self, id: str) -> None:
         await self.worlds.delete(id)
         self.journal.forget(id)
-        self.forget_pictures(id)
+        self.forget_kept(id)
 
     async def _shown(self, account: Account, wall: float) -> dict[str, Any]:
         studio = self.worlds.studio
@@ -232,6 +242,7 @@ class Accounts:
             limits=limits,
             progress=body.progress,
             slots=body.slots,
+            events_url=body.events_url or "",
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
             app_id=body.app_id or "",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mock_server.core.lobby import Lobby
 from mock_server.core.studio import Studio
 from mock_server.core.worlds import Worlds
 from mock_server.web.callbacks import Postman
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Collaborators:
     """What the control API works with. `own_hosts` are names, beside localhost, for the server.
 
-    `forget_pictures` takes an account's id, or None for all. `check_public_key` raises ValueError
-    with a sentence. `verdict_body` makes data of what a surface found out about a signature.
+    `forget_kept` drops what surfaces keep of jobs and calls beside the store; it takes an account's
+    id, or None for all. `check_public_key` raises ValueError with a sentence. `verdict_body` makes
+    data of what a surface found out about a signature.
     """
 
     worlds: Worlds
@@ -31,11 +33,12 @@ class Collaborators:
     settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[], Iterable[Fact]]
-    forget_pictures: Callable[[str | None], object]
+    forget_kept: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     verdict_body: Callable[[Any], dict[str, Any] | None]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
     postman: Postman
+    lobby: Lobby
     control_token: str = ""
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()

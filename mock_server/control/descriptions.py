@@ -47,4 +47,5 @@ def account_body(account: Account, balance: Decimal, name: str = "") -> dict[str
         },
         "progress": account.progress and account.progress.value,
         "slots": account.slots,
+        "eventsUrl": account.events_url or None,
     }

@@ -1,9 +1,9 @@
 """Taking secrets out of what the journal shows.
 
-Two ways together: whatever stands where secrets stand (credentials, cookies, signed URLs, members
-of that name) is hidden by its place; and what was found in such a place of an exchange, or is the
-control token, is hidden wherever else it appears in it. What tells a developer why a signature was
-refused stays: scheme, app id, nonce, timestamp.
+Two ways together: whatever stands where secrets stand (credentials, cookies, signed URLs, links
+that let one in, members of that name) is hidden by its place; and what was found in such a place of
+an exchange, or is the control token, is hidden wherever else it appears in it. What tells a
+developer why a signature was refused stays: scheme, app id, nonce, timestamp.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _NAMES = {
 }  # fmt: skip
 _ENDINGS = ("password", "secret", "signature", "token")
 _KEPT_PAIRS = {"app_id", "nonce_str", "timestamp"}
+# What lets whoever has a link in: a long secret of its own behind /s/ in the path.
+_LINK = r"(?<=/s/)[0-9a-f]{24,}"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,23}")
 _NAME = r"(?<![\w%.\-])([\w%.\-]{1,64})="
 _PAIR_IN_TARGET = re.compile(_NAME + r"([^&]*)", re.ASCII)
@@ -58,7 +60,7 @@ class Redactor:
         words = {word for secret in secrets for word in (secret, quote(secret, safe=""))}
         long = sorted((word for word in words if len(word) >= LEAST_LENGTH), key=len, reverse=True)
         self._words = [word.encode() for word in long]
-        pattern = "|".join(map(re.escape, long)) or r"(?!)"
+        pattern = "|".join((*map(re.escape, long), _LINK))
         self._text = re.compile(pattern)
         self._bytes = re.compile(pattern.encode())
 

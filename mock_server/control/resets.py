@@ -58,12 +58,12 @@ class Resets:
         worlds: Worlds,
         journal: Journal,
         postman: Postman,
-        forget_pictures: Callable[[str | None], object],
+        forget_kept: Callable[[str | None], object],
     ) -> None:
         self.worlds = worlds
         self.journal = journal
         self.postman = postman
-        self.forget_pictures = forget_pictures
+        self.forget_kept = forget_kept
 
     async def reset(self, ask: Ask[ResetQuery, None]) -> ResetBody:
         id = ask.query.account
@@ -77,7 +77,7 @@ class Resets:
         if REQUESTS in parts:
             self.journal.forget(id)
         if _PICTURED.intersection(parts):
-            self.forget_pictures(id)
+            self.forget_kept(id)
         left = await self.worlds.all() if account is None else [account]
         return ResetBody(
             accounts=[each.id for each in left], parts=[part for part in _KNOWN if part in parts]

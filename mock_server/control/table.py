@@ -16,6 +16,7 @@ from mock_server.control import (
     resets,
     shapes,
     signatures,
+    tokens,
 )
 from mock_server.control.collaborators import Collaborators
 from mock_server.control.operations import Operation, Table
@@ -34,13 +35,14 @@ def whole_table(known: Collaborators, probes: Probes) -> Table:
     table: Table
     told = about.About(known, lambda: table.operations)
     worlds = accounts.Accounts(
-        known.worlds, known.journal, known.forget_pictures, known.check_public_key
+        known.worlds, known.journal, known.forget_kept, known.check_public_key
     )
     sums = money.Money(known.worlds)
     time = clocks.Clocks(known.worlds, known.postman)
-    anew = resets.Resets(known.worlds, known.journal, known.postman, known.forget_pictures)
+    anew = resets.Resets(known.worlds, known.journal, known.postman, known.forget_kept)
     work = jobs.Jobs(known.worlds, known.postman)
     post = callbacks.Callbacks(known.worlds, known.postman)
+    users = tokens.Tokens(known.worlds, known.lobby)
     seen = requests.Requests(known.journal, known.verdict_body, known.control_token)
     proofs = signatures.Signatures(known.explain)
     missing, conflict, ended = problems.NOT_FOUND, problems.CONFLICT, problems.ENDED
@@ -135,6 +137,34 @@ def whole_table(known: Collaborators, probes: Probes) -> Table:
         Operation(
             "POST", "/jobs/{id}/fail", work.fail_job, "Let a job fail now",
             jobs.JobBody, body=jobs.JobFailureBody, problems=(conflict, ended),
+        ),
+        Operation(
+            "GET", "/tokens", users.list_tokens, "End users' tokens, the newest first",
+            tokens.TokensBody, tokens.TokensQuery, problems=(missing,),
+        ),
+        Operation(
+            "GET", "/tokens/{id}", users.get_token, "One token and its sessions",
+            tokens.WholeTokenBody,
+        ),
+        Operation(
+            "POST", "/tokens/{id}/expire", users.expire_token, "Let a token's time end now",
+            tokens.WholeTokenBody,
+        ),
+        Operation(
+            "POST", "/tokens/{id}/extend", users.extend_token, "Let a token be good for longer",
+            tokens.WholeTokenBody, body=tokens.ExtensionBody, problems=(conflict,),
+        ),
+        Operation(
+            "POST", "/tokens/{id}/disable", users.disable_token, "Let a token into nothing",
+            tokens.WholeTokenBody,
+        ),
+        Operation(
+            "POST", "/tokens/{id}/enable", users.enable_token, "Let a token in again",
+            tokens.WholeTokenBody,
+        ),
+        Operation(
+            "POST", "/tokens/{id}/sessions/close", users.close_sessions,
+            "End a token's sessions now", tokens.ClosedBody,
         ),
         Operation(
             "GET", "/callbacks", post.list_callbacks, "Callbacks, the newest first",

@@ -57,7 +57,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer of the studio; None in `clock`, `progress` and `slots` follows the server."""
+    """A customer of the studio; None in `clock`, `progress` and `slots` follows the server.
+
+    So does an empty `events_url`, where the customer hears of what end users do.
+    """
 
     id: str
     number: int
@@ -69,6 +72,7 @@ class Account:
     clock: Clock | None = None
     progress: Progress | None = None
     slots: int | None = None
+    events_url: str = ""
     ready_made: bool = False
 
     @property

@@ -62,7 +62,8 @@ class Wallet:
 
     def hold(self, amount: Decimal) -> Wallet:
         """Return the wallet with the amount set aside; too little raises CreditsShort."""
-        if amount > self.balance:
+        # What costs nothing can be had by whoever owes something, too.
+        if amount > self.balance and amount:
             raise CreditsShort(price=amount, balance=self.balance)
         return self._with(self.charged, self.held + amount)
 

@@ -1,4 +1,4 @@
-"""Time-ordered ids: numbers of 18 digits (milliseconds, a counter, the account's tag), and ULIDs."""
+"""Time-ordered ids: ULIDs, and numbers of 18 digits (milliseconds, counter, account's tag)."""
 
 from __future__ import annotations
 

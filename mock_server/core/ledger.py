@@ -19,6 +19,8 @@ def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> li
     lines: list[Entry] = []
     charged = ZERO
     for job in jobs:
+        if not job.price:
+            continue  # It moves nothing.
         lines.append(Entry(job.submitted_at, "hold", -job.price, job.id))
         if job.ending is None:
             continue

@@ -1,7 +1,6 @@
 """The door for end users: tokens that stand for them, and the sessions that let them in.
 
 What has run out is written down before anything else is looked at, as the studio does with jobs.
-A token's use is counted when a session ends, or when work in a session of that kind is over.
 """
 
 from __future__ import annotations
@@ -13,14 +12,20 @@ from enum import StrEnum
 from mock_server.core import chance, ids
 from mock_server.core.accounts import Account
 from mock_server.core.errors import Conflict, NotFound
-from mock_server.core.jobs import Job
 from mock_server.core.sessions import Metering, Seat, Session, Terms, Why
 from mock_server.core.settlement import line_of, settle
+from mock_server.core.stays import count_work, end, lapse, open_sessions, seat, session_at
 from mock_server.core.store import Store, Transaction
-from mock_server.core.tokens import Gallery, Token
+from mock_server.core.tokens import Gallery, Sighting, Token
 
 # How many jobs a token's gallery shows.
 GALLERY_JOBS = 200
+
+# How many browsers a token's gallery remembers.
+BROWSERS = 20
+
+# How many of the oldest sessions are looked through for one that is over and can make room.
+OPEN_AT_MOST = 100
 
 
 class WhenLive(StrEnum):
@@ -42,17 +47,35 @@ class Visit:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """How many other browsers came with a token of late, and whether this one is new among them."""
+
+    others: int
+    new: bool
+
+
 class Lobby:
     """Tokens and sessions of all accounts; the numbers say how many of each are kept.
 
-    `slots` is the server's number of jobs side by side, for accounts without one.
+    `slots` is the server's number of jobs side by side, for accounts without one. With
+    `cut_sessions` no session goes on beyond its token.
     """
 
-    def __init__(self, store: Store, *, slots: int, keep_tokens: int, keep_sessions: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        slots: int,
+        keep_tokens: int,
+        keep_sessions: int,
+        cut_sessions: bool = False,
+    ) -> None:
         self.store = store
         self.slots = slots
         self.keep_tokens = keep_tokens
         self.keep_sessions = keep_sessions
+        self.cut_sessions = cut_sessions
 
     # Tokens
 
@@ -64,9 +87,15 @@ class Lobby:
         name: str = "",
         expires_at: float | None = None,
         role: str = "",
+        unique_name: bool = False,
     ) -> Token:
-        """Make a token; beyond the number that is kept the oldest makes room."""
+        """Make a token; beyond the number that is kept the oldest makes room.
+
+        With `unique_name` a name that another token has raises Conflict.
+        """
         async with self.store.transaction(account.id) as tx:
+            if name and unique_name:
+                await _refuse_namesake(tx, account, name)
             secret = account.credentials.secret
             token = Token(
                 id=await _new_id(
@@ -80,7 +109,7 @@ class Lobby:
             )
             surplus = await tx.count(Token, account.id) + 1 - self.keep_tokens
             for oldest in await tx.list(Token, account.id, limit=max(0, surplus)):
-                await self._forget(tx, oldest)
+                await _forget(tx, oldest)
             await tx.put(token)
             return token
 
@@ -126,19 +155,26 @@ class Lobby:
             await tx.put(token)
             return token
 
-    async def set_expiry(self, account: Account, id: str, expires_at: float | None) -> Token:
-        """Let a token's time end at another moment, or never."""
+    async def set_expiry(
+        self, account: Account, id: str, expires_at: float | None, now: float
+    ) -> Token:
+        """Let a token's time end at another moment, or never; sessions are cut if that is sooner.
+
+        Those that were cut before do not become longer by it.
+        """
         async with self.store.transaction(account.id) as tx:
-            token = replace(await _own(tx, account, id), expires_at=expires_at)
+            token = replace(await self._settled(tx, account, id, now), expires_at=expires_at)
             await tx.put(token)
-            return token
+            for session in await open_sessions(tx, token):
+                await tx.put(self._cut(session, token, now))
+            return await self._settled(tx, account, id, now)
 
     async def used(self, account: Account, id: str, now: float, *, live: bool) -> float:
         """Return a token's seconds of use; those of open sessions count as well if `live`."""
         async with self.store.transaction(account.id) as tx:
             token = await self._settled(tx, account, id, now)
             seconds = token.used
-            for session in await _sessions(tx, token) if live else ():
+            for session in await open_sessions(tx, token) if live else ():
                 if session.metering is Metering.TIME:
                     seconds += session.seconds_open_at(now)
             return seconds
@@ -149,62 +185,63 @@ class Lobby:
         self,
         account: Account,
         token_id: str,
-        seat: Seat,
+        place: Seat,
         terms: Terms,
         now: float,
         *,
         when_live: WhenLive,
         again: Callable[[Session], float],
-        until: float | None = None,
         new_id: bool = False,
     ) -> Session:
         """Let a token in at a seat, or deal with the session that it has there.
 
-        A live one is prolonged by `again` seconds; one in its place gets an id of its own only
-        with `new_id`. None goes on beyond `until`. Raises Conflict where it is to be refused.
+        A live one goes on for `again` seconds; one in its place gets an id of its own only with
+        `new_id`. Raises Conflict where a live one is to be refused.
         """
         async with self.store.transaction(account.id) as tx:
             token = await self._settled(tx, account, token_id, now)
-            live = await _at(tx, token, seat)
+            live = await session_at(tx, token, place)
             if live is not None:
                 match when_live:
                     case WhenLive.KEEP:
                         return live
                     case WhenLive.REFUSE:
                         raise Conflict("the token has a live session there")
-                    case WhenLive.PROLONG | WhenLive.RENEW:
-                        longer = _prolonged(live, again(live), now, until)
-                        if when_live is WhenLive.RENEW:
-                            longer = _renewed(longer, terms)
-                        return await self._put_longer(tx, account, live, longer, now, new_id)
-                    case WhenLive.REPLACE:
-                        token = await _end(tx, token, live, Why.REPLACED, now)
-            await self._make_room(tx, account)
+                    case WhenLive.PROLONG:
+                        return await self._go_on(tx, account, token, live, again(live), now, new_id)
+                    case WhenLive.RENEW if terms.metering is live.metering:
+                        live = replace(live, role=terms.role, pools=terms.pools)
+                        return await self._go_on(tx, account, token, live, again(live), now, new_id)
+                    case WhenLive.RENEW:
+                        # What is counted in another way from here on begins anew.
+                        terms = replace(terms, lifetime=again(live))
+                token = await end(tx, token, live, Why.REPLACED, now)
             kept = "" if live is None or new_id else live.id
+            if not kept:
+                await self._make_room(tx, account)
             session = Session(
-                id=kept or await self._session_id(tx, account, now),
+                id=kept or await _session_id(tx, account, now),
                 account=account.id,
                 token=token.id,
-                seat=seat,
+                seat=place,
                 opened_at=now,
-                expires_at=_bounded(now + terms.lifetime, until),
+                expires_at=now + terms.lifetime,
                 metering=terms.metering,
                 role=terms.role,
                 pools=terms.pools,
             )
-            await tx.put(session)
-            await _seat(tx, token, session)
+            session = self._cut(session, token, now)
+            await seat(tx, token, session)
             return session
 
     async def prolong(
         self,
         account: Account,
         token_id: str,
-        seat: Seat,
+        place: Seat,
         lifetime: float,
         now: float,
         *,
-        until: float | None = None,
         new_id: bool = False,
     ) -> Session:
         """Let a live session end `lifetime` seconds from now, which may be sooner than before.
@@ -212,35 +249,40 @@ class Lobby:
         Raises NotFound where there is none.
         """
         async with self.store.transaction(account.id) as tx:
-            live = await _at(tx, await self._settled(tx, account, token_id, now), seat)
+            token = await self._settled(tx, account, token_id, now)
+            live = await session_at(tx, token, place)
             if live is None:
                 raise NotFound("session")
-            longer = _prolonged(live, lifetime, now, until)
-            return await self._put_longer(tx, account, live, longer, now, new_id)
+            return await self._go_on(tx, account, token, live, lifetime, now, new_id)
 
-    async def find(self, account: Account, token_id: str, seat: Seat, now: float) -> Session | None:
+    async def find(
+        self, account: Account, token_id: str, place: Seat, now: float
+    ) -> Session | None:
         """Return the token's live session at a seat."""
         async with self.store.transaction(account.id) as tx:
-            return await _at(tx, await self._settled(tx, account, token_id, now), seat)
+            return await session_at(tx, await self._settled(tx, account, token_id, now), place)
 
     async def close(
         self,
         account: Account,
         token_id: str,
-        seat: Seat,
         now: float,
         *,
-        all_gadgets: bool = False,
+        product: str | None = None,
+        gadget: str | None = None,
     ) -> list[Session]:
-        """End the token's session at a seat, or those of all gadgets there; return them."""
+        """End the token's live sessions, only those of a product or gadget if named; return them.
+
+        The gadget "" is none.
+        """
         closed: list[Session] = []
         async with self.store.transaction(account.id) as tx:
             token = await self._settled(tx, account, token_id, now)
-            for session in await _sessions(tx, token):
-                same = session.seat.product == seat.product if all_gadgets else session.seat == seat
-                if same:
-                    token = await _end(tx, token, session, Why.CLOSED, now)
-                    closed.append(session)
+            for session in await open_sessions(tx, token):
+                place = session.seat
+                if product in (None, place.product) and gadget in (None, place.gadget):
+                    token = await end(tx, token, session, Why.CLOSED, now)
+                    closed.append(session.ended(Why.CLOSED, now))
         return closed
 
     async def sessions(self, account: Account, token_id: str | None = None) -> list[Session]:
@@ -254,21 +296,17 @@ class Lobby:
         async with self.store.view() as view:
             return await view.get(Session, id)
 
-    async def visit(self, session_id: str, now: float, *, cut: bool) -> Visit | None:
-        """Return who comes in by a session's URL; a token's own expiry counts only if `cut`."""
+    async def visit(self, session_id: str, now: float) -> Visit | None:
+        """Return who comes in by a session's URL, whoever asks; None where there is no session."""
         async with self.store.view() as view:
             session = await view.get(Session, session_id)
             token = None if session is None else await view.get(Token, session.token)
         if session is None or token is None:
             return None
         why = session.why_at(now)
-        if why is not None:
-            return Visit(session, token, why.value)
-        if token.disabled:
+        if why is None and token.disabled:
             return Visit(session, token, "disabled")
-        if cut and token.expired_at(now):
-            return Visit(session, token, "token expired")
-        return Visit(session, token)
+        return Visit(session, token, "" if why is None else why.value)
 
     # What belongs to a token
 
@@ -292,11 +330,29 @@ class Lobby:
         async with self.store.transaction(account.id) as tx:
             return await _gallery(tx, account, token_id)
 
-    async def keep_preferences(self, account: Account, token_id: str, text: str) -> None:
-        """Write the token's preferences down."""
+    async def keep_preferences(
+        self, account: Account, token_id: str, product: str, text: str
+    ) -> None:
+        """Write the token's preferences for a product down, in place of earlier ones."""
         async with self.store.transaction(account.id) as tx:
             gallery = await _gallery(tx, account, token_id)
-            await tx.put(replace(gallery, preferences=text))
+            kept = dict(gallery.preferences) | {product: text}
+            await tx.put(replace(gallery, preferences=tuple(kept.items())))
+
+    async def meet(
+        self, account: Account, token_id: str, browser: str, now: float, *, within: float
+    ) -> Meeting:
+        """Note that a browser comes with a token; return who else did in the last seconds."""
+        async with self.store.transaction(account.id) as tx:
+            gallery = await _gallery(tx, account, token_id)
+            others = [each for each in gallery.browsers if each.browser != browser]
+            before = next((each for each in gallery.browsers if each.browser == browser), None)
+            seen = (*others, Sighting(browser, now))[-BROWSERS:]
+            await tx.put(replace(gallery, browsers=seen))
+            return Meeting(
+                others=sum(each.at > now - within for each in others),
+                new=before is None or before.at <= now - within,
+            )
 
     # Inside
 
@@ -308,96 +364,43 @@ class Lobby:
         if gallery is None or not gallery.metered:
             return token
         await settle(tx, account, self.slots, now)
-        open_jobs: list[str] = []
-        for job_id in gallery.metered:
-            job = await tx.get(Job, job_id)
-            if job is not None and job.ending is not None:
-                token = replace(token, used=token.used + job.ended_at - job.submitted_at)
-            elif job is not None:
-                open_jobs.append(job_id)
-        await tx.put(replace(gallery, metered=tuple(open_jobs)))
-        await tx.put(token)
-        return token
+        return await count_work(tx, token, gallery)
 
-    async def _put_longer(
+    async def _go_on(
         self,
         tx: Transaction,
         account: Account,
+        token: Token,
         live: Session,
-        longer: Session,
+        lifetime: float,
         now: float,
         new_id: bool,
     ) -> Session:
-        """Write a prolonged session down; with `new_id` nobody comes in by its old URL any more."""
+        """Write a session down that goes on; with `new_id` its old URL lets nobody in any more."""
+        longer = self._cut(replace(live, expires_at=now + lifetime), token, now)
         if new_id:
-            longer = replace(longer, id=await self._session_id(tx, account, now))
-            token = await _own(tx, account, live.token)
-            left = tuple(each for each in token.sessions if each != live.id)
+            await self._make_room(tx, account)
+            longer = replace(longer, id=await _session_id(tx, account, now))
             # Its use is counted with that of the one that goes on in its place.
             await tx.put(live.ended(Why.REPLACED, now))
-            await _seat(tx, replace(token, sessions=left), longer)
-        await tx.put(longer)
+            token = replace(token, sessions=tuple(id for id in token.sessions if id != live.id))
+        await seat(tx, token, longer)
         return longer
 
-    async def _session_id(self, tx: Transaction, account: Account, now: float) -> str:
-        secret = account.credentials.secret
-        return await _new_id(
-            tx,
-            Session,
-            account,
-            now,
-            lambda tick: chance.unguessable(secret, "session", account.id, tick),
-        )
+    def _cut(self, session: Session, token: Token, now: float) -> Session:
+        if not self.cut_sessions or token.expires_at is None:
+            return session
+        return replace(session, expires_at=max(now, min(session.expires_at, token.expires_at)))
 
     async def _make_room(self, tx: Transaction, account: Account) -> None:
         """Forget the oldest sessions that are over, so that with one more the number is kept."""
         surplus = await tx.count(Session, account.id) + 1 - self.keep_sessions
-        if surplus > 0:
-            for oldest in await tx.list(Session, account.id):
-                if surplus > 0 and oldest.over is not None:
-                    surplus -= 1
-                    await tx.delete(Session, oldest.id)
-
-    async def _forget(self, tx: Transaction, token: Token) -> None:
-        for session in await _sessions(tx, token):
-            await tx.delete(Session, session.id)
-        await tx.delete(Gallery, token.id)
-        await tx.delete(Token, token.id)
-
-
-async def lapse(tx: Transaction, account: Account, now: float) -> list[Session]:
-    """Write down the sessions whose time is over; return them, the earliest first."""
-    lapsed = await tx.due(Session, account.id, now)
-    for session in lapsed:
-        token = await tx.get(Token, session.token)
-        if token is None:
-            await tx.delete(Session, session.id)
-        else:
-            await _end(tx, token, session, Why.EXPIRED, session.expires_at)
-    return list(lapsed)
-
-
-async def _end(tx: Transaction, token: Token, session: Session, why: Why, at: float) -> Token:
-    """Write the end of a session down and count its use; return the token that knows of it."""
-    session = session.ended(why, at)
-    await tx.put(session)
-    used = session.seconds_open_at(at) if session.metering is Metering.TIME else 0.0
-    left = tuple(each for each in token.sessions if each != session.id)
-    token = replace(token, used=token.used + used, sessions=left)
-    await tx.put(token)
-    return token
-
-
-def _prolonged(session: Session, lifetime: float, now: float, until: float | None) -> Session:
-    return replace(session, expires_at=_bounded(now + lifetime, until))
-
-
-def _renewed(session: Session, terms: Terms) -> Session:
-    return replace(session, metering=terms.metering, role=terms.role, pools=terms.pools)
-
-
-def _bounded(moment: float, until: float | None) -> float:
-    return moment if until is None else min(moment, until)
+        if surplus <= 0:
+            return
+        for oldest in await tx.list(Session, account.id, limit=surplus + OPEN_AT_MOST):
+            if surplus > 0 and oldest.over is not None:
+                surplus -= 1
+                await tx.delete(Session, oldest.id)
 
 
 async def _own(tx: Transaction, account: Account, id: str) -> Token:
@@ -407,24 +410,32 @@ async def _own(tx: Transaction, account: Account, id: str) -> Token:
     return token
 
 
-async def _sessions(tx: Transaction, token: Token) -> list[Session]:
-    found = [await tx.get(Session, id) for id in token.sessions]
-    return [session for session in found if session is not None]
+async def _refuse_namesake(tx: Transaction, account: Account, name: str) -> None:
+    if any(token.name == name for token in await tx.list(Token, account.id)):
+        raise Conflict(f"another token has the name {name!r}")
 
 
-async def _seat(tx: Transaction, token: Token, session: Session) -> None:
-    """Let the token know of a session; ids of sessions that are gone are dropped on the way."""
-    others = [each.id for each in await _sessions(tx, token) if each.id != session.id]
-    await tx.put(replace(token, sessions=(*others, session.id)))
-
-
-async def _at(tx: Transaction, token: Token, seat: Seat) -> Session | None:
-    return next((each for each in await _sessions(tx, token) if each.seat == seat), None)
+async def _forget(tx: Transaction, token: Token) -> None:
+    for session in await open_sessions(tx, token):
+        await tx.delete(Session, session.id)
+    await tx.delete(Gallery, token.id)
+    await tx.delete(Token, token.id)
 
 
 async def _gallery(tx: Transaction, account: Account, token_id: str) -> Gallery:
     await _own(tx, account, token_id)
     return await tx.get(Gallery, token_id) or Gallery(token_id, account.id)
+
+
+async def _session_id(tx: Transaction, account: Account, now: float) -> str:
+    secret = account.credentials.secret
+    return await _new_id(
+        tx,
+        Session,
+        account,
+        now,
+        lambda tick: chance.unguessable(secret, "session", account.id, tick),
+    )
 
 
 async def _new_id(

@@ -24,10 +24,16 @@ class Mailroom:
     async def due(
         self, account: Account, until: float, *, settle_at: float | None = None
     ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
-        """Write down what has fallen due; return the notices due by then, and all open ones."""
+        """Write down what has fallen due; return the notices due by then, and all open ones.
+
+        What tells of a moment after `settle_at` has not happened, and is not due however it lies.
+        """
+        now = until if settle_at is None else settle_at
         async with self.store.transaction(account.id) as tx:
-            await settle(tx, account, self.slots, until if settle_at is None else settle_at)
-            due = await tx.due(Delivery, account.id, until)
+            await settle(tx, account, self.slots, now)
+            due = [
+                each for each in await tx.due(Delivery, account.id, until) if each.made_at <= now
+            ]
             return due, await tx.due(Delivery, account.id, float("inf"))
 
     async def post(
@@ -41,10 +47,11 @@ class Mailroom:
         due_at: float | None = None,
         asked: bool = False,
     ) -> Delivery:
-        """Keep a notice about something that is no job, due now or later, or a question.
+        """Keep a notice about something that is no job, of now or a later moment, or a question.
 
         A question is never due: whoever asks sends it, and keeps what became of it.
         """
+        moment = now if due_at is None else due_at
         async with self.store.transaction(account.id) as tx:
             line = await line_of(tx, account)
             tick = next_tick(now, line.last_tick)
@@ -57,8 +64,8 @@ class Mailroom:
                 watch=watch,
                 state=None,
                 done=0.0,
-                made_at=now,
-                due_at=None if asked else now if due_at is None else due_at,
+                made_at=moment,
+                due_at=None if asked else moment,
                 topic=topic,
                 content=content,
                 asked=asked,

@@ -13,6 +13,7 @@ EARLIEST = 0.0  # the epoch; no clock begins before it
 class Resource:
     """A place for one upload. Moments are virtual; `keep_until` None means for ever.
 
+    `media_type` is what it was said to be, where that was asked; without one it is to be a picture.
     `format`, `width` and `height` are there once the bytes were found to be a picture.
     """
 
@@ -26,6 +27,12 @@ class Resource:
     format: str = ""
     width: int = 0
     height: int = 0
+    media_type: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is meant to be a picture, whatever its bytes are."""
+        return not self.media_type or self.media_type.startswith("image/")
 
     def problem_at(self, moment: float) -> str:
         """Return why a job that starts at the moment cannot work with it, or nothing."""
@@ -33,7 +40,7 @@ class Resource:
             return f"input image {self.id} was never uploaded"
         if self.keep_until is not None and self.keep_until <= moment:
             return f"input image {self.id} was kept no longer"
-        if not self.format:
+        if not self.format and self.is_picture:
             return f"input image {self.id} is not an image that can be read"
         return ""
 

@@ -88,7 +88,7 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A job as it stands at one moment. `ahead` and `behind` count jobs while it waits."""
+    """A job as it stands at one moment. `ahead` and `behind` count jobs until it starts."""
 
     job: Job
     now: float
@@ -284,7 +284,13 @@ class Studio:
     # Uploads
 
     async def reserve(
-        self, account: Account, now: float, *, upload_for: float, keep_for: float | None
+        self,
+        account: Account,
+        now: float,
+        *,
+        upload_for: float,
+        keep_for: float | None,
+        media_type: str = "",
     ) -> Resource:
         """Make a place for one upload, open for so many seconds and kept for so many."""
         async with self.store.transaction(account.id) as tx:
@@ -298,6 +304,7 @@ class Studio:
                 made_at=now,
                 upload_until=now + upload_for,
                 keep_until=None if keep_for is None else now + keep_for,
+                media_type=media_type,
             )
             await tx.put(replace(line, last_tick=tick))
             await tx.put(resource)
@@ -306,10 +313,16 @@ class Studio:
                     await tx.delete(Resource, oldest.id)
             return resource
 
-    async def receive(self, account: Account, resource: Resource, data: bytes) -> None:
-        """Keep an upload's bytes; `resource` says when they came and what they are."""
-        if len(data) > self.rules.upload_bytes:
-            raise TooLarge("upload", limit_bytes=self.rules.upload_bytes)
+    async def receive(
+        self, account: Account, resource: Resource, data: bytes, *, limit_bytes: int | None = None
+    ) -> None:
+        """Keep an upload's bytes; `resource` says when they came and what they are.
+
+        `limit_bytes` stands in place of the rules' own.
+        """
+        limit_bytes = self.rules.upload_bytes if limit_bytes is None else limit_bytes
+        if len(data) > limit_bytes:
+            raise TooLarge("upload", limit_bytes=limit_bytes)
         await self.store.blobs.put(resource.id, account.id, data)
         async with self.store.transaction(account.id) as tx:
             if resource.uploaded_at is not None:
@@ -407,7 +420,7 @@ class Studio:
 
     async def _snapshot(self, view: View, job: Job, now: float) -> Snapshot:
         state = job.state_at(now)
-        if state is not JobState.WAITING:
+        if state is JobState.RUNNING or state.final:
             return Snapshot(job, now, state)
         ahead, behind = job.strangers_at(now)
         line = await view.get(Line, job.account)

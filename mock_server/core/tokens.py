@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,28 @@ class Token:
         return self.expires_at is not None and self.expires_at <= now
 
 
+class Sighting(NamedTuple):
+    """When a browser was last seen with a token. `browser` tells it from others, and nothing else.
+
+    Whoever has it has been let in with the token before.
+    """
+
+    browser: str
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Gallery:
     """What belongs to a token alone (its id is the token's): its jobs and its preferences.
 
     `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.
-    `preferences` is text of the surface's own.
+    `preferences` are texts of the surface's own, by product. `browsers` are those that were seen
+    last, the latest of them at the end.
     """
 
     id: str
     account: str
     jobs: tuple[str, ...] = ()
     metered: tuple[str, ...] = ()
-    preferences: str = ""
+    preferences: tuple[tuple[str, str], ...] = ()
+    browsers: tuple[Sighting, ...] = ()

@@ -24,13 +24,14 @@ from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
 from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.jobs import Job, JobState
 from mock_server.core.ledger import entries
-from mock_server.core.lobby import lapse
+from mock_server.core.models import OwnModel
 from mock_server.core.outbox import Delivery
 from mock_server.core.queue import Line
 from mock_server.core.rate_limit import Window
 from mock_server.core.resources import Resource, shared_upload
 from mock_server.core.sessions import Session, Why
 from mock_server.core.settlement import settle, wallet_of
+from mock_server.core.stays import count_all_work, forget_lost, lapse
 from mock_server.core.store import Record, Transaction
 from mock_server.core.studio import RequestKey, ServerClock, Studio
 from mock_server.core.tokens import Gallery, Token
@@ -39,7 +40,7 @@ from mock_server.core.tokens import Gallery, Token
 PARTS: dict[str, tuple[type[Record], ...]] = {
     "jobs": (Job, RequestKey, Line, Delivery),
     "credits": (Wallet, TopUp),
-    "uploads": (Resource,),
+    "uploads": (Resource, OwnModel),
     "limits": (Window,),
     "clock": (),
     "callbacks": (Delivery,),
@@ -54,6 +55,7 @@ STAMPED: tuple[type[Record], ...] = (
     Line,
     Delivery,
     Resource,
+    OwnModel,
     Window,
     Token,
     Gallery,
@@ -75,6 +77,7 @@ class Newborn:
     limits: Limits | None = None
     progress: Progress | None = None
     slots: int | None = None
+    events_url: str = ""
     clock_start: float | None = None
     clock_rate: float | None = None
     app_id: str = ""
@@ -349,6 +352,7 @@ class Worlds:
             clock=clock,
             progress=wish.progress,
             slots=wish.slots,
+            events_url=wish.events_url,
             ready_made=wish.ready_made,
         )
 
@@ -360,6 +364,8 @@ class Worlds:
         now = await self.studio.now(account, wall)
         async with self.store.transaction(account.id) as tx:
             await settle(tx, account, self.studio.rules.slots, now)
+            await lapse(tx, account, now)
+            await count_all_work(tx, account)
             birth = await tx.get(Birth, account.id)
         first = account if birth is None else birth.newborn
         if "clock" in parts:
@@ -377,6 +383,7 @@ class Worlds:
             await self.store.blobs.drop(account.id)
         async with self.store.transaction(account.id) as tx:
             await tx.put(account)
+            await forget_lost(tx, account)
             wallet = await wallet_of(tx, account)
             jobs = await tx.list(Job, account.id)
             held = sum((job.price for job in jobs if job.ending is None), ZERO)

@@ -26,33 +26,39 @@ STAY = """
 """
 
 
-def looked_at(files: Files, folder: Path, *options: str) -> str:
-    """Open "/" of the files (path: media type, bytes) in a fresh browser.
+def browser_command(folder: Path) -> list[str]:
+    """Return what starts a fresh browser that keeps what it remembers in the folder.
 
-    Returns the document as it was when the page called `done()`. Without a browser the test is
-    skipped, or fails where everything is required.
+    Without a browser the test is skipped, or fails where everything is required.
     """
     if shutil.which(PROGRAM) is None:
         reason = f"{PROGRAM} is not installed, so no browser has looked at this"
         assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), reason
         pytest.skip(reason)
+    return [
+        PROGRAM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--autoplay-policy=no-user-gesture-required",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+
+
+def looked_at(files: Files, folder: Path, *options: str) -> str:
+    """Open "/" of the files (path: media type, bytes) in a fresh browser.
+
+    Returns the document as it was when the page called `done()`.
+    """
+    command = browser_command(folder)
     with _served(files) as url:
         finished = subprocess.run(
-            [
-                PROGRAM,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--autoplay-policy=no-user-gesture-required",
-                f"--user-data-dir={folder / 'profile'}",
-                *(options or ("--dump-dom",)),
-                url,
-            ],
+            [*command, *(options or ("--dump-dom",)), url],
             capture_output=True,
             timeout=PATIENCE,
             check=True,

@@ -1,4 +1,4 @@
-"""`tams-mock explain`: why a captured TAMS request was refused, or that its signature is fine."""
+"""`tams-mock explain`: why a captured request was refused, or that its signature is fine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import click
 from mock_server.verbs.failures import Misused
 
 if TYPE_CHECKING:
+    from mock_server.settings import Settings
     from mock_server.web.captures import Capture
     from mock_server.web.refusals.findings import Diagnosis
+    from mock_server.web.refusals.parties import Party
 
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -30,6 +32,10 @@ _MOST_ANSWER_BYTES = 4 * 1024 * 1024
     type=click.Path(path_type=Path),
     help="PEM file of the app's public key.  [default: the ready-made account's]",
 )
+@click.option(
+    "--app-secret",
+    help="Secret of the AppKey in a Workshop request.  [default: the ready-made account's]",
+)
 @click.option("--account", help="With --url: the id of the account that is meant.")
 @click.option("--url", help="Ask the mock that runs there, which knows all its accounts.")
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
@@ -41,6 +47,7 @@ def command(
     entry: int,
     raw: str | None,
     key: Path | None,
+    app_secret: str | None,
     account: str | None,
     url: str | None,
     as_json: bool,
@@ -57,14 +64,15 @@ def command(
         raise Misused("expected one of FILE, --curl, --har and --raw")
     if account is not None and url is None:
         raise Misused("--account needs --url: only a running mock knows its accounts")
-    if key is not None and url is not None:
-        raise Misused("--key and --url exclude each other: a running mock has the keys")
+    if url is not None and (key is not None or app_secret is not None):
+        option = "--key" if key is not None else "--app-secret"
+        raise Misused(f"{option} and --url exclude each other: a running mock has the keys")
     capture = _capture(file, curl, har, entry, raw)
     if url is not None:
         answer = _ask(url, capture, account)
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         sys.exit(0 if answer.get("accepted") else 1)
-    diagnosis = _diagnose(capture, key)
+    diagnosis = _diagnose(capture, key, app_secret)
     if as_json:
         from mock_server.web.refusals.explanations import as_data
 
@@ -106,12 +114,12 @@ def _read(name: str) -> bytes:
         raise Misused(f"{name} cannot be read: {error.strerror or error}") from error
 
 
-def _diagnose(capture: Capture, key: Path | None) -> Diagnosis:
+def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Diagnosis:
     from mock_server.knob_sources import SettingsError
     from mock_server.settings import read_settings
-    from mock_server.tams.key_pairs import PublicKeyError, key_pair, load_public_key
-    from mock_server.tams.refusals.explaining import explain_capture
+    from mock_server.tams.key_pairs import key_pair
     from mock_server.web.refusals.parties import Party
+    from mock_server.workshop.refusals.explaining import understands
 
     try:
         settings = read_settings()
@@ -125,6 +133,32 @@ def _diagnose(capture: Capture, key: Path | None) -> Diagnosis:
         settings.app_key,
         settings.app_secret,
     )
+    if understands(capture):
+        return _explain_gateway(capture, ready_made, app_secret, settings)
+    return _explain_tams(capture, ready_made, key, settings)
+
+
+def _explain_gateway(
+    capture: Capture, ready_made: Party, app_secret: str | None, settings: Settings
+) -> Diagnosis:
+    from mock_server.web.refusals.parties import Party
+    from mock_server.workshop.refusals.explaining import explain_capture
+
+    if app_secret is None:
+        return explain_capture(capture, (ready_made,), settings.workshop)
+    # Whose secret this is only its owner knows: it is taken for that of the AppKey in the header.
+    app_key = (capture.header("x-ca-key") or "").strip() or settings.app_key
+    own = Party("--app-secret", "", key=app_key, secret=app_secret)
+    return explain_capture(capture, (ready_made,), settings.workshop, meant=own)
+
+
+def _explain_tams(
+    capture: Capture, ready_made: Party, key: Path | None, settings: Settings
+) -> Diagnosis:
+    from mock_server.tams.key_pairs import PublicKeyError, load_public_key
+    from mock_server.tams.refusals.explaining import explain_capture
+    from mock_server.web.refusals.parties import Party
+
     if key is None:
         return explain_capture(capture, (ready_made,), settings.tams)
     try:

@@ -24,7 +24,7 @@ from mock_server.core.mailroom import Mailroom
 from mock_server.core.outbox import Delivery, in_turn
 from mock_server.core.studio import Studio
 from mock_server.core.watch import Watch
-from mock_server.web.letters import Correspondent, Reply
+from mock_server.web.letters import Correspondent, Reply, receiver_of
 from mock_server.web.sender import Sender
 from mock_server.web.targets import NameUnknown, Target, TargetRefused, Targets
 
@@ -299,9 +299,3 @@ class Postman:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
             return Reply(0, f"not foreseen: {type(error).__name__}", url=url), True
-
-
-def receiver_of(delivery: Delivery) -> str:
-    """Return who gets the notice, as one that is sent one notice after the other."""
-    scheme, _, rest = delivery.watch.url.partition("//")
-    return f"{scheme}//{rest.partition('/')[0].rpartition('@')[2]}".lower()

@@ -137,6 +137,7 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
     headers: list[tuple[str, str]] = []
     data: list[bytes] = []
     implied: list[tuple[str, str]] = []
+    left_out: set[str] = set()
     in_query = head = False
     joint = b"&"
     for name, value in _options(found[1:]):
@@ -145,8 +146,12 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
                 method = value
             case "header":
                 header, colon, text = value.partition(":")
-                if colon:
+                if colon and not text.strip():
+                    left_out.add(header.strip().lower())  # `-H 'Accept:'` sends no such header.
+                elif colon:
                     headers.append((header.strip(), text.strip()))
+                elif header.endswith(";"):
+                    headers.append((header[:-1].strip(), ""))
             case "data" | "data-ascii" | "data-raw" | "data-binary" | "data-urlencode":
                 data.append(_data(name, value, read_file))
             case "json":
@@ -177,8 +182,15 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
         url, body = f"{base}{more}{body.decode('utf-8', 'surrogateescape')}{mark}{fragment}", b""
     if not method:
         method = "HEAD" if head else "GET" if in_query or not data else "POST"
-    named = {header.lower() for header, _ in headers}
-    headers += [pair for pair in implied if pair[0].lower() not in named]
+    # What curl adds by itself, and what a signature over headers has to count with.
+    if data and not in_query:
+        implied.append(("Content-Type", "application/x-www-form-urlencoded"))
+    implied.append(("Accept", "*/*"))
+    named = left_out | {header.lower() for header, _ in headers}
+    for name, value in implied:
+        if name.lower() not in named:
+            named.add(name.lower())
+            headers.append((name, value))
     return capture(method, url, tuple(headers), body)
 
 

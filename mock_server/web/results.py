@@ -18,14 +18,21 @@ _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
 async def keep_upload(
-    studio: Studio, account: Account, resource: Resource, data: bytes, now: float
-) -> None:
-    """Keep the bytes as they are, and what they were found to be."""
+    studio: Studio,
+    account: Account,
+    resource: Resource,
+    data: bytes,
+    now: float,
+    *,
+    limit_bytes: int | None = None,
+) -> Resource:
+    """Keep the bytes as they are, and what they were found to be; return that."""
     found = await asyncio.to_thread(pictures.inspect, data)
     stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
     if found is not None:
         stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    await studio.receive(account, stored, data)
+    await studio.receive(account, stored, data, limit_bytes=limit_bytes)
+    return stored
 
 
 class Results:

@@ -120,7 +120,7 @@ class Choices(ChoiceTable):
     used_time: Literal["ended", "live"] = choice(
         "ended",
         "W16",
-        "usedSessionTimeInSeconds in session mode: that of sessions that are over, or with the"
+        "What usedSessionTimeInSeconds counts in session mode: sessions that are over, or also the"
         " time so far of those that are open.",
     )
     empty_attachment: Literal["clear", "keep"] = choice(
@@ -169,6 +169,11 @@ class Choices(ChoiceTable):
         "A create where the token has a live session: a new one in its place, the live one as it"
         " is, or a failure.",
     )
+    refresh_missing_session: Literal["fail", "create"] = choice(
+        "fail",
+        "W4",
+        "A refresh where there is no live session: a failure, or a new one in session mode.",
+    )
     missing_session: Literal["null", "fail"] = choice(
         "null", "W5", "A query where there is no live session: success with null, or a failure."
     )
@@ -177,6 +182,12 @@ class Choices(ChoiceTable):
     )
     delete_all_gadgets: bool = choice(
         False, "W7", "Whether a destroy without gadgetId ends the sessions of all gadgets too."
+    )
+    gadget_sub_product: Literal["given", "sd_webui"] = choice(
+        "given",
+        "W8",
+        "The subProduct of a session with a gadget, which is part of what names it: as given, or"
+        " always sd_webui.",
     )
     live_session_terms: Literal["keep", "take"] = choice(
         "keep",
@@ -219,19 +230,19 @@ class Choices(ChoiceTable):
     control_config_kind: EventKind = choice(
         "synchronous",
         "W40",
-        "sdImgGenControlConfig, sent when a page is rendered: asked, or told without an answer.",
+        "Whether sdImgGenControlConfig, sent when a page is rendered, waits for an answer.",
     )
     commit_kind: EventKind = choice(
-        "asynchronous", "W40", "apiAccessCommit: tried again, or sent once."
+        "asynchronous", "W40", "Whether apiAccessCommit is tried again, or sent once."
     )
     rollback_kind: EventKind = choice(
-        "asynchronous", "W40", "apiAccessRollback: tried again, or sent once."
+        "asynchronous", "W40", "Whether apiAccessRollback is tried again, or sent once."
     )
     task_finished_kind: EventKind = choice(
-        "asynchronous", "W40", "sdTaskFinished: tried again, or sent once."
+        "asynchronous", "W40", "Whether sdTaskFinished is tried again, or sent once."
     )
     model_listed_kind: EventKind = choice(
-        "asynchronous", "W40", "sdModelListingResult: tried again, or sent once."
+        "asynchronous", "W40", "Whether sdModelListingResult is tried again, or sent once."
     )
     unanswered_event: Literal["deny", "allow"] = choice(
         "deny",
@@ -241,4 +252,171 @@ class Choices(ChoiceTable):
     )
     server_events: bool = choice(
         False, "W42", "Whether calls of servers, which have no token, fire events."
+    )
+
+    # The pages of sessions (section 6.6; choices 1, 2, 15)
+
+    winning_role: Literal["session", "token"] = choice(
+        "session",
+        "W15",
+        "Whose role a page works with where both the session and its token have one.",
+    )
+    open_page: Literal["follow", "stay"] = choice(
+        "follow",
+        "W2",
+        "A page that is still open when its session is over: goes on with the next session of its"
+        " token, in the same browser, or stays over.",
+    )
+    page_frames: Literal["any", "own", "none"] = choice(
+        "any",
+        "W1",
+        "Which sites may show a session's page in a frame: all, those of the same origin, or none.",
+    )
+    page_tasks: int = choice(
+        4,
+        "W1",
+        "Unfinished tasks that a token may have when its page asks for another.",
+        ge=1,
+        le=100,
+    )
+    shared_token: float = choice(
+        300,
+        "W1",
+        "Seconds for which a browser counts as present after it was seen with a token; another one"
+        " with the same token is then warned and remarked on. 0 never does.",
+        ge=0,
+    )
+
+    # Tasks (sections 7 and 8; choices 14, 20, 22, 30, 31)
+
+    credits: Literal["none", "priced"] = choice(
+        "none",
+        "W29",
+        "What tasks cost in credits: nothing, as the vendor bills by the hour, or what jobs of the"
+        " same effort cost.",
+    )
+    out_of_range: Literal["refuse", "clamp"] = choice(
+        "refuse",
+        "W22",
+        "A number beyond the mock's own ends, where no range is documented: a failure, or the"
+        " nearest number that will do.",
+    )
+    default_side: int = choice(
+        512, "W22", "Pixels of a side that a task does not give.", ge=8, le=4096
+    )
+    default_steps: int = choice(20, "W22", "Steps of a task that gives none.", ge=1, le=1000)
+    default_sampler: str = choice("Euler a", "W22", "The sampler of a task that names none.")
+    most_side: int = choice(4096, "W22", "The largest width or height.", ge=8, le=16_384)
+    most_steps: int = choice(150, "W22", "The most steps.", ge=1, le=1000)
+    most_pictures: int = choice(16, "W22", "The most pictures of a task.", ge=1, le=100)
+    longest_prompt: int = choice(
+        20_000, "W22", "Characters that a prompt may have.", ge=1, le=1_000_000
+    )
+    missing_init_image: Leniency = choice(
+        "refuse", "W22", "An sd_img2img without a picture in init_images."
+    )
+    models: tuple[str, ...] = choice(
+        (),
+        "W14",
+        "Models that exist beside those that were synchronised; none listed means that any name is"
+        " taken for one.",
+    )
+    task_life: float = choice(
+        86_400, "W30", "Seconds for which a task that is over can be asked for.", gt=0
+    )
+    result_url_life: int = choice(
+        3600, "W30", "Seconds for which the URL of a result is good.", ge=1, le=315_360_000
+    )
+    first_queue_place: int = choice(
+        1, "W30", "What lastQueueRemaining is for the task that is next.", ge=0, le=1
+    )
+    unfinished_result: Literal["data", "fail"] = choice(
+        "data",
+        "W31",
+        "The result call on a task that goes on: success with its status and no pictures, or a"
+        " failure.",
+    )
+    failed_result: Literal["fail", "silent"] = choice(
+        "fail",
+        "W31",
+        "The result call on a task that failed: a failure, which the vendor's SDKs raise, or a"
+        " success whose data says failed, which one of them takes for an empty result.",
+    )
+
+    # Workflows (section 8; choices 14, 33)
+
+    unknown_workflow: Leniency = choice(
+        "accept",
+        "W14",
+        "A workflow that the catalogue does not have: carried out as one that makes pictures out"
+        " of a prompt, or refused.",
+    )
+    both_names: Literal["version", "alias"] = choice(
+        "version", "W33", "Which counts where alias_id and version_id both come."
+    )
+
+    # Files (section 8.5; choices 30, 35)
+
+    file_url: str = choice(
+        "",
+        "W35",
+        "Base of the URLs of uploads and results; empty is the address that the caller used.",
+        pattern=WEB_ADDRESS,
+    )
+    upload_limit_bytes: int = choice(104_857_600, "W35", "The largest temporary file.", ge=1)
+    upload_life: int = choice(
+        3600, "W35", "Seconds for which an uploadUrl takes bytes.", ge=1, le=315_360_000
+    )
+    upload_kept: int = choice(
+        86_400,
+        "W35",
+        "Seconds for which a temporary file is kept after its URL was asked for.",
+        ge=1,
+        le=315_360_000,
+    )
+    expire_time: Literal["milliseconds", "seconds"] = choice(
+        "milliseconds", "W35", "The unit of expireTime, a moment of Unix time."
+    )
+
+    # Resource pools (section 9; choices 14, 37)
+
+    pools: tuple[str, ...] = choice(
+        (), "W14", "Private pools that exist; none listed means that any id is taken for one."
+    )
+    pool_capacity: int = choice(
+        2,
+        "W37",
+        "Tasks of a sub-product that fill a private pool; its utilisation is the part of them that"
+        " wait or run there.",
+        ge=1,
+        le=1000,
+    )
+    pool_limit: float = choice(
+        0,
+        "W37",
+        "Utilisation at which a private pool takes no more tasks, as its owner may set; 0 sets no"
+        " limit.",
+        ge=0,
+        le=1,
+    )
+    monitor_data: Literal["list", "object"] = choice(
+        "list",
+        "W37",
+        "The data of query_sp_resource_monitor_data: a list of pools, or the first one.",
+    )
+    utilisation_scale: Literal["fraction", "percent"] = choice(
+        "fraction", "W37", "What utilizationRatio is for a full pool: 1, or 100."
+    )
+
+    # Models (section 10; choice 38)
+
+    model_listing_delay: float = choice(
+        60,
+        "W38",
+        "Seconds after which a synchronised model with a file that was not there is listed.",
+        ge=0,
+        le=31_536_000,
+    )
+    most_models: int = choice(
+        1000, "W38", "Synchronised models kept; then the oldest make room.", ge=1, le=100_000
     )

@@ -5,11 +5,12 @@ No page of the vendor's lists its codes (choice 20), so who knows better can rep
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from mock_server.workshop.envelope import Failure
 
@@ -22,7 +23,7 @@ ErrorCodes = Mapping[str, Failure]
 @cache
 def shipped_codes() -> ErrorCodes:
     """Return the table that comes with the mock."""
-    return _read(json.loads(_SHIPPED.read_bytes()))
+    return _read(from_json(_SHIPPED.read_bytes()))
 
 
 def load_codes(path: Path | None) -> ErrorCodes:
@@ -34,7 +35,7 @@ def load_codes(path: Path | None) -> ErrorCodes:
     if path is None:
         return shipped_codes()
     try:
-        table = json.loads(path.read_bytes())
+        table = from_json(path.read_bytes(), allow_inf_nan=False)
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
     except ValueError as error:

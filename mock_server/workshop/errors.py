@@ -75,8 +75,8 @@ def _turned_away(error: StudioError, choices: Choices) -> gateway.Refusal | Situ
     """Return why the gateway does not even let the call through to the service."""
     match error:
         case Unauthenticated():
-            refusal: gateway.Refusal = error.diagnosis
-            return refusal
+            refusal: gateway.Refusal | None = error.diagnosis
+            return refusal or Situation.NO_CREDENTIALS
         case RateLimited():
             return Situation.THROTTLED
         case TooLarge(what="body"):

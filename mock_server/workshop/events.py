@@ -67,7 +67,7 @@ class Occasion:
 
 
 class Events:
-    """Asks and tells. Without a URL, or by choice 42 for a call without a token, nothing is sent.
+    """Asks and tells, if the account or the server has a URL for it; choice 42 for who is told of.
 
     `task_data` gives what the result call would answer for a task, to a caller that knows the mock
     under an origin, at a moment.
@@ -151,7 +151,7 @@ class Events:
 
         Documented for a call that only servers make, so choice 42 does not hold it back.
         """
-        if self.choices.event_url:
+        if self._url_for(occasion.account):
             watch, body = self._watch(occasion), to_json(content)
             await self.postman.post(
                 occasion.account, watch, MODEL_LISTED, body, occasion.now, due_at=due_at
@@ -161,12 +161,15 @@ class Events:
 
     def _fires(self, occasion: Occasion) -> bool:
         by_user = occasion.token is not None
-        return bool(self.choices.event_url) and (by_user or self.choices.server_events)
+        return bool(self._url_for(occasion.account)) and (by_user or self.choices.server_events)
+
+    def _url_for(self, account: Account) -> str:
+        return account.events_url or self.choices.event_url
 
     def _watch(self, occasion: Occasion) -> Watch:
         about = (occasion.api_id, occasion.invoke_id, occasion.token or "")
         return Watch(
-            self.choices.event_url,
+            self._url_for(occasion.account),
             SURFACE,
             origin=occasion.origin,
             reference=to_json(about).decode(),
@@ -193,11 +196,12 @@ class Events:
     def _verdict(self, biz_type: str, reply: Reply) -> Verdict:
         """Read the documented `success` and `errMessage`; what lacks them is choice 41."""
         data = reply.data() if reply.arrived else None
-        success = data.get("success") if isinstance(data, dict) else None
+        members = data if isinstance(data, dict) else {}
+        success = members.get("success")
         if success is True:
             return Verdict(allowed=True)
         if success is False:
-            return Verdict(False, str(data.get("errMessage") or "the call was denied"))
+            return Verdict(False, str(members.get("errMessage") or "the call was denied"))
         what = f"status {reply.status}" if reply.status else reply.problem
         if reply.arrived:
             what = "no JSON object with success true or false"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
 from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.lobby import Lobby, WhenLive
@@ -17,25 +17,18 @@ from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
 from mock_server.workshop.token_operations import check_listed, milliseconds, whole_seconds
-from mock_server.workshop.wire import CamelBody, Whole
+from mock_server.workshop.wire import CamelBody, Name, Whole, read_whole
 
 SD_WEBUI = "sd_webui"
 COMFYUI = "comfyui_api"
 
 SubProduct = Literal["sd_webui", "comfyui_api"]
 
-SESSION_MODE = 10
-INFERENCE_MODE = 20
-METERING = {SESSION_MODE: Metering.TIME, INFERENCE_MODE: Metering.WORK}
+METERING = {10: Metering.TIME, 20: Metering.WORK}
+Mode = Annotated[Literal[10, 20], BeforeValidator(read_whole)]
 
 # Documented, in seconds; a refresh takes that of session mode whatever the mode is.
 DEFAULT_LIFETIMES = {Metering.TIME: 3600, Metering.WORK: 86_400}
-
-
-def _known_mode(mode: int) -> int:
-    if mode not in METERING:
-        raise ValueError(f"must be {SESSION_MODE} or {INFERENCE_MODE}, found {mode}")
-    return mode
 
 
 class SessionName(CamelBody):
@@ -43,11 +36,7 @@ class SessionName(CamelBody):
 
     api_token: str
     sub_product: SubProduct = "sd_webui"
-    gadget_id: str = ""
-
-    @property
-    def seat(self) -> Seat:
-        return Seat(self.sub_product, self.gadget_id)
+    gadget_id: Name = ""
 
 
 class RefreshSession(SessionName):
@@ -59,9 +48,9 @@ class RefreshSession(SessionName):
 class CreateSession(RefreshSession):
     """What the session is opened with."""
 
-    role_id: str = ""
-    session_mode: Annotated[Whole, AfterValidator(_known_mode)] = SESSION_MODE
-    custom_resource_config_id: str = ""
+    role_id: Name = ""
+    session_mode: Mode = 10
+    custom_resource_config_id: Name = ""
 
 
 class SessionOperations:
@@ -106,21 +95,23 @@ class SessionOperations:
     async def refresh(self, call: Call, payload: RefreshSession) -> dict[str, Any]:
         """Workshop › 6.4: documented to count from now, so it can shorten a session."""
         token = await self._token(call, payload)
-        session = await self.lobby.prolong(
-            call.account,
-            token.id,
-            payload.seat,
-            self._lifetime(payload, Metering.TIME),
-            call.now,
-            until=self._until(token),
-            new_id=self.choices.session_url == "fresh",
-        )
+        lifetime = self._lifetime(payload, Metering.TIME)
+        fresh = self.choices.session_url == "fresh"
+        try:
+            session = await self.lobby.prolong(
+                call.account, token.id, self._seat(payload), lifetime, call.now, new_id=fresh
+            )
+        except NotFound:
+            if self.choices.refresh_missing_session == "fail":
+                raise
+            created = CreateSession.model_construct(**dict(payload))
+            return await self._open(call, created, WhenLive.KEEP)
         return self._shown(call, session)
 
     async def query(self, call: Call, payload: SessionName) -> dict[str, Any] | None:
         """Workshop › 6.4: the seconds left are counted down; without a session choice 5."""
         token = await self._token(call, payload)
-        session = await self.lobby.find(call.account, token.id, payload.seat, call.now)
+        session = await self.lobby.find(call.account, token.id, self._seat(payload), call.now)
         if session is None:
             if self.choices.missing_session == "fail":
                 raise NotFound("session")
@@ -129,13 +120,15 @@ class SessionOperations:
 
     async def delete(self, call: Call, payload: SessionName) -> None:
         """Workshop › 6.4: the URL stops working; choices 6 and 7."""
-        token = await self.lobby.token(call.account, payload.api_token)
+        token = await self._token(call, payload)
+        seat = self._seat(payload)
+        every = self.choices.delete_all_gadgets and not seat.gadget
         closed = await self.lobby.close(
             call.account,
             token.id,
-            payload.seat,
             call.now,
-            all_gadgets=self.choices.delete_all_gadgets and not payload.gadget_id,
+            product=seat.product,
+            gadget=None if every else seat.gadget,
         )
         if not closed and self.choices.delete_missing_session == "fail":
             raise NotFound("session")
@@ -165,17 +158,21 @@ class SessionOperations:
             session = await self.lobby.open(
                 call.account,
                 token.id,
-                payload.seat,
+                self._seat(payload),
                 terms,
                 call.now,
                 when_live=when_live,
                 again=lambda live: self._lifetime(payload, self._again(live, terms)),
-                until=self._until(token),
                 new_id=self.choices.session_url == "fresh",
             )
         except Conflict:
             raise Refused("session-live") from None
         return self._shown(call, session)
+
+    def _seat(self, payload: SessionName) -> Seat:
+        """Return which session is meant; with a gadget the sub-product is choice 8."""
+        given = self.choices.gadget_sub_product == "given" or not payload.gadget_id
+        return Seat(payload.sub_product if given else SD_WEBUI, payload.gadget_id)
 
     def _again(self, live: Session, terms: Terms) -> Metering:
         """Return whose default lifetime a live session is prolonged by (choice 10)."""
@@ -204,9 +201,6 @@ class SessionOperations:
             raise Refused("token-expired")
         check_listed("gadgetId", payload.gadget_id, self.choices.gadgets)
         return token
-
-    def _until(self, token: Token) -> float | None:
-        return token.expires_at if self.choices.cut_sessions else None
 
     def _shown(self, call: Call, session: Session) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ import hmac
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import md5
 from typing import Literal
 from urllib.parse import unquote_to_bytes
@@ -77,6 +78,7 @@ def read_credentials(header: Header) -> Credentials | Refusal:
     )
 
 
+@lru_cache(maxsize=64)
 def listed(value: bytes) -> tuple[bytes, ...] | None:
     """Return the names of a list of signed headers, or None where it is missing or empty."""
     return tuple([name for part in value.split(b",") if (name := part.strip(b" \t"))]) or None
@@ -180,13 +182,15 @@ def header_lines(header: Header, names: tuple[bytes, ...]) -> bytes:
 
     A header that did not come is signed as an empty one.
     """
-    return b"".join(
-        [
-            b"%b:%b\n" % (name, _value(header, name.lower()))
-            for name in sorted(set(names))
-            if name.lower() not in UNSIGNABLE
-        ]
-    )
+    return b"".join([b"%b:%b\n" % (name, _value(header, low)) for name, low in _in_order(names)])
+
+
+# Clients send the same list with every call.
+@lru_cache(maxsize=64)
+def _in_order(names: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the names that have a line, sorted, each also as it is looked up."""
+    signed = ((name, name.lower()) for name in sorted(set(names)))
+    return tuple([each for each in signed if each[1] not in UNSIGNABLE])
 
 
 def resource(target: bytes, form: bytes = b"") -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import StudioError
 from mock_server.core.lobby import Lobby
 from mock_server.core.studio import Studio
-from mock_server.web.calls import Answer, Call, Trace
+from mock_server.web.callbacks import Postman
+from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation
 from mock_server.web.results import Results
 from mock_server.workshop import errors, gateway, wire
@@ -19,9 +20,21 @@ from mock_server.workshop.choices import Choices
 from mock_server.workshop.doorkeeper import Doorkeeper
 from mock_server.workshop.envelope import failure, success
 from mock_server.workshop.error_codes import load_codes, worded
+from mock_server.workshop.events import Events
+from mock_server.workshop.file_inputs import FileInputs
 from mock_server.workshop.gateway import Situation
+from mock_server.workshop.models import Models
+from mock_server.workshop.outputs import Outputs
+from mock_server.workshop.pages.routes import Pages
+from mock_server.workshop.pools import Pools
+from mock_server.workshop.server_calls import ServerCalls
 from mock_server.workshop.session_operations import SessionOperations
+from mock_server.workshop.task_answers import TaskAnswers
+from mock_server.workshop.task_operations import TaskOperations
+from mock_server.workshop.tasks import Tasks
+from mock_server.workshop.temp_files import TempFiles
 from mock_server.workshop.token_operations import TokenOperations
+from mock_server.workshop.workflows import load_workflows
 
 
 class Workshop:
@@ -36,8 +49,13 @@ class Workshop:
         choices: Choices,
         results: Results,
         *,
+        upload_bounds: Bounds,
+        postman: Postman,
+        event_secret: str,
+        wall: Callable[[], float],
         public_url: str = "",
         error_codes_file: Path | None = None,
+        workflows_file: Path | None = None,
     ) -> None:
         self.studio = studio
         self.choices = choices
@@ -45,7 +63,35 @@ class Workshop:
         self.doorkeeper = Doorkeeper(studio, choices, lambda: self.paths)
         self.tokens = TokenOperations(lobby, choices)
         self.sessions = SessionOperations(lobby, choices, public_url=public_url)
-        posted: Sequence[Operation] = (*self.tokens.operations, *self.sessions.operations)
+        temp_files = TempFiles(studio, choices, upload_bounds, public_url=public_url)
+        outputs = Outputs(studio, choices, results)
+        workflows = load_workflows(workflows_file)
+        self.pools = Pools(studio, choices)
+        self.models = Models(studio.store, choices)
+        self.tasks = Tasks(
+            studio,
+            choices,
+            FileInputs(studio, choices, temp_files, outputs),
+            self.pools,
+            self.models,
+            workflows,
+            TaskAnswers(choices, outputs, workflows),
+        )
+        self.events = Events(postman, choices, event_secret, wall, self.tasks.task_data)
+        calls = ServerCalls(self.events, public_url=public_url)
+        self.models.tell_listed = calls.tell_listed
+        posted: Sequence[Operation] = (
+            *self.tokens.operations,
+            *self.sessions.operations,
+            *TaskOperations(self.tasks, calls, public_url=public_url).operations,
+            *self.pools.operations,
+            *self.models.operations,
+            *temp_files.operations,
+            *outputs.operations,
+            *Pages(
+                studio, lobby, choices, results, self.tasks, self.events, public_url=public_url
+            ).operations,
+        )
         self.operations: Sequence[Operation] = (*posted, *self._asked(posted))
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mock_server.core.accounts import Account
+from mock_server.core.clock import LATEST
 from mock_server.core.errors import Invalid
 from mock_server.core.lobby import Lobby
 from mock_server.core.tokens import Token
@@ -12,11 +12,10 @@ from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
-from mock_server.workshop.wire import CamelBody, Whole
+from mock_server.workshop.wire import CamelBody, Name, Whole
 
 # Fewer digits than milliseconds have had since 2001 are most likely seconds.
 _LEAST_MILLISECONDS = 10**12
-_MOST_MILLISECONDS = 253_402_300_799_000  # the end of the year 9999
 
 
 class AllocateToken(CamelBody):
@@ -24,7 +23,7 @@ class AllocateToken(CamelBody):
 
     name: str = ""
     token_expired_at: Whole | None = None
-    scene_role_id: str = ""
+    scene_role_id: Name = ""
 
 
 class QueryToken(CamelBody):
@@ -37,9 +36,9 @@ class PutUserState(CamelBody):
     """What is attached to the token's user from now on."""
 
     api_token: str
-    scene_role_id: str | None = None
-    sd_checkpoint_file_id: str | None = None
-    sd_vae: str | None = None
+    scene_role_id: Name | None = None
+    sd_checkpoint_file_id: Name | None = None
+    sd_vae: Name | None = None
 
 
 class TokenOperations:
@@ -65,7 +64,9 @@ class TokenOperations:
 
     async def allocate(self, call: Call, payload: AllocateToken) -> dict[str, Any]:
         """Workshop › 5.1: every parameter is optional."""
-        await self._check_name(call.account, payload.name)
+        longest = self.choices.longest_name
+        if len(payload.name) > longest:
+            raise Invalid("name", f"must not be longer than {longest} characters")
         expires_at = self._expiry(payload.token_expired_at, call.now)
         check_listed("sceneRoleId", payload.scene_role_id, self.choices.roles)
         token = await self.lobby.allocate(
@@ -74,6 +75,7 @@ class TokenOperations:
             name=payload.name,
             expires_at=expires_at,
             role=payload.scene_role_id,
+            unique_name=self.choices.unique_names,
         )
         return await self._shown(call, token)
 
@@ -103,20 +105,12 @@ class TokenOperations:
             "usedSessionTimeInSeconds": whole_seconds(used),
         }
 
-    async def _check_name(self, account: Account, name: str) -> None:
-        if len(name) > self.choices.longest_name:
-            raise Invalid("name", f"must not be longer than {self.choices.longest_name} characters")
-        if not name or not self.choices.unique_names:
-            return
-        if any(each.name == name for each in await self.lobby.tokens(account)):
-            raise Refused("conflict", f"Another token has the name {name!r}")
-
     def _expiry(self, given: int | None, now: float) -> float | None:
         if given is None:
             return None
-        if given > _MOST_MILLISECONDS:
-            raise Invalid("tokenExpiredAt", "must be milliseconds before the year 10000")
-        if abs(given) < _LEAST_MILLISECONDS and self.choices.short_expiry == "refuse":
+        if not 0 <= given <= LATEST * 1000:
+            raise Invalid("tokenExpiredAt", "must be milliseconds from 1970 to 2999")
+        if given < _LEAST_MILLISECONDS and self.choices.short_expiry == "refuse":
             raise Invalid("tokenExpiredAt", f"must be milliseconds (13 digits), found {given}")
         expires_at = given / 1000
         if expires_at <= now and self.choices.past_expiry == "refuse":

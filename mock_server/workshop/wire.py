@@ -6,25 +6,46 @@ members that are not set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from mock_server.core.errors import Invalid, Malformed
 
 MOST_PARAMETERS = 100
+MOST_CHARACTERS = 1000
 _BLANKS = b" \t\r\n"
 _INT64 = 2**63
 
 
 class Body(BaseModel):
-    """A request's body; unknown members are ignored. Members are spelled as their aliases say."""
+    """A request's body, or an object in it; unknown members are ignored, and null is absent.
+
+    Members are spelled as their aliases say.
+    """
 
     # Validators are built by the first request that needs them and not by every start.
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {name: value for name, value in data.items() if value is not None}
 
 
 class CamelBody(Body):
@@ -47,6 +68,8 @@ def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
             data = from_json(raw, allow_inf_nan=False)
         except ValueError as error:
             raise Malformed(f"The request body is no valid JSON: {error}") from None
+        if not _is_finite(data):
+            raise Malformed("The request body has a number that is too large")
     if data is None:
         data = {}
     if not isinstance(data, dict):
@@ -65,10 +88,21 @@ def parse_query(kind: type[Kind], query: bytes) -> Kind:
     return _validated(kind, dict(pairs), digit_strings=True)
 
 
+def _is_finite(data: Any) -> bool:
+    """Say whether no number was too large for a float, which would be no JSON in an answer."""
+    match data:
+        case float():
+            return isfinite(data)
+        case dict():
+            return all(map(_is_finite, data.values()))
+        case list():
+            return all(map(_is_finite, data))
+    return True
+
+
 def _validated(kind: type[Kind], data: dict[str, Any], digit_strings: bool) -> Kind:
-    given = {name: value for name, value in data.items() if value is not None}
     try:
-        return kind.model_validate(given, context={"digit_strings": digit_strings})
+        return kind.model_validate(data, context={"digit_strings": digit_strings})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise Invalid(_path(first), _problem(first)) from None
@@ -100,7 +134,7 @@ def _problem(error: ErrorDetails) -> str:
         return "is required"
     if kind in _EXPECTED:
         return f"{_EXPECTED[kind]}, found {_shape(error['input'])}"
-    message = error["msg"]
+    message = error["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
 
@@ -119,7 +153,8 @@ def _shape(value: Any) -> str:
     return "an object"
 
 
-def _whole(value: Any, info: ValidationInfo) -> Any:
+def read_whole(value: Any, info: ValidationInfo) -> Any:
+    """Return what a whole number is meant by: 5.0, or "5" where digits in a text are taken."""
     if isinstance(value, str) and (info.context or {}).get("digit_strings"):
         digits = value.removeprefix("-")
         if digits.isascii() and digits.isdigit() and len(digits) <= 20:
@@ -131,4 +166,7 @@ def _whole(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(read_whole)]
+
+# An id or a short text that is kept: nothing real comes near the bound.
+Name = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]

@@ -71,7 +71,5 @@ def explain(
     return answer_capture(
         captured,
         parties,
-        lambda capture, meant: explain_capture(
-            capture, parties, choices, meant=meant, paths=paths
-        ),
+        lambda capture, meant: explain_capture(capture, parties, choices, meant=meant, paths=paths),
     )

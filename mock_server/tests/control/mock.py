@@ -15,6 +15,7 @@ from mock_server.control.api import Collaborators, Control, create_control
 from mock_server.control.operations import PREFIX
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job
+from mock_server.core.lobby import Lobby
 from mock_server.core.outbox import Delivery
 from mock_server.core.studio import Snapshot
 from mock_server.core.worlds import Worlds
@@ -36,7 +37,8 @@ class Mock:
     def __init__(self, worlds: Worlds | None = None, **changes: Any) -> None:
         self.wall = NOW
         self.worlds = worlds or some_worlds()
-        self.forgotten_pictures: list[str | None] = []
+        self.lobby = Lobby(self.worlds.store, slots=2, keep_tokens=100, keep_sessions=100)
+        self.forgotten: list[str | None] = []
         self.answer: Any = {"status": "ok"}
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.callback_status = 200
@@ -57,12 +59,13 @@ class Mock:
             "studio": self.worlds.studio,
             "journal": self.journal,
             "postman": self.postman,
+            "lobby": self.lobby,
             "wall": lambda: self.wall,
             "version": "1.2.3",
             "settings_rows": lambda: [{"name": "port", "value": 8080}],
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
             "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
-            "forget_pictures": self.forgotten_pictures.append,
+            "forget_kept": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,
             "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,

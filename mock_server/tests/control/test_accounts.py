@@ -35,6 +35,7 @@ async def test_an_account_is_made_as_wished(http):
         "seed": 42,
         "progress": "polls",
         "slots": 3,
+        "eventsUrl": "http://127.0.0.1:9/events",
         "appId": "app",
         "accessToken": "token",
         "appKey": "key",
@@ -156,7 +157,7 @@ async def test_a_deleted_world_is_gone_with_its_requests_and_pictures(http):
 
     await http.problem(404, "GET", "/accounts/a")
     assert [entry["account"] for entry in (await http("GET", "/requests"))["requests"]] == ["ready"]
-    assert http.mock.forgotten_pictures == ["a"]
+    assert http.mock.forgotten == ["a"]
 
 
 async def test_the_ready_made_account_stays(http):

@@ -69,7 +69,7 @@ async def test_the_token_is_described_only_where_it_is_wanted():
 
 
 def a_busy_mock() -> Mock:
-    """A mock with jobs and requests, that can be called as the checks call it."""
+    """A mock with jobs, requests and a token, that can be called as the checks call it."""
     mock = Mock(own_hosts=("testserver",))
 
     async def fill():
@@ -77,6 +77,7 @@ def a_busy_mock() -> Mock:
             for _ in range(3):
                 await mock.submit()
                 await http.vendor("POST", "/toy", json={"a": 1})
+            await mock.lobby.allocate(await mock.account("ready"), mock.wall, name="ada")
 
     asyncio.run(fill())
     return mock

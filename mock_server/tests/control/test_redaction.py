@@ -190,3 +190,16 @@ def test_fields_of_a_form_upload_are_hidden_by_their_names():
     assert b"c2lnbmF0dXJl" not in shown
     assert b"STS-123456" not in shown
     assert b"short-term/1" in shown
+
+
+@given(st.text("0123456789abcdef", min_size=24, max_size=64))
+def test_what_lets_one_in_by_a_link_is_shown_neither_in_paths_nor_in_bodies(secret):
+    body = f'{{"sessionUrl": "http://a/web/s/{secret}", "next": "../s/{secret}?x=1"}}'
+    trace = a_trace(body=body.encode(), answer=f"see /s/{secret}/state".encode())
+    trace.scope["path"] = f"/web/s/{secret}/state"
+    redactor = Redactor.of(trace, "")
+
+    shown = everything(trace) + redactor.text(trace.scope["path"])
+
+    assert secret not in shown
+    assert f"/web/s/{HIDDEN}/state" in shown

@@ -18,7 +18,7 @@ async def test_a_reset_of_the_server_leaves_the_ready_made_account(http):
     assert (await http("GET", "/jobs"))["jobs"] == []
     assert (await http("GET", "/requests"))["requests"] == []
     assert (await http("GET", "/clock"))["now"] == http.mock.wall
-    assert http.mock.forgotten_pictures == [None]
+    assert http.mock.forgotten == [None]
 
 
 async def test_a_reset_of_one_world_leaves_the_others(http):
@@ -31,7 +31,7 @@ async def test_a_reset_of_one_world_leaves_the_others(http):
 
     assert [job["account"] for job in (await http("GET", "/jobs"))["jobs"]] == ["ready"]
     assert [entry["account"] for entry in (await http("GET", "/requests"))["requests"]] == ["ready"]
-    assert http.mock.forgotten_pictures == ["a"]
+    assert http.mock.forgotten == ["a"]
 
 
 async def test_only_the_parts_that_are_named_are_reset(http):
@@ -45,7 +45,7 @@ async def test_only_the_parts_that_are_named_are_reset(http):
     assert (await http("GET", "/accounts/ready/limits"))["qps"] == 5
     assert (await http("GET", "/accounts/ready/balance"))["balance"] == 1
     assert (await http("GET", "/requests"))["requests"] == []
-    assert http.mock.forgotten_pictures == []
+    assert http.mock.forgotten == []
 
 
 async def test_forgetting_the_requests_alone_leaves_the_worlds_alone(http):

@@ -86,6 +86,14 @@ def test_everything_can_be_held_and_not_a_millionth_more():
     assert (refusal.value.price, refusal.value.balance) == (Decimal("10.000001"), Decimal(10))
 
 
+def test_nothing_can_be_held_by_whoever_owes_something():
+    wallet = a_wallet("1").top_up(Decimal(-2))
+
+    assert wallet.hold(ZERO) == wallet
+    with pytest.raises(CreditsShort):
+        wallet.hold(Decimal("0.1"))
+
+
 def test_a_top_up_can_take_away():
     wallet = a_wallet().top_up(Decimal(5)).top_up(Decimal(-3))
 

@@ -49,6 +49,12 @@ def test_failed_and_cancelled_jobs_get_their_hold_back():
         assert lines(a_wallet(), [job])[1:] == [("hold", -job.price), ("release", job.price)]
 
 
+def test_a_job_that_costs_nothing_has_no_lines():
+    jobs = [a_job(price=ZERO, ending=an_ending(state)) for state in (None, *JobState)]
+
+    assert lines(a_wallet(), jobs) == [("opening", 100)]
+
+
 def test_lines_are_in_the_order_of_their_moments_and_name_their_jobs():
     one = a_job(id="1", submitted_at=100.0, ending=an_ending(JobState.CANCELED, 130.0))
     two = a_job(id="2", submitted_at=110.0, ending=an_ending(JobState.SUCCEEDED, 120.0))

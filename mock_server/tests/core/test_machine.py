@@ -230,6 +230,8 @@ class Customers(RuleBasedStateMachine):
         if back or "jobs" in parts:
             memory.seen.clear()
             memory.keys.clear()
+            # Their ids are given again, and what they had cost stays charged.
+            memory.paid = {"forgotten": sum(memory.paid.values(), ZERO)}
         if back or "uploads" in parts:
             memory.uploads.clear()
         if "credits" in parts:

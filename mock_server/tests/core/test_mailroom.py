@@ -180,7 +180,7 @@ def test_what_has_fallen_due_is_written_down_before_it_is_handed_out():
 def test_looking_ahead_does_not_move_time():
     studio, mailroom = a_working_mailroom()
     job = submit(studio)
-    late = a_delivery(job="0", due_at=job.ends_at + 1000)
+    late = a_delivery(job="0", at=NOW, due_at=job.ends_at + 1000)
 
     async def put():
         async with mailroom.store.transaction("ada") as tx:
@@ -272,9 +272,11 @@ def test_a_notice_about_no_job_is_due_when_it_is_told_to_be():
     late = run(mailroom.post(ADA, WATCH, "listed", b"[]", NOW, due_at=NOW + 60))
 
     assert (now.due_at, late.due_at) == (NOW, NOW + 60)
+    assert (now.made_at, late.made_at) == (NOW, NOW + 60)
     assert (late.job, late.state, late.topic, late.content) == ("", None, "listed", b"[]")
     assert late.watch.reference == "i_1"
     assert run(mailroom.due(ADA, NOW)) == ([now], [now, late])
+    assert run(mailroom.due(ADA, FOR_EVER, settle_at=NOW)) == ([now], [now, late])
     assert run(mailroom.ahead(ADA)) == (None, [now, late])
 
 

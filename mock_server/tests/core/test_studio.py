@@ -525,6 +525,40 @@ def test_places_are_told_apart_even_if_all_are_reserved_at_one_moment():
     assert len(made) == 200
 
 
+def test_an_upload_may_have_a_limit_of_its_own():
+    studio = a_studio(upload_bytes=3)
+    place = run(studio.reserve(ADA, NOW, upload_for=60, keep_for=None))
+
+    run(studio.receive(ADA, replace(place, uploaded_at=NOW), b"data", limit_bytes=4))
+    with pytest.raises(TooLarge):
+        run(studio.receive(ADA, replace(place, uploaded_at=NOW), b"data", limit_bytes=3))
+
+
+@pytest.mark.parametrize(
+    ("media_type", "found", "ends"),
+    [("", "", FAILED), ("image/png", "", FAILED), ("image/png", "png", SUCCEEDED),
+     ("audio/mpeg", "", SUCCEEDED)],
+)  # fmt: skip
+def test_only_what_is_meant_to_be_a_picture_has_to_be_one(media_type, found, ends):
+    studio = a_studio()
+    place = run(studio.reserve(ADA, NOW, upload_for=60, keep_for=None, media_type=media_type))
+    run(studio.receive(ADA, replace(place, uploaded_at=NOW, format=found), b"data"))
+    job = submit(studio, work=some_work(inputs=(place.id,))).job
+
+    assert state(studio, job, LATER) is ends
+
+
+def test_the_jobs_ahead_are_counted_from_the_submission_on():
+    studio = a_studio(slots=1)
+    jobs = [submit(studio).job for _ in range(3)]
+    job = jobs[-1]
+    created = run(studio.look(ADA, job.id, NOW))
+    waiting = run(studio.look(ADA, job.id, job.queued_at))
+
+    assert (created.state, waiting.state) == (CREATED, WAITING)
+    assert created.ahead >= waiting.ahead >= 2
+
+
 def test_the_oldest_upload_makes_room():
     studio = a_studio(keep_resources=2)
     first, second, third = (a_picture_of(studio) for _ in range(3))

@@ -32,10 +32,14 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def test_the_readmes_curl_example_ends_in_a_picture(tmp_path):
+def needs_curl() -> None:
     if shutil.which("curl") is None:
         assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), "curl is not installed"
         pytest.skip("curl is not installed")
+
+
+def test_the_readmes_curl_example_ends_in_a_picture(tmp_path):
+    needs_curl()
     with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
         shown = run("bash", "-euc", example("bash").replace("http://127.0.0.1:8080", server.url))
         url = re.findall(r'"url":"([^"]+)"', shown)[0]
@@ -53,6 +57,21 @@ def test_the_readmes_python_example_downloads_its_pictures(tmp_path):
     assert "'credits': " in shown[0]
     assert len(shown) == 3
     assert all(line.endswith(" bytes") for line in shown[1:])
+
+
+def test_the_readmes_session_opens_until_its_time_is_over(tmp_path):
+    needs_curl()
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
+        code = example("sh").replace("http://127.0.0.1:8080", server.url)
+        shown = run("env", f"PATH={commands}", "sh", "-euc", code)
+        url = re.findall(r'"sessionUrl":"([^"]+)"', shown)[0]
+        opened = httpx.get(url)
+        httpx.post(f"{server.url}/_mock/clock/advance", json={"seconds": 600})
+        over = httpx.get(url)
+
+    assert url.startswith(f"{server.url}/sd_webui/s/")
+    assert (opened.status_code, over.status_code) == (200, 403)
 
 
 @pytest.mark.parametrize("verb", ["settings", "fidelity"])

@@ -12,7 +12,10 @@ from mock_server.tams.choices import Choices
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.refusals.explaining import explain
 from mock_server.web.captures import CaptureError
+from mock_server.web.refusals.explainers import explainer
 from mock_server.web.refusals.parties import Party
+from mock_server.workshop.choices import Choices as WorkshopChoices
+from mock_server.workshop.refusals import explaining
 
 URL = "http://127.0.0.1:8080/v1/jobs"
 MINE = Party("default", "mockApp01", key_pair(0).public_pem)
@@ -107,6 +110,7 @@ def test_a_key_of_ones_own_is_taken(tmp_path):
         (("--raw", "har"), "no request line"),
         (("--curl", "curl h", "--account", "a"), "--account needs --url"),
         (("--curl", "curl h", "--key", "k", "--url", "u"), "exclude each other"),
+        (("--curl", "curl h", "--app-secret", "s", "--url", "u"), "--app-secret and --url exclude"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -139,3 +143,72 @@ def test_an_account_that_is_meant_is_told_from_the_one_in_the_header():
     assert [cause["id"] for cause in data["causes"]] == ["app-id-of-another-account"]
     with pytest.raises(CaptureError, match="no account 'nobody'"):
         explain({"curl": signed_line(), "account": "nobody"}, (MINE, OTHER), Choices())
+
+
+# The Workshop
+
+SCC = "http://127.0.0.1:8080/scc/spQueryToken"
+KEYED = Party("default", "mockApp01", key="204800001", secret="mock-secret-0001")
+
+
+def gateway_line(body: str = '{"a": 1}', *more: str) -> str:
+    return tell("sign", "POST", SCC, "-d", body, "--curl", *more).stdout.strip()
+
+
+def test_what_sign_prints_for_the_workshop_is_fine():
+    result = tell("explain", "-", input=gateway_line())
+
+    assert result.exit_code == 0
+    assert "The credentials are fine." in result.stdout
+
+
+def test_a_mistake_at_the_gateway_is_explained_by_its_own_catalogue():
+    result = tell("explain", "--curl", gateway_line().replace("/scc/", "/scc//"))
+    other_body = tell("explain", "--curl", gateway_line().replace('{"a": 1}', '{"a":1}'))
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("path-slashes: ")
+    assert "Workshop › 3.2" in result.stdout
+    assert other_body.stdout.startswith("digest-of-other-bytes: ")
+
+
+def test_a_secret_of_ones_own_is_taken():
+    line = gateway_line("{}", "--app-key", "5", "--app-secret", "my-own-secret")
+
+    assert tell("explain", "--app-secret", "my-own-secret", "--curl", line).exit_code == 0
+    assert tell("explain", "--curl", line).stdout.startswith("key-unknown: ")
+    wrong = tell("explain", "--app-secret", "MY-OWN-SECRET", "--curl", line)
+    assert wrong.stdout.startswith("secret-case: ")
+    assert "my-own-secret" not in wrong.stdout.lower()
+
+
+async def test_each_request_is_explained_by_whoever_knows_its_scheme():
+    class Gateway:
+        def understands(self, capture):
+            return explaining.understands(capture)
+
+        async def explain(self, captured):
+            return explaining.explain(captured, (KEYED,), WorkshopChoices())
+
+    async def of_tams(captured):
+        return explain(captured, (MINE,), Choices())
+
+    ask = explainer([Gateway()], of_tams)
+    gateway = await ask({"curl": gateway_line().replace("POST", "PUT")})
+    tams = await ask({"curl": signed_line().replace("POST", "PUT")})
+
+    assert [cause["id"] for cause in gateway["causes"]] == ["method-other"]
+    assert [cause["id"] for cause in tams["causes"]] == ["other-method"]
+    with pytest.raises(CaptureError):
+        await ask({"curl": "wget x"})
+
+
+@pytest.mark.parametrize(
+    ("header", "cause"),
+    [
+        ("Authorization: Bearer x", "bearer-credentials"),
+        ("x_ca_key: 204800001", "headers-underscored"),
+    ],
+)
+def test_a_call_under_scc_is_the_gateways_whatever_it_carries(header, cause):
+    assert tell("explain", "--curl", f"curl -X POST {SCC} -H '{header}'").stdout.startswith(cause)

@@ -15,8 +15,8 @@ from mock_server.core.watch import Notify, Watch
 from mock_server.core.worlds import Newborn
 from mock_server.tests.makers import NOW, HesitatingStore, an_order, some_work, some_worlds
 from mock_server.web import callbacks
-from mock_server.web.callbacks import Postman, receiver_of
-from mock_server.web.letters import KEPT_ANSWER_BYTES, Correspondent, Reply
+from mock_server.web.callbacks import Postman
+from mock_server.web.letters import KEPT_ANSWER_BYTES, Correspondent, Reply, receiver_of
 from mock_server.web.sender import ANSWER_BYTES
 from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
@@ -353,6 +353,14 @@ async def test_draining_does_not_make_time_pass():
         await office.submit()
 
         assert await office.postman.drain(await office.account(), NOW) == []
+
+
+async def test_draining_leaves_what_is_yet_to_happen():
+    async with an_office() as office:
+        await post(office, due_at=NOW + 60)
+
+        assert await office.postman.drain(await office.account(), NOW + 59) == []
+        assert len(await office.postman.drain(await office.account(), NOW + 60)) == 1
 
 
 async def test_a_notice_is_sent_once_more_however_it_went():

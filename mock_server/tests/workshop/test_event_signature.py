@@ -21,7 +21,7 @@ def query_of(url):
 
 def test_the_sign_is_the_hmac_of_the_sorted_decoded_parameters():
     # echo -n 'apiId=sd_txt2img&bizType=apiAccessCommit' | openssl dgst -sha256 -hmac "$secret"
-    expected = "4e5e4d4a5bd7b4ee2dc28c2b8abfd5a8b7cbdbd2a8bf15a2dd1dcf3cbd5d6a53"
+    expected = "466ecbb9786e23a3a90597d53b7389315d245ed24841e57997a687afe77910aa"
     found = sign_of(SECRET, [("bizType", "apiAccessCommit"), ("apiId", "sd_txt2img")])
 
     assert found == expected

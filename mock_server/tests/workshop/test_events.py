@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -55,8 +56,8 @@ class Desk:
             self.studio, lambda: WALL, targets=Targets(["private"]), send=self._send
         )
         self.studio.on_watched = self.postman.wake
-        choices = Choices(**{"event_url": URL} | choices)
-        self.events = Events(self.postman, choices, SECRET, lambda: WALL, self._task_data)
+        chosen = Choices(**{"event_url": URL} | choices)
+        self.events = Events(self.postman, chosen, SECRET, lambda: WALL, self._task_data)
         self.postman.introduce("workshop", self.events.correspondent)
 
     async def _send(self, target, body):
@@ -329,7 +330,7 @@ async def test_a_good_end_commits_the_call_and_sends_what_was_made():
         await desk.deliver()
 
     assert desk.told == [COMMIT, TASK_FINISHED]
-    assert [body for _, body in desk.sent][0] == b""
+    assert desk.sent[0][1] == b""
     assert json.loads(desk.sent[1][1]) == {
         "taskId": job.id,
         "status": JobState.SUCCEEDED,
@@ -415,6 +416,14 @@ async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
         await desk.events.model_listed(occasion, {}, NOW)
 
         assert (desk.sent, await desk.kept()) == ([], [])
+
+
+async def test_an_account_hears_of_its_events_at_a_url_of_its_own():
+    async with a_desk(event_url="") as desk:
+        account = replace(await desk.account(), events_url="http://127.0.0.1:9/mine")
+        await desk.events.before(replace(await desk.occasion(), account=account), {})
+
+        assert [url.partition("?")[0] for url, _ in desk.sent] == ["http://127.0.0.1:9/mine"]
 
 
 async def test_calls_of_servers_fire_nothing_by_themselves():

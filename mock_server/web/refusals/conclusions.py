@@ -35,6 +35,7 @@ def conclude(
     signed: bytes | None = None,
     facts: Iterable[tuple[str, str]] = (),
     hashes: int = 0,
+    doubt: str = "the signed string differs in an unknown way",
 ) -> Diagnosis:
     """Return the diagnosis.
 
@@ -64,4 +65,5 @@ def conclude(
         difference=differs,
         facts=tuple(facts),
         hashes=hashes,
+        doubt=doubt,
     )

@@ -20,7 +20,7 @@ def tips(diagnosis: Diagnosis) -> str:
         return "the credentials are fine"
     words = [f"{found.cause.id}: {found.cause.sentence} ({found.how})" for found in diagnosis.found]
     if not diagnosis.complete:
-        words.append(f"{_NO_CAUSE}: the signed string differs in an unknown way")
+        words.append(f"{_NO_CAUSE}: {diagnosis.doubt}")
     words += list(dict.fromkeys(f"Mend: {found.cause.mend}" for found in diagnosis.found))
     if diagnosis.difference is not None:
         differs = diagnosis.difference
@@ -115,7 +115,7 @@ def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
     for found in diagnosis.also:
         yield f"  The same bytes would come of {found.cause.id}: {found.how}."
     if not diagnosis.complete:
-        yield ink.paint(_BOLD, f"{_NO_CAUSE[0].upper()}{_NO_CAUSE[1:]} for the string itself.")
+        yield ink.paint(_BOLD, f"{_NO_CAUSE.capitalize()}: {diagnosis.doubt}.")
     expected, signed = diagnosis.expected, diagnosis.signed
     if expected is not None and signed is not None and diagnosis.difference is not None:
         differs = diagnosis.difference

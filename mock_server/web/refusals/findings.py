@@ -40,7 +40,7 @@ class Diagnosis:
 
     `complete` says that the causes explain the refusal wholly. `expected` is the server's string
     to sign, `signed` the client's, where it is known. `also` has other causes that make the same
-    bytes as the one that was found.
+    bytes as the one that was found. `doubt` says what is left open where it is not complete.
     """
 
     accepted: bool
@@ -52,6 +52,7 @@ class Diagnosis:
     difference: Difference | None = None
     facts: tuple[tuple[str, str], ...] = ()
     hashes: int = 0
+    doubt: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:

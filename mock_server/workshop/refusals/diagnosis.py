@@ -26,6 +26,11 @@ from mock_server.workshop.refusals.searching import Match, Request, search
 from mock_server.workshop.signature import Credentials, listed, name_lists
 
 _MOST_ACCOUNTS = 4096
+# An HMAC does not tell whether its key or its message is wrong.
+_DOUBT = (
+    "either the secret is not this app's or the string differs in an unknown way; compare the"
+    " server's string with yours first"
+)
 
 
 def diagnose(evidence: Evidence, effort: Effort = FULL) -> Diagnosis:
@@ -99,7 +104,8 @@ class _Inquiry:
             for other in self.others
             if other.secret and (party is None or other.secret != party.secret)
         ][:most]
-        self.facts.append(("secretsTried", str(len({party.secret} if party else ()) + len(foreign))))
+        tried = len(foreign) + (party is not None)
+        self.facts.append(("secretsTried", str(tried)))
         return own, foreign
 
     def _note(self, names: tuple[bytes, ...] | None) -> None:
@@ -133,6 +139,7 @@ class _Inquiry:
             signed=None if match is None else match.message,
             facts=self.facts,
             hashes=self.work.hashes,
+            doubt=_DOUBT,
         )
 
 

@@ -31,8 +31,7 @@ def evidence_of(
 ) -> Evidence:
     """Return a captured request as evidence; its clock is looked at where its time is known."""
     headers = [
-        (name.encode("latin-1", "replace"), _bytes(value))
-        for name, value in capture.headers
+        (name.encode("latin-1", "replace"), _bytes(value)) for name, value in capture.headers
     ]
     if capture.host and all(name.lower() != b"host" for name, _ in headers):
         headers.append((b"host", capture.host.encode("latin-1", "replace")))
@@ -78,9 +77,7 @@ def explain(
     return answer_capture(
         captured,
         parties,
-        lambda capture, meant: explain_capture(
-            capture, parties, choices, meant=meant, paths=paths
-        ),
+        lambda capture, meant: explain_capture(capture, parties, choices, meant=meant, paths=paths),
     )
 
 

@@ -46,13 +46,14 @@ def goals(signature: bytes, named: bytes) -> list[Goal]:
     """Return what the signature may stand for; `named` is `x-ca-signature-method`."""
     expected = ALGORITHMS.get(named or b"HmacSHA256")
     found: dict[bytes, Goal] = {}
-    for steps, digest in _decodings(signature):
+    for decoding, digest in _decodings(signature):
         algorithm = _BY_LENGTH.get(len(digest))
         if algorithm is None or digest in found:
             continue
+        steps = decoding
         if expected is not None and algorithm != expected:
             how = f"{_NAMES[algorithm]}, expected {_NAMES[expected]}"
-            steps = (*steps, Step("algorithm-other", how))
+            steps = (*decoding, Step("algorithm-other", how))
         found[digest] = Goal(steps, digest, algorithm)
     return list(found.values())
 
@@ -80,11 +81,11 @@ def _decodings(signature: bytes) -> Iterator[tuple[tuple[Step, ...], bytes]]:
         (Step("signature-blanks", "inside"), b"".join(signature.split())),
         (Step("signature-percent-encoded", "%2B, %2F or %3D"), unquote_to_bytes(signature)),
         (Step("signature-quoted", "in quotes"), signature.strip(b"\"'")),
+        (Step("signature-unpadded", "without ="), _padded(signature)),
         (
             Step("signature-url-safe", "- and _"),
             _padded(signature.replace(b"-", b"+").replace(b"_", b"/")),
         ),
-        (Step("signature-unpadded", "without ="), _padded(signature)),
     ]
     for step, text in mended:
         if text != signature:
@@ -95,8 +96,9 @@ def _decodings(signature: bytes) -> Iterator[tuple[tuple[Step, ...], bytes]]:
         yield (Step("signature-hex", case),), bytes.fromhex(signature.decode())
     inner = _plain(signature)
     if _HEXADECIMAL.fullmatch(inner):
-        yield (Step("signature-base64-of-hex", "base64 of hexadecimal"),), bytes.fromhex(
-            inner.decode()
+        yield (
+            (Step("signature-base64-of-hex", "base64 of hexadecimal"),),
+            bytes.fromhex(inner.decode()),
         )
     if inner and is_base64(inner):
         yield (Step("signature-base64-twice", "base64 of base64"),), _plain(inner)
@@ -130,11 +132,10 @@ def own_secrets(party: Party) -> Iterator[Secret]:
     ):
         if value is not None and value != secret:
             yield Secret((Step(cause, how),), value, party)
-    for words, value in party.credentials():
-        if value and value not in (party.secret, party.key):
-            yield Secret(
-                (Step("secret-is-other-credential", f"it is {words}"),), value.encode(), party
-            )
+    for words, other in party.credentials():
+        if other and other not in (party.secret, party.key):
+            step = Step("secret-is-other-credential", f"it is {words}")
+            yield Secret((step,), other.encode(), party)
 
 
 def foreign_secret(other: Party) -> Secret:

@@ -116,11 +116,9 @@ def content_type_variants(sent: bytes) -> Iterator[Variant]:
 def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
     """Yield what may be signed as Date; without one, the timestamp (ms) tells the moment."""
     if not sent:
-        moment = _moment(timestamp)
-        for seconds in _SLACK if moment else ():
-            for zone in _ZONES:
-                text = _written(moment + timedelta(seconds=seconds), zone)
-                yield _one("date-not-sent", f"with the zone {zone.decode()}", text)
+        stamped = _moment(timestamp)
+        if stamped is not None:
+            yield from _unsent_dates(stamped)
         return
     yield _one("date-not-signed", "as nothing", b"")
     moment = _parsed(sent)
@@ -137,6 +135,13 @@ def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
     for seconds in _SLACK[1:]:
         text = _written(moment + timedelta(seconds=seconds), sent.rpartition(b" ")[2])
         yield _one("date-moved", f"{seconds:+d} s", text)
+
+
+def _unsent_dates(stamped: datetime) -> Iterator[Variant]:
+    for seconds in _SLACK:
+        for zone in _ZONES:
+            text = _written(stamped + timedelta(seconds=seconds), zone)
+            yield _one("date-not-sent", f"with the zone {zone.decode()}", text)
 
 
 def _formats(moment: datetime, sent: bytes) -> Iterator[Variant]:

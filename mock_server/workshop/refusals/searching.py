@@ -6,8 +6,9 @@ An HMAC gives nothing back, so every guess costs one; the likeliest come first.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from mock_server.web.refusals.efforts import Effort, Exhausted, Work
@@ -40,7 +41,21 @@ class Match(NamedTuple):
     also: tuple[tuple[Step, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """Variants that can be gone through again and are worked out once, as far as needed."""
+
+    def __init__(self, source: Iterator[Variant]) -> None:
+        self._source = source
+        self._seen: list[Variant] = []
+
+    def __iter__(self) -> Iterator[Variant]:
+        yield from self._seen
+        for variant in self._source:
+            self._seen.append(variant)
+            yield variant
+
+
+@dataclass(frozen=True)
 class Request:
     """What is known of the request; the first of `name_lists` is the server's own reading."""
 
@@ -48,10 +63,15 @@ class Request:
     name_lists: Sequence[tuple[bytes, ...]]
     names: tuple[bytes, ...] | None
 
-    @property
+    @cached_property
     def parts(self) -> Parts:
         """The parts as the server sees them."""
         return parts_of(self.evidence, self.name_lists[0])
+
+    @cached_property
+    def digests(self) -> Iterable[Variant]:
+        """What may be signed as Content-MD5; worked out once, for the body may be long."""
+        return _Remembered(digest_variants(self.parts.digest, self.evidence.body))
 
 
 def search(
@@ -130,7 +150,7 @@ def _axes(request: Request, parts: Parts) -> tuple[tuple[int, Iterator[Variant]]
         (1, accept_variants(parts.accept)),
         (3, content_type_variants(parts.content_type)),
         (5, line_variants(evidence, request.names)),
-        (2, digest_variants(parts.digest, evidence.body)),
+        (2, iter(request.digests)),
         (4, date_variants(parts.date, stamp)),
         (6, resource_variants(evidence)),
         (0, method_variants(parts.method)),
@@ -176,8 +196,9 @@ def _different(variants: Iterator[Variant], value: bytes) -> list[Variant]:
     """Return the variants without repetitions and without what was sent."""
     found = {value: Variant((), value)}
     for variant in variants:
-        if len(found) <= _MOST_OF_A_PAIR:
-            found.setdefault(variant.value, variant)
+        found.setdefault(variant.value, variant)
+        if len(found) > _MOST_OF_A_PAIR:
+            break
     return list(found.values())[1:]
 
 

@@ -60,8 +60,8 @@ def line_variants(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterat
         yield Variant((*missing, form.step), _text(_sorted(listed), form))
     for step, changed in _changed(evidence, listed):
         yield Variant((*missing, step), _text(_sorted(changed)))
-    if names is not None and len(names) != len(set(names)):
-        yield Variant((Step("name-listed-twice", "each time"),), _text(_sorted(listed)))
+    if len(listed) != len(set(listed)):
+        yield Variant((Step("name-listed-twice", "each time"),), _text(tuple(sorted(listed))))
 
 
 def line_pairs(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
@@ -90,8 +90,11 @@ def _valued(evidence: Evidence, names: tuple[bytes, ...]) -> Lines:
 
 def _selections(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[_Way]:
     """Yield other choices of headers than that of the list."""
+    listed_as = {name.lower(): name for name in names or ()}
     every = dict.fromkeys(
-        name for name, _ in evidence.headers if name.lower().startswith(b"x-ca-")
+        listed_as.get(name.lower(), name)
+        for name, _ in evidence.headers
+        if name.lower().startswith(b"x-ca-")
     )
     sent = _valued(evidence, _signable(tuple(every)))
     if names is None:
@@ -108,9 +111,13 @@ def _selections(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator
         stage = name.lower() == b"x-ca-stage"
         cause = "stage-not-signed" if stage else "line-left-out"
         yield (_named(cause, name),), (*listed[:number], *listed[number + 1 :])
-    yield (Step("empty-lines-left-out", "of headers that are empty or did not come"),), tuple(
-        line for line in listed if line[1]
+    yield (
+        (Step("empty-lines-left-out", "of headers that are empty or did not come"),),
+        tuple(line for line in listed if line[1]),
     )
+    if any(b"_" in name for name in names):
+        hyphened = tuple(name.replace(b"_", b"-") for name in names)
+        yield (Step("names-underscored", "in the list"),), _valued(evidence, _signable(hyphened))
     known = {name.lower() for name, _ in listed}
     for line in sent:
         if line[0].lower() not in known:
@@ -187,10 +194,13 @@ def _sorted(lines: Lines) -> Lines:
 
 
 _ORDERS: tuple[tuple[Step, _Order], ...] = (
-    (Step("list-order-kept", "in the order of the list"), lambda lines: lines),
+    (
+        Step("list-order-kept", "in the order of the list"),
+        lambda lines: tuple(dict.fromkeys(lines)),
+    ),
     (
         Step("names-sorted-otherwise", "without regard to case"),
-        lambda lines: tuple(sorted(lines, key=lambda line: line[0].lower())),
+        lambda lines: tuple(sorted(dict.fromkeys(lines), key=lambda line: line[0].lower())),
     ),
     (Step("names-sorted-otherwise", "backwards"), lambda lines: _sorted(lines)[::-1]),
 )

@@ -1,0 +1,21 @@
+"""Models that an account has brought along, beside those that the studio has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OwnModel:
+    """A model under the id that its owner gave it, after the account's.
+
+    `versions` are the ids of its versions, and `names` all that it can be asked for by, from the
+    virtual moment `listed_at` on.
+    """
+
+    id: str
+    account: str
+    kind: str
+    versions: tuple[str, ...]
+    names: tuple[str, ...]
+    listed_at: float

@@ -1,0 +1,156 @@
+"""The gateway's refusals: the examples as they stand, the table of words, and safe headers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.tests.workshop.doors import Door
+from mock_server.tests.workshop.signing import KEY, Request
+from mock_server.web.calls import Answer
+from mock_server.workshop.gateway import (
+    DIAGNOSIS_HEADER,
+    MOST_MESSAGE,
+    WORDS,
+    Refusal,
+    Situation,
+    refuse,
+    request_id,
+    with_request_id,
+)
+
+EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "workshop"
+CLOCK_MS = 1_768_464_000_000
+# What is refused before or after anybody looks at credentials.
+ELSEWHERE = {
+    "gateway-api-not-found": Situation.NOT_FOUND,
+    "gateway-throttled": Situation.THROTTLED,
+}
+
+
+def read(name: str) -> tuple[Request, dict[str, Any], float]:
+    example = json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))
+    asked = example["request"]
+    request = Request(
+        asked["method"], asked["path"], tuple(asked["headers"].items()), asked["rawBody"].encode()
+    )
+    return request, example["response"], example.get("clockMs", CLOCK_MS) / 1000
+
+
+def headers_of(answer: Answer) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in answer.headers}
+
+
+def answer_to(name: str) -> Answer:
+    request, _, wall = read(name)
+    if name in ELSEWHERE:
+        return refuse(ELSEWHERE[name])
+    keys = (KEY,) if name == "gateway-unauthorized" else ()
+    door = Door(unauthorized_keys=keys, debug_header=False)
+    if name == "gateway-nonce-used":
+        assert door.turned_away(request, wall) == ""
+    return door.answer(request, wall)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("gateway-*.json")))
+def test_an_example_is_answered_as_it_stands(name):
+    expected = read(name)[1]
+    answer = with_request_id(answer_to(name), "00000001")
+    headers, told = headers_of(answer), dict(expected["headers"])
+
+    assert re.fullmatch(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", headers["x-ca-request-id"])
+    assert len(headers.pop("x-ca-request-id")) == len(told.pop("x-ca-request-id"))
+    assert headers == told
+    assert answer.status == expected["httpStatus"]
+    assert answer.body == b""
+
+
+def test_there_are_nine_examples():
+    assert len(list(EXAMPLES.glob("gateway-*.json"))) == 9
+
+
+@pytest.mark.parametrize("situation", Situation)
+def test_every_situation_has_words_in_both_generations(situation):
+    newer, older = WORDS[situation]
+
+    assert re.fullmatch(r"[A-Z][0-9]{3}[A-Z0-9]{2}", newer.code)
+    assert newer.code[1:4] == str(newer.status)
+    assert older.code == ""
+    assert {400 <= words.status < 600 for words in (newer, older)} == {True}
+    assert "x-ca-error-code" not in headers_of(refuse(situation, "older"))
+
+
+@pytest.mark.parametrize(
+    ("situation", "status", "message"),
+    [
+        (Situation.NO_CREDENTIALS, 404, "Empty Signature"),
+        (Situation.UNKNOWN_KEY, 400, "Invalid AppKey"),
+        (Situation.UNAUTHORIZED, 403, "Unauthorized"),
+        (Situation.TIMESTAMP_EXPIRED, 400, "Timestamp Expired"),
+        (Situation.TIMESTAMP_MALFORMED, 400, "Invalid Timestamp"),
+        (Situation.NONCE_USED, 400, "Nonce Used"),
+        (Situation.DIGEST_WRONG, 400, "Invalid Content-MD5"),
+        (Situation.BODY_BAD, 400, "Invalid Request Body"),
+        (Situation.NOT_FOUND, 400, "API Not Found"),
+        (Situation.METHOD_NOT_SUPPORTED, 400, "Invalid HttpMethod"),
+        (Situation.DOMAIN_UNKNOWN, 400, "Invalid Domain"),
+        (Situation.THROTTLED, 403, "Throttled by API Flow Control"),
+        (Situation.FAULT, 500, "Internal Error"),
+        (Situation.BACKEND_DOWN, 503, "Service Unavailable"),
+    ],
+)
+def test_the_older_generation_has_the_documented_words(situation, status, message):
+    answer = refuse(situation, "older")
+
+    assert answer.status == status
+    assert headers_of(answer) == {"x-ca-error-message": message}
+
+
+def test_an_older_mismatch_echoes_the_string_too():
+    answer = refuse(Refusal(Situation.MISMATCH, "", b"POST\n\n/scc/x"), "older")
+
+    assert answer.status == 400
+    assert headers_of(answer)["x-ca-error-message"] == (
+        "Invalid Signature, Server StringToSign:`POST##/scc/x`"
+    )
+
+
+@given(st.binary(max_size=200), st.text(max_size=200))
+def test_nothing_that_a_client_sent_can_end_a_header_line(string, line):
+    answer = refuse(Refusal(Situation.MISMATCH, "", b"x" + string, line))
+
+    for _, value in answer.headers:
+        assert not re.search(rb"[\x00-\x1f\x7f]", value)
+
+
+def test_a_message_is_bounded():
+    answer = refuse(Refusal(Situation.MISMATCH, "", b"x" * 100_000, "y" * 100_000))
+
+    assert all(len(value) <= MOST_MESSAGE for _, value in answer.headers)
+    assert headers_of(answer)["x-ca-error-message"].endswith("...")
+
+
+def test_a_parameter_in_other_letters_is_echoed():
+    answer = refuse(Refusal(Situation.MISMATCH, "", "/scc/x?tenant=华东 1".encode()))
+
+    assert "tenant=华东 1`" in headers_of(answer)["x-ca-error-message"]
+
+
+def test_a_diagnosis_is_a_header_of_its_own():
+    answer = refuse(Refusal(Situation.NONCE_USED, "", diagnosis="nonce-used: again"))
+
+    assert dict(answer.headers)[DIAGNOSIS_HEADER] == b"nonce-used: again"
+    assert DIAGNOSIS_HEADER not in dict(refuse(Situation.NONCE_USED).headers)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_a_request_id_tells_calls_apart(one, other):
+    assert (request_id(one) == request_id(other)) is (one == other)
+    assert re.fullmatch(r"[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-8[0-9A-F]{3}-[0-9A-F]{12}",
+                        request_id(one))  # fmt: skip

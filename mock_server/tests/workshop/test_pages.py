@@ -1,0 +1,640 @@
+"""The pages behind session URLs: who comes in, what browsers are told, and who sees what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from PIL import Image
+
+from mock_server.tests.workshop.errands import DATA_URI, LONG
+from mock_server.tests.workshop.guests import SAME_ORIGIN, a_guest
+from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
+from mock_server.workshop.pages import shelf
+
+PRODUCTS = ("sd_webui", "comfyui_api")
+BELOW = ("", "/state", "/history", "/workflows", "/pictures/x_0.png")
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert('1')>",
+    "$prompt ${title} {{ 7*7 }}",
+    "\u202eabc \u0627\u0644\u0639\u0631\u0628\u064a\u0629 \u0000 \U0001f98a",
+    "x" * 10_000,
+)
+
+
+class Loaded(HTMLParser):
+    """What a page makes a browser load, and what in it would run or style inline."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.files, self.inline = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.files += [value for name, value in attrs if name in ("src", "href")]
+        self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+
+# Coming in
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+async def test_a_sessions_url_opens_a_page_and_all_its_files_are_there(product):
+    async with a_world() as world:
+        guest = await a_guest(world, subProduct=product)
+        page = await guest.open()
+        loaded = Loaded(page.text)
+        paths = [each for each in loaded.files if each.startswith("../static/")]
+        statuses = [(await guest.http.get(f"/{product}/s/{each}")).status_code for each in paths]
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(paths) == 3
+    assert set(statuses) == {200}
+    assert {each for each in loaded.files if not each.startswith(("../static/", "#"))} == set()
+
+
+def test_no_page_and_no_script_runs_or_loads_anything_from_elsewhere():
+    pages = ["page.html", "refusal.html", "sd_webui.html", "comfyui_api.html"]
+    texts = [(shelf.TEMPLATES / name).read_text("utf-8") for name in pages]
+
+    assert [Loaded(text).inline for text in texts] == [[], [], [], []]
+    for name, (body, _) in shelf.static_files().items():
+        addresses = re.findall(rb"https?://[^\"'\s]+", body)
+        assert set(addresses) <= {b"http://www.w3.org/2000/svg"}, name
+
+
+def test_what_scripts_import_is_on_the_shelf():
+    for name, (body, _) in shelf.static_files().items():
+        for imported in re.findall(rb'from "\./([^"]+)"', body):
+            assert imported.decode() in shelf.static_files(), name
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("below", BELOW)
+async def test_an_unknown_session_is_a_404_everywhere(product, below):
+    async with a_world() as world:
+        answer = await world.http.get(f"/{product}/s/{'0' * 32}{below}")
+
+    assert answer.status_code == 404
+    assert "There is no session at this address" in answer.text or below == "/workflows"
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("below", ["", "/state", "/history"])
+async def test_a_session_of_one_product_opens_nothing_of_the_other(product, below):
+    other = PRODUCTS[product == "sd_webui"]
+    async with a_world() as world:
+        guest = await a_guest(world, subProduct=product)
+        answer = await guest.http.get(guest.path.replace(product, other) + below)
+
+    assert answer.status_code == 404
+    assert "There is no session at this address" in answer.text
+
+
+async def expire(world, guest):
+    await world.advance(200_000)
+
+
+async def close(world, guest):
+    await world.data("/scc/spDeleteSession", {"apiToken": guest.token})
+
+
+async def replace_it(world, guest):
+    await world.data("/scc/spCreateSession", {"apiToken": guest.token})
+
+
+async def disable(world, guest):
+    lobby = world.app.workshop.sessions.lobby
+    await lobby.change(world.account, guest.token, disabled=True)
+
+
+ENDS = {
+    "expired": (expire, "16 January 2026 at 11:46:40 UTC"),
+    "closed": (close, "15 January 2026 at 08:00:00 UTC"),
+    "replaced": (replace_it, "15 January 2026 at 08:00:00 UTC"),
+    "disabled": (disable, ""),
+}
+
+
+@pytest.mark.parametrize("why", ENDS)
+async def test_a_session_that_is_over_is_refused_with_why_and_when(why):
+    end, when = ENDS[why]
+    async with a_world(workshop_session_url="fresh") as world:
+        guest = await a_guest(world)
+        assert (await guest.open()).status_code == 200
+        await end(world, guest)
+        page, state = await guest.open(), await guest.get("state")
+        made = await guest.generate(prompt="a red kite")
+
+    assert page.status_code == state.status_code == made.status_code == 403
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    body = state.json()
+    assert (body["problem"], body["why"]) == ("over", why)
+    assert body["message"] in page.text.replace("&#x27;", "'")
+    assert when in body["since"]
+    assert body["since"] in page.text
+    assert made.json()["why"] == why
+
+
+async def test_refreshing_a_session_keeps_its_page_alive():
+    async with a_world() as world:
+        guest = await a_guest(world, expiredInSeconds=60)
+        await world.advance(50)
+        await world.data("/scc/spRefreshSession", {"apiToken": guest.token})
+        await world.advance(50)
+        state = await guest.state()
+
+    assert state["secondsLeft"] == 3550
+
+
+# What browsers are told
+
+
+@pytest.mark.parametrize("below", ["", "/state", "/history", "/nothing"])
+async def test_every_answer_has_strict_headers(below):
+    async with a_world() as world:
+        guest = await a_guest(world)
+        path = guest.path + below if below != "/nothing" else "/sd_webui/static/studio.css"
+        headers = (await guest.http.get(path)).headers
+
+    policy = dict(
+        each.strip().partition(" ")[::2] for each in headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == "*"
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "x-frame-options" not in headers
+
+
+@pytest.mark.parametrize(
+    ("choice", "ancestors", "option"), [("own", "'self'", "SAMEORIGIN"), ("none", "'none'", "DENY")]
+)
+async def test_a_choice_says_who_may_frame_the_page(choice, ancestors, option):
+    async with a_world(workshop_page_frames=choice) as world:
+        headers = (await (await a_guest(world)).open()).headers
+
+    assert f"frame-ancestors {ancestors}" in headers["content-security-policy"]
+    assert headers["x-frame-options"] == option
+
+
+@pytest.mark.parametrize(
+    "name", ["routes.py", "..%2froutes.py", "%2e%2e%2fdoors.py", "", "page.html", "a" * 5000]
+)
+async def test_nothing_in_a_request_names_a_file(name):
+    async with a_world() as world:
+        answer = await world.http.get(f"/sd_webui/static/{name}")
+
+    assert answer.status_code == 404
+
+
+# What the page shows
+
+
+async def test_the_state_tells_time_by_the_accounts_clock():
+    async with a_world() as world:
+        guest = await a_guest(world, name="ada", sessionMode=20, roleId="painter")
+        await world.advance(10)
+        state = await guest.state()
+
+    assert state["now"] == NOW_MS + 10_000
+    assert state["rate"] == 0
+    assert state["secondsLeft"] == 99_990
+    assert state["expiresAt"] == NOW_MS + 100_000_000
+    assert (state["user"], state["role"], state["metered"]) == ("ada", "painter", "work")
+
+
+@pytest.mark.parametrize(("choice", "role"), [("session", "guest"), ("token", "painter")])
+async def test_a_choice_says_whose_role_counts(choice, role):
+    async with a_world(workshop_winning_role=choice) as world:
+        guest = await a_guest(world, roleId="guest")
+        attached = {"apiToken": guest.token, "sceneRoleId": "painter"}
+        await world.data("/scc/sp_put_user_state", attached)
+        state = await guest.state()
+
+    assert state["role"] == role
+
+
+async def test_what_is_attached_to_a_token_is_what_its_page_draws_with():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        attached = {"sdCheckpointFileId": "boats_v2.safetensors", "sdVae": "soft.safetensors"}
+        await world.data("/scc/sp_put_user_state", {"apiToken": guest.token, **attached})
+        state = await guest.state()
+        item = await guest.finished()
+        result = await world.data("/scc/sd_get_result", {"taskId": item["id"]})
+
+    assert (state["model"], state["vae"]) == ("boats_v2.safetensors", "soft.safetensors")
+    assert item["model"] == "boats_v2.safetensors"
+    assert result["parameters"]["sd_vae"] == "soft.safetensors"
+
+
+async def test_a_task_waits_runs_and_ends_in_the_history():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        task = await guest.draw(width=640, height=384, steps=12, seed=7, batch_size=2)
+        waiting = (await guest.state())["tasks"]
+        await world.advance(1.2)
+        running = (await guest.state())["tasks"]
+        await world.advance(LONG)
+        state = await guest.state()
+
+    assert [(each["id"], each["status"], each["progress"]) for each in waiting] == [
+        (task, "waiting", 0)
+    ]
+    assert waiting[0]["ahead"] > 0
+    assert running[0]["status"] == "running"
+    assert 0 < running[0]["progress"] < 1
+    assert running[0]["steps"] == 12
+    assert state["tasks"] == []
+    (item,) = state["history"]["items"]
+    assert (item["prompt"], item["width"], item["height"]) == ("a red kite", 640, 384)
+    assert [each["seed"] for each in item["outputs"]] == [7, 8]
+
+
+async def test_a_picture_of_the_history_is_one_of_the_size_asked_for():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        item = await guest.finished(width=256, height=128)
+        answer = await guest.get(item["outputs"][0]["path"])
+
+    assert answer.headers["content-type"] == "image/png"
+    assert Image.open(BytesIO(answer.content)).size == (256, 128)
+
+
+async def test_pictures_are_seen_by_their_own_token_and_while_its_session_lives():
+    async with a_world() as world:
+        ada, bob = await a_guest(world), await a_guest(world)
+        item = await ada.finished()
+        path = item["outputs"][0]["path"]
+        statuses = [(await each.get(path)).status_code for each in (ada, bob)]
+        wrong = [
+            (await ada.get(path.replace("_0.", each))).status_code
+            for each in ("_1.", "_-1.", "_00.", "_0.jpg.", "_.", ".")
+        ]
+        await world.advance(200_000)
+        late = (await ada.get(path)).status_code
+
+    assert statuses == [200, 404]
+    assert set(wrong) == {404}
+    assert late == 403
+
+
+async def test_two_tokens_never_see_each_others_history_or_preferences():
+    async with a_world() as world:
+        ada, bob = await a_guest(world), await a_guest(world)
+        await ada.prefer({"values": {"prompt": "mine alone"}})
+        await ada.finished(prompt="a secret garden")
+        await ada.draw(prompt="another one")
+        seen = await bob.state()
+        older = (await bob.get("history")).json()
+
+    assert (seen["tasks"], seen["history"], seen["preferences"]) == (
+        [],
+        {"items": [], "more": False},
+        {},
+    )
+    assert older == {"items": [], "more": False}
+
+
+async def test_history_and_preferences_outlive_a_session():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        await guest.prefer({"values": {"steps": "30"}})
+        item = await guest.finished()
+        await world.advance(200_000)
+        again = await a_guest(world, guest.token)
+        state = await again.state()
+        picture = await again.get(item["outputs"][0]["path"])
+
+    assert again.path != guest.path
+    assert [each["id"] for each in state["history"]["items"]] == [item["id"]]
+    assert state["preferences"] == {"steps": "30"}
+    assert picture.status_code == 200
+
+
+async def test_the_products_of_a_token_have_preferences_of_their_own():
+    async with a_world() as world:
+        drawing = await a_guest(world)
+        running = await a_guest(world, drawing.token, subProduct="comfyui_api")
+        await drawing.prefer({"values": {"steps": "30"}})
+        await running.prefer({"values": {"inputs.steps": "4"}})
+        states = [(await each.state())["preferences"] for each in (drawing, running)]
+
+    assert states == [{"steps": "30"}, {"inputs.steps": "4"}]
+
+
+async def test_history_comes_in_pages_without_gaps_or_repeats():
+    async with a_world(workshop_page_tasks=100) as world:
+        guest = await a_guest(world)
+        made = [await guest.draw() for _ in range(7)]
+        await world.advance(LONG)
+        seen: list[str] = []
+        more = True
+        while more:
+            query = f"history?limit=3&before={seen[-1]}" if seen else "history?limit=3"
+            page = (await guest.get(query)).json()
+            seen += [each["id"] for each in page["items"]]
+            more = page["more"]
+
+    assert seen == made[::-1]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "99999999999999999999", "", "²"])
+async def test_a_limit_that_makes_no_sense_is_refused(limit):
+    async with a_world() as world:
+        answer = await (await a_guest(world)).get(f"history?limit={limit}")
+
+    # An empty value is no value to those who read queries.
+    assert answer.status_code == (200 if limit == "" else 422)
+
+
+async def test_a_failed_task_is_in_the_history_with_its_reason():
+    async with a_world(memory_pixels=100_000) as world:
+        guest = await a_guest(world)
+        item = await guest.finished(width=1024, height=1024)
+
+    assert (item["status"], item["outputs"]) == ("failed", [])
+    assert "out of memory" in item["reason"]
+
+
+async def test_a_task_stopped_by_hand_is_in_the_history_as_failed():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        task = await guest.draw()
+        await world.app.studio.cancel(world.account, task, await world.now())
+        (item,) = (await guest.state())["history"]["items"]
+
+    assert (item["status"], item["reason"]) == ("failed", "The task was cancelled")
+
+
+async def test_a_look_at_the_page_is_one_poll_of_each_task():
+    async with a_world(progress="polls", polls=4) as world:
+        guest = await a_guest(world)
+        await guest.draw()
+        seen = [bool((await guest.state())["tasks"]) for _ in range(5)]
+
+    assert seen == [True, True, True, False, False]
+
+
+async def test_tasks_that_had_to_make_room_are_left_out_of_the_history():
+    async with a_world(keep_jobs=2) as world:
+        guest = await a_guest(world)
+        made = [(await guest.finished())["id"] for _ in range(4)]
+        state = await guest.state()
+
+    assert [each["id"] for each in state["history"]["items"]] == [made[3], made[2]]
+
+
+async def test_pictures_are_those_that_the_studio_draws_for_the_task():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        item = await guest.finished(batch_size=2)
+        shown = [(await guest.get(each["path"])).content for each in item["outputs"]]
+        result = await world.data("/scc/sd_get_result", {"taskId": item["id"]})
+        drawn = [(await world.http.get(url)).content for url in result["images"]]
+
+    assert shown == drawn
+
+
+# How it looks
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour (WCAG 2)."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return sum(part * share for part, share in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+def contrast(one, other):
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "ground", "least"),
+    [
+        *(
+            (ink, ground, 4.5)
+            for ink in ("ink", "quiet")
+            for ground in ("ground", "surface", "sunken")
+        ),
+        ("warn-ink", "warn-ground", 4.5),
+        ("problem", "problem-ground", 4.5),
+        ("problem", "surface", 4.5),
+        ("on-accent", "accent", 4.5),
+        ("on-accent", "accent-strong", 4.5),
+        ("accent-strong", "surface", 4.5),
+        ("accent", "ground", 3),
+        ("edge", "surface", 3),
+    ],
+)
+def test_everything_can_be_read(scheme, ink, ground, least):
+    style = shelf.static_files()["studio.css"][0].decode()
+    blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]+);", blocks[scheme]))
+
+    assert contrast(colours[ink], colours[ground]) >= least
+
+
+# Hostile and broken input
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_whatever_a_prompt_says_comes_back_as_it_was_and_runs_nowhere(text):
+    async with a_world() as world:
+        guest = await a_guest(world, name="x")
+        item = await guest.finished(prompt=text, negative_prompt=text)
+        await guest.prefer({"values": {"prompt": text}})
+        state = await guest.state()
+        page = await guest.open()
+
+    assert item["prompt"] == item["negativePrompt"] == text
+    assert state["preferences"] == {"prompt": text}
+    assert text not in page.text
+
+
+@given(text=st.text())
+def test_texts_of_templates_are_always_escaped(text):
+    page = shelf.fill("refusal.html", sentence=text, since="")
+
+    shown = re.search("<p>(.*?)</p>", page, re.DOTALL)
+    assert shown is not None
+    assert not set("<>\"'") & set(shown[1])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"{", 400, "body"),
+        (b"[]", 400, "body"),
+        (b"\xff", 400, "body"),
+        (b"", 422, "prompt"),
+        (b"null", 422, "prompt"),
+        (b'{"prompt": ""}', 422, "prompt"),
+        (b'{"prompt": 1}', 422, "prompt"),
+        (b'{"prompt": "x", "steps": 0}', 422, "steps"),
+        (b'{"prompt": "x", "steps": 1e400}', 400, "body"),
+        (b'{"prompt": "x", "width": 100}', 422, "width"),
+        (b'{"prompt": "x", "width": 4096}', 422, "width"),
+        (b'{"prompt": "x", "seed": -2}', 422, "seed"),
+        (b'{"prompt": "x", "batch_size": 100}', 422, "batch_size"),
+        (b'{"prompt": "x", "image": "http://elsewhere/x.png"}', 422, "image"),
+        (b'{"prompt": "x", "image": "data:image/png;base64,AAAA"}', 422, "image"),
+        (b'{"prompt": "%s"}' % (b"x" * 20_001), 422, "prompt"),
+    ],
+)
+async def test_a_form_that_makes_no_sense_is_refused_with_its_field(body, status, field):
+    headers = {**SAME_ORIGIN, "content-type": "application/json"}
+    async with a_world() as world:
+        guest = await a_guest(world)
+        path = f"{guest.path}/generate"
+        answer = await guest.http.post(path, content=body, headers=headers)
+        state = await guest.state()
+
+    assert (answer.status_code, answer.json()["field"]) == (status, field)
+    assert answer.json()["message"]
+    assert state["tasks"] == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    ["prompt", "width", "steps", "seed", "image", "cfg_scale", "workflow_id", "inputs", "values"]
+)
+
+
+@settings(max_examples=60)
+@given(
+    product=st.sampled_from(PRODUCTS),
+    call=st.sampled_from([("POST", "generate"), ("PUT", "preferences")]),
+    body=st.binary(max_size=30)
+    | st.dictionaries(FIELDS, JSON).map(lambda d: json.dumps(d).encode()),
+)
+def test_no_body_at_all_makes_a_page_stumble(product, call, body):
+    method, below = call
+
+    async def send():
+        async with a_world() as world:
+            guest = await a_guest(world, subProduct=product)
+            headers = {**SAME_ORIGIN, "content-type": "application/json"}
+            path = f"{guest.path}/{below}"
+            return await guest.http.request(method, path, content=body, headers=headers)
+
+    answer = asyncio.run(send())
+
+    assert answer.status_code < 500, answer.text
+    assert answer.json()
+
+
+@pytest.mark.parametrize(
+    "values", [{"a": 1}, {"a": None, "b": []}, [], "x", {str(n): "" for n in range(65)}]
+)
+async def test_preferences_are_a_few_texts_by_name(values):
+    async with a_world() as world:
+        guest = await a_guest(world)
+        answer = await guest.prefer({"values": values})
+        kept = (await guest.state())["preferences"]
+
+    assert answer.status_code == 422
+    assert kept == {}
+
+
+async def test_preferences_that_are_too_large_are_refused():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        answer = await guest.prefer({"values": {"prompt": "x" * 300_000}})
+
+    assert answer.status_code == 413
+
+
+# Other sites
+
+
+OTHER_SITES = [
+    {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+    {"sec-fetch-site": "same-site", "origin": ORIGIN},
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://[broken"},
+    {"origin": ORIGIN + "0"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES)
+@pytest.mark.parametrize(("method", "below"), [("POST", "generate"), ("PUT", "preferences")])
+async def test_other_sites_spend_nothing_and_change_nothing(method, below, headers):
+    body = {"prompt": "x", "values": {"prompt": "theirs"}}
+    async with a_world() as world:
+        guest = await a_guest(world)
+        path = f"{guest.path}/{below}"
+        answer = await guest.http.request(method, path, json=body, headers=headers)
+        state = await guest.state()
+
+    assert (answer.status_code, answer.json()["problem"]) == (403, "other-site")
+    assert (state["tasks"], state["preferences"]) == ([], {})
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_a_body_that_a_form_elsewhere_could_send_is_refused(media_type):
+    async with a_world() as world:
+        guest = await a_guest(world)
+        answer = await guest.http.post(
+            f"{guest.path}/generate",
+            content=b'{"prompt": "x"}',
+            headers={"content-type": media_type},
+        )
+
+    assert (answer.status_code, answer.json()["problem"]) == (415, "not-json")
+
+
+@pytest.mark.parametrize(
+    ("settings", "origin"),
+    [
+        ({"public_url": "https://mock.example"}, "https://mock.example"),
+        ({"workshop_custom_domain": "draw.example"}, "https://draw.example"),
+        ({"workshop_sd_webui_url": "https://art.example"}, "https://art.example"),
+        ({}, ORIGIN.replace("http:", "https:")),
+    ],
+)
+async def test_a_page_under_another_name_of_the_mock_is_no_other_site(settings, origin):
+    async with a_world(**settings) as world:
+        guest = await a_guest(world)
+        answer = await guest.http.post(
+            f"{guest.path}/generate", json={"prompt": "x"}, headers={"origin": origin}
+        )
+
+    assert answer.status_code == 200
+
+
+async def test_a_picture_to_start_from_is_drawn_over():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        task = await guest.draw(image=DATA_URI, strength=0.1)
+        job = await world.app.studio.job(task)
+
+    assert job is not None
+    assert job.order.source
+    assert job.order.denoising_strength == 0.1

@@ -1,0 +1,1 @@
+"""What an end user's browser sees: the pages behind session URLs, and the calls that they make."""

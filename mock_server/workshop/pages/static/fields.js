@@ -1,0 +1,105 @@
+// @ts-check
+/** The form: its values, what is wrong with them beside each field, and what the user likes. */
+
+import {call} from "./client.js"
+import {byId, tell} from "./elements.js"
+
+const PAUSE = 600
+
+/** @returns {any[]} the elements that hold values */
+function elements() {
+  return [...byId("form").elements].filter((element) => element.name)
+}
+
+/** @returns {Record<string, any>} numbers as numbers and ticks as truth values */
+export function values() {
+  return Object.fromEntries(
+    elements()
+      .filter((element) => element.type !== "file")
+      .map((element) => [element.name, valueOf(element)]),
+  )
+}
+
+/** @param {any} element */
+export function valueOf(element) {
+  if (element.type === "checkbox") return element.checked
+  return element.type === "number" ? element.valueAsNumber : element.value
+}
+
+/** @param {Record<string, any>} wanted values by name; names that the form lacks are left out */
+export function setValues(wanted) {
+  for (const element of elements()) {
+    if (!(element.name in wanted)) continue
+    const value = wanted[element.name]
+    if (element.type === "checkbox") {
+      element.checked = value === true || value === "true"
+    } else if (element.type !== "file") {
+      const before = element.value
+      element.value = String(value)
+      // A choice that is not offered any more would leave nothing chosen.
+      if (element.tagName === "SELECT" && element.selectedIndex < 0) element.value = before
+    }
+  }
+  clearErrors()
+}
+
+/** Say beside each field what is wrong with it; returns whether all are right. */
+export function check() {
+  clearErrors()
+  const wrong = elements().filter((element) => !element.checkValidity())
+  for (const element of wrong) showError(element.name, element.validationMessage)
+  wrong[0]?.focus()
+  return wrong.length === 0
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ * @returns {boolean} whether there is such a field
+ */
+export function showError(name, text) {
+  const place = document.getElementById(`${name}-error`)
+  if (place === null) return false
+  tell(place, text)
+  const field = document.getElementById(name)
+  field?.setAttribute("aria-invalid", "true")
+  field?.closest("details")?.setAttribute("open", "")
+  field?.focus()
+  return true
+}
+
+/** Let it be known that the form was changed by something else than typing. */
+export function changed() {
+  byId("form").dispatchEvent(new Event("input"))
+}
+
+function clearErrors() {
+  for (const place of byId("form").querySelectorAll(".error")) tell(place, "")
+  for (const field of byId("form").querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid")
+  }
+}
+
+/** Keep the form's values for this user whenever they change. */
+export function keepPreferences() {
+  /** @type {number | undefined} */
+  let timer
+  byId("form").addEventListener("input", (/** @type {any} */ event) => {
+    const place = document.getElementById(`${event.target.id}-error`)
+    if (place) tell(place, "")
+    event.target.removeAttribute?.("aria-invalid")
+    clearTimeout(timer)
+    timer = setTimeout(savePreferences, PAUSE)
+  })
+}
+
+export async function savePreferences() {
+  const texts = elements()
+    .filter((element) => element.type !== "file")
+    .map((element) => [element.name, String(valueOf(element))])
+  try {
+    await call("preferences", {method: "PUT", body: {values: Object.fromEntries(texts)}})
+  } catch {
+    // The next change tries again, and nothing that was made is lost.
+  }
+}

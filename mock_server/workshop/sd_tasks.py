@@ -1,0 +1,198 @@
+"""Standard SD tasks: what may be asked for, and the order and work that come of it (Workshop › 7).
+
+Documented are the members' names and types, and the ranges of control nets alone. Defaults and all
+other ranges are choices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from mock_server.core.credits import ZERO
+from mock_server.core.jobs import Order
+from mock_server.core.plans import Pass, Work
+from mock_server.core.studio import RANDOM_SEED
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.scrutiny import Remark, Scrutiny, refused
+from mock_server.workshop.tickets import Kind, Ticket
+from mock_server.workshop.wire import Body, Whole
+
+# The mock's own ends: a task needs no more files than this.
+MOST_INIT_IMAGES = 10
+MOST_UNITS = 10
+
+DENOISING = 0.75
+CFG_SCALE = 7.0
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ControlUnit(Body):
+    """One control net; guidance is documented from 0 to 1, and the weight from 0 to 2."""
+
+    module: str | None = None
+    model: str | None = None
+    input_image: str | None = None
+    guidance_start: Number | None = None
+    guidance_end: Number | None = None
+    weight: Number | None = None
+
+
+class ControlNet(Body):
+    units: list[ControlUnit] | None = None
+
+
+class AlwaysOnScripts(Body):
+    controlnet: ControlNet | None = None
+
+
+class Sampling(Body):
+    """What both kinds of task have; none is required. The misspelling is the vendor's."""
+
+    stable_diffusion_model: str = ""
+    sd_vae: str = ""
+    prompt: str = ""
+    negtive_prompt: str = ""
+    batch_size: Whole = 1
+    steps: Whole | None = None
+    cfg_scale: Number = CFG_SCALE
+    width: Whole | None = None
+    height: Whole | None = None
+    sampler_name: str = ""
+    seed: Whole = RANDOM_SEED
+
+    # No member of the service's: it is here so that a client that spells it right is told.
+    negative_prompt: object = None
+
+    @property
+    def checkpoint(self) -> dict[str, str]:
+        """The model as events tell of it; files have no versions of their own here."""
+        model = self.stable_diffusion_model
+        alias = model.rpartition(".")[0] or model
+        return {"modelId": model, "modelVersionId": model, "aliasName": alias}
+
+
+class TextToImage(Sampling):
+    """POST /scc/sd_txt2img."""
+
+    clip_skip: Whole | None = None
+    alwayson_scripts: AlwaysOnScripts | None = None
+
+    @property
+    def units(self) -> list[ControlUnit]:
+        scripts = self.alwayson_scripts
+        net = None if scripts is None else scripts.controlnet
+        return [] if net is None else net.units or []
+
+
+class ImageToImage(Sampling):
+    """POST /scc/sd_img2img."""
+
+    init_images: list[str] = Field(default_factory=list)
+    denoising_strength: Number = DENOISING
+
+
+@dataclass(frozen=True, slots=True)
+class FileField:
+    """A member whose value stands for a file; `drawn` is the one that the picture is made over."""
+
+    name: str
+    value: str
+    drawn: bool = False
+    picture: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What was asked for; `files` are still to be looked up."""
+
+    order: Order
+    work: Work
+    ticket: Ticket
+    files: tuple[FileField, ...] = ()
+
+
+def commission(payload: TextToImage | ImageToImage, choices: Choices, remark: Remark) -> Commission:
+    """Return what a body asks for, or refuse its first member that cannot be worked with."""
+    scrutiny = Scrutiny(choices, remark)
+    if payload.negative_prompt and not payload.negtive_prompt:
+        remark("negative_prompt has no effect: the service spells it negtive_prompt")
+    width = scrutiny.side("width", payload.width)
+    height = scrutiny.side("height", payload.height)
+    steps = scrutiny.steps("steps", payload.steps)
+    count = scrutiny.count("batch_size", payload.batch_size)
+    cfg_scale = scrutiny.cfg_scale("cfg_scale", payload.cfg_scale)
+    parameters = [("sd_vae", payload.sd_vae), ("seed", str(payload.seed))]
+    denoising = DENOISING
+    kind: Kind = "txt2img"
+    if isinstance(payload, ImageToImage):
+        kind = "img2img"
+        denoising = scrutiny.part("denoising_strength", payload.denoising_strength)
+        parameters.append(("denoising_strength", f"{denoising:g}"))
+        files = _init_images(payload, choices, remark)
+    else:
+        if payload.clip_skip is not None:
+            clip_skip = scrutiny.clip_skip("clip_skip", payload.clip_skip)
+            parameters.append(("clip_skip", str(clip_skip)))
+        files = _control_images(payload.units)
+    order = Order(
+        prompt=scrutiny.prompt("prompt", payload.prompt),
+        negative_prompt=scrutiny.prompt("negtive_prompt", payload.negtive_prompt),
+        # Clients send -1 for a seed of the service's; no other negative number is a seed.
+        seed=payload.seed if payload.seed >= 0 else RANDOM_SEED,
+        width=width,
+        height=height,
+        steps=steps,
+        cfg_scale=cfg_scale,
+        sampler=scrutiny.name("sampler_name", payload.sampler_name) or choices.default_sampler,
+        model=scrutiny.name("stable_diffusion_model", payload.stable_diffusion_model),
+        count=count,
+        denoising_strength=denoising,
+    )
+    scrutiny.name("sd_vae", payload.sd_vae)
+    work = Work((Pass("sampling", width, height, steps),), count, fixed_price=price(choices))
+    kept = tuple((name, value) for name, value in parameters if value)
+    return Commission(order, work, Ticket(kind, parameters=kept), files)
+
+
+def price(choices: Choices) -> Decimal | None:
+    """Return what every task costs in credits, or None where it costs what its effort is worth."""
+    return ZERO if choices.credits == "none" else None
+
+
+def _init_images(payload: ImageToImage, choices: Choices, remark: Remark) -> tuple[FileField, ...]:
+    images = payload.init_images
+    if len(images) > MOST_INIT_IMAGES:
+        raise refused(f"init_images must be at most {MOST_INIT_IMAGES}, found {len(images)}")
+    if not any(images) and choices.missing_init_image == "refuse":
+        raise refused("init_images is required")
+    if len(images) > 1:
+        remark("init_images: the pictures are made over the first one")
+    return tuple(
+        FileField(f"init_images[{number}]", value, drawn=number == 0)
+        for number, value in enumerate(images)
+    )
+
+
+def _control_images(units: list[ControlUnit]) -> tuple[FileField, ...]:
+    if len(units) > MOST_UNITS:
+        raise refused(
+            f"alwayson_scripts.controlnet.units must be at most {MOST_UNITS}, found {len(units)}"
+        )
+    files = []
+    for number, unit in enumerate(units):
+        path = f"alwayson_scripts.controlnet.units[{number}]"
+        for name, value, most in (
+            ("guidance_start", unit.guidance_start, 1),
+            ("guidance_end", unit.guidance_end, 1),
+            ("weight", unit.weight, 2),
+        ):
+            if value is not None and not 0 <= value <= most:
+                raise refused(f"{path}.{name} must be from 0 to {most}, found {value:g}")
+        if unit.input_image:
+            files.append(FileField(f"{path}.input_image", unit.input_image))
+    return tuple(files)

@@ -1,0 +1,184 @@
+"""What the Workshop says of tasks: how far they are, and what came of them (Workshop › 7, 8).
+
+Four words tell the status, and clients know no other: one SDK polls for ever where it reads
+another, and one breaks.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mock_server.core.accounts import Account
+from mock_server.core.jobs import Job, JobState
+from mock_server.core.studio import Snapshot
+from mock_server.web.results import image_seed
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.errors import Refused
+from mock_server.workshop.outputs import Outputs
+from mock_server.workshop.tickets import Ticket, ticket_of
+from mock_server.workshop.token_operations import milliseconds
+from mock_server.workshop.workflows import Workflows
+
+STATUS = {
+    JobState.CREATED: "waiting",
+    JobState.PENDING: "waiting",
+    JobState.WAITING: "waiting",
+    JobState.RUNNING: "running",
+    JobState.SUCCEEDED: "succeeded",
+    JobState.FAILED: "failed",
+    # There is no cancelling here; what a hand has cancelled is over without a result.
+    JobState.CANCELED: "failed",
+}
+
+Data = dict[str, Any]
+
+
+class TaskAnswers:
+    """Builds the data of answers; the choices say how members that may vary look."""
+
+    def __init__(self, choices: Choices, outputs: Outputs, workflows: Workflows) -> None:
+        self.choices = choices
+        self.outputs = outputs
+        self.workflows = workflows
+
+    def accepted(self, snapshot: Snapshot) -> Data:
+        """Return the data of a submission; workflows have an estimate of the seconds they run."""
+        job = snapshot.job
+        data: Data = {"taskId": job.id, "status": STATUS[snapshot.state]}
+        if _ticket(job).kind == "workflow":
+            data["estimatedDurationInSeconds"] = round(job.plan.run, 1)
+        return data
+
+    def progress(self, snapshot: Snapshot, account: Account | None, origin: str) -> Data:
+        """Return the data of a progress call; `account` is needed for the URL of a picture."""
+        job, state, now = snapshot.job, snapshot.state, snapshot.now
+        ticket = _ticket(job)
+        data: Data = {"etaRelative": 0, "progress": int(job.done_at(now) * 1000) / 1000}
+        status = STATUS[state]
+        if status == "waiting":
+            data["lastQueueRemaining"] = snapshot.ahead + self.choices.first_queue_place
+        elif status == "running":
+            left = job.starts_at + job.plan.run - job.moment(now)
+            data["etaRelative"] = round(max(0.0, left), 1)
+            data["message"] = "running" if ticket.kind == "workflow" else "sampling"
+        elif status == "failed":
+            data["message"] = self.why_failed(snapshot)
+        data |= {"taskId": job.id, "status": status}
+        if status == "running":
+            data["state"] = (
+                self.workflows.of(ticket).state_at(job, now)
+                if ticket.kind == "workflow"
+                else _sampling_state(job, now)
+            )
+        elif status == "succeeded" and ticket.kind == "workflow" and account is not None:
+            # A public client downloads from here once the task has succeeded.
+            data["currentImage"] = self.outputs.url(job, 0, account, now, origin)
+        return data
+
+    def result(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
+        """Return the data of a result call; what has not succeeded is as the choices say."""
+        status = STATUS[snapshot.state]
+        if status == "failed" and self.choices.failed_result == "fail":
+            raise Refused("task-failed", self.why_failed(snapshot))
+        if status in ("waiting", "running") and self.choices.unfinished_result == "fail":
+            raise Refused("task-unfinished", f"The task is {status}")
+        return self.data(snapshot, account, origin)
+
+    def data(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
+        """Return what there is of a result at this moment, whatever the choices are."""
+        job, now = snapshot.job, snapshot.now
+        urls: list[str] = []
+        if snapshot.state is JobState.SUCCEEDED:
+            indexes = range(job.order.count)
+            urls = [self.outputs.url(job, index, account, now, origin) for index in indexes]
+        if _ticket(job).kind == "workflow":
+            return self._workflow_data(snapshot, urls)
+        return {
+            "images": urls,
+            "parameters": _parameters(job) if urls else {},
+            "taskId": job.id,
+            "status": STATUS[snapshot.state],
+            "info": _info(job) if urls else {},
+        }
+
+    def why_failed(self, snapshot: Snapshot) -> str:
+        """Return why a task failed; of a workflow, at which node."""
+        job, now = snapshot.job, snapshot.now
+        if snapshot.state is JobState.CANCELED:
+            return "The task was cancelled"
+        reason = job.reason_at(now)
+        ticket = _ticket(job)
+        if ticket.kind != "workflow":
+            return reason
+        node = self.workflows.of(ticket).failed_node(job, reason, now)
+        return f"Node {node.id} failed: {reason}"
+
+    def _workflow_data(self, snapshot: Snapshot, urls: list[str]) -> Data:
+        job = snapshot.job
+        version = self.workflows.of(_ticket(job))
+        over, begun = snapshot.state.final, snapshot.state is JobState.RUNNING
+        # What polls or a hand move has a beginning on a line of its own.
+        begins_at = min(job.starts_at, job.ended_at if over else snapshot.now)
+        files = [self.outputs.file(job, index, url) for index, url in enumerate(urls)]
+        return {
+            "result": version.result(job, files) if files and version.outputs else None,
+            "images": urls,
+            "taskId": job.id,
+            "status": STATUS[snapshot.state],
+            "taskDuration": milliseconds(job.ended_at - begins_at) if over else None,
+            "taskBeginTime": milliseconds(begins_at) if over or begun else None,
+            "taskEndTime": milliseconds(job.ended_at) if over else None,
+        }
+
+
+def _ticket(job: Job) -> Ticket:
+    ticket = ticket_of(job)
+    assert ticket is not None, "only tasks come here"  # noqa: S101
+    return ticket
+
+
+def _sampling_state(job: Job, now: float) -> Data:
+    """Return how far sampling is, in the members of the web UI behind (documented by name)."""
+    began = datetime.fromtimestamp(min(job.starts_at, now), UTC)
+    return {
+        "job": f"task({job.id})",
+        "job_no": 0,
+        "job_count": 1,
+        "job_timestamp": int(f"{began:%Y%m%d%H%M%S}"),
+        "sampling_step": int(job.done_at(now) * job.order.steps),
+        "sampling_steps": job.order.steps,
+        "skipped": False,
+        "interrupted": False,
+    }
+
+
+def _parameters(job: Job) -> dict[str, str]:
+    """Return what was asked for; both SDKs read a map of texts to texts."""
+    order = job.order
+    return {
+        "prompt": order.prompt,
+        "negtive_prompt": order.negative_prompt,
+        "stable_diffusion_model": order.model,
+        "sampler_name": order.sampler,
+        "steps": str(order.steps),
+        "cfg_scale": f"{order.cfg_scale:g}",
+        "width": str(order.width),
+        "height": str(order.height),
+        "batch_size": str(order.count),
+        **dict(_ticket(job).parameters),
+    }
+
+
+def _info(job: Job) -> dict[str, str]:
+    """Return what was done; the seeds are those really used."""
+    order = job.order
+    seeds = [image_seed(job, index) for index in range(order.count)]
+    return {
+        "seed": str(seeds[0]),
+        "all_seeds": ",".join(map(str, seeds)),
+        "sampler_name": order.sampler,
+        "sd_model_name": order.model,
+        "width": str(order.width),
+        "height": str(order.height),
+    }

@@ -1,0 +1,145 @@
+"""Tasks: generations that servers ask for, and session pages (Workshop › 7, 8).
+
+A task is a job of the studio with a ticket; there is one space of ids for all of them (choice 34).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mock_server.core import ids
+from mock_server.core.accounts import Account
+from mock_server.core.errors import NotFound
+from mock_server.core.jobs import Job
+from mock_server.core.studio import Snapshot, Studio
+from mock_server.core.watch import Watch
+from mock_server.workshop import sd_tasks, workflow_tasks
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.file_inputs import FileInputs
+from mock_server.workshop.models import Models
+from mock_server.workshop.pools import Pools
+from mock_server.workshop.scrutiny import Remark
+from mock_server.workshop.sd_tasks import Commission, ImageToImage, TextToImage
+from mock_server.workshop.task_answers import TaskAnswers
+from mock_server.workshop.tickets import ticket_of
+from mock_server.workshop.workflow_tasks import ComfyPrompt
+from mock_server.workshop.workflows import Workflows
+
+
+def _unheard(text: str) -> None:
+    """Take a remark that nobody wants to hear."""
+
+
+class Tasks:
+    """Makes tasks, finds them, and says how they are.
+
+    What is let through although a stricter service would not goes to `remark`, a sentence each.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        choices: Choices,
+        inputs: FileInputs,
+        pools: Pools,
+        models: Models,
+        workflows: Workflows,
+        answers: TaskAnswers,
+    ) -> None:
+        self.studio = studio
+        self.choices = choices
+        self.inputs = inputs
+        self.pools = pools
+        self.models = models
+        self.workflows = workflows
+        self.answers = answers
+
+    async def draw(
+        self,
+        account: Account,
+        payload: TextToImage | ImageToImage,
+        now: float,
+        *,
+        pools: str = "",
+        watch: Watch | None = None,
+        remark: Remark = _unheard,
+    ) -> Snapshot:
+        """Make a standard SD task; `pools` are comma-separated ids (Workshop › 9)."""
+        made = sd_tasks.commission(payload, self.choices, remark)
+        await self.models.check(account, made.order.model, now)
+        return await self._submit(account, made, now, pools, watch, remark)
+
+    async def run(
+        self,
+        account: Account,
+        payload: ComfyPrompt,
+        now: float,
+        *,
+        pools: str = "",
+        watch: Watch | None = None,
+        remark: Remark = _unheard,
+    ) -> Snapshot:
+        """Make a task of a workflow; `pools` are comma-separated ids (Workshop › 9)."""
+        made = workflow_tasks.commission(payload, self.workflows, self.choices, remark)
+        return await self._submit(account, made, now, pools, watch, remark)
+
+    async def look(self, account: Account, task_id: str, now: float) -> Snapshot:
+        """Return a task as it stands, or raise NotFound; a task that polls move is moved by it."""
+        job = await self.studio.job(task_id)
+        if job is None or job.account != account.id or ticket_of(job) is None:
+            raise NotFound("task", task_id)
+        snapshot = await self.studio.look(account, task_id, now)
+        if snapshot.state.final and now >= snapshot.job.ended_at + self.choices.task_life:
+            raise NotFound("task", task_id)
+        return snapshot
+
+    def accepted(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return the data of the call that made the task."""
+        return self.answers.accepted(snapshot)
+
+    def progress(
+        self, snapshot: Snapshot, account: Account | None = None, origin: str = ""
+    ) -> dict[str, Any]:
+        """Return the data of the progress call; a picture's URL is in it for an account alone."""
+        return self.answers.progress(snapshot, account, origin)
+
+    def result(self, snapshot: Snapshot, account: Account, origin: str) -> dict[str, Any]:
+        """Return the data of the result call; a failed task raises Refused, by choice."""
+        return self.answers.result(snapshot, account, origin)
+
+    def task_data(self, job: Job, account: Account, origin: str, at: float) -> Mapping[str, Any]:
+        """Return what the result call has to say at a moment, whatever the task's state is."""
+        return self.answers.data(Snapshot(job, at, job.state_at(at)), account, origin)
+
+    def why_failed(self, snapshot: Snapshot) -> str:
+        """Return why a failed task has failed; of a workflow, at which node."""
+        return self.answers.why_failed(snapshot)
+
+    async def _submit(
+        self,
+        account: Account,
+        made: Commission,
+        now: float,
+        pools: str,
+        watch: Watch | None,
+        remark: Remark,
+    ) -> Snapshot:
+        order, waits_for, source = made.order, [], ""
+        for field in made.files:
+            resource_id = await self.inputs.take(account, field, now, remark)
+            if resource_id:
+                waits_for.append(resource_id)
+                source = resource_id if field.drawn else source
+        pool = await self.pools.place(account, pools, made.ticket.product, now)
+        ticket = replace(made.ticket, pool=pool)
+        secret = account.credentials.secret
+        return await self.studio.submit(
+            account,
+            replace(order, source=source, notes=ticket.notes),
+            replace(made.work, inputs=tuple(dict.fromkeys(waits_for))),
+            now,
+            watch=watch,
+            name=lambda tick, owner: ids.ulid_of(tick, secret, "task", owner),
+        )

@@ -1,0 +1,192 @@
+"""Workflow tasks: which workflow, with which inputs, and the work that comes of it (Workshop › 8).
+
+The inputs are those chosen when the workflow was published. What they are for is told by their
+names, as the usual ones are the same everywhere; so a workflow that nobody has published runs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mock_server.core.jobs import Order
+from mock_server.core.plans import Work
+from mock_server.core.studio import RANDOM_SEED
+from mock_server.workshop.choices import Choices
+from mock_server.workshop.scrutiny import LEAST_SIDE, Remark, Scrutiny, refused
+from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, Commission, FileField, price
+from mock_server.workshop.tickets import Ticket
+from mock_server.workshop.wire import Body
+from mock_server.workshop.workflows import Workflows
+
+if TYPE_CHECKING:
+    from mock_server.workshop.workflow_versions import Version
+
+MOST_INPUTS = 200
+_MOST_USED = 1e15  # a larger number of an unpublished workflow is none of those that are used
+LONGEST_ID = 200
+
+# What each name of an input is for; the first that is there counts.
+_USES = {
+    "prompt": ("prompt", "positive_prompt", "positive", "text"),
+    "negative": ("negative_prompt", "negtive_prompt", "negative"),
+    "seed": ("seed", "noise_seed"),
+    "steps": ("steps",),
+    "cfg": ("cfg", "cfg_scale"),
+    "denoise": ("denoise", "denoising_strength"),
+    "width": ("width",),
+    "height": ("height",),
+    "batch": ("batch_size",),
+}
+
+
+class ComfyPrompt(Body):
+    """POST /scc/comfy_prompt; one of `alias_id` and `version_id` is required."""
+
+    workflow_id: str
+    inputs: dict[str, Any]
+    alias_id: str = ""
+    version_id: str = ""
+    randomise_seeds: bool = False
+    return_temp_files: bool = False
+
+
+def commission(
+    payload: ComfyPrompt, workflows: Workflows, choices: Choices, remark: Remark
+) -> Commission:
+    """Return what a body asks for, or refuse the first input that cannot be worked with."""
+    if not payload.alias_id and not payload.version_id:
+        raise refused("alias_id or version_id is required")
+    if not payload.workflow_id:
+        raise refused("workflow_id is required")
+    for id in (payload.workflow_id, payload.alias_id, payload.version_id):
+        if len(id) > LONGEST_ID:
+            raise refused(f"an id must not be longer than {LONGEST_ID} characters")
+    if len(payload.inputs) > MOST_INPUTS:
+        raise refused(f"inputs must be at most {MOST_INPUTS}, found {len(payload.inputs)}")
+    name, version = workflows.find(
+        payload.workflow_id,
+        payload.alias_id,
+        payload.version_id,
+        alias_wins=choices.both_names == "alias",
+        unknown=choices.unknown_workflow == "accept",
+    )
+    given = {key: value for key, value in payload.inputs.items() if value is not None}
+    values = given if version.open else _checked(given, version, remark)
+    scrutiny = Scrutiny(choices, remark)
+    width, height = _size(values, version, scrutiny)
+    steps = scrutiny.steps("inputs.steps", _number(values, "steps"))
+    frames = version.frames if version.is_video else 1
+    files = version.files or scrutiny.count("inputs.batch_size", _number(values, "batch") or 1)
+    previews = 1 if payload.return_temp_files and not version.is_video else 0
+    cfg_scale = _real(values, "cfg")
+    denoising = _real(values, "denoise")
+    order = Order(
+        prompt=scrutiny.prompt("inputs.prompt", _text(values, "prompt")),
+        negative_prompt=scrutiny.prompt("inputs.negative_prompt", _text(values, "negative")),
+        seed=RANDOM_SEED if payload.randomise_seeds else _seed(values),
+        width=round(width * version.scale),
+        height=round(height * version.scale),
+        steps=steps,
+        cfg_scale=CFG_SCALE if cfg_scale is None else scrutiny.cfg_scale("inputs.cfg", cfg_scale),
+        sampler=choices.default_sampler,
+        model=payload.workflow_id,
+        count=files + previews,
+        format="png" if version.format == "mp4" else version.format,
+        denoising_strength=DENOISING
+        if denoising is None
+        else scrutiny.part("inputs.denoise", denoising),
+        frames=frames,
+        fps=version.fps if version.is_video else 0,
+    )
+    # Files of one task come out of one batch, so previews cost nothing.
+    passes = version.passes(width, height, steps, frames)
+    count = 1 if version.outputs else files
+    work = Work(passes, count, fixed_price=price(choices))
+    ticket = Ticket("workflow", workflow=payload.workflow_id, version=name, previews=previews)
+    return Commission(order, work, ticket, _files(values, version))
+
+
+def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict[str, Any]:
+    """Return the value of each published field, as given or by default."""
+    known = {each.name for each in version.inputs}
+    for name in given:
+        if name not in known:
+            remark(f"inputs.{name[:LONGEST_ID]} is no field of the workflow, and has no effect")
+    values: dict[str, Any] = {}
+    for each in version.inputs:
+        if each.name in given:
+            try:
+                values[each.name] = each.checked(given[each.name])
+            except ValueError as error:
+                raise refused(f"inputs.{each.name} {error}") from None
+        elif each.required:
+            raise refused(f"inputs.{each.name} is required")
+        elif each.default is not None:
+            values[each.name] = each.default
+    return values
+
+
+def _size(values: Mapping[str, Any], version: Version, scrutiny: Scrutiny) -> tuple[int, int]:
+    """Return the size in pixels that sampling has; an upscaler makes more of it."""
+    width = scrutiny.side("inputs.width", _number(values, "width"))
+    height = scrutiny.side("inputs.height", _number(values, "height"))
+    most = scrutiny.choices.most_side
+    for field, side in (("width", width), ("height", height)):
+        scaled = round(side * version.scale)
+        if not LEAST_SIDE <= scaled <= 4 * most:
+            raise refused(f"inputs.{field} comes to {scaled} pixels, which is more than {4 * most}")
+    return width, height
+
+
+def _files(values: Mapping[str, Any], version: Version) -> tuple[FileField, ...]:
+    """Return the inputs that stand for files; the first picture is the one that is drawn upon."""
+    if version.open:
+        # Nobody says which these are, so they are those that look like one.
+        names = [name for name, value in values.items() if _looks_like_file(value)]
+        return tuple(
+            FileField(f"inputs.{name}", values[name], drawn=number == 0, picture=False)
+            for number, name in enumerate(names)
+        )
+    fields = []
+    drawn = False
+    for each in version.inputs:
+        if each.is_file and values.get(each.name):
+            picture = each.type == "image"
+            path = f"inputs.{each.name}"
+            fields.append(FileField(path, values[each.name], picture and not drawn, picture))
+            drawn = drawn or picture
+    return tuple(fields)
+
+
+def _looks_like_file(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://", "data:"))
+
+
+def _used(values: Mapping[str, Any], use: str) -> Any:
+    """Return the value of the first input that has a name for this use."""
+    return next((values[name] for name in _USES[use] if name in values), None)
+
+
+def _text(values: Mapping[str, Any], use: str) -> str:
+    value = _used(values, use)
+    return value if isinstance(value, str) else ""
+
+
+def _real(values: Mapping[str, Any], use: str) -> float | None:
+    value = _used(values, use)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < _MOST_USED else None
+
+
+def _number(values: Mapping[str, Any], use: str) -> int | None:
+    value = _real(values, use)
+    return None if value is None else int(value)
+
+
+def _seed(values: Mapping[str, Any]) -> int:
+    """Return the seed; without one it is the same every time, as a workflow has it stored."""
+    value = _used(values, "seed")
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value % 2**63 if value >= 0 else RANDOM_SEED

@@ -1,0 +1,200 @@
+"""What a published workflow is: its versions, their inputs, nodes and outputs (Workshop › 8).
+
+What is in a file is checked when it is read, and every problem is one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import accumulate
+from operator import mul
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mock_server.core.jobs import Job
+from mock_server.core.plans import Pass
+from mock_server.workshop.workflow_inputs import InputField
+
+_MOST_NODES = 200
+_MOST_OUTPUTS = 16
+_MOST_SCALE = 16
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Node(_Entry):
+    """One node; `label` is its type. A node that `samples` works at the size of the picture.
+
+    `scale` says how many times larger the picture is from here on.
+    """
+
+    id: str
+    label: str
+    samples: bool = False
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    scale: Annotated[float, Field(gt=0, le=8)] = 1
+
+
+class OutputField(_Entry):
+    """A field of the result: a file, or a text in which `{prompt}` stands for that of the task."""
+
+    name: Annotated[str, Field(min_length=1)]
+    type: Literal["image", "video", "text"]
+    text: str = ""
+
+
+class Version(_Entry):
+    """One version of a workflow. `format` is that of its files; `frames` and `fps` are of videos.
+
+    Without output fields its files are pictures, one unless an input `batch_size` asks for more. An
+    `open` one takes whatever inputs come, as one that nobody has published does.
+    """
+
+    inputs: tuple[InputField, ...] = ()
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=_MOST_NODES)]
+    outputs: Annotated[tuple[OutputField, ...], Field(max_length=_MOST_OUTPUTS)] = ()
+    format: Literal["png", "jpeg", "webp", "mp4"] = "png"
+    frames: Annotated[int, Field(ge=2, le=1000)] = 40
+    fps: Annotated[int, Field(ge=1, le=60)] = 8
+    open: bool = False
+
+    @model_validator(mode="after")
+    def _makes_files(self) -> Version:
+        kinds = {each.type for each in self.outputs} - {"text"}
+        if len(kinds) > 1:
+            raise ValueError("outputs must not be images and videos at the same time")
+        if self.outputs and not kinds:
+            raise ValueError("outputs must have an image or a video among them")
+        if ("video" in kinds) != (self.format == "mp4"):
+            raise ValueError("format must be mp4 for videos, and for nothing else")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_sizes(self) -> Version:
+        if not all(1 / _MOST_SCALE <= scale <= _MOST_SCALE for scale in self._scales):
+            raise ValueError(f"nodes must not scale by more than {_MOST_SCALE}, up or down")
+        return self
+
+    @property
+    def is_video(self) -> bool:
+        return self.format == "mp4"
+
+    @property
+    def files(self) -> int:
+        """How many files the output fields hold; 0 where there are no such fields."""
+        return sum(each.type != "text" for each in self.outputs)
+
+    @property
+    def scale(self) -> float:
+        """How many times larger than the sampled picture the last one is."""
+        return self._scales[-1]
+
+    @property
+    def _scales(self) -> tuple[float, ...]:
+        return tuple(accumulate((node.scale for node in self.nodes), mul))
+
+    def passes(self, width: int, height: int, steps: int, frames: int) -> tuple[Pass, ...]:
+        """Return the nodes as passes, one each; those that only hand on cost next to nothing."""
+        passes = []
+        for node, scale in zip(self.nodes, self._scales, strict=True):
+            works = node.samples or node.scale != 1
+            passes.append(
+                Pass(
+                    _pass_name(node),
+                    round(width * scale) if works else 0,
+                    round(height * scale) if works else 0,
+                    (node.steps or steps) if node.samples else 0,
+                    frames,
+                )
+            )
+        return tuple(passes)
+
+    def state_at(self, job: Job, now: float) -> dict[str, Any]:
+        """Return which node is at work, and how far (Workshop › 8.2)."""
+        index, part = _within(job, now)
+        node = self.nodes[min(index, len(self.nodes) - 1)]
+        most = (node.steps or job.order.steps) if node.samples else 1
+        return {"nodeLabel": node.label, "step": int(part * most), "maxSteps": most}
+
+    def failed_node(self, job: Job, reason: str, now: float) -> Node:
+        """Return the node that a task failed at: the one in the reason, or the one at work."""
+        for node in self.nodes:
+            if f"{_pass_name(node)} " in reason:
+                return node
+        return self.nodes[min(_within(job, now)[0], len(self.nodes) - 1)]
+
+    def result(self, job: Job, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the output fields, files being objects (Workshop › 8.3)."""
+        left = iter(files)
+        return {
+            each.name: each.text.replace("{prompt}", job.order.prompt)
+            if each.type == "text"
+            else next(left)
+            for each in self.outputs
+        }
+
+
+class Workflow(_Entry):
+    """A published workflow; an alias is a name that points to a version."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    name: str = ""
+    description: str = ""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    versions: Annotated[dict[str, Version], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _points_to_versions(self) -> Workflow:
+        for alias, version in self.aliases.items():
+            if version not in self.versions:
+                raise ValueError(f"alias {alias} points to {version}, which is no version")
+        return self
+
+
+class _File(_Entry):
+    workflows: tuple[Workflow, ...]
+
+
+@cache
+def unpublished() -> Version:
+    """Return what runs under an id that the catalogue does not have."""
+    return Version(
+        nodes=(
+            Node(id="1", label="LoadImage"),
+            Node(id="4", label="CheckpointLoaderSimple"),
+            Node(id="6", label="CLIPTextEncode"),
+            Node(id="3", label="KSampler", samples=True),
+            Node(id="8", label="VAEDecode"),
+            Node(id="9", label="SaveImage"),
+        ),
+        open=True,
+    )
+
+
+def read_workflows(text: bytes) -> dict[str, Workflow]:
+    """Return the workflows of a file by id; raises ValueError with a sentence."""
+    try:
+        file = _File.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+    return {each.id: each for each in file.workflows}
+
+
+def _pass_name(node: Node) -> str:
+    return f"{node.label} #{node.id}"
+
+
+def _within(job: Job, now: float) -> tuple[int, float]:
+    """Return which stage of its plan a job is in, and which part of it has passed."""
+    passed = job.done_at(now) * job.plan.run
+    for index, seconds in enumerate(job.plan.stages):
+        if passed < seconds:
+            return index, passed / seconds
+        passed -= seconds
+    return max(0, len(job.plan.stages) - 1), 1.0

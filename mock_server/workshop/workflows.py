@@ -1,0 +1,80 @@
+"""The catalogue of published workflows, by id.
+
+Those that are shipped are in `data/workshop-workflows.json`; a user's own file adds to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mock_server.workshop.errors import Refused
+from mock_server.workshop.tickets import Ticket
+
+if TYPE_CHECKING:
+    from mock_server.workshop.workflow_versions import Version, Workflow
+
+_SHIPPED = Path(__file__).resolve().parents[1] / "data" / "workshop-workflows.json"
+
+
+class Workflows:
+    """Finds workflows by id; `own` ones stand in place of shipped ones with their ids."""
+
+    def __init__(self, own: Mapping[str, Workflow] | None = None) -> None:
+        self._own = own or {}
+
+    @cached_property
+    def known(self) -> Mapping[str, Workflow]:
+        """The workflows by id."""
+        from mock_server.workshop.workflow_versions import read_workflows
+
+        return {**read_workflows(_SHIPPED.read_bytes()), **self._own}
+
+    def listed(self) -> tuple[Workflow, ...]:
+        """Return the published workflows."""
+        return tuple(self.known.values())
+
+    def find(
+        self, id: str, alias: str, version: str, *, alias_wins: bool = False, unknown: bool = True
+    ) -> tuple[str, Version]:
+        """Return a version and its name; an alias or the version's own name says which.
+
+        Where both are given the version counts, unless `alias_wins`. A workflow that is not in the
+        catalogue is one that takes anything, if `unknown` ones are let through.
+        """
+        from mock_server.workshop.workflow_versions import unpublished
+
+        workflow = self.known.get(id)
+        by_alias = alias and (alias_wins or not version)
+        if workflow is None:
+            if not unknown:
+                raise Refused("workflow-unknown", f"The workflow {id!r} does not exist")
+            return alias if by_alias else version, unpublished()
+        name = workflow.aliases.get(alias) if by_alias else version
+        found = None if name is None else workflow.versions.get(name)
+        if name is None or found is None:
+            missing = f"alias {alias!r}" if by_alias else f"version {version!r}"
+            raise Refused("workflow-unknown", f"The workflow {id!r} has no {missing}")
+        return name, found
+
+    def of(self, ticket: Ticket) -> Version:
+        """Return the version that a task runs."""
+        from mock_server.workshop.workflow_versions import unpublished
+
+        workflow = self.known.get(ticket.workflow)
+        versions = {} if workflow is None else workflow.versions
+        return versions.get(ticket.version) or unpublished()
+
+
+def load_workflows(path: Path | None) -> Workflows:
+    """Return the shipped workflows and those of a file; raises ValueError with a sentence."""
+    if path is None:
+        return Workflows()
+    from mock_server.workshop.workflow_versions import read_workflows
+
+    try:
+        return Workflows(read_workflows(path.read_bytes()))
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
