@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account
@@ -22,6 +22,7 @@ from mock_server.tams.choices import Choices
 from mock_server.web import pictures
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.made_up import faker
+from mock_server.web.object_store import refusal, terms
 from mock_server.web.pictures import Recipe
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
@@ -44,8 +45,7 @@ class StoreAnswer:
 
 
 def _refusal(status: int, code: str, message: str) -> StoreAnswer:
-    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return StoreAnswer(Answer(status, body.encode(), ((b"content-type", b"application/xml"),)))
+    return StoreAnswer(refusal(status, code, message))
 
 
 class Storage:
@@ -235,13 +235,13 @@ def _upload_signature(account: Account, path: str, terms: str) -> str:
 
 
 def _upload_proved(account: Account, call: Call) -> bool:
-    query = _query(call)
+    query = terms(call)
     if call.path.startswith(_UPLOAD_MAINLAND):
-        terms, signature = query.get("Expires", ""), query.get("Signature", "")
+        agreed, signature = query.get("Expires", ""), query.get("Signature", "")
     else:
-        terms = f"{query.get('X-Amz-Date', '')}/{query.get('X-Amz-Expires', '')}"
+        agreed = f"{query.get('X-Amz-Date', '')}/{query.get('X-Amz-Expires', '')}"
         signature = query.get("X-Amz-Signature", "")
-    expected = _upload_signature(account, call.path, terms)
+    expected = _upload_signature(account, call.path, agreed)
     return hmac.compare_digest(signature.encode(), expected.encode())
 
 
@@ -252,21 +252,13 @@ def _result_digest(account: Account, path: str, expiry: str, nonce: str) -> str:
 
 def _result_problem(account: Account, call: Call, now: float) -> str:
     """Return why a result URL does not open its picture now, or nothing."""
-    expiry, _, rest = _query(call).get("auth_key", "").partition("-")
+    expiry, _, rest = terms(call).get("auth_key", "").partition("-")
     nonce, _, rest = rest.partition("-")
     user, _, digest = rest.partition("-")
     expected = _result_digest(account, call.path, expiry, nonce)
     if user != "0" or not hmac.compare_digest(digest.encode(), expected.encode()):
         return "The URL is not signed as it was handed out."
     return "" if now < int(expiry) else "The URL has expired; ask for the job again."
-
-
-def _query(call: Call) -> dict[str, str]:
-    text = call.scope["query_string"].decode("latin-1")
-    try:
-        return {name: values[0] for name, values in parse_qs(text, max_num_fields=20).items()}
-    except ValueError:  # More members than any URL of ours has.
-        return {}
 
 
 def _headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mock_server.core.accounts import SERVER, Account, Limits, Progress
+from mock_server.core.accounts import SERVER, Account, Limits
 from mock_server.core.errors import (
     AlreadyEnded,
     Forbidden,
@@ -37,6 +37,7 @@ from mock_server.tams.storage import Storage, StoreAnswer
 from mock_server.tams.workflow.operations import Workflows
 from mock_server.web.calls import Answer, Bounds, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
+from mock_server.web.progress import progress_wished
 from mock_server.web.results import Results
 
 _UINT64 = 2**64
@@ -265,7 +266,7 @@ class Tams:
                 fingerprint=int.from_bytes(blake2b(call.body, digest_size=7).digest(), "big"),
                 key_life=choices.request_id_life or float("inf"),
                 watch=watch,
-                progress=_progress(call),
+                progress=progress_wished(call),
             )
         except RequestRepeated as repeated:
             other = not repeated.same_content
@@ -317,18 +318,6 @@ class Tams:
 
 # A hundred years: enough for everybody, and a date can still be made of it.
 _LONGEST_LIFE = 100 * 365 * 86_400.0
-
-
-def _progress(call: Call) -> Progress | None:
-    """Return what moves this one job, where the caller says so in a header of the mock's own."""
-    value = call.header(b"x-mock-progress")
-    if value is None:
-        return None
-    try:
-        return Progress(value.decode("latin-1").strip().lower())
-    except ValueError:
-        known = ", ".join(Progress)
-        raise Invalid("X-Mock-Progress", f"X-Mock-Progress: must be one of {known}") from None
 
 
 def _job_id(call: Call) -> str:

@@ -8,6 +8,7 @@ from mock_server.core.studio import Snapshot
 from mock_server.core.watch import Watch
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
+from mock_server.web.progress import progress_wished
 from mock_server.workshop.pools import named_pools
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
 from mock_server.workshop.server_calls import ServerCalls
@@ -70,6 +71,7 @@ class TaskOperations:
                 call.now,
                 pools=named_pools(call),
                 watch=watch,
+                progress=progress_wished(call),
                 remark=call.remark,
             )
 
@@ -88,6 +90,7 @@ class TaskOperations:
                 call.now,
                 pools=named_pools(call),
                 watch=watch,
+                progress=progress_wished(call),
                 remark=call.remark,
             )
 

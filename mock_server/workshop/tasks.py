@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mock_server.core import ids
-from mock_server.core.accounts import Account
+from mock_server.core.accounts import Account, Progress
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs import Job
 from mock_server.core.studio import Snapshot, Studio
@@ -64,12 +64,13 @@ class Tasks:
         *,
         pools: str = "",
         watch: Watch | None = None,
+        progress: Progress | None = None,
         remark: Remark = _unheard,
     ) -> Snapshot:
         """Make a standard SD task; `pools` are comma-separated ids (Workshop › 9)."""
         made = sd_tasks.commission(payload, self.choices, remark)
         await self.models.check(account, made.order.model, now)
-        return await self._submit(account, made, now, pools, watch, remark)
+        return await self._submit(account, made, now, pools, watch, progress, remark)
 
     async def run(
         self,
@@ -79,11 +80,12 @@ class Tasks:
         *,
         pools: str = "",
         watch: Watch | None = None,
+        progress: Progress | None = None,
         remark: Remark = _unheard,
     ) -> Snapshot:
         """Make a task of a workflow; `pools` are comma-separated ids (Workshop › 9)."""
         made = workflow_tasks.commission(payload, self.workflows, self.choices, remark)
-        return await self._submit(account, made, now, pools, watch, remark)
+        return await self._submit(account, made, now, pools, watch, progress, remark)
 
     async def look(self, account: Account, task_id: str, now: float) -> Snapshot:
         """Return a task as it stands, or raise NotFound; a task that polls move is moved by it."""
@@ -124,6 +126,7 @@ class Tasks:
         now: float,
         pools: str,
         watch: Watch | None,
+        progress: Progress | None,
         remark: Remark,
     ) -> Snapshot:
         order, waits_for, source = made.order, [], ""
@@ -141,5 +144,6 @@ class Tasks:
             replace(made.work, inputs=tuple(dict.fromkeys(waits_for))),
             now,
             watch=watch,
+            progress=progress,
             name=lambda tick, owner: ids.ulid_of(tick, secret, "task", owner),
         )

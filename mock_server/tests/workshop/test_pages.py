@@ -60,7 +60,7 @@ async def test_a_sessions_url_opens_a_page_and_all_its_files_are_there(product):
 
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert len(paths) == 3
+    assert len(paths) == 4
     assert set(statuses) == {200}
     assert {each for each in loaded.files if not each.startswith(("../static/", "#"))} == set()
 

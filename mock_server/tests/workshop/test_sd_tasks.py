@@ -529,3 +529,19 @@ async def test_an_upload_that_is_no_picture_makes_the_task_fail():
 
     assert code == "TASK_FAILED"
     assert "not an image that can be read" in message
+
+
+async def test_a_header_says_what_moves_one_task():
+    async with a_world() as world:
+        headers = {"x-mock-progress": "instant"}
+        task = await world.data("/scc/sd_txt2img", {"prompt": "x"}, headers=headers)
+
+        assert task["status"] == "succeeded"
+
+
+async def test_a_header_with_an_unknown_word_makes_no_task():
+    async with a_world() as world:
+        headers = {"x-mock-progress": "soon"}
+        refused = await world.refusal("/scc/sd_txt2img", {"prompt": "x"}, headers=headers)
+
+        assert refused[1] == "X-Mock-Progress must be one of instant, time, polls, manual"

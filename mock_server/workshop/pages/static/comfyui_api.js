@@ -117,8 +117,10 @@ await begin()
 openStudio({
   asked,
   onPreferences: choose,
-  nodesOf: ({workflow, version}) =>
-    (workflowOf(workflow)?.versions[version]?.nodes ?? []).map((/** @type {any} */ node) => node.label),
+  nodesOf: ({workflow, version}) => {
+    const nodes = workflowOf(workflow)?.versions[version]?.nodes ?? []
+    return nodes.map((/** @type {any} */ node) => node.label)
+  },
   parameters: ({item, seed}) => {
     /** @type {[string, string | number][]} */
     const all = [

@@ -56,8 +56,8 @@ export class Countdown {
 /** @param {number} seconds */
 export function spelled(seconds) {
   const whole = Math.ceil(seconds)
-  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"))
+  const parts = [Math.floor(whole / 60) % 60, whole % 60]
   const hours = Math.floor(whole / 3600)
-  const text = hours ? [hours, ...parts].join(":") : parts.join(":")
-  return text.replace(/^0(?=\d:)/, "")
+  const [first, ...others] = hours ? [hours, ...parts] : parts
+  return [first, ...others.map((part) => String(part).padStart(2, "0"))].join(":")
 }

@@ -160,7 +160,7 @@ function titleOf({item, kind, text, name}) {
 
 /** @param {Exhibit} exhibit */
 function detailsOf({item, seed}) {
-  return seed === null ? "" : `${item.width}\u00a0×\u00a0${item.height} · seed\u00a0${seed}`
+  return seed === null ? "" : `${item.width}\u00a0×\u00a0${item.height}, seed\u00a0${seed}`
 }
 
 /**
