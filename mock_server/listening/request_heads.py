@@ -1,19 +1,19 @@
 """A bound on a request's head, for uvicorn's fast protocol, which has none.
 
-What is counted are the target and the headers as they are parsed, and whole chunks for as long as
-a head stays unfinished, so that a header without end is noticed too.
+What is counted are the target as it is parsed, the headers once they are complete, trailers with
+them, and whole chunks for as long as a head stays unfinished, so that a header without end is
+noticed too.
 """
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from mock_server.listening.whole_messages import WholeMessages
 
 # How long a refused client may go on sending. Closing at once would make the kernel throw away
 # the refusal along with what was not read.
@@ -24,54 +24,65 @@ class _TooLarge(Exception):
     """The head of a request is beyond the limit; the parser wraps it in an error of its own."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(WholeMessages):
     """Refuses a target that is too long with 414, and headers that are too large with 431."""
 
     limit_bytes: ClassVar[int]
 
     _heads = 0  # how many began on this connection
     _in_head = False
-    _head_bytes = 0
+    _target_bytes = 0
+    _header_count = 0  # of a whole head; what comes on top are trailers
     _unfinished_bytes = 0
     _status: HTTPStatus | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.headers = []  # which are counted, also where a head has not yet begun
 
     def data_received(self, data: bytes) -> None:
         if self._status is not None:
             return
         head = self._heads if self._in_head else None
         super().data_received(data)
-        if self._in_head and self._heads == head and self._status is None:
-            self._unfinished_bytes += len(data)
-            if self._unfinished_bytes > self.limit_bytes:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        too_large = False
+        if self._in_head:
+            # Where a head began in the middle of a chunk, that chunk may hold calls before it.
+            self._unfinished_bytes += len(data) if self._heads == head else self._parsed_bytes()
+            too_large = self._unfinished_bytes > self.limit_bytes
+        elif len(self.headers) > self._header_count:
+            too_large = self._parsed_bytes() > self.limit_bytes
+        if too_large and self._status is None:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._heads += 1
         self._in_head = True
-        self._head_bytes = self._unfinished_bytes = 0
+        self._target_bytes = self._unfinished_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count(len(url), HTTPStatus.REQUEST_URI_TOO_LONG)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + 4, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._target_bytes += len(url)
+        if self._target_bytes > self.limit_bytes:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+            raise _TooLarge
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._parsed_bytes() > self.limit_bytes:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            raise _TooLarge
+        self._header_count = len(self.headers)
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         if self._status is None:
             super().send_400_response(msg)
 
-    def _count(self, size_bytes: int, status: HTTPStatus) -> None:
-        self._head_bytes += size_bytes
-        if self._head_bytes > self.limit_bytes:
-            self._refuse(status)
-            raise _TooLarge
+    def _parsed_bytes(self) -> int:
+        """Return how much of the present head was parsed: its target and whole headers."""
+        return self._target_bytes + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._status = status

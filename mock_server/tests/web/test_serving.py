@@ -293,6 +293,20 @@ def test_pipelined_calls_do_not_add_up_to_a_large_head(tmp_path):
     assert answer.count(b"HTTP/1.1 200 OK") == 6
 
 
+def test_an_empty_line_before_a_call_is_passed_over(tmp_path):
+    call = HEAD + b"Connection: close\r\n\r\n"
+
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
+        assert exchange(server.url, b"\r\n", call).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_trailers_without_end_close_the_connection(tmp_path):
+    call = b"POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+    with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
+        assert exchange(server.url, call, b"X: a\r\n" * 500) == b""
+
+
 @no_modes
 def test_without_a_place_for_the_key_it_serves_all_the_same(tmp_path, caplog):
     (tmp_path / "file").touch()
