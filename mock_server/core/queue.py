@@ -8,13 +8,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import heapify, heapreplace
 
 from mock_server.core.jobs import Job
 from mock_server.core.plans import Plan
 
 APART = 0.001
-BLOCK = 128
+BLOCK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Line:
         if waiting:
             start = max(start, waiting[-1][-1] + APART)
             if plan.ahead < self.strangers:
-                plan = replace(plan, ahead=self.strangers)
+                plan = _with_ahead(plan, self.strangers)
         heapreplace(free, start + plan.until_end)
         line = Line(
             id=self.id,
@@ -91,6 +92,12 @@ def reordered(line: Line, jobs: Iterable[Job], slots: int, now: float) -> tuple[
             moved.append(replace(job, starts_at=start))
     blocks = tuple(tuple(starts[first : first + BLOCK]) for first in range(0, len(starts), BLOCK))
     return replace(line, free_at=_taken(free, now), starts=blocks), moved
+
+
+@lru_cache(maxsize=4096)
+def _with_ahead(plan: Plan, ahead: int) -> Plan:
+    """Return the plan with so many strangers ahead; the jobs of a long line share a few plans."""
+    return replace(plan, ahead=ahead)
 
 
 def _appended(blocks: tuple[tuple[float, ...], ...], start: float) -> tuple[tuple[float, ...], ...]:

@@ -20,28 +20,34 @@ DEFAULT_BLOB_BYTES = 256 * 1024 * 1024
 class Table:
     """The committed records of one kind, with their order per account and their due moments."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type) -> None:
+        # Most kinds have nothing coming, and asking each record for what it lacks takes long.
+        self.has_due = hasattr(kind, "due_at") or "due_at" in kind.__annotations__
         self.records: dict[str, Any] = {}
         self.by_account: dict[str, dict[str, Any]] = {}
         self.due: dict[str, list[tuple[float, str]]] = {}
 
     def put(self, record: Any) -> None:
-        old = self.records.get(record.id)
+        id, account = record.id, record.account
+        old = self.records.get(id)
         if old is not None:
-            self._forget_due(old)
-            if old.account != record.account:
-                del self.by_account[old.account][old.id]
-        self.records[record.id] = record
-        self.by_account.setdefault(record.account, {})[record.id] = record
-        due_at = getattr(record, "due_at", None)
-        if due_at is not None:
-            insort(self.due.setdefault(record.account, []), (due_at, record.id))
+            if self.has_due:
+                self._forget_due(old)
+            if old.account != account:
+                del self.by_account[old.account][id]
+        self.records[id] = record
+        if (own := self.by_account.get(account)) is None:
+            own = self.by_account[account] = {}
+        own[id] = record
+        if self.has_due and (due_at := record.due_at) is not None:
+            insort(self.due.setdefault(account, []), (due_at, id))
 
     def delete(self, id: str) -> None:
         record = self.records.pop(id, None)
         if record is not None:
             del self.by_account[record.account][id]
-            self._forget_due(record)
+            if self.has_due:
+                self._forget_due(record)
 
     def drop(self, account: str) -> None:
         for id in self.by_account.pop(account, ()):
@@ -58,7 +64,7 @@ class Table:
         return [self.records[id] for _, id in due[: bisect_right(due, (before, "\U0010ffff"))]]
 
     def _forget_due(self, record: Any) -> None:
-        due_at = getattr(record, "due_at", None)
+        due_at = record.due_at
         if due_at is None:
             return
         due = self.due[record.account]
@@ -81,8 +87,7 @@ class MemoryView:
         pass
 
     async def get(self, kind: type[R], id: str) -> R | None:
-        table = self._tables.get(kind)
-        return None if table is None else table.records.get(id)
+        return self._committed(kind, id)  # type: ignore[no-any-return]
 
     async def list(
         self, kind: type[R], account: str | None = None, *, limit: int | None = None
@@ -91,10 +96,20 @@ class MemoryView:
         return [] if table is None else list(islice(table.of(account).values(), limit))
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
+        return self._counted(kind, account)
+
+    async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
+        return self._due(kind, account, before)
+
+    def _committed(self, kind: type, id: str) -> Any:
+        table = self._tables.get(kind)
+        return None if table is None else table.records.get(id)
+
+    def _counted(self, kind: type, account: str | None) -> int:
         table = self._tables.get(kind)
         return 0 if table is None else len(table.of(account))
 
-    async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
+    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
         table = self._tables.get(kind)
         return [] if table is None else table.due_before(account, before)
 
@@ -121,12 +136,13 @@ class MemoryTransaction(MemoryView):
         changed = self.changes.get(kind)
         if changed is not None and id in changed:
             return changed[id]  # type: ignore[no-any-return]
-        return await super().get(kind, id)
+        return self._committed(kind, id)  # type: ignore[no-any-return]
 
     async def put(self, record: Record) -> None:
         kind, id = type(record), record.id
-        changed = self.changes.setdefault(kind, {})
-        if changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
+        if (changed := self.changes.get(kind)) is None:
+            changed = self.changes[kind] = {}
+        elif changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
             del changed[id]
             self._anew.add((kind, id))
         changed[id] = record
@@ -142,13 +158,13 @@ class MemoryTransaction(MemoryView):
         return list(islice(self._overlaid(kind, account), limit))
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
-        total = await super().count(kind, account)
+        total = self._counted(kind, account)
         for id, changed in self.changes.get(kind, {}).items():
             total += _counts(changed, account) - _counts(self._committed(kind, id), account)
         return total
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        committed = await super().due(kind, account, before)
+        committed = self._due(kind, account, before)
         changed = self.changes.get(kind)
         if not changed:
             return committed
@@ -161,19 +177,16 @@ class MemoryTransaction(MemoryView):
         return sorted(due, key=_due_order)
 
     def _commit(self) -> None:
+        anew = self._anew
         for kind, records in self.changes.items():
             table = self._tables.get(kind)
             if table is None:
-                table = self._tables[kind] = Table()
+                table = self._tables[kind] = Table(kind)
             for id, record in records.items():
-                if record is None or (kind, id) in self._anew:
+                if record is None or (anew and (kind, id) in anew):
                     table.delete(id)
                 if record is not None:
                     table.put(record)
-
-    def _committed(self, kind: type, id: str) -> Any:
-        table = self._tables.get(kind)
-        return None if table is None else table.records.get(id)
 
     def _overlaid(self, kind: type, account: str | None) -> Iterator[Any]:
         changed = self.changes[kind]

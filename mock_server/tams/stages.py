@@ -19,8 +19,9 @@ on the web site.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from mock_server.core.jobs import Order
 from mock_server.core.plans import Pass, Work
@@ -57,6 +58,7 @@ FPS_END = 120
 VIDEO_FACTOR = Decimal("0.845")
 
 _PASS_NAME_LENGTH = 60
+_PLAIN = Decimal(1)  # the factor of a chain that names no model
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class _Chain:
         self.passes: list[Pass] = []
         self.inputs: list[str] = [start.image_resource_id]
         self.factors: list[Decimal] = []
-        self.order: Order | None = None
+        # All that the first sampling stage says of the order; the rest is known at the end.
+        self.order: partial[Order] | None = None
         self.mask = ""
         self.width = self.height = self.steps = 0
         self.frames = 1
@@ -131,13 +134,12 @@ class _Chain:
             self._sample_with(self.main)
         for member in self.members:
             self._add(member)
-        order = self.order or Order("", width=self.width, height=self.height)
-        inputs = tuple(dict.fromkeys(each for each in self.inputs if each))
+        order = self.order or partial(Order, "")
+        inputs = tuple(dict.fromkeys(filter(None, self.inputs)))
         if len(inputs) > INPUTS_END:
             raise refused(f"stages: must name at most {INPUTS_END} resources, found {len(inputs)}")
         return Commission(
-            replace(
-                order,
+            order(
                 seed=scrutiny.seed(start.seed),
                 width=self.width,
                 height=self.height,
@@ -150,7 +152,7 @@ class _Chain:
             Work(
                 tuple(self.passes),
                 count,
-                max(self.factors, default=Decimal(1)),
+                max(self.factors, default=_PLAIN),
                 inputs,
                 fixed_price=scrutiny.choices.fixed_price,
             ),
@@ -207,7 +209,8 @@ class _Chain:
             self._move("videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps)
         if self.order is None:
             strength = diffusion.denoising_strength
-            self.order = Order(
+            self.order = partial(
+                Order,
                 _joined(diffusion.prompts),
                 _joined(diffusion.negative_prompts),
                 steps=self.steps,
@@ -239,7 +242,7 @@ class _Chain:
         # 0 steps mean as many as before, in the web UI whose upscaler this mirrors.
         self._pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
         if self.main is None and self.order is not None and len(self.passes) == 1:
-            self.order = replace(self.order, denoising_strength=strength)
+            self.order = partial(self.order, denoising_strength=strength)
 
     def _repair(self, arg: AdetailerArgBody) -> None:
         scrutiny = self.scrutiny
@@ -282,7 +285,8 @@ class _Chain:
         self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
         self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
-            self.order = Order(
+            self.order = partial(
+                Order,
                 _joined(video.prompts),
                 _joined(video.negative_prompts),
                 steps=VIDEO_STEPS,
