@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from sys import intern
+from typing import NamedTuple
 
 from mock_server.core import chance, ids
 from mock_server.core.accounts import (
@@ -86,8 +87,7 @@ class RequestKey:
     made_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A job as it stands at one moment. `ahead` and `behind` count jobs until it starts."""
 
     job: Job
@@ -210,7 +210,7 @@ class Studio:
             if job.request_key:
                 key = RequestKey(job.request_key, account.id, job.id, fingerprint, now)
                 await tx.put(key)
-            if job.due_at is not None and job.due_at <= now:
+            if (due_at := job.due_at) is not None and due_at <= now:
                 await settle(tx, account, self.rules.slots, now)
                 job = await self._own_job(tx, account, job.id)
             if watch is not None:

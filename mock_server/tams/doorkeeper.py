@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 _NONCES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | Refusal

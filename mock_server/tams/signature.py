@@ -9,6 +9,7 @@ import binascii
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -46,8 +47,7 @@ class Reason(StrEnum):
     MISMATCH = "mismatch"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedHeader:
+class SignedHeader(NamedTuple):
     """The four pairs of a signature header, each as it was sent, without quotes."""
 
     app_id: str

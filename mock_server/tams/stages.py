@@ -19,9 +19,9 @@ on the web site.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from typing import NamedTuple
 
 from mock_server.core.jobs import Order
 from mock_server.core.plans import Pass, Work
@@ -61,8 +61,7 @@ _PASS_NAME_LENGTH = 60
 _PLAIN = Decimal(1)  # the factor of a chain that names no model
 
 
-@dataclass(frozen=True, slots=True)
-class Commission:
+class Commission(NamedTuple):
     """What was asked for, and sentences about what was let through."""
 
     order: Order
@@ -161,8 +160,6 @@ class _Chain:
 
     def _add(self, member: Member) -> None:
         match member:
-            case InputInitializeBody():
-                raise refused("stages: must have INPUT_INITIALIZE once, found it again")
             case DiffusionBody():
                 if member is not self.main:
                     self._sample_with(member)
@@ -177,6 +174,8 @@ class _Chain:
                 self._inpaint(member)
             case VideoDiffusionBody():
                 self._video(member)
+            case InputInitializeBody():
+                raise refused("stages: must have INPUT_INITIALIZE once, found it again")
             case _:  # IMAGE_TO_ANIMATE_DIFF, whose members are not known (U62)
                 self.width, self.height = self.width or 512, self.height or 512
                 self.steps = self.steps or self.scrutiny.steps(0)

@@ -186,9 +186,8 @@ class Switchboard:
             for operation in pipeline.surface.operations
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pipeline = self._by_head.get(_head(scope["path"]), self._first)
-        await pipeline(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._by_head.get(_head(scope["path"]), self._first)(scope, receive, send)
 
 
 def _head(path: str) -> str:
