@@ -43,7 +43,10 @@ def json_answer(body: Any, status: int = 200) -> Answer:
 
 @dataclass(slots=True)
 class Trace:
-    """What is remembered of one exchange while it goes on; the journal keeps it afterwards."""
+    """What is remembered of one exchange while it goes on; the journal keeps it afterwards.
+
+    One that is `passing` comes again and again, and is kept only if something is to be said of it.
+    """
 
     id: str
     wall: float
@@ -56,6 +59,7 @@ class Trace:
     now: float | None = None
     verdict: Any = None
     remarks: list[str] = field(default_factory=list)
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

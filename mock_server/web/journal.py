@@ -51,7 +51,7 @@ class Journal:
         finally:
             # The two would keep each other alive until a collection.
             del scope["trace"]
-            if self.entries:
+            if self.entries and (trace.remarks or not trace.passing):
                 trace.seconds = perf_counter() - began
                 self._keep(trace)
 

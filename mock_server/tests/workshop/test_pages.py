@@ -638,3 +638,14 @@ async def test_a_picture_to_start_from_is_drawn_over():
     assert job is not None
     assert job.order.source
     assert job.order.denoising_strength == 0.1
+
+
+async def test_what_an_open_page_asks_all_the_time_leaves_the_journal_to_others():
+    async with a_world() as world:
+        guest = await a_guest(world)
+        for _ in range(3):
+            await guest.state()
+        kept = [trace.operation for trace in world.app.journal]
+
+    assert "POST /scc/spRefreshOrCreateSession" in kept
+    assert not [operation for operation in kept if operation.endswith("/state")]

@@ -127,6 +127,8 @@ class Desk:
         except TurnedAway as away:
             status, body = problem(away)
             return self.answers.json(body | {"next": await self._next(call, away)}, status)
+        # An open page asks every other second, and would leave room for nothing else.
+        call.trace.passing = True
         session = guest.session
         gallery = await self.lobby.gallery(guest.account, guest.token.id)
         kept = dict(gallery.preferences).get(product)
