@@ -70,7 +70,7 @@ def _unauthenticated(error: Unauthenticated, choices: Choices) -> Answer:
     elif refusal.reason in _UNKNOWN:
         # Observed: a key that no app on the host has is answered 404 with these words.
         status, tips = choices.unknown_app_status, "app not found"
-    if choices.auth_error_body == "rpc":
+    if choices.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)
     return json_answer({"code": 100001, "message": "unauthorized", "tips": tips}, status)
 

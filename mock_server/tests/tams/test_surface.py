@@ -99,6 +99,14 @@ async def test_a_refusal_can_be_an_rpc_status():
     assert answer.json()["details"] == []
 
 
+async def test_the_body_of_the_404_that_was_observed_is_no_choice():
+    async with a_world(tams={"auth_error_body": "rpc"}) as world:
+        answer = await world.call("GET", JOB, headers={"authorization": "Bearer nobody"})
+
+    assert answer.status_code == 404
+    assert answer.json()["tips"] == "app not found"
+
+
 async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_is_done():
     async with a_world() as world:
         spaced = json.dumps(text_to_image()).encode()
