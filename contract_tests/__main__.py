@@ -1,0 +1,23 @@
+"""`tams-contract`, and `python -m contract_tests`: the command, if all that it needs is there."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command, or say what has to be installed for it."""
+    try:
+        from contract_tests.cli import main as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "contract_tests":
+            raise
+        sys.exit(
+            f"tams-contract needs {error.name}, which is not installed: run scripts/contract in a"
+            " clone, which sets all up, or pip install 'tams-mock[contract]'"
+        )
+    run()
+
+
+if __name__ == "__main__":
+    main()

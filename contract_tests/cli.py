@@ -1,0 +1,87 @@
+"""The command `tams-contract`: a run of the suite by pytest, without having to know pytest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from contract_tests.documents import PACKAGE
+from contract_tests.options import OPTIONS, Option
+from contract_tests.recording.commands import drift_command, record_command
+from contract_tests.settings import SURFACES
+
+HELP = """Say what is true of TAMS and the Workshop, of whatever answers.
+
+Without a command the suite runs: against a mock that is started for it, against a URL, or against
+the real services. Tests that cost are run only when asked for, and never beyond --max-credits.
+"""
+_QUIET = (
+    "-q", "--no-header", "--tb=short", "-r", "N", "-p", "no:cacheprovider", "-p", "no:randomly",
+)  # fmt: skip
+
+
+@click.group("tams-contract", invoke_without_command=True, help=HELP)
+@click.option("-k", "expression", metavar="EXPR", help="Run the tests whose names match.")
+@click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
+@click.option("--parallel", metavar="N", help="Run in N processes (wants pytest-xdist).")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+def tams_contract(
+    expression: str | None,
+    first: bool,
+    parallel: str | None,
+    junit: Path | None,
+    **flags: Any,
+) -> None:
+    """Run the suite, unless a command was given."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    arguments = [*_QUIET, *(word for option in OPTIONS for word in _words(option, flags))]
+    arguments += ["-k", expression] if expression else []
+    arguments += ["-x"] if first else []
+    arguments += ["-n", parallel] if parallel else []
+    arguments += [f"--junitxml={junit}"] if junit else []
+    sys.exit(run_suite(arguments))
+
+
+def run_suite(arguments: list[str]) -> int:
+    """Run the suite by pytest and return the exit status."""
+    folders = [str(PACKAGE / surface) for surface in SURFACES]
+    fixed = ["-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent)]
+    return int(pytest.main([*fixed, "-p", "contract_tests.plugin", *arguments, *folders]))
+
+
+def _words(option: Option, flags: dict[str, Any]) -> list[str]:
+    """Return what pytest is told for a flag."""
+    value = flags[option.field]
+    if value is None or value is False:
+        return []
+    # Paths are told as a person means them: from where the command was called.
+    return [option.pytest_name] if value is True else [f"{option.pytest_name}={value}"]
+
+
+def _add_flags() -> None:
+    types: dict[str, Any] = {
+        "text": str, "number": float, "whole": int, "path": click.Path(path_type=Path),
+    }  # fmt: skip
+    for option in reversed(OPTIONS):
+        more: dict[str, Any] = {"help": option.sentence}
+        if option.takes == "nothing":
+            more["is_flag"] = True
+        else:
+            more["type"] = click.Choice(option.choices) if option.choices else types[option.takes]
+            more["metavar"] = option.metavar or None
+        click.option(option.name, option.field, **more)(tams_contract)
+
+
+_add_flags()
+tams_contract.add_command(record_command)
+tams_contract.add_command(drift_command)
+
+
+def main() -> None:
+    """Run the command."""
+    tams_contract()

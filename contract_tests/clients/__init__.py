@@ -1,0 +1,1 @@
+"""The suite's own clients: one voice per surface over one `Wire`."""

@@ -1,0 +1,238 @@
+"""TAMS in the words of a test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import httpx
+
+from contract_tests.answers import Answer, Unmet
+from contract_tests.clients.wire import Rules, Wire
+from contract_tests.made import Made
+from contract_tests.money import Reservation
+from contract_tests.targets import Target
+
+STATES = ("CREATED", "PENDING", "WAITING", "RUNNING", "SUCCESS", "FAILED", "CANCELED")
+TERMINAL = ("SUCCESS", "FAILED", "CANCELED")
+POLL = 2.0  # seconds between looks at a job; clients of the vendor take 1 to 10
+CEILING = 600.0  # seconds for a job to end
+
+_CREATE = ("/v1/jobs", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
+_RESERVE = ("/v1/resource/image", "/v1/resource/image/sts")
+
+
+def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
+    if not isinstance(body, dict):
+        return
+    job = body.get("job")
+    if path in _CREATE and isinstance(job, dict) and "id" in job:
+        yield "job", str(job["id"])
+    if path in _RESERVE and "resourceId" in body:
+        yield "upload", str(body["resourceId"])
+
+
+def _cost(body: Any) -> Decimal | None:
+    job = body.get("job") if isinstance(body, dict) else None
+    credits = job.get("credits") if isinstance(job, dict) else None
+    return _decimal(credits)
+
+
+def _decimal(value: object) -> Decimal | None:
+    """Return credits as they were said, a number or a text (`TAMS › 5.4`: accept both)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+# `TAMS › 4 Errors`: 202 asks for the same request again, 429 to slow down.
+RULES = Rules(
+    "tams", frozenset(_CREATE), frozenset({202, 429}), _made, _cost, frozenset({"upload"})
+)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A reserved upload."""
+
+    id: str
+    put_url: str
+    headers: Mapping[str, str]
+
+
+class Tams:
+    """A client of TAMS with one credential."""
+
+    def __init__(self, wire: Wire, target: Target, auth: httpx.Auth | None) -> None:
+        self.wire = wire
+        self._target = target
+        self._auth = auth
+
+    def using(self, auth: httpx.Auth | None) -> Tams:
+        """Return the same client with another credential; None sends none."""
+        return Tams(self.wire, self._target, auth)
+
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send anything; options are those of `Wire.send`, and `auth`."""
+        return self.wire.send(method, path, **{"auth": self._auth, **options})
+
+    def estimate(self, stages: Any) -> Decimal:
+        """Return the price of a chain of stages; free (`TAMS › 5.4`)."""
+        body = self.call("POST", "/v1/jobs/credits", json={"stages": stages}).expect(200)
+        return _credits(body)
+
+    def check_workflow(self, params: Any) -> Any:
+        """Return the verdict on a graph and its price; free (`TAMS › 5.6`)."""
+        path = "/v1/jobs/workflow/params/check"
+        return self.call("POST", path, json={"params": params}).expect(200)
+
+    def check_template(self, template_id: str, fields: Any) -> Any:
+        """Return the verdict on a filled-in template and its price; free (`TAMS › 5.8`)."""
+        body = {"templateId": template_id, "fields": {"fieldAttrs": fields}}
+        return self.call("POST", "/v1/workflows/template/check", json=body).expect(200)
+
+    def submit_job(self, order: Mapping[str, Any], **options: Any) -> Any:
+        """Create a job out of stages, after asking its price, and return it (`TAMS › 5.1`)."""
+        body = {"requestId": a_request_id(), **order}
+        reservation = self.reserve(self.estimate(body["stages"]))
+        return self._submit("/v1/jobs", body, reservation, options)
+
+    def submit_workflow(self, params: Any, **members: Any) -> Any:
+        """Create a job out of a graph, after asking its price, and return it (`TAMS › 5.5`)."""
+        body = {"requestId": a_request_id(), "params": params, **members}
+        reservation = self.reserve(_credits(self.check_workflow(params)))
+        return self._submit("/v1/jobs/workflow", body, reservation, {})
+
+    def submit_template(self, template_id: str, fields: Any, **members: Any) -> Any:
+        """Create a job out of a template, after asking its price (`TAMS › 5.9`)."""
+        reservation = self.reserve(_credits(self.check_template(template_id, fields)))
+        body = {
+            "requestId": a_request_id(),
+            "templateId": template_id,
+            "fields": {"fieldAttrs": fields},
+            **members,
+        }
+        return self._submit("/v1/jobs/workflow/template", body, reservation, {})
+
+    def job(self, job_id: str) -> Any:
+        """Return a job as it stands (`TAMS › 5.2`)."""
+        job = self.call("GET", f"/v1/jobs/{job_id}").expect(200)["job"]
+        if job["status"] in TERMINAL:
+            self.wire.made.end(str(job_id), job["status"].lower())
+        return job
+
+    def cancel(self, job: Mapping[str, Any]) -> Answer:
+        """Cancel a job and return the answer (`TAMS › 5.3`)."""
+        return self.call("DELETE", f"/v1/jobs/{job['id']}").expect_status(200)
+
+    def watch(
+        self,
+        job: Mapping[str, Any],
+        *,
+        every: float = POLL,
+        slower: float = 1.0,
+        ceiling: float = CEILING,
+    ) -> Iterator[Any]:
+        """Yield the job as it stands, time and again, until it is over.
+
+        The pause grows by the factor `slower`, up to `POLL` seconds. Raises `Unmet` if it is not
+        over after `ceiling` seconds of the target's time.
+        """
+        begin = self.wire.clock.elapsed()
+        while True:
+            seen = self.job(job["id"])
+            yield seen
+            if seen["status"] in TERMINAL:
+                return
+            if self.wire.clock.elapsed() - begin > ceiling:
+                raise Unmet(f"job {job['id']} is still {seen['status']} after {ceiling:g} s")
+            self.wire.clock.pause(every)
+            every = max(every, min(every * slower, POLL))
+
+    def wait_for(
+        self, job: Mapping[str, Any], *states: str, every: float = POLL, ceiling: float = CEILING
+    ) -> Any:
+        """Return the job once it is in one of the states, by default once it is over.
+
+        Raises `Unmet` if it ends in another one, or the ceiling is reached.
+        """
+        wanted = states or TERMINAL
+        for seen in self.watch(job, every=every, ceiling=ceiling):
+            if seen["status"] in wanted:
+                return seen
+        raise Unmet(f"job {job['id']} ended {seen['status']}, expected {' or '.join(wanted)}")
+
+    def balance(self) -> Decimal:
+        """Return what the account can spend; the test `needs("balance")`."""
+        return self._target.balance()
+
+    def model(self, model_id: str) -> Any:
+        """Return a model (`TAMS › 5.10`)."""
+        return self.call("GET", f"/v1/models/{model_id}").expect(200)["model"]
+
+    def template(self, template_id: str) -> Any:
+        """Return a workflow template (`TAMS › 5.7`)."""
+        return self.call("GET", f"/v1/workflows/{template_id}").expect(200)
+
+    def reserve_upload(self, **members: Any) -> Upload:
+        """Reserve an upload (`TAMS › 5.11`); it expires by itself."""
+        body = self.call("POST", "/v1/resource/image", json=members).expect(200)
+        return Upload(body["resourceId"], body["putUrl"], dict(body["headers"]))
+
+    def upload(self, data: bytes, **members: Any) -> str:
+        """Reserve an upload, put bytes there and return the resource's id (`TAMS › 9`)."""
+        reserved = self.reserve_upload(**members)
+        self.put(reserved, data).expect_status(200, 201, 203)
+        return reserved.id
+
+    def put(self, upload: Upload, data: bytes, **options: Any) -> Answer:
+        """Put bytes to a reserved upload, without credentials."""
+        headers = {**upload.headers, **options.pop("headers", {})}
+        return self.wire.send(
+            "PUT", upload.put_url, auth=None, content=data, headers=headers, **options
+        )
+
+    def download(self, url: str) -> Answer:
+        """Fetch a result, without credentials (`TAMS › 9`)."""
+        return self.wire.send("GET", url, auth=None)
+
+    def reserve(self, price: Decimal) -> Reservation:
+        """Set a price aside for one submission, out of what the test declared."""
+        return self.wire.case().allowance.take(self.wire.ledger, price)
+
+    def put_away(self, made: Iterable[Made]) -> None:
+        """Cancel jobs that may still run, at the end of a run."""
+        for thing in made:
+            path = f"/v1/jobs/{thing.id}"
+            seen = self.call("GET", path, checked=False)
+            if seen.status == 200 and seen.json["job"]["status"] in TERMINAL:
+                self.wire.made.end(thing.id, seen.json["job"]["status"].lower())
+                continue
+            answer = self.call("DELETE", path, checked=False)
+            ended = {200: "cancelled", 404: "gone"}
+            self.wire.made.end(thing.id, ended.get(answer.status, f"left ({answer.status})"))
+
+    def _submit(
+        self, path: str, body: Any, reservation: Reservation, options: dict[str, Any]
+    ) -> Any:
+        answer = self.call("POST", path, json=body, reservation=reservation, **options)
+        return answer.expect(200)["job"]
+
+
+def a_request_id() -> str:
+    """Return a request id that no other test uses."""
+    return f"contract-{secrets.token_hex(12)}"
+
+
+def _credits(body: Any) -> Decimal:
+    amount = _decimal(body["credits"])
+    if amount is None:
+        raise Unmet(f"credits is {body['credits']!r}, expected a number")
+    return amount

@@ -1,0 +1,234 @@
+"""The wire: the one place where requests to the target leave.
+
+It keeps the pace, repeats what the vendor asks to repeat, lets nothing leave that costs and was not
+reserved, writes everything down, and compares each answer with the OpenAPI file.
+"""
+
+from __future__ import annotations
+
+import json as jsons
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from contract_tests import wall
+from contract_tests.answers import Answer, Sent, Unmet
+from contract_tests.case import Case
+from contract_tests.clocks import Clock
+from contract_tests.documents import description
+from contract_tests.made import MadeThings
+from contract_tests.money import Ledger, Reservation
+from contract_tests.pacing import Pacer
+from contract_tests.transcripts import Transcript
+
+ATTEMPTS = 5
+LONGEST_RETRY = 60.0  # seconds; a longer Retry-After is not waited for
+KEPT_EXCHANGES = 40  # of one test, for its report; the transcript has all
+_FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
+_OVERLOADED = 503
+
+
+class NoAnswer(Unmet):
+    """The target broke the connection, or did not answer in time."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the wire has to know of a vendor.
+
+    `spending` are the paths below the endpoint whose calls cost; `repeated` are the statuses after
+    which the vendor wants the same call again; `made` and `cost` read an answer; `expiring` are the
+    kinds of made things that go away by themselves.
+    """
+
+    surface: str
+    spending: frozenset[str]
+    repeated: frozenset[int]
+    made: Callable[[str, Any], Iterable[tuple[str, str]]]
+    cost: Callable[[Any], Decimal | None]
+    expiring: frozenset[str] = frozenset()
+
+
+class Wire:
+    """Sends requests to one surface of the target."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        endpoint: str,
+        http: httpx.Client,
+        *,
+        clock: Clock,
+        pacer: Pacer,
+        ledger: Ledger,
+        transcript: Transcript,
+        made: MadeThings,
+        case: Callable[[], Case],
+    ) -> None:
+        self.rules = rules
+        self.endpoint = endpoint
+        self.clock = clock
+        self.ledger = ledger
+        self.made = made
+        self.case = case
+        self._http = http
+        self._pacer = pacer
+        self._transcript = transcript
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: httpx.Auth | None,
+        json: Any = ...,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        files: Any = None,
+        data: Mapping[str, str] | None = None,
+        paced: bool = True,
+        retried: bool = True,
+        checked: bool = True,
+        reservation: Reservation | None = None,
+    ) -> Answer:
+        """Send a request and return the answer.
+
+        `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `Violation`, and, for what
+        costs, whatever `Allowance.take` raises.
+        """
+        own = path.startswith("/")
+        if json is not ...:
+            content = jsons.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+            headers = {"Content-Type": "application/json", **(headers or {})}
+        url = self.endpoint + path if own else path
+        request = self._http.build_request(
+            method, url, content=content, headers=headers, params=params, files=files, data=data
+        )
+        costs = self.costs(method, str(request.url))
+        if costs and reservation is None:
+            reservation = self.case().allowance.take(self.ledger, None)
+        turn = paced if own else None  # what lies elsewhere is not counted by the service
+        answer = self._send_repeatedly(request, auth, costs, paced=turn, retried=retried)
+        if costs and reservation is not None:
+            self._settle(reservation, answer)
+        below = urlsplit(answer.sent.url).path.removeprefix(urlsplit(self.endpoint).path)
+        if own:
+            self._register(below, answer)
+        if own and checked:
+            description(self.rules.surface).check(answer, below)
+        return answer
+
+    def costs(self, method: str, url: str) -> bool:
+        """Say whether a call may cost something, however its path is spelled."""
+        if method.upper() in _FREE_METHODS:
+            return False
+        path = urlsplit(url).path
+        while (plain := unquote(path)) != path:
+            path = plain
+        path = posixpath.normpath(path).lower()
+        return any(path.endswith(spending.lower()) for spending in self.rules.spending)
+
+    def _send_repeatedly(
+        self,
+        request: httpx.Request,
+        auth: httpx.Auth | None,
+        costs: bool,
+        *,
+        paced: bool | None,
+        retried: bool,
+    ) -> Answer:
+        repeated = self.rules.repeated if costs else self.rules.repeated | {_OVERLOADED}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._send_once(request, auth, paced=paced)
+            except NoAnswer:
+                if costs or not retried or attempt > 1:
+                    raise
+                continue
+            if not retried or answer.status not in repeated:
+                break
+            wait = _retry_after(answer) or 2.0 ** (attempt - 1)
+            if attempt == ATTEMPTS or wait > LONGEST_RETRY:
+                break
+            self.clock.pause(wait)
+        return answer
+
+    def _send_once(
+        self, request: httpx.Request, auth: httpx.Auth | None, *, paced: bool | None
+    ) -> Answer:
+        case = self.case()
+        if paced is not None:
+            self._pacer.take_turn(paced=paced)
+        case.calls += 1
+        at, begin = wall.now(), wall.elapsed()
+        fresh = httpx.Request(
+            request.method, request.url, headers=request.headers, content=request.read()
+        )
+        try:
+            response = self._http.send(fresh, auth=auth)
+        except httpx.TransportError as error:
+            sent = _sent(fresh)
+            words = f"{type(error).__name__}: {error}".rstrip(": ")
+            self._keep(case, sent, at, begin, error=words)
+            raise NoAnswer(f"{sent} got no answer: {words}") from error
+        sent = _sent(response.request)
+        shown = [(name, value) for name, value in response.headers.multi_items()]
+        key = self._keep(
+            case, sent, at, begin,
+            status=response.status_code, headers=shown, content=response.content,
+        )  # fmt: skip
+        return Answer(sent, response.status_code, response.headers, response.content, key)
+
+    def _keep(self, case: Case, sent: Sent, at: float, begin: float, **what: Any) -> str:
+        key, entry = self._transcript.write(
+            case.test, self.rules.surface, sent, at=at, took=wall.elapsed() - begin, **what
+        )
+        case.exchanges.append(entry)
+        # The first ones set the scene, the last ones show how it ended.
+        if len(case.exchanges) > KEPT_EXCHANGES:
+            del case.exchanges[KEPT_EXCHANGES // 2]
+        return key
+
+    def _settle(self, reservation: Reservation, answer: Answer) -> None:
+        """Write down what a submission cost; where that is not certain, the reservation stays."""
+        if 400 <= answer.status < 500:
+            self.ledger.release(reservation)
+            self.case().allowance.give_back(reservation)
+        elif answer.status == 200:
+            cost = self.rules.cost(_parsed(answer))
+            if cost is not None:
+                self.ledger.settle(reservation, cost)
+
+    def _register(self, path: str, answer: Answer) -> None:
+        if answer.sent.method == "POST" and answer.status == 200:
+            for kind, id in self.rules.made(path, _parsed(answer)):
+                self.made.add(kind, id, self.rules.surface, self.case().test)
+                if kind in self.rules.expiring:
+                    self.made.end(id, "expires")
+
+
+def _sent(request: httpx.Request) -> Sent:
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
+    )
+    return Sent(request.method, str(request.url), headers, request.content)
+
+
+def _parsed(answer: Answer) -> Any:
+    try:
+        return jsons.loads(answer.content)
+    except ValueError:
+        return None
+
+
+def _retry_after(answer: Answer) -> float | None:
+    try:
+        return max(0.0, float(answer.headers.get("retry-after", "")))
+    except ValueError:
+        return None

@@ -1,0 +1,221 @@
+"""The Workshop in the words of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from contract_tests.answers import Answer, Unmet
+from contract_tests.clients.wire import Rules, Wire
+
+SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
+TASK_STATES = ("waiting", "running", "succeeded", "failed")
+TASK_ENDS = ("succeeded", "failed")
+POLL = 1.0  # seconds between looks at a task, as the vendor's SDKs do
+CEILING = 600.0  # seconds for a task to end
+
+_GENERATE = ("/scc/sd_txt2img", "/scc/sd_img2img", "/scc/comfy_prompt")
+_BILL_TIME = ("/scc/spCreateSession", "/scc/spRefreshOrCreateSession", "/scc/spRefreshSession")
+_ONE_USE = Decimal(1)
+
+
+def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        return
+    if path in _GENERATE and "taskId" in data:
+        yield "task", str(data["taskId"])
+    if path == "/scc/allocate_token" and "apiToken" in data:
+        yield "token", shortened(str(data["apiToken"]))
+    if path in _BILL_TIME and "apiToken" in data:
+        yield "session", f"of token {shortened(str(data['apiToken']))}"
+
+
+def _cost(body: Any) -> Decimal | None:
+    """Return one use for what was done, none for what was refused."""
+    status = body.get("status") if isinstance(body, dict) else None
+    return Decimal(0) if status == FAILURE else _ONE_USE if status == SUCCESS else None
+
+
+def shortened(token: str) -> str:
+    """Return enough of a token to recognise it and too little to use it."""
+    # The beginning of a token is its time, so that alone would not tell two of them apart.
+    return f"{token[:10]}…{token[-4:]}" if len(token) >= 20 else f"{token[:4]}…"
+
+
+# `Workshop › 3.4`: flow control is a 429 of the gateway.
+RULES = Rules("workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _made, _cost)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """An answer of the service: its envelope's parts, and whether it says success."""
+
+    answer: Answer
+    ok: bool
+    body: Any
+
+    def expect_success(self) -> Any:
+        """Return `data`, or raise `Unmet`."""
+        if not self.ok:
+            raise Unmet(
+                f"{self.answer.sent} was refused, expected status {SUCCESS}: "
+                f"{self.answer.status} {self.answer.excerpt()}"
+            )
+        return self.body["data"]
+
+    def expect_data(self) -> Any:
+        """Return `data` that is an object, or raise `Unmet`."""
+        data = self.expect_success()
+        if not isinstance(data, dict):
+            raise Unmet(f"{self.answer.sent} answered without data: {self.answer.excerpt()}")
+        return data
+
+    def expect_refusal(self) -> Envelope:
+        """Return the envelope of a refusal, or raise `Unmet`.
+
+        The HTTP status of a refusal is not published (W21), so both ways are accepted.
+        """
+        if self.ok:
+            raise Unmet(
+                f"{self.answer.sent} succeeded, expected a refusal: {self.answer.excerpt()}"
+            )
+        return self
+
+
+class Workshop:
+    """A client of the Workshop with one credential."""
+
+    def __init__(self, wire: Wire, auth: httpx.Auth | None) -> None:
+        self.wire = wire
+        self._auth = auth
+        self._sessions: list[dict[str, Any]] = []
+
+    def using(self, auth: httpx.Auth | None) -> Workshop:
+        """Return the same client with another credential; None sends none."""
+        other = Workshop(self.wire, auth)
+        other._sessions = self._sessions  # whoever made them, they are ended together
+        return other
+
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send anything; options are those of `Wire.send`, and `auth`."""
+        headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
+        return self.wire.send(method, path, **{"auth": self._auth, **options, "headers": headers})
+
+    def ask(self, path: str, body: Any = None, **options: Any) -> Envelope:
+        """Post a body to an operation below `/scc/` and return the envelope."""
+        sent = {} if body is None else body
+        answer = self.call("POST", f"/scc/{path}", json=sent, **options)
+        if not 200 <= answer.status < 300:
+            return Envelope(answer, False, None)
+        envelope = answer.json
+        return Envelope(answer, envelope["status"] == SUCCESS, envelope)
+
+    def allocate_token(self, **members: Any) -> Any:
+        """Make a token (`Workshop › 5.1`); it stays, so the test `leaves_traces`."""
+        data = self.ask("allocate_token", members).expect_data()
+        self.wire.made.end(shortened(str(data["apiToken"])), "stays")
+        return data
+
+    def query_token(self, token: str) -> Any:
+        """Return what is known of a token (`Workshop › 5.2`)."""
+        return self.ask("spQueryToken", {"apiToken": token}).expect_data()
+
+    def put_user_state(self, token: str, **members: Any) -> None:
+        """Change what is attached to a token (`Workshop › 5.3`)."""
+        self.ask("sp_put_user_state", {"apiToken": token, **members}).expect_success()
+
+    def create_session(self, token: str, **members: Any) -> Any:
+        """Create a session (`Workshop › 6.1`); one use."""
+        return self._session("spCreateSession", token, members)
+
+    def refresh_or_create_session(self, token: str, **members: Any) -> Any:
+        """Refresh a session, or create it (`Workshop › 6.1`); one use."""
+        return self._session("spRefreshOrCreateSession", token, members)
+
+    def refresh_session(self, token: str, **members: Any) -> Any:
+        """Move a session's expiry (`Workshop › 6.1`); one use."""
+        return self._session("spRefreshSession", token, members)
+
+    def query_session(self, token: str, **members: Any) -> Any:
+        """Return a session's data (`Workshop › 6.1`)."""
+        return self.ask("spQuerySession", {"apiToken": token, **members}).expect_success()
+
+    def delete_session(self, token: str, **members: Any) -> None:
+        """End a session (`Workshop › 6.1`)."""
+        self.ask("spDeleteSession", {"apiToken": token, **members}).expect_success()
+        self.wire.made.end(f"of token {shortened(token)}", "destroyed")
+
+    def submit_txt2img(self, **members: Any) -> Any:
+        """Submit text to image (`Workshop › 7`); one use."""
+        return self._use("sd_txt2img", members)
+
+    def submit_img2img(self, **members: Any) -> Any:
+        """Submit image to image (`Workshop › 7`); one use."""
+        return self._use("sd_img2img", members)
+
+    def submit_prompt(self, workflow_id: str, inputs: Mapping[str, Any], **members: Any) -> Any:
+        """Submit a workflow task (`Workshop › 8.1`); one use."""
+        return self._use(
+            "comfy_prompt", {"workflow_id": workflow_id, "inputs": dict(inputs), **members}
+        )
+
+    def progress(self, task_id: str, kind: str = "sd") -> Any:
+        """Return a task's progress; `kind` is sd or comfy (`Workshop › 7`, `8.2`)."""
+        seen = self.ask(f"{kind}_get_progress", {"taskId": task_id}).expect_data()
+        if seen["status"] in TASK_ENDS:
+            self.wire.made.end(task_id, seen["status"])
+        return seen
+
+    def result(self, task_id: str, kind: str = "sd") -> Any:
+        """Return a task's result; `kind` is sd or comfy (`Workshop › 7`, `8.3`)."""
+        return self.ask(f"{kind}_get_result", {"taskId": task_id}).expect_data()
+
+    def watch(
+        self, task_id: str, kind: str = "sd", *, every: float = POLL, ceiling: float = CEILING
+    ) -> Iterator[Any]:
+        """Yield the task's progress, time and again, until it is over; `Unmet` at the ceiling."""
+        begin = self.wire.clock.elapsed()
+        while True:
+            seen = self.progress(task_id, kind)
+            yield seen
+            if seen["status"] in TASK_ENDS:
+                return
+            if self.wire.clock.elapsed() - begin > ceiling:
+                raise Unmet(f"task {task_id} is still {seen['status']} after {ceiling:g} s")
+            self.wire.clock.pause(every)
+
+    def wait_for(
+        self, task_id: str, *states: str, kind: str = "sd", ceiling: float = CEILING
+    ) -> Any:
+        """Return the progress once the task is in one of the states, by default once it is over."""
+        wanted = states or TASK_ENDS
+        for seen in self.watch(task_id, kind, ceiling=ceiling):
+            if seen["status"] in wanted:
+                return seen
+        raise Unmet(f"task {task_id} ended {seen['status']}, expected {' or '.join(wanted)}")
+
+    def put_away(self) -> None:
+        """End the sessions of this run; what is left of a run that died expires by itself."""
+        while self._sessions:
+            session = self._sessions.pop()
+            envelope = self.ask("spDeleteSession", session, checked=False)
+            state = "destroyed" if envelope.ok else "expires"
+            self.wire.made.end(f"of token {shortened(str(session['apiToken']))}", state)
+
+    def _session(self, operation: str, token: str, members: dict[str, Any]) -> Any:
+        named = {"apiToken": token, "subProduct": members.get("subProduct", "sd_webui")}
+        if "gadgetId" in members:
+            named["gadgetId"] = members["gadgetId"]
+        if named not in self._sessions:
+            self._sessions.append(named)
+        return self._use(operation, {"apiToken": token, **members})
+
+    def _use(self, operation: str, body: dict[str, Any]) -> Any:
+        """Set one use aside out of what the test declared, and do what takes it."""
+        reservation = self.wire.case().allowance.take(self.wire.ledger, _ONE_USE)
+        return self.ask(operation, body, reservation=reservation).expect_data()

@@ -1,0 +1,93 @@
+"""The little that the suite asks of `/_mock`: an account, its clock, its balance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from contract_tests.answers import Unmet
+from contract_tests.credentials import Credentials, TamsCredentials, WorkshopCredentials
+
+
+class ControlFailed(Unmet):
+    """`/_mock` is there and does not do what it is asked."""
+
+
+@dataclass(frozen=True)
+class World:
+    """An account of a mock: its id in the control API, and what opens it."""
+
+    id: str
+    credentials: Credentials
+
+
+class Control:
+    """The control API of one mock, over HTTP."""
+
+    def __init__(self, http: httpx.Client, url: str, token: str = "") -> None:
+        self._http = http
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def is_there(self) -> bool:
+        """Say whether the target has a control API; raises `httpx.TransportError`."""
+        answer = self._http.get(f"{self._url}/_mock/version", headers=self._headers)
+        if answer.status_code != 200:
+            return False
+        try:
+            return isinstance(answer.json(), dict) and "version" in answer.json()
+        except ValueError:
+            return False
+
+    def make_world(self, **members: Any) -> World:
+        """Make a fresh account; members are those of the control API, such as its balance."""
+        return _world(self._ask("POST", "/_mock/accounts", members))
+
+    def world_of(self, credentials: Credentials) -> World | None:
+        """Return the account that given credentials belong to, if the mock has it."""
+        for account in self._ask("GET", "/_mock/accounts").get("accounts", []):
+            tams, workshop = credentials.tams, credentials.workshop
+            if (tams.app_id and account.get("appId") == tams.app_id) or (
+                workshop.app_key and account.get("appKey") == workshop.app_key
+            ):
+                return World(str(account["id"]), credentials)
+        return None
+
+    def surfaces(self) -> frozenset[str]:
+        """Return which surfaces are served."""
+        routes = self._ask("GET", "/_mock/routes").get("routes", [])
+        return frozenset(str(route.get("surface")) for route in routes)
+
+    def now(self, account: str) -> float:
+        """Return the account's time."""
+        return float(self._ask("GET", f"/_mock/clock?account={account}")["now"])
+
+    def advance(self, account: str, seconds: float) -> None:
+        """Move the account's time ahead."""
+        self._ask("POST", f"/_mock/clock/advance?account={account}", {"seconds": seconds})
+
+    def balance(self, account: str) -> Decimal:
+        """Return what the account can spend."""
+        return Decimal(str(self._ask("GET", f"/_mock/accounts/{account}/balance")["balance"]))
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        try:
+            answer = self._http.request(method, self._url + path, json=body, headers=self._headers)
+            if answer.is_success:
+                return answer.json()
+            problem = f"{answer.status_code} {answer.text[:300]}"
+        except (httpx.TransportError, ValueError) as error:
+            problem = str(error) or type(error).__name__
+        raise ControlFailed(f"the target's {method} {path} failed: {problem}")
+
+
+def _world(account: dict[str, Any]) -> World:
+    def text(name: str) -> str:
+        return str(account.get(name) or "")
+
+    tams = TamsCredentials(text("appId"), text("privateKey"), text("accessToken"))
+    workshop = WorkshopCredentials(text("appKey"), text("appSecret"))
+    return World(text("id"), Credentials(tams, workshop))

@@ -1,0 +1,177 @@
+"""Credentials and endpoints: from the environment, or from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from contract_tests.signing import BadKey, TamsBearer, TamsSignature, WorkshopSignature
+
+FILE_NAME = "tams-contract.toml"
+ENVIRONMENT: Mapping[str, tuple[str, str]] = {
+    "TAMS_ENDPOINT": ("tams", "endpoint"),
+    "TAMS_APP_ID": ("tams", "app_id"),
+    "TAMS_PRIVATE_KEY": ("tams", "private_key"),
+    "TAMS_ACCESS_TOKEN": ("tams", "access_token"),
+    "WORKSHOP_ENDPOINT": ("workshop", "endpoint"),
+    "WORKSHOP_APP_KEY": ("workshop", "app_key"),
+    "WORKSHOP_APP_SECRET": ("workshop", "app_secret"),
+}
+TABLES = ("tams", "workshop")
+
+
+class BadSettings(Exception):
+    """What was asked for cannot be; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class TamsCredentials:
+    """What opens TAMS: an app id with its private key (PEM text), a bearer token, or both."""
+
+    app_id: str = ""
+    private_key: str = ""
+    access_token: str = ""
+
+    def auth(self) -> httpx.Auth | None:
+        """Return the credential that tests use by default: the signature where there is one."""
+        return self.signature() or self.bearer()
+
+    def signature(self) -> TamsSignature | None:
+        """Return the standard scheme, if its parts are there."""
+        if not (self.app_id and self.private_key):
+            return None
+        return TamsSignature(self.app_id, self.private_key)
+
+    def bearer(self) -> TamsBearer | None:
+        """Return the simple scheme, if there is a token."""
+        return TamsBearer(self.access_token) if self.access_token else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never be written down."""
+        return tuple(filter(None, (self.private_key, self.access_token)))
+
+
+@dataclass(frozen=True)
+class WorkshopCredentials:
+    """What opens the Workshop: AppKey and AppSecret."""
+
+    app_key: str = ""
+    app_secret: str = ""
+
+    def auth(self) -> WorkshopSignature | None:
+        """Return the credential, if both parts are there."""
+        if not (self.app_key and self.app_secret):
+            return None
+        return WorkshopSignature(self.app_key, self.app_secret)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never be written down."""
+        return (self.app_secret,) if self.app_secret else ()
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials of both surfaces and where each is; a surface may have none."""
+
+    tams: TamsCredentials = TamsCredentials()
+    workshop: WorkshopCredentials = WorkshopCredentials()
+    tams_endpoint: str = ""
+    workshop_endpoint: str = ""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never be written down."""
+        return self.tams.secrets() + self.workshop.secrets()
+
+
+def read_credentials(
+    environment: Mapping[str, str], file: Path | None, folder: Path
+) -> Credentials:
+    """Return what environment and file say; the environment wins.
+
+    Without a `file` the one in `folder` is read if it is there. Raises `BadSettings`.
+    """
+    values = _read_file(file, folder)
+    for name, (table, key) in ENVIRONMENT.items():
+        if environment.get(name):
+            values[table, key] = environment[name]
+    tams = TamsCredentials(
+        app_id=values.get(("tams", "app_id"), ""),
+        private_key=_pem(values.get(("tams", "private_key"), "")),
+        access_token=values.get(("tams", "access_token"), ""),
+    )
+    if bool(tams.app_id) != bool(tams.private_key) and not tams.access_token:
+        missing = "TAMS_PRIVATE_KEY" if tams.app_id else "TAMS_APP_ID"
+        raise BadSettings(f"{missing} is missing: a signature takes an app id and a private key")
+    try:
+        tams.signature()
+    except BadKey as error:
+        raise BadSettings(f"TAMS_PRIVATE_KEY: {error}") from None
+    return Credentials(
+        tams=tams,
+        workshop=WorkshopCredentials(
+            app_key=values.get(("workshop", "app_key"), ""),
+            app_secret=values.get(("workshop", "app_secret"), ""),
+        ),
+        tams_endpoint=as_url(values.get(("tams", "endpoint"), ""), "TAMS_ENDPOINT"),
+        workshop_endpoint=as_url(values.get(("workshop", "endpoint"), ""), "WORKSHOP_ENDPOINT"),
+    )
+
+
+def as_url(text: str, name: str) -> str:
+    """Return a host or URL as a URL without a slash at its end; a host alone means https."""
+    if not text:
+        return ""
+    url = (text if "://" in text else f"https://{text}").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise BadSettings(f"{name} is {text!r}: expected a host, or http(s)://host")
+    return url
+
+
+def _read_file(file: Path | None, folder: Path) -> dict[tuple[str, str], str]:
+    path = file or folder / FILE_NAME
+    if file is None and not path.is_file():
+        return {}
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} is no TOML: {error}") from None
+    return dict(_entries(path, data))
+
+
+def _entries(path: Path, data: Mapping[str, Any]) -> list[tuple[tuple[str, str], str]]:
+    known = set(ENVIRONMENT.values())
+    found = []
+    for table, members in data.items():
+        if table not in TABLES or not isinstance(members, dict):
+            raise BadSettings(f"{path}: {table!r} is not known; expected [tams] and [workshop]")
+        for key, value in members.items():
+            if (table, key) not in known:
+                names = ", ".join(sorted(name for of, name in known if of == table))
+                raise BadSettings(f"{path}: [{table}] {key} is not known; expected {names}")
+            if not isinstance(value, str):
+                raise BadSettings(f"{path}: [{table}] {key} is not a text in quotes")
+            found.append(((table, key), value))
+    return found
+
+
+def _pem(value: str) -> str:
+    """Return PEM text, read from its file if `value` is a path."""
+    if not value or "-----BEGIN" in value:
+        return value
+    path = Path(value).expanduser()
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise BadSettings(
+            f"TAMS_PRIVATE_KEY is neither PEM text nor a file to read: {value[:200]}: {reason}"
+        ) from None

@@ -1,0 +1,86 @@
+"""Known differences: failures that are excused until a day, and no longer than they are true."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from contract_tests import wall
+from contract_tests.documents import PACKAGE
+from contract_tests.outcomes import Outcome, SuiteError
+
+FILE = PACKAGE / "known_differences.toml"
+TARGETS = ("mock", "url", "real", "*")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One entry of the file."""
+
+    test: str
+    target: str
+    reason: str
+    since: date
+    until: date
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of an outcome in the light of the known differences."""
+
+    outcome: Outcome
+    reason: str
+
+
+def read_differences(path: Path = FILE) -> list[Difference]:
+    """Return the entries of a file; raises `SuiteError` for what cannot be understood."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        if set(data) - {"difference"}:
+            raise SuiteError(f"{path}: entries are [[difference]], found {sorted(data)}")
+        return [_entry(path, row) for row in data.get("difference", [])]
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SuiteError(f"{path}: {error}") from error
+
+
+def judge(
+    outcome: Outcome, test: str, target: str, differences: list[Difference], today: date
+) -> Verdict | None:
+    """Return what a known difference makes of an outcome, or None if there is none.
+
+    Only what passed or failed is judged: a test that did not run says nothing.
+    """
+    for known in differences:
+        if known.test != test or known.target not in (target, "*"):
+            continue
+        if outcome is Outcome.PASSED:
+            words = "the known difference has gone away: take it out of known_differences.toml"
+            return Verdict(Outcome.FAILED, f"{words} ({known.reason})")
+        if outcome is Outcome.FAILED and today > known.until:
+            words = f"the known difference ({known.reason}) was excused until {known.until}"
+            return Verdict(Outcome.FAILED, words)
+        if outcome is Outcome.FAILED:
+            words = f"known difference since {known.since}, excused until {known.until}"
+            return Verdict(Outcome.SKIPPED, f"{words}: {known.reason}")
+    return None
+
+
+def today() -> date:
+    """Return the day, in UTC."""
+    return datetime.fromtimestamp(wall.now(), UTC).date()
+
+
+def _entry(path: Path, row: dict[str, object]) -> Difference:
+    names = ("test", "target", "reason", "since", "until")
+    if set(row) != set(names):
+        raise SuiteError(f"{path}: a difference has {', '.join(names)}; found {sorted(row)}")
+    test, target, reason, since, until = (row[name] for name in names)
+    if target not in TARGETS:
+        raise SuiteError(f"{path}: target is {target!r}, expected one of {', '.join(TARGETS)}")
+    if not isinstance(since, date) or not isinstance(until, date) or since > until:
+        raise SuiteError(f"{path}: since and until of {test} are days, the first not the later")
+    if not isinstance(reason, str) or not reason.strip():
+        raise SuiteError(f"{path}: {test} has no reason")
+    return Difference(str(test), str(target), reason, since, until)

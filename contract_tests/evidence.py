@@ -1,0 +1,58 @@
+"""When each test last passed, on which kind of target, and what that took.
+
+The file is written on demand only. A test that it does not know is unverified.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from contract_tests.documents import PACKAGE
+from contract_tests.outcomes import SuiteError
+
+FILE = PACKAGE.parent / "fixtures" / "verified.json"
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A pass: its day, the calls it made, and the seconds it let pass."""
+
+    day: str
+    calls: int
+    waited: float
+
+
+Evidence = Mapping[str, Mapping[str, Passed]]
+"""For each test, the last pass on each kind of target."""
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Return what is known; nothing, if there is no file. Raises `SuiteError`."""
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            test: {kind: Passed(**passed) for kind, passed in kinds.items()}
+            for test, kinds in data["tests"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SuiteError(f"{path} is no evidence that this suite has written: {error}") from error
+
+
+def record_evidence(path: Path, kind: str, passes: Iterable[tuple[str, Passed]]) -> None:
+    """Write down that tests passed on a kind of target; what else is known stays."""
+    tests = {test: dict(kinds) for test, kinds in read_evidence(path).items()}
+    for test, passed in passes:
+        tests.setdefault(test, {})[kind] = passed
+    shown = {
+        test: {name: asdict(passed) for name, passed in sorted(kinds.items())}
+        for test, kinds in sorted(tests.items())
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps({"tests": shown}, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)

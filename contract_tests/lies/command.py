@@ -1,0 +1,132 @@
+"""The command behind `scripts/lies`: the score of the contract suite against lies."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import click
+
+from contract_tests import wall
+from contract_tests.lies.catalogue import LIES, lies_named, read_noticed, write_noticed
+from contract_tests.lies.honest import HIDDEN, VARIANTS
+from contract_tests.lies.proxy import Proxy
+from contract_tests.lies.scoring import (
+    HonestVerdict,
+    LieVerdict,
+    acquit_each,
+    score,
+    search,
+    side_by_side,
+)
+
+HIDDEN_NAME = "hidden"
+Work = Callable[[Sequence[str]], list[LieVerdict]]
+
+
+@click.command("lies")
+@click.option("--only", multiple=True, metavar="NAME", help="One lie or variant; may be repeated.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the verdicts as JSON.")
+@click.option("--processes", default=2, show_default=True, help="How many hear side by side.")
+@click.option("--search", "searching", is_flag=True, help="Look for tests, and write them down.")
+@click.option("--list", "listing", is_flag=True, help="Tell lies and variants, and run nothing.")
+@click.option("--serve", metavar="NAME", help="Serve a lie, a variant or `hidden` until Ctrl-C.")
+@click.option("--upstream", metavar="URL", help="The mock behind --serve.")
+@click.option("--port", default=0, help="The port of --serve; 0 picks a free one.")
+def lies(
+    only: tuple[str, ...],
+    file: Path | None,
+    processes: int,
+    searching: bool,
+    listing: bool,
+    serve: str | None,
+    upstream: str | None,
+    port: int,
+) -> None:
+    """Tell the suite lies, and say which ones it notices.
+
+    Each lie is a mock that breaks one documented behaviour. The exit status is 0 if every lie is
+    noticed by a failure that names it, and nothing honest is taken for one.
+    """
+    if listing:
+        _list()
+    elif serve is not None:
+        _serve(serve, upstream, port)
+    else:
+        sys.exit(_score(only, file, processes, searching))
+
+
+def _score(only: Sequence[str], file: Path | None, processes: int, searching: bool) -> int:
+    begun = wall.elapsed()
+    honest_names = [v.name for v in VARIANTS if not only or v.name in only]
+    wanted = [name for name in only if name not in honest_names]
+    try:
+        told = [lie.name for lie in lies_named(wanted)] if wanted or not only else []
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    noticed = read_noticed()
+    work: Work = search if searching else partial(score, noticed)
+    verdicts = list(side_by_side(work, told, processes)) if told else []
+    if searching:
+        found = {v.name: list(v.noticed) for v in verdicts if v.noticed}
+        kept = {name: tests for name, tests in noticed.items() if name not in told}
+        write_noticed({**kept, **found})
+    acquitted: list[HonestVerdict] = []
+    if not searching:
+        acquitted = list(side_by_side(partial(acquit_each, ()), honest_names, processes))
+    complaints = [_unnoticed(verdict) for verdict in verdicts if not verdict.good]
+    complaints += [_accused(verdict) for verdict in acquitted if not verdict.good]
+    for complaint in complaints:
+        click.echo(complaint)
+    good = sum(verdict.good for verdict in verdicts)
+    fair = sum(verdict.good for verdict in acquitted)
+    percent = f" ({100 * good // len(verdicts)} %)" if verdicts else ""
+    click.echo(f"lies noticed: {good} of {len(verdicts)}{percent}")
+    click.echo(f"honest variants left in peace: {fair} of {len(acquitted)}")
+    click.echo(f"seconds: {wall.elapsed() - begun:.0f}")
+    if file is not None:
+        data = {"lies": [asdict(v) for v in verdicts], "honest": [asdict(v) for v in acquitted]}
+        file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return 0 if good == len(verdicts) and fair == len(acquitted) else 1
+
+
+def _unnoticed(verdict: LieVerdict) -> str:
+    lie = next(lie for lie in LIES if lie.name == verdict.name)
+    why = verdict.problem or "no test fails"
+    if verdict.unnamed:
+        why = f"failures do not name it: {', '.join(verdict.unnamed)}"
+    elif verdict.broken:
+        why = f"errors of the suite's own: {', '.join(verdict.broken)}"
+    return f"NOT NOTICED  {lie.name} ({lie.source}): {lie.sentence} — {why}"
+
+
+def _accused(verdict: HonestVerdict) -> str:
+    reasons = [f"\n    {test}: {reason}" for test, reason in verdict.accused.items()]
+    return f"TAKEN FOR A LIE  {verdict.name} {verdict.problem}{''.join(reasons)}"
+
+
+def _list() -> None:
+    for lie in LIES:
+        click.echo(f"{lie.name:32} {lie.source:16} {lie.sentence}")
+    for variant in VARIANTS:
+        click.echo(f"{variant.name:32} {'honest':16} {variant.sentence}")
+
+
+def _serve(name: str, upstream: str | None, port: int) -> None:
+    breaches = {lie.name: lie.breach for lie in LIES}
+    breaches |= {variant.name: variant.breach for variant in VARIANTS}
+    breaches[HIDDEN_NAME] = HIDDEN
+    if upstream is None or name not in breaches:
+        raise click.UsageError("--serve wants --upstream URL, and a name that --list tells")
+    with Proxy(upstream, breaches[name].make(), port=port) as proxy:
+        click.echo(json.dumps({"url": proxy.url}))
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    lies()

@@ -1,0 +1,155 @@
+"""Money: a budget that is never crossed, kept in a ledger that survives the process.
+
+Before a submission leaves, its price is reserved: the line is on disk (fsync) before the first byte
+is sent, under a lock that all processes of the run share. Afterwards the line is settled with what
+the job says it costs, or released if the target refused. What was neither (a lost answer, a killed
+process) counts as spent, so the sum is always the most that can have been spent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+from contract_tests.outcomes import Disabled, SuiteError
+
+UNITS = {"tams": "credits", "workshop": "uses"}
+
+
+class BudgetUsedUp(Disabled):
+    """The next submission might cross the budget, so it does not leave."""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """An amount set aside for one submission."""
+
+    id: str
+    unit: str
+    amount: Decimal
+
+
+class Ledger:
+    """What a run has spent at most, in a file of lines; `budgets` has a limit for each unit."""
+
+    def __init__(self, path: Path, budgets: dict[str, Decimal | None]) -> None:
+        self._path = path
+        self._budgets = budgets
+
+    def reserve(self, unit: str, amount: Decimal, test: str) -> Reservation:
+        """Set an amount aside, or raise `BudgetUsedUp`; it is on disk when this returns."""
+        with self._locked() as file:
+            spent = _sum(_lines(file), unit)
+            budget = self._budgets.get(unit)
+            if budget is not None and spent + amount > budget:
+                raise BudgetUsedUp(
+                    f"costs up to {amount} {unit}; {spent} of {budget} are spent or reserved"
+                )
+            reservation = Reservation(secrets.token_hex(8), unit, amount)
+            _append(
+                file,
+                {
+                    "kind": "reserve",
+                    "id": reservation.id,
+                    "unit": unit,
+                    "amount": str(amount),
+                    "test": test,
+                },
+            )
+        return reservation
+
+    def settle(self, reservation: Reservation, amount: Decimal) -> None:
+        """Put what it really cost in place of what was set aside."""
+        with self._locked() as file:
+            _append(file, {"kind": "settle", "id": reservation.id, "amount": str(amount)})
+
+    def release(self, reservation: Reservation) -> None:
+        """Give back what was set aside: the target refused, and nothing was made."""
+        self.settle(reservation, Decimal(0))
+
+    def spent(self, unit: str) -> Decimal:
+        """Return the most that can have been spent."""
+        if not self._path.exists():
+            return Decimal(0)
+        with self._locked() as file:
+            return _sum(_lines(file), unit)
+
+    def left(self, unit: str) -> Decimal | None:
+        """Return what may still be spent; None is without limit."""
+        budget = self._budgets.get(unit)
+        return None if budget is None else max(Decimal(0), budget - self.spent(unit))
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[str]]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+class Allowance:
+    """What one test has declared, and what of it is taken."""
+
+    def __init__(self, declared: Decimal, unit: str, test: str) -> None:
+        self.declared = declared
+        self.unit = unit
+        self.test = test
+        self.taken = Decimal(0)
+
+    def take(self, ledger: Ledger, price: Decimal | None) -> Reservation:
+        """Reserve a price out of what was declared; without a price, all that is left of it.
+
+        Raises `SuiteError` if the test has declared nothing, `Disabled` if the target asks for
+        more than was declared, `BudgetUsedUp` if the run may not spend so much any more.
+        """
+        left = self.declared - self.taken
+        if self.declared == 0:
+            raise SuiteError(f"{self.test} makes something that costs and has no @spends")
+        amount = left if price is None else price
+        if amount > left or (price is None and left <= 0):
+            raise Disabled(
+                f"the target asks {amount} {self.unit} where {left} of the declared "
+                f"{self.declared} are left"
+            )
+        reservation = ledger.reserve(self.unit, amount, self.test)
+        self.taken += amount
+        return reservation
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Count an amount as not taken: it was released."""
+        self.taken -= reservation.amount
+
+
+def _append(file: IO[str], line: dict[str, Any]) -> None:
+    # A process that was killed may have left half a line; it must not swallow this one.
+    file.write("\n" + json.dumps(line) + "\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lines(file: IO[str]) -> Iterator[dict[str, Any]]:
+    file.seek(0)
+    for text in file.read().splitlines():
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # half a line: its submission never left
+        yield line
+
+
+def _sum(lines: Iterator[dict[str, Any]], unit: str) -> Decimal:
+    amounts: dict[str, Decimal] = {}
+    for line in lines:
+        if (line["kind"] == "reserve" and line["unit"] == unit) or line["id"] in amounts:
+            amounts[line["id"]] = Decimal(line["amount"])
+    return sum(amounts.values(), Decimal(0))

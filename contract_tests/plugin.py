@@ -1,0 +1,111 @@
+"""The suite's part in pytest: options, marks, and who does what in which process.
+
+With pytest-xdist the process that was called keeps the books and the workers perform; without it
+one process does both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract_tests.bookkeeper import Bookkeeper
+from contract_tests.credentials import BadSettings
+from contract_tests.fixtures import (
+    RUN,
+    clock,
+    fuzz,
+    made,
+    observe,
+    receiver,
+    run,
+    tams,
+    target,
+    workshop,
+)
+from contract_tests.folders import last_folder, new_folder
+from contract_tests.marks import DESCRIPTIONS
+from contract_tests.options import add_options, read_flags
+from contract_tests.outcomes import SuiteError
+from contract_tests.performer import Performer, report_status
+from contract_tests.plan import Planner
+from contract_tests.run import Run
+from contract_tests.settings import Settings, read_settings
+from contract_tests.suite import surface_of
+from contract_tests.targets import TargetDown, look_ahead, terms
+
+__all__ = ["clock", "fuzz", "made", "observe", "receiver", "run", "tams", "target", "workshop"]
+
+FOLDER = pytest.StashKey[Path]()
+WORKER_INPUT = "contract_folder"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run."""
+    add_options(parser)
+    parser.addini("contract_roots", "more folders with tams/ and workshop/", "args", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read what was asked and hand out the parts; what cannot be is said before anything runs."""
+    for words in DESCRIPTIONS:
+        config.addinivalue_line("markers", words)
+    try:
+        settings = read_settings(read_flags(config))
+        folder = _folder(config, settings)
+        is_worker = hasattr(config, "workerinput")
+        if not is_worker:
+            _check(config, settings)
+        config.stash[FOLDER] = folder
+        config.stash[RUN] = run = Run(settings, folder, _worker(config))
+        config.pluginmanager.register(Performer(run), "contract-performer")
+        if settings.flags.plan:
+            config.pluginmanager.register(Planner(settings), "contract-planner")
+        elif not is_worker:
+            config.pluginmanager.register(Bookkeeper(settings, folder), "contract-bookkeeper")
+    except (BadSettings, SuiteError, TargetDown) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the run keeps its files."""
+    node.workerinput[WORKER_INPUT] = str(node.config.stash[FOLDER])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let no stopwatch for whole tests run where time is real; waiting has ceilings of its own."""
+    if config.stash[RUN].settings.flags.target != "mock" and config.pluginmanager.hasplugin(
+        "timeout"
+    ):
+        for item in items:
+            if surface_of(item) and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(0))
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Tell disabled, unsupported and suite errors apart on the terminal."""
+    return report_status(report)
+
+
+def _check(config: pytest.Config, settings: Settings) -> None:
+    if settings.flags.plan:
+        if config.getoption("numprocesses", None):
+            raise BadSettings("--plan runs nothing, so it goes without -n")
+    elif not config.option.collectonly:
+        terms(settings, free_of_cost=look_ahead(settings))
+
+
+def _folder(config: pytest.Config, settings: Settings) -> Path:
+    given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+    if given is not None:
+        return Path(given)
+    if settings.flags.resume:
+        return last_folder(settings.state_dir, settings.flags.target)
+    return new_folder(settings.state_dir)
+
+
+def _worker(config: pytest.Config) -> str:
+    return str(getattr(config, "workerinput", {}).get("workerid", "main"))

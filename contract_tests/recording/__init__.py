@@ -1,0 +1,1 @@
+"""Recordings: what a target answers to a fixed set of scenes, and how two of them differ."""

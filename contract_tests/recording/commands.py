@@ -1,0 +1,159 @@
+"""The commands `record` and `drift`.
+
+Exit statuses of both: 0 done, or the same; 1 drift, or scenes that broke off; 2 asked wrongly;
+3 the target cannot be reached.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contract_tests.credentials import BadSettings
+from contract_tests.outcomes import SuiteError
+from contract_tests.recording.changes import Severity
+from contract_tests.recording.drift import compare
+from contract_tests.recording.drift_report import (
+    DRIFT,
+    UNREACHABLE,
+    exit_status,
+    report_json,
+    report_lines,
+)
+from contract_tests.recording.recorder import Taken, from_run, record
+from contract_tests.recording.shape import (
+    BadRecording,
+    Recording,
+    read_recording,
+    write_recording,
+)
+from contract_tests.settings import SURFACES, Flags, Profile, read_settings
+from contract_tests.targets import TargetDown
+
+FOLDER = Path("fixtures", "exchanges")
+_FILE = click.Path(path_type=Path)
+
+
+def _target_options(command: Any) -> Any:
+    """Add the flags that say what is talked to and what it may cost, as for a run of the suite."""
+    for option in (
+        click.option("--longest-wait", type=float, metavar="S", help="Seconds of real time."),
+        click.option("--max-uses", metavar="N", help="The same for uses of the Workshop."),
+        click.option("--max-credits", metavar="N", help="Credits that are never exceeded."),
+        click.option("--profile", type=click.Choice([p.value for p in Profile]),
+                     help="How much may be done; README.md has a table."),
+        click.option("--only", type=click.Choice(SURFACES), help="One surface alone."),
+        click.option("--ca-file", type=_FILE, metavar="FILE", help="One more authority to trust."),
+        click.option("--config", type=_FILE, metavar="FILE", help="Endpoints and credentials."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("record")
+@click.option("--target", default="mock", metavar="T", help="mock (default), real, or a URL.")
+@click.option("--out", type=_FILE, metavar="DIR",
+              help="Where to; fixtures/exchanges/KIND by default.")  # fmt: skip
+@click.option("--run", "run_folder", type=_FILE, metavar="DIR",
+              help="Take the transcripts of a run of the suite, and send nothing.")  # fmt: skip
+@_target_options
+def record_command(target: str, out: Path | None, run_folder: Path | None, **flags: Any) -> None:
+    """Play every scene to the target, and write down what it answers.
+
+    Ids, moments, signatures and secrets are replaced by references, so that two recordings of the
+    same target are equal. Scenes that cost are played where the profile and the budget allow it.
+    """
+    if run_folder is not None:
+        recording, broken = _or_exit(lambda: from_run(run_folder)), 0
+    else:
+        taken = _record(target, None, flags)
+        recording, broken = taken.recording, _tell(taken)
+    folder = out or FOLDER / recording.target
+    _or_exit(lambda: write_recording(recording, folder))
+    count = sum(len(scene.exchanges) for scene in recording.scenes)
+    click.echo(f"{len(recording.scenes)} scenes, {count} exchanges: {folder}")
+    sys.exit(1 if broken else 0)
+
+
+@click.command("drift")
+@click.argument("before", type=_FILE)
+@click.argument("now", type=_FILE, required=False)
+@click.option("--target", metavar="T", help="Compare with what this target answers now.")
+@click.option("--json", "json_file", type=click.File("w", encoding="utf-8"), metavar="FILE",
+              help="Write the changes as JSON; - is standard output.")  # fmt: skip
+@click.option("--least", type=click.Choice(["breaking", "notable", "cosmetic"]),
+              default="cosmetic", show_default=True,
+              help="What matters less does not count for the exit status.")  # fmt: skip
+@_target_options
+def drift_command(
+    before: Path, now: Path | None, target: str | None, json_file: Any, least: str, **flags: Any
+) -> None:
+    """Say what is different in NOW (a recording) or at a target, compared with BEFORE.
+
+    Exit status: 0 the same, 1 drift, 2 asked wrongly, 3 the target did not answer.
+    """
+    if (now is None) == (target is None):
+        raise click.UsageError("say with what to compare: a second recording, or --target")
+    first = _or_exit(lambda: read_recording(before))
+    if now is not None:
+        second = _or_exit(lambda: read_recording(now))
+    else:
+        taken = _record(str(target), [scene.name for scene in first.scenes], flags)
+        _tell(taken)
+        second = taken.recording
+        # What this target was not asked for is no drift.
+        played = {scene.name for scene in second.scenes}
+        asked = tuple(scene for scene in first.scenes if scene.name in played)
+        first = Recording(first.target, asked)
+        if not asked:
+            raise click.UsageError("none of the scenes may be played there; see --profile")
+    changes = compare(first, second)
+    status = exit_status(changes, Severity(least))
+    if json_file is not None:
+        json_file.write(report_json(changes, first.target, second.target, status))
+    if json_file is None or json_file.name != "<stdout>":
+        for line in report_lines(changes, first.target, second.target):
+            click.echo(line)
+    sys.exit(status)
+
+
+def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> Taken:
+    given = {name: value for name, value in flags.items() if value is not None}
+
+    def show(scene: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[K{scene}", nl=False, err=True)
+
+    try:
+        settings = read_settings(Flags(target=target, **given))
+        return record(settings, only, show)
+    except (BadSettings, SuiteError) as error:
+        raise click.UsageError(str(error)) from None
+    except TargetDown as error:
+        click.echo(f"unreachable: {error}", err=True)
+        sys.exit(UNREACHABLE)
+    finally:
+        show("")
+
+
+def _tell(taken: Taken) -> int:
+    """Say what was not played and what stays at the target; return how many scenes broke off."""
+    for scene, reason in taken.not_played:
+        click.echo(f"not played {scene} {reason}", err=True)
+    if taken.recording.target != "mock":
+        for made in taken.left:
+            click.echo(f"left there: {made.kind} {made.id}", err=True)
+    return sum(1 for _, reason in taken.not_played if reason.startswith("to its end"))
+
+
+def _or_exit(what: Any) -> Any:
+    try:
+        return what()
+    except BadRecording as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        click.echo(f"{error}", err=True)
+        sys.exit(DRIFT)

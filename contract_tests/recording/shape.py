@@ -1,0 +1,131 @@
+"""The shape of a recording, on disk: a folder with a file for each scene.
+
+    about.json               {"format": 1, "target": "mock"}
+    tams/prices.json         one scene: {"scene", "says", "source", "exchanges": […]}
+
+An exchange has a `step`, a `request` (method, url, headers, body) and a `response` (status,
+headers, body) or, where no answer came, an `error`. A body is `body` (JSON as JSON, else text) or
+`file` (what can be said of bytes). What is `passing` need not come about each time. Nothing in it
+depends on the moment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+ABOUT = "about.json"
+
+Exchange = dict[str, Any]
+"""A normalised exchange, as plain data."""
+
+
+class BadRecording(Exception):
+    """A folder holds no recording that can be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An exchange as it went over the wire, secrets and all; it never leaves memory.
+
+    Without a status no answer came, and `error` says why. What is `passing` may come about or not,
+    as it happens: a state that does not last.
+    """
+
+    step: str
+    method: str
+    url: str
+    sent_headers: tuple[tuple[str, str], ...]
+    sent: bytes
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    content: bytes = b""
+    error: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A scene as it was recorded; `name` begins with its surface, as in tams/prices."""
+
+    name: str
+    says: str
+    source: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
+
+    def to_text(self) -> str:
+        """Return the text of the scene's file."""
+        data = {
+            "scene": self.name,
+            "says": self.says,
+            "source": list(self.source),
+            "exchanges": list(self.exchanges),
+        }
+        return as_text(data)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All scenes of a target; `target` is mock, url or real."""
+
+    target: str
+    scenes: tuple[Filmed, ...]
+
+
+def as_text(data: Any) -> str:
+    """Return data as the JSON that is kept in version control: readable, one way to write it."""
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only an escape can hold
+        text = json.dumps(data, indent=2) + "\n"
+    return text
+
+
+def write_recording(recording: Recording, folder: Path) -> None:
+    """Write a recording; scenes of its surfaces that are no more are taken away.
+
+    Raises `BadRecording` for a folder that holds something else, `OSError`.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        read_recording(folder)
+    surfaces = {scene.name.partition("/")[0] for scene in recording.scenes}
+    for surface in surfaces:
+        for old in (folder / surface).glob("*.json"):
+            old.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"format": FORMAT, "target": recording.target}
+    (folder / ABOUT).write_text(as_text(about), encoding="utf-8")
+    for scene in recording.scenes:
+        path = folder / f"{scene.name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(scene.to_text(), encoding="utf-8")
+
+
+def read_recording(folder: Path) -> Recording:
+    """Return the recording in a folder, or raise `BadRecording`."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise BadRecording(f"{folder} has format {about['format']}, expected {FORMAT}")
+        scenes = tuple(_read_scene(path) for path in sorted(folder.glob("*/*.json")))
+        return Recording(str(about["target"]), scenes)
+    except FileNotFoundError:
+        raise BadRecording(f"{folder} is no recording: there is no {ABOUT}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadRecording(f"{folder} is no recording that can be read: {error}") from error
+
+
+def _read_scene(path: Path) -> Filmed:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        exchanges = tuple(dict(exchange) for exchange in data["exchanges"])
+        for exchange in exchanges:
+            if not isinstance(exchange["step"], str) or not {"response", "error"} & set(exchange):
+                raise BadRecording(f"{path}: an exchange has a step, and a response or an error")
+        return Filmed(str(data["scene"]), str(data["says"]), tuple(data["source"]), exchanges)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRecording(f"{path} is no scene of a recording: {error}") from error

@@ -1,0 +1,74 @@
+"""Taking secrets out of what is written down, at the moment it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+HIDDEN = "***"
+LEAST_LENGTH = 6  # shorter secrets would be found in the middle of innocent words
+
+_NAMES = r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid)"
+_NAME = re.compile(rf"(?i){_NAMES}|policy|callback")
+_PAIR = re.compile(rf"(?i)(?<![\w-])({_NAMES}|policy|sign|sig|x-amz-credential)=([^&\s\"'<>,]+)")
+_MEMBER = re.compile(rf'(?i)(\\?"(?:{_NAMES}|policy|callback)\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
+_CREDENTIAL_HEADERS = {
+    "authorization", "cookie", "proxy-authorization", "set-cookie", "x-ca-signature",
+    "x-oss-callback",
+}  # fmt: skip
+_KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
+
+
+class Redactor:
+    """Hides known secrets wherever they stand, and whatever stands where secrets stand."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._words: set[str] = set()
+        self._pattern = re.compile(r"(?!)")
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        """Hide this text from now on, in its plain, quoted and escaped forms."""
+        if len(secret) < LEAST_LENGTH:
+            return
+        forms = {secret, quote(secret, safe=""), secret.replace("\n", "\\n")}
+        # Of a private key, every line is a secret.
+        forms |= {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
+        if not forms <= self._words:
+            self._words |= forms
+            longest_first = sorted(self._words, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def text(self, value: str) -> str:
+        """Return a text (a URL, a body, a message) without secrets."""
+        value = self._pattern.sub(HIDDEN, value)
+        value = _PAIR.sub(rf"\1={HIDDEN}", value)
+        return _MEMBER.sub(rf"\g<1>{HIDDEN}", value)
+
+    def value(self, value: Any) -> Any:
+        """Return JSON data without secrets."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {
+                name: HIDDEN
+                if _NAME.fullmatch(name) and isinstance(item, str)
+                else self.value(item)
+                for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return value
+
+    def header(self, name: str, value: str) -> str:
+        """Return a header's value; of a credential its scheme and its public parts stay."""
+        if name.lower() not in _CREDENTIAL_HEADERS:
+            return self.text(value)
+        if name.lower() != "authorization":
+            return HIDDEN
+        scheme, blank, rest = value.partition(" ")
+        kept = [match[0] for match in _KEPT.finditer(rest)] if blank else []
+        return self.text(" ".join([scheme if blank else "", ",".join([*kept, HIDDEN])]).strip())

@@ -1,0 +1,1 @@
+"""What a run leaves behind: one document, and the pages that are made from it."""

@@ -1,0 +1,158 @@
+"""The report as one page: no network, no script, the same numbers as the JSON document.
+
+Whatever a target answered is shown as text: jinja2 escapes it, and a policy in the page forbids
+whatever an escape might have missed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from contract_tests.outcomes import Outcome
+from contract_tests.redaction import HIDDEN
+from contract_tests.report.badge import badge_words
+from contract_tests.report.curl import curl_command, remark
+from contract_tests.report.sections import by_section
+from contract_tests.report.shape import Exchange, RunReport, UnknownRow
+from contract_tests.report.terminal import failures
+from contract_tests.report.verdict import count, verdict
+from contract_tests.settings import SURFACES
+
+TITLES = {"tams": "TAMS", "workshop": "Workshop"}
+EXPLAINED = {
+    Outcome.PASSED: "the target kept its word",
+    Outcome.FAILED: "it did not",
+    Outcome.ERROR: "the suite's own fault",
+    Outcome.SKIPPED: "nothing to say, or a known difference",
+    Outcome.UNSUPPORTED: "the target cannot show it",
+    Outcome.DISABLED: "this run was not asked for it",
+}
+KNOWN = "known difference"
+SHOWN_BODY = 20_000  # characters of one body on the page; the transcript has all
+
+
+@dataclass(frozen=True)
+class ShownExchange:
+    """An exchange as the page shows it; `answered` is the status, or why there was none."""
+
+    title: str
+    answered: str
+    lost: bool
+    sent: str
+    received: str
+    command: str
+    remark: str
+    took_ms: float
+
+
+@dataclass(frozen=True)
+class ShownValue:
+    """One value that was observed, and in how many observations."""
+
+    what: str
+    value: str
+    times: int
+
+
+def html_page(report: RunReport) -> str:
+    """Return the page of a run."""
+    bad = failures(report)
+    return _environment().get_template("report.html.j2").render(
+        report=report,
+        verdict=verdict(report),
+        summary=badge_words(report),
+        outcomes=[(outcome.value, EXPLAINED[outcome]) for outcome in EXPLAINED],
+        failures=[(test, [show(exchange) for exchange in test.exchanges]) for test in bad],
+        surfaces=[(TITLES[name], by_section(report.tests, name)) for name in SURFACES],
+        titles=TITLES,
+        known=[test for test in report.tests if KNOWN in test.reason],
+        left=[made for made in report.made if made.left],
+        ended=[made for made in report.made if not made.left],
+        unknowns=[(row, observed(row)) for row in report.unknowns],
+        answered=sum(1 for row in report.unknowns if row.observations),
+        verified=Counter(kind for test in report.tests for kind in test.verified),
+        urls=list(dict.fromkeys(report.target.urls.values())),
+        excused=[(test, [show(exchange) for exchange in test.exchanges])
+                 for test in report.tests if KNOWN in test.reason and test.outcome == "skipped"],
+    )  # fmt: skip
+
+
+def show(exchange: Exchange) -> ShownExchange:
+    """Return an exchange in the form of messages on the wire."""
+    request, response = exchange.request, exchange.response
+    status = str(response["status"]) if response else exchange.error or "no answer"
+    return ShownExchange(
+        title=f"{request['method']} {request['url']}",
+        answered=status,
+        lost=response is None,
+        sent=_message(f"{request['method']} {request['url']}", request),
+        received=_message(f"HTTP {status}", response) if response else status,
+        command=curl_command(request),
+        remark=remark(request),
+        took_ms=exchange.took_ms,
+    )
+
+
+def observed(row: UnknownRow) -> list[ShownValue]:
+    """Return the different values that were observed, the most frequent first."""
+    seen = Counter((one.what, _plain(one.value)) for one in row.observations)
+    return [ShownValue(what, value, times) for (what, value), times in seen.most_common()]
+
+
+def _message(first: str, part: dict[str, Any]) -> str:
+    lines = [first, *(f"{name}: {value}" for name, value in part.get("headers", []))]
+    return "\n".join([*lines, "", _shown_body(part)]).rstrip()
+
+
+def _shown_body(part: dict[str, Any]) -> str:
+    if "sha256" in part:
+        return f"({part.get('bytes')} bytes that are no text, SHA-256 {part['sha256']})"
+    text = str(part.get("body", ""))
+    with suppress(ValueError, RecursionError):  # what is no JSON is shown as it came
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    if len(text) > SHOWN_BODY:
+        return f"{text[:SHOWN_BODY]}\n… ({len(text)} characters)"
+    return text + ("\n… (cut)" if part.get("cut") else "")
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _fact(name: str) -> str:
+    """Return the name of a test as the sentence that it is."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("contract_tests.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "moment": _moment, "duration": _duration, "count": count, "fact": _fact,
+    }  # fmt: skip
+    environment.globals |= {"hidden": HIDDEN}
+    return environment

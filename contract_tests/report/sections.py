@@ -1,0 +1,43 @@
+"""A run's tests by the section of the reference on which they rest."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contract_tests.report.shape import TestResult
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section with the tests that rest on it first of all."""
+
+    name: str
+    tests: tuple[TestResult, ...]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Return how many tests ended how."""
+        return Counter(test.outcome for test in self.tests)
+
+    @property
+    def bad(self) -> int:
+        """Return how many tests failed or broke."""
+        return self.outcomes["failed"] + self.outcomes["error"]
+
+
+def by_section(tests: Iterable[TestResult], surface: str) -> list[Section]:
+    """Return a surface's sections, in the order of the reference; each test is in one of them."""
+    found: dict[str, list[TestResult]] = {}
+    for test in tests:
+        if test.surface == surface:
+            found.setdefault(test.source[0] if test.source else "—", []).append(test)
+    return [Section(name, tuple(found[name])) for name in sorted(found, key=_place)]
+
+
+def _place(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that puts 5.2 before 5.10."""
+    parts = re.findall(r"\d+|[^\d]+", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]

@@ -1,0 +1,181 @@
+"""The shape of a run's report. The JSON document is exactly this; pages are made from it.
+
+Amounts of money are texts, so that nothing is rounded. Times are seconds, moments are seconds since
+the epoch. Secrets were taken out before anything came here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, as the transcript has them.
+
+    `request` has method, url, headers (pairs) and body; `response` has status, headers and body, or
+    is None where no answer came, and then `error` says why. A body that is no text is told by
+    `bytes` and `sha256`.
+    """
+
+    exchange: str
+    at: float
+    took_ms: float
+    request: dict[str, Any]
+    response: dict[str, Any] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a target did where the reference does not know."""
+
+    unknown: str
+    what: str
+    value: Any
+    test: str
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """How one test ended.
+
+    `outcome` is one of passed, failed, skipped, disabled, unsupported, error; `reason` is one line
+    of why, `message` the whole failure. `spends` was declared, `spent` is the most that it was.
+    `waited` are seconds of the target's time that the test let pass. `verified` has the day of the
+    last recorded pass for each kind of target. Exchanges are kept for what failed.
+    """
+
+    __test__ = False
+
+    test: str
+    surface: str
+    name: str
+    source: list[str]
+    outcome: str
+    reason: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    waited: float = 0.0
+    calls: int = 0
+    spends: str = "0"
+    spent: str = "0"
+    needs: list[str] = field(default_factory=list)
+    slow: bool = False
+    destructive: bool = False
+    leaves_traces: bool = False
+    verified: dict[str, str] = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class UnknownRow:
+    """An open question and what this target does; without `observations` nothing was seen."""
+
+    unknown: str
+    surface: str
+    question: str
+    observations: list[Observation]
+
+
+@dataclass(frozen=True)
+class MoneyRow:
+    """One unit (credits, uses): the budget (None is without limit) and the most that was spent."""
+
+    unit: str
+    budget: str | None
+    spent: str
+
+
+# States in which a thing that a run made needs nobody's care any more.
+ENDED = frozenset(
+    ("success", "succeeded", "failed", "canceled", "cancelled", "gone", "expires", "destroyed")
+)
+
+
+@dataclass(frozen=True)
+class MadeRow:
+    """A thing that the run made and what became of it."""
+
+    kind: str
+    id: str
+    surface: str
+    test: str
+    state: str
+
+    @property
+    def left(self) -> bool:
+        """Whether it is still there, for its owner to know of."""
+        return self.state not in ENDED
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What was talked to; `kind` is mock, url or real."""
+
+    asked: str
+    kind: str
+    urls: dict[str, str]
+    moves_time: bool
+    served: list[str]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A whole run; `complete` is false after Ctrl-C or a crash."""
+
+    schema: int
+    suite: str
+    started: float
+    finished: float
+    complete: bool
+    folder: str
+    target: TargetFacts
+    profile: str
+    totals: dict[str, int]
+    calls: dict[str, int]
+    money: list[MoneyRow]
+    tests: list[TestResult]
+    unknowns: list[UnknownRow]
+    made: list[MadeRow]
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return asdict(self)
+
+
+def read_result(data: dict[str, Any]) -> TestResult:
+    """Return a result from plain data."""
+    exchanges = [read_exchange(exchange) for exchange in data.get("exchanges", [])]
+    observations = [Observation(**observation) for observation in data.get("observations", [])]
+    return TestResult(**{**data, "exchanges": exchanges, "observations": observations})
+
+
+def read_exchange(entry: dict[str, Any]) -> Exchange:
+    """Return an exchange from a line of the transcript."""
+    names = Exchange.__dataclass_fields__
+    return Exchange(**{name: value for name, value in entry.items() if name in names})
+
+
+def read_report(data: dict[str, Any]) -> RunReport:
+    """Return a report from its JSON document."""
+    return RunReport(
+        **{
+            **data,
+            "target": TargetFacts(**data["target"]),
+            "money": [MoneyRow(**row) for row in data["money"]],
+            "tests": [read_result(row) for row in data["tests"]],
+            "unknowns": [
+                UnknownRow(
+                    **{**row, "observations": [Observation(**seen) for seen in row["observations"]]}
+                )
+                for row in data["unknowns"]
+            ],
+            "made": [MadeRow(**row) for row in data["made"]],
+        }
+    )

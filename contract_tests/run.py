@@ -1,0 +1,157 @@
+"""One run, seen from one of its processes: the target, the clients, and the files of the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from contract_tests import wall
+from contract_tests.case import Case, no_case
+from contract_tests.clients import tams, workshop
+from contract_tests.clients.tams import Tams
+from contract_tests.clients.wire import Rules, Wire
+from contract_tests.clients.workshop import Workshop
+from contract_tests.folders import make_folder
+from contract_tests.made import MadeThings
+from contract_tests.money import Ledger
+from contract_tests.pacing import OwnPacer, Pacer, SharedPacer
+from contract_tests.redaction import Redactor
+from contract_tests.settings import Settings
+from contract_tests.targets import Target, Terms, open_target, terms
+from contract_tests.transcripts import Transcript
+
+LEDGER = "ledger.jsonl"
+
+
+class Run:
+    """What tests of one process share; opened when the first of them needs it."""
+
+    def __init__(self, settings: Settings, folder: Path, worker: str) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.worker = worker
+        self.case = no_case()
+        self.begun = False
+
+    @cached_property
+    def target(self) -> Target:
+        """Return the target, opened. Raises `TargetDown`, `BadSettings`."""
+        self.begun = True
+        make_folder(self.folder, self.settings.flags.target)
+        target = open_target(self.settings)
+        about = {
+            "kind": target.kind,
+            "urls": dict(target.urls),
+            "moves_time": target.clock.moves,
+            "served": sorted(target.served),
+            "notes": target.notes,
+            "profile": self.terms_of(target).profile.value,
+            "budgets": {unit: _text(n) for unit, n in self.terms_of(target).budgets.items()},
+        }
+        path = self.folder / "target.json"
+        path.write_text(json.dumps(about), encoding="utf-8")
+        return target
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Return what the run may do at its target."""
+        return self.terms_of(self.target)
+
+    def terms_of(self, target: Target) -> Terms:
+        """Return what the run may do at a target."""
+        return terms(self.settings, free_of_cost=target.has_own_account)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the run's ledger."""
+        return Ledger(self.folder / LEDGER, dict(self.terms.budgets))
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Return what hides the secrets of this run."""
+        return Redactor(self.target.credentials.secrets())
+
+    @cached_property
+    def made(self) -> MadeThings:
+        """Return the list of what this process made."""
+        return MadeThings(self.folder / f"made-{self.worker}.jsonl")
+
+    @cached_property
+    def tams(self) -> Tams:
+        """Return the client of TAMS, with the signature where there is one."""
+        wire = self._wire(tams.RULES)
+        return Tams(wire, self.target, self.target.credentials.tams.auth())
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Return the client of the Workshop."""
+        return Workshop(self._wire(workshop.RULES), self.target.credentials.workshop.auth())
+
+    def observe(self, unknown: str, what: str, value: Any) -> None:
+        """Write down what this target does where the reference does not know."""
+        plain = json.loads(json.dumps(value, ensure_ascii=False, default=str))
+        shown = self.redactor.value(plain)
+        self.case.observations.append(
+            {"unknown": unknown, "what": what, "value": shown, "test": self.case.test}
+        )
+
+    def close(self) -> None:
+        """Put away what was made, and close the target."""
+        if not self.begun:
+            return
+        self.case = no_case()
+        if "target" not in self.__dict__:
+            return
+        try:
+            if "tams" in self.__dict__:
+                self.tams.put_away(self.made.open_things("job"))
+            if "workshop" in self.__dict__:
+                self.workshop.put_away()
+        except AssertionError as error:
+            self.note(f"not everything could be put away: {error}")
+        finally:
+            self.target.close()
+            if "transcript" in self.__dict__:
+                self.transcript.close()
+
+    def note(self, text: str) -> None:
+        """Leave a note for the report."""
+        with (self.folder / "notes.txt").open("a", encoding="utf-8") as file:
+            file.write(text.replace("\n", " ") + "\n")
+
+    @cached_property
+    def transcript(self) -> Transcript:
+        """Return this process's transcript."""
+        # A run that is resumed goes on in the same folder, and its keys stay unique by the moment.
+        prefix = f"{self.worker}-{int(wall.now()):x}-"
+        path = self.folder / f"transcript-{self.worker}.jsonl"
+        return Transcript(path, prefix, self.redactor)
+
+    def _wire(self, rules: Rules) -> Wire:
+        target = self.target
+        current: Callable[[], Case] = lambda: self.case  # noqa: E731
+        return Wire(
+            rules,
+            target.urls.get(rules.surface, ""),
+            target.http,
+            clock=target.clock,
+            pacer=self._pacer(rules.surface),
+            ledger=self.ledger,
+            transcript=self.transcript,
+            made=self.made,
+            case=current,
+        )
+
+    def _pacer(self, surface: str) -> Pacer:
+        clock = self.target.clock
+        if self.target.has_own_account:
+            return OwnPacer(clock.elapsed, clock.pause)
+        return SharedPacer(self.folder / f"pace-{surface}.json", clock.elapsed, clock.pause)
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)

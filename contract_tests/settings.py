@@ -1,0 +1,142 @@
+"""What a run was asked for: flags, environment and file, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import Path
+
+from contract_tests.credentials import BadSettings, Credentials, as_url, read_credentials
+
+SURFACES = ("tams", "workshop")
+STATE_FOLDER = ".tams-contract"
+REAL_HINT = "TAMS_ENDPOINT (with TAMS_APP_ID and TAMS_PRIVATE_KEY, or TAMS_ACCESS_TOKEN)"
+
+
+class Profile(Enum):
+    """How much a run may do; see the table in README.md."""
+
+    FREE = "free"
+    CHEAP = "cheap"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was typed; None where nothing was."""
+
+    target: str = "mock"
+    config: Path | None = None
+    ca_file: Path | None = None
+    only: str | None = None
+    profile: str | None = None
+    plan: bool = False
+    max_credits: str | None = None
+    max_uses: str | None = None
+    destructive: bool = False
+    resume: bool = False
+    longest_wait: float = 120.0
+    fuzz_calls: int | None = None
+    callback_url: str | None = None
+    state_dir: Path | None = None
+    record_evidence: bool = False
+    evidence: Path | None = None
+    json: Path | None = None
+    html: Path | None = None
+    badge: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run's settings; `profile` and the budgets are None where the kind of target decides."""
+
+    flags: Flags
+    credentials: Credentials
+    control_token: str
+    surfaces: tuple[str, ...]
+    profile: Profile | None
+    max_credits: Decimal | None
+    max_uses: Decimal | None
+    state_dir: Path
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the target if it was given as one."""
+        return "" if self.flags.target in ("mock", "real") else self.flags.target
+
+
+def read_settings(
+    flags: Flags,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Return the settings, or raise `BadSettings` with what to change."""
+    environment = os.environ if environment is None else environment
+    folder = folder or Path.cwd()
+    if flags.only not in (None, *SURFACES):
+        raise BadSettings(f"--only is {flags.only!r}, expected tams or workshop")
+    if flags.ca_file is not None and not flags.ca_file.is_file():
+        raise BadSettings(f"--ca-file {flags.ca_file} is no file")
+    if flags.fuzz_calls is not None and flags.fuzz_calls < 0:
+        raise BadSettings(f"--fuzz-calls is {flags.fuzz_calls}, expected 0 or more")
+    if flags.target == "mock":
+        credentials = Credentials()
+    else:
+        credentials = read_credentials(environment, flags.config, folder)
+    if flags.target == "real":
+        _check_real(credentials, flags)
+    elif flags.target != "mock":
+        if "://" not in flags.target:
+            raise BadSettings(f"--target is {flags.target!r}, expected mock, real or http(s)://…")
+        as_url(flags.target, "--target")
+    return Settings(
+        flags=flags,
+        credentials=credentials,
+        control_token=environment.get("TAMS_MOCK_CONTROL_TOKEN", ""),
+        surfaces=(flags.only,) if flags.only else SURFACES,
+        profile=_profile(flags.profile),
+        max_credits=_amount(flags.max_credits, "--max-credits"),
+        max_uses=_amount(flags.max_uses, "--max-uses"),
+        state_dir=flags.state_dir or folder / STATE_FOLDER,
+    )
+
+
+def _check_real(credentials: Credentials, flags: Flags) -> None:
+    tams, workshop = credentials.tams.auth(), credentials.workshop.auth()
+    wanted = (flags.only,) if flags.only else SURFACES
+    if not (tams and "tams" in wanted) and not (workshop and "workshop" in wanted):
+        raise BadSettings(
+            f"there are no credentials for the real services: set {REAL_HINT}, "
+            "or WORKSHOP_ENDPOINT with WORKSHOP_APP_KEY and WORKSHOP_APP_SECRET"
+        )
+    for surface, auth, endpoint in (
+        ("tams", tams, credentials.tams_endpoint),
+        ("workshop", workshop, credentials.workshop_endpoint),
+    ):
+        if surface in wanted and auth and not endpoint:
+            raise BadSettings(
+                f"there are credentials for {surface}, but {surface.upper()}_ENDPOINT is not set"
+            )
+
+
+def _profile(text: str | None) -> Profile | None:
+    try:
+        return Profile(text) if text else None
+    except ValueError:
+        known = ", ".join(profile.value for profile in Profile)
+        raise BadSettings(f"--profile is {text!r}, expected one of {known}") from None
+
+
+def _amount(text: str | None, name: str) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise BadSettings(f"{name} is {text!r}, expected a number, 0 or more")
+    return amount

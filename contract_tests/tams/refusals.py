@@ -1,0 +1,46 @@
+"""What every refusal has in common.
+
+The body is a JSON object with a `message`, because the vendor's SDK throws that for every answer
+other than 2xx, and with a whole number as `code` (`TAMS › 4 Errors`). Its words are mostly free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contract_tests.answers import Answer, Unmet
+
+REFUSED = tuple(range(400, 500))
+NOT_OFFERED = (*REFUSED, 501)  # U58: older gateways have 501 for a method that is not there
+PARAMS = "Params Valid"  # the message for invalid parameters; it reads like the opposite
+
+
+def refused(answer: Answer, *statuses: int) -> Any:
+    """Return the body of a refusal with one of these statuses, by default any 4xx."""
+    body = answer.expect(*(statuses or REFUSED))
+    return with_message(answer, body)
+
+
+def with_message(answer: Answer, body: Any) -> Any:
+    """Return the body if it is one of a refusal, whatever its status is; else raise `Unmet`."""
+    if not isinstance(body, dict):
+        raise Unmet(f"{answer.sent} was refused without a JSON object: {answer.excerpt()}")
+    if not isinstance(body["message"], str) or not body["message"]:
+        raise Unmet(f"the message of a refusal is {body['message']!r}, expected some text")
+    if isinstance(body["code"], bool) or not isinstance(body["code"], int):
+        raise Unmet(f"the code of a refusal is {body['code']!r}, expected a whole number")
+    return body
+
+
+def expect_no_crash(answer: Answer) -> bool:
+    """Say whether a call was carried out; a refusal has to be in order, and no server error."""
+    if answer.status == 200:
+        return True
+    refused(answer)
+    return False
+
+
+def words_of(body: Any) -> str:
+    """Return the message of a refusal together with those of its details."""
+    details = body.get("details") or []
+    return " ".join([body["message"], *(str(detail.get("message", "")) for detail in details)])

@@ -1,0 +1,156 @@
+"""Notifications: how many come, of what, and what is told (`TAMS › 8`).
+
+Nothing public describes them but the URL they go to. Two clients believe in a POST of JSON that
+names the job and its state, and only that is expected here; the rest is observed.
+"""
+
+from contract_tests.answers import Unmet
+from contract_tests.clients.tams import TERMINAL, a_request_id
+from contract_tests.marks import needs, source, spends
+from contract_tests.outcomes import Unsupported
+from contract_tests.tams.chains import NOBODYS, a_start, sampled
+from contract_tests.tams.graphs import a_graph
+from contract_tests.tams.orders import a_small_order
+
+PATIENCE = 12  # seconds for notifications that should not come
+
+
+def _told(notice):
+    """Return the id of the job that a notification names, and its state."""
+    body = notice.json
+    if not isinstance(body, dict):
+        raise Unmet(f"a notification came that is no JSON object: {notice.body[:300]!r}")
+    job = body.get("job") or body
+    return str(job.get("jobId") or job.get("id")), job.get("status")
+
+
+def _ends(notices):
+    """Return those that tell of an end."""
+    return [notice for notice in notices if _told(notice)[1] in TERMINAL]
+
+
+def _told_once(box, clock, job):
+    """Return the one notification of a job's end; raises `Unmet` if there are none or more."""
+    box.wait_for(clock, lambda came: bool(_ends(came)))
+    clock.let_pass(PATIENCE)
+    notices = box.notices()
+    for notice in notices:
+        assert _told(notice)[0] == job["id"], "a notification names another job"
+    ends = _ends(notices)
+    assert len(ends) == 1, f"{len(ends)} notifications of one end came, expected one"
+    return ends[0]
+
+
+@source("TAMS › 8", "TAMS › 5.1")
+@needs("callbacks")
+@spends(1)
+def test_the_end_of_a_job_is_notified_once(tams, clock, receiver, observe):
+    box = receiver.box()
+    job = tams.wait_for(tams.submit_job({**a_small_order(), "notifyUrl": box.url}), "SUCCESS")
+
+    notice = _told_once(box, clock, job)
+
+    assert _told(notice) == (job["id"], "SUCCESS")
+    headers = {name.lower(): value for name, value in notice.headers}
+    observe("U36", "method, path and headers", [notice.method, notice.path, headers])
+    observe("U36", "the body", notice.json)
+    observe("U37", "states that were notified", [_told(each)[1] for each in box.notices()])
+
+
+@source("TAMS › 8", "TAMS › 7")
+@needs("callbacks")
+@spends(1)
+def test_a_notification_never_runs_ahead_of_the_job(tams, clock, receiver):
+    box = receiver.box()
+    job = tams.submit_job({**a_small_order(), "notifyUrl": box.url})
+
+    box.wait_for(clock, lambda came: bool(_ends(came)), within=600)
+
+    assert tams.job(job["id"])["status"] == _told(_ends(box.notices())[0])[1]
+
+
+@source("TAMS › 8", "TAMS › 7")
+@needs("callbacks")
+@spends(1)
+def test_the_failure_of_a_job_is_notified_once(tams, clock, receiver, observe):
+    box = receiver.box()
+    stages = [a_start(NOBODYS), sampled(denoisingStrength=0.5)]
+    order = {"requestId": a_request_id(), "stages": stages, "notifyUrl": box.url}
+    answer = tams.call("POST", "/v1/jobs", json=order)
+    if 400 <= answer.status < 500:
+        observe("U25", "refused at its creation", answer.status)
+        return
+    job = tams.wait_for(answer.expect(200)["job"], "FAILED")
+
+    notice = _told_once(box, clock, job)
+
+    assert _told(notice) == (job["id"], "FAILED")
+    observe("U36", "the body for a failure", notice.json)
+
+
+@source("TAMS › 8", "TAMS › 5.3")
+@needs("callbacks")
+@spends(1)
+def test_the_notification_of_a_cancelled_job_is_observed(tams, clock, receiver, observe):
+    box = receiver.box()
+    job = tams.submit_job({**a_small_order(), "notifyUrl": box.url})
+
+    tams.cancel(job)
+    clock.let_pass(PATIENCE)
+
+    told = [_told(notice) for notice in box.notices()]
+    observe("U37", "what is notified of a cancelled job", [state for _, state in told])
+    assert tams.job(job["id"])["status"] == "CANCELED"
+    assert len(_ends(box.notices())) <= 1, "more than one notification of one end"
+
+
+@source("TAMS › 8", "TAMS › 14")
+@needs("callbacks")
+@spends(1)
+def test_what_follows_a_refused_notification_is_observed(tams, clock, receiver, observe):
+    box = receiver.box(500, 500)
+    job = tams.wait_for(tams.submit_job({**a_small_order(), "notifyUrl": box.url}), "SUCCESS")
+    box.wait_for(clock)
+
+    clock.let_pass(PATIENCE)
+
+    observe("U37", f"tries within {PATIENCE} s if two are refused", len(box.notices()))
+    assert tams.job(job["id"])["status"] == "SUCCESS"
+
+
+@source("TAMS › 8", "TAMS › 5.5")
+@needs("callbacks")
+@spends(2)
+def test_the_progress_of_a_graph_is_notified_as_it_may(tams, clock, receiver, observe):
+    box = receiver.box()
+
+    job = tams.wait_for(tams.submit_workflow(a_graph(), runningNotifyUrl=box.url), "SUCCESS")
+    clock.let_pass(5)
+
+    notices = box.notices()
+    observe("U38", "calls to runningNotifyUrl", [_told(notice)[1] for notice in notices])
+    observe("U38", "the first of them", [notices[0].method, notices[0].json] if notices else None)
+    for notice in notices:
+        assert _told(notice)[0] == job["id"], "a notification names another job"
+
+
+@source("TAMS › 8", "TAMS › 5.5")
+@needs("callbacks")
+@spends(2)
+def test_a_receiver_that_nobody_runs_does_not_hurt_the_job(tams):
+    job = tams.submit_workflow(a_graph(), runningNotifyUrl="http://127.0.0.1:9/nobody")
+
+    assert tams.wait_for(job)["status"] == "SUCCESS"
+
+
+@source("TAMS › 8")
+@needs("callbacks")
+@spends(1)
+def test_a_job_with_a_receiver_of_ones_own_succeeds(tams, target, observe):
+    if target.callback_url is None:
+        raise Unsupported("no --callback-url was given")
+
+    job = tams.submit_job({**a_small_order(), "notifyUrl": target.callback_url})
+
+    assert tams.wait_for(job, "SUCCESS")["status"] == "SUCCESS"
+    observe("U36", "what came for this job is in your receiver", job["id"])

@@ -1,0 +1,77 @@
+"""Jobs that fail without anybody's fault, and what that costs."""
+
+import pytest
+
+from contract_tests.clients.tams import a_request_id
+from contract_tests.marks import needs, source, spends
+from contract_tests.tams.chains import NOBODYS, TOO_LARGE, a_start, sampled, upscaled
+
+
+def _without_its_image(tams):
+    """Return a chain whose start image nobody ever made."""
+    return [a_start(NOBODYS), sampled(denoisingStrength=0.5)]
+
+
+def _never_uploaded(tams):
+    """Return a chain whose start image is reserved, and nothing was put there."""
+    return [a_start(tams.reserve_upload(expireSec=3600, term=1).id), sampled(denoisingStrength=0.5)]
+
+
+def _too_large(tams):
+    """Return a chain whose upscaler is beyond the largest area."""
+    large = upscaled(diffusion=False, hrResizeX=TOO_LARGE, hrResizeY=TOO_LARGE)
+    return [a_start(), sampled(), large]
+
+
+CHAINS = [
+    pytest.param(_without_its_image, "U25", id="unknown image", marks=spends(1)),
+    pytest.param(_never_uploaded, "U25", id="image never uploaded", marks=spends(1)),
+    pytest.param(_too_large, "U18", id="upscaler beyond memory", marks=spends(8)),
+]
+
+
+def _failed(tams, observe, unknown, stages):
+    """Return the job once it failed; None if it was refused when it should be made."""
+    answer = tams.call("POST", "/v1/jobs", json={"requestId": a_request_id(), "stages": stages})
+    if 400 <= answer.status < 500:
+        observe(unknown, "refused at its creation", [answer.status, answer.json])
+        return None
+    job = tams.wait_for(answer.expect(200)["job"])
+    observe(unknown, "accepted, and ended", [job["status"], job.get("failedInfo")])
+    return job
+
+
+@source("TAMS › 5.2", "TAMS › 6", "TAMS › 7")
+@pytest.mark.parametrize(("chain", "unknown"), CHAINS)
+def test_what_cannot_be_made_fails_with_a_reason(tams, observe, chain, unknown):
+    job = _failed(tams, observe, unknown, chain(tams))
+
+    if job is not None:
+        assert job["status"] == "FAILED"
+        assert job["failedInfo"]["reason"], "a failed job has no reason"
+        assert not job.get("successInfo")
+        observe("U26", "failedInfo", job["failedInfo"])
+        observe("U33", "the credits member of a failed job", job.get("credits"))
+
+
+@source("TAMS › 10")
+@needs("balance")
+@pytest.mark.parametrize(("chain", "unknown"), CHAINS)
+def test_a_job_that_fails_costs_nothing(tams, observe, chain, unknown):
+    before = tams.balance()
+
+    _failed(tams, observe, unknown, chain(tams))
+
+    assert tams.balance() == before, "a failed job was charged"
+
+
+@source("TAMS › 5.2", "TAMS › 7")
+@spends(1)
+def test_a_failed_job_stays_failed_and_readable(tams, clock, observe):
+    job = _failed(tams, observe, "U25", _without_its_image(tams))
+
+    if job is not None:
+        clock.let_pass(5)
+        again = tams.call("GET", f"/v1/jobs/{job['id']}").expect(200)["job"]
+        assert again["status"] == "FAILED"
+        assert again["failedInfo"] == job["failedInfo"]

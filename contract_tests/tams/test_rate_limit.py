@@ -1,0 +1,103 @@
+"""Five calls a second, and no more.
+
+A burst leaves from several threads, so that a long way to the service does not slow it down.
+"""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from contract_tests.answers import Unmet
+from contract_tests.marks import destructive, source, spends
+from contract_tests.tams.orders import MODEL, a_small_order
+from contract_tests.tams.pictures import a_picture
+from contract_tests.tams.refusals import with_message
+
+LIMIT = 5  # calls a second, if the vendor did not raise it
+BURST = 12  # more than twice the limit: two neighbouring seconds of a fixed window are too few
+QUIET = 2.0  # seconds after which nothing is left of a second's calls
+ATTEMPTS = 3  # a slow computer may need longer than a second for a burst
+
+
+def call(tams):
+    return tams.call("GET", f"/v1/models/{MODEL}", paced=False, retried=False)
+
+
+def burst(number, make):
+    with ThreadPoolExecutor(number) as threads:
+        return [answer.result() for answer in [threads.submit(make) for _ in range(number)]]
+
+
+def crowded_second(tams, clock):
+    """Return the answers of a burst that came over the limit."""
+    for _ in range(ATTEMPTS):
+        clock.let_pass(QUIET)
+        answers = burst(BURST, lambda: call(tams))
+        statuses = Counter(answer.status for answer in answers)
+        if statuses[429] and statuses[200] >= LIMIT:
+            return answers
+    raise Unmet(
+        f"{BURST} calls at once were answered {dict(statuses)}; expected {LIMIT} or more times "
+        "200, and 429 for the rest"
+    )
+
+
+@source("TAMS › 11", "TAMS › 4")
+@destructive
+def test_five_calls_of_a_second_are_let_in_and_others_are_a_429(tams, clock, observe):
+    answers = crowded_second(tams, clock)
+
+    assert {answer.status for answer in answers} == {200, 429}
+    refusal = next(answer for answer in answers if answer.status == 429)
+    with_message(refusal, refusal.json)
+    observe("U10", "the body of a 429", refusal.json)
+    observe("U10", "Retry-After of a 429", refusal.headers.get("retry-after"))
+    observe("U10", f"let in of {BURST} at once", sum(a.status == 200 for a in answers))
+
+
+@source("TAMS › 11")
+@destructive
+def test_after_a_quiet_second_calls_are_let_in_again(tams, clock):
+    crowded_second(tams, clock)
+
+    clock.let_pass(QUIET)
+
+    if (status := call(tams).status) != 200:
+        raise Unmet(f"{QUIET:g} s after a 429 a call was answered {status}, expected 200")
+
+
+@source("TAMS › 11")
+@destructive
+def test_whether_refused_calls_count(tams, clock, observe):
+    crowded_second(tams, clock)
+
+    clock.let_pass(0.6)
+    observe("U10", "a call 0.6 s after a burst", call(tams).status)
+    other = tams.call("GET", "/v1/workflows/1", paced=False, retried=False).status
+    observe("U10", "a call of another operation at that moment", other)
+
+
+@source("TAMS › 9", "TAMS › 11")
+@destructive
+def test_uploaded_bytes_are_no_calls(tams, clock):
+    uploads = [tams.reserve_upload(term=1) for _ in range(BURST)]
+    picture = a_picture(64)
+    clock.let_pass(QUIET)
+
+    puts = iter(uploads)
+    answers = burst(BURST, lambda: tams.put(next(puts), picture, retried=False))
+
+    assert 429 not in {answer.status for answer in answers}
+
+
+@source("TAMS › 9", "TAMS › 11")
+@destructive
+@spends(2)
+def test_downloads_are_no_calls(tams, clock):
+    job = tams.wait_for(tams.submit_job(a_small_order()), "SUCCESS")
+    url = job["successInfo"]["images"][0]["url"]
+    clock.let_pass(QUIET)
+
+    answers = burst(BURST, lambda: tams.download(url))
+
+    assert {answer.status for answer in answers} == {200}
+    assert call(tams).status == 200

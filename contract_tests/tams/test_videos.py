@@ -1,0 +1,51 @@
+"""Videos: what the newer description calls VIDEO_DIFFUSION, and moving pictures of a diffusion."""
+
+import pytest
+
+from contract_tests.clients.tams import a_request_id
+from contract_tests.marks import slow, source, spends
+from contract_tests.tams.chains import a_film, a_start, sampled
+from contract_tests.tams.decoding import format_of
+from contract_tests.tams.orders import SIDE
+from contract_tests.tams.pictures import a_picture
+from contract_tests.tams.recordings import only, successful
+
+
+def _made(tams, observe, stages):
+    """Return the job of a chain that only some services know; skip the test if none is made."""
+    answer = tams.call("POST", "/v1/jobs", json={"requestId": a_request_id(), "stages": stages})
+    if 400 <= answer.status < 500:
+        observe("U62", "a video was refused", [answer.status, answer.json])
+        pytest.skip(f"videos of this kind are refused: {answer.excerpt()}")
+    return successful(tams.wait_for(answer.expect(200)["job"]))
+
+
+@source("TAMS › 6", "TAMS › 7")
+@slow
+@spends(40)
+@pytest.mark.parametrize("mode", ["TEXT_TO_VIDEO", "IMAGE_TO_VIDEO"])
+def test_a_video_job_ends_with_one_video(tams, observe, mode):
+    image = tams.upload(a_picture(SIDE)) if mode == "IMAGE_TO_VIDEO" else None
+
+    job = _made(tams, observe, [a_start(image), a_film(generationMode=mode)])
+
+    video = only(job["successInfo"]["videos"], "videos")
+    file = tams.download(video["url"]).expect_status(200)
+    assert format_of(file) == "video/mp4"
+    assert int(video["expiredIn"]) > 0
+    observe("U62", f"members of a video by {mode}", sorted(video))
+
+
+@source("TAMS › 6", "TAMS › 7")
+@slow
+@spends(10)
+def test_a_diffusion_that_moves_ends_with_a_file_that_moves(tams, observe):
+    moving = sampled(animateDiff={"args": [{"videoLength": 8, "fps": 8}]})
+
+    job = _made(tams, observe, [a_start(), moving])
+
+    made = job["successInfo"]
+    result = only([*(made.get("videos") or []), *(made.get("images") or [])], "files")
+    file = tams.download(result["url"]).expect_status(200)
+    assert file.content
+    observe("U62", "what animateDiff makes", [sorted(made), format_of(file)])

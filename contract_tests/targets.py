@@ -1,0 +1,286 @@
+"""What is being talked to: the one place that knows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from contract_tests.clocks import Clock, MockClock, WallClock
+from contract_tests.control import Control
+from contract_tests.credentials import BadSettings, Credentials
+from contract_tests.outcomes import Unsupported
+from contract_tests.settings import SURFACES, Profile, Settings
+
+TIMEOUT = 60.0  # seconds for one answer
+FUZZ_CALLS = 60  # calls of each generating test, where they cost nothing and disturb nobody
+FEW_FUZZ_CALLS = 12  # and elsewhere
+START_TIMEOUT = 60.0  # seconds for a mock to be ready; a busy computer takes a while
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class TargetDown(Exception):
+    """There is no target: it did not start, or nothing answers where it should be."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run may do at this target, once it is known whether money is at stake."""
+
+    profile: Profile
+    budgets: Mapping[str, Decimal | None]
+    destructive: bool
+    fuzz_calls: int = 0
+    """Calls that each test may make which generates what it sends."""
+
+
+class Target:
+    """An open target, with the credentials that are used there."""
+
+    def __init__(
+        self,
+        kind: str,
+        urls: Mapping[str, str],
+        credentials: Credentials,
+        http: httpx.Client,
+        clock: Clock,
+        *,
+        served: frozenset[str] = frozenset(SURFACES),
+        control: Control | None = None,
+        account: str = "",
+        callback_url: str | None = None,
+        process: MockProcess | None = None,
+    ) -> None:
+        self.kind = kind
+        self.urls = urls
+        self.credentials = credentials
+        self.http = http
+        self.clock = clock
+        self.served = served
+        self.callback_url = callback_url
+        self.notes: list[str] = []
+        self._control = control
+        self._account = account
+        self._process = process
+
+    @property
+    def has_own_account(self) -> bool:
+        """Say whether this process has its account for itself."""
+        return self._control is not None
+
+    def has(self, capability: str) -> bool:
+        """Say whether the target can show something; see `marks.CAPABILITIES`."""
+        match capability:
+            case "bearer":
+                return self.credentials.tams.bearer() is not None
+            case "signature":
+                return self.credentials.tams.signature() is not None
+            case "clock" | "balance" | "accounts":
+                return self._control is not None
+            case "callbacks":
+                hosts = {urlsplit(url).hostname for url in self.urls.values()}
+                return self.callback_url is not None or hosts <= _LOOPBACK
+        raise ValueError(f"there is no capability {capability!r}")
+
+    def balance(self) -> Decimal:
+        """Return the account's balance, or raise `Unsupported`."""
+        if self._control is None:
+            raise Unsupported("the balance cannot be read")
+        return self._control.balance(self._account)
+
+    def another_account(self, **members: Any) -> Credentials:
+        """Return the credentials of one more account, made for a test; raises `Unsupported`."""
+        if self._control is None:
+            raise Unsupported("another account cannot be made")
+        return self._control.make_world(**members).credentials
+
+    def close(self) -> None:
+        """Close connections, and end the target if it was started for the run."""
+        self.http.close()
+        if self._process is not None:
+            self._process.end()
+
+
+def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
+    """Return what a run may do; raises `BadSettings` if money is at stake and no limit was set."""
+    profile = settings.profile or (Profile.FULL if free_of_cost else Profile.FREE)
+    if not free_of_cost and profile is not Profile.FREE and settings.max_credits is None:
+        raise BadSettings(
+            f"--profile {profile.value} may spend credits at this target: say --max-credits N "
+            "(--plan tells how many it may take)"
+        )
+    default = None if free_of_cost else Decimal(0)
+    fuzz_calls = settings.flags.fuzz_calls
+    if fuzz_calls is None:
+        fuzz_calls = FUZZ_CALLS if free_of_cost else FEW_FUZZ_CALLS
+    credits = default if settings.max_credits is None else settings.max_credits
+    uses = default if settings.max_uses is None else settings.max_uses
+    return Terms(
+        profile=profile,
+        budgets={"credits": credits, "uses": uses},
+        destructive=free_of_cost or settings.flags.destructive,
+        fuzz_calls=fuzz_calls,
+    )
+
+
+def look_ahead(settings: Settings) -> bool:
+    """Say whether the target is free of cost, before anything runs.
+
+    Raises `BadSettings` or `TargetDown` for what would make every test fail. The real services get
+    no request by this, only a connection.
+    """
+    if settings.flags.target == "mock":
+        return True
+    if settings.flags.target == "real":
+        for surface, url in _urls(settings).items():
+            if surface in settings.surfaces:
+                _connect(url)
+        return False
+    with _http(settings) as http:
+        return _control(settings, http) is not None
+
+
+def open_target(settings: Settings) -> Target:
+    """Return the target, started if need be. Raises `TargetDown`, `BadSettings`."""
+    if settings.flags.target == "mock":
+        return _open_own_mock(settings)
+    http = _http(settings)
+    urls = _urls(settings)
+    control = None if settings.flags.target == "real" else _control(settings, http)
+    if control is not None:
+        return _open_mock(settings, http, control, urls["tams"])
+    return Target(
+        "real" if settings.flags.target == "real" else "url",
+        urls,
+        settings.credentials,
+        http,
+        WallClock(settings.flags.longest_wait),
+        callback_url=settings.flags.callback_url,
+    )
+
+
+def _open_own_mock(settings: Settings) -> Target:
+    process = MockProcess()
+    http = _http(settings)
+    control = Control(http, process.url)
+    return _open_mock(settings, http, control, process.url, process)
+
+
+def _open_mock(
+    settings: Settings,
+    http: httpx.Client,
+    control: Control,
+    url: str,
+    process: MockProcess | None = None,
+) -> Target:
+    given = settings.credentials
+    known = control.world_of(given) if given.secrets() else None
+    world = known or control.make_world()
+    target = Target(
+        "mock",
+        dict.fromkeys(SURFACES, url),
+        world.credentials,
+        http,
+        MockClock(control, world.id),
+        served=control.surfaces(),
+        control=control,
+        account=world.id,
+        callback_url=settings.flags.callback_url,
+        process=process,
+    )
+    if given.secrets() and known is None:
+        target.notes.append("the given credentials are not known to this mock: a fresh account")
+    return target
+
+
+def _urls(settings: Settings) -> dict[str, str]:
+    if settings.url:
+        return dict.fromkeys(SURFACES, settings.url.rstrip("/"))
+    credentials = settings.credentials
+    urls = {"tams": credentials.tams_endpoint, "workshop": credentials.workshop_endpoint}
+    return {surface: url for surface, url in urls.items() if url}
+
+
+def _http(settings: Settings) -> httpx.Client:
+    verify: ssl.SSLContext | bool = True
+    if settings.flags.ca_file is not None:
+        verify = ssl.create_default_context()
+        try:
+            verify.load_verify_locations(settings.flags.ca_file)
+        except (ssl.SSLError, OSError) as error:
+            raise BadSettings(f"--ca-file {settings.flags.ca_file}: {error}") from None
+    # A proxy of the environment is on the way to the vendors, never to a mock on this computer.
+    real = settings.flags.target == "real"
+    return httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
+
+
+def _control(settings: Settings, http: httpx.Client) -> Control | None:
+    url = settings.url.rstrip("/")
+    control = Control(http, url, settings.control_token)
+    try:
+        return control if control.is_there() else None
+    except httpx.TransportError as error:
+        raise TargetDown(f"nothing answers at {url}: {error}") from None
+
+
+def _connect(url: str) -> None:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=10).close()
+    except OSError as error:
+        raise TargetDown(f"{url} cannot be reached: {error}") from None
+
+
+class MockProcess:
+    """A mock that runs as long as this process does; raises `TargetDown` if it does not start."""
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        guardian = Path(__file__).with_name("guardian.py")
+        command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--json"]
+        # In a session of its own, so that Ctrl-C leaves it running while things are put away.
+        self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+            [sys.executable, "-I", str(guardian), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        self.url = str(self._first_line()["url"])
+
+    def end(self) -> None:
+        """End the mock and wait until it is gone."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        self._process.wait(timeout=START_TIMEOUT)
+        self._errors.close()
+
+    def _first_line(self) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("both are pipes")
+        timer = threading.Timer(START_TIMEOUT, stdin.close)
+        timer.start()
+        try:
+            return dict(json.loads(stdout.readline()))
+        except ValueError:
+            self._errors.seek(0)
+            said = self._errors.read().decode("utf-8", "replace").strip()[-800:]
+            self.end()
+            raise TargetDown(f"the mock did not start: {said or 'it said nothing'}") from None
+        finally:
+            timer.cancel()

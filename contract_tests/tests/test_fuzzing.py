@@ -1,0 +1,72 @@
+"""Generated requests stay within their number of calls, and failures come to light."""
+
+import pytest
+from hypothesis import strategies as st
+
+from contract_tests.answers import Unmet
+from contract_tests.fuzzing import Fuzz
+from contract_tests.outcomes import Disabled
+
+
+class Service:
+    """Doubles numbers, and counts how often it was asked."""
+
+    def __init__(self, wrong_from=None, silent_from=None):
+        self.asked = 0
+        self.wrong_from, self.silent_from = wrong_from, silent_from
+
+    def double(self, number):
+        self.asked += 1
+        if self.silent_from is not None and number >= self.silent_from:
+            raise Unmet("no answer")
+        return number * 2 + (self.wrong_from is not None and number >= self.wrong_from)
+
+
+def judge(number, answer):
+    assert answer == 2 * number
+
+
+@pytest.mark.parametrize("calls", [1, 7, 50])
+def test_a_law_makes_no_more_calls_than_it_may(calls):
+    service = Service()
+
+    Fuzz(calls).check(st.integers(), service.double, judge)
+
+    assert 0 < service.asked <= calls
+
+
+@pytest.mark.parametrize("calls", [2, 30])
+def test_a_law_that_asks_twice_has_half_the_examples(calls):
+    service = Service()
+
+    def ask(number):
+        return service.double(number) if service.double(number) else 0
+
+    Fuzz(calls).check(st.integers(1), ask, judge, calls_each=2)
+
+    assert 0 < service.asked <= calls
+
+
+@pytest.mark.parametrize("calls", [5, 50])
+def test_a_wrong_answer_is_a_failure_and_makes_no_further_calls(calls):
+    service = Service(wrong_from=0)
+
+    with pytest.raises(AssertionError):
+        Fuzz(calls).check(st.integers(0), service.double, judge)
+
+    assert service.asked <= calls
+
+
+def test_an_answer_that_does_not_come_is_a_failure_of_its_own():
+    service = Service(silent_from=0)
+
+    with pytest.raises(Unmet, match="no answer"):
+        Fuzz(20).check(st.integers(0), service.double, judge)
+
+    assert service.asked == 1
+
+
+@pytest.mark.parametrize(("calls", "each"), [(0, 1), (1, 2)])
+def test_too_few_calls_for_one_example_disable_a_law(calls, each):
+    with pytest.raises(Disabled, match="too few"):
+        Fuzz(calls).check(st.integers(), Service().double, judge, calls_each=each)

@@ -1,0 +1,124 @@
+"""Known differences, evidence, unknowns, and what the documents of the suite promise."""
+
+import ast
+from datetime import date, timedelta
+
+import pytest
+
+from contract_tests.differences import Difference, judge, read_differences
+from contract_tests.documents import PACKAGE, description, openapi_path
+from contract_tests.evidence import Passed, read_evidence, record_evidence
+from contract_tests.marks import CAPABILITIES, DESCRIPTIONS
+from contract_tests.options import OPTIONS
+from contract_tests.outcomes import Outcome, SuiteError
+from contract_tests.settings import Flags
+from contract_tests.unknowns import questions
+
+DAY = date(2026, 11, 22)
+KNOWN = Difference("tams/test_a.py::test_b", "real", "they differ", DAY, DAY + timedelta(10))
+
+
+def verdict(outcome, test=KNOWN.test, target="real", day=DAY):
+    return judge(outcome, test, target, [KNOWN], day)
+
+
+def test_a_known_difference_is_excused_until_its_day():
+    assert verdict(Outcome.FAILED).outcome is Outcome.SKIPPED
+    assert verdict(Outcome.FAILED, day=KNOWN.until).outcome is Outcome.SKIPPED
+    assert verdict(Outcome.FAILED, day=KNOWN.until + timedelta(1)).outcome is Outcome.FAILED
+
+
+def test_a_known_difference_that_has_gone_away_fails():
+    assert verdict(Outcome.PASSED).outcome is Outcome.FAILED
+    assert "gone away" in verdict(Outcome.PASSED).reason
+
+
+def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
+    assert verdict(Outcome.FAILED, test="tams/test_a.py::test_c") is None
+    assert verdict(Outcome.FAILED, target="mock") is None
+    assert verdict(Outcome.ERROR) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[difference]]\ntest = 'x'", "a difference has test, target"),
+        ("[[differences]]\n", "entries are"),
+        (
+            "[[difference]]\ntest='x'\ntarget='real'\nreason=''\n"
+            "since=2026-01-01\nuntil=2026-02-01",
+            "has no reason",
+        ),
+        (
+            "[[difference]]\ntest='x'\ntarget='real'\nreason='r'\n"
+            "since=2026-03-01\nuntil=2026-02-01",
+            "the first not the later",
+        ),
+    ],
+)
+def test_an_entry_that_is_not_understood_is_an_error(tmp_path, text, words):
+    (tmp_path / "d.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(SuiteError, match=words):
+        read_differences(tmp_path / "d.toml")
+
+
+def test_known_differences_name_tests_that_exist():
+    for known in read_differences():
+        path, _, name = known.test.partition("::")
+        tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert name.partition("[")[0] in names
+
+
+def test_evidence_is_kept_for_each_kind_of_target(tmp_path):
+    path = tmp_path / "verified.json"
+    record_evidence(path, "mock", [("a", Passed("2026-01-01", 3, 1.5))])
+    record_evidence(path, "real", [("a", Passed("2026-02-01", 4, 9.0))])
+    record_evidence(path, "mock", [("b", Passed("2026-03-01", 1, 0.0))])
+
+    found = read_evidence(path)
+
+    assert found["a"]["real"].day == "2026-02-01"
+    assert found["a"]["mock"].calls == 3
+    assert set(found) == {"a", "b"}
+
+
+def test_without_a_file_everything_is_unverified(tmp_path):
+    assert read_evidence(tmp_path / "none.json") == {}
+
+
+def test_a_file_that_is_no_evidence_is_an_error(tmp_path):
+    (tmp_path / "v.json").write_text("[]", encoding="utf-8")
+
+    with pytest.raises(SuiteError, match="no evidence"):
+        read_evidence(tmp_path / "v.json")
+
+
+def test_every_unknown_of_the_fact_sheets_has_a_question():
+    numbers = [f"U{n}" for n in range(1, 63)] + [f"W{n}" for n in range(1, 45)]
+
+    assert list(questions()) == numbers
+    assert all(question.endswith("?") for _, question in questions().values())
+
+
+@pytest.mark.parametrize("surface", ["tams", "workshop"])
+def test_the_openapi_files_are_found(surface):
+    assert openapi_path(surface).is_file()
+    assert description(surface).operation("POST", "/v1/jobs/credits") == (
+        ("/v1/jobs/credits", "post") if surface == "tams" else None
+    )
+
+
+def test_every_flag_has_an_option_and_is_described():
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+
+    assert [option.field for option in OPTIONS] == list(Flags.__dataclass_fields__)
+    assert [option.name for option in OPTIONS if option.name not in text] == []
+
+
+def test_marks_and_capabilities_are_described():
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+
+    marks = [words.partition("(")[0].partition(":")[0] for words in DESCRIPTIONS]
+    assert [name for name in [*marks, *CAPABILITIES] if name not in text] == []

@@ -1,0 +1,90 @@
+"""The mock as a subprocess: it is there, it is ours, and it goes when we go."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from contract_tests.guardian import guard
+from contract_tests.settings import Flags, read_settings
+from contract_tests.targets import open_target
+
+HOLD = """
+import os, signal
+from contract_tests.targets import MockProcess
+
+print(MockProcess().url, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module")
+def mock():
+    target = open_target(read_settings(Flags(), {}))
+    yield target
+    target.close()
+
+
+def opened(url, **environment):
+    return open_target(read_settings(Flags(url), environment))
+
+
+def test_it_has_a_fresh_account_and_a_clock(mock):
+    before = mock.clock.now()
+
+    mock.clock.let_pass(3600)
+
+    assert mock.kind == "mock"
+    assert mock.clock.now() - before >= 3600
+    assert mock.balance() > 0
+    assert all(map(mock.has, ("bearer", "signature", "clock", "balance", "callbacks")))
+
+
+def test_another_run_has_another_account_there(mock):
+    other = opened(mock.urls["tams"])
+
+    assert other.credentials.tams.app_id != mock.credentials.tams.app_id
+    other.close()
+
+
+def test_credentials_that_the_mock_knows_are_used(mock):
+    known = opened(
+        mock.urls["tams"],
+        TAMS_APP_ID=mock.credentials.tams.app_id,
+        TAMS_PRIVATE_KEY=mock.credentials.tams.private_key,
+    )
+
+    assert known.credentials.tams.app_id == mock.credentials.tams.app_id
+    assert known.notes == []
+    known.close()
+
+
+def test_credentials_that_it_does_not_know_are_said_to_be_so(mock):
+    unknown = opened(mock.urls["tams"], TAMS_ACCESS_TOKEN="of-the-real-service")
+
+    assert unknown.credentials.tams.access_token != "of-the-real-service"
+    assert "not known to this mock" in unknown.notes[0]
+    unknown.close()
+
+
+def test_the_mock_ends_with_whoever_started_it():
+    process = subprocess.run(
+        [sys.executable, "-c", HOLD], check=False, stdout=subprocess.PIPE, text=True
+    )
+    url = process.stdout.strip()
+
+    assert process.returncode == -signal.SIGKILL
+    with pytest.raises(httpx.TransportError):  # noqa: PT012 - until the port is closed
+        for _ in range(10_000):
+            httpx.get(f"{url}/_mock/health")
+
+
+def test_the_guardian_ends_when_its_command_does(monkeypatch):
+    read, write = os.pipe()
+    with os.fdopen(read) as stdin, os.fdopen(write, "w"):
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+        assert guard([sys.executable, "-c", "raise SystemExit(3)"]) == 3

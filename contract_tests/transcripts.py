@@ -1,0 +1,100 @@
+"""The transcript: every exchange of a run as a line of JSON, without secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from contract_tests.answers import Sent
+from contract_tests.redaction import Redactor
+
+BODY_LIMIT = 65_536  # characters of a body that are kept
+_READ_LIMIT = 4 * BODY_LIMIT  # bytes of a body that are looked at
+_TAIL = 8192  # characters before that limit that are not kept: half a secret is not recognised
+
+
+class Transcript:
+    """Writes one process's exchanges to a file of its own; keys are unique in the run."""
+
+    def __init__(self, path: Path, prefix: str, redactor: Redactor) -> None:
+        self._path = path
+        self._prefix = prefix
+        self._redactor = redactor
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(
+        self,
+        test: str,
+        surface: str,
+        sent: Sent,
+        *,
+        at: float,
+        took: float,
+        status: int | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        error: str = "",
+    ) -> tuple[str, dict[str, Any]]:
+        """Write an exchange down; return its key and what was written.
+
+        `at` is wall time, `took` is in seconds; without a status no answer came, and `error` says
+        why.
+        """
+        self._count += 1
+        key = f"{self._prefix}{self._count:05d}"
+        entry: dict[str, Any] = {
+            "exchange": key,
+            "test": test,
+            "surface": surface,
+            "at": round(at, 3),
+            "took_ms": round(took * 1000, 1),
+            "request": {
+                "method": sent.method,
+                "url": self._redactor.text(sent.url),
+                "headers": self._headers(sent.headers),
+                **self._body(sent.body),
+            },
+        }
+        if status is None:
+            entry["error"] = self._redactor.text(error)
+        else:
+            shown = self._headers(headers)
+            entry["response"] = {"status": status, "headers": shown, **self._body(content)}
+        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._file.flush()
+        return key, entry
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _headers(self, headers: Iterable[tuple[str, str]]) -> list[list[str]]:
+        return [[name, self._redactor.header(name, value)] for name, value in headers]
+
+    def _body(self, content: bytes) -> dict[str, Any]:
+        """Return a body as text, or what can be said of one that is no text."""
+        if not content:
+            return {}
+        try:
+            text = self._redactor.text(_beginning(content).decode())
+            if len(content) > _READ_LIMIT:
+                text = text[:-_TAIL]
+        except UnicodeDecodeError:
+            digest = hashlib.sha256(content).hexdigest()
+            return {"bytes": len(content), "sha256": digest}
+        if len(text) > BODY_LIMIT or len(content) > _READ_LIMIT:
+            return {"body": text[:BODY_LIMIT], "cut": True, "bytes": len(content)}
+        return {"body": text}
+
+
+def _beginning(content: bytes) -> bytes:
+    """Return the bytes that are looked at, cut between two characters."""
+    end = _READ_LIMIT
+    while end < len(content) and content[end] & 0xC0 == 0x80:
+        end -= 1
+    return content[:end]

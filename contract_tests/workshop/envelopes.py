@@ -1,0 +1,72 @@
+"""What answers of the service have in common (`Workshop › 4`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contract_tests.answers import Answer, Unmet
+from contract_tests.clients.workshop import FAILURE, SUCCESS, Envelope
+from contract_tests.workshop.gateways import CODE, turned_away
+
+ERRORS = ("errCode", "errMessage", "subErrCode", "subErrMessage")
+MEMBERS = ("status", "apiInvokeId", "data", *ERRORS, "startTime", "endTime")
+
+
+def complete(body: Any) -> Any:
+    """Return an envelope that has all its members, or raise `Unmet`."""
+    if not isinstance(body, dict):
+        raise Unmet(f"the answer is {body!r}, expected an envelope")
+    missing = [name for name in MEMBERS if name not in body]
+    if missing:
+        raise Unmet(f"the envelope has no member {', '.join(missing)}")
+    if body["status"] not in (SUCCESS, FAILURE) or not isinstance(body["status"], int):
+        raise Unmet(f"the envelope's status is {body['status']!r}, expected 10 or 20")
+    return body
+
+
+def plain_success(envelope: Envelope) -> Any:
+    """Return the envelope of a success, whose errors are all null, or raise `Unmet`."""
+    envelope.expect_success()
+    body = complete(envelope.body)
+    for name in ERRORS:
+        if body[name] is not None:
+            raise Unmet(f"{name} of a success is {body[name]!r}, expected null")
+    return body
+
+
+def refused(answer: Answer) -> Any:
+    """Return the envelope of an orderly refusal, None if there is none, or raise `Unmet`.
+
+    The HTTP status is open (W21), and the gateway may refuse what the service never sees (W22);
+    a server error is neither.
+    """
+    if answer.status >= 500:
+        raise Unmet(f"{answer.sent} answered {answer.status}: {answer.excerpt()}")
+    if CODE in answer.headers:
+        turned_away(answer)
+        return None
+    body = complete(answer.json)
+    if body["status"] != FAILURE:
+        raise Unmet(f"{answer.sent} succeeded, expected a refusal: {answer.excerpt()}")
+    if not any(body[name] for name in ERRORS):
+        raise Unmet(f"a refusal has no reason in {', '.join(ERRORS)}: {answer.excerpt()}")
+    return body
+
+
+def reason(answer: Answer) -> Any:
+    """Return how a call ended, for what is only observed: done, or status and codes."""
+    if CODE in answer.headers:
+        return [answer.status, answer.headers[CODE]]
+    body = answer.json
+    if body["status"] == SUCCESS:
+        return [answer.status, SUCCESS]
+    return [answer.status, FAILURE, *(body.get(name) for name in ERRORS)]
+
+
+def orderly(answer: Answer) -> bool:
+    """Say whether a call was carried out; if not, its refusal has to be in order."""
+    by_service = CODE not in answer.headers and 200 <= answer.status < 300
+    if by_service and complete(answer.json)["status"] == SUCCESS:
+        return True
+    refused(answer)
+    return False

@@ -1,0 +1,63 @@
+"""Orders for the Workshop: the cheapest that are still worth looking at.
+
+No size, number of steps or model is documented as required or as the least (`Workshop › 7`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+WIDTH, HEIGHT = 512, 576  # two sides, so that they cannot be mistaken for each other
+WORKFLOW, VERSION = "artistic_characters", "v4"  # `Workshop › 8.1`: ready-made and documented
+
+A_VERSION = {"modelVersionId": "contract-1-v1", "name": "v1", "baseModel": "v1.5"}
+A_MODEL = {  # `Workshop › 10`: what is required; `civitia` is the documented spelling
+    "modelId": "contract-1",
+    "name": "contract",
+    "modelType": "lora",
+    "sourceType": "civitia",
+    "versions": [A_VERSION],
+}
+
+
+def a_drawing(**members: Any) -> dict[str, Any]:
+    """Return the body of a small text-to-image task; keywords change it."""
+    return {
+        "prompt": "a paper boat on a lake",
+        "negtive_prompt": "blurry",
+        "batch_size": 1,
+        "steps": 10,
+        "cfg_scale": 7.0,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "sampler_name": "Euler a",
+        "seed": 12345,
+        **members,
+    }
+
+
+def a_redrawing(image: str, **members: Any) -> dict[str, Any]:
+    """Return the body of a small image-to-image task over a URL or a data URI."""
+    return a_drawing(init_images=[image], denoising_strength=0.6, **members)
+
+
+def some_inputs(**members: Any) -> dict[str, Any]:
+    """Return inputs of the ready-made workflow; keywords change them."""
+    return {
+        "prompt": "a red teapot on white",
+        "negative": "blurry",
+        "seed": 7,
+        "steps": 10,
+        "cfg": 1.5,
+        "denoise": 1,
+        "width": WIDTH,
+        "height": HEIGHT,
+        **members,
+    }
+
+
+def a_prompt(**members: Any) -> dict[str, Any]:
+    """Return the body of a task of the ready-made workflow; keywords change it."""
+    return {
+        "workflow_id": WORKFLOW, "version_id": VERSION, "inputs": some_inputs(), **members
+    }  # fmt: skip

@@ -1,0 +1,180 @@
+"""What may be ordered: drawings and workflows, and in which words (`Workshop › 7`, `8.1`)."""
+
+import base64
+
+import pytest
+
+from contract_tests.clients.workshop import TASK_STATES
+from contract_tests.marks import source, spends
+from contract_tests.tams.decoding import picture_in
+from contract_tests.tams.pictures import a_picture
+from contract_tests.workshop.envelopes import orderly, reason, refused
+from contract_tests.workshop.orders import (
+    HEIGHT,
+    VERSION,
+    WIDTH,
+    WORKFLOW,
+    a_drawing,
+    a_prompt,
+    a_redrawing,
+    some_inputs,
+)
+from contract_tests.workshop.uses import use
+
+INLINE = f"data:image/png;base64,{base64.b64encode(a_picture(64)).decode()}"
+REDRAWING = ("sd_img2img", a_redrawing(INLINE))
+UNIT = {
+    "module": "canny", "model": "control_v11p_sd15_canny", "input_image": INLINE,
+    "guidance_start": 0, "guidance_end": 1, "weight": 1.0,
+}  # fmt: skip
+CONTROLLED = (
+    "sd_txt2img",
+    a_drawing(clip_skip=2, alwayson_scripts={"controlnet": {"units": [UNIT]}}),
+)
+SPELLINGS = {
+    "no member at all": {},
+    "only a prompt": {"prompt": "a paper boat"},
+    "a VAE of the model's own": a_drawing(sd_vae="Automatic"),
+    "no VAE": a_drawing(sd_vae="None"),
+    "nulls": a_drawing(clip_skip=None, alwayson_scripts=None, stable_diffusion_model=None),
+    "a large seed": a_drawing(seed=2**32 - 1),
+    "unknown members": a_drawing(sinceLately=1),
+}
+POOLS = ["default", "default,default", None]
+
+
+@source("Workshop › 7")
+@spends(1)
+def test_a_picture_is_drawn_over_another_one(recorded):
+    image = recorded(*REDRAWING).images()[0]
+
+    assert picture_in(image).size == (WIDTH, HEIGHT), "the size of an image, as ordered"
+
+
+@source("Workshop › 7")
+@spends(1)
+def test_control_nets_may_take_part(recorded):
+    image = recorded(*CONTROLLED).images()[0]
+
+    assert picture_in(image).size == (WIDTH, HEIGHT), "the size of an image, as ordered"
+
+
+@source("Workshop › 2", "Workshop › 7")
+@spends(1)
+@pytest.mark.parametrize("order", SPELLINGS)
+def test_no_member_of_a_drawing_is_required(workshop, order):
+    task = workshop.submit_txt2img(**SPELLINGS[order])
+
+    assert task["taskId"]
+    assert task["status"] in TASK_STATES
+
+
+@source("Workshop › 3.1", "Workshop › 9")
+@spends(1)
+@pytest.mark.parametrize("pool", POOLS)
+def test_the_header_of_the_pool_need_not_be_signed(workshop, pool):
+    headers = {} if pool is None else {"X-SP-RESOURCE-CONFIG-ID": pool}
+
+    envelope = use(workshop, "sd_txt2img", a_drawing(), headers=headers)
+
+    assert envelope.expect_success()["taskId"]
+
+
+@source("Workshop › 8.1", "Workshop › 9")
+@spends(1)
+def test_a_workflow_may_be_sent_to_the_shared_pool(workshop):
+    headers = {"X-SP-RESOURCE-CONFIG-ID": "default"}
+
+    assert use(workshop, "comfy_prompt", a_prompt(), headers=headers).expect_success()["taskId"]
+
+
+@source("Workshop › 9", "Workshop › 12")
+@spends(1)
+def test_what_an_unknown_pool_gets(workshop, observe):
+    headers = {"X-SP-RESOURCE-CONFIG-ID": "no-such-pool"}
+
+    envelope = use(workshop, "sd_txt2img", a_drawing(), headers=headers)
+
+    orderly(envelope.answer)
+    observe("W14", "an unknown pool", reason(envelope.answer))
+
+
+@source("Workshop › 7", "Workshop › 12")
+@spends(1)
+def test_what_an_unknown_model_gets(workshop, observe):
+    order = a_drawing(stable_diffusion_model="no-such-model.safetensors")
+
+    envelope = use(workshop, "sd_txt2img", order)
+
+    orderly(envelope.answer)
+    observe("W14", "an unknown model", reason(envelope.answer))
+
+
+@source("Workshop › 2", "Workshop › 8.1")
+@spends(1)
+def test_a_workflow_takes_its_version_and_nulls_for_the_rest(workshop):
+    order = a_prompt(alias_id=None, randomise_seeds=None, return_temp_files=None)
+
+    task = workshop.submit_prompt(**order)
+
+    assert task["status"] in TASK_STATES
+
+
+@source("Workshop › 8.1")
+@spends(1)
+@pytest.mark.parametrize("name", ["randomise_seeds", "return_temp_files"])
+def test_a_workflow_takes_its_switches(workshop, name):
+    task = workshop.submit_prompt(**a_prompt(**{name: True}))["taskId"]
+
+    assert workshop.wait_for(task, kind="comfy")["status"] == "succeeded"
+
+
+@source("Workshop › 8.1")
+@spends(1)
+def test_a_workflow_without_alias_and_version_is_refused(workshop):
+    order = {"workflow_id": WORKFLOW, "inputs": some_inputs()}
+
+    refused(use(workshop, "comfy_prompt", order).answer)
+
+
+@source("Workshop › 8.1")
+@spends(1)
+@pytest.mark.parametrize("name", ["workflow_id", "inputs"])
+def test_a_workflow_without_what_is_required_is_refused(workshop, name):
+    order = {key: value for key, value in a_prompt().items() if key != name}
+
+    refused(use(workshop, "comfy_prompt", order).answer)
+
+
+@source("Workshop › 8.1", "Workshop › 12")
+@spends(2)
+def test_which_counts_where_alias_and_version_both_come(workshop, observe):
+    for what, names in (
+        ("an alias that does not exist, and a version", {"alias_id": "no-such-alias"}),
+        ("an alias alone", {"version_id": None, "alias_id": "main"}),
+    ):
+        envelope = use(workshop, "comfy_prompt", a_prompt(**{"version_id": VERSION, **names}))
+        orderly(envelope.answer)
+        observe("W33", what, reason(envelope.answer))
+
+
+@source("Workshop › 8.1", "Workshop › 12")
+@spends(2)
+def test_what_an_unknown_workflow_or_version_gets(workshop, observe):
+    for what, order in (
+        ("an unknown workflow", a_prompt(workflow_id="no_such_workflow")),
+        ("an unknown version", a_prompt(version_id="v999")),
+    ):
+        envelope = use(workshop, "comfy_prompt", order)
+        orderly(envelope.answer)
+        observe("W14", what, reason(envelope.answer))
+
+
+@source("Workshop › 8.1")
+@spends(1)
+def test_a_workflow_takes_a_picture_in_its_inputs(workshop):
+    order = a_prompt(inputs=some_inputs(control_image=INLINE, canny_strength=0.5))
+
+    task = workshop.submit_prompt(**order)["taskId"]
+
+    assert workshop.wait_for(task, kind="comfy")["status"] == "succeeded"

@@ -1,0 +1,95 @@
+"""Resource pools and models that customers bring along (`Workshop › 9`, `10`)."""
+
+import pytest
+
+from contract_tests.marks import leaves_traces, source
+from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
+from contract_tests.workshop.orders import A_MODEL, A_VERSION
+
+MONITOR = "query_sp_resource_monitor_data"
+DESCRIBED = {
+    **A_MODEL, "modelDesc": "<p>demo</p>", "source": "https://models.example/1",
+    "isOriginal": False, "originalCreator": "studio",
+    "originalCreatorHomepage": "https://studio.example",
+    "versions": [{**A_VERSION, "versionDesc": "<p>first</p>"}],
+}  # fmt: skip
+
+
+@source("Workshop › 9")
+@pytest.mark.parametrize("product", [None, "comfyui_api", "sd_webui"])
+def test_the_use_of_a_pool_can_be_asked_for(workshop, observe, product):
+    asked = {"resourceConfigIds": ["default"], "subProduct": product}
+
+    envelope = workshop.ask(MONITOR, asked)
+
+    if not orderly(envelope.answer):  # only a customer's own pools may count
+        observe("W37", "the use of the shared pool", reason(envelope.answer))
+        return
+    data = plain_success(envelope)["data"]
+    observe("W37", "data is a list", isinstance(data, list))
+    for pool in data if isinstance(data, list) else [data]:
+        assert pool["resourceConfigId"] == "default"
+        for entry in pool["monitorData"]:
+            ratio = entry["utilizationRatio"]
+            assert isinstance(ratio, int | float), f"utilizationRatio is {ratio!r}"
+            assert 0 <= ratio <= 100
+            assert isinstance(entry["computingGroupId"], str)
+            observe("W37", "utilizationRatio", ratio)
+
+
+@source("Workshop › 9", "Workshop › 12")
+def test_what_several_pools_and_unknown_ones_get(workshop, observe):
+    for what, ids in (("two pools", ["poolA", "poolB"]), ("no pool", [])):
+        envelope = workshop.ask(MONITOR, {"resourceConfigIds": ids})
+        if orderly(envelope.answer):
+            observe("W37", what, envelope.body["data"])
+        else:
+            observe("W14", what, reason(envelope.answer))
+
+
+@source("Workshop › 9")
+def test_pools_have_to_be_named(workshop):
+    refused(workshop.ask(MONITOR, {}).answer)
+
+
+@source("Workshop › 10")
+@leaves_traces
+@pytest.mark.parametrize("model", [A_MODEL, DESCRIBED], ids=["required members", "all members"])
+def test_a_model_can_be_brought_along(workshop, observe, model):
+    envelope = workshop.ask("spSdModelSync", model)
+
+    observe("W38", "the data of a model sync", plain_success(envelope)["data"])
+
+
+@source("Workshop › 10")
+@leaves_traces
+def test_a_model_is_sent_whole_each_time(workshop):
+    for name in ("contract", "contract, renamed"):
+        plain_success(workshop.ask("spSdModelSync", {**A_MODEL, "name": name}))
+
+
+@source("Workshop › 10")
+@leaves_traces
+@pytest.mark.parametrize("missing", ["modelId", "name", "modelType", "sourceType"])
+def test_a_model_without_what_is_required_is_refused(workshop, missing):
+    model = {key: value for key, value in A_MODEL.items() if key != missing}
+
+    refused(workshop.ask("spSdModelSync", model).answer)
+
+
+@source("Workshop › 10")
+@leaves_traces
+@pytest.mark.parametrize("missing", ["modelVersionId", "name", "baseModel"])
+def test_a_version_without_what_is_required_is_refused(workshop, missing):
+    version = {key: value for key, value in A_VERSION.items() if key != missing}
+
+    refused(workshop.ask("spSdModelSync", {**A_MODEL, "versions": [version]}).answer)
+
+
+@source("Workshop › 10", "Workshop › 12")
+@leaves_traces
+def test_what_unknown_kinds_of_models_get(workshop, observe):
+    for name in ("modelType", "sourceType"):
+        answer = workshop.ask("spSdModelSync", {**A_MODEL, name: "no_such_kind"}).answer
+        orderly(answer)
+        observe("W22", f"an unknown {name}", reason(answer))
