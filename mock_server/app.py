@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,9 +34,9 @@ from mock_server.web.pipeline import Pipeline, Switchboard
 from mock_server.web.results import Results
 from mock_server.web.targets import Targets
 from mock_server.web.wall import wall
-from mock_server.workshop import doorkeeper as workshop_door
-from mock_server.workshop import facts as workshop_facts
-from mock_server.workshop.surface import Workshop
+
+if TYPE_CHECKING:
+    from mock_server.workshop.surface import Workshop
 
 CONTROL = "/_mock"
 
@@ -48,8 +49,8 @@ class App:
         self.studio = Studio(MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings))
         self.worlds = Worlds(self.studio, _defaults(settings), _ready_made(settings))
         self.pictures = PictureCache(settings.picture_cache_bytes)
-        results = Results(self.studio, self.pictures)
-        lobby = Lobby(
+        self.results = Results(self.studio, self.pictures)
+        self.lobby = Lobby(
             self.studio.store,
             slots=settings.slots,
             keep_tokens=settings.keep_tokens,
@@ -60,39 +61,21 @@ class App:
         self.tams = Tams(
             self.studio,
             settings.tams,
-            results,
+            self.results,
             public_url=settings.public_url,
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
             node_classes_file=settings.node_classes_file,
             templates_dir=settings.templates_dir,
         )
-        self.workshop = Workshop(
-            self.studio,
-            lobby,
-            settings.workshop,
-            results,
-            upload_bounds=Bounds(
-                min(settings.workshop.upload_limit_bytes, settings.stored_bytes),
-                settings.body_timeout,
-            ),
-            public_url=settings.public_url,
-            error_codes_file=settings.error_codes_file,
-            workflows_file=settings.workflows_file,
-            postman=self.postman,
-            event_secret=settings.event_secret,
-            wall=wall,
-        )
         bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
-        self.postman.introduce(
-            self.tams.name,
-            Correspondent(self.tams.answers.notice, settings.tams.notify_retry_delays),
-        )
-        self.postman.introduce(self.workshop.name, self.workshop.events.correspondent)
+        tams_notices = Correspondent(self.tams.answers.notice, settings.tams.notify_retry_delays)
+        self.postman.introduce(self.tams.name, lambda: tams_notices)
+        self.postman.introduce("workshop", lambda: self.workshop.events.correspondent)
         self.studio.on_watched = self.postman.wake
         self.journal = Journal(
             Switchboard(
                 Pipeline(self.tams, self.studio, bounds),
-                Pipeline(self.workshop, self.studio, bounds),
+                lambda: Pipeline(self.workshop, self.studio, bounds),
             ),
             wall,
             entries=settings.journal_entries,
@@ -111,16 +94,37 @@ class App:
                 facts=self.facts,
                 forget_kept=self._forget_kept,
                 check_public_key=load_public_key,
-                verdict_body=lambda verdict: (
-                    tams_door.verdict_body(verdict) or workshop_door.verdict_body(verdict)
-                ),
+                verdict_body=self._verdict_body,
                 explain=self._explain,
                 postman=self.postman,
-                lobby=lobby,
+                lobby=self.lobby,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
             )
+        )
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """The second vendor's surface; who calls the first alone does not wait for it to load."""
+        from mock_server.workshop.surface import Workshop
+
+        settings = self.settings
+        return Workshop(
+            self.studio,
+            self.lobby,
+            settings.workshop,
+            self.results,
+            upload_bounds=Bounds(
+                min(settings.workshop.upload_limit_bytes, settings.stored_bytes),
+                settings.body_timeout,
+            ),
+            public_url=settings.public_url,
+            error_codes_file=settings.error_codes_file,
+            workflows_file=settings.workflows_file,
+            postman=self.postman,
+            event_secret=settings.event_secret,
+            wall=wall,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,6 +168,8 @@ class App:
 
     def facts(self) -> list[Fact]:
         """Return where each behaviour comes from."""
+        from mock_server.workshop import facts as workshop_facts
+
         tams, workshop = self.tams, self.workshop
         known = (*tams_facts.FACTS, *SETTLED)
         return [
@@ -179,9 +185,22 @@ class App:
         explain = explainer([self.workshop.doorkeeper], self.tams.doorkeeper.explain)
         return await explain(captured)
 
+    def _verdict_body(self, verdict: Any) -> dict[str, Any] | None:
+        found = tams_door.verdict_body(verdict)
+        if found is None and self._workshop_is_open:
+            from mock_server.workshop import doorkeeper as workshop_door
+
+            return workshop_door.verdict_body(verdict)
+        return found
+
+    @property
+    def _workshop_is_open(self) -> bool:
+        return "workshop" in vars(self)
+
     def _forget_kept(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")
-        self.workshop.doorkeeper.nonces.forget(account)
+        if self._workshop_is_open:
+            self.workshop.doorkeeper.nonces.forget(account)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -4,7 +4,7 @@ Every documented member is here with its type, also where it has no effect, so t
 is noticed. Defaults are the documented ones; where absence means something, the default is None.
 """
 
-from __future__ import annotations
+# Annotations are no text here: as text, each would be compiled again at every start.
 
 from typing import Annotated
 

@@ -55,7 +55,7 @@ class Postman:
         self.mailroom = Mailroom(studio.store, studio.rules.slots)
         self.wall = wall
         self.targets = targets
-        self._correspondents: dict[str, Correspondent] = {}
+        self._correspondents: dict[str, Callable[[], Correspondent]] = {}
         self._sender = Sender()
         self._send = send or self._sender.send
         self._closed = False
@@ -68,8 +68,8 @@ class Postman:
         self._runs: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def introduce(self, surface: str, correspondent: Correspondent) -> None:
-        """Say who words and addresses the notices of a surface, before there are any."""
+    def introduce(self, surface: str, correspondent: Callable[[], Correspondent]) -> None:
+        """Say who words and addresses the notices of a surface; asked once there is one."""
         self._correspondents[surface] = correspondent
 
     # Coming by itself
@@ -205,7 +205,7 @@ class Postman:
         job = await self.studio.job(delivery.job)
         if job is None:
             return None
-        return self._correspondents[delivery.watch.surface].write(delivery, job, account)
+        return self._correspondents[delivery.watch.surface]().write(delivery, job, account)
 
     # Deliveries
 
@@ -274,8 +274,8 @@ class Postman:
         return self._turns.setdefault((account.id, receiver), asyncio.Lock())
 
     def _delays(self, delivery: Delivery) -> Sequence[float]:
-        correspondent = self._correspondents.get(delivery.watch.surface)
-        if correspondent is None or delivery.topic in correspondent.once:
+        known = self._correspondents.get(delivery.watch.surface)
+        if known is None or delivery.topic in (correspondent := known()).once:
             return ()
         return correspondent.delays
 
@@ -286,7 +286,7 @@ class Postman:
             body = await self.body_of(account, delivery)
             if body is None:
                 return Reply(0, "the job is kept no longer"), True
-            url = self._correspondents[delivery.watch.surface].address(delivery, account, at)
+            url = self._correspondents[delivery.watch.surface]().address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
                 target = await self.targets.check(url)
                 return replace(await self._send(target, body), url=url), False

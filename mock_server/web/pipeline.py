@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -176,18 +177,29 @@ class Pipeline:
 
 
 class Switchboard:
-    """Gives each call to the surface whose paths begin like it, or else to the first."""
+    """Gives each call to the surface whose paths begin like it, or else to the first.
 
-    def __init__(self, *pipelines: Pipeline) -> None:
-        self._first = pipelines[0]
-        self._by_head = {
-            _head(operation.path): pipeline
-            for pipeline in pipelines
-            for operation in pipeline.surface.operations
-        }
+    The `others` are opened by the first call whose path does not begin like one of the first's.
+    """
+
+    def __init__(self, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
+        self._first = first
+        self._firsts = frozenset(_heads(first))
+        self._others = others
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return self._by_head.get(_head(scope["path"]), self._first)(scope, receive, send)
+        head = _head(scope["path"])
+        pipeline = self._first if head in self._firsts else self._by_head.get(head, self._first)
+        return pipeline(scope, receive, send)
+
+    @cached_property
+    def _by_head(self) -> dict[str, Pipeline]:
+        opened = [each() for each in self._others]
+        return {head: pipeline for pipeline in opened for head in _heads(pipeline)}
+
+
+def _heads(pipeline: Pipeline) -> set[str]:
+    return {_head(operation.path) for operation in pipeline.surface.operations}
 
 
 def _head(path: str) -> str:

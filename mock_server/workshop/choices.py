@@ -4,7 +4,7 @@ The numbers are those of the fact sheet's last section, with a W before them. Wo
 values of a setting: the first is the default.
 """
 
-from __future__ import annotations
+# Annotations are no text here: as text, each would be compiled again at every start.
 
 from typing import Literal
 

@@ -3,7 +3,7 @@
 Node ids, the inputs of nodes and the values of fields are the caller's own and stay as they are.
 """
 
-from __future__ import annotations
+# Annotations are no text here: as text, each would be compiled again at every start.
 
 from typing import Annotated, Any
 

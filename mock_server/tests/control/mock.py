@@ -49,7 +49,8 @@ class Mock:
             targets=Targets(["private"]),
             send=self._send,
         )
-        self.postman.introduce("toy", Correspondent(_notice, changes.pop("delays", ())))
+        correspondent = Correspondent(_notice, changes.pop("delays", ()))
+        self.postman.introduce("toy", lambda: correspondent)
         self.worlds.studio.on_watched = self.postman.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         bounds |= changes.pop("journal", {})

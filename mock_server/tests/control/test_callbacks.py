@@ -258,7 +258,7 @@ async def test_one_callback_shows_what_it_says(http):
 
 async def test_a_payload_that_is_no_json_is_shown_as_text(http):
     job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
-    http.mock.postman.introduce("toy", Correspondent(lambda *_: b"a=b\xff"))
+    http.mock.postman.introduce("toy", lambda: Correspondent(lambda *_: b"a=b\xff"))
 
     assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
 

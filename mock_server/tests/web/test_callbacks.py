@@ -51,7 +51,7 @@ class Office:
             targets=Targets(["private"]),
             send=options.pop("send"),
         )
-        self.postman.introduce("toy", Correspondent(**options))
+        self.postman.introduce("toy", lambda: Correspondent(**options))
         self.studio.on_watched = self.postman.wake
 
     async def _send(self, target, body):

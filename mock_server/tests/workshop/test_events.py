@@ -58,7 +58,7 @@ class Desk:
         self.studio.on_watched = self.postman.wake
         chosen = Choices(**{"event_url": URL} | choices)
         self.events = Events(self.postman, chosen, SECRET, lambda: WALL, self._task_data)
-        self.postman.introduce("workshop", self.events.correspondent)
+        self.postman.introduce("workshop", lambda: self.events.correspondent)
 
     async def _send(self, target, body):
         self.sent.append((target.url, body))
