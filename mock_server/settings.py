@@ -196,7 +196,9 @@ class Settings(BaseModel):
     journal_entries: int = _bounds(1000, "Requests that the journal keeps; 0 is off.", ge=0)
     journal_bytes: int = _bounds(16 * MIB, "Bytes that the journal keeps.", ge=0)
     journal_body_bytes: int = _bounds(
-        64 * KIB, "Bytes of each body that the journal keeps; the rest is cut off.", ge=0
+        64 * KIB,
+        "Bytes of each body that the journal keeps, of a picture 4096; the rest is cut off.",
+        ge=0,
     )
     keep_jobs: int = _bounds(
         10_000, "Jobs kept for each account; then finished ones make room.", ge=1

@@ -273,23 +273,26 @@ class Requests:
         return ExchangeBody(
             **dict(self._entry(trace, redactor)),
             headers=_headers(redactor, trace.scope["headers"]),
-            body=self._content(redactor, trace.body),
+            body=self._content(redactor, trace.body, trace.scope["headers"]),
             answer=None
             if answer is None
             else AnsweredBody(
                 status=answer.status,
                 headers=_headers(redactor, answer.headers),
-                body=self._content(redactor, answer.body),
+                body=self._content(redactor, answer.body, answer.headers),
             ),
             verdict=redactor.value(self.verdict_body(trace.verdict)),
         )
 
-    def _content(self, redactor: Redactor, data: bytes) -> ContentBody:
-        truncated = self.journal.is_cut(data)
+    def _content(
+        self, redactor: Redactor, data: bytes, headers: Iterable[tuple[bytes, bytes]]
+    ) -> ContentBody:
+        most = self.journal.most_of(data, headers)
+        truncated = len(data) > most
         # Secrets are hidden before the rest is cut off: half a secret would not be known for one.
         shown = redactor.body(data, cut=truncated)
         if truncated:
-            shown = shown[: self.journal.body_bytes]
+            shown = shown[:most]
         return ContentBody(
             base64=b64encode(shown).decode(), text=_text(shown, truncated), truncated=truncated
         )

@@ -6,20 +6,23 @@ A trace is kept as it is while the exchange goes on; work is done only when some
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.web.calls import Trace
 
+# Of pictures and videos: enough for their sizes, and little to copy for every download.
+MEDIA_BYTES = 4096
+
 
 class Journal:
     """Gives every exchange an id and keeps the last of them.
 
-    Bodies are cut to `body_bytes` and one more, so that a cut one can be told from a whole one;
-    all entries together stay below `total_bytes`; `entries` 0 keeps nothing. Whoever is in
-    `listeners` is told of each entry when it is kept.
+    Bodies are cut to `body_bytes`, pictures and videos to their beginning, and one byte more, so
+    that a cut one can be told from a whole one; all entries together stay below `total_bytes`;
+    `entries` 0 keeps nothing. Whoever is in `listeners` is told of each entry when it is kept.
     """
 
     def __init__(
@@ -63,9 +66,14 @@ class Journal:
         """Return the exchange with this request id, if it is still kept."""
         return next((trace for trace in self._kept if trace.id == id), None)
 
-    def is_cut(self, body: bytes) -> bool:
-        """Say whether there was more of a kept body than `body_bytes`."""
-        return len(body) > self.body_bytes
+    def most_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
+        """Return how many bytes are shown of a body with these headers; one more may be kept."""
+        if len(body) <= MEDIA_BYTES or not any(
+            name == b"content-type" and value.startswith((b"image/", b"video/"))
+            for name, value in headers
+        ):
+            return self.body_bytes
+        return min(MEDIA_BYTES, self.body_bytes)
 
     def forget(self, account: str | None = None) -> None:
         """Drop the entries of one account, or all."""
@@ -74,12 +82,14 @@ class Journal:
         self.size_bytes = sum(map(_size_bytes, kept))
 
     def _keep(self, trace: Trace) -> None:
-        most = self.body_bytes + 1
+        most = self.most_of(trace.body, trace.scope["headers"]) + 1
         if len(trace.body) > most:
             trace.body = trace.body[:most]
         answer = trace.answer
-        if answer is not None and len(answer.body) > most:
-            trace.answer = type(answer)(answer.status, answer.body[:most], answer.headers)
+        if answer is not None:
+            most = self.most_of(answer.body, answer.headers) + 1
+            if len(answer.body) > most:
+                trace.answer = type(answer)(answer.status, answer.body[:most], answer.headers)
         kept = self._kept
         kept.append(trace)
         self.size_bytes += _size_bytes(trace)

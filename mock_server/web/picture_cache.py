@@ -31,14 +31,20 @@ class PictureCache:
     def __contains__(self, key: str) -> bool:
         return key in self._kept
 
+    def find(self, key: str) -> bytes | None:
+        """Return the picture of that key if it is at hand."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+        return kept
+
     async def get(self, key: str, make: Callable[[], bytes]) -> bytes:
         """Return the picture of that key; if it is not at hand, `make` is run in a thread.
 
         Whoever asks meanwhile waits for the same picture. A caller who gives up takes nothing away
         from the others, and an error is told to all of them and not remembered.
         """
-        if (kept := self._kept.get(key)) is not None:
-            self._kept.move_to_end(key)
+        if (kept := self.find(key)) is not None:
             return kept
         making = self._making.get(key)
         if making is None:

@@ -45,6 +45,8 @@ class Results:
     async def file(self, job: Job, index: int) -> bytes:
         """Return the bytes of one of a job's pictures or videos."""
         key = f"{job.account}/{job.id}/{index}"
+        if (kept := self.cache.find(key)) is not None:
+            return kept
         source = await self._upload(job, job.order.source)
         if job.order.is_video:
             film = video_recipe_of(job, index)

@@ -7,6 +7,7 @@ import pytest
 
 from mock_server.tests.control.mock import TOKEN, Mock, a_client
 from mock_server.tests.makers import NOW
+from mock_server.web.journal import MEDIA_BYTES
 
 
 async def ids(http, query=""):
@@ -99,6 +100,26 @@ async def test_a_body_that_was_cut_says_so(http, size, truncated):
 
     assert body["truncated"] is truncated
     assert body["text"] == "x" * min(size, 1000)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "size", "kept"),
+    [
+        ("image/png", MEDIA_BYTES, MEDIA_BYTES),
+        ("image/png", MEDIA_BYTES + 1, MEDIA_BYTES),
+        ("video/mp4", 9000, MEDIA_BYTES),
+        ("application/json", 9000, 9000),
+    ],
+)
+async def test_of_a_picture_its_beginning_is_kept(http, media_type, size, kept):
+    http.mock.journal.body_bytes = 10_000
+    headers = {"Content-Type": media_type}
+    await http.vendor("POST", "/toy", content=b"x" * size, headers=headers)
+
+    body = (await http("GET", "/requests/00000001"))["body"]
+
+    assert len(body["text"]) == kept
+    assert body["truncated"] is (kept < size)
 
 
 async def test_a_letter_that_was_cut_in_two_is_left_out(http):
