@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from mock_server.web.calls import Answer
 
@@ -15,7 +14,8 @@ def ranged(answer: Answer, wanted: bytes | None) -> Answer:
 
     Several parts at once, and what makes no sense, are answered with the whole, which is allowed.
     """
-    whole = replace(answer, headers=(*answer.headers, (b"accept-ranges", b"bytes")))
+    headers = (*answer.headers, (b"accept-ranges", b"bytes"))
+    whole = Answer(answer.status, answer.body, headers)
     match = _RANGE.fullmatch(wanted or b"")
     if match is None or match[0] == b"bytes=-":
         return whole
