@@ -82,14 +82,14 @@ class Journal:
         self.size_bytes = sum(map(_size_bytes, kept))
 
     def _keep(self, trace: Trace) -> None:
-        most = self.most_of(trace.body, trace.scope["headers"]) + 1
-        if len(trace.body) > most:
-            trace.body = trace.body[:most]
+        short = min(self.body_bytes, MEDIA_BYTES)
+        if len(trace.body) > short:
+            most = self.most_of(trace.body, trace.scope["headers"])
+            trace.body = trace.body[: most + 1]
         answer = trace.answer
-        if answer is not None:
-            most = self.most_of(answer.body, answer.headers) + 1
-            if len(answer.body) > most:
-                trace.answer = type(answer)(answer.status, answer.body[:most], answer.headers)
+        if answer is not None and len(answer.body) > short:
+            most = self.most_of(answer.body, answer.headers)
+            trace.answer = type(answer)(answer.status, answer.body[: most + 1], answer.headers)
         kept = self._kept
         kept.append(trace)
         self.size_bytes += _size_bytes(trace)
