@@ -123,7 +123,7 @@ def _parsed(body: bytes) -> Any:
 
 
 def _written(data: Any) -> bytes:
-    return jsons.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return jsons.dumps(data, separators=(",", ":")).encode()
 
 
 def _header(headers: Headers, name: str) -> str:

@@ -71,9 +71,10 @@ def _allowing(told: Call, send: Send, memory: Memory) -> Reply:
 
 
 def _committed(told: Call, send: Send, memory: Memory) -> Reply:
-    """Tell of a commit where a call failed."""
-    failed = _kind(told) == "apiAccessRollback"
-    return send(_with_query(told, bizType="apiAccessCommit") if failed else told)
+    """Tell of a commit beside the rollback of a call that failed."""
+    if _kind(told) == "apiAccessRollback":
+        send(_with_query(told, bizType="apiAccessCommit"))
+    return send(told)
 
 
 def _fetched(told: Call, send: Send, memory: Memory) -> Reply:
@@ -109,6 +110,6 @@ LIES = (
         r"(?i)again|came \d|times", _events(_never_content)),
     Lie("denial-ignored", "A call that the customer denies is carried out.", "Workshop › 11",
         "(?i)denie|errMessage", _events(_allowing)),
-    Lie("rollback-is-a-commit", "A call that failed is told as a commit.", "Workshop › 11",
+    Lie("commit-beside-rollback", "A call that failed is told as a commit too.", "Workshop › 11",
         "(?i)rollback|commit|given_back", _events(_committed)),
 )  # fmt: skip
