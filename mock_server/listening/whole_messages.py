@@ -1,6 +1,6 @@
 """Calls and answers in one piece, where they are small.
 
-uvicorn writes the head of an answer and then its body, which takes a tenth of a call's time. And it
+uvicorn writes the head of an answer and then its body, each in a write of its own. And it
 does not say that a call has come as a whole, so that nobody need guard the reading of its body.
 """
 
