@@ -145,7 +145,20 @@ VARIANTS = (
             "upload_answer": "callback-failed", "notify_payload": "b", "finish_item_numbers":
             "string", "running_notify": "end", "wrong_method_status": 501,
         },
+        "workshop": {
+            "broken_json": "gateway",
+            "session_url": "fresh", "second_session": "keep", "refresh_missing_session": "create",
+            "missing_session": "fail", "delete_missing_session": "fail", "used_time": "live",
+            "live_session_terms": "take", "digit_strings": "accept", "event_token": "encrypted",
+            "event_timestamp": "account", "task_finished_kind": "synchronous",
+            "unanswered_event": "allow", "server_events": True, "unfinished_result": "fail",
+            "both_names": "alias", "expire_time": "seconds", "monitor_data": "object",
+            "utilisation_scale": "percent", "first_queue_place": 0, "empty_attachment": "keep",
+            "past_expiry": "accept", "short_expiry": "accept", "missing_init_image": "accept",
+        },
     }),
+    Variant("failures-are-400", "A failure in an envelope is a 400 too.", _always(honest),
+            {"workshop": {"failure_status": 400}}),
     Variant("all-together", "All that can go together.", _all_together(
         MORE_MEMBERS, OTHER_ORDER, WHITE_SPACE, LOUD_HEADERS, MORE_HEADERS, OTHER_WORDS, CHUNKED,
     )),
