@@ -51,6 +51,10 @@ def shortened(token: str) -> str:
 RULES = Rules("workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _made, _cost)
 
 
+def _is_json(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").startswith("application/json")
+
+
 @dataclass(frozen=True)
 class Envelope:
     """An answer of the service: its envelope's parts, and whether it says success."""
@@ -111,7 +115,8 @@ class Workshop:
         sent = {} if body is None else body
         answer = self.call("POST", f"/scc/{path}", json=sent, **options)
         if not 200 <= answer.status < 300:
-            return Envelope(answer, False, None)
+            # The gateway's own refusals have no body; a failure may come with a 4xx (W21).
+            return Envelope(answer, False, answer.json if _is_json(answer) else None)
         envelope = answer.json
         return Envelope(answer, envelope["status"] == SUCCESS, envelope)
 

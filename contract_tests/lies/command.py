@@ -123,9 +123,11 @@ def _serve(name: str, upstream: str | None, port: int) -> None:
     breaches[HIDDEN_NAME] = HIDDEN
     if upstream is None or name not in breaches:
         raise click.UsageError("--serve wants --upstream URL, and a name that --list tells")
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # so that they can be waited for
     with Proxy(upstream, breaches[name].make(), port=port) as proxy:
         click.echo(json.dumps({"url": proxy.url}))
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":
