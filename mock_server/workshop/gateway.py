@@ -53,7 +53,7 @@ class Situation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How one generation puts a refusal; the older ones have no code."""
+    """How one generation puts a refusal. Codes are published for the newer one alone."""
 
     status: int
     message: str
@@ -164,15 +164,19 @@ def refuse(refusal: Refusal | Situation, generation: Generation = "newer") -> An
     """Return the gateway's answer to a call that it turns away; the request id is not on it yet."""
     if isinstance(refusal, Situation):
         refusal = Refusal(refusal, "")
-    words = WORDS[refusal.situation][generation == "older"]
+    newer, older = WORDS[refusal.situation]
+    words = older if generation == "older" else newer
+    # Documented: without a code a status is not the gateway's. Its digits are those of the status.
+    code = f"{newer.code[0]}{words.status}{newer.code[4:]}"
     message = words.message
     if refusal.expected:
         # Documented: the server's own string in backquotes, with # for line feeds.
         text = refusal.expected.decode("utf-8", "replace").replace("\n", "#")
         message += f", Server StringToSign:`{text}`"
-    headers = [(b"x-ca-error-message", _line(message, MOST_MESSAGE))]
-    if words.code:
-        headers.insert(0, (b"x-ca-error-code", words.code.encode()))
+    headers = [
+        (b"x-ca-error-code", code.encode()),
+        (b"x-ca-error-message", _line(message, MOST_MESSAGE)),
+    ]
     if refusal.diagnosis:
         headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MOST_MESSAGE)))
     return Answer(words.status, headers=tuple(headers))
