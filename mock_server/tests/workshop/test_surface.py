@@ -46,7 +46,7 @@ async def signed(world: World, path: str, body: bytes, **changes: Any) -> httpx.
 
 
 @pytest.mark.parametrize(
-    ("generation", "status", "code"), [("newer", 429, "T429ID"), ("older", 403, None)]
+    ("generation", "status", "code"), [("newer", 429, "T429ID"), ("older", 403, "T403ID")]
 )
 async def test_the_gateway_throttles_in_the_words_of_its_generation(generation, status, code):
     limited = {"workshop_flow_control": "app", "workshop_flow_rate": 2}
