@@ -36,6 +36,13 @@ class Refused(StudioError):
         self.message = message
 
 
+class Denied(Refused):
+    """The customer's system does not let the call through; the message is its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("denied", message)
+
+
 # What is told apart in the envelope, by the neutral error; the nearest of a family decides.
 SITUATIONS: Mapping[type[StudioError], str] = {
     StudioError: "crash",

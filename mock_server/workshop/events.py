@@ -6,7 +6,7 @@ answers hold and which events are asked is choices 38 to 42 where the pages do n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,12 @@ from mock_server.core import ids
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job
 from mock_server.core.outbox import Delivery
+from mock_server.core.studio import Snapshot
 from mock_server.core.watch import Watch
 from mock_server.web.callbacks import Postman
 from mock_server.web.letters import Correspondent, Reply
 from mock_server.workshop.choices import Choices
+from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import SIGN, seal, signed_url
 
 SURFACE = "workshop"
@@ -38,6 +40,7 @@ RETRY_DELAYS = (
     420.0, 480.0, 540.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0,
 )  # fmt: skip
 
+Submit = Callable[[Watch | None], Awaitable[Snapshot]]
 TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
 
 
@@ -124,6 +127,29 @@ class Events:
         reply = await self._say(occasion, CONTROL_CONFIG, b"")
         data = reply.data() if reply is not None and reply.arrived else None
         return data if isinstance(data, dict) else None
+
+    async def carry_out(
+        self,
+        occasion: Occasion,
+        asked: Mapping[str, Any],
+        submit: Submit,
+        remark: Callable[[str], object],
+        *,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> Snapshot:
+        """Make a task if the customer lets it through; what fails then is rolled back.
+
+        Permission for the call comes first, then that for a generation with the checkpoint. Raises
+        Denied; what the journal should say goes to `remark`.
+        """
+        _heed(await self.before(occasion, asked), remark)
+        if checkpoint is not None:
+            _heed(await self.before_generation(occasion, checkpoint), remark)
+        try:
+            return await submit(self.watch(occasion))
+        except Exception:
+            await self.rolled_back(occasion)
+            raise
 
     # After it
 
@@ -231,3 +257,10 @@ class Events:
             "timestamp": str(int(seconds * 1000)),
         }
         return signed_url(delivery.watch.url, self.secret, parameters)
+
+
+def _heed(verdict: Verdict, remark: Callable[[str], object]) -> None:
+    if verdict.remark:
+        remark(verdict.remark)
+    if not verdict.allowed:
+        raise Denied(verdict.message)

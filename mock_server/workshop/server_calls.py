@@ -6,19 +6,15 @@ synchronised model was listed is told whatever that choice is, as only servers a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mock_server.core.models import OwnModel
 from mock_server.core.studio import Snapshot
-from mock_server.core.watch import Watch
 from mock_server.web.calls import Call
 from mock_server.workshop.envelope import invocation_id
-from mock_server.workshop.errors import Refused
-from mock_server.workshop.events import Events, Occasion, Verdict
+from mock_server.workshop.events import Events, Occasion, Submit
 from mock_server.workshop.models import listing_result
-
-Submit = Callable[[Watch | None], Awaitable[Snapshot]]
 
 
 class ServerCalls:
@@ -38,14 +34,9 @@ class ServerCalls:
     ) -> Snapshot:
         """Make a task if the customer lets it through; what fails then is rolled back."""
         occasion = self._occasion(call)
-        _heed(call, await self.events.before(occasion, asked))
-        if checkpoint is not None:
-            _heed(call, await self.events.before_generation(occasion, checkpoint))
-        try:
-            return await submit(self.events.watch(occasion))
-        except Exception:
-            await self.events.rolled_back(occasion)
-            raise
+        return await self.events.carry_out(
+            occasion, asked, submit, call.remark, checkpoint=checkpoint
+        )
 
     async def tell_listed(self, call: Call, model: OwnModel, due_at: float) -> None:
         """Tell that a synchronised model was listed, when it is."""
@@ -60,10 +51,3 @@ class ServerCalls:
             origin=call.origin(self.public_url),
             now=call.now,
         )
-
-
-def _heed(call: Call, verdict: Verdict) -> None:
-    if verdict.remark:
-        call.remark(verdict.remark)
-    if not verdict.allowed:
-        raise Refused("denied", verdict.message)

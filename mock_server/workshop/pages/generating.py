@@ -1,12 +1,8 @@
-"""Carrying out what a page asks for: the customer is asked first and told afterwards.
-
-The order is that of Workshop › 11: permission for the call, permission for the generation, the task
-itself; whatever fails once permission was given is rolled back.
-"""
+"""Carrying out what a page asks for: the customer is asked first and told afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -20,19 +16,13 @@ from mock_server.web.calls import Call
 from mock_server.workshop import wire
 from mock_server.workshop.choices import Choices
 from mock_server.workshop.envelope import invocation_id
-from mock_server.workshop.events import Events, Occasion, Verdict
+from mock_server.workshop.events import Events, Occasion, Submit
 from mock_server.workshop.pages.doors import Guest
 from mock_server.workshop.pages.forms import DrawingForm, WorkflowForm
 from mock_server.workshop.pages.gallery import Galleries
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
 from mock_server.workshop.tasks import Tasks
 from mock_server.workshop.workflow_tasks import ComfyPrompt
-
-Submit = Callable[[Watch | None], Awaitable[Snapshot]]
-
-
-class Denied(StudioError):
-    """The customer's system does not let the call through; the message is its own."""
 
 
 class TooManyTasks(StudioError):
@@ -64,7 +54,6 @@ class Generating:
         asked = form.request(model=token.model, vae=token.vae)
         kind: type[TextToImage | ImageToImage] = ImageToImage if form.image else TextToImage
         payload = wire.parse(kind, to_json(asked))
-        model = asked.get("stable_diffusion_model", "")
 
         async def submit(watch: Watch | None) -> Snapshot:
             return await self.tasks.draw(
@@ -77,7 +66,7 @@ class Generating:
             )
 
         return await self._carry_out(
-            call, guest, form.api_id, asked, submit, checkpoint=checkpoint_of(model)
+            call, guest, form.api_id, asked, submit, checkpoint=payload.checkpoint
         )
 
     async def run(self, call: Call, guest: Guest, form: WorkflowForm) -> Snapshot:
@@ -111,14 +100,9 @@ class Generating:
         if busy >= self.choices.page_tasks:
             raise TooManyTasks(f"{busy} of your tasks are not finished yet; wait for one of them.")
         occasion = self.occasion(call, guest, api_id)
-        _heed(call, await self.events.before(occasion, asked))
-        if checkpoint is not None:
-            _heed(call, await self.events.before_generation(occasion, checkpoint))
-        try:
-            snapshot = await submit(self.events.watch(occasion))
-        except Exception:
-            await self.events.rolled_back(occasion)
-            raise
+        snapshot = await self.events.carry_out(
+            occasion, asked, submit, call.remark, checkpoint=checkpoint
+        )
         metered = guest.session.metering is Metering.WORK
         await self.lobby.remember(
             guest.account, guest.token.id, snapshot.job.id, guest.now, metered=metered
@@ -135,16 +119,3 @@ class Generating:
             origin=call.origin(self.public_url),
             now=guest.now,
         )
-
-
-def checkpoint_of(model: str) -> dict[str, str]:
-    """Return the documented members of `checkpoint`; files have no versions of their own here."""
-    alias = model.rpartition(".")[0] or model
-    return {"modelId": model, "modelVersionId": model, "aliasName": alias}
-
-
-def _heed(call: Call, verdict: Verdict) -> None:
-    if verdict.remark:
-        call.remark(verdict.remark)
-    if not verdict.allowed:
-        raise Denied(verdict.message)

@@ -12,9 +12,9 @@ from mock_server.core.errors import (
     StudioError,
     TooLarge,
 )
-from mock_server.workshop.errors import Refused
+from mock_server.workshop.errors import Denied, Refused
 from mock_server.workshop.pages.doors import TurnedAway
-from mock_server.workshop.pages.generating import Denied, TooManyTasks
+from mock_server.workshop.pages.generating import TooManyTasks
 from mock_server.workshop.pages.same_site import NotJson, OtherSite
 from mock_server.workshop.token_operations import milliseconds
 
