@@ -15,12 +15,12 @@ import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import uvicorn
+from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
 from mock_server.core.accounts import Account
@@ -49,8 +49,7 @@ class App(Protocol):
     def account_body(self, account: Account) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server that is ready: where it is and who can call it."""
 
     url: str

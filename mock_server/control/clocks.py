@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
 from pydantic import Field
 
 from mock_server.control.descriptions import iso
@@ -124,8 +124,7 @@ class AdvancedBody(ClockBody):
     callbacks: list[CallbackTryBody]
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """What a move of a clock has brought about."""
 
     fired: Sequence[Event] = ()

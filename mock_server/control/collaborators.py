@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mock_server.core.lobby import Lobby
 from mock_server.core.studio import Studio
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from mock_server.web.choices import Fact
 
 
-@dataclass(frozen=True, slots=True)
-class Collaborators:
+class Collaborators(Struct, frozen=True):
     """What the control API works with. `own_hosts` are names, beside localhost, for the server.
 
     `forget_kept` drops what surfaces keep of jobs and calls beside the store; it takes an account's

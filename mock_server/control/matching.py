@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from mock_server.control.operations import PREFIX
 from mock_server.web.calls import Trace
@@ -13,8 +15,7 @@ from mock_server.web.journal import Journal
 MOST_NEAR_MISSES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """What is asked of an entry; None asks nothing. `path` is a prefix, `since` an earlier id."""
 
     account: str | None = None

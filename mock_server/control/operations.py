@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from mock_server.control.problems import Kind
 
@@ -19,8 +20,7 @@ Q = TypeVar("Q")
 B = TypeVar("B")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask(Generic[Q, B]):
+class Ask(Struct, Generic[Q, B], frozen=True):
     """One call: what its path, query and body say, and when it came."""
 
     params: Mapping[str, str]
@@ -32,8 +32,7 @@ class Ask(Generic[Q, B]):
 Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One thing that is offered; `run` returns a body, a whole answer, or nothing.
 
     `open` ones are for probes and ask for no token. `problems` are those beside the ones that

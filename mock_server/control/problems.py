@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from math import ceil, isfinite
 from typing import Any, Literal
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
@@ -34,8 +35,7 @@ from mock_server.web.calls import Answer, Headers
 MEDIA_TYPE = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A sort of problem; its name is for programs and never changes."""
 
     name: str
@@ -69,8 +69,7 @@ CRASH = Kind("crash", 500, "This was not foreseen")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
+class ErrorBody(Struct, frozen=True):
     """One thing that is wrong: a member of the body (a JSON pointer to it) or a parameter."""
 
     detail: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
+
+from msgspec import Struct, field
 
 from mock_server.core.clock import Clock
 
@@ -21,8 +22,7 @@ class LimitMode(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """At most `qps` calls inside any window of `window` seconds."""
 
     qps: int = 5
@@ -39,8 +39,7 @@ class Progress(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What an account's calls are signed with; every vendor's room takes what it needs.
 
     `public_key` and `private_key` are PEM texts; the private one is there only where the mock
@@ -55,8 +54,7 @@ class Credentials:
     private_key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """A customer of the studio; None in `clock`, `progress` and `slots` follows the server.
 
     So does an empty `events_url`, where the customer hears of what end users do.
@@ -80,8 +78,7 @@ class Account:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(Struct, frozen=True):
     """An account as it was made, so that a reset can bring it back."""
 
     id: str
@@ -89,8 +86,7 @@ class Birth:
     newborn: Account
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """Points from what a caller shows (see `credential_id`) to its account."""
 
     id: str

@@ -8,8 +8,10 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import isfinite
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.errors import Conflict, Invalid
 
@@ -17,8 +19,7 @@ from mock_server.core.errors import Conflict, Invalid
 LATEST = 32_503_680_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Answers what time it is, given the wall's seconds since the epoch."""
 
     wall_anchor: float

@@ -6,9 +6,11 @@ hold. What a job does to the wallet can be read from the job, so only other chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.errors import CreditsShort, Invalid
 
@@ -44,8 +46,7 @@ def in_usd(amount: Decimal) -> Decimal:
     return amount * USD_PER_CREDIT
 
 
-@dataclass(frozen=True, slots=True)
-class Wallet:
+class Wallet(Struct, frozen=True):
     """The sums of one account."""
 
     id: str
@@ -84,8 +85,7 @@ class Wallet:
         return replace(self, topped_up=self.topped_up + amount)
 
 
-@dataclass(frozen=True, slots=True)
-class TopUp:
+class TopUp(Struct, frozen=True):
     """A change of the balance that no job made."""
 
     id: str
@@ -95,8 +95,7 @@ class TopUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of the ledger; `amount` is what it does to the balance."""
 
     at: float

@@ -10,11 +10,12 @@ that were made in another order would differ in their last digit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 from typing import Literal
+
+from msgspec import Struct
 
 from mock_server.core.accounts import Progress
 from mock_server.core.plans import Plan
@@ -42,8 +43,7 @@ class JobState(StrEnum):
 _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What the customer wants to see. Sizes in pixels; `seed` is the one really used.
 
     `notes` are the surface's own, about how it is made; nothing here reads them.
@@ -73,8 +73,7 @@ class Order:
         return self.fps > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How and when a job ended."""
 
     at: float
@@ -82,8 +81,7 @@ class Ending:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A piece of work. `waits_for` are the uploads that it needs when it starts.
 
     `position` is the moment that polls or a hand have brought it to; it counts only for such jobs.

@@ -6,8 +6,10 @@ What has run out is written down before anything else is looked at, as the studi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core import chance, ids
 from mock_server.core.accounts import Account
@@ -38,8 +40,7 @@ class WhenLive(StrEnum):
     RENEW = "renew"  # prolongs, and takes the new terms
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """Who comes in by a session's URL; `problem` says why nobody does, at this moment."""
 
     session: Session
@@ -47,8 +48,7 @@ class Visit:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Meeting:
+class Meeting(Struct, frozen=True):
     """How many other browsers came with a token of late, and whether this one is new among them."""
 
     others: int

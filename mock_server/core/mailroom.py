@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.ids import id_of, next_tick

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class OwnModel:
+class OwnModel(Struct, frozen=True):
     """A model under the id that its owner gave it, after the account's.
 
     `versions` are the ids of its versions, and `names` all that it can be asked for by, from the

@@ -8,14 +8,15 @@ kept beside them once it is over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.jobs import JobState
 from mock_server.core.watch import Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try: virtual time, the answer's status (0 without one), and what went wrong.
 
     `url` is where it went in the end, and `answer` what was said to a question.
@@ -32,8 +33,7 @@ class Attempt:
         return 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A notice on its way. `due_at` is None once it has arrived or been given up.
 
     What is about no job has an empty `job`, no state, and its `content` written already. `asked`

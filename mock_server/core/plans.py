@@ -6,10 +6,11 @@ Seed and number draw one of a few hundred lucks, so that many jobs of one kind s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from mock_server.core import chance
 from mock_server.core.credits import TENTH, tenths_up
@@ -34,8 +35,7 @@ class Pass(NamedTuple):
         return area * (Decimal("0.4") + Decimal("0.05") * self.steps) * self.frames
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What an order takes: its passes, the model's factor, and the pictures that it needs.
 
     `fixed_price` in credits stands in place of the one that follows from the effort.
@@ -69,8 +69,7 @@ def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
 
 
 # Profiles and planners are keys of caches, and no two of them are meant to be the same.
-@dataclass(frozen=True, slots=True, eq=False)
-class Profile:
+class Profile(Struct, frozen=True, eq=False):
     """How fast a studio is. Seconds; pairs are the least and the most."""
 
     name: str
@@ -99,16 +98,14 @@ PROFILES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The work ends early, `after` this part (0 to 1) of its running time."""
 
     after: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The course of one job, in seconds of its own."""
 
     created: float
@@ -135,8 +132,7 @@ class Plan:
         return self.run if self.failure is None else self.run * self.failure.after
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Planner:
+class Planner(Struct, frozen=True, eq=False):
     """Makes plans for one kind of studio; `memory_pixels` is the largest picture that fits."""
 
     profile: Profile

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from heapq import heapify, heapreplace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.jobs import Job
 from mock_server.core.plans import Plan
@@ -18,8 +20,7 @@ APART = 0.001
 BLOCK = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """When the account's slots fall free and when its waiting jobs start, both ascending.
 
     `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and

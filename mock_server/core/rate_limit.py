@@ -6,13 +6,12 @@ refused until the oldest of them is a whole window old; refused calls do not cou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mock_server.core.accounts import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The times of the last admitted calls under one limit, the oldest first."""
 
     id: str

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mock_server.core.accounts import SERVER
 
 EARLIEST = 0.0  # the epoch; no clock begins before it
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A place for one upload. Moments are virtual; `keep_until` None means for ever.
 
     `media_type` is what it was said to be, where that was asked; without one it is to be a picture.

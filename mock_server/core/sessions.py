@@ -6,9 +6,11 @@ ended once somebody looks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Metering(StrEnum):
@@ -33,8 +35,7 @@ class Seat(NamedTuple):
     gadget: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a session is opened with. `lifetime` is in seconds."""
 
     lifetime: float
@@ -43,8 +44,7 @@ class Terms:
     pools: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One stay of a token at a seat. The id is the part of its URL that cannot be guessed.
 
     `over` says why it ended, once that is written down, and `over_at` when.

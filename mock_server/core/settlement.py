@@ -5,8 +5,9 @@ Everything here happens inside a transaction that its caller opened.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from heapq import heapify, heappop, heappush
+
+from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Account, Progress
 from mock_server.core.credits import Wallet

@@ -5,7 +5,7 @@ A token's use is counted once: that of a session when it ends, that of metered w
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job

@@ -1,6 +1,6 @@
 """The interface between the rules and the homes for state.
 
-A record is a frozen dataclass with `id` and `account`; ids are unique per kind over all accounts.
+A record is a frozen `Struct` with `id` and `account`; ids are unique per kind over all accounts.
 A record that has something coming carries `due_at` (virtual seconds, or None), and homes keep an
 index on it. A new kind needs no change in any home.
 """

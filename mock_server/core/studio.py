@@ -7,9 +7,11 @@ its moments, so that what a caller sees depends on time alone and not on who ask
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from sys import intern
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core import chance, ids
 from mock_server.core.accounts import (
@@ -54,8 +56,7 @@ RANDOM_SEED = -1
 OPEN_AT_MOST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What the server as a whole decides; accounts may differ where they can."""
 
     planner: Planner
@@ -67,8 +68,7 @@ class Rules:
     upload_bytes: int = 20 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ServerClock:
+class ServerClock(Struct, frozen=True):
     """The clock that accounts without one of their own follow."""
 
     id: str
@@ -76,8 +76,7 @@ class ServerClock:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(Struct, frozen=True):
     """Remembers which job a request key made, and from what."""
 
     id: str

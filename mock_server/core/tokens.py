@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Token:
+
+class Token(Struct, frozen=True):
     """One end user. The id is what the account's own server shows, so it cannot be guessed.
 
     `used` are the seconds of use that are counted already, and `sessions` the ids of the sessions
@@ -46,8 +46,7 @@ class Sighting(NamedTuple):
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gallery:
+class Gallery(Struct, frozen=True):
     """What belongs to a token alone (its id is the token's): its jobs and its preferences.
 
     `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 # Into how many steps the running time is divided for whoever wants to see progress.
 PROGRESS_STEPS = 10
@@ -17,8 +18,7 @@ class Notify(StrEnum):
     PROGRESS = "progress"
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Where notices go, what they tell of, and on which origin the caller knew the mock.
 
     They are in the words of `surface`, whose own business the `reference` and the topics are: what

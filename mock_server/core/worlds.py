@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core import chance
 from mock_server.core.accounts import (
@@ -66,8 +68,7 @@ STAMPED: tuple[type[Record], ...] = (
 _ACCOUNT_ID = re.compile(r"[!-.0-~]{1,100}")
 
 
-@dataclass(frozen=True, slots=True)
-class Newborn:
+class Newborn(Struct, frozen=True):
     """What may be wished for a new account; what is left out is made up or is the default."""
 
     id: str = ""
@@ -88,8 +89,7 @@ class Newborn:
     ready_made: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What new worlds begin with. `keys` gives the n-th test key pair: private, public PEM.
 
     `shared_uploads` are ids of pictures that every account finds uploaded already.
@@ -105,8 +105,7 @@ class Defaults:
     clock_rate: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Struct, frozen=True):
     """How many accounts were ever made."""
 
     id: str
@@ -114,8 +113,7 @@ class Census:
     made: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that time did to a job, a session or a token; `id` says to which.
 
     `state` is a job's new one, or why a session or token is over.

@@ -7,7 +7,8 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 BACKLOG = 2048
 
@@ -19,8 +20,7 @@ class ServingError(Exception):
     """A server that cannot begin; the message is for people."""
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """Sockets that listen on one port, at every address that the host's name stands for."""
 
     host: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mock_server.listening import private_files
 
@@ -30,8 +31,7 @@ _BEFORE = timedelta(days=30)
 _AFTER = timedelta(days=397)
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """What a listener needs, and the file that its clients need."""
 
     context: ssl.SSLContext

@@ -7,11 +7,12 @@ account's seed and the model's id. Prices and rules ask for families alone, whic
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from mock_server.web.made_up import faker
 
@@ -20,8 +21,7 @@ _DATA = Path(__file__).resolve().parents[1] / "data" / "tams-constants.json"
 ModelType = Literal["CHECKPOINT", "LORA", "CONTROLNET"]
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Models of one make: their price factor, and the areas and sides in pixels that they take."""
 
     base_model: str
@@ -57,8 +57,7 @@ _TYPES: dict[str, ModelType] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """A version of a model, with the members that GET /v1/models/{modelId} answers."""
 
     id: str

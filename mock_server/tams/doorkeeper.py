@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated

@@ -9,25 +9,24 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 
 class BadPolicy(ValueError):
     """The policy cannot be understood."""
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRange:
+class SizeRange(Struct, frozen=True):
     """How many bytes the file may have."""
 
     least: int
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """What a field has to be, or, unless `whole`, to begin with."""
 
     field: str
@@ -42,8 +41,7 @@ class Match:
         return json.dumps(["eq" if self.whole else "starts-with", f"${self.field}", self.value])
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What its signer lets a form do. `expires_at` is virtual."""
 
     expires_at: float

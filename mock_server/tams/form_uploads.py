@@ -12,7 +12,9 @@ import hashlib
 import hmac
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account, credential_id
@@ -53,8 +55,7 @@ class _Refused(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """The file's bytes, and the fields before it by their names in lower case."""
 
     fields: Mapping[str, str]

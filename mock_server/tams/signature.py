@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from msgspec import Struct
 
 from mock_server.tams.key_pairs import PublicKey, load_private_key
 
@@ -63,8 +64,7 @@ class BearerToken:
     token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a request is refused, in a sentence that never holds a token."""
 
     reason: Reason

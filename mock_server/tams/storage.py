@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account
@@ -37,8 +39,7 @@ _DAY = 86_400
 _INDEXES = frozenset(map(str, range(100)))
 
 
-@dataclass(frozen=True, slots=True)
-class StoreAnswer:
+class StoreAnswer(Struct, frozen=True):
     """What the object store says; errors come as XML, as such stores do."""
 
     answer: Answer

@@ -7,11 +7,11 @@ import json
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from mock_server.verbs.arrivals import Arrival, read_arrival
 from mock_server.verbs.failures import Failure, Misused, say
@@ -30,8 +30,7 @@ _QUESTIONS = ("apiAccessPreInvoke", "sdPreInvoke")
 _WITHOUT_BODY = (204, 205, 304)
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
+class Manners(Struct, frozen=True):
     """How callbacks are answered: the status, 500 for the first `fail`, a denial, a delay (s)."""
 
     answer: int = 200

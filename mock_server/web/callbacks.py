@@ -14,9 +14,10 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import chain
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic_core import to_json
 from starlette.types import Message, Receive, Scope, Send
 
@@ -27,8 +27,7 @@ WHOLE = "whole"
 _HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer: status, bytes, headers without the length."""
 
     status: int
@@ -41,8 +40,7 @@ def json_answer(body: Any, status: int = 200) -> Answer:
     return Answer(status, to_json(body))
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """What is remembered of one exchange while it goes on; the journal keeps it afterwards.
 
     One that is `passing` comes again and again, and is kept only if something is to be said of it.
@@ -62,8 +60,7 @@ class Trace:
     passing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How much of a request is read, and for how long it is waited for (seconds)."""
 
     body_bytes: int = 10 * 1024 * 1024

@@ -7,9 +7,9 @@ fidelity report are all read from that model, so a choice is written down once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -20,8 +20,7 @@ class ChoiceTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What the reference leaves open, by the number that its list of unknowns gives it."""
 
     number: str
@@ -55,8 +54,7 @@ def number_of(field: FieldInfo) -> str:
     return str(extra["unknown"]) if isinstance(extra, dict) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One behaviour and where it comes from: doc, client, observed, or unknown and chosen."""
 
     subject: str

@@ -7,7 +7,8 @@ how large it may be was decided when it was read.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MOST_PARTS = 100
 
@@ -24,8 +25,7 @@ class MalformedForm(ValueError):
     """The body is not what its content type says, or has more parts than are taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One field of a form; `file_name` is None for fields that carry no file."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mock_server.core.accounts import Account
 from mock_server.core.jobs import Job
@@ -15,8 +16,7 @@ from mock_server.core.outbox import Attempt, Delivery
 KEPT_ANSWER_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What came of one try: the status, or 0 and what went wrong, and the body of the answer.
 
     `url` is where the try went.
@@ -48,8 +48,7 @@ def _where_it_is_watched(delivery: Delivery, account: Account, at: float) -> str
     return delivery.watch.url
 
 
-@dataclass(frozen=True, slots=True)
-class Correspondent:
+class Correspondent(Struct, frozen=True):
     """How a surface tells its customers of something.
 
     `write` makes the body of a notice about a job, `address` the URL of one try at a moment of

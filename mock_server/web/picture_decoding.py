@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,8 +20,7 @@ class UndecodablePicture(ValueError):
     """The bytes are no picture in PNG, JPEG or WebP, or a broken or a much too large one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """What a picture's bytes turned out to be; `format` is "png", "jpeg" or "webp"."""
 
     format: str

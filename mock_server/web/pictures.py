@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mock_server.web import picture_files
 from mock_server.web.picture_cache import PictureCache
@@ -31,8 +32,7 @@ __all__ = [
 _MOST_HIDDEN = 0.85  # of a source, so that its owner always sees that it arrived
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """All that decides the bytes of one picture.
 
     `seed` is the one really used for this picture, `label` names its job, `index` (from 0) and

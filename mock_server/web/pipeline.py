@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from msgspec import Struct, field
 from starlette.types import Receive, Scope, Send
 
 from mock_server.core.accounts import Account, Limits
@@ -25,8 +25,7 @@ log = logging.getLogger("tams_mock")
 Handler = Callable[[Call, Any], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One thing that a surface offers. `{name}` in the path takes one segment.
 
     `public` operations ask for no credentials, and `counted` ones count against the limit.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Account
 from mock_server.core.jobs import Job

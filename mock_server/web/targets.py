@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 PRIVATE = "private"
 ANY = "any"
@@ -28,8 +29,7 @@ class NameUnknown(TargetRefused):
     """The name leads nowhere; this may be otherwise soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A checked URL and the addresses that it leads to, so that no second look-up decides.
 
     `pinned_urls` have an address in place of the name, the first to be tried first. `host` is what

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mock_server.web.pictures import Recipe, parameters_text
 from mock_server.web.video_files import MEDIA_TYPE, encoded
@@ -33,8 +34,7 @@ _ZOOM = 1.3
 _CHANGE = 0.45  # of a source, so that it is still known at the end
 
 
-@dataclass(frozen=True, slots=True)
-class VideoRecipe:
+class VideoRecipe(Struct, frozen=True):
     """All that decides the bytes of one video, on one build of the encoder.
 
     `frames` are all the pictures and `fps` those of a second. `seed` is the one really used,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 NONCE_LIFE = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis.
 
     `checked` is false where the settings take the AppKey's word.

@@ -6,8 +6,9 @@ a failure. A refusal by the gateway has no envelope; see `gateway`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mock_server.web.calls import Answer, Headers, Trace, json_answer
 from mock_server.workshop.gateway import with_request_id
@@ -18,8 +19,7 @@ FAILURE = 20
 _JSON: Headers = ((b"content-type", b"application/json; charset=utf-8"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The error members of an answer: the platform's, and those of the service behind it."""
 
     code: str | None

@@ -7,9 +7,9 @@ answers hold and which events are asked is choices 38 to 42 where the pages do n
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic_core import from_json, to_json
 
 from mock_server.core import ids
@@ -44,8 +44,7 @@ Submit = Callable[[Watch | None], Awaitable[Snapshot]]
 TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether a call may go ahead, what the user reads if not, and what the journal should say."""
 
     allowed: bool
@@ -53,8 +52,7 @@ class Verdict:
     remark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(Struct, frozen=True):
     """A call that events tell of: whose, under which ids, and for which end user.
 
     Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.web.calls import Answer
 
@@ -51,8 +53,7 @@ class Situation(StrEnum):
     FAULT = "fault"
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """How one generation puts a refusal. Codes are published for the newer one alone."""
 
     status: int
@@ -142,8 +143,7 @@ WORDS: Mapping[Situation, tuple[Words, Words]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a call is turned away, in a sentence that holds no secret.
 
     `expected` is the server's string to sign where the signature did not fit it, `diagnosis` one

@@ -6,10 +6,10 @@ other ranges are choices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import Field
 
 from mock_server.core.credits import ZERO
@@ -96,8 +96,7 @@ class ImageToImage(Sampling):
     denoising_strength: Number = DENOISING
 
 
-@dataclass(frozen=True, slots=True)
-class FileField:
+class FileField(Struct, frozen=True):
     """A member whose value stands for a file; `drawn` is the one that the picture is made over."""
 
     name: str
@@ -106,8 +105,7 @@ class FileField:
     picture: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Commission:
+class Commission(Struct, frozen=True):
     """What was asked for; `files` are still to be looked up."""
 
     order: Order

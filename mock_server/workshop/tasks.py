@@ -6,8 +6,9 @@ A task is a job of the studio with a ticket; there is one space of ids for all o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from mock_server.core import ids
 from mock_server.core.accounts import Account, Progress

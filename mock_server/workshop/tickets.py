@@ -5,11 +5,12 @@ It lies in the order's notes as a line of JSON, so that a task is a job like any
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from sys import intern
 from typing import Literal
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from pydantic_core import from_json, to_json
 
 from mock_server.core.jobs import Job
@@ -22,8 +23,7 @@ SHARED_POOL = "default"
 Kind = Literal["txt2img", "img2img", "workflow"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """What belongs to a task. `parameters` are those that an order has no member for, as texts.
 
     A workflow's task has the `workflow` and its `version`, and `previews` pictures beside those

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mock_server.tams.signature import (
     MAXIMUM_HEADER_BYTES,
@@ -33,8 +34,7 @@ _SPELLINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The mistakes in a header, and what it most certainly means."""
 
     steps: tuple[Step, ...]

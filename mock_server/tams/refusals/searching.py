@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from mock_server.tams.refusals.body_variants import body_variants
 from mock_server.tams.refusals.layouts import layouts, orders
@@ -23,8 +24,7 @@ from mock_server.web.refusals.efforts import Effort, Exhausted, Work
 from mock_server.web.refusals.findings import Step, Variant
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is known of the request: the parts as they came, and what may stand among them."""
 
     parts: Parts

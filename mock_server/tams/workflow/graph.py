@@ -9,8 +9,9 @@ Nothing here recurses, and what is refused for its size is refused before it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mock_server.core.errors import Invalid
 from mock_server.tams.workflow.graph_problems import REQUIRED, Problem, printable, refused
@@ -26,16 +27,14 @@ NAME_LENGTH_END = 200
 _CYCLE_SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """An input that comes from another node's output."""
 
     node: str
     output: int
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One node. `values` are its inputs that are no links; `known` is its class where it is."""
 
     id: str
@@ -45,8 +44,7 @@ class Node:
     known: NodeClass | None
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(Struct):
     """Nodes by id, the ids in the order in which they run, those that are outputs, and findings.
 
     `problems` are in the way of running it; `warnings` are not.

@@ -7,7 +7,8 @@ for a value that is missing is documented; the others are made up.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mock_server.core.errors import Invalid
 
@@ -18,8 +19,7 @@ LINES_END = 200
 _SHOWN_AT_MOST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with one input of a node, or with the node where `input` is no input's."""
 
     node: str

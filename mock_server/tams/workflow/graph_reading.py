@@ -9,8 +9,10 @@ refuses anything: where a value is missing, the usual one is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from math import sqrt
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mock_server.tams.scrutiny import SIDE_END
 from mock_server.tams.workflow.graph import Graph, Node
@@ -36,8 +38,7 @@ _SETTINGS = ("noise", "guider", "sampler", "sigmas")
 _UNITED = (("image1", "image2"), ("samples1", "samples2"))
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A batch of pictures between two nodes: sizes in pixels, and where it comes from.
 
     `strength` is how little of the source is left, 0 to 1; `sampler` is the node that painted it.
@@ -56,8 +57,7 @@ class Picture:
         return self.width * self.height
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Struct, frozen=True):
     """One run of a sampler."""
 
     node: str
@@ -72,8 +72,7 @@ class Sampling:
     model: str
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """What running the graph comes to. `made` are the pictures of its outputs, node by node."""
 
     samplings: list[Sampling] = field(default_factory=list)

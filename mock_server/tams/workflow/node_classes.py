@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _DATA = Path(__file__).resolve().parents[2] / "data" / "node_classes.json"
 
@@ -35,8 +37,7 @@ _ROLES: dict[str, Role] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class InputSpec:
+class InputSpec(Struct, frozen=True):
     """What one input takes: a kind, ends for numbers, and for a COMBO its values (none: any)."""
 
     kind: str
@@ -59,8 +60,7 @@ class InputSpec:
         return self.upload or bool(self.model)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClass:
+class NodeClass(Struct, frozen=True):
     """One class of nodes; an input's place in `inputs` is its place on the node."""
 
     name: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
+
+from msgspec import Struct
 
 from mock_server.tams.choices import Leniency
 from mock_server.tams.workflow.node_classes import ANY, COMBO, InputSpec
@@ -20,8 +21,7 @@ _ID = re.compile(r"[0-9]{6,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12
 _SHOWN_AT_MOST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How strictly graphs are looked at."""
 
     unknown_class: Leniency = "accept"

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic_core import to_json
 
 from mock_server.core.errors import Invalid, NotFound
@@ -36,8 +37,7 @@ class UnreadableTemplate(ValueError):
     """A file that is no template; the message names the file and the place in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """An input that whoever uses the template may change."""
 
     node_id: str
@@ -47,8 +47,7 @@ class Field:
         return f"{self.node_id}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A graph as it was published, and its editable fields in their order."""
 
     id: str

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Progress
 from mock_server.core.jobs import Ending, JobState, position_after_polls
@@ -49,7 +50,7 @@ def timed_jobs(draw):
     ended = draw(endings)
     if ended is not None and submitted_at + ended[0] < job.ends_at:
         ending = Ending(submitted_at + ended[0], ended[1])
-        job = a_job(**{name: getattr(job, name) for name in job.__slots__} | {"ending": ending})
+        job = replace(job, ending=ending)
     return job
 
 

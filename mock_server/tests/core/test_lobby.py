@@ -1,9 +1,9 @@
 """Tokens and sessions: who is let in, until when, and that every second is counted once."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.lobby import BROWSERS, GALLERY_JOBS, Lobby, WhenLive

@@ -1,11 +1,11 @@
 """What waits in the outbox, in which order it goes, and what is written down of it."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from mock_server.core import settlement
 from mock_server.core.accounts import Progress

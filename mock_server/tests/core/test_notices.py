@@ -1,11 +1,11 @@
 """Whoever watches a job hears of it once for each change, at the change's moment."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from mock_server.core import settlement
 from mock_server.core.accounts import Progress

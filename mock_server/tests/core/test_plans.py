@@ -1,11 +1,11 @@
 """Plans repeat, are quick enough for tests, and prices grow with the work."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.plans import PROFILES, Failure, Pass, Plan, Profile, Work
 from mock_server.tests.makers import a_pass, a_plan, a_planner, some_work, too_much_for_memory

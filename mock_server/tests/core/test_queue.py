@@ -1,10 +1,10 @@
 """The line is fair: no slot is used twice, nobody waits longer than was said, ranks never cross."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.jobs import Ending, Job, JobState
 from mock_server.core.plans import AT_ONCE, Plan

@@ -1,10 +1,9 @@
 """A session is asked what it is at a moment, and nothing has to happen for the answer to change."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.sessions import Seat, Session, Why
 

@@ -1,11 +1,11 @@
 """What customers can do: submit, look, cancel, upload, pay; example by example."""
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Credential, Progress, credential_ids
 from mock_server.core.credits import ZERO

@@ -1,12 +1,12 @@
 """Worlds are made, moved, counted and brought back, and never see each other."""
 
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Limits, Progress, credential_ids
 from mock_server.core.clock import Clock

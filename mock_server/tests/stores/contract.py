@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +15,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Birth, Credential, Limits, Progress
 from mock_server.core.credits import TopUp, Wallet
@@ -30,8 +31,7 @@ from mock_server.core.worlds import Census
 from mock_server.tests.makers import a_clock, a_job, a_picture, a_plan, an_account, an_order
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
+class Thing(Struct, frozen=True):
     """A record without anything to come."""
 
     id: str
@@ -39,8 +39,7 @@ class Thing:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Chore:
+class Chore(Struct, frozen=True):
     """A record that may have something coming."""
 
     id: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from dirty_equals import IsStr
+from msgspec.structs import replace
 from PIL import Image
 
 from mock_server.core.accounts import Limits, Progress

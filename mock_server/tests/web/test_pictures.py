@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import replace
 from hashlib import shake_128
 from io import BytesIO
 from itertools import combinations
@@ -8,6 +7,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
 
 from mock_server.web.pictures import (

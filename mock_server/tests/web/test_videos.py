@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
@@ -9,6 +8,7 @@ import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
 
 from mock_server.web.pictures import Recipe, UndecodablePicture, render

@@ -9,9 +9,11 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from email.utils import formatdate
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 NOW = 1_768_464_000  # seconds
 STAMP = f"{NOW}000"
@@ -28,8 +30,7 @@ def md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body).digest()).decode()
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """What goes over the wire, or what a client believes that goes over it."""
 
     method: str = "POST"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.tests.makers import a_clock, run

@@ -3,13 +3,13 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from mock_server.core.accounts import Progress
 from mock_server.core.jobs import JobState

@@ -6,12 +6,12 @@ import base64
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from mock_server.core.jobs import Job
 from mock_server.core.sessions import Seat, Session

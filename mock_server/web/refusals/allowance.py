@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mock_server.web.refusals.efforts import FULL, QUICK, Effort
 
 _ACCOUNTS = 1024
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     """Tokens that come back with time; as many as one second brings may be saved up."""
 
     rate: float

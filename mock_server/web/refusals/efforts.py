@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+class Effort(Struct, frozen=True):
     """How much may be done for one refusal.
 
     `hashes` and `size_bytes` bound the guesses at the string, `keys` the other apps' keys that are

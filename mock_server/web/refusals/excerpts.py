@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 MOST_SHOWN_BYTES = 2048
 _BEFORE, _MARKED, _AFTER = 24, 48, 24
@@ -13,8 +14,7 @@ _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----E
 _CHUNK = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """The beginning of a string, with its whole length and digest."""
 
     data: bytes
@@ -26,8 +26,7 @@ class Shown:
         return self.size_bytes > len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The bytes that differ on one side, with what stands around them."""
 
     before: bytes
@@ -39,8 +38,7 @@ class Place:
         return f"{escape(self.before)}[[{marked}]]{escape(self.after)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Where two strings begin to differ, and how each goes on there."""
 
     offset: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from mock_server.web.refusals.causes import Cause
 from mock_server.web.refusals.excerpts import Difference, Shown
@@ -25,8 +26,7 @@ class Variant(NamedTuple):
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A cause that was found, how it was made in this case, and what proves it."""
 
     cause: Cause
@@ -34,8 +34,7 @@ class Found:
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What was found out; nothing in it is a secret.
 
     `complete` says that the causes explain the refusal wholly. `expected` is the server's string

@@ -5,8 +5,9 @@ The part of the URL that cannot be guessed is the key; it opens the pages of its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import StudioError
@@ -28,8 +29,7 @@ _SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """Somebody who came in: whose session it is, and what time it is there (virtual seconds)."""
 
     account: Account

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic_core import to_json
 
 from mock_server.core.errors import NotFound
@@ -24,8 +24,7 @@ NEWEST = 60
 LONGEST_TITLE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
+class Album(Struct, frozen=True):
     """Tasks that are over, the newest first; `more` says whether older ones follow."""
 
     items: Sequence[Snapshot]

@@ -7,10 +7,11 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from hashlib import new
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from mock_server.web.refusals.findings import Step
 from mock_server.web.refusals.parties import Party
@@ -25,8 +26,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _HEXADECIMAL = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """The digest that was sent, what it was made with, and the mistakes that are plain from it."""
 
     steps: tuple[Step, ...]
