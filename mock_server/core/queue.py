@@ -6,9 +6,10 @@ Starts lie at least a millisecond apart, so that no two jobs ever have the same 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from heapq import heapify, heapreplace
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,13 +20,16 @@ from mock_server.core.plans import Plan
 APART = 0.001
 BLOCK = 32
 
+_last = itemgetter(-1)
+
 
 class Line(Struct, frozen=True):
     """When the account's slots fall free and when its waiting jobs start, both ascending.
 
     `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and
     `strangers` is how many other customers' jobs the last one in the line found ahead of it.
-    The starts lie in blocks, so that a line of thousands grows without being copied.
+    The starts lie in blocks, all but the last of them full, so that a line of thousands grows
+    without being copied.
     """
 
     id: str
@@ -38,10 +42,7 @@ class Line(Struct, frozen=True):
 
     def ahead_at(self, starts_at: float, now: float) -> int:
         """Return how many of the account's jobs start between now and then."""
-        later = [block for block in self.starts if block[-1] > now and block[0] < starts_at]
-        return sum(
-            max(0, bisect_left(block, starts_at) - bisect_right(block, now)) for block in later
-        )
+        return max(0, self._place(bisect_left, starts_at) - self._place(bisect_right, now))
 
     def joined(self, plan: Plan, slots: int, now: float, tick: int) -> tuple[Line, Plan, float]:
         """Return the line with one more job, that job's plan, and when it starts.
@@ -68,6 +69,13 @@ class Line(Struct, frozen=True):
             strangers=plan.ahead,
         )
         return line, plan, start
+
+    def _place(self, bisect: Callable[..., int], moment: float) -> int:
+        """Return where the moment belongs among the starts, to either side of one like it."""
+        if not self.starts:
+            return 0
+        full = min(bisect(self.starts, moment, key=_last), len(self.starts) - 1)
+        return full * BLOCK + bisect(self.starts[full], moment)
 
 
 def reordered(line: Line, jobs: Iterable[Job], slots: int, now: float) -> tuple[Line, list[Job]]:

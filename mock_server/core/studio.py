@@ -433,23 +433,10 @@ def _as_kept(order: Order, account: Account, serial: int) -> Order:
     seed = order.seed
     if seed == RANDOM_SEED:
         seed = 1 + (chance.number(account.seed, "seed", serial) >> 33)
-    # Every submission comes here, and `replace` would take twice as long.
-    return Order(
-        order.prompt,
-        intern(str(order.negative_prompt)),
-        seed,
-        order.width,
-        order.height,
-        order.steps,
-        order.cfg_scale,
-        intern(str(order.sampler)),
-        intern(str(order.model)),
-        order.count,
-        order.format,
-        order.source,
-        order.mask,
-        order.denoising_strength,
-        order.notes,
-        order.frames,
-        order.fps,
+    return replace(
+        order,
+        negative_prompt=intern(str(order.negative_prompt)),
+        seed=seed,
+        sampler=intern(str(order.sampler)),
+        model=intern(str(order.model)),
     )
