@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from mock_server.listening.whole_messages import WholeMessages
+from mock_server.listening.whole_messages import Desk, WholeMessages
 
 # How long a refused client may go on sending. Closing at once would make the kernel throw away
 # the refusal along with what was not read.
@@ -105,5 +105,5 @@ class BoundedHttp(WholeMessages):
 
 
 def bounded(limit_bytes: int) -> type[BoundedHttp]:
-    """Return the protocol with a limit of its own."""
-    return type("BoundedHttp", (BoundedHttp,), {"limit_bytes": limit_bytes})
+    """Return the protocol with a limit and a desk of its own, for the connections of one port."""
+    return type("BoundedHttp", (BoundedHttp,), {"limit_bytes": limit_bytes, "desk": Desk()})

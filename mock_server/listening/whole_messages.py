@@ -1,86 +1,86 @@
-"""Calls and answers in one piece, where they are small.
+"""Calls and answers in one piece, and answers sent together.
 
-uvicorn writes the head of an answer and then its body, each in a write of its own. And it
-does not say that a call has come as a whole, so that nobody need guard the reading of its body.
+uvicorn does not say that a call has come as a whole, so that nobody need guard the reading of its
+body. And it writes the head of an answer and then its body, each in a write of its own. A write
+wakes whoever waits for it, which takes as long as a signature check; of those that follow at once,
+most find him awake.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mock_server.web.calls import WHOLE
 
-# A larger body is not copied behind its head.
-JOINED_AT_MOST = 64 * 1024
+# What is held back for one connection; with more, it is sent at once.
+HELD_AT_MOST_BYTES = 64 * 1024
+
+
+class Desk:
+    """What was written in one turn of the event loop, to be sent at its end."""
+
+    def __init__(self) -> None:
+        self._pens: list[Pen] = []
+
+    def keep(self, pen: Pen) -> None:
+        if not self._pens:
+            asyncio.get_running_loop().call_soon(self.send)
+        self._pens.append(pen)
+
+    def send(self) -> None:
+        pens, self._pens = self._pens, []
+        for pen in pens:
+            pen.send()
 
 
 class WholeMessages(HttpToolsProtocol):
-    """Says so once a call is there as a whole, and sends an answer's head with its body."""
+    """Says so once a call is there as a whole, and sends the answers of a turn together."""
 
-    _pen: Pen
+    desk: ClassVar[Desk]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._pen = Pen(transport)
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        # A call's cycle asks its transport for nothing else than a pen can do.
-        self.cycle.transport = cast(asyncio.Transport, self._pen)
+        super().connection_made(cast(asyncio.Transport, Pen(transport, self.desk)))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
 
-    def on_response_complete(self) -> None:
-        self._pen.end()
-        super().on_response_complete()
-
 
 class Pen:
-    """Writes the answers of one connection, one after the other."""
+    """A connection's transport that writes at the end of the turn, or before it is closed."""
 
-    __slots__ = ("_head", "_in_body", "_transport")
+    __slots__ = ("_desk", "_held", "_held_bytes", "_transport")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, desk: Desk) -> None:
         self._transport = transport
-        self._head = b""
-        self._in_body = False
+        self._desk = desk
+        self._held: list[bytes] = []
+        self._held_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Write what comes next; the head of an answer with a length waits for its body."""
-        if self._head:
-            head, self._head = self._head, b""
-            self._in_body = True
-            if len(data) <= JOINED_AT_MOST:
-                data = head + data
-            else:
-                self._transport.write(head)
-        elif not self._in_body and _is_head_with_length(data):
-            self._head = data
-            return
-        self._transport.write(data)
+        if not self._held:
+            self._desk.keep(self)
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > HELD_AT_MOST_BYTES:
+            self.send()
 
-    def end(self) -> None:
-        """Write a head that has no body behind it, and be ready for the next answer."""
-        self._in_body = False
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
+    def send(self) -> None:
+        """Send what is held back, unless nobody is there any more."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held and not self._transport.is_closing():
+            self._transport.writelines(held)
 
     def close(self) -> None:
-        """Close the connection once all is written."""
-        self.end()
+        self.send()
         self._transport.close()
 
-    def is_closing(self) -> bool:
-        """Say whether nothing more can be written."""
-        return self._transport.is_closing()
+    def write_eof(self) -> None:
+        self.send()
+        self._transport.write_eof()
 
-
-def _is_head_with_length(data: bytes) -> bool:
-    """Tell such a head from 100 Continue, and from that of a stream, which may take its time."""
-    return data.startswith(b"HTTP/") and b"\r\ncontent-length: " in data
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -1,29 +1,57 @@
-"""Heads that wait for their bodies, on a transport that only remembers."""
+"""Answers that wait for the end of a turn, on transports that only remember."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mock_server.listening.whole_messages import JOINED_AT_MOST, Pen
+from mock_server.listening.whole_messages import HELD_AT_MOST_BYTES, Desk, Pen
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
-STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Wire:
-    """Remembers what was written, and whether it was closed."""
+    """Remembers what was sent together, and whether it was closed."""
 
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
+    def __init__(self, name: str = "", sent: list[Any] | None = None) -> None:
+        self.name = name
+        self.sent: list[Any] = [] if sent is None else sent
         self.closed = False
 
-    def write(self, data: bytes) -> None:
+    def writelines(self, pieces: list[bytes]) -> None:
         assert not self.closed
-        self.written.append(data)
+        self.sent.append((self.name, pieces) if self.name else pieces)
+
+    def write_eof(self) -> None:
+        self.sent.append("end")
+
+    def is_closing(self) -> bool:
+        return self.closed
 
     def close(self) -> None:
         self.closed = True
+
+    abort = close
+
+    def get_extra_info(self, name: str) -> str:
+        return f"the {name}"
+
+
+def a_pen(wire: Any, desk: Desk | None = None) -> Pen:
+    return Pen(wire, desk or Desk())
+
+
+def in_a_turn(act: Callable[[Pen], object], wire: Wire) -> list[Any]:
+    """Let something be written in one turn of a loop; return what had been sent in that turn."""
+
+    async def turn() -> list[Any]:
+        act(a_pen(wire))
+        sent = list(wire.sent)
+        await asyncio.sleep(0)
+        return sent
+
+    return asyncio.run(turn())
 
 
 @pytest.fixture
@@ -31,62 +59,97 @@ def wire() -> Wire:
     return Wire()
 
 
-@pytest.fixture
-def pen(wire: Any) -> Pen:
-    return Pen(wire)
-
-
-def test_head_and_body_are_one_write(wire, pen):
-    for _ in range(2):
+def test_head_and_body_are_sent_together_when_the_turn_is_over(wire):
+    def answer(pen):
         pen.write(HEAD)
         pen.write(b"hello")
-        pen.end()
 
-    assert wire.written == [HEAD + b"hello"] * 2
-
-
-def test_a_large_body_is_not_copied(wire, pen):
-    body = b"a" * (JOINED_AT_MOST + 1)
-    pen.write(HEAD)
-    pen.write(body)
-
-    assert wire.written == [HEAD, body]
-    assert wire.written[1] is body
+    assert in_a_turn(answer, wire) == []
+    assert wire.sent == [[HEAD, b"hello"]]
 
 
-def test_a_head_without_a_body_leaves_when_the_answer_ends(wire, pen):
-    pen.write(HEAD)
-    assert wire.written == []
-    pen.end()
+def test_what_comes_in_another_turn_is_sent_for_itself(wire):
+    async def turns():
+        pen = a_pen(wire)
+        for piece in (HEAD, b"he", b"llo"):
+            pen.write(piece)
+            await asyncio.sleep(0)
 
-    assert wire.written == [HEAD]
+    asyncio.run(turns())
 
-
-def test_a_head_leaves_before_the_connection_is_closed(wire, pen):
-    pen.write(HEAD)
-    pen.close()
-
-    assert (wire.written, wire.closed) == ([HEAD], True)
+    assert wire.sent == [[HEAD], [b"he"], [b"llo"]]
 
 
-@pytest.mark.parametrize("first", [STREAM, CONTINUE])
-def test_what_may_be_followed_by_a_pause_leaves_at_once(wire, pen, first):
-    pen.write(first)
+def test_all_connections_send_at_the_end_of_the_turn_in_the_order_of_their_answers():
+    sent: list[Any] = []
 
-    assert wire.written == [first]
+    async def turn():
+        desk = Desk()
+        first, second = (a_pen(Wire(name, sent), desk) for name in ("first", "second"))
+        second.write(b"a")
+        first.write(b"b")
+        second.write(b"c")
+        assert sent == []
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+
+    assert sent == [("second", [b"a", b"c"]), ("first", [b"b"])]
 
 
-def test_an_answer_behind_100_continue_is_one_write(wire, pen):
-    pen.write(CONTINUE)
-    pen.write(HEAD)
-    pen.write(b"hello")
+@pytest.mark.parametrize("size_bytes", [HELD_AT_MOST_BYTES - len(HEAD), HELD_AT_MOST_BYTES])
+def test_much_is_sent_at_once_and_never_copied(wire, size_bytes):
+    body = b"a" * size_bytes
 
-    assert wire.written == [CONTINUE, HEAD + b"hello"]
+    def answer(pen):
+        pen.write(HEAD)
+        pen.write(body)
+
+    at_once = len(HEAD) + size_bytes > HELD_AT_MOST_BYTES
+    assert in_a_turn(answer, wire) == ([[HEAD, body]] if at_once else [])
+    assert wire.sent == [[HEAD, body]]
+    assert wire.sent[0][1] is body
 
 
-def test_a_body_that_looks_like_a_head_is_not_kept_waiting(wire, pen):
-    pen.write(HEAD)
-    pen.write(b"")
-    pen.write(HEAD)
+def test_little_behind_much_waits_again(wire):
+    def answer(pen):
+        pen.write(b"a" * (HELD_AT_MOST_BYTES + 1))
+        pen.write(b"b")
 
-    assert wire.written == [HEAD, HEAD]
+    assert len(in_a_turn(answer, wire)) == 1
+    assert wire.sent[1:] == [[b"b"]]
+
+
+@pytest.mark.parametrize("end", [Pen.close, Pen.write_eof])
+def test_all_is_sent_before_the_end(wire, end):
+    def answer(pen):
+        pen.write(HEAD)
+        end(pen)
+
+    sent = in_a_turn(answer, wire)
+
+    assert sent[0] == [HEAD]
+    assert wire.closed or sent[1:] == ["end"]
+    assert wire.sent == sent
+
+
+def test_nothing_is_sent_to_somebody_who_is_gone_and_others_get_theirs(wire):
+    gone, there = Wire(), wire
+
+    async def turn():
+        desk = Desk()
+        pens = [a_pen(each, desk) for each in (gone, there)]
+        for pen in pens:
+            pen.write(HEAD)
+        pens[0].abort()
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+
+    assert (gone.sent, there.sent) == ([], [[HEAD]])
+
+
+def test_whatever_else_is_asked_of_it_the_transport_answers(wire):
+    pen = a_pen(wire)
+
+    assert pen.get_extra_info("sockname") == "the sockname"
