@@ -39,8 +39,14 @@ class JobState(StrEnum):
     def final(self) -> bool:
         return self in _FINAL
 
+    @property
+    def started(self) -> bool:
+        """Whether it waits no longer: it runs, or is over."""
+        return self in _STARTED
+
 
 _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
+_STARTED = _FINAL | {JobState.RUNNING}
 
 
 class Order(Struct, frozen=True):

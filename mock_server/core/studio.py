@@ -87,13 +87,24 @@ class RequestKey(Struct, frozen=True):
 
 
 class Snapshot(NamedTuple):
-    """A job as it stands at one moment. `ahead` and `behind` count jobs until it starts."""
+    """A job as it stands at one moment, with the account's line where it waits in it."""
 
     job: Job
     now: float
     state: JobState
-    ahead: int = 0
-    behind: int = 0
+    line: Line | None = None
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs start before it, other customers' among them."""
+        job, now = self.job, self.now
+        own = 0 if self.line is None else self.line.ahead_at(job.starts_at, now)
+        return own + (0 if self.state.started else job.strangers_at(now)[0])
+
+    @property
+    def behind(self) -> int:
+        """How many other customers' jobs wait behind it."""
+        return 0 if self.state.started else self.job.strangers_at(self.now)[1]
 
 
 class Studio:
@@ -419,13 +430,8 @@ class Studio:
 
     async def _snapshot(self, view: View, job: Job, now: float) -> Snapshot:
         state = job.state_at(now)
-        if state is JobState.RUNNING or state.final:
-            return Snapshot(job, now, state)
-        ahead, behind = job.strangers_at(now)
-        line = await view.get(Line, job.account)
-        if line is not None and job.on_the_clock:
-            ahead += line.ahead_at(job.starts_at, now)
-        return Snapshot(job, now, state, ahead, behind)
+        waits = job.on_the_clock and not state.started
+        return Snapshot(job, now, state, await view.get(Line, job.account) if waits else None)
 
 
 def _as_kept(order: Order, account: Account, serial: int) -> Order:

@@ -282,7 +282,7 @@ class Customers(RuleBasedStateMachine):
     def snapshot(self, job: Job, now: float) -> Snapshot:
         """Look at a job without moving it, as a customer's look would where polls move it."""
         if job.progress is Progress.POLLS:
-            return Snapshot(job, now, job.state_at(now), *job.strangers_at(now))
+            return Snapshot(job, now, job.state_at(now))
         return run(self.studio.look(self.account(job.account), job.id, now))
 
     def kept(self, name: str) -> dict[str, Job]:
