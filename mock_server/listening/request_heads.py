@@ -34,6 +34,7 @@ class BoundedHttp(WholeMessages):
     _target_bytes = 0
     _header_count = 0  # of a whole head; what comes on top are trailers
     _unfinished_bytes = 0
+    _received_bytes = 0  # in the chunks that hold the present head, or parts of it
     _status: HTTPStatus | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -44,6 +45,7 @@ class BoundedHttp(WholeMessages):
         if self._status is not None:
             return
         head = self._heads if self._in_head else None
+        self._received_bytes = len(data) if head is None else self._received_bytes + len(data)
         super().data_received(data)
         too_large = False
         if self._in_head:
@@ -70,7 +72,8 @@ class BoundedHttp(WholeMessages):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if self._parsed_bytes() > self.limit_bytes:
+        # Most heads come with all around them in less than the limit, and need no counting.
+        if self._received_bytes > self.limit_bytes and self._parsed_bytes() > self.limit_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             raise _TooLarge
         self._header_count = len(self.headers)

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mock_server.web.calls import WHOLE
 
 # What is held back for one connection; with more, it is sent at once.
-HELD_AT_MOST_BYTES = 64 * 1024
+HELD_AT_MOST_BYTES = 1024 * 1024
 
 
 class Desk:

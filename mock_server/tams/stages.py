@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from mock_server.core.jobs import Order
 from mock_server.core.plans import Pass, Work
@@ -113,7 +114,7 @@ class _Chain:
         self.inputs: list[str] = [start.image_resource_id]
         self.factors: list[Decimal] = []
         # All that the first sampling stage says of the order; the rest is known at the end.
-        self.order: partial[Order] | None = None
+        self.order: Order | None = None
         self.mask = ""
         self.width = self.height = self.steps = 0
         self.frames = 1
@@ -133,12 +134,12 @@ class _Chain:
             self._sample_with(self.main)
         for member in self.members:
             self._add(member)
-        order = self.order or partial(Order, "")
         inputs = tuple(dict.fromkeys(filter(None, self.inputs)))
         if len(inputs) > INPUTS_END:
             raise refused(f"stages: must name at most {INPUTS_END} resources, found {len(inputs)}")
         return Commission(
-            order(
+            replace(
+                self.order or Order(""),
                 seed=scrutiny.seed(start.seed),
                 width=self.width,
                 height=self.height,
@@ -208,8 +209,7 @@ class _Chain:
             self._move("videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps)
         if self.order is None:
             strength = diffusion.denoising_strength
-            self.order = partial(
-                Order,
+            self.order = Order(
                 _joined(diffusion.prompts),
                 _joined(diffusion.negative_prompts),
                 steps=self.steps,
@@ -241,7 +241,7 @@ class _Chain:
         # 0 steps mean as many as before, in the web UI whose upscaler this mirrors.
         self._pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
         if self.main is None and self.order is not None and len(self.passes) == 1:
-            self.order = partial(self.order, denoising_strength=strength)
+            self.order = replace(self.order, denoising_strength=strength)
 
     def _repair(self, arg: AdetailerArgBody) -> None:
         scrutiny = self.scrutiny
@@ -284,8 +284,7 @@ class _Chain:
         self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
         self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
-            self.order = partial(
-                Order,
+            self.order = Order(
                 _joined(video.prompts),
                 _joined(video.negative_prompts),
                 steps=VIDEO_STEPS,

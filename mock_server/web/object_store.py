@@ -5,7 +5,7 @@ Vendors keep uploads and results in such stores, and clients come there without 
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from mock_server.web.calls import Answer, Call
 
@@ -24,7 +24,7 @@ def terms(call: Call) -> dict[str, str]:
     """Return the members of a URL's query; one with more than any of ours has none."""
     query = call.scope["query_string"].decode("latin-1")
     try:
-        found = parse_qs(query, max_num_fields=_MOST_TERMS)
+        # Of two members with one name the first one counts.
+        return dict(reversed(parse_qsl(query, max_num_fields=_MOST_TERMS)))
     except ValueError:
         return {}
-    return {name: values[0] for name, values in found.items()}
