@@ -123,4 +123,4 @@ def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:
 
 def _taken(free_at: Iterable[float], now: float) -> tuple[float, ...]:
     """Return the moments that still lie ahead; slots that are free need no mention."""
-    return tuple(sorted(moment for moment in free_at if moment > now))
+    return tuple(sorted([moment for moment in free_at if moment > now]))

@@ -309,7 +309,9 @@ class _Chain:
 def _joined(prompts: Sequence[PromptBody]) -> str:
     """Return prompts as one text, with weights as the web UI writes them."""
     return ", ".join(
-        prompt.text if prompt.weight in (0.0, 1.0) else f"({prompt.text}:{prompt.weight:g})"
-        for prompt in prompts
-        if prompt.text
+        [
+            prompt.text if prompt.weight in (0.0, 1.0) else f"({prompt.text}:{prompt.weight:g})"
+            for prompt in prompts
+            if prompt.text
+        ]
     )

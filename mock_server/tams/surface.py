@@ -168,7 +168,7 @@ class Tams:
     async def create_job(self, call: Call, payload: CreateJob) -> dict[str, Any]:
         """TAMS › 5.1: make a job and set its credits aside."""
         key = self._request_key(call, payload.request_id)
-        watch = self._watch(call, payload.notify_url, Notify(self.choices.notify_states))
+        watch = self._watch(call, payload.notify_url, self.choices.notify_states)
         return await self._submit(call, self._commission(call, payload), key, watch)
 
     async def get_job(self, call: Call, payload: None) -> dict[str, Any] | bytes:
@@ -240,14 +240,14 @@ class Tams:
         self, call: Call, made: Commission, request_key: str, url: str
     ) -> dict[str, Any]:
         notify = self.choices.running_notify
-        watch = None if notify == "off" else self._watch(call, url, Notify(notify))
+        watch = None if notify == "off" else self._watch(call, url, notify)
         return await self._submit(call, made, request_key, watch)
 
-    def _watch(self, call: Call, url: str, notify: Notify) -> Watch | None:
+    def _watch(self, call: Call, url: str, notify: str) -> Watch | None:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
         if not url or self.choices.notify_payload == "off":
             return None
-        return Watch(url, self.name, notify, self._origin(call))
+        return Watch(url, self.name, Notify(notify), self._origin(call))
 
     async def _submit(
         self, call: Call, made: Commission, request_key: str, watch: Watch | None

@@ -20,6 +20,8 @@ from mock_server.tams.requests import (
 from mock_server.tams.wire import Body, json_name, parse
 from mock_server.tests.tams.shapes import SHAPES, problem
 
+WEBHOOK = '"webhook":null'
+
 ROOT = Path(__file__).resolve().parents[3]
 EXCHANGES = ROOT / "fixtures" / "exchanges" / "tams"
 
@@ -139,6 +141,33 @@ def test_the_documented_defaults_of_repair_are_there():
     assert (arg.ad_dilate_erode, arg.ad_mask_merge_invert) == (4, "None")
     assert (arg.ad_denoising_strength, arg.ad_inpaint_only_masked) == (0.4, True)
     assert (arg.ad_inpaint_width, arg.ad_inpaint_height) == (512, 512)
+
+
+scalars = st.sampled_from(
+    [
+        "0", "1", "-1", "1.0", "1e2", "2.5", "1e400", "3.5e38", "9007199254740993",
+        "9223372036854775808", "123456789012345678901234567890", '"1"', '"1.0"', '"1e2"', '"x"',
+        '""', '"2147483648"', '"\\ud83d\\ude00"', "true", "false", "[]", "{}", "[1]",
+    ]
+)  # fmt: skip
+spellings = [
+    spelling for name in DiffusionBody.model_fields for spelling in (name, json_name(name))
+]
+prompt_lists = st.lists(st.builds('{{"text":{},"weight":{}}}'.format, scalars, scalars), max_size=3)
+members = st.one_of(
+    st.builds('"{}":{}'.format, st.sampled_from(spellings), scalars),
+    st.builds('"prompts":[{}]'.format, prompt_lists.map(",".join)),
+    st.builds('"lora":{{"items":[{{"weight":{}}}],"more":{}}}'.format, scalars, scalars),
+    st.builds('"embedding":{{"a":{},"b":[{}]}}'.format, scalars, scalars),
+)
+
+
+@given(st.lists(members, max_size=8))
+def test_what_is_unknown_and_null_changes_nothing(known):
+    plain = outcome(DiffusionBody, f"{{{','.join(known)}}}".encode())
+    other = outcome(DiffusionBody, f"{{{','.join([*known, WEBHOOK])}}}".encode())
+
+    assert plain == other
 
 
 # Broken bodies
