@@ -162,8 +162,7 @@ class Callbacks:
 
     async def _found(self, ask: Ask[None, None]) -> tuple[Account, Delivery]:
         id = ask.params["id"]
-        async with self.worlds.store.view() as view:
-            delivery = await view.get(Delivery, id)
+        delivery = await self.worlds.store.get(Delivery, id)
         owner = None if delivery is None else await self.worlds.studio.owner(delivery.account)
         if delivery is None or owner is None:
             raise NotFound("callback", id)

@@ -115,8 +115,7 @@ class Jobs:
         for account in accounts:
             now = moments[account.id] = await self.studio.now(account, ask.wall)
             await self.worlds.settle(account, now)
-        async with self.worlds.store.view() as view:
-            jobs = await view.list(Job, query.account)
+        jobs = await self.worlds.store.list(Job, query.account)
         found: list[JobBody] = []
         for job in reversed(jobs):
             job_now = moments.get(job.account)

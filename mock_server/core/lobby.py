@@ -115,22 +115,19 @@ class Lobby:
 
     async def token(self, account: Account, id: str) -> Token:
         """Return one of the account's tokens, or raise NotFound."""
-        async with self.store.view() as view:
-            token = await view.get(Token, id)
+        token = await self.store.get(Token, id)
         if token is None or token.account != account.id:
             raise NotFound("token", id)
         return token
 
     async def owner_of(self, id: str) -> str | None:
         """Return the id of the account that has the token."""
-        async with self.store.view() as view:
-            token = await view.get(Token, id)
+        token = await self.store.get(Token, id)
         return None if token is None else token.account
 
     async def tokens(self, account: Account | None) -> Sequence[Token]:
         """Return the tokens that are kept, the oldest first."""
-        async with self.store.view() as view:
-            return await view.list(Token, None if account is None else account.id)
+        return await self.store.list(Token, None if account is None else account.id)
 
     async def change(
         self,
@@ -287,14 +284,12 @@ class Lobby:
 
     async def sessions(self, account: Account, token_id: str | None = None) -> list[Session]:
         """Return the sessions that are kept, the oldest first, those of a token if it is named."""
-        async with self.store.view() as view:
-            kept = await view.list(Session, account.id)
+        kept = await self.store.list(Session, account.id)
         return [each for each in kept if token_id in (None, each.token)]
 
     async def session(self, id: str) -> Session | None:
         """Return a session by the part of its URL that cannot be guessed, whoever asks."""
-        async with self.store.view() as view:
-            return await view.get(Session, id)
+        return await self.store.get(Session, id)
 
     async def visit(self, session_id: str, now: float) -> Visit | None:
         """Return who comes in by a session's URL, whoever asks; None where there is no session."""

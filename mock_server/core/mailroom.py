@@ -87,13 +87,11 @@ class Mailroom:
 
     async def all(self, account: Account | None) -> Sequence[Delivery]:
         """Return the notices that are kept, the oldest first."""
-        async with self.store.view() as view:
-            return await view.list(Delivery, None if account is None else account.id)
+        return await self.store.list(Delivery, None if account is None else account.id)
 
     async def find(self, account: Account, id: str) -> Delivery | None:
         """Return one of the account's notices."""
-        async with self.store.view() as view:
-            found = await view.get(Delivery, id)
+        found = await self.store.get(Delivery, id)
         return found if found is not None and found.account == account.id else None
 
     async def keep(self, account: Account, delivery: Delivery) -> None:

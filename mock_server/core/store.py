@@ -66,8 +66,8 @@ class Blobs(Protocol):
         """Forget all bytes of the account."""
 
 
-class Store(Protocol):
-    """A home for state."""
+class Store(View, Protocol):
+    """A home for state. Each look at it is one of its own; those of a `view` belong together."""
 
     @property
     def blobs(self) -> Blobs: ...

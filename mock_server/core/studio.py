@@ -120,24 +120,21 @@ class Studio:
 
     async def account(self, credential: str) -> Account | None:
         """Return whose credential this is, by its `credential_id`."""
-        async with self.store.view() as view:
-            found = await view.get(Credential, credential)
-            return None if found is None else await view.get(Account, found.account)
+        found = await self.store.get(Credential, credential)
+        return None if found is None else await self.store.get(Account, found.account)
 
     async def now(self, account: Account, wall: float) -> float:
         """Return the account's virtual time."""
         if account.clock is not None:
             return account.clock.now(wall)
-        async with self.store.view() as view:
-            server = await view.get(ServerClock, SERVER)
+        server = await self.store.get(ServerClock, SERVER)
         return wall if server is None else server.clock.now(wall)
 
     async def pace(self, account: Account) -> float:
         """Return how fast the account's clock runs: 0 while it stands."""
         if account.clock is not None:
             return account.clock.rate
-        async with self.store.view() as view:
-            server = await view.get(ServerClock, SERVER)
+        server = await self.store.get(ServerClock, SERVER)
         return 1.0 if server is None else server.clock.rate
 
     async def admit(self, account: Account, limits: Limits, now: float, *, scope: str = "") -> str:
@@ -342,18 +339,15 @@ class Studio:
 
     async def resource(self, resource_id: str) -> Resource | None:
         """Return the upload, whoever asks: its URL is the only proof that stores want."""
-        async with self.store.view() as view:
-            return await view.get(Resource, resource_id)
+        return await self.store.get(Resource, resource_id)
 
     async def owner(self, id: str) -> Account | None:
         """Return an account by its id."""
-        async with self.store.view() as view:
-            return await view.get(Account, id)
+        return await self.store.get(Account, id)
 
     async def job(self, job_id: str) -> Job | None:
         """Return a job as it was last written down, whoever asks."""
-        async with self.store.view() as view:
-            return await view.get(Job, job_id)
+        return await self.store.get(Job, job_id)
 
     # Money
 

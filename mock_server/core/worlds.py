@@ -137,8 +137,7 @@ class Worlds:
 
     async def open(self, wall: float) -> Account:
         """Lay out the seeded start: the server's clock and the ready-made account."""
-        async with self.store.view() as view:
-            known = await view.get(Account, self.ready_made.id)
+        known = await self.store.get(Account, self.ready_made.id)
         if known is not None:
             return known
         await self._put_server_clock(self._first_clock(wall))
@@ -187,8 +186,7 @@ class Worlds:
 
     async def all(self) -> Sequence[Account]:
         """Return every account, the oldest first."""
-        async with self.store.view() as view:
-            return await view.list(Account)
+        return await self.store.list(Account)
 
     async def change(self, account: Account) -> Account:
         """Write an account with other limits, clock, progress or slots."""
@@ -215,8 +213,7 @@ class Worlds:
         """Return the account's clock, or the server's."""
         if account is not None and account.clock is not None:
             return account.clock
-        async with self.store.view() as view:
-            server = await view.get(ServerClock, SERVER)
+        server = await self.store.get(ServerClock, SERVER)
         if server is None:
             raise NotFound("server clock")
         return server.clock

@@ -239,19 +239,18 @@ class MemoryBlobs:
             self.size_bytes -= len(found[1])
 
 
-class MemoryStore:
+class MemoryStore(MemoryView):
     """A home that lives and ends with the process."""
 
     def __init__(self, *, blob_bytes: int = DEFAULT_BLOB_BYTES) -> None:
+        super().__init__({})
         self.blobs = MemoryBlobs(blob_bytes)
-        self._tables: dict[type, Table] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         # Dropped accounts need no lock, unless somebody still holds it or waits for it.
         self._locks_in_use: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._view = MemoryView(self._tables)
 
     def view(self) -> MemoryView:
-        return self._view
+        return self
 
     def transaction(self, account: str) -> MemoryTransaction:
         return MemoryTransaction(self._tables, self._lock(account))

@@ -49,12 +49,9 @@ class Answers:
         self._repeats = choices.result_url == "stable" and choices.expired_in == "constant"
         self._ready: dict[tuple[str, str, int], tuple[Job, bytes]] = {}
 
-    def created(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
+    def created(self, job: Job) -> Body:
         """Return the answer to a creation; documented: its status is CREATED."""
-        if self.choices.state_on_create == "current":
-            return self.job(snapshot, account, origin)
-        price = float(snapshot.job.price)
-        return {"job": {"id": snapshot.job.id, "status": "CREATED", "credits": price}}
+        return {"job": {"id": job.id, "status": "CREATED", "credits": float(job.price)}}
 
     def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | bytes:
         """Return the answer to a poll; that of a finished job is ready bytes while it holds."""

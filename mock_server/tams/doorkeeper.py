@@ -152,8 +152,7 @@ class Doorkeeper:
         from mock_server.tams.refusals.findings import Evidence
         from mock_server.web.refusals.parties import party_of
 
-        async with self.studio.store.view() as view:
-            accounts = await view.list(Account)
+        accounts = await self.studio.store.list(Account)
         likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
         evidence = Evidence(
             call.method,
@@ -178,8 +177,7 @@ class Doorkeeper:
         from mock_server.tams.refusals import explaining
         from mock_server.web.refusals.parties import party_of
 
-        async with self.studio.store.view() as view:
-            parties = [party_of(each) for each in await view.list(Account)]
+        parties = [party_of(each) for each in await self.studio.store.list(Account)]
         return explaining.explain(captured, parties, self.choices, paths=self.paths())
 
     @cached_property

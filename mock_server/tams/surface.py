@@ -278,7 +278,9 @@ class Tams:
                 call.remark(f"{repeated}, with another body; the first job is answered")
             snapshot = await self.studio.look(call.account, repeated.job_id, call.now)
             return self.answers.job(snapshot, call.account, self._origin(call))
-        return self.answers.created(snapshot, call.account, self._origin(call))
+        if choices.state_on_create == "current":
+            return self.answers.job(snapshot, call.account, self._origin(call))
+        return self.answers.created(snapshot.job)
 
     async def _refuse_missing_inputs(self, call: Call, made: Commission) -> None:
         for resource_id in made.work.inputs:

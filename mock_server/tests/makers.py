@@ -150,6 +150,24 @@ class HesitatingStore:
     def view(self) -> AbstractAsyncContextManager[Any]:
         return _Hesitating(self.home.view())
 
+    async def get(self, kind: type[Any], id: str) -> Any:
+        await asyncio.sleep(0)
+        return await self.home.get(kind, id)
+
+    async def list(
+        self, kind: type[Any], account: str | None = None, *, limit: int | None = None
+    ) -> Sequence[Any]:
+        await asyncio.sleep(0)
+        return await self.home.list(kind, account, limit=limit)
+
+    async def count(self, kind: type[Any], account: str | None = None) -> int:
+        await asyncio.sleep(0)
+        return await self.home.count(kind, account)
+
+    async def due(self, kind: type[Any], account: str, before: float) -> Sequence[Any]:
+        await asyncio.sleep(0)
+        return await self.home.due(kind, account, before)
+
     def transaction(self, account: str) -> AbstractAsyncContextManager[Any]:
         return _Hesitating(self.home.transaction(account))
 

@@ -114,8 +114,7 @@ class Doorkeeper:
         call.trace.verdict = Proof(None, checked=False)
         if key := call.header(b"x-ca-key"):
             return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
-        async with self.studio.store.view() as view:
-            accounts = await view.list(Account)
+        accounts = await self.studio.store.list(Account)
         account = next((each for each in accounts if each.ready_made), None)
         if account is None:
             words = "there is no x-ca-key header, and no ready-made account to stand in"
@@ -194,8 +193,7 @@ class Doorkeeper:
         from mock_server.workshop.refusals.diagnosis import diagnose
         from mock_server.workshop.refusals.evidence import Evidence
 
-        async with self.studio.store.view() as view:
-            accounts = await view.list(Account)
+        accounts = await self.studio.store.list(Account)
         likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
         evidence = Evidence(
             call.method,
@@ -223,8 +221,7 @@ class Doorkeeper:
         from mock_server.web.refusals.parties import party_of
         from mock_server.workshop.refusals import explaining
 
-        async with self.studio.store.view() as view:
-            parties = [party_of(each) for each in await view.list(Account)]
+        parties = [party_of(each) for each in await self.studio.store.list(Account)]
         return explaining.explain(captured, parties, self.choices, paths=self.paths())
 
     @cached_property

@@ -104,8 +104,7 @@ class Models:
         """Refuse a model that does not exist, where it is known which do (choice 14)."""
         if not name or not self.choices.models or name in self.choices.models:
             return
-        async with self.store.view() as view:
-            brought = await view.list(OwnModel, account.id)
+        brought = await self.store.list(OwnModel, account.id)
         # Tasks name the file, which is that of a version or of the model with an extension.
         stem = name.rpartition(".")[0] or name
         if not any(each.listed_at <= now and {name, stem} & set(each.names) for each in brought):

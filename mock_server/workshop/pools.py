@@ -91,8 +91,7 @@ class Pools:
 
     async def _tasks(self, account: Account, now: float) -> Counter[Group]:
         """Return how many tasks wait or run in each group."""
-        async with self.studio.store.view() as view:
-            jobs = await view.list(Job, account.id)
+        jobs = await self.studio.store.list(Job, account.id)
         return Counter(_groups(jobs, lambda job: job.state_at(now).final))
 
 

@@ -34,7 +34,7 @@ class Wire:
 
     abort = close
 
-    def get_extra_info(self, name: str) -> str:
+    def get_extra_info(self, name: str, default: Any = None) -> str:
         return f"the {name}"
 
 
@@ -153,3 +153,6 @@ def test_whatever_else_is_asked_of_it_the_transport_answers(wire):
     pen = a_pen(wire)
 
     assert pen.get_extra_info("sockname") == "the sockname"
+    assert not pen.is_closing()
+    pen.close()
+    assert pen.is_closing()
