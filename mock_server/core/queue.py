@@ -49,22 +49,24 @@ class Line(Struct, frozen=True):
 
         Whoever is behind a job has at least as many strangers ahead, so that ranks never cross.
         """
-        free = list(_fitted(self.free_at, slots))
+        taken = self.free_at[-slots:]
+        start = now + plan.lead
+        if len(taken) == slots:
+            start = max(start, taken[0])
+            taken = taken[1:]
         waiting = self.starts
         while waiting and waiting[0][-1] <= now:
             waiting = waiting[1:]
-        start = max(now + plan.lead, free[0])
         if waiting:
             start = max(start, waiting[-1][-1] + APART)
             if plan.ahead < self.strangers:
                 plan = _with_ahead(plan, self.strangers)
-        heapreplace(free, start + plan.until_end)
         line = Line(
             id=self.id,
             account=self.account,
             serial=self.serial + 1,
             last_tick=tick,
-            free_at=_taken(free, now),
+            free_at=_taken((*taken, start + plan.until_end), now),
             starts=_appended(waiting, start),
             strangers=plan.ahead,
         )

@@ -217,7 +217,7 @@ class Studio:
             if job.request_key:
                 key = RequestKey(job.request_key, account.id, job.id, fingerprint, now)
                 await tx.put(key)
-            if (due_at := job.due_at) is not None and due_at <= now:
+            if starts_at <= now or watch is not None:  # Something of it may be due already.
                 await settle(tx, account, self.rules.slots, now)
                 job = await self._own_job(tx, account, job.id)
             if watch is not None:

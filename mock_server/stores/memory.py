@@ -40,7 +40,12 @@ class Table:
             own = self.by_account[account] = {}
         own[id] = record
         if self.has_due and (due_at := record.due_at) is not None:
-            insort(self.due.setdefault(account, []), (due_at, id))
+            due = self.due.setdefault(account, [])
+            place = (due_at, id)
+            if not due or due[-1] < place:  # as for most, who come last in line
+                due.append(place)
+            else:
+                insort(due, place)
 
     def delete(self, id: str) -> None:
         record = self.records.pop(id, None)

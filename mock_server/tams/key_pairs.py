@@ -4,22 +4,23 @@ Generating a pair takes a tenth of a second; rebuilding one from its primes take
 millisecond, so a new account has one in no time. The primes are public, in
 `mock_server/data/rsa_test_keys.json`: these keys protect nothing.
 
-`cryptography.hazmat.primitives.serialization` brings the SSH formats along and adds 23 ms to a
-start. So it is imported when the first key is read, and the pool's PEM is written by hand.
+cryptography takes 30 ms to load, most of them for the SSH formats that its serialization brings
+along. So it is imported when the first key is read, and the pool's PEM is written by hand.
 """
+
+from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 MINIMUM_KEY_BITS = 2048  # TAMS › Signature: "RSA key of at least 2048 bits"
-
-PublicKey = RSAPublicKey
 
 _DATA = Path(__file__).resolve().parents[1] / "data" / "rsa_test_keys.json"
 _PUBLIC_EXPONENT = 65537
@@ -32,11 +33,13 @@ class PublicKeyError(ValueError):
 
 
 @lru_cache(maxsize=4096)
-def load_public_key(pem: str) -> PublicKey:
+def load_public_key(pem: str) -> RSAPublicKey:
     """Read `BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`; each text is parsed once.
 
     Raises PublicKeyError for anything else than an RSA public key of 2048 bits or more.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     if "PRIVATE KEY-----" in pem:
@@ -60,6 +63,8 @@ def load_public_key(pem: str) -> PublicKey:
 @lru_cache(maxsize=64)
 def load_private_key(pem: str) -> RSAPrivateKey:
     """Read an unencrypted RSA key, PKCS#8 or PKCS#1; raises ValueError for anything else."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:

@@ -5,18 +5,23 @@ signature=…`, made over the bytes as they came. Which account a header belongs
 account has and what a refusal looks like on the wire are for others to know.
 """
 
+from __future__ import annotations
+
 import binascii
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec import Struct
 
-from mock_server.tams.key_pairs import PublicKey, load_private_key
+from mock_server.tams.key_pairs import load_private_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
 
 MAXIMUM_HEADER_BYTES = 8192
 
@@ -79,8 +84,6 @@ _EXACT = re.compile(
 )
 _HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,20}")
-_PKCS1V15 = PKCS1v15()
-_SHA256 = SHA256()
 
 
 def parse_authorization(
@@ -197,7 +200,7 @@ def check_timestamp(
 
 
 def check_signature(
-    header: SignedHeader, key: PublicKey, method: str, target: bytes, body: bytes
+    header: SignedHeader, key: RSAPublicKey, method: str, target: bytes, body: bytes
 ) -> Refusal | None:
     """Verify a request with the account's key; `target` and `body` are the bytes as they came."""
     signature = decode_signature(header)
@@ -259,13 +262,24 @@ def string_to_sign(method: str, target: bytes, timestamp: str, nonce: str, body:
     return b"\n".join((method.encode(), target, timestamp.encode(), nonce.encode(), body))
 
 
-def verify(key: PublicKey, signature: bytes, message: bytes) -> bool:
+def verify(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
     """Say whether `signature` is the RSASSA-PKCS1-v1_5 SHA-256 signature of `message`."""
+    padding, digest, mismatch = _scheme()
     try:
-        key.verify(signature, message, _PKCS1V15, _SHA256)
-    except InvalidSignature:
+        key.verify(signature, message, padding, digest)
+    except mismatch:
         return False
     return True
+
+
+@cache
+def _scheme() -> tuple[PKCS1v15, SHA256, type[Exception]]:
+    """Load what signatures are made and checked with, and the error of one that does not fit."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return PKCS1v15(), SHA256(), InvalidSignature
 
 
 def sign(
@@ -283,7 +297,8 @@ def sign(
     Raises ValueError where the PEM is no readable, unencrypted RSA private key.
     """
     message = string_to_sign(method, target, str(timestamp), nonce, body)
-    signature = load_private_key(private_pem).sign(message, _PKCS1V15, _SHA256)
+    padding, digest, _ = _scheme()
+    signature = load_private_key(private_pem).sign(message, padding, digest)
     encoded = binascii.b2a_base64(signature, newline=False).decode()
     return (
         f"{Scheme.RSA} app_id={app_id},nonce_str={nonce},timestamp={timestamp},signature={encoded}"

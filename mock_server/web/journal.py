@@ -68,12 +68,9 @@ class Journal:
 
     def most_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
         """Return how many bytes are shown of a body with these headers; one more may be kept."""
-        if len(body) <= MEDIA_BYTES or not any(
-            name == b"content-type" and value.startswith((b"image/", b"video/"))
-            for name, value in headers
-        ):
-            return self.body_bytes
-        return min(MEDIA_BYTES, self.body_bytes)
+        if len(body) > MEDIA_BYTES and _is_media(headers):
+            return min(MEDIA_BYTES, self.body_bytes)
+        return self.body_bytes
 
     def forget(self, account: str | None = None) -> None:
         """Drop the entries of one account, or all."""
@@ -101,6 +98,13 @@ class Journal:
 
 # What a trace holds beside its bodies, roughly: its scope, headers and own members.
 _OVERHEAD_BYTES = 3000
+
+
+def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith((b"image/", b"video/"))
+    return False
 
 
 def _size_bytes(trace: Trace) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
 
-from mock_server.tams.key_pairs import PublicKey, load_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.refusals.causes import CAUSES
 from mock_server.tams.refusals.findings import Evidence
 from mock_server.tams.refusals.header_mistakes import app_steps, read, token_steps
@@ -139,7 +141,7 @@ class _Inquiry:
             if goal := recover_otherwise(key, data):
                 yield party, goal, steps
 
-    def _keys(self, party: Party | None) -> Iterator[tuple[Party, PublicKey]]:
+    def _keys(self, party: Party | None) -> Iterator[tuple[Party, RSAPublicKey]]:
         """Yield the account's key first, then those of others, each once."""
         seen: set[str] = set()
         for candidate in self._parties(party):

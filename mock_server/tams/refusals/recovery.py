@@ -18,8 +18,8 @@ from urllib.parse import unquote_to_bytes
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mock_server.tams.key_pairs import PublicKey
 from mock_server.web.refusals.findings import Step
 
 Digest = Callable[[bytes], bytes]
@@ -156,12 +156,12 @@ def _twice(encoded: Encoded) -> Iterator[Encoded]:
         yield encoded
 
 
-def size_bytes(key: PublicKey) -> int:
+def size_bytes(key: RSAPublicKey) -> int:
     """Return how long the key's signatures are."""
     return (key.key_size + 7) // 8
 
 
-def recover(key: PublicKey, signature: bytes) -> Goal | None:
+def recover(key: RSAPublicKey, signature: bytes) -> Goal | None:
     """Return what was signed with this key under PKCS #1 v1.5, or None if it was not."""
     if len(signature) != size_bytes(key):
         return None
@@ -184,7 +184,7 @@ def _bare(data: bytes) -> Goal:
     return Goal("none", data, (Step("hash-left-out", "as it is"),), kind="message")
 
 
-def recover_otherwise(key: PublicKey, signature: bytes) -> Goal | None:
+def recover_otherwise(key: RSAPublicKey, signature: bytes) -> Goal | None:
     """Return what was signed with this key under PSS, or without any padding.
 
     This works in Python, and takes some twenty times as long as `recover`.
