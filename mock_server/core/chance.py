@@ -9,7 +9,7 @@ _SCALE = 2.0**-64
 
 def number(seed: int, *names: str | int, size_bytes: int = 8) -> int:
     """Return a whole number of so many bytes that depends on nothing but the arguments."""
-    text = "\x1f".join((str(seed), *map(str, names)))
+    text = "\x1f".join([str(seed), *map(str, names)])
     return int.from_bytes(blake2b(text.encode(), digest_size=size_bytes).digest(), "big")
 
 

@@ -41,7 +41,8 @@ async def settle(tx: Transaction, account: Account, slots: int, now: float) -> l
     """Write down all that fell due up to `now`; return the jobs that ended, the earliest first."""
     ended: list[Job] = []
     told = False
-    while due := [_dated(job) for job in await tx.due(Job, account.id, now)]:
+    while jobs := await tx.due(Job, account.id, now):
+        due = [_dated(job) for job in jobs]
         heapify(due)
         while due:
             job = heappop(due)[-1]

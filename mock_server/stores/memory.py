@@ -92,7 +92,9 @@ class MemoryView:
         pass
 
     async def get(self, kind: type[R], id: str) -> R | None:
-        return self._committed(kind, id)  # type: ignore[no-any-return]
+        # Every call comes here several times, and in a transaction below.
+        table = self._tables.get(kind)
+        return None if table is None else table.records.get(id)
 
     async def list(
         self, kind: type[R], account: str | None = None, *, limit: int | None = None
@@ -141,7 +143,8 @@ class MemoryTransaction(MemoryView):
         changed = self.changes.get(kind)
         if changed is not None and id in changed:
             return changed[id]  # type: ignore[no-any-return]
-        return self._committed(kind, id)  # type: ignore[no-any-return]
+        table = self._tables.get(kind)
+        return None if table is None else table.records.get(id)
 
     async def put(self, record: Record) -> None:
         kind, id = type(record), record.id

@@ -119,7 +119,8 @@ class _Chain:
         self.width = self.height = self.steps = 0
         self.frames = 1
         self.fps = 0
-        self.main = next((each for each in members if isinstance(each, DiffusionBody)), None)
+        sampled = [each for each in members if isinstance(each, DiffusionBody)]
+        self.main = sampled[0] if sampled else None
         self.needs_own = self.main is None and any(
             isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
             for each in members
