@@ -31,7 +31,6 @@ class BoundedHttp(WholeMessages):
 
     _heads = 0  # how many began on this connection
     _in_head = False
-    _target_bytes = 0
     _header_count = 0  # of a whole head; what comes on top are trailers
     _unfinished_bytes = 0
     _received_bytes = 0  # in the chunks that hold the present head, or parts of it
@@ -48,7 +47,9 @@ class BoundedHttp(WholeMessages):
         self._received_bytes = len(data) if head is None else self._received_bytes + len(data)
         super().data_received(data)
         too_large = False
-        if self._in_head:
+        if self._in_head and len(self.url) > self.limit_bytes:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+        elif self._in_head:
             # Where a head began in the middle of a chunk, that chunk may hold calls before it.
             self._unfinished_bytes += len(data) if self._heads == head else self._parsed_bytes()
             too_large = self._unfinished_bytes > self.limit_bytes
@@ -61,21 +62,18 @@ class BoundedHttp(WholeMessages):
         super().on_message_begin()
         self._heads += 1
         self._in_head = True
-        self._target_bytes = self._unfinished_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._target_bytes += len(url)
-        if self._target_bytes > self.limit_bytes:
-            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
-            raise _TooLarge
+        self._unfinished_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         # Most heads come with all around them in less than the limit, and need no counting.
-        if self._received_bytes > self.limit_bytes and self._parsed_bytes() > self.limit_bytes:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            raise _TooLarge
+        if self._received_bytes > self.limit_bytes:
+            if len(self.url) > self.limit_bytes:
+                self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+                raise _TooLarge
+            if self._parsed_bytes() > self.limit_bytes:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                raise _TooLarge
         self._header_count = len(self.headers)
         super().on_headers_complete()
 
@@ -85,7 +83,7 @@ class BoundedHttp(WholeMessages):
 
     def _parsed_bytes(self) -> int:
         """Return how much of the present head was parsed: its target and whole headers."""
-        return self._target_bytes + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._status = status
