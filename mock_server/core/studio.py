@@ -217,12 +217,13 @@ class Studio:
             if job.request_key:
                 key = RequestKey(job.request_key, account.id, job.id, fingerprint, now)
                 await tx.put(key)
+            if watch is not None:
+                self.on_watched(account.id)
             if starts_at <= now or watch is not None:  # Something of it may be due already.
                 await settle(tx, account, self.rules.slots, now)
                 job = await self._own_job(tx, account, job.id)
-            if watch is not None:
-                self.on_watched(account.id)
-            return await self._snapshot(tx, job, now)
+                return await self._snapshot(tx, job, now)
+            return Snapshot(job, now, job.state_at(now), line if job.on_the_clock else None)
 
     async def look(self, account: Account, job_id: str, now: float) -> Snapshot:
         """Return the job as it stands; a job that polls move is moved by this look."""

@@ -6,7 +6,7 @@ is noticed. Defaults are the documented ones; where absence means something, the
 
 # Annotations are no text here: as text, each would be compiled again at every start.
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from mock_server.tams.scalars import (
     Bool,
@@ -232,6 +232,8 @@ class PriceJob(Body):
 
 class CreateResourceImage(Body):
     """POST /v1/resource/image and …/sts; 0 is unset, and a body may be empty."""
+
+    may_be_empty: ClassVar[bool] = True
 
     expire_sec: Int64 = 0
     term: Int32 = 0

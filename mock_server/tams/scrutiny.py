@@ -101,7 +101,8 @@ class Scrutiny:
         self.any_size(width, height)
         if width % SIDE_STEP or height % SIDE_STEP:
             self._judge_size(width, height, f"multiples of {SIDE_STEP}")
-        if not SIDE_LEAST <= min(width, height) <= max(width, height) <= family.most_side:
+        most = family.most_side
+        if not (SIDE_LEAST <= width <= most and SIDE_LEAST <= height <= most):
             self._judge_size(width, height, f"between {SIDE_LEAST} and {family.most_side}")
         self._area(width, height, family.least_area, family.most_area)
         return width, height

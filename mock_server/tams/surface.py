@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,9 @@ class Tams:
         """The paths without an id in them."""
         return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
-    async def authenticate(self, call: Call) -> Account:
+    def authenticate(self, call: Call) -> Coroutine[Any, Any, Account]:
         """Return the account whose signature or token this is."""
-        return await self.doorkeeper.authenticate(call)
+        return self.doorkeeper.authenticate(call)
 
     def limit(self, call: Call) -> tuple[Limits, str]:
         """Return the account's limit, and the path where it is one of each path (U10)."""
@@ -134,12 +134,7 @@ class Tams:
         """Read the body leniently, as protobuf's JSON mapping does."""
         if operation.body is None:
             return None
-        return wire.parse(
-            operation.body,
-            call.body,
-            both_spellings=self.choices.both_spellings,
-            empty_ok=issubclass(operation.body, CreateResourceImage),
-        )
+        return wire.parse(operation.body, call.body, both_spellings=self.choices.both_spellings)
 
     def render(self, result: Any, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
@@ -49,6 +49,9 @@ class Body(BaseModel):
         validate_by_name=True,
     )
 
+    # Whether a body without anything, or null, is such a message without members.
+    may_be_empty: ClassVar[bool] = False
+
 
 Kind = TypeVar("Kind", bound=Body)
 
@@ -58,12 +61,8 @@ def parse(
     raw: bytes,
     *,
     both_spellings: Literal["camel", "refuse"] = "camel",
-    empty_ok: bool = False,
 ) -> Kind:
-    """Return the message that the bytes are, or raise Malformed with protobuf's words for why not.
-
-    With `empty_ok` a body without anything, or null, is a message without members.
-    """
+    """Return the message that the bytes are, or raise Malformed in protobuf's words."""
     # Nearly every body is right, and has nothing in it that JSON and its readers are at odds over.
     odd = b"null" in raw or b"NaN" in raw or b"Infinity" in raw
     if not odd and both_spellings == "camel":
@@ -74,10 +73,10 @@ def parse(
     try:
         data = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        if empty_ok and not raw.strip(b" \t\r\n"):
+        if kind.may_be_empty and not raw.strip(b" \t\r\n"):
             return kind.model_validate({})
         raise _unreadable(raw, error) from None
-    if data is None and empty_ok:
+    if data is None and kind.may_be_empty:
         data = {}
     if both_spellings == "refuse":
         _refuse_twins(kind, data, raw)

@@ -265,12 +265,12 @@ def test_a_column_that_counts_bytes_becomes_one_that_counts_characters():
 
 @pytest.mark.parametrize("raw", [b"", b" \r\n\t", b"null", b" null ", b"{}"])
 def test_an_operation_without_required_members_takes_an_empty_body(raw):
-    assert parse(CreateResourceImage, raw, empty_ok=True) == CreateResourceImage()
+    assert parse(CreateResourceImage, raw) == CreateResourceImage()
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"nul", b"false", b"\xef\xbb\xbf", b"\x0b"])
 def test_it_takes_nothing_else_for_an_empty_body(raw):
-    assert "unexpected" in problem(CreateResourceImage, raw, empty_ok=True)
+    assert "unexpected" in problem(CreateResourceImage, raw)
 
 
 def test_the_lax_upload_takes_any_string_for_unset():
@@ -310,15 +310,14 @@ ANYTHING = st.recursive(
     body=ANYTHING,
     kind=st.sampled_from(sorted(SHAPES)),
     both=st.sampled_from(["camel", "refuse"]),
-    empty_ok=st.booleans(),
     ascii_only=st.booleans(),
     indent=st.none() | st.integers(0, 3),
 )
-def test_any_json_is_read_or_refused(body, kind, both, empty_ok, ascii_only, indent):
+def test_any_json_is_read_or_refused(body, kind, both, ascii_only, indent):
     text = json.dumps(body, ensure_ascii=ascii_only, indent=indent)
     raw = text.encode(errors="surrogatepass")
 
-    found = outcome(SHAPES[kind], raw, both_spellings=both, empty_ok=empty_ok)
+    found = outcome(SHAPES[kind], raw, both_spellings=both)
 
     assert isinstance(found, SHAPES[kind]) or str(found).startswith("proto: ")
 
