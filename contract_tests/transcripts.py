@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,21 @@ from contract_tests.redaction import Redactor
 BODY_LIMIT = 65_536  # characters of a body that are kept
 _READ_LIMIT = 4 * BODY_LIMIT  # bytes of a body that are looked at
 _TAIL = 8192  # characters before that limit that are not kept: half a secret is not recognised
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request that was sent `at` wall time and `took` so many seconds.
+
+    Without a status no answer came, and `error` says why.
+    """
+
+    at: float
+    took: float
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    content: bytes = b""
+    error: str = ""
 
 
 class Transcript:
@@ -28,31 +44,17 @@ class Transcript:
         self._file = path.open("a", encoding="utf-8")
 
     def write(
-        self,
-        test: str,
-        surface: str,
-        sent: Sent,
-        *,
-        at: float,
-        took: float,
-        status: int | None = None,
-        headers: Iterable[tuple[str, str]] = (),
-        content: bytes = b"",
-        error: str = "",
+        self, test: str, surface: str, sent: Sent, outcome: Outcome
     ) -> tuple[str, dict[str, Any]]:
-        """Write an exchange down; return its key and what was written.
-
-        `at` is wall time, `took` is in seconds; without a status no answer came, and `error` says
-        why.
-        """
+        """Write an exchange down; return its key and what was written."""
         self._count += 1
         key = f"{self._prefix}{self._count:05d}"
         entry: dict[str, Any] = {
             "exchange": key,
             "test": test,
             "surface": surface,
-            "at": round(at, 3),
-            "took_ms": round(took * 1000, 1),
+            "at": round(outcome.at, 3),
+            "took_ms": round(outcome.took * 1000, 1),
             "request": {
                 "method": sent.method,
                 "url": self._redactor.text(sent.url),
@@ -60,11 +62,14 @@ class Transcript:
                 **self._body(sent.body),
             },
         }
-        if status is None:
-            entry["error"] = self._redactor.text(error)
+        if outcome.status is None:
+            entry["error"] = self._redactor.text(outcome.error)
         else:
-            shown = self._headers(headers)
-            entry["response"] = {"status": status, "headers": shown, **self._body(content)}
+            entry["response"] = {
+                "status": outcome.status,
+                "headers": self._headers(outcome.headers),
+                **self._body(outcome.content),
+            }
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self._file.flush()
         return key, entry

@@ -24,7 +24,7 @@ from contract_tests.documents import description
 from contract_tests.made import MadeThings
 from contract_tests.money import Ledger, Reservation
 from contract_tests.pacing import Pacer
-from contract_tests.transcripts import Transcript
+from contract_tests.transcripts import Outcome, Transcript
 
 ATTEMPTS = 5
 LONGEST_RETRY = 60.0  # seconds; a longer Retry-After is not waited for
@@ -175,20 +175,21 @@ class Wire:
         except httpx.TransportError as error:
             sent = _sent(fresh)
             words = f"{type(error).__name__}: {error}".rstrip(": ")
-            self._keep(case, sent, at, begin, error=words)
+            self._keep(case, sent, Outcome(at, wall.elapsed() - begin, error=words))
             raise NoAnswer(f"{sent} got no answer: {words}") from error
         sent = _sent(response.request)
-        shown = [(name, value) for name, value in response.headers.multi_items()]
-        key = self._keep(
-            case, sent, at, begin,
-            status=response.status_code, headers=shown, content=response.content,
-        )  # fmt: skip
+        outcome = Outcome(
+            at,
+            wall.elapsed() - begin,
+            status=response.status_code,
+            headers=tuple(response.headers.multi_items()),
+            content=response.content,
+        )
+        key = self._keep(case, sent, outcome)
         return Answer(sent, response.status_code, response.headers, response.content, key)
 
-    def _keep(self, case: Case, sent: Sent, at: float, begin: float, **what: Any) -> str:
-        key, entry = self._transcript.write(
-            case.test, self.rules.surface, sent, at=at, took=wall.elapsed() - begin, **what
-        )
+    def _keep(self, case: Case, sent: Sent, outcome: Outcome) -> str:
+        key, entry = self._transcript.write(case.test, self.rules.surface, sent, outcome)
         case.exchanges.append(entry)
         # The first ones set the scene, the last ones show how it ended.
         if len(case.exchanges) > KEPT_EXCHANGES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from contract_tests.answers import Sent
 from contract_tests.documents import description
 from contract_tests.recording.shape import Raw
 from contract_tests.redaction import Redactor
-from contract_tests.transcripts import Transcript
+from contract_tests.transcripts import Outcome, Transcript
 
 
 class Tape(Transcript):
@@ -51,34 +51,28 @@ class Tape(Transcript):
         return kept
 
     def write(
-        self,
-        test: str,
-        surface: str,
-        sent: Sent,
-        *,
-        at: float,
-        took: float,
-        status: int | None = None,
-        headers: Iterable[tuple[str, str]] = (),
-        content: bytes = b"",
-        error: str = "",
+        self, test: str, surface: str, sent: Sent, outcome: Outcome
     ) -> tuple[str, dict[str, Any]]:
         """Write an exchange down, and keep it."""
-        shown = tuple(headers)
         wanted = self._label or does(surface, sent.method, sent.url)
         step = step_name(wanted, [raw.step for raw in self._kept])
         raw = Raw(
-            step, sent.method, sent.url, sent.headers, sent.body, status, shown, content, error
+            step,
+            sent.method,
+            sent.url,
+            sent.headers,
+            sent.body,
+            outcome.status,
+            outcome.headers,
+            outcome.content,
+            outcome.error,
         )
         if self._rolling:
             self._kept.append(raw)
             self._label = ""
         else:
             self._unseen = raw
-        return super().write(
-            test, surface, sent,
-            at=at, took=took, status=status, headers=shown, content=content, error=error,
-        )  # fmt: skip
+        return super().write(test, surface, sent, outcome)
 
 
 def does(surface: str, method: str, url: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contract_tests.answers import Sent
 from contract_tests.redaction import HIDDEN, Redactor
-from contract_tests.transcripts import BODY_LIMIT, Transcript
+from contract_tests.transcripts import BODY_LIMIT, Outcome, Transcript
 
 SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8, max_size=40)
 
@@ -52,7 +52,8 @@ def test_a_transcript_has_no_secret_and_says_what_is_no_text(tmp_path):
     transcript = Transcript(tmp_path / "t.jsonl", "w-", Redactor(["the-secret"]))
     sent = Sent("PUT", "http://h/?x=the-secret", (("Authorization", "Bearer the-secret"),), b"\xff")
 
-    key, _ = transcript.write("t", "tams", sent, at=1, took=0.5, status=200, content=b"the-secret")
+    outcome = Outcome(at=1, took=0.5, status=200, content=b"the-secret")
+    key, _ = transcript.write("t", "tams", sent, outcome)
     transcript.close()
 
     text = (tmp_path / "t.jsonl").read_text(encoding="utf-8")
@@ -65,9 +66,8 @@ def test_a_transcript_has_no_secret_and_says_what_is_no_text(tmp_path):
 def test_a_long_body_is_cut(tmp_path):
     transcript = Transcript(tmp_path / "t.jsonl", "", Redactor())
 
-    _, entry = transcript.write(
-        "t", "tams", Sent("GET", "u", (), b""), at=1, took=0, status=200, content=b"x" * 70_000
-    )
+    outcome = Outcome(at=1, took=0, status=200, content=b"x" * 70_000)
+    _, entry = transcript.write("t", "tams", Sent("GET", "u", (), b""), outcome)
     transcript.close()
 
     assert len(entry["response"]["body"]) == BODY_LIMIT
@@ -82,9 +82,8 @@ def test_a_secret_at_the_cut_of_a_very_long_body_is_not_halved(tmp_path, offset)
     content = f'{begin}{filler}", "x": "the-secret"}}'.encode() + b" " * 600_000
     transcript = Transcript(tmp_path / "t.jsonl", "", Redactor(["the-secret"]))
 
-    _, entry = transcript.write(
-        "t", "tams", Sent("GET", "u", (), b""), at=1, took=0, status=200, content=content
-    )
+    outcome = Outcome(at=1, took=0, status=200, content=content)
+    _, entry = transcript.write("t", "tams", Sent("GET", "u", (), b""), outcome)
     transcript.close()
 
     assert "the-" not in json.dumps(entry)
