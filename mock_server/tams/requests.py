@@ -52,25 +52,25 @@ InpaintFill = Annotated[str, enumeration(INPAINT_FILLS)]
 GenerationMode = Annotated[str, enumeration(GENERATION_MODES)]
 
 
-class PromptBody(Body):
+class PromptBody(Body, frozen=True):
     """A part of a prompt; weight 0 is unset and counts as 1."""
 
     text: String = ""
     weight: Float = 0.0
 
 
-class LoraItemBody(Body):
+class LoraItemBody(Body, frozen=True):
     lora_model: String = ""
     weight: Float = 0.0
     block_weight: String = ""
     lora_access_key: String = ""
 
 
-class LoraBody(Body):
+class LoraBody(Body, frozen=True):
     items: Repeated[LoraItemBody] = ()
 
 
-class ControlnetArgBody(Body):
+class ControlnetArgBody(Body, frozen=True):
     """One control net; `mask` is the name of 2023, `mask_resource_id` the later one."""
 
     input_image_resource_id: String = ""
@@ -88,20 +88,20 @@ class ControlnetArgBody(Body):
     preprocessor_params: FreeMap | None = None
 
 
-class ControlnetBody(Body):
+class ControlnetBody(Body, frozen=True):
     args: Repeated[ControlnetArgBody] = ()
 
 
-class AnimateDiffArgBody(Body):
+class AnimateDiffArgBody(Body, frozen=True):
     video_length: Int32 = 0
     fps: Int32 = 0
 
 
-class AnimateDiffBody(Body):
+class AnimateDiffBody(Body, frozen=True):
     args: Repeated[AnimateDiffArgBody] = ()
 
 
-class DiffusionBody(Body):
+class DiffusionBody(Body, frozen=True):
     """The settings of sampling, of the stage DIFFUSION or of a stage that brings its own."""
 
     width: Int64 = 0
@@ -129,13 +129,13 @@ class DiffusionBody(Body):
     v1_clip: Bool = False
 
 
-class InputInitializeBody(Body):
+class InputInitializeBody(Body, frozen=True):
     seed: Int64 = 0
     image_resource_id: String = ""
     count: Int32 = 0
 
 
-class ImageToUpscalerBody(Body):
+class ImageToUpscalerBody(Body, frozen=True):
     hr_upscaler: String = ""
     hr_scale: Float = 0.0
     hr_resize_x: Int64 = 0
@@ -145,7 +145,7 @@ class ImageToUpscalerBody(Body):
     diffusion: DiffusionBody | None = None
 
 
-class AdetailerArgBody(Body):
+class AdetailerArgBody(Body, frozen=True):
     """One kind of thing to find and repaint. The published default of adConfidence is a slip."""
 
     ad_model: String = "face_yolov8n.pt"
@@ -175,12 +175,12 @@ class AdetailerArgBody(Body):
     lora: LoraBody | None = None
 
 
-class ImageToAdetailerBody(Body):
+class ImageToAdetailerBody(Body, frozen=True):
     args: Repeated[AdetailerArgBody] = ()
     diffusion: DiffusionBody | None = None
 
 
-class ImageToInpaintBody(Body):
+class ImageToInpaintBody(Body, frozen=True):
     resize_mode: InpaintResizeMode = "DEFAULT"
     mask_image_resource_id: String = ""
     mask_blur: Int64 = 4
@@ -191,7 +191,7 @@ class ImageToInpaintBody(Body):
     diffusion: DiffusionBody | None = None
 
 
-class VideoDiffusionBody(Body):
+class VideoDiffusionBody(Body, frozen=True):
     sd_model: String = ""
     generation_mode: GenerationMode = "TEXT_TO_VIDEO"
     width: Int64 = 0
@@ -202,7 +202,7 @@ class VideoDiffusionBody(Body):
     negative_prompts: Repeated[PromptBody] = ()
 
 
-class StageBody(Body):
+class StageBody(Body, frozen=True):
     """One stage: the member named after its type counts, the others do not."""
 
     type: StageType = "DEFAULT"
@@ -215,7 +215,7 @@ class StageBody(Body):
     video_diffusion: VideoDiffusionBody | None = None
 
 
-class CreateJob(Body):
+class CreateJob(Body, frozen=True):
     """POST /v1/jobs."""
 
     request_id: String = ""
@@ -223,14 +223,14 @@ class CreateJob(Body):
     notify_url: String = ""
 
 
-class PriceJob(Body):
+class PriceJob(Body, frozen=True):
     """POST /v1/jobs/credits; the demos send a request id, which has no known effect."""
 
     request_id: String = ""
     stages: Repeated[StageBody] = ()
 
 
-class CreateResourceImage(Body):
+class CreateResourceImage(Body, frozen=True):
     """POST /v1/resource/image and …/sts; 0 is unset, and a body may be empty."""
 
     may_be_empty: ClassVar[bool] = True
@@ -239,7 +239,7 @@ class CreateResourceImage(Body):
     term: Int32 = 0
 
 
-class LaxCreateResourceImage(CreateResourceImage):
+class LaxCreateResourceImage(CreateResourceImage, frozen=True):
     """An upload whose expireSec may be any string; one that is no number counts as unset."""
 
     # The vendor's JavaScript SDK sends "undefined" where its caller gives no expiry (U45).

@@ -11,11 +11,15 @@ Everything about errors is worked out once there is one.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
+from msgspec import Struct, convert
+from msgspec.structs import fields
+from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, SchemaValidator, from_json
+from pydantic_core.core_schema import CoreConfig, typed_dict_field, typed_dict_schema
 
 from mock_server.core.errors import Malformed
 from mock_server.tams.positions import (
@@ -36,21 +40,28 @@ def json_name(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-class Body(BaseModel):
-    """A message: fields in snake_case, each read in either spelling."""
+class Body(Struct, frozen=True):
+    """A message: fields in snake_case, each read in either spelling.
 
-    # The alias is looked up before the name, so camelCase wins where both are there. Validators
-    # are built by the first request that needs them and not by every start.
-    model_config = ConfigDict(
-        alias_generator=json_name,
-        defer_build=True,
-        frozen=True,
-        validate_by_alias=True,
-        validate_by_name=True,
-    )
+    Pydantic reads what is there, and what becomes of it is a `Struct`, as all that is passed on.
+    """
 
     # Whether a body without anything, or null, is such a message without members.
     may_be_empty: ClassVar[bool] = False
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        members = {
+            field.name: typed_dict_field(
+                handler.generate_schema(field.type),
+                required=False,
+                validation_alias=json_name(field.name),
+            )
+            for field in fields(cls)
+        }
+        # The alias is looked up before the name, so camelCase wins where both are there.
+        both = CoreConfig(validate_by_alias=True, validate_by_name=True)
+        return typed_dict_schema(members, extra_behavior="ignore", config=both)
 
 
 Kind = TypeVar("Kind", bound=Body)
@@ -64,17 +75,17 @@ def parse(
 ) -> Kind:
     """Return the message that the bytes are, or raise Malformed in protobuf's words."""
     # Nearly every body is right, and has nothing in it that JSON and its readers are at odds over.
-    odd = b"null" in raw or b"NaN" in raw or b"Infinity" in raw
+    odd = max(map(raw.find, _ODD)) >= 0  # `in` would first try each for a number
     if not odd and both_spellings == "camel":
         try:
-            return kind.model_validate_json(raw)
+            return convert(_reader(kind).validate_json(raw), kind)
         except ValidationError:
             pass  # What is wrong with it is told below.
     try:
         data = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
         if kind.may_be_empty and not raw.strip(b" \t\r\n"):
-            return kind.model_validate({})
+            return kind()
         raise _unreadable(raw, error) from None
     if data is None and kind.may_be_empty:
         data = {}
@@ -83,21 +94,36 @@ def parse(
     if b"null" in raw:
         data = _without_nulls(kind, data)
     try:
-        return kind.model_validate(data)
+        return convert(_reader(kind).validate_python(data), kind)
     except ValidationError as error:
         raise _wrong_value(raw, error) from None
+
+
+# Where JSON's readers differ.
+_ODD = (b"null", b"NaN", b"Infinity")
+
+
+@cache
+def _reader(kind: type[Body]) -> SchemaValidator:
+    """Return what reads the members of a message; made by the first request that needs it."""
+    return cast(SchemaValidator, TypeAdapter(kind).validator)  # or one that works alike
 
 
 @cache
 def _parts(kind: type[Body]) -> dict[str, tuple[str, type[Body] | None]]:
     """Return for both spellings of each member its JSON name and what kind of message it holds."""
     parts: dict[str, tuple[str, type[Body] | None]] = {}
-    for name, field in kind.model_fields.items():
-        alias = json_name(name)
-        choices = (field.annotation, *get_args(field.annotation))
-        held = [one for one in choices if isinstance(one, type) and issubclass(one, Body)]
-        parts[name] = parts[alias] = (alias, held[0] if held else None)
+    for field in fields(kind):
+        alias = json_name(field.name)
+        parts[field.name] = parts[alias] = (alias, next(_messages_in(field.type), None))
     return parts
+
+
+def _messages_in(annotation: Any) -> Iterator[type[Body]]:
+    if isinstance(annotation, type) and issubclass(annotation, Body):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _messages_in(part)
 
 
 def _without_nulls(kind: type[Body], data: Any) -> Any:

@@ -23,7 +23,7 @@ def _text_of_integer(value: object) -> str:
 NodeId = Annotated[str, Scalar("string", str_schema(strict=True), _text_of_integer)]
 
 
-class CreateWorkflowJob(Body):
+class CreateWorkflowJob(Body, frozen=True):
     """POST /v1/jobs/workflow."""
 
     request_id: String = ""
@@ -31,13 +31,13 @@ class CreateWorkflowJob(Body):
     running_notify_url: String = ""
 
 
-class CheckWorkflow(Body):
+class CheckWorkflow(Body, frozen=True):
     """POST /v1/jobs/workflow/params/check."""
 
     params: FreeMap = {}  # noqa: RUF012
 
 
-class FieldAttrBody(Body):
+class FieldAttrBody(Body, frozen=True):
     """A value for one of a template's fields; what is null or left out is None."""
 
     node_id: NodeId = ""
@@ -45,18 +45,18 @@ class FieldAttrBody(Body):
     field_value: Any = None
 
 
-class TemplateFieldsBody(Body):
+class TemplateFieldsBody(Body, frozen=True):
     field_attrs: Repeated[FieldAttrBody] = ()
 
 
-class CheckTemplate(Body):
+class CheckTemplate(Body, frozen=True):
     """POST /v1/workflows/template/check."""
 
     template_id: IdString = ""
     fields: TemplateFieldsBody = TemplateFieldsBody()
 
 
-class CreateTemplateJob(CheckTemplate):
+class CreateTemplateJob(CheckTemplate, frozen=True):
     """POST /v1/jobs/workflow/template."""
 
     request_id: String = ""

@@ -83,7 +83,7 @@ def test_what_is_no_string_is_refused(written):
     )
 
 
-class Reference(Body):
+class Reference(Body, frozen=True):
     number: UInt64 = 0
     text: IdString = ""
 

@@ -151,7 +151,7 @@ scalars = st.sampled_from(
     ]
 )  # fmt: skip
 spellings = [
-    spelling for name in DiffusionBody.model_fields for spelling in (name, json_name(name))
+    spelling for name in DiffusionBody.__struct_fields__ for spelling in (name, json_name(name))
 ]
 prompt_lists = st.lists(st.builds('{{"text":{},"weight":{}}}'.format, scalars, scalars), max_size=3)
 members = st.one_of(
@@ -285,8 +285,8 @@ def test_the_lax_upload_takes_any_string_for_unset():
 # Laws
 
 NAMES = sorted(
-    {name for shape in SHAPES.values() for name in shape.model_fields}
-    | {json_name(name) for shape in SHAPES.values() for name in shape.model_fields}
+    {name for shape in SHAPES.values() for name in shape.__struct_fields__}
+    | {json_name(name) for shape in SHAPES.values() for name in shape.__struct_fields__}
 )
 LEAVES = st.one_of(
     st.none(),
