@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -19,7 +18,7 @@ _REFERENCE_PIXELS = 768 * 768
 _LUCKS = 256
 
 
-class Pass(NamedTuple):
+class Pass(Struct, frozen=True):
     """One run of the engine over the picture (or `frames` pictures) at a size in pixels."""
 
     name: str

@@ -7,7 +7,6 @@ ended once somebody looks.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,7 +27,7 @@ class Why(StrEnum):
     REPLACED = "replaced"
 
 
-class Seat(NamedTuple):
+class Seat(Struct, frozen=True):
     """Where in the studio a session lets its token in; a token has one session at each."""
 
     product: str

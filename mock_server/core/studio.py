@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sys import intern
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -86,7 +85,7 @@ class RequestKey(Struct, frozen=True):
     made_at: float
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Struct, frozen=True):
     """A job as it stands at one moment, with the account's line where it waits in it."""
 
     job: Job

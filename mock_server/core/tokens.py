@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
 
@@ -36,7 +34,7 @@ class Token(Struct, frozen=True):
         return self.expires_at is not None and self.expires_at <= now
 
 
-class Sighting(NamedTuple):
+class Sighting(Struct, frozen=True):
     """When a browser was last seen with a token. `browser` tells it from others, and nothing else.
 
     Whoever has it has been let in with the token before.

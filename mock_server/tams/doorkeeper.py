@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.accounts import Account, credential_id
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _NONCES = 10_000
 
 
-class Proof(NamedTuple):
+class Proof(Struct, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | Refusal

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ class Reason(StrEnum):
     MISMATCH = "mismatch"
 
 
-class SignedHeader(NamedTuple):
+class SignedHeader(Struct, frozen=True):
     """The four pairs of a signature header, each as it was sent, without quotes."""
 
     app_id: str

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.jobs import Order
@@ -62,7 +62,7 @@ _PASS_NAME_LENGTH = 60
 _PLAIN = Decimal(1)  # the factor of a chain that names no model
 
 
-class Commission(NamedTuple):
+class Commission(Struct, frozen=True):
     """What was asked for, and sentences about what was let through."""
 
     order: Order

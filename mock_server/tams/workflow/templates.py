@@ -144,7 +144,7 @@ class Templates:
         field = next((each for each in template.fields if each not in given), "of a template")
         graph = inspect_graph(template.params, self.classes, Rules())
         made = commission_graph(graph, choices, catalogue)
-        return made._replace(work=replace(made.work, inputs=(str(field),)))
+        return replace(made, work=replace(made.work, inputs=(str(field),)))
 
     def _described(self, template: Template, field: Field) -> dict[str, Any]:
         node = template.params[field.node_id]

@@ -108,7 +108,7 @@ def test_a_price_is_at_least_a_tenth_and_whole_tenths(work):
 @given(works, passes, st.sampled_from(["width", "height", "steps", "frames"]), st.integers(1, 64))
 def test_more_work_never_costs_less(work, extra, what, amount):
     first, *others = work.passes
-    larger = first._replace(**{what: getattr(first, what) + amount})
+    larger = replace(first, **{what: getattr(first, what) + amount})
 
     assert replace(work, passes=(larger, *others)).price >= work.price
     assert replace(work, passes=(*work.passes, extra)).price >= work.price

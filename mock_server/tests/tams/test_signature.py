@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.signature import (
@@ -150,7 +151,7 @@ def test_blanks_around_the_whole_value_are_no_part_of_it(value, lenient):
 def test_a_value_is_split_from_its_name_at_the_first_equals_sign():
     header = parse_authorization(EXACT.replace("8f3a1c", "a=b=c").encode())
 
-    assert header == EXACT_HEADER._replace(nonce="a=b=c")
+    assert header == replace(EXACT_HEADER, nonce="a=b=c")
 
 
 @pytest.mark.parametrize("lenient", [True, False])
@@ -276,7 +277,7 @@ def test_what_the_strict_grammar_reads_the_lenient_one_reads_alike(tokens):
     ],
 )
 def test_a_signature_in_another_encoding_is_refused_with_what_was_found(text, found):
-    refusal = decode_signature(EXACT_HEADER._replace(signature=text))
+    refusal = decode_signature(replace(EXACT_HEADER, signature=text))
 
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.SIGNATURE_NOT_BASE64
@@ -301,19 +302,19 @@ def test_standard_base64_is_decoded(signature):
     text = base64.b64encode(signature).decode()
     assume(not re.fullmatch("[0-9a-f]+|[0-9A-F]+", text))
 
-    assert decode_signature(EXACT_HEADER._replace(signature=text)) == signature
+    assert decode_signature(replace(EXACT_HEADER, signature=text)) == signature
 
 
 @given(st.text())
 def test_decoding_never_raises(text):
-    assert isinstance(decode_signature(EXACT_HEADER._replace(signature=text)), bytes | Refusal)
+    assert isinstance(decode_signature(replace(EXACT_HEADER, signature=text)), bytes | Refusal)
 
 
 # --- freshness --------------------------------------------------------------------------------
 
 
 def test_a_timestamp_is_not_looked_at_without_a_tolerance():
-    assert check_timestamp(EXACT_HEADER._replace(timestamp="0"), 1768464000.0, None) is None
+    assert check_timestamp(replace(EXACT_HEADER, timestamp="0"), 1768464000.0, None) is None
 
 
 @pytest.mark.parametrize("wall", [1768463700.0, 1768464000.5, 1768464300.0])
@@ -331,7 +332,7 @@ def test_a_timestamp_within_the_tolerance_passes(wall):
     ],
 )
 def test_a_timestamp_beyond_the_tolerance_is_refused_with_the_difference(timestamp, wall, words):
-    refusal = check_timestamp(EXACT_HEADER._replace(timestamp=timestamp), wall, 300)
+    refusal = check_timestamp(replace(EXACT_HEADER, timestamp=timestamp), wall, 300)
 
     assert refusal is not None
     assert refusal.reason is Reason.CLOCK_SKEW

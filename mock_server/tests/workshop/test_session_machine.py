@@ -12,6 +12,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import astuple
 
 from mock_server.core.sessions import Session
 from mock_server.tests.makers import NOW, an_order, run, some_work
@@ -349,7 +350,7 @@ class Integration(RuleBasedStateMachine):
         account, lobby = self.desk.account, self.desk.lobby
         for user in self.users:
             kept: list[Session] = run(lobby.sessions(account, user.token))
-            live = [each.seat for each in kept if each.live_at(self.now)]
+            live = [astuple(each.seat) for each in kept if each.live_at(self.now)]
             assert sorted(live) == sorted(user.stays)
 
 
