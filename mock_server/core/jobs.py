@@ -45,6 +45,7 @@ class JobState(StrEnum):
         return self in _STARTED
 
 
+_BY_TIME = (Progress.TIME, Progress.INSTANT)
 _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 _STARTED = _FINAL | {JobState.RUNNING}
 
@@ -139,7 +140,7 @@ class Job(Struct, frozen=True):
     @property
     def on_the_clock(self) -> bool:
         """Whether time alone moves it."""
-        return self.progress is Progress.TIME or self.progress is Progress.INSTANT
+        return self.progress in _BY_TIME
 
     @property
     def due_at(self) -> float | None:

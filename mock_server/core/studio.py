@@ -178,8 +178,12 @@ class Studio:
         """
         async with self.store.transaction(account.id) as tx:
             await settle(tx, account, self.rules.slots, now)
-            if request_key:
-                await self._refuse_repetition(tx, account, request_key, fingerprint, now - key_life)
+            key_id = request_key and f"{account.id}/{request_key}"
+            if key_id:
+                known = await tx.get(RequestKey, key_id)
+                if known is not None and known.made_at >= now - key_life:
+                    same = known.fingerprint == fingerprint
+                    raise RequestRepeated(request_key, known.job, same_content=same)
             price = work.price
             await tx.put((await wallet_of(tx, account)).hold(price))
             line = await line_of(tx, account)
@@ -208,14 +212,14 @@ class Studio:
                 starts_at=starts_at,
                 position=now,
                 waits_for=work.inputs,
-                request_key=request_key and f"{account.id}/{request_key}",
+                request_key=key_id,
                 watch=watch,
             )
-            await self._make_room(tx, account)
+            if serial > self.rules.keep_jobs:  # With fewer ever made, there is room.
+                await self._make_room(tx, account)
             await tx.put(job)
-            if job.request_key:
-                key = RequestKey(job.request_key, account.id, job.id, fingerprint, now)
-                await tx.put(key)
+            if key_id:
+                await tx.put(RequestKey(key_id, account.id, job.id, fingerprint, now))
             if watch is not None:
                 self.on_watched(account.id)
             if starts_at <= now or watch is not None:  # Something of it may be due already.
@@ -401,14 +405,6 @@ class Studio:
             raise NotFound("job", job_id)
         return job
 
-    async def _refuse_repetition(
-        self, tx: Transaction, account: Account, request_key: str, fingerprint: int, since: float
-    ) -> None:
-        known = await tx.get(RequestKey, f"{account.id}/{request_key}")
-        if known is not None and known.made_at >= since:
-            same = known.fingerprint == fingerprint
-            raise RequestRepeated(request_key, known.job, same_content=same)
-
     async def _make_room(self, tx: Transaction, account: Account) -> None:
         """Forget the oldest jobs that are over, so that with one more the number is kept."""
         surplus = await tx.count(Job, account.id) + 1 - self.rules.keep_jobs
@@ -432,7 +428,7 @@ def _as_kept(order: Order, account: Account, serial: int) -> Order:
     """Return the order with a seed of its own, sharing the texts that thousands have in common."""
     seed = order.seed
     if seed == RANDOM_SEED:
-        seed = 1 + (chance.number(account.seed, "seed", serial) >> 33)
+        seed = 1 + (chance.nth(account.seed, "seed", serial) >> 33)
     return replace(
         order,
         negative_prompt=intern(str(order.negative_prompt)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Coroutine, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +258,7 @@ class Tams:
                 made.work,
                 call.now,
                 request_key="" if choices.repeated_request == "new" else request_key,
-                fingerprint=int.from_bytes(blake2b(call.body, digest_size=7).digest(), "big"),
+                fingerprint=len(call.body) << 32 | crc32(call.body),
                 key_life=choices.request_id_life or float("inf"),
                 watch=watch,
                 progress=progress_wished(call),

@@ -1,5 +1,8 @@
 """Chance that repeats, and is spread as chance should be."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +36,33 @@ def test_other_names_give_another_number(one, other):
 def test_the_numbers_of_a_known_seed_never_change():
     # Recorded: replays made with an older version must still come out the same.
     assert chance.number(7, "plan", 1) == 11029597270080755019
+    assert chance.nth(7, "plan", 1) == 14758191634991991552
     assert chance.unguessable("secret", "token", 1, hex_digits=8) == "e317fd9f"
+
+
+def split_mix_64(state: int) -> Iterator[int]:
+    """The generator as its authors wrote it down, one step after the other."""
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        mixed = state
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
+        yield mixed ^ (mixed >> 31)
+
+
+@given(st.integers(), st.text(max_size=8), st.integers(1, 50))
+def test_a_sequence_is_that_of_split_mix_64(seed, name, index):
+    sequence = split_mix_64(chance.number(seed, name))
+
+    assert chance.nth(seed, name, index) == next(islice(sequence, index - 1, None))
+
+
+def test_split_mix_64_gives_its_published_numbers():
+    assert list(islice(split_mix_64(1234567), 3)) == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]
 
 
 def test_fractions_are_spread_evenly():
