@@ -26,7 +26,7 @@ from mock_server.tams.surface import Tams
 from mock_server.web import fidelity
 from mock_server.web.callbacks import Postman
 from mock_server.web.calls import Bounds
-from mock_server.web.choices import Fact
+from mock_server.web.choices import Fact, at_hand
 from mock_server.web.journal import Journal
 from mock_server.web.letters import Correspondent
 from mock_server.web.picture_cache import PictureCache
@@ -60,7 +60,7 @@ class App:
         self.postman = Postman(self.studio, wall, targets=Targets(settings.callback_targets))
         self.tams = Tams(
             self.studio,
-            settings.tams,
+            at_hand(settings.tams),
             self.results,
             public_url=settings.public_url,
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
@@ -113,7 +113,7 @@ class App:
         return Workshop(
             self.studio,
             self.lobby,
-            settings.workshop,
+            at_hand(settings.workshop),
             self.results,
             upload_bounds=Bounds(
                 min(settings.workshop.upload_limit_bytes, settings.stored_bytes),
@@ -170,12 +170,12 @@ class App:
         """Return where each behaviour comes from."""
         from mock_server.workshop import facts as workshop_facts
 
-        tams, workshop = self.tams, self.workshop
+        tams, workshop, settings = self.tams, self.workshop, self.settings
         known = (*tams_facts.FACTS, *SETTLED)
         return [
-            *fidelity.facts(tams.name, tams.operations, known, tams.choices),
+            *fidelity.facts(tams.name, tams.operations, known, settings.tams),
             *fidelity.facts(
-                workshop.name, workshop.operations, workshop_facts.FACTS, workshop.choices
+                workshop.name, workshop.operations, workshop_facts.FACTS, settings.workshop
             ),
         ]
 

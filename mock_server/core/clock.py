@@ -39,7 +39,8 @@ class Clock(Struct, frozen=True):
         passed = wall - self.wall_anchor
         if passed <= 0:
             return self.virtual_anchor
-        return min(LATEST, self.virtual_anchor + passed * self.rate)
+        now = self.virtual_anchor + passed * self.rate
+        return now if now < LATEST else LATEST
 
     @property
     def frozen(self) -> bool:

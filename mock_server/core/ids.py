@@ -18,7 +18,8 @@ _RANDOM_BITS = 80
 
 def next_tick(now: float, last: int) -> int:
     """Return a tick for virtual time `now` that is larger than the last one."""
-    return max(last + 1, (int(now * 1000) - _EPOCH_MS) << _COUNTER_BITS, 1)
+    tick = (int(now * 1000) - _EPOCH_MS) << _COUNTER_BITS
+    return tick if tick > last else last + 1
 
 
 def id_of(tick: int, account: str) -> str:

@@ -106,7 +106,8 @@ class MemoryView:
         return self._counted(kind, account)
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        return self._due(kind, account, before)
+        table = self._tables.get(kind)
+        return [] if table is None else table.due_before(account, before)
 
     def _committed(self, kind: type, id: str) -> Any:
         table = self._tables.get(kind)
@@ -116,16 +117,12 @@ class MemoryView:
         table = self._tables.get(kind)
         return 0 if table is None else len(table.of(account))
 
-    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
-        table = self._tables.get(kind)
-        return [] if table is None else table.due_before(account, before)
-
 
 class MemoryTransaction(MemoryView):
     """A look at the tables with this transaction's own changes laid over them."""
 
     def __init__(self, tables: dict[type, Table], lock: asyncio.Lock) -> None:
-        super().__init__(tables)
+        self._tables = tables
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
         self._lock = lock
@@ -172,7 +169,8 @@ class MemoryTransaction(MemoryView):
         return total
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        committed = self._due(kind, account, before)
+        table = self._tables.get(kind)
+        committed = [] if table is None else table.due_before(account, before)
         changed = self.changes.get(kind)
         if not changed:
             return committed

@@ -227,16 +227,17 @@ def check_signature(
 def decode_signature(header: SignedHeader) -> bytes | Refusal:
     """Decode the signature; only standard base64 with padding, in its one canonical form, passes.
 
-    The decoder skips foreign characters and ignores spare bits of the last one; encoding again
-    tells. Hexadecimal is base64 by its letters, but no signature happens to have only those.
+    The decoder ignores spare bits of the last character; encoding the end again tells.
+    Hexadecimal is base64 by its letters, but no signature happens to have only those.
     """
     text = header.signature.encode("latin-1", "replace")
     try:
-        signature = binascii.a2b_base64(text)
+        signature = binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error:
         signature = b""
+    end = binascii.b2a_base64(signature[len(signature) // 3 * 3 :], newline=False)
     hexadecimal = _HEXADECIMAL.fullmatch(text)
-    if signature and not hexadecimal and binascii.b2a_base64(signature, newline=False) == text:
+    if signature and not hexadecimal and text.endswith(end):
         return signature
     if hexadecimal:
         fault = "hexadecimal digits only"

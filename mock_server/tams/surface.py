@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mock_server.core.accounts import SERVER, Account, Limits
+from mock_server.core.accounts import SERVER, LimitMode, Limits
 from mock_server.core.errors import (
     AlreadyEnded,
     Forbidden,
@@ -69,6 +69,7 @@ class Tams:
         self.form_uploads = FormUploads(studio, choices, upload_bounds)
         self.answers = Answers(choices, self.storage)
         self.doorkeeper = Doorkeeper(studio, choices, lambda: self.plain_paths)
+        self.authenticate = self.doorkeeper.authenticate
         self.workflows = Workflows(
             studio,
             choices,
@@ -119,14 +120,12 @@ class Tams:
         """The paths without an id in them."""
         return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
-    def authenticate(self, call: Call) -> Coroutine[Any, Any, Account]:
-        """Return the account whose signature or token this is."""
-        return self.doorkeeper.authenticate(call)
-
-    def limit(self, call: Call) -> tuple[Limits, str]:
+    def limit(self, call: Call) -> tuple[Limits, str] | None:
         """Return the account's limit, and the path where it is one of each path (U10)."""
-        scope = "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
-        return call.account.limits, scope
+        limits = call.account.limits
+        if limits.mode is LimitMode.OFF:
+            return None
+        return limits, "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
 
     # What goes in and out
 

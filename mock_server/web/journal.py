@@ -42,6 +42,7 @@ class Journal:
         self.size_bytes = 0
         self.listeners: set[Callable[[Trace], None]] = set()
         self._serial = 0
+        self._short = min(body_bytes, MEDIA_BYTES)  # what is kept of every body
         self._kept: deque[Trace] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,12 +80,11 @@ class Journal:
         self.size_bytes = sum(map(_size_bytes, kept))
 
     def _keep(self, trace: Trace) -> None:
-        short = min(self.body_bytes, MEDIA_BYTES)
-        if len(trace.body) > short:
+        if len(trace.body) > self._short:
             most = self.most_of(trace.body, trace.scope["headers"])
             trace.body = trace.body[: most + 1]
         answer = trace.answer
-        if answer is not None and len(answer.body) > short:
+        if answer is not None and len(answer.body) > self._short:
             most = self.most_of(answer.body, answer.headers)
             trace.answer = type(answer)(answer.status, answer.body[: most + 1], answer.headers)
         kept = self._kept

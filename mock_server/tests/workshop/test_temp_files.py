@@ -80,7 +80,7 @@ async def test_a_put_needs_no_credentials_but_the_declared_content_type():
     async with a_world() as world:
         url = (await reserve(world))["uploadUrl"]
         workshop = world.app.workshop
-        strict = workshop.choices.model_copy(update={"signature_check": "on"})
+        strict = world.app.settings.workshop.model_copy(update={"signature_check": "on"})
         workshop.doorkeeper.choices = strict
         other, none, right = [
             await put(world, url, headers=headers)
