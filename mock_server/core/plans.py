@@ -1,7 +1,8 @@
 """How a job will go, decided when it is submitted: queue, passes, durations, outcome.
 
-A plan depends on the account's seed, the job's number in it and what was ordered; on nothing else.
-Seed and number draw one of a few hundred lucks, so that many jobs of one kind share their plans.
+A plan depends on what was ordered and on the job's luck, which comes from the account's seed and
+the job's number in it; on nothing else. Of a few hundred lucks only one makes a difference to
+another, so that many jobs of one kind share their plans.
 """
 
 from __future__ import annotations
@@ -135,10 +136,9 @@ class Planner(Struct, frozen=True, eq=False):
     memory_pixels: int
     pending: float = 0.0
 
-    def plan(self, work: Work, *, seed: int, serial: int) -> Plan:
-        """Return how the work will go as the account's job number `serial`."""
-        draw = chance.nth(seed, "plan", serial) % _LUCKS
-        return _planned(self, work.passes, work.count, work.factor, draw)
+    def plan(self, work: Work, luck: int) -> Plan:
+        """Return how the work will go with a luck, which is any number."""
+        return _planned(self, work.passes, work.count, work.factor, luck % _LUCKS)
 
 
 @lru_cache(maxsize=4096)

@@ -189,7 +189,8 @@ class Studio:
             line = await line_of(tx, account)
             serial = line.serial + 1
             kind = progress or account.progress or self.rules.progress
-            plan = self._plan(kind, work, account, serial)
+            luck = chance.nth(account.seed, "job", serial)
+            plan = self._plan(kind, work, luck)
             tick = ids.next_tick(now, line.last_tick)
             while await tx.get(Job, job_id := name(tick, account.id)) is not None:
                 tick += 1
@@ -204,7 +205,7 @@ class Studio:
                 id=job_id,
                 account=account.id,
                 serial=serial,
-                order=_as_kept(order, account, serial),
+                order=_as_kept(order, luck),
                 plan=plan,
                 price=price,
                 progress=kind,
@@ -363,8 +364,8 @@ class Studio:
 
     # Inside
 
-    def _plan(self, kind: Progress, work: Work, account: Account, serial: int) -> Plan:
-        plan = self.rules.planner.plan(work, seed=account.seed, serial=serial)
+    def _plan(self, kind: Progress, work: Work, luck: int) -> Plan:
+        plan = self.rules.planner.plan(work, luck)
         if kind is not Progress.INSTANT:
             return plan
         return AT_ONCE if plan.failure is None else replace(AT_ONCE, failure=plan.failure)
@@ -424,11 +425,11 @@ class Studio:
         return Snapshot(job, now, state, await view.get(Line, job.account) if waits else None)
 
 
-def _as_kept(order: Order, account: Account, serial: int) -> Order:
+def _as_kept(order: Order, luck: int) -> Order:
     """Return the order with a seed of its own, sharing the texts that thousands have in common."""
     seed = order.seed
     if seed == RANDOM_SEED:
-        seed = 1 + (chance.nth(account.seed, "seed", serial) >> 33)
+        seed = 1 + (luck >> 33)
     return replace(
         order,
         negative_prompt=intern(str(order.negative_prompt)),

@@ -36,13 +36,16 @@ class Table:
             if old.account != account:
                 del self.by_account[old.account][id]
         self.records[id] = record
-        if (own := self.by_account.get(account)) is None:
-            own = self.by_account[account] = {}
-        own[id] = record
+        try:
+            self.by_account[account][id] = record
+        except KeyError:
+            self.by_account[account] = {id: record}
         if self.has_due and (due_at := record.due_at) is not None:
-            due = self.due.setdefault(account, [])
             place = (due_at, id)
-            if not due or due[-1] < place:  # as for most, who come last in line
+            due = self.due.get(account)
+            if due is None:
+                self.due[account] = [place]
+            elif due[-1] < place:  # as for most, who come last in line
                 due.append(place)
             else:
                 insort(due, place)
@@ -146,8 +149,9 @@ class MemoryTransaction(MemoryView):
     async def put(self, record: Record) -> None:
         kind, id = type(record), record.id
         if (changed := self.changes.get(kind)) is None:
-            changed = self.changes[kind] = {}
-        elif changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
+            self.changes[kind] = {id: record}
+            return
+        if changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
             del changed[id]
             self._anew.add((kind, id))
         changed[id] = record
@@ -259,7 +263,7 @@ class MemoryStore(MemoryView):
         return self
 
     def transaction(self, account: str) -> MemoryTransaction:
-        return MemoryTransaction(self._tables, self._lock(account))
+        return MemoryTransaction(self._tables, self._locks.get(account) or self._lock(account))
 
     async def drop(self, account: str, kinds: Sequence[type[Record]] | None = None) -> None:
         async with self._lock(account):

@@ -387,10 +387,10 @@ def a_lived_in_world(**rules):
     worlds = some_worlds(**rules)
     ada = make(worlds, balance=Decimal(10), clock_start=NOW, clock_rate=0.0)
     over, going = submit(worlds, ada, request_key="over"), submit(worlds, ada, request_key="going")
+    run(worlds.studio.cancel(ada, going.id, NOW))
     advance(worlds, ada, over.ends_at)
     ada = run(worlds.find("ada"))
     now = over.ends_at
-    run(worlds.studio.cancel(ada, going.id, now))
     going = submit(worlds, ada, now, request_key="now")
     run(worlds.set_balance(ada, now, to=None, by=Decimal(90), reason="gift"))
     place = run(worlds.studio.reserve(ada, now, upload_for=60, keep_for=None))
