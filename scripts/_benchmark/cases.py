@@ -39,7 +39,7 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(rounds=9, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=9)
+FULL = Sizes(rounds=9, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
 QUICK = Sizes(rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
 
 
