@@ -28,9 +28,11 @@ FIRST_LOOKS = 1200
 class Sizes:
     """How much is done. `creates` is the most signed creations that a slice has.
 
-    `kept` is how many jobs there are before instant ones push others out.
+    Servers are started anew for each of the `crews`, which has so many `rounds`. `kept` is how
+    many jobs there are before instant ones push others out.
     """
 
+    crews: int
     rounds: int
     seconds: float
     creates: int
@@ -39,8 +41,8 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(rounds=9, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
-QUICK = Sizes(rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
+FULL = Sizes(crews=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
+QUICK = Sizes(crews=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ def report(results: Results) -> str:
     if results.slices:
         rounds = min(map(len, results.slices.values()))
         parts.append(
-            f"Medians of {rounds} rounds. × is times the yardstick's figure just before and after;"
-            " like × is\nrequests per second, times those of the bare app's row that does the same."
+            f"Medians of {rounds} rounds, with servers that were started anew {results.crews}×."
+            " × is times the\nyardstick's figure just before and after; like × is requests per"
+            " second, times those of the bare\napp's row that does the same."
         )
         parts.append(_table([_COLUMNS, *_case_rows(results)]))
     if results.starts:
@@ -73,8 +74,8 @@ def _goal_rows(results: Results) -> Iterator[tuple[str, ...]]:
 
 
 def _warnings(results: Results) -> Iterator[str]:
-    if results.growth is not None:
-        yield f"Memory per job and the many jobs of goal 7 are about {results.growth.jobs:,} jobs."
+    for growth in results.growths[:1]:
+        yield f"Memory per job and the many jobs of goal 7 are about {growth.jobs:,} jobs."
     for name, case in results.cases.items():
         share = results.median(name, "load_share")
         if share is not None and share > LOAD_SHARE_MOST:
