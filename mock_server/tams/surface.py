@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mock_server.core.accounts import SERVER, LimitMode, Limits
+from mock_server.core.accounts import SERVER, Limits
 from mock_server.core.errors import (
     AlreadyEnded,
     Forbidden,
@@ -120,12 +120,10 @@ class Tams:
         """The paths without an id in them."""
         return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
-    def limit(self, call: Call) -> tuple[Limits, str] | None:
+    def limit(self, call: Call) -> tuple[Limits, str]:
         """Return the account's limit, and the path where it is one of each path (U10)."""
-        limits = call.account.limits
-        if limits.mode is LimitMode.OFF:
-            return None
-        return limits, "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+        scope = "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+        return call.account.limits, scope
 
     # What goes in and out
 

@@ -42,7 +42,7 @@ class Journal:
         self.size_bytes = 0
         self.listeners: set[Callable[[Trace], None]] = set()
         self._serial = 0
-        self._short = min(body_bytes, MEDIA_BYTES)  # what is kept of every body
+        self._short = min(body_bytes, MEDIA_BYTES)  # bodies up to this are kept whole
         self._kept: deque[Trace] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -571,6 +571,13 @@ def test_the_oldest_upload_makes_room():
 # Who calls, and when
 
 
+def test_no_credential_is_kept_under_a_secret():
+    kept = credential_ids(ADA.credentials)
+
+    assert len(set(kept)) == 3
+    assert not any(ADA.credentials.token in name or ADA.credentials.secret in name for name in kept)
+
+
 @pytest.mark.parametrize("credential", credential_ids(ADA.credentials))
 def test_an_account_is_found_by_each_of_its_credentials(credential):
     studio = a_studio()
