@@ -34,14 +34,14 @@ class BoundedHttp(WholeMessages):
     _header_count = 0  # of a whole head; what comes on top are trailers
     _unfinished_bytes = 0
     _received_bytes = 0  # in the chunks that hold the present head, or parts of it
-    _status: HTTPStatus | None = None
+    _refusal: bytes | None = None  # what is said, now or behind the answers that are to come
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.headers = []  # which are counted, also where a head has not yet begun
 
     def data_received(self, data: bytes) -> None:
-        if self._status is not None:
+        if self._refusal is not None:
             return
         head = self._heads if self._in_head else None
         self._received_bytes = len(data) if head is None else self._received_bytes + len(data)
@@ -55,7 +55,7 @@ class BoundedHttp(WholeMessages):
             too_large = self._unfinished_bytes > self.limit_bytes
         elif len(self.headers) > self._header_count:
             too_large = self._parsed_bytes() > self.limit_bytes
-        if too_large and self._status is None:
+        if too_large and self._refusal is None:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -78,20 +78,38 @@ class BoundedHttp(WholeMessages):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if self._status is None:
+        if self._refusal is not None:
+            return
+        if self._is_answering():
+            self._refusal = self._refused(HTTPStatus.BAD_REQUEST, msg)
+        else:
             super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refusal is not None and not self._is_answering():
+            self._send(self._refusal)
 
     def _parsed_bytes(self) -> int:
         """Return how much of the present head was parsed: its target and whole headers."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        self._status = status
+    def _is_answering(self) -> bool:
+        """Say whether a whole call was taken that has not been answered to its end."""
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            self.transport.close()  # in the middle of an answer, this would be taken for its part
-            return
-        text = f"{status.phrase}: the limit is {self.limit_bytes} bytes.\n".encode()
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        limit = f"{status.phrase}: the limit is {self.limit_bytes} bytes."
+        self._refusal = self._refused(status, limit)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._send(self._refusal)
+        elif cycle.more_body:  # These are trailers, and its answer may have begun.
+            self.transport.close()
+
+    def _refused(self, status: HTTPStatus, why: str) -> bytes:
+        text = f"{why}\n".encode()
         headers = [
             *self.server_state.default_headers,
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -99,7 +117,12 @@ class BoundedHttp(WholeMessages):
             (b"connection", b"close"),
         ]
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
-        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
+        return b"".join([STATUS_LINE[status], *lines, b"\r\n", text])
+
+    def _send(self, refusal: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(refusal)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)

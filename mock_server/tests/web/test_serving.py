@@ -293,6 +293,30 @@ def test_pipelined_calls_do_not_add_up_to_a_large_head(tmp_path):
     assert answer.count(b"HTTP/1.1 200 OK") == 6
 
 
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (HEAD + b"X: " + b"a" * 2000 + b"\r\n\r\n", b"431 "),
+        (b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\n\r\n", b"414 "),
+        (b"\0\r\n\r\n", b"400 "),
+    ],
+    ids=["long head", "long target", "no HTTP"],
+)
+@pytest.mark.parametrize("before", [1, 3])
+@pytest.mark.parametrize("together", [True, False])
+def test_calls_before_one_that_is_refused_are_answered_first(
+    tmp_path, last, status, before, together
+):
+    calls = [HEAD + b"\r\n"] * before
+    parts = [b"".join([*calls, last])] if together else [*calls, last]
+
+    with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
+        answers = exchange(server.url, *parts).split(b"HTTP/1.1 ")[1:]
+
+    assert [answer[:4] for answer in answers] == [b"200 "] * before + [status]
+    assert b"connection: close\r\n" in answers[-1]
+
+
 def test_an_empty_line_before_a_call_is_passed_over(tmp_path):
     call = HEAD + b"Connection: close\r\n\r\n"
 
