@@ -24,7 +24,7 @@ def fraction(seed: int, *names: str | int) -> float:
 def nth(seed: int, name: str, index: int) -> int:
     """Return the number at an index of the sequence that seed and name begin, of eight bytes.
 
-    It takes a third of the time of `number`. SplitMix64 (Steele, Lea and Flood, 2014).
+    It takes half the time of `number`. SplitMix64 (Steele, Lea and Flood, 2014).
     """
     mixed = _origin(seed, name) + index * _GOLDEN_RATIO & _64_BITS
     mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _64_BITS
