@@ -39,8 +39,7 @@ class Clock(Struct, frozen=True):
         passed = wall - self.wall_anchor
         if passed <= 0:
             return self.virtual_anchor
-        now = self.virtual_anchor + passed * self.rate
-        return now if now < LATEST else LATEST
+        return min(LATEST, self.virtual_anchor + passed * self.rate)
 
     @property
     def frozen(self) -> bool:

@@ -168,7 +168,7 @@ class Job(Struct, frozen=True):
 
     def moment(self, now: float) -> float:
         """Return where it stands on its own line at virtual time `now`."""
-        return now if self.progress in _BY_TIME else self.position
+        return now if self.on_the_clock else self.position
 
     def state_at(self, now: float) -> JobState:
         """Return the state at virtual time `now`; nothing has to happen for it to change."""

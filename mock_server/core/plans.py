@@ -11,7 +11,6 @@ from decimal import Decimal
 from functools import lru_cache
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 from mock_server.core import chance
 from mock_server.core.credits import TENTH, tenths_up
@@ -117,16 +116,20 @@ class Plan(Struct, frozen=True):
     behind: int = 0
     failure: Failure | None = None
 
-    # These follow from the others. Many jobs share a plan and ask it all the time.
-    lead: float = 0.0  # from submission to the earliest start
-    run: float = 0.0  # if nothing fails
-    until_end: float = 0.0  # from the start to the end
+    @property
+    def lead(self) -> float:
+        """Seconds from submission to the earliest start."""
+        return self.created + self.pending + self.wait
 
-    def __post_init__(self) -> None:
-        run = sum(self.stages)
-        force_setattr(self, "lead", self.created + self.pending + self.wait)
-        force_setattr(self, "run", run)
-        force_setattr(self, "until_end", run if self.failure is None else run * self.failure.after)
+    @property
+    def run(self) -> float:
+        """Seconds of running, if nothing fails."""
+        return sum(self.stages)
+
+    @property
+    def until_end(self) -> float:
+        """Seconds from the start to the end."""
+        return self.run if self.failure is None else self.run * self.failure.after
 
 
 class Planner(Struct, frozen=True, eq=False):

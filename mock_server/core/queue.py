@@ -52,8 +52,7 @@ class Line(Struct, frozen=True):
         taken = self.free_at[-slots:]
         start = now + plan.lead
         if len(taken) == slots:
-            if taken[0] > start:
-                start = taken[0]
+            start = max(start, taken[0])
             taken = taken[1:]
         waiting = self.starts
         while waiting and waiting[0][-1] <= now:

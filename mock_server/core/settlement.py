@@ -68,7 +68,7 @@ async def settle(tx: Transaction, account: Account, slots: int, now: float) -> l
                 heappush(due, _dated(job))
     if told:
         await thin_out(tx, account.id)
-    return sorted(ended, key=lambda job: (job.ended_at, job.serial)) if ended else ended
+    return sorted(ended, key=lambda job: (job.ended_at, job.serial))
 
 
 def _dated(job: Job) -> tuple[float, str, Job]:

@@ -109,8 +109,7 @@ class MemoryView:
         return self._counted(kind, account)
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        table = self._tables.get(kind)
-        return [] if table is None else table.due_before(account, before)
+        return self._due(kind, account, before)
 
     def _committed(self, kind: type, id: str) -> Any:
         table = self._tables.get(kind)
@@ -120,12 +119,16 @@ class MemoryView:
         table = self._tables.get(kind)
         return 0 if table is None else len(table.of(account))
 
+    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
+        table = self._tables.get(kind)
+        return [] if table is None else table.due_before(account, before)
+
 
 class MemoryTransaction(MemoryView):
     """A look at the tables with this transaction's own changes laid over them."""
 
     def __init__(self, tables: dict[type, Table], lock: asyncio.Lock) -> None:
-        self._tables = tables
+        super().__init__(tables)
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
         self._lock = lock
@@ -173,8 +176,7 @@ class MemoryTransaction(MemoryView):
         return total
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        table = self._tables.get(kind)
-        committed = [] if table is None else table.due_before(account, before)
+        committed = self._due(kind, account, before)
         changed = self.changes.get(kind)
         if not changed:
             return committed
@@ -263,7 +265,7 @@ class MemoryStore(MemoryView):
         return self
 
     def transaction(self, account: str) -> MemoryTransaction:
-        return MemoryTransaction(self._tables, self._locks.get(account) or self._lock(account))
+        return MemoryTransaction(self._tables, self._lock(account))
 
     async def drop(self, account: str, kinds: Sequence[type[Record]] | None = None) -> None:
         async with self._lock(account):

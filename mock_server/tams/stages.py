@@ -111,8 +111,8 @@ class _Chain:
         self.members = members
         self.scrutiny = scrutiny
         self.passes: list[Pass] = []
-        self.inputs = [start.image_resource_id] if start.image_resource_id else []
-        self.factor: Decimal | None = None
+        self.inputs: list[str] = [start.image_resource_id]
+        self.factors: list[Decimal] = []
         # All that the first sampling stage says of the order; the rest is known at the end.
         self.order: Order | None = None
         self.mask = ""
@@ -135,7 +135,7 @@ class _Chain:
             self._sample_with(self.main)
         for member in self.members:
             self._add(member)
-        inputs = tuple(dict.fromkeys(self.inputs))
+        inputs = tuple(dict.fromkeys(filter(None, self.inputs)))
         if len(inputs) > INPUTS_END:
             raise refused(f"stages: must name at most {INPUTS_END} resources, found {len(inputs)}")
         return Commission(
@@ -153,7 +153,7 @@ class _Chain:
             Work(
                 tuple(self.passes),
                 count,
-                _PLAIN if self.factor is None else self.factor,
+                max(self.factors, default=_PLAIN),
                 inputs,
                 fixed_price=scrutiny.choices.fixed_price,
             ),
@@ -198,13 +198,13 @@ class _Chain:
         if not keep_size:
             self.width, self.height = size
         self.steps = scrutiny.steps(diffusion.steps)
-        self._at_least(family.factor)
+        self.factors.append(family.factor)
         cfg_scale = scrutiny.cfg_scale(diffusion.cfg_scale)
         sampler = scrutiny.sampler(diffusion.sampler)
         scrutiny.settings(diffusion)
         for control in diffusion.controlnet.args if diffusion.controlnet else ():
-            self._need(control.input_image_resource_id)
-            self._need(control.mask_resource_id or control.mask)
+            self.inputs.append(control.input_image_resource_id)
+            self.inputs.append(control.mask_resource_id or control.mask)
         if diffusion.animate_diff and diffusion.animate_diff.args:
             animation = diffusion.animate_diff.args[0]
             self._move("videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps)
@@ -267,7 +267,7 @@ class _Chain:
         self.scrutiny.value("resizeMode", inpaint.resize_mode, INPAINT_RESIZE_MODES)
         self.scrutiny.value("inpaintingFill", inpaint.inpainting_fill, INPAINT_FILLS)
         self.mask = self.mask or inpaint.mask_image_resource_id
-        self._need(inpaint.mask_image_resource_id)
+        self.inputs.append(inpaint.mask_image_resource_id)
         self._pass("inpaint")
 
     def _video(self, video: VideoDiffusionBody) -> None:
@@ -283,7 +283,7 @@ class _Chain:
         scrutiny.any_size(self.width, self.height)
         self.steps = VIDEO_STEPS
         self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
-        self._at_least(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
+        self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
             self.order = Order(
                 _joined(video.prompts),
@@ -292,15 +292,6 @@ class _Chain:
                 model=video.sd_model,
             )
         self._pass("video")
-
-    def _need(self, resource_id: str) -> None:
-        if resource_id:
-            self.inputs.append(resource_id)
-
-    def _at_least(self, factor: Decimal) -> None:
-        """Let the dearest model make the price."""
-        if self.factor is None or factor > self.factor:
-            self.factor = factor
 
     def _move(self, member: str, frames: int, fps: int) -> None:
         self.frames = self.scrutiny.within(member, frames, 1, FRAMES_END)

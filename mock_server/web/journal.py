@@ -42,7 +42,6 @@ class Journal:
         self.size_bytes = 0
         self.listeners: set[Callable[[Trace], None]] = set()
         self._serial = 0
-        self._short = min(body_bytes, MEDIA_BYTES)  # bodies up to this are kept whole
         self._kept: deque[Trace] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,11 +79,12 @@ class Journal:
         self.size_bytes = sum(map(_size_bytes, kept))
 
     def _keep(self, trace: Trace) -> None:
-        if len(trace.body) > self._short:
+        short = min(self.body_bytes, MEDIA_BYTES)
+        if len(trace.body) > short:
             most = self.most_of(trace.body, trace.scope["headers"])
             trace.body = trace.body[: most + 1]
         answer = trace.answer
-        if answer is not None and len(answer.body) > self._short:
+        if answer is not None and len(answer.body) > short:
             most = self.most_of(answer.body, answer.headers)
             trace.answer = type(answer)(answer.status, answer.body[: most + 1], answer.headers)
         kept = self._kept

@@ -27,7 +27,7 @@ class CreateWorkflowJob(Body, frozen=True):
     """POST /v1/jobs/workflow."""
 
     request_id: String = ""
-    params: FreeMap = {}  # noqa: RUF012 - pydantic gives each body a copy
+    params: FreeMap = {}  # noqa: RUF012 - each body has one of its own
     running_notify_url: String = ""
 
 

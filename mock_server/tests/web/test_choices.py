@@ -1,7 +1,5 @@
 """Choices at hand are those of their table."""
 
-import pytest
-
 from mock_server.tams.choices import Choices
 from mock_server.web.choices import at_hand
 
@@ -10,8 +8,3 @@ def test_choices_at_hand_are_all_those_of_the_table():
     table = Choices(clock_skew=60, both_spellings="refuse")
 
     assert vars(at_hand(table)) == table.model_dump()
-
-
-def test_what_is_no_choice_is_not_at_hand_either():
-    with pytest.raises(AttributeError, match="no_such_choice"):
-        getattr(at_hand(Choices()), "no_such_choice")  # noqa: B009
