@@ -51,7 +51,8 @@ def _failed_well(call: Call, reply: Reply, memory: Memory, service: Service) -> 
     body = reply.json
     if not isinstance(body, dict) or body.get("status") != FAILURE:
         return reply
-    task = (call.json or {}).get("taskId")
+    asked = call.json
+    task = asked.get("taskId") if isinstance(asked, dict) else None
     look = replace(call, target=call.path.replace("_result", "_progress"))
     seen = (service(service.signed(look)).json or {}).get("data")
     if not isinstance(seen, dict) or seen.get("status") != "failed":
