@@ -1,4 +1,4 @@
-"""Coverage of the reference is counted: operations, members and enum values of the OpenAPI file.
+"""Coverage of the reference is counted: operations, members, enum values and known templates.
 
 What is not served stands in GAPS with a reason; a gap that has closed fails too.
 """
@@ -25,15 +25,24 @@ from mock_server.tams.catalogue import ModelType
 from mock_server.tams.wire import Body, json_name, parse
 from mock_server.tams.workflow import requests as workflow
 from mock_server.tests.tams import graphs
+from mock_server.tests.tams.gaps import DESCRIBING, PLUGIN_TEMPLATE, PREPROCESSING, UNREAD
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 
-OPENAPI = yaml.safe_load(
-    (Path(__file__).parents[3] / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8")
-)
+ROOT = Path(__file__).parents[3]
+OPENAPI = yaml.safe_load((ROOT / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8"))
+CONSTANTS = json.loads((ROOT / "mock_server" / "data" / "tams-constants.json").read_bytes())
 SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 
 
 GAPS: dict[str, str] = {
+    "POST /v1/controlnet/detect": PREPROCESSING,
+    "schema ControlnetDetectRequest": PREPROCESSING,
+    "schema ControlnetDetectResponse": PREPROCESSING,
+    "POST /v1/img2prompt": DESCRIBING,
+    "schema Img2PromptRequest": DESCRIBING,
+    "schema Img2PromptResponse": DESCRIBING,
+    "template 840417077373405793": PLUGIN_TEMPLATE,
+    **{f"member {name}": reason for name, reason in UNREAD.items()},
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{
@@ -170,7 +179,10 @@ def test_every_member_of_a_request_is_read_in_both_spellings(schema):
     kind = REQUESTS[schema]
     described = set(SCHEMAS[schema]["properties"])
 
-    assert described <= {json_name(name) for name in kind.__struct_fields__}
+    missing = described - {json_name(name) for name in kind.__struct_fields__}
+    assert {f"member {schema}.{name}" for name in missing} == {
+        name for name in GAPS if name.startswith(f"member {schema}.")
+    }
     for name in kind.__struct_fields__:
         read = [read_as(kind, json_name(name), value) for value in VALUES]
         assert any(body not in (None, kind()) for body in read), name
@@ -189,6 +201,17 @@ def test_every_enum_value_is_known_or_a_gap():
     assert missing == {name for name in GAPS if name.startswith("value ")}
 
 
+async def test_every_template_that_clients_name_is_served_or_a_gap():
+    missing = set()
+    async with a_world() as world:
+        for template in CONSTANTS["known_ids"]["workflow_templates"]:
+            answer = await world.call("GET", f"/v1/workflows/{template['id']}")
+            if answer.status_code != 200:
+                missing.add(f"template {template['id']}")
+
+    assert missing == {name for name in GAPS if name.startswith("template ")}
+
+
 async def test_every_member_of_an_answer_is_served_or_a_gap():
     seen: set[str] = set()
     async for schema, body in answered():
@@ -198,8 +221,9 @@ async def test_every_member_of_an_answer_is_served_or_a_gap():
     }
 
     assert seen <= described, "the mock sends what nobody describes"
-    missing = {f"member {name}" for name in described - seen}
-    assert missing == {name for name in GAPS if name.startswith("member ")}
+    missing = described - seen
+    gaps = {name.removeprefix("member ") for name in GAPS if name.startswith("member ")}
+    assert missing == {name for name in gaps if name.partition(".")[0] not in REQUESTS}
 
 
 async def answered() -> AsyncIterator[tuple[str, Any]]:

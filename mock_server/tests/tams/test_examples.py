@@ -21,6 +21,7 @@ from mock_server.core.queue import Line
 from mock_server.core.resources import Resource
 from mock_server.core.watch import Watch
 from mock_server.tests.tams import graphs
+from mock_server.tests.tams.gaps import DESCRIBING, PREPROCESSING, PRICES
 from mock_server.tests.tams.world import NOW, ORIGIN, World, a_world
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "tams"
@@ -30,6 +31,14 @@ INJECTED = "answered only when a fault is injected, and faults are not there yet
 NOT_SERVED = {
     "status.202-repeat.json": INJECTED,
     "status.503-overload.json": INJECTED,
+    "controlnet-detect.json": PREPROCESSING,
+    "img2prompt.json": DESCRIBING,
+    "img2prompt.llm.json": DESCRIBING,
+    "job-credits.documented-2-steps.json": PRICES,
+    "job-credits.documented-8-steps.json": PRICES,
+    "job-credits.documented-35-steps.json": PRICES,
+    "job-credits.documented-60-steps.json": PRICES,
+    "job-credits.documented-example.json": PRICES,
 }
 # The settings that an example wants where it shows another choice than the default.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -213,6 +222,17 @@ async def test_the_notification_is_sent(name: str):
     "name", [name for name in NAMES if name not in NOT_SERVED and name not in NOTICES]
 )
 async def test_the_example_is_answered(name: str):
+    await replay(name)
+
+
+@pytest.mark.parametrize("name", NOT_SERVED)
+async def test_an_example_that_is_not_served_is_not_answered(name: str):
+    with pytest.raises(AssertionError):
+        await replay(name)
+
+
+async def replay(name: str) -> None:
+    """Send what an example sends, and assert that the answer is like the example's."""
     example = read(name)
     request, expected = example["request"], example["response"]
     key = (EXAMPLES / "rsa-public-key.pem").read_text("ascii")
@@ -229,7 +249,9 @@ async def test_the_example_is_answered(name: str):
             )
 
     assert answer.status_code == expected["httpStatus"], answer.text
-    if isinstance(expected["body"], str):
+    if name.startswith("job-credits.documented-"):
+        assert answer.json() == expected["body"]
+    elif isinstance(expected["body"], str):
         assert answer.text.startswith("<Error><Code>CallbackFailed</Code>")
     else:
         alike(answer.json(), expected["body"])
