@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from mock_server.app import create_app
+from mock_server.core.account_service import AccountSpec
 from mock_server.core.errors import Malformed
+from mock_server.core.jobs.due import apply_due
 from mock_server.core.outbox import Delivery
-from mock_server.core.settlement import settle
-from mock_server.core.worlds import Newborn
 from mock_server.settings import Settings
 from mock_server.tams import requests
 from mock_server.tams.answers import STATUS
 from mock_server.tams.catalogue import ModelType
-from mock_server.tams.wire import Body, json_name, parse
+from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tams.workflow import requests as workflow
 from mock_server.tests.tams import graphs
 from mock_server.tests.tams.gaps import DESCRIBING, PLUGIN_TEMPLATE, PREPROCESSING, UNREAD
@@ -60,7 +60,7 @@ GAPS: dict[str, str] = {
     },
 }
 
-REQUESTS: dict[str, type[Body]] = {
+REQUESTS: dict[str, type[TamsBody]] = {
     "CreateJobRequest": requests.CreateJob,
     "JobCreditsRequest": requests.PriceJob,
     "Stage": requests.StageBody,
@@ -166,7 +166,7 @@ VALUES = (
 )
 
 
-def read_as(kind: type[Body], spelling: str, value: str) -> Body | None:
+def read_as(kind: type[TamsBody], spelling: str, value: str) -> TamsBody | None:
     """Return a message with one member, or None where it does not take the value."""
     try:
         return parse(kind, f'{{"{spelling}":{value}}}'.encode())
@@ -228,14 +228,14 @@ async def test_every_member_of_an_answer_is_served_or_a_gap():
 
 async def answered() -> AsyncIterator[tuple[str, Any]]:
     """Yield one answer for each schema of an answer, from a mock that shows every shape."""
-    choices = {"stages_shape": "2023", "zero_members": "send", "image_format": "present"}
-    async with a_world(tams=choices) as world:
+    settings = {"stages_shape": "2023", "zero_members": "send", "image_format": "present"}
+    async with a_world(tams=settings) as world:
         job = await world.submit()
         for _ in range(60):
             await world.advance(0.1)
             yield "JobResponse", (await world.call("GET", f"/v1/jobs/{job['id']}")).json()
         for seed in range(4):  # Some of the made-up models have trigger words and pictures.
-            other = await world.app.worlds.create(Newborn(seed=seed), NOW)
+            other = await world.app.account_service.create(AccountSpec(seed=seed), NOW)
             headers = {"authorization": f"Bearer {other.credentials.token}"}
             for model in ("643763684419793644", "600423083519508503"):
                 answer = await world.call("GET", f"/v1/models/{model}", headers=headers)
@@ -279,8 +279,8 @@ async def notices(payload: str) -> AsyncIterator[Any]:
         doomed["stages"][0]["inputInitialize"]["imageResourceId"] = "nowhere"
         for body in (text_to_image(), doomed):
             job = await world.submit({**body, "notifyUrl": "http://127.0.0.1:1/hook"})
-            async with world.app.studio.store.transaction(world.account.id) as tx:
-                (ended,) = await settle(tx, world.account, 2, await world.now() + 60)
+            async with world.app.job_service.store.transaction(world.account.id) as tx:
+                (ended,) = await apply_due(tx, world.account, 2, await world.now() + 60)
                 (told,) = [each for each in await tx.list(Delivery) if each.job == job["id"]]
             yield json.loads(world.app.tams.answers.notice(told, ended, world.account))
 
