@@ -14,7 +14,7 @@ from mock_server.core.account_service import AccountDefaults, AccountService, Ac
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.jobs.plans import PROFILES, Planner
 from mock_server.core.jobs.service import JobRules, JobService
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.settings import Settings, read_settings, settings_table
 from mock_server.stores.memory import MemoryStore
 from mock_server.tams import authentication as tams_authentication

@@ -25,7 +25,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST, Clock
 from mock_server.core.jobs.job import JobState
 from mock_server.core.outbox import Delivery
-from mock_server.core.sessions import SessionEndReason
+from mock_server.workshop.sessions import SessionEndReason
 from mock_server.web.callbacks import CallbackDispatcher
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.jobs.service import JobService
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.journal import Journal
 

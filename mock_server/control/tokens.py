@@ -16,9 +16,9 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import NotFound
-from mock_server.core.session_service import SessionService
-from mock_server.core.sessions import Metering, Session, SessionEndReason
-from mock_server.core.tokens import Token
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.sessions import Metering, Session, SessionEndReason
+from mock_server.workshop.tokens import Token
 
 
 class TokensQuery(Query):

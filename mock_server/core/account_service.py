@@ -1,11 +1,11 @@
-"""What only the keeper of the mock may do: make and end worlds, move their clocks, count money."""
+"""Accounts: act on one, find it by what a caller shows, make and delete it, move its clock."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,54 +22,23 @@ from mock_server.core.accounts import (
     credential_ids,
 )
 from mock_server.core.clock import Clock
-from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
-from mock_server.core.errors import Conflict, Invalid, NotFound
-from mock_server.core.jobs.due import apply_due, wallet_of
-from mock_server.core.jobs.job import Job, JobState
-from mock_server.core.jobs.queue import QueueState
-from mock_server.core.jobs.service import JobService, RequestKey, ServerClock
-from mock_server.core.ledger import entries
-from mock_server.core.models import OwnModel
+from mock_server.core.credits import ZERO
+from mock_server.core.errors import AccountGone, Conflict, Invalid, NotFound
+from mock_server.core.events import DueRecords, Event
+from mock_server.core.jobs.due import apply_job
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.rules import JobRules
 from mock_server.core.outbox import Delivery
-from mock_server.core.rate_limit import Window
-from mock_server.core.resources import Resource, shared_upload
-from mock_server.core.session_transitions import count_all_work, expire_sessions, forget_lost
-from mock_server.core.sessions import Session, SessionEndReason
-from mock_server.core.store import Record, Transaction
-from mock_server.core.tokens import Token, TokenHistory
-
-# What `reset(only=…)` can name, and the records behind each name.
-PARTS: dict[str, tuple[type[Record], ...]] = {
-    "jobs": (Job, RequestKey, QueueState, Delivery),
-    "credits": (Wallet, TopUp),
-    "uploads": (Resource, OwnModel),
-    "limits": (Window,),
-    "clock": (),
-    "callbacks": (Delivery,),
-    "tokens": (Token, TokenHistory, Session),
-    "sessions": (Session,),
-}
-
-# A clock that goes back takes along what it has stamped: a job cannot have ended in the future.
-STAMPED: tuple[type[Record], ...] = (
-    Job,
-    RequestKey,
-    QueueState,
-    Delivery,
-    Resource,
-    OwnModel,
-    Window,
-    Token,
-    TokenHistory,
-    Session,
-)
+from mock_server.core.resources import shared_upload
+from mock_server.core.store import Store
+from mock_server.core.unit_of_work import ServerClock, UnitOfWork
 
 # Ids stand in paths, and in front of a slash in the ids of other records.
 _ACCOUNT_ID = re.compile(r"[!-.0-~]{1,100}")
 
 
 class AccountSpec(Struct, frozen=True):
-    """What may be wished for a new account; what is left out is made up or is the default."""
+    """What may be asked for in a new account; the rest is generated or is the default."""
 
     id: str = ""
     name: str = ""
@@ -90,7 +59,7 @@ class AccountSpec(Struct, frozen=True):
 
 
 class AccountDefaults(Struct, frozen=True):
-    """What new worlds begin with. `keys` gives the n-th test key pair: private, public PEM.
+    """What new accounts begin with. `keys` gives the n-th test key pair: private, public PEM.
 
     `shared_uploads` are ids of pictures that every account finds uploaded already.
     """
@@ -106,62 +75,98 @@ class AccountDefaults(Struct, frozen=True):
 
 
 class AccountCounter(Struct, frozen=True):
-    """How many accounts were ever made."""
+    """How many accounts were made since the last reset of the server, and incarnations ever."""
 
     id: str
     account: str
-    made: int
-
-
-class Event(Struct, frozen=True):
-    """Something that time did to a job, a session or a token; `id` says to which.
-
-    `state` is a job's new one, or why a session or token is over.
-    """
-
-    at: float
-    account: str
-    kind: Literal["job", "session", "token"]
-    id: str
-    state: JobState | SessionEndReason
+    made: int = 0
+    incarnations: int = 0
 
 
 class AccountService:
-    """Accounts, clocks, resets and ledgers over the studio's home for state."""
+    """All accounts of a server, over one store.
+
+    `due` is the registry of what falls due. `on_callbacks` is called with an account's id after
+    a commit that may have made callbacks due, or due sooner.
+    """
 
     def __init__(
-        self, job_service: JobService, defaults: AccountDefaults, ready_made: AccountSpec
+        self, store: Store, rules: JobRules, defaults: AccountDefaults, ready_made: AccountSpec
     ) -> None:
-        self.job_service = job_service
-        self.store = job_service.store
+        self.store = store
+        self.rules = rules
         self.defaults = defaults
         self.ready_made = ready_made
+        self.due = DueRecords()
+        self.due.register(Job, apply_job)
+        self.due.register(Delivery)
+        self.on_callbacks: Callable[[str], None] = lambda account: None
 
     async def open(self, wall: float) -> Account:
-        """Lay out the seeded start: the server's clock and the ready-made account."""
-        known = await self.store.get(Account, self.ready_made.id)
+        """Make what every server begins with: its clock, shared uploads, the ready-made account.
+
+        Callbacks that are due in a store that was used before are picked up.
+        """
+        for id in await self.store.accounts_due(Delivery):
+            self.on_callbacks(id)
+        known = await self.get(self.ready_made.id)
         if known is not None:
             return known
-        await self._put_server_clock(self._first_clock(wall))
         async with self.store.transaction(SERVER) as tx:
+            await tx.put(ServerClock(SERVER, SERVER, self.first_clock(wall)))
             for id in self.defaults.shared_uploads:
                 await tx.put(shared_upload(id))
         return await self.create(self.ready_made, wall)
 
-    # Accounts
+    # One account
 
-    async def create(self, wish: AccountSpec, wall: float) -> Account:
-        """Make a world; an id or credential that is taken raises Conflict.
+    def act(self, id: str, wall: float, incarnation: int | None = None) -> UnitOfWork:
+        """Open a unit of work: `async with accounts.act(id, wall) as world`.
 
-        The oldest worlds make room for it, but never the ready-made one.
+        Raises AccountGone for an account that does not exist, or was reset or deleted since the
+        `incarnation`.
+        """
+        return UnitOfWork(self, id, wall, incarnation)
+
+    async def get(self, id: str) -> Account | None:
+        """Return an account by its id."""
+        return await self.store.get(Account, id)
+
+    async def find(self, id: str) -> Account:
+        """Return the account, or raise NotFound."""
+        account = await self.get(id)
+        if account is None:
+            raise NotFound("account", id)
+        return account
+
+    async def by_credential(self, credential: str) -> Account | None:
+        """Return whose credential this is, by its `credential_id`."""
+        found = await self.store.get(Credential, credential)
+        return None if found is None else await self.get(found.account)
+
+    async def all(self) -> Sequence[Account]:
+        """Return every account, the oldest first."""
+        return await self.store.list(Account)
+
+    async def now(self, account: Account, wall: float) -> float:
+        """Return the account's virtual time, without applying what is due."""
+        return (await self.clock(account)).now(wall)
+
+    # Making and deleting
+
+    async def create(self, spec: AccountSpec, wall: float) -> Account:
+        """Make an account; an id or credential that is taken raises Conflict.
+
+        The oldest accounts make room for it, but never the ready-made one.
         """
         async with self.store.transaction(SERVER) as tx:
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER, 0)
+            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
             number = counter.made
-            while not wish.id and await tx.get(Account, f"account-{number}") is not None:
-                number += 1  # Somebody wished for that id.
-            account = self._account(wish, number, wall)
-            await tx.put(replace(counter, made=number + 1))
+            while not spec.id and await tx.get(Account, f"account-{number}") is not None:
+                number += 1  # Another account was made with that id.
+            incarnation = counter.incarnations + 1
+            account = replace(self._account(spec, number, wall), incarnation=incarnation)
+            await tx.put(replace(counter, made=number + 1, incarnations=incarnation))
             if await tx.get(Account, account.id) is not None:
                 raise Conflict(f"there is an account {account.id!r} already")
             names = credential_ids(account.credentials)
@@ -179,35 +184,20 @@ class AccountService:
             await self.store.drop(id)
         return account
 
-    async def find(self, id: str) -> Account:
-        """Return the account, or raise NotFound."""
-        account = await self.job_service.owner(id)
-        if account is None:
-            raise NotFound("account", id)
-        return account
-
-    async def all(self) -> Sequence[Account]:
-        """Return every account, the oldest first."""
-        return await self.store.list(Account)
-
-    async def change(self, account: Account) -> Account:
-        """Write an account with other limits, clock, progress or slots."""
-        async with self.store.transaction(account.id) as tx:
-            await tx.put(account)
-        return account
-
-    async def apply_due(self, account: Account, now: float) -> None:
-        """Write down what has fallen due in a world, before somebody lists what is in it."""
-        async with self.store.transaction(account.id) as tx:
-            await apply_due(tx, account, self.job_service.rules.slots, now)
-            await expire_sessions(tx, account, now)
-
     async def delete(self, id: str) -> None:
-        """End a world; the ready-made one can only be reset."""
+        """Delete an account; the ready-made one can only be reset."""
         account = await self.find(id)
         if account.ready_made:
             raise Conflict("the ready-made account cannot be deleted; reset it instead")
         await self.store.drop(id)
+
+    async def new_incarnation(self) -> int:
+        """Return a number that no account had before."""
+        async with self.store.transaction(SERVER) as tx:
+            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+            counter = replace(counter, incarnations=counter.incarnations + 1)
+            await tx.put(counter)
+            return counter.incarnations
 
     # Clocks
 
@@ -220,220 +210,109 @@ class AccountService:
             raise NotFound("server clock")
         return server.clock
 
-    async def set_clock(self, account: Account | None, clock: Clock) -> Clock:
-        """Put a clock in place; an account that followed the server has its own from here on."""
-        if account is None:
-            await self._put_server_clock(clock)
-        else:
-            await self.change(replace(account, clock=clock))
+    async def change_clock(
+        self, id: str | None, wall: float, change: Callable[[Clock], Clock]
+    ) -> Clock:
+        """Change an account's clock, or the server's; return it.
+
+        An account that followed the server has a clock from here on.
+        """
+        if id is not None:
+            async with self.act(id, wall) as world:
+                await world.set_clock(change(world.clock))
+                return world.clock
+        async with self.store.transaction(SERVER) as tx:
+            server = await tx.get(ServerClock, SERVER)
+            if server is None:
+                raise NotFound("server clock")
+            clock = change(server.clock)
+            await tx.put(ServerClock(SERVER, SERVER, clock))
         return clock
 
     async def advance(
-        self, account: Account | None, wall: float, to: float | None
-    ) -> tuple[Clock, list[Event]]:
-        """Move a clock to a moment (None: to the next event) and let what falls due happen.
+        self, id: str | None, wall: float, move: Callable[[Clock], Clock] | None = None
+    ) -> list[Event]:
+        """Move a clock ahead, or (without `move`) to the next thing that falls due.
 
-        Returns the clock and what happened, in order.
+        Returns what happened on the way, in order.
         """
-        followers = [account] if account is not None else await self._followers()
-        clock = await self.clock(account)
-        before = clock.now(wall)
-        if to is None:
-            to = await self._next_moment(followers, before)
-            if to is None:
-                return clock, []
-        clock = await self.set_clock(account, clock.moved_to(wall, to))
-        fired: list[Event] = []
+        if id is not None:
+            async with self.act(id, wall) as world:
+                moment = None if move else await world.next_moment()
+                if moment is not None:
+                    move = _to(wall, moment)
+                return [] if move is None else await world.advance(move(world.clock))
+        followers = [each.id for each in await self.all() if each.clock is None]
+        if move is None:
+            moment = await self._next_moment(followers, wall)
+            if moment is None:
+                return []
+            move = _to(wall, moment)
+        before = (await self.clock(None)).now(wall)
+        await self.change_clock(None, wall, move)
+        events: list[Event] = []
         for each in followers:
-            async with self.store.transaction(each.id) as tx:
-                open_before = [job.id for job in await _open_jobs(tx, each)]
-                await apply_due(tx, each, self.job_service.rules.slots, to)
-                for id in open_before:
-                    job = await tx.get(Job, id)
-                    if job is not None:
-                        fired.extend(_events(job, before, to))
-                fired.extend(_expiries("session", await expire_sessions(tx, each, to), before))
-                fired.extend(_expiries("token", await tx.due(Token, each.id, to), before))
-        return clock, sorted(fired, key=lambda event: (event.at, event.id))
+            with suppress(AccountGone):
+                async with self.act(each, wall) as world:
+                    events += [event for event in world.events if event.at > before]
+        return sorted(events, key=lambda event: (event.at, event.id))
 
-    # Resets
+    async def _next_moment(self, ids: Sequence[str], wall: float) -> float | None:
+        moments: list[float] = []
+        for id in ids:
+            with suppress(AccountGone):
+                async with self.act(id, wall) as world:
+                    moment = await world.next_moment()
+                if moment is not None:
+                    moments.append(moment)
+        return min(moments, default=None)
 
-    async def reset(
-        self, account: Account | None, only: Collection[str], wall: float
-    ) -> list[Account]:
-        """Bring one world, or the whole server, back to its seeded start; return what is left.
+    def first_clock(self, wall: float) -> Clock:
+        """Return the clock that the server begins with."""
+        return Clock.at(wall, start=self.defaults.clock_start, rate=self.defaults.clock_rate)
 
-        `only` names PARTS; with none of them everything goes, and a server forgets the accounts
-        that were made. Jobs that are forgotten hold no credits any more; what they had been charged
-        stays charged unless the credits go too. Jobs that are kept go on holding theirs. Where a
-        clock goes back, what it has STAMPED is forgotten as well.
-        """
-        unknown = set(only) - PARTS.keys()
-        if unknown:
-            raise Invalid("only", f"knows {', '.join(PARTS)}; found {', '.join(sorted(unknown))}")
-        if account is not None:
-            return [await self._reset_account(account, only, wall, await self.clock(None))]
-        if only:
-            server = self._first_clock(wall) if "clock" in only else await self.clock(None)
-            left = [
-                await self._reset_account(each, only, wall, server) for each in await self.all()
-            ]
-            await self._put_server_clock(server)
-            return left
-        for each in await self.all():
-            await self.store.drop(each.id)
-        await self.store.drop(SERVER)
-        return [await self.open(wall)]
-
-    # Money
-
-    async def set_balance(
-        self, account: Account, now: float, *, to: Decimal | None, by: Decimal, reason: str
-    ) -> Wallet:
-        """Change what can be spent, to an amount or by one; it cannot become negative."""
-        async with self.store.transaction(account.id) as tx:
-            await apply_due(tx, account, self.job_service.rules.slots, now)
-            wallet = await wallet_of(tx, account)
-            change = by if to is None else to - wallet.balance
-            if change < ZERO and wallet.balance + change < ZERO:
-                raise Invalid("balance", f"cannot become negative: {wallet.balance + change}")
-            wallet = wallet.top_up(change)
-            serial = await tx.count(TopUp, account.id) + 1
-            await tx.put(TopUp(f"{account.id}/{serial}", account.id, now, change, reason))
-            await tx.put(wallet)
-            return wallet
-
-    async def ledger(self, account: Account, now: float) -> tuple[Wallet, list[Entry]]:
-        """Return the sums and every line that made them, the oldest first."""
-        async with self.store.transaction(account.id) as tx:
-            await apply_due(tx, account, self.job_service.rules.slots, now)
-            wallet = await wallet_of(tx, account)
-            jobs = await tx.list(Job, account.id)
-            return wallet, entries(wallet, jobs, await tx.list(TopUp, account.id))
-
-    # Inside
-
-    def _account(self, wish: AccountSpec, number: int, wall: float) -> Account:
-        id = wish.id or f"account-{number}"
+    def _account(self, spec: AccountSpec, number: int, wall: float) -> Account:
+        id = spec.id or f"account-{number}"
         if id == SERVER or not _ACCOUNT_ID.fullmatch(id):
             raise Invalid("id", f"must be 1 to 100 ASCII characters but no blank or /: {id!r}")
-        opening = self.defaults.balance if wish.balance is None else wish.balance
+        opening = self.defaults.balance if spec.balance is None else spec.balance
         if opening < ZERO:
             raise Invalid("balance", f"must not be negative, found {opening}")
-        seed = chance.number(self.defaults.seed, id) >> 11 if wish.seed is None else wish.seed
-        private_key, public_key = ("", wish.public_key)
+        seed = chance.number(self.defaults.seed, id) >> 11 if spec.seed is None else spec.seed
+        private_key, public_key = ("", spec.public_key)
         if not public_key:
             private_key, public_key = self.defaults.keys(number)
 
-        def made_up(what: str, digits: int) -> str:
+        def generated(what: str, digits: int) -> str:
             secret = f"tams-mock/{self.defaults.seed}"
             return chance.mac(secret, what, id, number, hex_digits=digits)
 
         clock = None
-        if wish.clock_start is not None or wish.clock_rate is not None:
-            rate = 1.0 if wish.clock_rate is None else wish.clock_rate
-            clock = Clock.at(wall, start=wish.clock_start, rate=rate)
+        if spec.clock_start is not None or spec.clock_rate is not None:
+            rate = 1.0 if spec.clock_rate is None else spec.clock_rate
+            clock = Clock.at(wall, start=spec.clock_start, rate=rate)
         return Account(
             id=id,
             number=number,
             seed=seed,
             opening=opening,
             credentials=Credentials(
-                app_id=wish.app_id or made_up("app", 10)[:9],
-                token=wish.token or made_up("token", 32),
-                key=wish.key or made_up("key", 16),
-                secret=wish.secret or made_up("secret", 32),
+                app_id=spec.app_id or generated("app", 10)[:9],
+                token=spec.token or generated("token", 32),
+                key=spec.key or generated("key", 16),
+                secret=spec.secret or generated("secret", 32),
                 public_key=public_key,
                 private_key=private_key,
             ),
-            name=wish.name,
-            limits=wish.limits or self.defaults.limits,
+            name=spec.name,
+            limits=spec.limits or self.defaults.limits,
             clock=clock,
-            progress=wish.progress,
-            slots=wish.slots,
-            events_url=wish.events_url,
-            ready_made=wish.ready_made,
+            progress=spec.progress,
+            slots=spec.slots,
+            events_url=spec.events_url,
+            ready_made=spec.ready_made,
         )
 
-    async def _reset_account(
-        self, account: Account, only: Collection[str], wall: float, server: Clock
-    ) -> Account:
-        """Bring back the parts; `server` is the clock that followers will have afterwards."""
-        parts = only or PARTS
-        now = await self.job_service.now(account, wall)
-        async with self.store.transaction(account.id) as tx:
-            await apply_due(tx, account, self.job_service.rules.slots, now)
-            await expire_sessions(tx, account, now)
-            await count_all_work(tx, account)
-            initial = await tx.get(InitialAccount, account.id)
-        first = account if initial is None else initial.spec
-        if "clock" in parts:
-            clock = first.clock and replace(first.clock, wall_anchor=wall)
-            account = replace(account, clock=clock)
-        if "limits" in parts:
-            account = replace(account, limits=first.limits)
-        if not only:
-            account = replace(first, clock=account.clock)
-        kinds = {kind for part in parts for kind in PARTS[part]}
-        if (account.clock or server).now(wall) < now:
-            kinds.update(STAMPED)
-        await self.store.drop(account.id, list(kinds))
-        if Resource in kinds:
-            await self.store.blobs.drop(account.id)
-        async with self.store.transaction(account.id) as tx:
-            await tx.put(account)
-            await forget_lost(tx, account)
-            wallet = await wallet_of(tx, account)
-            jobs = await tx.list(Job, account.id)
-            held = sum((job.price for job in jobs if job.ending is None), ZERO)
-            if held != wallet.held:
-                await tx.put(replace(wallet, held=held))
-        return account
 
-    def _first_clock(self, wall: float) -> Clock:
-        return Clock.at(wall, start=self.defaults.clock_start, rate=self.defaults.clock_rate)
-
-    async def _put_server_clock(self, clock: Clock) -> None:
-        async with self.store.transaction(SERVER) as tx:
-            await tx.put(ServerClock(SERVER, SERVER, clock))
-
-    async def _followers(self) -> list[Account]:
-        return [account for account in await self.all() if account.clock is None]
-
-    async def _next_moment(self, accounts: Sequence[Account], after: float) -> float | None:
-        moments: list[float] = []
-        for account in accounts:
-            async with self.store.transaction(account.id) as tx:
-                await apply_due(tx, account, self.job_service.rules.slots, after)
-                for job in await _open_jobs(tx, account):
-                    moments.extend(moment for moment, _ in job.moments() if moment > after)
-                others: list[Delivery | Session | Token] = [
-                    *await tx.due(Delivery, account.id, float("inf")),
-                    *await tx.due(Session, account.id, float("inf")),
-                    *await tx.due(Token, account.id, float("inf")),
-                ]
-                dues = (each.due_at for each in others)
-                moments.extend(due_at for due_at in dues if due_at is not None and due_at > after)
-        return min(moments, default=None)
-
-
-async def _open_jobs(tx: Transaction, account: Account) -> Sequence[Job]:
-    return await tx.due(Job, account.id, float("inf"))
-
-
-def _events(job: Job, after: float, until: float) -> list[Event]:
-    return [
-        Event(moment, job.account, "job", job.id, state)
-        for moment, state in job.moments()
-        if after < moment <= until
-    ]
-
-
-def _expiries(
-    kind: Literal["session", "token"], expired: Sequence[Session | Token], after: float
-) -> list[Event]:
-    return [
-        Event(each.expires_at, each.account, kind, each.id, SessionEndReason.EXPIRED)
-        for each in expired
-        if each.expires_at is not None and each.expires_at > after
-    ]
+def _to(wall: float, moment: float) -> Callable[[Clock], Clock]:
+    return lambda clock: clock.moved_to(wall, max(moment, clock.now(wall)))

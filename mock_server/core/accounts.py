@@ -55,9 +55,10 @@ class Credentials(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """A customer of the studio; None in `clock`, `progress` and `slots` follows the server.
+    """What a credential belongs to; None in `clock`, `progress` and `slots` follows the server.
 
-    So does an empty `events_url`, where the customer hears of what end users do.
+    So does an empty `events_url`, where the customer is told what end users do. The `incarnation`
+    is another one after each reset.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Account(Struct, frozen=True):
     slots: int | None = None
     events_url: str = ""
     ready_made: bool = False
+    incarnation: int = 0
 
     @property
     def account(self) -> str:
@@ -83,7 +85,7 @@ class InitialAccount(Struct, frozen=True):
 
     id: str
     account: str
-    spec: Account
+    first: Account
 
 
 class Credential(Struct, frozen=True):

@@ -48,13 +48,15 @@ class Clock(Struct, frozen=True):
     def with_rate(self, wall: float, rate: float) -> Clock:
         """Return the clock going on from here at another rate; 0 freezes it."""
         before = self.rate or self.rate_before
-        return Clock(wall, self.now(wall), _checked_rate(rate), 1.0 if rate else before)
+        anchor = max(wall, self.wall_anchor)
+        return Clock(anchor, self.now(wall), _checked_rate(rate), 1.0 if rate else before)
 
     def advanced(self, wall: float, seconds: float) -> Clock:
-        """Return the clock moved ahead by `seconds` and going on as before."""
-        if not isfinite(seconds) or seconds < 0:
-            raise Invalid("seconds", f"must be a number that is not negative, found {seconds}")
-        return self.moved_to(wall, self.now(wall) + seconds)
+        """Return the clock some seconds ahead; Conflict where time ends before."""
+        moment = self.now(wall) + seconds
+        if moment > LATEST:
+            raise Conflict("time ends at the year 3000")
+        return self.moved_to(wall, moment)
 
     def moved_to(self, wall: float, moment: float) -> Clock:
         """Return the clock showing `moment`, which must not lie in its past."""
@@ -63,7 +65,7 @@ class Clock(Struct, frozen=True):
             raise Invalid("to", f"must be seconds since the epoch before the year 3000: {moment}")
         if moment < now:
             raise Conflict(f"time never runs back: it is {now:.3f}, asked for {moment:.3f}")
-        return replace(self, wall_anchor=wall, virtual_anchor=moment)
+        return replace(self, wall_anchor=max(wall, self.wall_anchor), virtual_anchor=moment)
 
 
 def _checked_rate(rate: float) -> float:

@@ -4,6 +4,7 @@ StudioError
 ├── Unauthenticated       nobody known signed this call
 ├── Forbidden             known, but not allowed
 ├── NotFound              no such thing for this account
+│   └── AccountGone       the account was deleted or reset meanwhile
 ├── Invalid               the request does not make sense
 │   ├── Malformed         it cannot even be read
 │   └── CreditsShort      it costs more than there is
@@ -50,6 +51,13 @@ class NotFound(DomainError):
         super().__init__(f"{kind} not found")
         self.kind = kind
         self.id = id
+
+
+class AccountGone(NotFound):
+    """The account does not exist, or was deleted or reset while something was under way."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__("account", id)
 
 
 class Invalid(DomainError):

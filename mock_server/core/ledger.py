@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
+from mock_server.core.errors import Invalid
 from mock_server.core.jobs.job import Job, JobState
+
+if TYPE_CHECKING:
+    from mock_server.core.unit_of_work import UnitOfWork
 
 
 def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> list[Entry]:
@@ -37,3 +42,26 @@ def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> li
     if carried:
         head.append(Entry(start, "carried", -carried, note="from before what is kept"))
     return head + lines
+
+
+async def set_balance(
+    world: UnitOfWork, *, to: Decimal | None = None, by: Decimal = ZERO, reason: str
+) -> Wallet:
+    """Change what can be spent, to an amount or by one; it cannot become negative."""
+    wallet = await world.wallet()
+    change = by if to is None else to - wallet.balance
+    if change < ZERO and wallet.balance + change < ZERO:
+        raise Invalid("balance", f"cannot become negative: {wallet.balance + change}")
+    wallet = wallet.top_up(change)
+    id = world.account.id
+    serial = await world.tx.count(TopUp, id) + 1
+    await world.tx.put(TopUp(f"{id}/{serial}", id, world.now, change, reason))
+    await world.tx.put(wallet)
+    return wallet
+
+
+async def ledger_of(world: UnitOfWork) -> tuple[Wallet, list[Entry]]:
+    """Return the sums and every line that made them, the oldest first."""
+    wallet, id = await world.wallet(), world.account.id
+    jobs, top_ups = await world.tx.list(Job, id), await world.tx.list(TopUp, id)
+    return wallet, entries(wallet, jobs, top_ups)

@@ -37,7 +37,8 @@ class Delivery(Struct, frozen=True):
     """A notice on its way. `due_at` is None once it has arrived or been given up.
 
     What is about no job has an empty `job`, no state, and its `content` written already. `asked`
-    marks a question: somebody waited for the answer, so there is no second try.
+    marks a question: a request waits for the answer, so there is no second try. A try `claim`s the
+    delivery first, until `claimed_until` (real seconds), so that two senders never send it twice.
     """
 
     id: str
@@ -53,6 +54,12 @@ class Delivery(Struct, frozen=True):
     topic: str = ""
     content: bytes = b""
     asked: bool = False
+    claim: str = ""
+    claimed_until: float = 0.0
+
+    def is_claimed(self, wall: float) -> bool:
+        """Return whether a try is under way that may still end well."""
+        return bool(self.claim) and wall < self.claimed_until
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -72,12 +79,14 @@ class Delivery(Struct, frozen=True):
             self,
             attempts=(*self.attempts, attempt),
             due_at=attempt.at + delays[failures] if again else None,
+            claim="",
         )
 
     def repeated(self, attempt: Attempt) -> Delivery:
         """Return the delivery after a try out of turn, whose failure leaves its schedule alone."""
         attempts = (*self.attempts, attempt)
-        return replace(self, attempts=attempts, due_at=None if attempt.arrived else self.due_at)
+        due_at = None if attempt.arrived else self.due_at
+        return replace(self, attempts=attempts, due_at=due_at, claim="")
 
 
 def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Delivery]:

@@ -1,4 +1,4 @@
-"""The outbox of each account: notices that are due, and what became of them."""
+"""The outbox of an account: which notices are due, who sends them, and what became of them."""
 
 from __future__ import annotations
 
@@ -6,106 +6,92 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Account
-from mock_server.core.ids import id_of, next_tick
-from mock_server.core.jobs.due import apply_due, queue_of, thin_out
+from mock_server.core.ids import id_of
+from mock_server.core.jobs.due import drop_oldest_deliveries
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.watch import Watch
-from mock_server.core.outbox import Delivery
-from mock_server.core.store import Store
+from mock_server.core.outbox import Delivery, in_turn
+from mock_server.core.store import View
+from mock_server.core.unit_of_work import UnitOfWork
+
+FOR_EVER = float("inf")
 
 
-class OutboxService:
-    """Reads and keeps the outboxes; `slots` is the server's number for accounts without one."""
+async def ready(world: UnitOfWork, until: float) -> list[Delivery]:
+    """Return the notices that are due by `until` and whose turn it is, the earliest first.
 
-    def __init__(self, store: Store, slots: int) -> None:
-        self.store = store
-        self.slots = slots
+    What tells of a moment after now has not happened, whenever it would be due.
+    """
+    due = await world.tx.due(Delivery, world.account.id, until)
+    happened = [each for each in due if each.made_at <= world.now]
+    return in_turn(happened, await world.tx.due(Delivery, world.account.id, FOR_EVER))
 
-    async def due(
-        self, account: Account, until: float, *, apply_at: float | None = None
-    ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
-        """Write down what has fallen due; return the notices due by then, and all open ones.
 
-        What tells of a moment after `settle_at` has not happened, and is not due however it lies.
-        """
-        now = until if apply_at is None else apply_at
-        async with self.store.transaction(account.id) as tx:
-            await apply_due(tx, account, self.slots, now)
-            due = [
-                each for each in await tx.due(Delivery, account.id, until) if each.made_at <= now
-            ]
-            return due, await tx.due(Delivery, account.id, float("inf"))
+async def claim(world: UnitOfWork, delivery: Delivery, claim: str, seconds: float) -> Delivery:
+    """Mark a notice as being sent, for some real seconds; return it."""
+    delivery = replace(delivery, claim=claim, claimed_until=world.wall + seconds)
+    await world.tx.put(delivery)
+    return delivery
 
-    async def post(
-        self,
-        account: Account,
-        watch: Watch,
-        topic: str,
-        content: bytes,
-        now: float,
-        *,
-        due_at: float | None = None,
-        asked: bool = False,
-    ) -> Delivery:
-        """Keep a notice about something that is no job, of now or a later moment, or a question.
 
-        A question is never due: whoever asks sends it, and keeps what became of it.
-        """
-        moment = now if due_at is None else due_at
-        async with self.store.transaction(account.id) as tx:
-            line = await queue_of(tx, account)
-            tick = next_tick(now, line.last_tick)
-            await tx.put(replace(line, last_tick=tick))
-            delivery = Delivery(
-                id=f"{id_of(tick, account.id)}-1",
-                account=account.id,
-                job="",
-                number=1,
-                watch=watch,
-                state=None,
-                done=0.0,
-                made_at=moment,
-                due_at=None if asked else moment,
-                topic=topic,
-                content=content,
-                asked=asked,
-            )
-            await tx.put(delivery)
-            await thin_out(tx, account.id)
-            return delivery
+async def post(
+    world: UnitOfWork,
+    watch: Watch,
+    topic: str,
+    content: bytes,
+    *,
+    due_at: float | None = None,
+    claim: str = "",
+) -> Delivery:
+    """Keep a notice that is about no job, due now or at a later moment.
 
-    async def ahead(self, account: Account) -> tuple[float | None, Sequence[Delivery]]:
-        """Return when a notice may be written next, as far as is known now, and the open ones."""
-        async with self.store.view() as view:
-            jobs = await view.due(Job, account.id, float("inf"))
-            moment = None
-            if any(job.watch is not None for job in jobs):
-                # A job without its input fails at its start, and watched ones behind it move up.
-                moment = next(job.due_at for job in jobs if job.watch or job.waits_for)
-            return moment, await view.due(Delivery, account.id, float("inf"))
+    With a `claim` it is a question: the claimer sends it at once, and it is never due.
+    """
+    moment = world.now if due_at is None else due_at
+    account = world.account.id
+    delivery = Delivery(
+        id=f"{id_of(await world.new_tick(), account)}-1",
+        account=account,
+        job="",
+        number=1,
+        watch=watch,
+        state=None,
+        done=0.0,
+        made_at=moment,
+        due_at=None if claim else moment,
+        topic=topic,
+        content=content,
+        asked=bool(claim),
+        claim=claim,
+    )
+    await world.tx.put(delivery)
+    await drop_oldest_deliveries(world)
+    world.callbacks_changed = True
+    return delivery
 
-    async def all(self, account: Account | None) -> Sequence[Delivery]:
-        """Return the notices that are kept, the oldest first."""
-        return await self.store.list(Delivery, None if account is None else account.id)
 
-    async def find(self, account: Account, id: str) -> Delivery | None:
-        """Return one of the account's notices."""
-        found = await self.store.get(Delivery, id)
-        return found if found is not None and found.account == account.id else None
+async def keep(world: UnitOfWork, claim: str, delivery: Delivery) -> None:
+    """Write what became of a claimed notice; one that was forgotten meanwhile stays forgotten.
 
-    async def keep(self, account: Account, delivery: Delivery) -> None:
-        """Write down what became of a notice; one that was forgotten meanwhile stays so.
+    A notice that waited for it is due from now on and no earlier.
+    """
+    kept = await world.tx.get(Delivery, delivery.id)
+    if kept is None or kept.claim != claim:
+        return
+    await world.tx.put(delivery)
+    if delivery.due_at is not None or not delivery.attempts:
+        return
+    over_at = delivery.attempts[-1].at
+    for each in await world.tx.due(Delivery, world.account.id, over_at):
+        if each.lane == delivery.lane and each.number > delivery.number:
+            await world.tx.put(replace(each, due_at=over_at))
 
-        Whatever waited for it is due from now on and no earlier.
-        """
-        async with self.store.transaction(account.id) as tx:
-            if await tx.get(Delivery, delivery.id) is None:
-                return
-            await tx.put(delivery)
-            if delivery.due_at is not None or not delivery.attempts:
-                return
-            over_at = delivery.attempts[-1].at
-            for each in await tx.due(Delivery, account.id, over_at):
-                if each.lane == delivery.lane and each.number > delivery.number:
-                    await tx.put(replace(each, due_at=over_at))
+
+async def ahead(view: View, account: str) -> tuple[float | None, Sequence[Delivery]]:
+    """Return when a notice may be written next, as far as is known now, and the open ones."""
+    jobs = await view.due(Job, account, FOR_EVER)
+    moment = None
+    if any(job.watch is not None for job in jobs):
+        # A job without its input fails at its start, and watched ones behind it move up.
+        moment = next(job.due_at for job in jobs if job.watch or job.waits_for)
+    return moment, await view.due(Delivery, account, FOR_EVER)

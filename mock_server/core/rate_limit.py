@@ -1,7 +1,8 @@
-"""The limiter: so many calls inside any window, exactly.
+"""The rate limiter: at most so many calls inside any window, exactly.
 
-A log of the admitted calls' times, at most as long as the limit. The call after the limit is
-refused until the oldest of them is a whole window old; refused calls do not count.
+It keeps the times of the last `qps` admitted calls in a ring, one record for each place, so that
+a call costs the same for any `qps`. A call is refused until the oldest time is one window old.
+Refused calls do not count.
 """
 
 from __future__ import annotations
@@ -9,25 +10,59 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mock_server.core.accounts import Limits
+from mock_server.core.store import Transaction, View
 
 
 class Window(Struct, frozen=True):
-    """The times of the last admitted calls under one limit, the oldest first."""
+    """How many calls were admitted under one limit, and how many places its ring has."""
 
     id: str
     account: str
-    times: tuple[float, ...] = ()
+    calls: int
+    places: int
 
-    def allowed_at(self, limits: Limits) -> float:
-        """Return the first moment at which one more call is within the limits."""
-        if limits.qps <= 0:
-            return float("inf")
-        if len(self.times) < limits.qps:
-            return float("-inf")
-        return self.times[-limits.qps] + limits.window
 
-    def admitted(self, now: float, limits: Limits) -> Window:
-        """Return the window with one more call in it."""
-        keep = max(limits.qps - 1, 0)
-        recent = self.times[-keep:] if keep else ()
-        return Window(self.id, self.account, (*recent, now))
+class AdmittedCall(Struct, frozen=True):
+    """The time of one of the last calls; the id ends with its place in the ring."""
+
+    id: str
+    account: str
+    at: float
+
+
+async def admit(
+    tx: Transaction, account: str, limits: Limits, now: float, scope: str = ""
+) -> float | None:
+    """Count a call and return None, or return the first moment at which one is allowed."""
+    if limits.qps <= 0:
+        return float("inf")
+    id = f"{account}/{scope}" if scope else account
+    window = await tx.get(Window, id) or Window(id, account, 0, limits.qps)
+    if window.places != limits.qps:
+        window = await _resized(tx, window, limits.qps)
+    place = f"{id}/{window.calls % window.places}"
+    if window.calls >= window.places:
+        oldest = await tx.get(AdmittedCall, place)
+        if oldest is not None and now < oldest.at + limits.window:
+            return oldest.at + limits.window
+    await tx.put(AdmittedCall(place, account, now))
+    await tx.put(Window(id, account, window.calls + 1, window.places))
+    return None
+
+
+async def calls_in(view: View, window: Window) -> list[float]:
+    """Return the times that the ring holds, the oldest first."""
+    first = max(0, window.calls - window.places)
+    numbers = range(first, window.calls)
+    found = [await view.get(AdmittedCall, f"{window.id}/{n % window.places}") for n in numbers]
+    return [call.at for call in found if call is not None]
+
+
+async def _resized(tx: Transaction, window: Window, places: int) -> Window:
+    """Write the newest times into a ring with another number of places."""
+    times = (await calls_in(tx, window))[-places:]
+    for place in range(places, min(window.calls, window.places)):
+        await tx.delete(AdmittedCall, f"{window.id}/{place}")
+    for place, at in enumerate(times):
+        await tx.put(AdmittedCall(f"{window.id}/{place}", window.account, at))
+    return Window(window.id, window.account, len(times), places)

@@ -1,15 +1,15 @@
-"""The interface between the rules and the homes for state.
+"""The interface between the rules and the store backends.
 
 A record is a frozen `Struct` with `id` and `account`; ids are unique per kind over all accounts.
-A record that has something coming carries `due_at` (virtual seconds, or None), and homes keep an
-index on it. A new kind needs no change in any home.
+A record that has something coming carries `due_at` (virtual seconds, or None), and backends keep an
+index on it. A new kind needs no change in any backend.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 
 class Record(Protocol):
@@ -26,7 +26,7 @@ R = TypeVar("R", bound=Record)
 
 
 class View(Protocol):
-    """A look at what is committed; it waits for nobody."""
+    """A look at what is committed; it waits for no transaction."""
 
     async def get(self, kind: type[R], id: str) -> R | None:
         """Return the record, or None."""
@@ -36,38 +36,69 @@ class View(Protocol):
     ) -> Sequence[R]:
         """Return records, the oldest first; one that was deleted and put again is a new one."""
 
+    async def page(
+        self, kind: type[R], account: str | None = None, *, limit: int, before: str = ""
+    ) -> Sequence[R]:
+        """Return records, the newest first; with `before` those that are older than this id.
+
+        The id of the last record is the cursor for the next page. Of a record that was deleted
+        meanwhile nothing is older.
+        """
+
     async def count(self, kind: type[R], account: str | None = None) -> int:
         """Return how many records there are."""
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
         """Return records whose `due_at` is at or before the moment, the earliest first."""
 
+    async def next_due(
+        self, kinds: Sequence[type[Record]], account: str, before: float
+    ) -> Any | None:
+        """Return the record that is due first, at or before the moment, or None.
+
+        Of equal moments the kind that is named first comes first, then the smaller id.
+        """
+
+    async def due_after(
+        self, kinds: Sequence[type[Record]], account: str, after: float
+    ) -> float | None:
+        """Return the first `due_at` that lies after the moment, or None."""
+
 
 class Transaction(View, Protocol):
-    """All or nothing, alone with its account; await nothing but the store inside."""
+    """All or nothing, and alone with its account; await only the store inside."""
 
     async def put(self, record: Record) -> None:
         """Write the record, new or in place of the one with its id."""
 
     async def delete(self, kind: type[Record], id: str) -> None:
-        """Take the record away; nothing happens if it is not there."""
+        """Delete the record; nothing happens if it does not exist."""
+
+    async def clear(self, kind: type[Record]) -> None:
+        """Delete all records of the kind that belong to the transaction's account."""
+
+    async def put_blob(self, id: str, data: bytes) -> None:
+        """Keep bytes under the id once the transaction is committed."""
+
+    async def clear_blobs(self) -> None:
+        """Forget all bytes of the account once the transaction is committed."""
+
+    async def savepoint(self) -> None:
+        """Mark the point to which `rollback` goes back."""
+
+    async def rollback(self) -> None:
+        """Undo what was done since the savepoint."""
 
 
 class Blobs(Protocol):
-    """Bytes too large for records. At its limit the home drops some, but never the newest."""
-
-    async def put(self, id: str, account: str, data: bytes) -> None:
-        """Keep the bytes under the id, in place of what was there."""
+    """Bytes too large for records. At its limit the backend drops some, but never the newest."""
 
     async def get(self, id: str) -> bytes | None:
         """Return the bytes, or None if they were never there or had to make room."""
 
-    async def drop(self, account: str) -> None:
-        """Forget all bytes of the account."""
-
 
 class Store(View, Protocol):
-    """A home for state. Each look at it is one of its own; those of a `view` belong together."""
+    """A store backend. Each look at it stands alone; those of a `view` belong together."""
 
     @property
     def blobs(self) -> Blobs: ...
@@ -78,8 +109,11 @@ class Store(View, Protocol):
     def transaction(self, account: str) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction: it ends committed, or with an exception and without a trace."""
 
-    async def drop(self, account: str, kinds: Sequence[type[Record]] | None = None) -> None:
-        """Forget the account's records of these kinds, or everything, alone with the account."""
+    async def accounts_due(self, kind: type[Record]) -> Sequence[str]:
+        """Return the accounts that have records of the kind with something coming."""
+
+    async def drop(self, account: str) -> None:
+        """Forget everything of the account, alone with the account."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
+from itertools import dropwhile, islice
+from math import inf, nextafter
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -16,12 +18,14 @@ R = TypeVar("R", bound=Record)
 
 DEFAULT_BLOB_BYTES = 256 * 1024 * 1024
 
+_AFTER_ALL_IDS = "\U0010ffff"
+
 
 class RecordTable:
     """The committed records of one kind, with their order per account and their due moments."""
 
     def __init__(self, kind: type) -> None:
-        # Most kinds have nothing coming, and asking each record for what it lacks takes long.
+        # Most kinds never fall due, and to ask each record for a missing attribute takes long.
         self.has_due = hasattr(kind, "due_at") or "due_at" in kind.__annotations__
         self.records: dict[str, Any] = {}
         self.by_account: dict[str, dict[str, Any]] = {}
@@ -45,7 +49,7 @@ class RecordTable:
             due = self.due.get(account)
             if due is None:
                 self.due[account] = [place]
-            elif due[-1] < place:  # as for most, who come last in line
+            elif due[-1] < place:  # as for most, which come last
                 due.append(place)
             else:
                 insort(due, place)
@@ -69,7 +73,11 @@ class RecordTable:
         due = self.due.get(account)
         if not due or due[0][0] > before:
             return []
-        return [self.records[id] for _, id in due[: bisect_right(due, (before, "\U0010ffff"))]]
+        return [self.records[id] for _, id in due[: bisect_right(due, (before, _AFTER_ALL_IDS))]]
+
+    def due_after(self, account: str, after: float) -> Iterator[tuple[float, str]]:
+        due = self.due.get(account, ())
+        return islice(due, bisect_right(due, (after, _AFTER_ALL_IDS)), None)
 
     def _forget_due(self, record: Any) -> None:
         due_at = record.due_at
@@ -102,14 +110,46 @@ class MemoryView:
     async def list(
         self, kind: type[R], account: str | None = None, *, limit: int | None = None
     ) -> Sequence[R]:
-        table = self._tables.get(kind)
-        return [] if table is None else list(islice(table.of(account).values(), limit))
+        return list(islice(self._all(kind, account), limit))
+
+    async def page(
+        self, kind: type[R], account: str | None = None, *, limit: int, before: str = ""
+    ) -> Sequence[R]:
+        newest: Iterator[Any] = self._newest(kind, account)
+        if before:
+            newest = islice(dropwhile(lambda record: record.id != before, newest), 1, None)
+        return list(islice(newest, limit))
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
         return self._counted(kind, account)
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
         return self._due(kind, account, before)
+
+    async def next_due(
+        self, kinds: Sequence[type[Record]], account: str, before: float
+    ) -> Any | None:
+        first: Any = None
+        for kind in kinds:
+            record = self._first_due(kind, account, before)
+            if record is not None:
+                first, before = record, _before(record.due_at)
+        return first
+
+    async def due_after(
+        self, kinds: Sequence[type[Record]], account: str, after: float
+    ) -> float | None:
+        return min(
+            (at for kind in kinds for at in self._dues_after(kind, account, after)), default=None
+        )
+
+    def _all(self, kind: type, account: str | None) -> Iterable[Any]:
+        table = self._tables.get(kind)
+        return () if table is None else table.of(account).values()
+
+    def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
+        table = self._tables.get(kind)
+        return iter(()) if table is None else reversed(table.of(account).values())
 
     def _committed(self, kind: type, id: str) -> Any:
         table = self._tables.get(kind)
@@ -123,15 +163,38 @@ class MemoryView:
         table = self._tables.get(kind)
         return [] if table is None else table.due_before(account, before)
 
+    def _first_due(self, kind: type, account: str, before: float) -> Any:
+        table = self._tables.get(kind)
+        due = None if table is None else table.due.get(account)
+        if table is None or not due or due[0][0] > before:
+            return None
+        return table.records[due[0][1]]
+
+    def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
+        table = self._tables.get(kind)
+        if table is not None:
+            for at, _ in table.due_after(account, after):
+                yield at
+                return
+
 
 class MemoryTransaction(MemoryView):
-    """A look at the tables with this transaction's own changes laid over them."""
+    """A look at the tables with the changes of this transaction laid over them."""
 
-    def __init__(self, tables: dict[type, RecordTable], lock: asyncio.Lock) -> None:
-        super().__init__(tables)
+    def __init__(self, store: MemoryStore, account: str) -> None:
+        super().__init__(store._tables)
+        self._store = store
+        self._account = account
+        self._lock = store._lock(account)
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
-        self._lock = lock
+        self._blobs: dict[str, bytes] = {}
+        self._clears_blobs = False
+        self._saved: tuple[Any, ...] = ()
+        # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
+        # how many of the committed ones in front have been changed since.
+        self._due_changes: dict[type, list[tuple[float, str]]] = {}
+        self._passed: dict[type, int] = {}
 
     async def __aenter__(self) -> Transaction:
         await self._lock.acquire()
@@ -152,22 +215,36 @@ class MemoryTransaction(MemoryView):
     async def put(self, record: Record) -> None:
         kind, id = type(record), record.id
         if (changed := self.changes.get(kind)) is None:
-            self.changes[kind] = {id: record}
-            return
-        if changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
+            changed = self.changes[kind] = {}
+        elif changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
             del changed[id]
             self._anew.add((kind, id))
         changed[id] = record
+        if kind in self._due_changes and record.account == self._account:
+            _push(self._due_changes[kind], record)
 
     async def delete(self, kind: type[Record], id: str) -> None:
         self.changes.setdefault(kind, {})[id] = None
 
-    async def list(
-        self, kind: type[R], account: str | None = None, *, limit: int | None = None
-    ) -> Sequence[R]:
-        if kind not in self.changes:
-            return await super().list(kind, account, limit=limit)
-        return list(islice(self._overlaid(kind, account), limit))
+    async def clear(self, kind: type[Record]) -> None:
+        for record in list(self._all(kind, self._account)):
+            await self.delete(kind, record.id)
+
+    async def put_blob(self, id: str, data: bytes) -> None:
+        self._blobs[id] = data
+
+    async def clear_blobs(self) -> None:
+        self._blobs.clear()
+        self._clears_blobs = True
+
+    async def savepoint(self) -> None:
+        changes = {kind: dict(records) for kind, records in self.changes.items()}
+        self._saved = changes, set(self._anew), dict(self._blobs), self._clears_blobs
+
+    async def rollback(self) -> None:
+        self.changes, self._anew, self._blobs, self._clears_blobs = self._saved
+        self._due_changes.clear()
+        self._passed.clear()
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
         total = self._counted(kind, account)
@@ -188,6 +265,56 @@ class MemoryTransaction(MemoryView):
                     due.append(record)
         return sorted(due, key=_due_order)
 
+    def _all(self, kind: type, account: str | None) -> Iterable[Any]:
+        return (
+            self._overlaid(kind, account) if kind in self.changes else super()._all(kind, account)
+        )
+
+    def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
+        if kind in self.changes:
+            yield from reversed(list(self._overlaid(kind, account)))
+        else:
+            yield from super()._newest(kind, account)
+
+    def _first_due(self, kind: type, account: str, before: float) -> Any:
+        changed = self.changes.get(kind)
+        if not changed:
+            return super()._first_due(kind, account, before)
+        heap = self._due_changes.get(kind)
+        if heap is None:
+            heap = self._due_changes[kind] = []
+            for record in changed.values():
+                if record is not None and record.account == account:
+                    _push(heap, record)
+        while heap:
+            record = changed.get(heap[0][1])
+            if record is not None and record.due_at == heap[0][0]:
+                break
+            heappop(heap)  # It was changed again since.
+        table = self._tables.get(kind)
+        due = [] if table is None else table.due.get(account, [])
+        passed = self._passed.get(kind, 0)
+        while passed < len(due) and due[passed][1] in changed:
+            passed += 1
+        self._passed[kind] = passed
+        firsts = (*due[passed : passed + 1], *heap[:1])
+        first = min(firsts, default=None)
+        if first is None or first[0] > before:
+            return None
+        return changed.get(first[1]) or self._committed(kind, first[1])
+
+    def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
+        changed = self.changes.get(kind, {})
+        table = self._tables.get(kind)
+        if table is not None:
+            committed = table.due_after(account, after)
+            yield from islice((at for at, id in committed if id not in changed), 1)
+        for record in changed.values():
+            if record is not None and record.account == account:
+                at = getattr(record, "due_at", None)
+                if at is not None and at > after:
+                    yield at
+
     def _commit(self) -> None:
         anew = self._anew
         for kind, records in self.changes.items():
@@ -199,6 +326,10 @@ class MemoryTransaction(MemoryView):
                     table.delete(id)
                 if record is not None:
                     table.put(record)
+        if self._clears_blobs:
+            self._store.blobs.drop(self._account)
+        for id, data in self._blobs.items():
+            self._store.blobs.put(id, self._account, data)
 
     def _overlaid(self, kind: type, account: str | None) -> Iterator[Any]:
         changed = self.changes[kind]
@@ -225,7 +356,14 @@ class MemoryBlobs:
         self.size_bytes = 0
         self._blobs: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
-    async def put(self, id: str, account: str, data: bytes) -> None:
+    async def get(self, id: str) -> bytes | None:
+        found = self._blobs.get(id)
+        if found is None:
+            return None
+        self._blobs.move_to_end(id)
+        return found[1]
+
+    def put(self, id: str, account: str, data: bytes) -> None:
         self._forget(id)
         if len(data) > self.limit_bytes:
             return
@@ -234,14 +372,7 @@ class MemoryBlobs:
         while self.size_bytes > self.limit_bytes:
             self._forget(next(iter(self._blobs)))
 
-    async def get(self, id: str) -> bytes | None:
-        found = self._blobs.get(id)
-        if found is None:
-            return None
-        self._blobs.move_to_end(id)
-        return found[1]
-
-    async def drop(self, account: str) -> None:
+    def drop(self, account: str) -> None:
         for id in [id for id, (owner, _) in self._blobs.items() if owner == account]:
             self._forget(id)
 
@@ -252,29 +383,31 @@ class MemoryBlobs:
 
 
 class MemoryStore(MemoryView):
-    """A home that lives and ends with the process."""
+    """A backend that lives and ends with the process."""
 
     def __init__(self, *, blob_bytes: int = DEFAULT_BLOB_BYTES) -> None:
         super().__init__({})
         self.blobs = MemoryBlobs(blob_bytes)
         self._locks: dict[str, asyncio.Lock] = {}
-        # Dropped accounts need no lock, unless somebody still holds it or waits for it.
+        # A dropped account needs no lock, unless something still holds it or waits for it.
         self._locks_in_use: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def view(self) -> MemoryView:
         return self
 
     def transaction(self, account: str) -> MemoryTransaction:
-        return MemoryTransaction(self._tables, self._lock(account))
+        return MemoryTransaction(self, account)
 
-    async def drop(self, account: str, kinds: Sequence[type[Record]] | None = None) -> None:
+    async def accounts_due(self, kind: type[Record]) -> Sequence[str]:
+        table = self._tables.get(kind)
+        return [] if table is None else list(table.due)
+
+    async def drop(self, account: str) -> None:
         async with self._lock(account):
-            for kind, table in self._tables.items():
-                if kinds is None or kind in kinds:
-                    table.drop(account)
-            if kinds is None:
-                await self.blobs.drop(account)
-                self._locks.pop(account, None)
+            for table in self._tables.values():
+                table.drop(account)
+            self.blobs.drop(account)
+            self._locks.pop(account, None)
 
     async def close(self) -> None:
         self._tables.clear()
@@ -285,6 +418,17 @@ class MemoryStore(MemoryView):
             lock = self._locks_in_use.setdefault(account, asyncio.Lock())
             self._locks[account] = lock
         return lock
+
+
+def _before(moment: float) -> float:
+    """Return the last moment before this one, so that of equal ones the first kind stays."""
+    return nextafter(moment, -inf)
+
+
+def _push(heap: list[tuple[float, str]], record: Any) -> None:
+    due_at = getattr(record, "due_at", None)
+    if due_at is not None:
+        heappush(heap, (due_at, record.id))
 
 
 def _counts(record: Any, account: str | None) -> bool:

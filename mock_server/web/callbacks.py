@@ -14,17 +14,19 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
+from itertools import chain, count
 from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import NotFound
-from mock_server.core.jobs.service import JobService
+from mock_server.core.errors import AccountGone, NotFound
+from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery, in_turn
-from mock_server.core.outbox_service import OutboxService
+from mock_server.core.outbox_service import FOR_EVER, ahead, claim, keep, post, ready
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply, receiver_of
 from mock_server.web.sender import Sender
 from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
@@ -32,8 +34,7 @@ from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown
 log = logging.getLogger("tams_mock")
 
 TIMEOUT = 5.0
-
-FOR_EVER = float("inf")
+LEASE = 4 * TIMEOUT  # after which a claim whose sender is gone counts no longer
 
 # A clock of one second in a million years would be more than event loops can count.
 MAX_SLEEP = 86400.0
@@ -42,27 +43,27 @@ Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
 
 class CallbackDispatcher:
-    """Delivers notices and asks questions, for every surface that was introduced to it."""
+    """Delivers notices and asks questions, for every vendor that was registered."""
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         wall: Callable[[], float],
         *,
         targets: CallbackTargets,
         send: Send | None = None,
     ) -> None:
-        self.job_service = job_service
-        self.outbox_service = OutboxService(job_service.store, job_service.rules.slots)
+        self.accounts = accounts
         self.wall = wall
         self.targets = targets
         self._adapters: dict[str, Callable[[], CallbackAdapter]] = {}
         self._sender = Sender()
         self._send = send or self._sender.send
+        self._claims = count(1)
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
-        # Accounts with something to come that wait for somebody to wake them: their clock stands.
+        # Accounts with something to come whose clock stands: they wait to be woken.
         self._standing: set[str] = set()
         self._held = Counter[str]()
         # By account and receiver: who is sending, and whose turn it is.
@@ -111,170 +112,178 @@ class CallbackDispatcher:
     async def _round(self, account_id: str) -> None:
         news = self._news[account_id]
         try:
-            while (account := await self.job_service.owner(account_id)) is not None:
+            while True:
                 news.clear()
-                now = await self.job_service.now(account, self.wall())
                 if self._held[account_id]:
                     self._standing.add(account_id)
                     break
-                for receiver in await self._receivers(account, now):
-                    self._send_off(account, receiver, now)
-                seconds = await self._until_next(account)
+                for receiver in await self._receivers(account_id):
+                    self._send_off(account_id, receiver)
+                seconds = await self._until_next(account_id)
                 if seconds is not None:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(seconds):
                             await news.wait()
                 elif not news.is_set():
                     break
+        except AccountGone:
+            pass
         except Exception:
             log.exception("callbacks of account %s have stopped", account_id)
         finally:
             self._rounds.pop(account_id, None)
             self._news.pop(account_id, None)
 
-    async def _until_next(self, account: Account) -> float | None:
+    async def _until_next(self, account_id: str) -> float | None:
         """Return the real seconds until something falls due; None if nothing does by itself.
 
-        What a run is busy with is left to it: when it ends it wakes the round.
+        What a run is sending is left to it: when the run ends it wakes the round.
         """
-        moment, open_ones = await self.outbox_service.ahead(account)
+        async with self.accounts.store.view() as view:
+            moment, open_ones = await ahead(view, account_id)
         moments = [moment] + [
             each.due_at
             for each in in_turn(open_ones, open_ones)
-            if (account.id, receiver_of(each)) not in self._runs
+            if (account_id, receiver_of(each)) not in self._runs
         ]
         next_moment = min((each for each in moments if each is not None), default=None)
-        if next_moment is None:
+        account = await self.accounts.get(account_id)
+        if next_moment is None or account is None:
             return None
-        rate = await self.job_service.pace(account)
-        if not rate:
-            self._standing.add(account.id)
+        clock = await self.accounts.clock(account)
+        if clock.frozen:
+            self._standing.add(account_id)
             return None
-        left = next_moment - await self.job_service.now(account, self.wall())
-        return min(max(0.0, left) / rate, MAX_SLEEP)
+        left = next_moment - clock.now(self.wall())
+        return min(max(0.0, left) / clock.rate, MAX_SLEEP)
 
-    def _send_off(self, account: Account, receiver: str, now: float) -> None:
-        run = self._runs.get((account.id, receiver))
+    def _send_off(self, account_id: str, receiver: str) -> None:
+        run = self._runs.get((account_id, receiver))
         if run is None or run.done():
-            run = asyncio.create_task(self._run(account, receiver, now))
-            self._runs[account.id, receiver] = run
+            run = asyncio.create_task(self._run(account_id, receiver))
+            self._runs[account_id, receiver] = run
 
-    async def _run(self, account: Account, receiver: str, now: float) -> None:
+    async def _run(self, account_id: str, receiver: str) -> None:
         try:
-            await self._deliver_to(account, receiver, now)
+            await self._deliver_to(account_id, receiver)
+        except AccountGone:
+            del self._runs[account_id, receiver]
         except Exception:
-            # It stays among the runs, so that nobody tries it over and over again.
-            log.exception("callbacks of account %s to %s have stopped", account.id, receiver)
+            # It stays among the runs, so that it is not tried over and over again.
+            log.exception("callbacks of account %s to %s have stopped", account_id, receiver)
         else:
-            del self._runs[account.id, receiver]
-            self.wake(account.id)
+            del self._runs[account_id, receiver]
+            self.wake(account_id)
 
     # Other things than jobs
 
-    async def post(
-        self,
-        account: Account,
-        watch: Watch,
-        topic: str,
-        content: bytes,
-        now: float,
-        *,
-        due_at: float | None = None,
-    ) -> Delivery:
-        """Let a notice about something that is no job leave now, or when it is due."""
-        delivery = await self.outbox_service.post(
-            account, watch, topic, content, now, due_at=due_at
-        )
-        self.wake(account.id)
-        return delivery
-
     async def ask(
-        self, account: Account, watch: Watch, topic: str, content: bytes, now: float
+        self, account: Account, watch: Watch, topic: str, content: bytes
     ) -> CallbackReply:
-        """Ask the receiver at once and only once, and return what it says.
+        """Ask the receiver at once and only once, and return its answer.
 
-        It waits for no other letter and holds up none; the log has it like a notice.
+        It waits for no other callback and holds up none; the log has it like a notice. Raises
+        AccountGone if the account is reset or deleted meanwhile.
         """
-        question = await self.outbox_service.post(account, watch, topic, content, now, asked=True)
+        claim = self._claim()
+        async with self._act(account.id, account.incarnation) as world:
+            question = await post(world, watch, topic, content, claim=claim)
+            now = world.now
         reply, _ = await self._try(account, question, now)
-        answered = question.repeated(reply.as_attempt(now, asked=True))
-        await self.outbox_service.keep(account, answered)
+        async with self._act(account.id, account.incarnation) as world:
+            await keep(world, claim, question.repeated(reply.as_attempt(now, asked=True)))
         return reply
 
     async def body_of(self, account: Account, delivery: Delivery) -> bytes | None:
         """Return what a notice says; None where its job is kept no longer."""
         if not delivery.job:
             return delivery.content
-        job = await self.job_service.job(delivery.job)
+        job = await self.accounts.store.get(Job, delivery.job)
         if job is None:
             return None
         return self._adapters[delivery.watch.surface]().write(delivery, job, account)
 
     # Deliveries
 
-    async def deliver_due(self, account: Account, now: float) -> list[Delivery]:
-        """Settle the account and send what is due by now, in order; return each try."""
-        return await self._deliver(account, now, now)
+    async def deliver_due(self, account_id: str) -> list[Delivery]:
+        """Send what is due by now, in order; return each try."""
+        return await self._deliver(account_id, None)
 
-    async def drain(self, account: Account, now: float) -> list[Delivery]:
+    async def drain(self, account_id: str) -> list[Delivery]:
         """Try everything that is open now, whenever it would be due, until nothing is open."""
-        return await self._deliver(account, now, FOR_EVER)
+        return await self._deliver(account_id, FOR_EVER)
 
-    async def redeliver(self, account: Account, id: str, now: float) -> Delivery:
+    async def redeliver(self, account: Account, id: str) -> Delivery:
         """Send a notice once more, whatever became of it before."""
-        found = await self._found(account, id)
-        async with self._turn(account, receiver_of(found)):
-            # What was there before the turn came may have been tried since.
-            delivery = await self._found(account, id)
+        claimed = self._claim()
+        found = await self.accounts.store.get(Delivery, id)
+        if found is None or found.account != account.id:
+            raise NotFound("callback", id)
+        async with self._turn(account.id, receiver_of(found)):
+            async with self._act(account.id) as world:
+                # What was there before the turn came may have been tried since.
+                delivery = await world.own(Delivery, id)
+                if delivery is None:
+                    raise NotFound("callback", id)
+                delivery = await claim(world, delivery, claimed, LEASE)
+                now = world.now
             reply, _ = await self._try(account, delivery, now)
             delivery = delivery.repeated(reply.as_attempt(now, asked=delivery.asked))
-            await self.outbox_service.keep(account, delivery)
+            async with self._act(account.id) as world:
+                await keep(world, claimed, delivery)
             return delivery
 
-    async def _found(self, account: Account, id: str) -> Delivery:
-        delivery = await self.outbox_service.find(account, id)
-        if delivery is None:
-            raise NotFound("callback", id)
-        return delivery
+    def _act(self, account_id: str, incarnation: int | None = None) -> UnitOfWork:
+        return self.accounts.act(account_id, self.wall(), incarnation)
 
-    async def _receivers(
-        self, account: Account, now: float, until: float | None = None
-    ) -> list[str]:
-        """Settle the account and return who has something to get by then."""
-        due, open_ones = await self.outbox_service.due(
-            account, now if until is None else until, apply_at=now
-        )
-        return list(dict.fromkeys(map(receiver_of, in_turn(due, open_ones))))
+    def _claim(self) -> str:
+        return f"{id(self):x}-{next(self._claims)}"
 
-    async def _deliver(self, account: Account, now: float, until: float) -> list[Delivery]:
-        receivers = await self._receivers(account, now, until)
+    async def _receivers(self, account_id: str, until: float | None = None) -> list[str]:
+        """Return who has something to get by then, or by now."""
+        async with self._act(account_id) as world:
+            due = await ready(world, world.now if until is None else until)
+        return list(dict.fromkeys(map(receiver_of, due)))
+
+    async def _deliver(self, account_id: str, until: float | None) -> list[Delivery]:
+        receivers = await self._receivers(account_id, until)
         tried = await asyncio.gather(
-            *(self._deliver_to(account, receiver, now, until) for receiver in receivers)
+            *(self._deliver_to(account_id, receiver, until) for receiver in receivers)
         )
         return sorted(chain(*tried), key=lambda delivery: delivery.attempts[-1].at)
 
     async def _deliver_to(
-        self, account: Account, receiver: str, now: float, until: float | None = None
+        self, account_id: str, receiver: str, until: float | None = None
     ) -> list[Delivery]:
         """Send one receiver what is due, the earliest first; what comes meanwhile is included."""
-        until = now if until is None else until
         tried: list[Delivery] = []
-        async with self._turn(account, receiver):
+        async with self._turn(account_id, receiver):
             while True:
-                due, open_ones = await self.outbox_service.due(account, until, apply_at=now)
-                ready = (each for each in in_turn(due, open_ones) if receiver_of(each) == receiver)
-                delivery = next(ready, None)
-                if delivery is None:
-                    return tried
+                claimed = self._claim()
+                async with self._act(account_id) as world:
+                    due = await ready(world, world.now if until is None else until)
+                    delivery = next(
+                        (
+                            each
+                            for each in due
+                            if receiver_of(each) == receiver and not each.is_claimed(world.wall)
+                        ),
+                        None,
+                    )
+                    if delivery is None:
+                        return tried
+                    account, now = world.account, world.now
+                    delivery = await claim(world, delivery, claimed, LEASE)
                 at = now if delivery.due_at is None else min(delivery.due_at, now)
                 reply, final = await self._try(account, delivery, at)
                 attempt = reply.as_attempt(at, asked=delivery.asked)
                 delivery = delivery.tried(attempt, self._delays(delivery), final=final)
-                await self.outbox_service.keep(account, delivery)
+                async with self._act(account_id) as world:
+                    await keep(world, claimed, delivery)
                 tried.append(delivery)
 
-    def _turn(self, account: Account, receiver: str) -> asyncio.Lock:
-        return self._turns.setdefault((account.id, receiver), asyncio.Lock())
+    def _turn(self, account_id: str, receiver: str) -> asyncio.Lock:
+        return self._turns.setdefault((account_id, receiver), asyncio.Lock())
 
     def _delays(self, delivery: Delivery) -> Sequence[float]:
         known = self._adapters.get(delivery.watch.surface)

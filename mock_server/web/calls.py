@@ -12,8 +12,10 @@ from msgspec import Struct, field
 from pydantic_core import to_json
 from starlette.types import Message, Receive, Scope, Send
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import TooLarge, TooSlow
+from mock_server.core.unit_of_work import UnitOfWork
 
 log = logging.getLogger("tams_mock")
 
@@ -71,13 +73,26 @@ class Disconnected(Exception):
     """The client went away before its body was there."""
 
 
+class Answered(Exception):
+    """The answer is known before the work is done, such as a refusal that no error words."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
 class Call:
-    """One request: raw bytes first, and after authentication also whose it is and when."""
+    """One request: raw bytes first, and once it is identified also its account.
+
+    `identity` is what a caller that is no account as a whole has, such as a session.
+    """
 
     __slots__ = (
         "_headers",
         "account",
+        "accounts",
         "body",
+        "identity",
         "method",
         "now",
         "params",
@@ -87,11 +102,15 @@ class Call:
     )
 
     account: Account
-    now: float
+    now: float  # of the account, when it was admitted
 
-    def __init__(self, scope: Scope, trace: Trace, params: Mapping[str, str]) -> None:
+    def __init__(
+        self, scope: Scope, trace: Trace, params: Mapping[str, str], accounts: AccountService
+    ) -> None:
         self.scope = scope
         self.trace = trace
+        self.accounts = accounts
+        self.identity: Any = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.params = params
@@ -107,6 +126,13 @@ class Call:
     def target(self) -> bytes:
         """The path and query as they stood on the request line, undecoded."""
         return raw_target(self.scope)
+
+    def act(self) -> UnitOfWork:
+        """Open a unit of work on the caller's account.
+
+        Raises AccountGone where the account was reset or deleted since the caller was identified.
+        """
+        return self.accounts.act(self.account.id, self.trace.wall, self.account.incarnation)
 
     def header(self, name: bytes) -> bytes | None:
         """Return the header's last value; `name` is lower case."""
@@ -174,18 +200,19 @@ def caller_origin(scope: Scope, host: bytes | None) -> str:
 
 
 async def send_answer(
-    send: Send, answer: Answer, *, request_id: str = "", cross_origin: bool = False
+    send: Send, answer: Answer, call: Call, *, cross_origin: bool = False
 ) -> None:
     """Send the answer with its length, the mock's request id, and CORS headers if asked for."""
     headers = [
         *answer.headers,
         (b"content-length", b"%d" % len(answer.body)),
-        (b"x-mock-request-id", request_id.encode()),
+        (b"x-mock-request-id", call.trace.id.encode()),
     ]
-    if cross_origin:
+    if cross_origin and call.header(b"origin") is not None:
         headers += _CROSS_ORIGIN
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+    call.trace.answer = answer
 
 
 _CROSS_ORIGIN = [

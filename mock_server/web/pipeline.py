@@ -1,7 +1,8 @@
-"""What every vendor call goes through: read, authenticate, admit, validate, run, render.
+"""What every request goes through: received, identified, admitted, parsed, done, answered.
 
-One function, because its order is a fact about the vendors: signatures are checked over the bytes
-as they came, before anybody parses them, and a call that is refused has changed nothing.
+One literal order, because it is a fact about the vendors: signatures are checked over the bytes as
+they came, before anything parses them, and a call that is refused has changed nothing. Admission
+and work are one unit of work.
 """
 
 from __future__ import annotations
@@ -9,74 +10,108 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
 from msgspec import Struct, field
 from starlette.types import Receive, Scope, Send
 
-from mock_server.core.accounts import Account, Limits
+from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
-from mock_server.core.jobs.service import JobService
-from mock_server.web.calls import Answer, Bounds, Call, Disconnected, Trace, preflight, send_answer
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import (
+    Answer,
+    Answered,
+    Bounds,
+    Call,
+    Disconnected,
+    Trace,
+    preflight,
+    send_answer,
+)
 
 log = logging.getLogger("tams_mock")
 
-Handler = Callable[[Call, Any], Awaitable[Any]]
+
+class Stage(StrEnum):
+    """The moments of a request at which hooks run, in their order."""
+
+    RECEIVED = "received"  # the body is there, as bytes
+    IDENTIFIED = "identified"  # the caller's account is known
+    ADMITTED = "admitted"  # within its limits; the unit of work is open
+    PARSED = "parsed"
+    DONE = "done"  # the work is done, and committed
+    ANSWERED = "answered"  # the answer is ready to be sent
+
+
+# A hook may return an answer, which is sent in place of all that would follow.
+Hook = Callable[[Call], Awaitable[Answer | None]]
+Caller = Callable[[Call], Awaitable[Account | None]]
+
+
+async def public(call: Call) -> None:
+    """Say that an operation asks for no credentials and acts on no account."""
 
 
 class Operation(Struct, frozen=True):
     """One thing that a surface offers. `{name}` in the path takes one segment.
 
-    `public` operations ask for no credentials, and `counted` ones count against the limit.
-    `source` says where the reference has it.
+    `caller` finds the account that a call belongs to; None is the surface's own signature. The
+    handler is `run(world, call, payload)`; one that `leaves` the event loop opens its units of work
+    with `call.act()` and is `run(call, payload)`. `counted` calls count against the limit.
+    `refuse` words refusals in place of the surface. `source` says where the reference has it.
     """
 
     method: str
     path: str
-    run: Handler
+    run: Callable[..., Awaitable[Any]]
     summary: str = ""
     source: str = ""
+    caller: Caller | None = None
     body: type | None = None
-    public: bool = False
+    query: type | None = None
+    answer: type | None = None
+    status: int = 200
+    leaves: bool = False
     counted: bool = True
     bounds: Bounds | None = None
-    tags: tuple[str, ...] = field(default=())
+    refuse: Callable[[DomainError, Call], Answer] | None = None
+    problems: tuple[Any, ...] = field(default=())
 
 
 class Surface(Protocol):
-    """A vendor's voice."""
+    """The HTTP operations of a vendor, and how it words what they answer."""
 
     name: str
+    cross_origin: bool  # whether pages from any origin may call it
 
     @property
     def operations(self) -> Sequence[Operation]: ...
 
-    async def authenticate(self, call: Call) -> Account:
-        """Return who signed the call, or raise Unauthenticated."""
+    async def authenticate(self, call: Call) -> Account | None:
+        """Return the account that signed the call, or raise Unauthenticated."""
 
-    def limit(self, call: Call) -> tuple[Limits, str] | None:
-        """Return the limit that the call counts against, if any, and the name of its window.
+    async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
+        """Count the call against its limit, if it is `counted`, and use its nonce up."""
 
-        The name is empty for the account's own window.
-        """
+    def parse(self, operation: Operation, call: Call) -> Any:
+        """Return the body (or query) as the operation's type, or raise Invalid."""
 
-    def validate(self, operation: Operation, call: Call) -> Any:
-        """Return the body as the operation's type, or raise Invalid."""
-
-    def render(self, result: Any, trace: Trace) -> Answer:
+    def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
 
-    def render_error(self, error: DomainError, trace: Trace) -> Answer:
+    def render_error(self, error: DomainError, call: Call) -> Answer:
         """Return the answer to one that did not."""
 
-    def render_crash(self, trace: Trace) -> Answer:
-        """Return the answer to what nobody foresaw."""
+    def render_crash(self, call: Call) -> Answer:
+        """Return the answer to an unexpected exception."""
 
-    def unknown_path(self, trace: Trace) -> Answer:
+    def unknown_path(self, call: Call) -> Answer:
         """Return the answer to a path that is not offered."""
 
-    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
+    def wrong_method(self, allowed: Sequence[str], call: Call) -> Answer:
         """Return the answer to a method that a path does not offer."""
 
 
@@ -100,8 +135,8 @@ class OperationTable:
                 pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
                 self._patterns.append((pattern, methods))
 
-    def find(self, path: str) -> tuple[dict[str, Operation], dict[str, str]] | None:
-        """Return the operations at a path by method, and what its segments say."""
+    def find(self, path: str) -> tuple[dict[str, Operation], dict[str, str]]:
+        """Return the operations at a path by method (none: unknown), and its parameters."""
         methods = self._literal.get(path)
         if methods is not None:
             return methods, {}
@@ -112,73 +147,113 @@ class OperationTable:
         for pattern, methods in self._patterns:
             if match := pattern.fullmatch(path):
                 return methods, match.groupdict()
-        return None
+        return {}, {}
 
 
 class Pipeline:
     """One surface as an ASGI app; the trace of the call is in its scope."""
 
-    def __init__(self, surface: Surface, job_service: JobService, bounds: Bounds) -> None:
+    def __init__(self, surface: Surface, accounts: AccountService, bounds: Bounds) -> None:
         self.surface = surface
-        self.job_service = job_service
+        self.accounts = accounts
         self.bounds = bounds
         self.table = OperationTable(surface.operations)
+        self.hooks: dict[Stage, tuple[Hook, ...]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace: Trace = scope["trace"]
-        found = self.table.find(scope["path"])
-        methods, params = found if found is not None else ({}, {})
-        call = Call(scope, trace, params)
+        methods, params = self.table.find(scope["path"])
+        call = Call(scope, scope["trace"], params, self.accounts)
         try:
             answer = await self._answer(call, methods, receive)
         except Disconnected:
-            trace.remarks.append("the client went away before its body was there")
+            call.trace.remarks.append("the client went away before its body was there")
             return
-        trace.answer = answer
-        cross_origin = call.header(b"origin") is not None
-        await send_answer(send, answer, request_id=trace.id, cross_origin=cross_origin)
+        await send_answer(send, answer, call, cross_origin=self.surface.cross_origin)
 
     async def _answer(self, call: Call, methods: dict[str, Operation], receive: Receive) -> Answer:
+        surface = self.surface
         operation = methods.get(call.method)
         if operation is None:
             if not methods:
-                return self.surface.unknown_path(call.trace)
-            if call.method == "OPTIONS":
+                return surface.unknown_path(call)
+            if call.method == "OPTIONS" and surface.cross_origin:
                 return preflight(call, ", ".join(methods))
             if call.method != "HEAD" or "GET" not in methods:
-                return self.surface.wrong_method(list(methods), call.trace)
+                return surface.wrong_method(list(methods), call)
             operation = methods["GET"]
         call.trace.operation = f"{operation.method} {operation.path}"
         try:
             await call.read(receive, operation.bounds or self.bounds)
-            return await self.serve(operation, call)
+            answer = await self._serve(operation, call)
+        except Answered as early:
+            answer = early.answer
         except DomainError as error:
-            return self.surface.render_error(error, call.trace)
+            answer = (
+                surface.render_error(error, call)
+                if operation.refuse is None
+                else operation.refuse(error, call)
+            )
         except Disconnected:
             raise
         except Exception:
-            log.exception("request %s was not foreseen", call.trace.id)
-            return self.surface.render_crash(call.trace)
+            log.exception("request %s failed unexpectedly", call.trace.id)
+            answer = surface.render_crash(call)
+        if self.hooks and (hooked := await self._hooked(Stage.ANSWERED, call)) is not None:
+            return hooked
+        return answer
 
-    async def serve(self, operation: Operation, call: Call) -> Answer:
-        """Carry one call out; what is refused raises StudioError."""
-        surface = self.surface
-        if not operation.public:
-            call.account = account = await surface.authenticate(call)
+    async def _serve(self, operation: Operation, call: Call) -> Answer:
+        if self.hooks:
+            await self._run_hooks(Stage.RECEIVED, call)
+        account = await (operation.caller or self.surface.authenticate)(call)
+        if account is not None:
+            call.account = account
             call.trace.account = account.id
-            call.now = call.trace.now = await self.job_service.now(account, call.wall)
-            if operation.counted and (limit := surface.limit(call)) is not None:
-                limits, scope = limit
-                if remark := await self.job_service.admit(account, limits, call.now, scope=scope):
-                    call.remark(remark)
-        payload = surface.validate(operation, call)
-        return surface.render(await operation.run(call, payload), call.trace)
+        if self.hooks:
+            await self._run_hooks(Stage.IDENTIFIED, call)
+        if account is None:
+            result = await operation.run(call, await self._parsed(operation, call))
+        elif operation.leaves:
+            async with call.act() as world:
+                await self._admit(operation, call, world)
+            result = await operation.run(call, await self._parsed(operation, call))
+        else:
+            async with call.act() as world:
+                await self._admit(operation, call, world)
+                await world.save()  # A call that is refused from here on was still a call.
+                result = await operation.run(world, call, await self._parsed(operation, call))
+        if self.hooks:
+            await self._run_hooks(Stage.DONE, call)
+        return self.surface.render(result, operation, call.trace)
+
+    async def _admit(self, operation: Operation, call: Call, world: UnitOfWork) -> None:
+        call.now = call.trace.now = world.now
+        await self.surface.admit(world, call, operation)
+
+    async def _parsed(self, operation: Operation, call: Call) -> Any:
+        if not self.hooks:
+            return self.surface.parse(operation, call)
+        await self._run_hooks(Stage.ADMITTED, call)
+        payload = self.surface.parse(operation, call)
+        await self._run_hooks(Stage.PARSED, call)
+        return payload
+
+    async def _run_hooks(self, stage: Stage, call: Call) -> None:
+        if (answer := await self._hooked(stage, call)) is not None:
+            raise Answered(answer)
+
+    async def _hooked(self, stage: Stage, call: Call) -> Answer | None:
+        for hook in self.hooks.get(stage, ()):
+            answer = await hook(call)
+            if answer is not None:
+                return answer
+        return None
 
 
 class Router:
-    """Gives each call to the surface whose paths begin like it, or else to the first.
+    """Gives each request to the surface whose paths begin like it, or else to the first.
 
-    The `others` are opened by the first call whose path does not begin like one of the first's.
+    The `others` are loaded by the first request whose path does not begin like one of the first's.
     """
 
     def __init__(self, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
@@ -193,8 +268,8 @@ class Router:
 
     @cached_property
     def _by_head(self) -> dict[str, Pipeline]:
-        opened = [each() for each in self._others]
-        return {head: pipeline for pipeline in opened for head in _heads(pipeline)}
+        loaded = [each() for each in self._others]
+        return {head: pipeline for pipeline in loaded for head in _heads(pipeline)}
 
 
 def _heads(pipeline: Pipeline) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from mock_server.core.accounts import Account
-from mock_server.core.models import OwnModel
+from mock_server.workshop.own_models import OwnModel
 from mock_server.core.store import Store
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation

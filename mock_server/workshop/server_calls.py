@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_server.core.jobs.service import Snapshot
-from mock_server.core.models import OwnModel
+from mock_server.workshop.own_models import OwnModel
 from mock_server.web.calls import Call
 from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.events import EventContext, Events, Submit

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 
 from mock_server.core.errors import Conflict, Invalid, NotFound
-from mock_server.core.session_service import SessionService, WhenLive
-from mock_server.core.sessions import Metering, Session, SessionOptions, SessionSlot
-from mock_server.core.tokens import Token
+from mock_server.workshop.session_service import SessionService, WhenLive
+from mock_server.workshop.sessions import Metering, Session, SessionOptions, SessionSlot
+from mock_server.workshop.tokens import Token
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import DomainError
 from mock_server.core.jobs.service import JobService
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation

@@ -6,8 +6,8 @@ from typing import Any
 
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Invalid
-from mock_server.core.session_service import SessionService
-from mock_server.core.tokens import Token
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.tokens import Token
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused

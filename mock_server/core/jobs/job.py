@@ -46,6 +46,7 @@ class JobState(StrEnum):
 
 
 _BY_TIME = (Progression.TIME, Progression.INSTANT)
+_RUNS = 3  # how many borders have been applied once it runs
 _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 _STARTED = _FINAL | {JobState.RUNNING}
 
@@ -91,8 +92,9 @@ class Ending(Struct, frozen=True):
 class Job(Struct, frozen=True):
     """A piece of work. `waits_for` are the uploads that it needs when it starts.
 
-    `position` is the moment that polls or a hand have brought it to; it counts only for such jobs.
-    `told` counts the notices that its watch was sent.
+    `position` is the moment that polls or the control API have brought it to; it counts only for
+    such jobs. `applied` is how many of its `borders` have been applied. `told` counts the notices
+    that its watch was sent.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Job(Struct, frozen=True):
     ending: Ending | None = None
     watch: Watch | None = None
     told: int = 0
+    applied: int = 0
 
     @property
     def pending_at(self) -> float:
@@ -144,27 +147,31 @@ class Job(Struct, frozen=True):
 
     @property
     def due_at(self) -> float | None:
-        """When something about it has to be written down: inputs looked at, a notice, its end."""
-        if self.ending is not None or not self.on_the_clock:
+        """When time changes it next: a state begins, a progress notice is due, or it ends."""
+        if self.ending is not None or self.progress not in _BY_TIME:
             return None
-        due_at = self.starts_at if self.waits_for else self.ends_at
-        notice_at = None if self.watch is None else self.notice_at
-        return due_at if notice_at is None else min(due_at, notice_at)
+        match self.applied:
+            case 0:
+                due_at = self.pending_at if self.plan.pending else self.queued_at
+            case 1:
+                due_at = self.queued_at
+            case 2:
+                due_at = self.starts_at
+            case _:
+                due_at = self.ends_at
+        if self.watch is not None and (progress_at := self.progress_notice_at) is not None:
+            return min(due_at, progress_at)
+        return due_at
 
     @property
-    def notice_at(self) -> float | None:
-        """When its watch hears of it next, before the end."""
-        if self.watch is None or self.watch.notify is Notify.END:
+    def progress_notice_at(self) -> float | None:
+        """When its watch hears of its progress next, if it asked for that."""
+        if self.watch is None or self.watch.notify is not Notify.PROGRESS:
             return None
-        if self.watch.notify is Notify.PROGRESS:
-            step = self.plan.until_end / PROGRESS_STEPS
-            at = self.starts_at + step * self.told if self.told < PROGRESS_STEPS else None
-        else:
-            borders = (self.pending_at,) if self.plan.pending else ()
-            queued = (self.queued_at,) if self.queued_at < self.starts_at else ()
-            moments = (*borders, *queued, self.starts_at)
-            at = moments[self.told] if self.told < len(moments) else None
-        return None if at is None or at >= self.ends_at else at
+        if self.told >= PROGRESS_STEPS or self.applied < _RUNS:
+            return None
+        at = self.starts_at + self.plan.until_end / PROGRESS_STEPS * self.told
+        return at if at < self.ends_at else None
 
     def moment(self, now: float) -> float:
         """Return where it stands on its own line at virtual time `now`."""
@@ -187,18 +194,6 @@ class Job(Struct, frozen=True):
         """Return when it enters the next state on its own line, counted from its position."""
         borders = (self.pending_at, self.queued_at, self.starts_at)
         return next((border for border in borders if border > self.position), self.ends_at)
-
-    def moments(self) -> list[tuple[float, JobState]]:
-        """Return when time moves it into which state, as far as is known now."""
-        if not self.on_the_clock:
-            return []
-        moments = [(self.queued_at, JobState.WAITING), (self.starts_at, JobState.RUNNING)]
-        if self.plan.pending:
-            moments.insert(0, (self.pending_at, JobState.PENDING))
-        if self.ending is None:
-            return [*moments, (self.ends_at, self.state_at(self.ends_at))]
-        ending = self.ending
-        return [*(each for each in moments if each[0] < ending.at), (ending.at, ending.state)]
 
     def reason_at(self, now: float) -> str:
         """Return why it failed, or nothing if it has not."""

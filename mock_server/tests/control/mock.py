@@ -18,7 +18,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher

@@ -14,8 +14,8 @@ import pytest
 from msgspec.structs import replace
 
 from mock_server.core.jobs.job import Job
-from mock_server.core.sessions import Session, SessionSlot
-from mock_server.core.tokens import Token
+from mock_server.workshop.sessions import Session, SessionSlot
+from mock_server.workshop.tokens import Token
 from mock_server.tests.workshop.world import NOW, World, a_world
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "workshop"

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.tests.makers import NOW, run, some_worlds
 from mock_server.web.calls import Call, Trace
 from mock_server.workshop.errors import situation_of

@@ -12,9 +12,9 @@ from msgspec import Struct
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
 from mock_server.core.jobs.service import JobService
-from mock_server.core.session_service import SessionAccess, SessionService
-from mock_server.core.sessions import Session
-from mock_server.core.tokens import Token
+from mock_server.workshop.session_service import SessionAccess, SessionService
+from mock_server.workshop.sessions import Session
+from mock_server.workshop.tokens import Token
 from mock_server.web.calls import Call
 
 UNKNOWN = "unknown"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from mock_server.core import chance
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.web.calls import Call
 from mock_server.workshop.pages.access import PageUser
 from mock_server.workshop.settings import WorkshopSettings

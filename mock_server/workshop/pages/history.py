@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.core.jobs.service import JobService, Snapshot
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.web.results import extension_of, image_seed
 from mock_server.workshop.pages.access import PageUser
 from mock_server.workshop.task_metadata import metadata_of

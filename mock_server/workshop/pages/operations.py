@@ -14,8 +14,8 @@ from pydantic_core import from_json, to_json
 from mock_server.core.errors import DomainError, Invalid, NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.service import JobService
-from mock_server.core.session_service import SessionService
-from mock_server.core.sessions import Metering
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.sessions import Metering
 from mock_server.web.calls import Answer, Call
 from mock_server.web.ranges import ranged
 from mock_server.web.results import ResultFiles, media_type_of

@@ -10,8 +10,8 @@ from pydantic_core import to_json
 from mock_server.core.errors import DomainError
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Watch
-from mock_server.core.session_service import SessionService
-from mock_server.core.sessions import Metering
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.sessions import Metering
 from mock_server.web.calls import Call
 from mock_server.workshop import wire
 from mock_server.workshop.envelope import invocation_id

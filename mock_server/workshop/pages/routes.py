@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mock_server.core.jobs.service import JobService
-from mock_server.core.session_service import SessionService
+from mock_server.workshop.session_service import SessionService
 from mock_server.web.calls import Answer, Bounds, Call
 from mock_server.web.pipeline import Operation
 from mock_server.web.results import ResultFiles

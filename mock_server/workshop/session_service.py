@@ -15,7 +15,7 @@ from mock_server.core import chance, ids
 from mock_server.core.accounts import Account
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.jobs.due import apply_due, queue_of
-from mock_server.core.session_transitions import (
+from mock_server.workshop.session_transitions import (
     count_work,
     end,
     expire_sessions,
@@ -23,7 +23,7 @@ from mock_server.core.session_transitions import (
     session_at,
     session_slot,
 )
-from mock_server.core.sessions import (
+from mock_server.workshop.sessions import (
     Metering,
     Session,
     SessionEndReason,
@@ -31,7 +31,7 @@ from mock_server.core.sessions import (
     SessionSlot,
 )
 from mock_server.core.store import Store, Transaction
-from mock_server.core.tokens import BrowserSeen, Token, TokenHistory
+from mock_server.workshop.tokens import BrowserSeen, Token, TokenHistory
 
 # How many jobs a token's gallery shows.
 GALLERY_JOBS = 200

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
-from mock_server.core.sessions import Metering, Session, SessionEndReason, SessionSlot
+from mock_server.workshop.sessions import Metering, Session, SessionEndReason, SessionSlot
 from mock_server.core.store import Transaction
-from mock_server.core.tokens import Token, TokenHistory
+from mock_server.workshop.tokens import Token, TokenHistory
 
 
 async def expire_sessions(tx: Transaction, account: Account, now: float) -> list[Session]:

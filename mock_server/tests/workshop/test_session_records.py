@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mock_server.core.sessions import Session, SessionEndReason, SessionSlot
+from mock_server.workshop.sessions import Session, SessionEndReason, SessionSlot
 
 SESSION = Session("s", "ada", "t", SessionSlot("web"), opened_at=100.0, expires_at=160.0)
 moments = st.floats(0, 300)

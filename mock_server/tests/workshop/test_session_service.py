@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.errors import Conflict, NotFound
-from mock_server.core.session_service import BROWSERS, GALLERY_JOBS, SessionService, WhenLive
-from mock_server.core.sessions import Metering, SessionEndReason, SessionOptions, SessionSlot
-from mock_server.core.tokens import TokenHistory
+from mock_server.workshop.session_service import BROWSERS, GALLERY_JOBS, SessionService, WhenLive
+from mock_server.workshop.sessions import Metering, SessionEndReason, SessionOptions, SessionSlot
+from mock_server.workshop.tokens import TokenHistory
 from mock_server.tests.makers import (
     NOW,
     HesitatingStore,

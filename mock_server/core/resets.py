@@ -1,0 +1,133 @@
+"""Resets: an account, or the whole server, goes back to how it began, altogether or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from msgspec.structs import replace
+
+from mock_server.core.account_service import AccountCounter, AccountService
+from mock_server.core.accounts import SERVER, Account, InitialAccount
+from mock_server.core.clock import Clock
+from mock_server.core.credits import ZERO, TopUp, Wallet
+from mock_server.core.errors import AccountGone, Invalid
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.service import RequestKey
+from mock_server.core.nonces import Nonce
+from mock_server.core.outbox import Delivery
+from mock_server.core.rate_limit import AdmittedCall, Window
+from mock_server.core.resources import Resource
+from mock_server.core.store import Record
+from mock_server.core.unit_of_work import UnitOfWork
+
+Step = Callable[[UnitOfWork], Awaitable[None]]
+
+# Credits have no times in them. Everything else is forgotten when a clock goes back, since a job
+# cannot have ended in the future.
+_CREDITS = "credits"
+
+
+class ResetService:
+    """Resets accounts. `parts` are what a reset can name, with the records behind each name.
+
+    The steps of vendors run `before` records are forgotten, and `after`.
+    """
+
+    def __init__(self, accounts: AccountService) -> None:
+        self.accounts = accounts
+        self.parts: dict[str, tuple[type[Record], ...]] = {
+            "jobs": (Job, RequestKey, QueueState, Delivery),
+            _CREDITS: (Wallet, TopUp),
+            "uploads": (Resource,),
+            "limits": (Window, AdmittedCall),
+            "nonces": (Nonce,),
+            "clock": (),
+            "callbacks": (Delivery,),
+        }
+        self.before: list[Step] = []
+        self.after: list[Step] = []
+
+    def add_part(self, name: str, *kinds: type[Record]) -> None:
+        """Let a reset that names the part forget these records too."""
+        self.parts[name] = (*self.parts.get(name, ()), *kinds)
+
+    async def reset(
+        self, account: Account | None, only: Collection[str], wall: float
+    ) -> list[Account]:
+        """Bring one account, or the whole server, back to its start; return what is left.
+
+        `only` names parts; without it everything goes, and a server forgets the accounts that
+        were made. Jobs that are forgotten hold no credits any more; what they were charged stays
+        charged unless the credits go too. Jobs that are kept go on holding theirs. Where a clock
+        goes back, all that has a time in it is forgotten as well.
+        """
+        if unknown := set(only) - self.parts.keys():
+            known = ", ".join(self.parts)
+            raise Invalid("only", f"knows {known}; found {', '.join(sorted(unknown))}")
+        accounts = self.accounts
+        if account is not None:
+            return [await self._reset(account.id, only, wall, await accounts.clock(None))]
+        if not only:
+            return await self._reset_server(wall)
+        clock = accounts.first_clock(wall) if "clock" in only else await accounts.clock(None)
+        left = []
+        for each in await accounts.all():
+            try:
+                left.append(await self._reset(each.id, only, wall, clock))
+            except AccountGone:
+                continue
+        await accounts.change_clock(None, wall, lambda _: clock)
+        return left
+
+    async def _reset_server(self, wall: float) -> list[Account]:
+        accounts = self.accounts
+        for each in await accounts.all():
+            await accounts.store.drop(each.id)
+        # What is under way must not take a new account for the one that it began with.
+        incarnations = await accounts.new_incarnation()
+        await accounts.store.drop(SERVER)
+        async with accounts.store.transaction(SERVER) as tx:
+            await tx.put(AccountCounter(SERVER, SERVER, 0, incarnations))
+        return [await accounts.open(wall)]
+
+    async def _reset(self, id: str, only: Collection[str], wall: float, server: Clock) -> Account:
+        """Reset parts of one account; `server` is the clock that followers have afterwards."""
+        parts = only or self.parts
+        incarnation = await self.accounts.new_incarnation()
+        async with self.accounts.act(id, wall) as world:
+            for step in self.before:
+                await step(world)
+            account, tx = world.account, world.tx
+            initial = await tx.get(InitialAccount, id)
+            first = account if initial is None else initial.first
+            clock = account.clock
+            if "clock" in parts:
+                clock = first.clock and replace(first.clock, wall_anchor=wall)
+            limits = first.limits if "limits" in parts else account.limits
+            account = replace(
+                account if only else first, clock=clock, limits=limits, incarnation=incarnation
+            )
+            kinds = {kind for part in parts for kind in self.parts[part]}
+            if (clock or server).now(wall) < world.now:
+                timed = (kinds for part, kinds in self.parts.items() if part != _CREDITS)
+                kinds.update(kind for kinds in timed for kind in kinds)
+            for kind in kinds:
+                await tx.clear(kind)
+            if Resource in kinds:
+                await tx.clear_blobs()
+            await world.change_account(account)
+            for step in self.after:
+                await step(world)
+            await _hold_what_is_open(world)
+            world.callbacks_changed = True
+        return account
+
+
+async def _hold_what_is_open(world: UnitOfWork) -> None:
+    """Let the wallet hold what the jobs that are kept need, and no more."""
+    wallet = await world.wallet()
+    jobs = await world.tx.list(Job, world.account.id)
+    held = sum((job.price for job in jobs if job.ending is None), ZERO)
+    if held != wallet.held:
+        await world.tx.put(replace(wallet, held=held))

@@ -1,0 +1,214 @@
+"""The unit of work: the only way to change an account.
+
+It opens the account's transaction, loads the account and its clock in it, and applies everything
+that is due up to now in the order of its moments. What is done inside is committed as a whole, or
+not at all. Inside, await only the store.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mock_server.core.accounts import SERVER, Account, LimitMode, Limits
+from mock_server.core.clock import Clock
+from mock_server.core.credits import Wallet
+from mock_server.core.errors import AccountGone, DomainError, RateLimited
+from mock_server.core.events import Event
+from mock_server.core.ids import next_tick
+from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.rules import JobRules
+from mock_server.core.jobs.service import JobService
+from mock_server.core.rate_limit import admit
+from mock_server.core.store import R, Transaction
+from mock_server.core.uploads import UploadService
+
+if TYPE_CHECKING:
+    from mock_server.core.account_service import AccountService
+
+
+class ServerClock(Struct, frozen=True):
+    """The clock that accounts without a clock follow."""
+
+    id: str
+    account: str
+    clock: Clock
+
+
+class UnitOfWork:
+    """One account at one moment. `events` are what time did to it on the way to `now`.
+
+    With an `incarnation` it raises AccountGone if the account was reset since then.
+    """
+
+    __slots__ = (
+        "_accounts",
+        "_id",
+        "_incarnation",
+        "_is_saved",
+        "_opening",
+        "account",
+        "callbacks_changed",
+        "clock",
+        "events",
+        "now",
+        "tx",
+        "wall",
+    )
+
+    account: Account
+    clock: Clock
+    now: float
+    tx: Transaction
+
+    def __init__(
+        self, accounts: AccountService, id: str, wall: float, incarnation: int | None = None
+    ) -> None:
+        self._accounts = accounts
+        self._id = id
+        self._incarnation = incarnation
+        self._is_saved = False
+        self._opening = accounts.store.transaction(id)
+        self.wall = wall
+        self.events: list[Event] = []
+        self.callbacks_changed = False
+
+    async def __aenter__(self) -> UnitOfWork:
+        tx = self.tx = await self._opening.__aenter__()
+        try:
+            account = await tx.get(Account, self._id)
+            if account is None or self._incarnation not in (None, account.incarnation):
+                raise AccountGone(self._id)
+            self.account = account
+            clock = account.clock
+            if clock is None:
+                server = await tx.get(ServerClock, SERVER)
+                clock = Clock.at(self.wall) if server is None else server.clock
+            self.clock = clock
+            self.now = clock.now(self.wall)
+            await self.apply_due(self.now)
+        except BaseException as error:
+            await self._opening.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._is_saved and isinstance(error, DomainError):
+            await self.tx.rollback()
+            kind = error = traceback = None
+        await self._opening.__aexit__(kind, error, traceback)
+        if self.callbacks_changed:
+            self._accounts.on_callbacks(self._id)
+
+    # What every change needs
+
+    @property
+    def rules(self) -> JobRules:
+        return self._accounts.rules
+
+    @property
+    def jobs(self) -> JobService:
+        return JobService(self)
+
+    @property
+    def uploads(self) -> UploadService:
+        return UploadService(self)
+
+    @property
+    def slots(self) -> int:
+        """How many of the account's jobs run at the same time."""
+        return self.rules.slots if self.account.slots is None else self.account.slots
+
+    async def save(self) -> None:
+        """Keep what was done so far, also if the rest is refused with a DomainError."""
+        await self.tx.savepoint()
+        self._is_saved = True
+
+    async def own(self, kind: type[R], id: str) -> R | None:
+        """Return the account's record with this id, or None."""
+        record = await self.tx.get(kind, id)
+        return None if record is None or record.account != self.account.id else record
+
+    async def queue(self) -> QueueState:
+        """Return the state of the account's queue."""
+        id = self.account.id
+        return await self.tx.get(QueueState, id) or QueueState(id, id)
+
+    async def wallet(self) -> Wallet:
+        """Return the account's wallet; a new account has its opening balance."""
+        account = self.account
+        wallet = await self.tx.get(Wallet, account.id)
+        return wallet or Wallet(account.id, account.id, account.opening)
+
+    async def new_tick(self) -> int:
+        """Return a tick for an id, larger than all that the account had before."""
+        queue = await self.queue()
+        tick = next_tick(self.now, queue.last_tick)
+        await self.tx.put(replace(queue, last_tick=tick))
+        return tick
+
+    async def change_account(self, account: Account) -> None:
+        """Write the account with other limits, another clock or other settings."""
+        await self.tx.put(account)
+        self.account = account
+
+    # Time
+
+    async def apply_due(self, until: float) -> None:
+        """Apply everything that is due up to a moment, in the order of its moments."""
+        due = self._accounts.due
+        while True:
+            record = await self.tx.next_due(due.applied, self._id, until)
+            if record is None:
+                return
+            await due.apply(self, record)
+
+    def happened(self, at: float, kind: str, id: str, state: str) -> None:
+        """Note an event."""
+        self.events.append(Event(at, self._id, kind, id, state))
+
+    async def advance(self, clock: Clock) -> list[Event]:
+        """Give the account a clock that shows a later moment; return what happened until then."""
+        before = self.now
+        await self.set_clock(clock)
+        await self.apply_due(self.now)
+        return sorted(
+            (event for event in self.events if event.at > before),
+            key=lambda event: (event.at, event.id),
+        )
+
+    async def set_clock(self, clock: Clock) -> None:
+        """Give the account this clock; it does not follow the server's any longer."""
+        await self.change_account(replace(self.account, clock=clock))
+        self.clock = clock
+        self.now = clock.now(self.wall)
+        self.callbacks_changed = True
+
+    async def next_moment(self) -> float | None:
+        """Return when something falls due next, after now."""
+        return await self.tx.due_after(self._accounts.due.all, self._id, self.now)
+
+    # Limits
+
+    async def admit(self, limits: Limits, scope: str = "") -> str:
+        """Count one call against a limit, or raise RateLimited.
+
+        `scope` names a separate window. Returns a remark where shadow mode let a call through.
+        """
+        if limits.mode is LimitMode.OFF:
+            return ""
+        allowed_at = await admit(self.tx, self._id, limits, self.now, scope)
+        if allowed_at is None:
+            return ""
+        refusal = RateLimited(allowed_at=allowed_at, retry_after=allowed_at - self.now)
+        if limits.mode is LimitMode.SHADOW:
+            return str(refusal)
+        raise refusal
