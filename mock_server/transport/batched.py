@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mock_server.web.calls import WHOLE
+from mock_server.web.calls import GONE, WHOLE
 
 # What is held back for one connection; with more, it is sent at once.
 MAX_HELD_BYTES = 1024 * 1024
@@ -47,6 +47,11 @@ class BatchingProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.scope["state"][GONE] = True
+        super().connection_lost(exc)
 
 
 class BatchedTransport:
