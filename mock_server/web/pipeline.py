@@ -61,7 +61,7 @@ class Operation(Struct, frozen=True):
     `caller` finds the account that a call belongs to; None is the surface's own signature. The
     handler is `run(world, call, payload)`; one that `leaves` the event loop opens its units of work
     with `call.act()` and is `run(call, payload)`. `counted` calls count against the limit.
-    `refuse` words refusals in place of the surface. `source` says where the reference has it.
+    `refuse` words refusals in place of the surface, or returns None. `source` says where the reference has it.
     """
 
     method: str
@@ -77,7 +77,7 @@ class Operation(Struct, frozen=True):
     leaves: bool = False
     counted: bool = True
     bounds: Bounds | None = None
-    refuse: Callable[[DomainError, Call], Answer] | None = None
+    refuse: Callable[[DomainError, Call], Answer | None] | None = None
     problems: tuple[Any, ...] = field(default=())
 
 
@@ -188,11 +188,8 @@ class Pipeline:
         except Answered as early:
             answer = early.answer
         except DomainError as error:
-            answer = (
-                surface.render_error(error, call)
-                if operation.refuse is None
-                else operation.refuse(error, call)
-            )
+            refused = None if operation.refuse is None else operation.refuse(error, call)
+            answer = surface.render_error(error, call) if refused is None else refused
         except Disconnected:
             raise
         except Exception:
