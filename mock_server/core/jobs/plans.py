@@ -1,8 +1,7 @@
-"""How a job will go, decided when it is submitted: queue, passes, durations, outcome.
+"""Plans: how a job will go, decided when it is submitted: queue, passes, durations, outcome.
 
-A plan depends on what was ordered and on the job's luck, which comes from the account's seed and
-the job's number in it; on nothing else. Of a few hundred lucks only one makes a difference to
-another, so that many jobs of one kind share their plans.
+A plan depends only on the work and on a random draw, which follows from the account's seed and the
+job's number. Draws fall into a few hundred buckets, so that many jobs share their plans.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _PLAN_BUCKETS = 256
 
 
 class Pass(Struct, frozen=True):
-    """One run of the engine over the picture (or `frames` pictures) at a size in pixels."""
+    """One run of the engine over the picture (or `frames` pictures); sizes in pixels."""
 
     name: str
     width: int
@@ -30,15 +29,15 @@ class Pass(Struct, frozen=True):
 
     @property
     def effort(self) -> Decimal:
-        """How much work one picture is: 0.8 for 768×768 with 8 steps."""
+        """The work for one picture: 0.8 for 768×768 with 8 steps."""
         area = Decimal(self.width * self.height) / _REFERENCE_PIXELS
         return area * (Decimal("0.4") + Decimal("0.05") * self.steps) * self.frames
 
 
 class Work(Struct, frozen=True):
-    """What an order takes: its passes, the model's factor, and the pictures that it needs.
+    """The work of an order: its passes, the model's factor, and the uploads that it needs.
 
-    `fixed_price` in credits stands in place of the one that follows from the effort.
+    `fixed_price` in credits replaces the price that follows from the effort.
     """
 
     passes: tuple[Pass, ...]
@@ -53,7 +52,7 @@ class Work(Struct, frozen=True):
 
     @property
     def price(self) -> Decimal:
-        """Credits: the effort in whole tenths, rounded up, and never less than one tenth."""
+        """Credits: the effort rounded up to whole tenths, at least one tenth."""
         if self.fixed_price is not None:
             return self.fixed_price
         return _price(self.passes, self.count, self.factor)
@@ -68,9 +67,9 @@ def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
     return max(TENTH, tenths_up(_effort(passes, count, factor)))
 
 
-# Profiles and planners are keys of caches, and no two of them are meant to be the same.
+# Profiles and planners are keys of caches, and are compared by identity.
 class TimingProfile(Struct, frozen=True, eq=False):
-    """How fast a studio is. Seconds; pairs are the least and the most."""
+    """How long things take, in seconds; pairs are minimum and maximum."""
 
     name: str
     created: float
@@ -99,14 +98,14 @@ PROFILES = {
 
 
 class PlannedFailure(Struct, frozen=True):
-    """The work ends early, `after` this part (0 to 1) of its running time."""
+    """The work fails `after` this part (0 to 1) of its running time."""
 
     after: float
     reason: str
 
 
 class Plan(Struct, frozen=True):
-    """The course of one job, in seconds of its own."""
+    """The course of one job, in seconds."""
 
     created: float
     pending: float
@@ -133,14 +132,14 @@ class Plan(Struct, frozen=True):
 
 
 class Planner(Struct, frozen=True, eq=False):
-    """Makes plans for one kind of studio; `memory_pixels` is the largest picture that fits."""
+    """Makes plans; `memory_pixels` is the largest picture that fits into memory."""
 
     profile: TimingProfile
     memory_pixels: int
     pending: float = 0.0
 
     def plan(self, work: Work, draw_number: int) -> Plan:
-        """Return how the work will go with a luck, which is any number."""
+        """Return how the work will go, for a random draw."""
         return _planned(self, work.passes, work.count, work.factor, draw_number % _PLAN_BUCKETS)
 
 
@@ -168,7 +167,7 @@ def _planned(
 def _memory_failure(
     passes: tuple[Pass, ...], stages: tuple[float, ...], memory_pixels: int
 ) -> PlannedFailure | None:
-    """Return the failure halfway through the first pass whose picture does not fit."""
+    """Return the failure in the middle of the first pass whose picture does not fit."""
     for index, each in enumerate(passes):
         if each.width * each.height > memory_pixels:
             reason = (
