@@ -37,8 +37,8 @@ class Delivery(Struct, frozen=True):
     """One notice. `due_at` is None once it has arrived or was given up.
 
     A notice that is not about a job has an empty `job`, no state, and ready `content`. `asked`
-    marks a question: a request waits for the answer, so there is no second try. A sender `claim`s the
-    delivery until `claimed_until` (real seconds), so that two senders never send it twice.
+    marks a question: a request waits for the answer, so there is no second try. A sender `claim`s
+    the delivery until `claimed_until` (real seconds), so that two senders never send it twice.
     """
 
     id: str

@@ -124,7 +124,9 @@ class Authenticator:
         if self.settings.nonce_replay != "refuse" or not isinstance(header, SignedHeader):
             return
         used = f"{header.app_id} {header.timestamp} {header.nonce}".encode()
-        if not await use_nonce(world.tx, world.account.id, used, world.wall):
+        if await use_nonce(world.tx, world.account.id, used, world.wall):
+            await world.save()
+        else:
             words = f"the nonce {header.nonce} was used before"
             refusal = SignatureRefusal(Reason.NONCE_REPLAYED, words)
             await self._refuse(call, header, refusal, world.account)

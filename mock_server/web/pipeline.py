@@ -217,7 +217,6 @@ class Pipeline:
         else:
             async with call.act() as world:
                 await self._admit(operation, call, world)
-                await world.save()  # A call that is refused from here on was still a call.
                 result = await operation.run(world, call, await self._parsed(operation, call))
         if self.hooks:
             await self._run_hooks(Stage.DONE, call)
