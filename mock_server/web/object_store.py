@@ -1,6 +1,6 @@
-"""How object stores speak to whoever holds one of their URLs: refusals in XML, terms in the query.
+"""What object stores have in common: errors in XML, and signed URLs.
 
-Vendors keep uploads and results in such stores, and clients come there without credentials.
+Vendors keep uploads and results in such stores. Clients need no credentials there, only the URL.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from urllib.parse import parse_qsl
 
 from mock_server.web.calls import Answer, Call
 
-_MAX_TERMS = 20
+_MAX_FIELDS = 20
 
 
 def refusal(status: int, code: str, message: str) -> Answer:
-    """Return an error as such stores tell it."""
-    from html import escape  # What is well escaped for HTML is for XML, and this costs less.
+    """Return an error in the form of such stores."""
+    from html import escape  # valid for XML too, and loads faster than an XML module
 
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return Answer(status, body.encode(), ((b"content-type", b"application/xml"),))
 
 
 def terms(call: Call) -> dict[str, str]:
-    """Return the members of a URL's query; one with more than any of ours has none."""
+    """Return the fields of a URL's query; nothing if there are more than we ever use."""
     query = call.scope["query_string"].decode("latin-1")
     try:
-        # Of two members with one name the first one counts.
-        return dict(reversed(parse_qsl(query, max_num_fields=_MAX_TERMS)))
+        # If a name appears twice, its first value counts.
+        return dict(reversed(parse_qsl(query, max_num_fields=_MAX_FIELDS)))
     except ValueError:
         return {}

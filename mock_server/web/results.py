@@ -1,4 +1,4 @@
-"""What jobs have made, as bytes, and what was uploaded for them."""
+"""The files of jobs: results and uploads, as bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def keep_upload(
     *,
     limit_bytes: int | None = None,
 ) -> Resource:
-    """Keep the bytes as they are, and what they were found to be; return that."""
+    """Store the bytes and what they contain; return the stored resource."""
     found = await asyncio.to_thread(pictures.inspect, data)
     stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
     if found is not None:
@@ -37,27 +37,27 @@ async def keep_upload(
 
 
 class ResultFiles:
-    """Makes the files of finished jobs when they are asked for."""
+    """Makes the files of finished jobs at the first request."""
 
     def __init__(self, job_service: JobService, cache: PictureCache) -> None:
         self.job_service = job_service
         self.cache = cache
 
     async def file(self, job: Job, index: int) -> bytes:
-        """Return the bytes of one of a job's pictures or videos."""
+        """Return one of a job's pictures or videos."""
         key = f"{job.account}/{job.id}/{index}"
         if (kept := self.cache.find(key)) is not None:
             return kept
         source = await self._upload(job, job.order.source)
         if job.order.is_video:
-            film = video_recipe_of(job, index)
-            return await self.cache.get(key, lambda: videos.render_video(film, source))
+            video = video_recipe_of(job, index)
+            return await self.cache.get(key, lambda: videos.render_video(video, source))
         mask = await self._upload(job, job.order.mask)
         recipe = recipe_of(job, index)
         return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
-        """Return the bytes of an input, or None where there are none that can be drawn."""
+        """Return an input picture, or None if there is none that can be drawn."""
         if not resource_id:
             return None
         resource = await self.job_service.resource(resource_id)
@@ -72,7 +72,7 @@ class ResultFiles:
 
 
 def extension_of(job: Job) -> str:
-    """Return how the names of the job's files end."""
+    """Return the file extension of the job's files."""
     return "mp4" if job.order.is_video else _EXTENSIONS[job.order.format]
 
 
@@ -82,7 +82,7 @@ def media_type_of(job: Job) -> str:
 
 
 def recipe_of(job: Job, index: int) -> Recipe:
-    """Return what decides the bytes of one of a job's pictures."""
+    """Return the recipe for one of a job's pictures."""
     order = job.order
     return Recipe(
         prompt=order.prompt,
@@ -104,7 +104,7 @@ def recipe_of(job: Job, index: int) -> Recipe:
 
 
 def video_recipe_of(job: Job, index: int) -> VideoRecipe:
-    """Return what decides the bytes of one of a job's videos."""
+    """Return the recipe for one of a job's videos."""
     order = job.order
     return VideoRecipe(
         prompt=order.prompt,
@@ -123,5 +123,5 @@ def video_recipe_of(job: Job, index: int) -> VideoRecipe:
 
 
 def image_seed(job: Job, index: int) -> int:
-    """Return the seed really used for a picture: batches count up, as the widespread UI does."""
+    """Return the seed of one picture: a batch counts up, as the AUTOMATIC1111 web UI does."""
     return (job.order.seed + index) & 0xFFFFFFFF
