@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        settings=[*GROUPS, START],
+        choices=[*GROUPS, START],
         help="measure this alone; may be given more than once",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there as JSON")
