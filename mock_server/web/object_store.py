@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from mock_server.core.errors import AccountGone, DomainError
 from mock_server.web.calls import Answer, Call
 
-_MAX_TERMS = 20
+_MAX_FIELDS = 20
 
 
 class StoreRefusal(DomainError):
@@ -33,8 +33,8 @@ def refuse(error: DomainError, call: Call) -> Answer | None:
 
 
 def refusal(status: int, code: str, message: str) -> Answer:
-    """Return an error as such stores tell it."""
-    from html import escape  # What is well escaped for HTML is for XML, and this costs less.
+    """Return an error in the form of such stores."""
+    from html import escape  # valid for XML too, and loads faster than an XML module
 
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return Answer(status, body.encode(), ((b"content-type", b"application/xml"),))
@@ -45,6 +45,6 @@ def terms(call: Call) -> dict[str, str]:
     query = call.scope["query_string"].decode("latin-1")
     try:
         # Of two members with one name the first one counts.
-        return dict(reversed(parse_qsl(query, max_num_fields=_MAX_TERMS)))
+        return dict(reversed(parse_qsl(query, max_num_fields=_MAX_FIELDS)))
     except ValueError:
         return {}

@@ -28,7 +28,7 @@ async def inspect_upload(resource: Resource, data: bytes) -> Resource:
 
 
 class ResultFiles:
-    """Makes the files of finished jobs when they are asked for."""
+    """Makes the files of finished jobs at the first request."""
 
     def __init__(self, store: Store, cache: PictureCache) -> None:
         self.store = store
@@ -48,7 +48,7 @@ class ResultFiles:
         return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
-        """Return the bytes of an input, or None where there are none that can be drawn."""
+        """Return an input picture, or None if there is none that can be drawn."""
         if not resource_id:
             return None
         resource = await self.store.get(Resource, resource_id)
