@@ -160,6 +160,7 @@ class _Chain:
                 max(self.factors, default=_PLAIN),
                 inputs,
                 fixed_price=validator.settings.fixed_price,
+                pending=validator.settings.pending_seconds,
             ),
             tuple(validator.warnings),
         )
