@@ -349,6 +349,8 @@ class Settings(BaseModel):
 
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""
+        owner, leaf = self._owner(setting), setting.path[-1]
+        presets = owner.presets if isinstance(owner, ChoiceTable) else {}
         return {
             "name": setting.name,
             "group": setting.group,
@@ -356,10 +358,11 @@ class Settings(BaseModel):
             "environment": setting.environment,
             "type": setting.expects,
             "default": setting.shown_default,
-            "value": setting.shown(getattr(self._owner(setting), setting.path[-1])),
+            "value": setting.shown(getattr(owner, leaf)),
             "source": self._source(setting),
             "sentence": setting.sentence,
             "unknown": setting.unknown,
+            "presets": {name: values[leaf] for name, values in presets.items() if leaf in values},
         }
 
     def _source(self, setting: Setting) -> Source:

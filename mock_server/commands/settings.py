@@ -13,6 +13,7 @@ import click
 from mock_server.commands.errors import settings_or_failure
 from mock_server.setting_types import as_text
 from mock_server.settings import settings_table
+from mock_server.web.vendor_settings import PRESETS
 
 
 @click.command(
@@ -56,6 +57,13 @@ def _markdown(rows: list[dict[str, Any]]) -> Iterator[str]:
     columns = ("setting", "flag", "environment", "default", "takes", "what it does")
     for group, members in groupby(rows, key=lambda row: str(row["group"])):
         yield markdown_table(group, columns, [_cells(row) for row in members])
+    of_presets = [_preset_cells(row) for row in rows if row["presets"]]
+    yield markdown_table("Values of presets", ("setting", "default", *PRESETS), of_presets)
+
+
+def _preset_cells(row: dict[str, Any]) -> Sequence[str]:
+    values = [row["default"], *(row["presets"].get(preset, "") for preset in PRESETS)]
+    return (f"`{row['name']}`", *(f"`{as_text(value)}`" if value != "" else "" for value in values))
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:

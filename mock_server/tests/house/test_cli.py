@@ -130,8 +130,10 @@ def test_the_table_of_the_documentation_is_the_same_everywhere(monkeypatch):
 
     assert tell("settings", "--markdown").stdout == text
     assert all(f"`{setting.environment}`" in text for setting in all_settings())
-    columns = {line.replace(r"\|", "").count("|") for line in text.splitlines() if line[:1] == "|"}
-    assert columns == {7}
+    tables = text.replace(r"\|", "").split("### ")[1:]
+    columns = [{line.count("|") for line in table.splitlines() if "|" in line} for table in tables]
+    assert columns == [*[{7}] * (len(tables) - 1), {5}]
+    assert "| `tams.bad_size` | `accept` | `refuse` | `refuse` |" in tables[-1]
 
 
 @pytest.mark.parametrize("url", [URL, "/v1/models/1?a=b%20c", URL + "#fragment"])
