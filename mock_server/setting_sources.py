@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import ValidationError
 
-from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source
+from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source, as_text
 
 CONFIG_FILE = "tams-mock.toml"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
@@ -75,8 +75,7 @@ def nested(setting_list: Sequence[Setting], origins: Mapping[str, Origin]) -> di
             table = values
             for name in setting.path[:-1]:
                 table = table.setdefault(name, {})
-            is_text = origin.source != "file" and isinstance(origin.found, str)
-            table[setting.path[-1]] = setting.from_text(origin.found) if is_text else origin.found
+            table[setting.path[-1]] = setting.read(origin.found)
     return values
 
 
@@ -88,12 +87,16 @@ def refusal(
     for each in error.errors(include_url=False):
         setting = next(one for one in setting_list if one.path == each["loc"][: len(one.path)])
         origin = origins[setting.name]
-        found = HIDDEN if setting.secret else repr(origin.found)
-        reason = ""
+        found = HIDDEN if setting.secret else _quoted(origin.found)
+        reasons = [f"expected {setting.expects}"]
         if each["type"] == "value_error":
-            reason = each["msg"].removeprefix("Value error, ") + "; "
-        problems[setting.name] = f"{origin.place} is {found}: {reason}expected {setting.expects}"
+            reasons.insert(0, each["msg"].removeprefix("Value error, "))
+        problems[setting.name] = f"{origin.place} is {found}: {'; '.join(reasons)}"
     return SettingsError(list(problems.values()))
+
+
+def _quoted(found: Any) -> str:
+    return repr(found) if isinstance(found, str) else as_text(found)
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Origin]]:

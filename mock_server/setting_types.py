@@ -102,15 +102,17 @@ class Setting(Struct, frozen=True):
         """Return the value for people to see; a secret only if it is the default."""
         return HIDDEN if self.secret and value != self.default else plain(value)
 
-    def from_text(self, text: str) -> Any:
-        """Return the text of a flag or of the environment in a form that pydantic can check."""
-        if self.optional and text.lower() == "none":
+    def read(self, found: Any) -> Any:
+        """Return what a source says in a form that pydantic can check."""
+        if not isinstance(found, str):
+            return found
+        if self.optional and found.lower() == "none":
             return None
         if get_origin(self.kind) is Literal:
-            return next((word for word in get_args(self.kind) if str(word) == text), text)
+            return next((word for word in get_args(self.kind) if str(word) == found), found)
         if get_origin(self.kind) is tuple:
-            return [part.strip() for part in text.split(",") if part.strip()]
-        return text
+            return [part.strip() for part in found.split(",") if part.strip()]
+        return found
 
     def _about(self, key: str) -> Any:
         about = self.field.json_schema_extra

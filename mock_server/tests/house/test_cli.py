@@ -200,4 +200,4 @@ def test_with_a_key_of_ones_own_signing_asks_for_it(tmp_path, monkeypatch):
     (tmp_path / "public.pem").write_text(key_pair(2).public_pem)
     monkeypatch.setenv("TAMS_MOCK_PUBLIC_KEY_FILE", "public.pem")
 
-    assert "name its private half with --key" in tell("sign", "GET", "/").stderr
+    assert "give its private key with --key" in tell("sign", "GET", "/").stderr

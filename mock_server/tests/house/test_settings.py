@@ -124,7 +124,10 @@ def test_a_surface_has_a_table_in_the_file_and_a_prefix_elsewhere(here, monkeypa
 @pytest.mark.parametrize("by", ["argument", "environment"])
 def test_the_file_may_be_elsewhere(tmp_path, monkeypatch, by):
     config = tmp_path / "other.toml"
-    config.write_text("balance = 12.5\nclock_start = 2026-01-01T00:00:00Z\napp_key = 7\n")
+    config.write_text(
+        "balance = 12.5\nclock_start = 2026-01-01T00:00:00Z\napp_key = 7\n"
+        "callback_targets = ['a', 'b']\n[tams]\nfixed_price = 'none'\nlocked_models = '1, 2'\n"
+    )
     if by == "environment":
         monkeypatch.setenv("TAMS_MOCK_CONFIG", str(config))
 
@@ -133,6 +136,8 @@ def test_the_file_may_be_elsewhere(tmp_path, monkeypatch, by):
     assert str(settings.balance) == "12.5"
     assert settings.clock_start == 1_767_225_600
     assert settings.app_key == "7"
+    assert settings.callback_targets == ("a", "b")
+    assert settings.tams == TamsSettings(locked_models=("1", "2"), fixed_price=None)
 
 
 @pytest.mark.parametrize(
