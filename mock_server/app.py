@@ -183,11 +183,7 @@ def _own_hosts(settings: Settings) -> tuple[str, ...]:
 
 def _rules(settings: Settings) -> JobRules:
     return JobRules(
-        planner=Planner(
-            profile=PROFILES[settings.profile],
-            memory_pixels=settings.memory_pixels,
-            pending=settings.tams.pending_seconds,
-        ),
+        planner=Planner(PROFILES[settings.profile], settings.memory_pixels),
         progress=settings.progress,
         slots=settings.slots,
         polls=settings.polls,

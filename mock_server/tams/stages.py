@@ -160,6 +160,7 @@ class _Chain:
                 max(self.factors, default=_DEFAULT_FACTOR),
                 inputs,
                 fixed_price=validator.settings.fixed_price,
+                pending=validator.settings.pending_seconds,
             ),
             tuple(validator.warnings),
         )

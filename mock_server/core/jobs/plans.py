@@ -37,7 +37,8 @@ class Pass(Struct, frozen=True):
 class Work(Struct, frozen=True):
     """The work of an order: its passes, the model's factor, and the uploads that it needs.
 
-    `fixed_price` in credits replaces the price that follows from the effort.
+    `fixed_price` in credits replaces the price that follows from the effort. `pending` is the
+    time in seconds for which the job is pending before it waits.
     """
 
     passes: tuple[Pass, ...]
@@ -45,6 +46,7 @@ class Work(Struct, frozen=True):
     factor: Decimal = Decimal(1)
     inputs: tuple[str, ...] = ()
     fixed_price: Decimal | None = None
+    pending: float = 0.0
 
     @property
     def effort(self) -> Decimal:
@@ -136,16 +138,21 @@ class Planner(Struct, frozen=True, eq=False):
 
     profile: TimingProfile
     memory_pixels: int
-    pending: float = 0.0
 
     def plan(self, work: Work, draw_number: int) -> Plan:
         """Return how the work will go, for a random draw."""
-        return _planned(self, work.passes, work.count, work.factor, draw_number % _PLAN_BUCKETS)
+        draw = draw_number % _PLAN_BUCKETS
+        return _planned(self, work.passes, work.count, work.factor, work.pending, draw)
 
 
 @lru_cache(maxsize=4096)
 def _planned(
-    planner: Planner, passes: tuple[Pass, ...], count: int, factor: Decimal, draw: int
+    planner: Planner,
+    passes: tuple[Pass, ...],
+    count: int,
+    factor: Decimal,
+    pending: float,
+    draw: int,
 ) -> Plan:
     profile = planner.profile
     draw_number = chance.number(0, "luck", draw)
@@ -155,7 +162,7 @@ def _planned(
     stages = tuple(profile.load / len(passes) + float(each.effort) * scale for each in passes)
     return Plan(
         created=profile.created,
-        pending=planner.pending,
+        pending=pending,
         wait=shortest + (longest - shortest) * ((draw_number >> 32 & 0xFFFF) / 0x10000),
         stages=stages,
         ahead=_between(profile.ahead, draw_number >> 16 & 0xFFFF),

@@ -92,6 +92,7 @@ def parse_graph(
         factor=max(factors, default=Decimal(1)),
         inputs=tuple(reading.uploads),
         fixed_price=settings.fixed_price,
+        pending=settings.pending_seconds,
     )
     return ParsedOrder(order, work, tuple(warnings))
 

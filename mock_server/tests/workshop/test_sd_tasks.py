@@ -543,3 +543,12 @@ async def test_an_unknown_progression_in_the_header_is_refused():
         refused = await world.refusal("/scc/sd_txt2img", {"prompt": "x"}, headers=headers)
 
         assert refused[1] == "X-Mock-Progress must be one of instant, time, polls, manual"
+
+
+async def test_the_choices_of_the_other_vendor_do_not_delay_a_task():
+    async with a_world(tams={"pending_seconds": 10 * LONG}) as world:
+        task = await world.data("/scc/sd_txt2img", {"prompt": "x"})
+        await world.advance(LONG)
+        progress = await world.data("/scc/sd_get_progress", {"taskId": task["taskId"]})
+
+    assert progress["status"] == "succeeded"
