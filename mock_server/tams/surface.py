@@ -37,7 +37,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.operations import WorkflowOperations
-from mock_server.web.calls import Answer, Bounds, Call, Trace, json_answer
+from mock_server.web.calls import Answer, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
 from mock_server.web.vendors import VendorContext

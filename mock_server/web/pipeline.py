@@ -56,12 +56,13 @@ async def public(call: Call) -> None:
 
 
 class Operation(Struct, frozen=True):
-    """One thing that a surface offers. `{name}` in the path takes one segment.
+    """One operation of a surface. `{name}` in the path matches one segment.
 
-    `caller` finds the account that a call belongs to; None is the surface's own signature. The
-    handler is `run(world, call, payload)`; one that `leaves` the event loop opens its units of work
-    with `call.act()` and is `run(call, payload)`. `counted` calls count against the limit.
-    `refuse` words refusals in place of the surface, or returns None. `source` says where the reference has it.
+    `caller` finds the account that a call belongs to; None stands for the surface's signature. The
+    handler is `run(world, call, payload)`. A handler that `leaves` the event loop is
+    `run(call, payload)` and opens its units of work with `call.act()`. `counted` calls count
+    against the limit. `refuse` words refusals in place of the surface, or returns None. `source`
+    is the place in the reference.
     """
 
     method: str
