@@ -1,6 +1,6 @@
 """The files that tasks have made: URLs that expire, and the download (Workshop › 7, 8.3).
 
-Whoever has a URL may download; the file itself is drawn when it is asked for first.
+The URL is enough to download a file. The file is drawn at the first download.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAME = re.compile(r"(?P<task>[0-9a-z]{26})_(?P<index>\d{5})_\.(?:png|jpg|webp|m
 
 
 class Outputs:
-    """Hands out the URLs of results and answers them."""
+    """Makes the URLs of results, and answers requests for them."""
 
     def __init__(
         self, job_service: JobService, settings: WorkshopSettings, results: ResultFiles
@@ -41,7 +41,7 @@ class Outputs:
                 "GET",
                 f"/{folder}/{assets}/{{name}}",
                 self.get,
-                "Serve a result to whoever has its URL",
+                "Download a result by its URL",
                 "Workshop › 8.3",
                 public=True,
             )
@@ -49,14 +49,14 @@ class Outputs:
         )
 
     def url(self, job: Job, index: int, account: Account, now: float, origin: str) -> str:
-        """Return a URL for one of a task's files, good for a while from now (choice 30)."""
+        """Return a URL for one of a task's files; it expires (choice 30)."""
         path = f"/{object_key(job, index)}"
         expires = str(int(now) + self.settings.result_url_life)
         base = self.settings.file_url.rstrip("/") or origin
         return f"{base}{path}?expires={expires}&signature={_signature(account, path, expires)}"
 
     def file(self, job: Job, index: int, url: str) -> dict[str, Any]:
-        """Return what a workflow's output field says of a file (observed members)."""
+        """Return a file in an output field of a workflow (observed members)."""
         key = object_key(job, index)
         width, height = job.order.width, job.order.height
         if job.order.is_video:
@@ -93,9 +93,9 @@ class Outputs:
         return ranged(answer, call.header(b"range"))
 
     async def of_url(self, url: str, now: float) -> tuple[bytes, str] | None:
-        """Return the bytes and the media type that a result's URL stands for, if it is still good.
+        """Return the bytes and the media type of a result by its URL, if it has not expired.
 
-        `now` is the time of whoever gave the URL.
+        `now` is the time of the account that uses the URL.
         """
         try:
             parts = urlsplit(url)
@@ -115,7 +115,7 @@ class Outputs:
         return succeeded and now < job.ended_at + self.settings.task_life
 
     async def _find(self, path: str) -> tuple[Job, int, Account] | None:
-        """Return the job and the number of the file at a path, and whose it is."""
+        """Return the job, the number of the file, and the account for a path."""
         match = _NAME.fullmatch(path.rpartition("/")[2])
         job = None if match is None else await self.job_service.job(match["task"])
         if match is None or job is None or metadata_of(job) is None:
@@ -128,14 +128,14 @@ class Outputs:
 
 
 def object_key(job: Job, index: int) -> str:
-    """Return where a task's file lies; workflows keep previews apart (observed for outputs)."""
+    """Return the key of a task's file; previews have their own folder (observed for outputs)."""
     metadata = metadata_of(job) or TaskMetadata("txt2img")
     assets = "temp" if index >= job.order.count - metadata.previews else "output"
     return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job)}"
 
 
 def _problem(account: Account, path: str, query: dict[str, str], now: float) -> str:
-    """Return why a URL does not open its file now, or nothing."""
+    """Return why a URL is not valid now, or ""."""
     expires = query.get("expires", "")
     expected = _signature(account, path, expires)
     if not hmac.compare_digest(query.get("signature", "").encode(), expected.encode()):

@@ -1,7 +1,7 @@
-"""Resource pools: where sessions and tasks run, and how busy it is there (Workshop › 9).
+"""Resource pools: where sessions and tasks run, and their utilisation (Workshop › 9).
 
-A private pool has a group of machines for each sub-product. How busy one is follows from the tasks
-that were sent there and are not over, as a question of time.
+A private pool has a group of machines for each sub-product. Its utilisation is computed from the
+tasks that were sent there and have not ended.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ HEADER = b"x-sp-resource-config-id"
 MAX_POOLS = 100
 MAX_ID_LENGTH = 200
 
-Group = tuple[str, str]  # a pool and a sub-product
+ComputingGroup = tuple[str, str]  # a pool and a sub-product
 
 
 class QueryMonitor(CamelBody):
-    """Which pools are asked for. The default differs from that of the session calls."""
+    """POST /scc/query_sp_resource_monitor_data; its default differs from that of sessions."""
 
     resource_config_ids: list[str]
     sub_product: Literal["sd_webui", "comfyui_api"] = "comfyui_api"
 
 
 class Pools:
-    """Sends tasks to pools, and tells how busy they are."""
+    """Assigns tasks to pools, and reports utilisation."""
 
     def __init__(self, job_service: JobService, settings: WorkshopSettings) -> None:
         self.job_service = job_service
@@ -45,15 +45,15 @@ class Pools:
         self.operations = (
             Operation(
                 "POST", "/scc/query_sp_resource_monitor_data", self.monitor,
-                "Look at how busy resource pools are", "Workshop › 9", body=QueryMonitor,
+                "Query the utilisation of resource pools", "Workshop › 9", body=QueryMonitor,
             ),
         )  # fmt: skip
 
     async def place(self, account: Account, ids: str, product: str, now: float) -> str:
-        """Return the pool for one more task, or refuse it where all of them are busy.
+        """Return the pool for a new task; refuse it if all pools are at their limit.
 
-        Of private pools it is the one with the lowest utilisation, the first of equals; `default`
-        among them takes what no private one does.
+        That is the private pool with the lowest utilisation, the first of equal ones. `default`, if
+        it is named, takes tasks that no private pool takes.
         """
         known = check_pools(ids, self.settings)
         private = [pool for pool in known if pool != SHARED_POOL]
@@ -69,7 +69,7 @@ class Pools:
         raise Refused("pools-busy", f"All of {', '.join(private)} are at their limit of {limit:g}")
 
     async def monitor(self, call: Call, payload: QueryMonitor) -> Any:
-        """Workshop › 9: whether there is a list, and the unit, are choice 37."""
+        """Workshop › 9; whether the data is a list, and its unit, are choice 37."""
         pools = check_pools(",".join(payload.resource_config_ids), self.settings)
         if not pools:
             raise refused("resourceConfigIds must name a pool")
@@ -79,31 +79,31 @@ class Pools:
         return data if self.settings.monitor_data == "list" else data[0]
 
     def _monitored(self, pool: str, product: str, tasks: int) -> dict[str, Any]:
-        full = 1 if self.settings.utilisation_scale == "fraction" else 100
+        scale = 1 if self.settings.utilisation_scale == "fraction" else 100
         part = min(1.0, tasks / self.settings.pool_capacity)
         group = "comfyui" if product == COMFYUI else "webui"
         return {
             "resourceConfigId": pool,
             "monitorData": [
-                {"utilizationRatio": round(part * full, 4), "computingGroupId": f"{pool}-{group}"}
+                {"utilizationRatio": round(part * scale, 4), "computingGroupId": f"{pool}-{group}"}
             ],
         }
 
-    async def _tasks(self, account: Account, now: float) -> Counter[Group]:
-        """Return how many tasks wait or run in each group."""
+    async def _tasks(self, account: Account, now: float) -> Counter[ComputingGroup]:
+        """Return the number of waiting and running tasks in each group."""
         jobs = await self.job_service.store.list(Job, account.id)
         return Counter(_groups(jobs, lambda job: job.state_at(now).final))
 
 
-def _groups(jobs: Sequence[Job], is_over: Callable[[Job], bool]) -> list[Group]:
-    # Most of the jobs that are kept are known to be over, and need no further look.
-    going_on = (job for job in jobs if job.ending is None and not is_over(job))
-    metadatas = (metadata_of(job) for job in going_on)
+def _groups(jobs: Sequence[Job], is_over: Callable[[Job], bool]) -> list[ComputingGroup]:
+    # Most stored jobs have ended; `ending` shows that without computing their state.
+    active = (job for job in jobs if job.ending is None and not is_over(job))
+    metadatas = (metadata_of(job) for job in active)
     return [(metadata.pool, metadata.product) for metadata in metadatas if metadata is not None]
 
 
 def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:
-    """Return the pools that are named, or refuse one that does not exist (choice 14)."""
+    """Return the named pools; refuse one that does not exist (choice 14)."""
     named = tuple(dict.fromkeys(filter(None, map(str.strip, ids.split(",")))))
     if len(named) > MAX_POOLS or any(len(each) > MAX_ID_LENGTH for each in named):
         raise refused(f"there must be at most {MAX_POOLS} pools of {MAX_ID_LENGTH} characters each")
@@ -114,5 +114,5 @@ def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:
 
 
 def named_pools(call: Call) -> str:
-    """Return the pools that the header of a call names; the SDKs send `default` if not told."""
+    """Return the pools in the header of a call; the SDKs send `default` by default."""
     return (call.header(HEADER) or b"").decode("latin-1")
