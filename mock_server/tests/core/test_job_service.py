@@ -435,7 +435,7 @@ def test_what_is_over_stays_as_it_is(call, end):
     # Neither at that moment nor if somebody's clock were behind is there anything left to end.
     for moment in (now, now - 0.01):
         with pytest.raises(AlreadyEnded) as refusal:
-            run(getattr(bench, call)(ADA, job.id, moment))
+            getattr(bench, call)(ADA, job.id, moment)
         assert refusal.value.job_id == job.id
     assert (bench.look(ADA, job.id, now), bench.wallet(ADA, now)) == before
 
