@@ -116,7 +116,10 @@ class AccountService:
             await tx.put(ServerClock(SERVER, SERVER, self.first_clock(wall)))
             for id in self.defaults.shared_uploads:
                 await tx.put(shared_upload(id))
-        return await self.create(self.ready_made, wall)
+        try:
+            return await self.create(self.ready_made, wall)
+        except Conflict:  # Another reset made it at the same time.
+            return await self.find(self.ready_made.id)
 
     # One account
 
