@@ -34,6 +34,11 @@ _PAIR_IN_TARGET = re.compile(_NAME + r"([^&]*)", re.ASCII)
 _PAIR_IN_TEXT = re.compile((_NAME + r"([^&\s\"'<>\\]*)").encode())
 _MEMBER = re.compile(rb'"([\w\-]{1,64})"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 _MEMBER_IN_TEXT = re.compile(rb'\\"([\w\-]{1,64})\\"\s*:\s*\\"(.*?)(?=\\"|"|\Z)', re.DOTALL)
+# A header in a text, such as a curl line.
+_HEADER = re.compile(
+    rb"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{1,40}-signature)"
+    rb"[ \t]*:[ \t]*([^\r\n\"'\\]+)"
+)
 # A field of a form upload: its name in the part's head, its value behind the blank line.
 _FIELD = re.compile(rb'\bname="([\w\-]{1,64})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)')
 
@@ -85,7 +90,7 @@ class Redactor:
 
     def body(self, data: bytes, *, cut: bool = False) -> bytes:
         """Return a body without the secrets; `cut` says that it ends too soon."""
-        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _PAIR_IN_TEXT, _FIELD):
+        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _HEADER, _PAIR_IN_TEXT, _FIELD):
             data = pattern.sub(_hide_match, data)
         data = self._bytes.sub(HIDDEN.encode(), data)
         if cut:

@@ -60,6 +60,36 @@ async def test_entries_are_filtered(http, query, expected):
     assert await ids(http, f"?{query}") == expected
 
 
+async def test_calls_of_the_control_api_are_found_by_id_and_listed_when_asked_for(http):
+    await http.vendor("GET", "/toy")
+    answer = await http.raw("PUT", "/accounts/ready/balance", {"balance": -1})
+    id = answer.headers["x-mock-request-id"]
+
+    exchange = await http("GET", f"/requests/{id}")
+    assert exchange["operation"] == "PUT /_mock/accounts/{id}/balance"
+    assert exchange["body"]["text"] == '{"balance":-1}'
+    assert exchange["answer"]["status"] == 400
+    assert exchange["answer"]["body"]["text"] == answer.text
+    assert id in await ids(http, "?surface=control&status=400")
+    assert await ids(http, "?surface=toy") == await ids(http) == ["00000001"]
+    assert await ids(http, "?surface=other") == []
+    assert await http("POST", "/requests/verify", {"count": 1}) == {"matched": 1}
+    assert await http("DELETE", "/requests") == {"deleted": 1}
+    await http("GET", f"/requests/{id}")
+
+
+async def test_secrets_in_calls_of_the_control_api_are_hidden(http):
+    curl = "curl -H 'Authorization: Bearer bearer-token-value' -H 'X-Ca-Signature: ABCDEFGHIJ='"
+    await http.raw("POST", "/signature/explain", {"curl": f"{curl} http://127.0.0.1/v1/jobs"})
+    await http("POST", "/accounts", {"accessToken": "KLMNOPQRST", "appSecret": "UVWXYZABCD"})
+
+    shown = [(await http.raw("GET", f"/requests/0000000{number}")).json() for number in (1, 2)]
+
+    texts = [each["body"]["text"] + each["answer"]["body"]["text"] for each in shown]
+    for secret in ("bearer-token-value", "ABCDEFGHIJ", "KLMNOPQRST", "UVWXYZABCD", "private key"):
+        assert secret not in str(texts)
+
+
 @pytest.mark.parametrize("query", ["status=ok", "limit=0", "since=x", "method=", "who=me"])
 async def test_filters_that_make_no_sense_are_refused(http, query):
     await http.problem(400, "GET", f"/requests?{query}")
