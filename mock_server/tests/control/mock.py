@@ -18,7 +18,6 @@ from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
-from mock_server.workshop.session_service import SessionService
 from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
@@ -27,6 +26,7 @@ from mock_server.web.captures import CaptureError
 from mock_server.web.journal import Journal
 from mock_server.web.targets import CallbackTarget, CallbackTargets
 from mock_server.web.vendor_settings import Fact
+from mock_server.workshop.session_service import SessionService
 
 TOKEN = "the-control-token"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from mock_server.tests.makers import NOW
 from mock_server.workshop.session_service import WhenLive
 from mock_server.workshop.sessions import Metering, SessionOptions, SessionSlot
-from mock_server.tests.makers import NOW
 
 WEB, FLOW = SessionSlot("web"), SessionSlot("flow", "brush")
 

@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from mock_server.core.jobs.job import Job
+from mock_server.tests.workshop.world import NOW, World, a_world
 from mock_server.workshop.sessions import Session, SessionSlot
 from mock_server.workshop.tokens import Token
-from mock_server.tests.workshop.world import NOW, World, a_world
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "workshop"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))

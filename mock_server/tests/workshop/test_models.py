@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mock_server.workshop.own_models import OwnModel
 from mock_server.tests.workshop.world import NOW, a_world
 from mock_server.workshop.models import listing_result
+from mock_server.workshop.own_models import OwnModel
 
 SYNC = "/scc/spSdModelSync"
 
