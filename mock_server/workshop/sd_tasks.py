@@ -1,4 +1,4 @@
-"""Standard SD tasks: what may be asked for, and the order and work that come of it (Workshop › 7).
+"""Standard SD tasks: the request, and the order and work that follow from it (Workshop › 7).
 
 Documented are the members' names and types, and the ranges of control nets alone. Defaults and all
 other ranges are choices.

@@ -1,11 +1,11 @@
-"""What the Workshop says of tasks: how far they are, and what came of them (Workshop › 7, 8).
+"""What the Workshop answers about tasks: their progress and their results (Workshop › 7, 8).
 
-Four words tell the status, and clients know no other: one SDK polls for ever where it reads
-another, and one breaks.
+The status is one of four words. With any other word one SDK polls for ever, and one breaks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ STATUS = {
     JobState.RUNNING: "running",
     JobState.SUCCEEDED: "succeeded",
     JobState.FAILED: "failed",
-    # There is no cancelling here; what a hand has cancelled is over without a result.
+    # The service cannot cancel. A task that the control API cancelled ends without a result.
     JobState.CANCELED: "failed",
 }
 
@@ -35,7 +35,7 @@ Data = dict[str, Any]
 
 
 class TaskAnswers:
-    """Builds the data of answers; the choices say how members that may vary look."""
+    """Builds the data of answers; settings decide what may vary."""
 
     def __init__(
         self, settings: WorkshopSettings, outputs: Outputs, workflows: KnownWorkflows
@@ -79,7 +79,7 @@ class TaskAnswers:
         return data
 
     def result(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
-        """Return the data of a result call; what has not succeeded is as the choices say."""
+        """Return the data of a result call; settings decide that of a task without success."""
         status = STATUS[snapshot.state]
         if status == "failed" and self.settings.failed_result == "fail":
             raise Refused("task-failed", self.why_failed(snapshot))
@@ -88,7 +88,7 @@ class TaskAnswers:
         return self.data(snapshot, account, origin)
 
     def data(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
-        """Return what there is of a result at this moment, whatever the choices are."""
+        """Return what there is of a result at this moment, whatever the settings are."""
         job, now = snapshot.job, snapshot.now
         urls: list[str] = []
         if snapshot.state is JobState.SUCCEEDED:
@@ -103,6 +103,10 @@ class TaskAnswers:
             "status": STATUS[snapshot.state],
             "info": _info(job) if urls else {},
         }
+
+    def task_data(self, job: Job, account: Account, origin: str, at: float) -> Mapping[str, Any]:
+        """Return the data of the result call at a moment, in any state of the task."""
+        return self.data(Snapshot(job, at, job.state_at(at)), account, origin)
 
     def why_failed(self, snapshot: Snapshot) -> str:
         """Return why a task failed; of a workflow, at which node."""
@@ -120,7 +124,7 @@ class TaskAnswers:
         job = snapshot.job
         version = self.workflows.of(_metadata(job))
         over, begun = snapshot.state.final, snapshot.state is JobState.RUNNING
-        # What polls or a hand move has a beginning on a line of its own.
+        # A job that time does not advance begins at a position, which is no moment of the clock.
         begins_at = min(job.starts_at, job.ended_at if over else snapshot.now)
         files = [self.outputs.file(job, index, url) for index, url in enumerate(urls)]
         return {
@@ -141,7 +145,7 @@ def _metadata(job: Job) -> TaskMetadata:
 
 
 def _sampling_state(job: Job, now: float) -> Data:
-    """Return how far sampling is, in the members of the web UI behind (documented by name)."""
+    """Return how far sampling is, in the members of the web UI (documented by name)."""
     began = datetime.fromtimestamp(min(job.starts_at, now), UTC)
     return {
         "job": f"task({job.id})",
