@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
-from mock_server.core.jobs.service import JobService
+from mock_server.core.nonces import use_nonce
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import (
@@ -28,9 +30,7 @@ from mock_server.web.calls import Call
 if TYPE_CHECKING:
     from mock_server.web.auth_diagnostics.findings import Diagnosis
     from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
-
-# How many nonces are remembered where a repeated one is refused.
-_NONCES = 10_000
+    from mock_server.web.captures import Capture
 
 
 class Proof(Struct, frozen=True):
@@ -71,14 +71,13 @@ class Authenticator:
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         settings: TamsSettings,
         paths: Callable[[], tuple[bytes, ...]],
     ) -> None:
-        self.job_service = job_service
+        self.accounts = accounts
         self.settings = settings
         self.paths = paths
-        self._nonces: dict[tuple[str, str, str], None] = {}
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
@@ -87,7 +86,7 @@ class Authenticator:
         if isinstance(header, SignatureRefusal):
             await self._refuse(call, header, header)
         if isinstance(header, BearerToken):
-            account = await self.job_service.account(credential_id("token", header.token))
+            account = await self.accounts.by_credential(credential_id("token", header.token))
             if account is None:
                 refusal = SignatureRefusal(Reason.TOKEN_UNKNOWN, "no app has this token")
                 await self._refuse(call, header, refusal)
@@ -95,7 +94,7 @@ class Authenticator:
                 refusal = SignatureRefusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
                 await self._refuse(call, header, refusal)
         else:
-            account = await self.job_service.account(credential_id("app", header.app_id))
+            account = await self.accounts.by_credential(credential_id("app", header.app_id))
             if account is None:
                 # What stands there may be a token by mistake, so it is not repeated.
                 refusal = SignatureRefusal(Reason.APP_UNKNOWN, "no app has the id in app_id")
@@ -116,22 +115,21 @@ class Authenticator:
         ):
             return refusal
         key = load_public_key(account.credentials.public_key)
-        refusal = check_signature(header, key, call.method, call.target, call.body)
-        if refusal is None and self.settings.nonce_replay == "refuse":
-            return self._replayed(header)
-        return refusal
+        return check_signature(header, key, call.method, call.target, call.body)
 
-    def _replayed(self, header: SignedHeader) -> SignatureRefusal | None:
-        """Remember a nonce, or refuse the one that was there before."""
-        used = (header.app_id, header.timestamp, header.nonce)
-        if used in self._nonces:
-            return SignatureRefusal(
-                Reason.NONCE_REPLAYED, f"the nonce {header.nonce} was used before"
-            )
-        self._nonces[used] = None
-        if len(self._nonces) > _NONCES:
-            del self._nonces[next(iter(self._nonces))]
-        return None
+    async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
+        """Remember the nonce of a signature, or refuse one that was used before (U2)."""
+        proof = call.trace.verdict
+        header = proof.header if isinstance(proof, Proof) else None
+        if self.settings.nonce_replay != "refuse" or not isinstance(header, SignedHeader):
+            return
+        used = f"{header.app_id} {header.timestamp} {header.nonce}".encode()
+        if await use_nonce(world.tx, world.account.id, used, world.wall):
+            await world.save()
+        else:
+            words = f"the nonce {header.nonce} was used before"
+            refusal = SignatureRefusal(Reason.NONCE_REPLAYED, words)
+            await self._refuse(call, header, refusal, world.account)
 
     async def _refuse(
         self,
@@ -160,7 +158,7 @@ class Authenticator:
         from mock_server.tams.auth_diagnostics.findings import Evidence
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
-        accounts = await self.job_service.store.list(Account)
+        accounts = await self.accounts.store.list(Account)
         likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
         evidence = Evidence(
             call.method,
@@ -180,13 +178,17 @@ class Authenticator:
         )
         return diagnose(evidence, budget)
 
+    def understands(self, capture: Capture) -> bool:
+        """Return whether a captured request may be meant for TAMS, as any may."""
+        return True
+
     async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
         """Return what is wrong with a captured request's signature; raises CaptureError."""
         from mock_server.tams.auth_diagnostics import explaining
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
         known_accounts = [
-            known_account_of(each) for each in await self.job_service.store.list(Account)
+            known_account_of(each) for each in await self.accounts.store.list(Account)
         ]
         return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
 

@@ -56,12 +56,13 @@ async def public(call: Call) -> None:
 
 
 class Operation(Struct, frozen=True):
-    """One thing that a surface offers. `{name}` in the path takes one segment.
+    """One operation of a surface. `{name}` in the path matches one segment.
 
-    `caller` finds the account that a call belongs to; None is the surface's own signature. The
-    handler is `run(world, call, payload)`; one that `leaves` the event loop opens its units of work
-    with `call.act()` and is `run(call, payload)`. `counted` calls count against the limit.
-    `refuse` words refusals in place of the surface. `source` says where the reference has it.
+    `caller` finds the account that a call belongs to; None stands for the surface's signature. The
+    handler is `run(world, call, payload)`. A handler that `leaves` the event loop is
+    `run(call, payload)` and opens its units of work with `call.act()`. `counted` calls count
+    against the limit. `refuse` words refusals in place of the surface, or returns None. `source`
+    is the place in the reference.
     """
 
     method: str
@@ -77,7 +78,7 @@ class Operation(Struct, frozen=True):
     leaves: bool = False
     counted: bool = True
     bounds: Bounds | None = None
-    refuse: Callable[[DomainError, Call], Answer] | None = None
+    refuse: Callable[[DomainError, Call], Answer | None] | None = None
     problems: tuple[Any, ...] = field(default=())
 
 
@@ -188,11 +189,8 @@ class Pipeline:
         except Answered as early:
             answer = early.answer
         except DomainError as error:
-            answer = (
-                surface.render_error(error, call)
-                if operation.refuse is None
-                else operation.refuse(error, call)
-            )
+            refused = None if operation.refuse is None else operation.refuse(error, call)
+            answer = surface.render_error(error, call) if refused is None else refused
         except Disconnected:
             raise
         except Exception:
@@ -220,7 +218,6 @@ class Pipeline:
         else:
             async with call.act() as world:
                 await self._admit(operation, call, world)
-                await world.save()  # A call that is refused from here on was still a call.
                 result = await operation.run(world, call, await self._parsed(operation, call))
         if self.hooks:
             await self._run_hooks(Stage.DONE, call)

@@ -1,7 +1,7 @@
-"""What the gateway in front of the Workshop says when it turns a call away.
+"""The answers of the gateway in front of the Workshop when it refuses a call.
 
-It has no JSON envelope: status, empty body and three headers (Workshop › 3.4). There are two
-generations of it, and which one serves this product is unknown (choice 23).
+They have no JSON envelope: only a status, an empty body and three headers (Workshop › 3.4). The
+gateway exists in two generations; it is unknown which one this product has (choice 23).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mock_server.web.calls import Answer
 
 Generation = Literal["newer", "older"]
 
-MAX_MESSAGE = 4096
+MAX_MESSAGE_LENGTH = 4096
 DIAGNOSIS_HEADER = b"x-mock-signature-diagnosis"
 
 
 class Situation(StrEnum):
-    """Why a call is turned away; the value is what journals show."""
+    """Why a call is refused; the value is shown in the journal."""
 
     NO_CREDENTIALS = "no-credentials"
     UNKNOWN_KEY = "unknown-key"
@@ -54,7 +54,7 @@ class Situation(StrEnum):
 
 
 class Words(Struct, frozen=True):
-    """How one generation puts a refusal. Codes are published for the newer one alone."""
+    """The answer of one generation; codes are published only for the newer one."""
 
     status: int
     message: str
@@ -63,9 +63,9 @@ class Words(Struct, frozen=True):
 
 _OLDER_HEADER = Words(400, "Invalid Request Header")
 
-# Newer and older words (Workshop › 3.4). Codes and messages are documented or known from clients,
-# except S400NU and S400TE, which are placeholders (choice 24), and the wording of A400MA, A403EP,
-# I400NC, I400MH, I400HD, I400CT, I403PT, X500ER and D50x, which is the mock's own.
+# The newer and the older answer (Workshop › 3.4). Codes and messages are documented or known from
+# clients, except S400NU and S400TE, which are placeholders (choice 24), and the messages of A400MA,
+# A403EP, I400NC, I400MH, I400HD, I400CT, I403PT, X500ER and D50x, which are made up.
 WORDS: Mapping[Situation, tuple[Words, Words]] = {
     Situation.NO_CREDENTIALS: (
         Words(400, "Need authorization", "A400MA"),
@@ -144,10 +144,10 @@ WORDS: Mapping[Situation, tuple[Words, Words]] = {
 
 
 class GatewayRefusal(Struct, frozen=True):
-    """Why a call is turned away, in a sentence that holds no secret.
+    """Why a call is refused; `detail` is a sentence without secrets.
 
-    `expected` is the server's string to sign where the signature did not fit it, `diagnosis` one
-    line about what the client most likely did.
+    `expected` is the server's string to sign if the signature is wrong, `diagnosis` one line about
+    the client's most likely mistake.
     """
 
     situation: Situation
@@ -156,48 +156,48 @@ class GatewayRefusal(Struct, frozen=True):
     diagnosis: str = ""
 
 
-# What could end a header line, hide in a terminal or be taken for the end of the quoted string.
+# Control characters could end a header line or be invisible in a terminal.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def refuse(refusal: GatewayRefusal | Situation, generation: Generation = "newer") -> Answer:
-    """Return the gateway's answer to a call that it turns away; the request id is not on it yet."""
+    """Return the gateway's answer to a refused call, still without the request id."""
     if isinstance(refusal, Situation):
         refusal = GatewayRefusal(refusal, "")
     newer, older = WORDS[refusal.situation]
     words = older if generation == "older" else newer
-    # Documented: without a code a status is not the gateway's. Its digits are those of the status.
+    # Documented: every status of the gateway has a code, which contains the digits of the status.
     code = f"{newer.code[0]}{words.status}{newer.code[4:]}"
     message = words.message
     if refusal.expected:
-        # Documented: the server's own string in backquotes, with # for line feeds.
+        # Documented: the server's string in backquotes, with # for line feeds.
         text = refusal.expected.decode("utf-8", "replace").replace("\n", "#")
         message += f", Server StringToSign:`{text}`"
     headers = [
         (b"x-ca-error-code", code.encode()),
-        (b"x-ca-error-message", _line(message, MAX_MESSAGE)),
+        (b"x-ca-error-message", _line(message, MAX_MESSAGE_LENGTH)),
     ]
     if refusal.diagnosis:
-        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE)))
+        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE_LENGTH)))
     return Answer(words.status, headers=tuple(headers))
 
 
 def with_request_id(answer: Answer, trace_id: str) -> Answer:
-    """Return the answer with the id that the gateway gives to every call, in front."""
+    """Return the answer with the gateway's id of the call as its first header."""
     header = (b"x-ca-request-id", request_id(trace_id).encode())
     return replace(answer, headers=(header, *answer.headers))
 
 
 def request_id(trace_id: str) -> str:
-    """Return the gateway's id of a call: a UUID in capitals, the same for the same call."""
+    """Return the gateway's id of a call: an upper-case UUID that depends on the trace id."""
     digits = blake2b(trace_id.encode(), digest_size=16, person=b"x-ca-request-id").hexdigest()
     version = f"4{digits[13:16]}-8{digits[17:20]}"
     return f"{digits[:8]}-{digits[8:12]}-{version}-{digits[20:]}".upper()
 
 
-def _line(text: str, most: int) -> bytes:
-    """Return text as the value of a header: one line, bounded, whatever a client put into it."""
+def _line(text: str, max_length: int) -> bytes:
+    """Return text as the value of a header: one line, cut off at the length."""
     plain = _UNPRINTABLE.sub("?", text)
-    if len(plain) > most:
-        plain = plain[: most - 3] + "..."
+    if len(plain) > max_length:
+        plain = plain[: max_length - 3] + "..."
     return plain.encode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Models that customers synchronise: they are kept, and listed a while later (Workshop › 10).
+"""Models that customers synchronise: stored, and listed some time later (Workshop › 10).
 
-Each call sends the whole model. The answer is final if its files are there already; otherwise an
-event tells later that the model was listed (choice 38).
+Each call sends the complete model. If its files are already there, the answer is final; otherwise
+an event reports later that the model was listed (choice 38).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BaseModel = Literal[
 
 
 class ModelVersion(CamelBody):
-    """A version of a model. Public copies of the page end before its trigger words and files."""
+    """A version of a model; public copies of the documentation omit trigger words and files."""
 
     model_version_id: str
     name: str
@@ -55,7 +55,7 @@ Listed = Callable[[UnitOfWork, Call, OwnModel], Awaitable[None]]
 
 
 class Models:
-    """Keeps synchronised models; `listed` sends the event for one that is going to be listed."""
+    """Stores synchronised models; `listed` sends the event for one that is going to be listed."""
 
     def __init__(self, settings: WorkshopSettings, listed: Listed) -> None:
         self.settings = settings
@@ -68,14 +68,14 @@ class Models:
         )  # fmt: skip
 
     async def sync(self, world: UnitOfWork, call: Call, payload: SyncModel) -> None:
-        """Workshop › 10: keep the model as it is now; new versions are listed after a while."""
+        """Workshop › 10: store the model; new versions are listed some time later."""
         versions = payload.versions or []
         _check_lengths(payload, versions)
         tx, account = world.tx, world.account.id
         id = f"{account}/{payload.model_id}"
         known = await tx.get(OwnModel, id)
         ids = tuple(each.model_version_id for each in versions)
-        is_new = known is None or not set(ids) <= set(known.versions)
+        has_new_versions = known is None or not set(ids) <= set(known.versions)
         listed_at = world.now + self.settings.model_listing_delay
         model = OwnModel(
             id=id,
@@ -83,22 +83,22 @@ class Models:
             kind=payload.model_type,
             versions=ids,
             names=(payload.model_id, payload.name, *ids),
-            listed_at=listed_at if known is None or is_new else known.listed_at,
+            listed_at=listed_at if known is None or has_new_versions else known.listed_at,
         )
         surplus = await tx.count(OwnModel, account) + 1 - self.settings.most_models
         if known is None and surplus > 0:
             for oldest in await tx.list(OwnModel, account, limit=surplus):
                 await tx.delete(OwnModel, oldest.id)
         await tx.put(model)
-        if is_new:
+        if has_new_versions:
             await self.listed(world, call, model)
 
     async def check(self, world: UnitOfWork, name: str) -> None:
-        """Refuse a model that does not exist, if settings say which ones do (choice 14)."""
+        """Refuse a model that does not exist, if a list of models is configured (choice 14)."""
         if not name or not self.settings.models or name in self.settings.models:
             return
         own = await world.tx.list(OwnModel, world.account.id)
-        # Tasks name the file, which is that of a version or of the model with an extension.
+        # Tasks name a file: the name of a version or of the model, with an extension.
         stem = name.rpartition(".")[0] or name
         if not any(each.listed_at <= world.now and {name, stem} & set(each.names) for each in own):
             raise Refused("unlisted", f"stable_diffusion_model {name!r} does not exist")

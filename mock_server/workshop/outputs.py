@@ -1,6 +1,6 @@
 """The files of finished tasks: URLs that expire, and the download (Workshop › 7, 8.3).
 
-Holders of a URL may download the file. It is drawn at the first download.
+The URL is enough to download a file. The file is drawn at the first download.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAME = re.compile(r"(?P<task>[0-9a-z]{26})_(?P<index>\d{5})_\.(?:png|jpg|webp|m
 
 
 class Outputs:
-    """Hands out the URLs of results, and serves them."""
+    """Makes the URLs of results, and answers requests for them."""
 
     def __init__(self, settings: WorkshopSettings, results: ResultFiles) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Outputs:
                 "GET",
                 f"/{folder}/{assets}/{{name}}",
                 self.get,
-                "Serve a result to holders of its URL",
+                "Download a result by its URL",
                 "Workshop › 8.3",
                 caller=result_url,
                 leaves=True,
@@ -49,14 +49,14 @@ class Outputs:
         )
 
     def url(self, job: Job, index: int, account: Account, now: float, origin: str) -> str:
-        """Return a URL for one of a task's files, which works for a while from now (choice 30)."""
+        """Return a URL for one of a task's files; it expires (choice 30)."""
         path = f"/{object_key(job, index)}"
         expires = str(int(now) + self.settings.result_url_life)
         base = self.settings.file_url.rstrip("/") or origin
         return f"{base}{path}?expires={expires}&signature={_signature(account, path, expires)}"
 
     def file(self, job: Job, index: int, url: str) -> dict[str, Any]:
-        """Return what a workflow's output field has for a file (observed members)."""
+        """Return a file in an output field of a workflow (observed members)."""
         key = object_key(job, index)
         width, height = job.order.width, job.order.height
         if job.order.is_video:
@@ -126,7 +126,7 @@ async def result_url(call: Call) -> Account:
 
 
 async def _find(accounts: AccountService, path: str) -> tuple[Job, int, Account] | None:
-    """Return the job and the number of the file at a path, and the account of the job."""
+    """Return the job, the number of the file, and the account for a path."""
     match = _NAME.fullmatch(path.rpartition("/")[2])
     job = None if match is None else await accounts.store.get(Job, match["task"])
     if match is None or job is None or metadata_of(job) is None:
@@ -139,7 +139,7 @@ async def _find(accounts: AccountService, path: str) -> tuple[Job, int, Account]
 
 
 def object_key(job: Job, index: int) -> str:
-    """Return the key of a task's file; previews of workflows have another folder (observed)."""
+    """Return the key of a task's file; previews have their own folder (observed for outputs)."""
     metadata = metadata_of(job) or TaskMetadata("txt2img")
     assets = "temp" if index >= job.order.count - metadata.previews else "output"
     return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job)}"

@@ -1,7 +1,7 @@
-"""Resource pools: where sessions and tasks run, and how busy it is there (Workshop › 9).
+"""Resource pools: where sessions and tasks run, and their utilisation (Workshop › 9).
 
-A private pool has a group of machines for each sub-product. How busy a group is follows from the
-tasks that were sent there and are not over.
+A private pool has a group of machines for each sub-product. Its utilisation is computed from the
+tasks that were sent there and have not ended.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ HEADER = b"x-sp-resource-config-id"
 MAX_POOLS = 100
 MAX_ID_LENGTH = 200
 
-Group = tuple[str, str]  # a pool and a sub-product
+ComputingGroup = tuple[str, str]  # a pool and a sub-product
 
 
 class QueryMonitor(CamelBody):
-    """Names pools. The default differs from that of the session calls."""
+    """POST /scc/query_sp_resource_monitor_data; its default differs from that of sessions."""
 
     resource_config_ids: list[str]
     sub_product: Literal["sd_webui", "comfyui_api"] = "comfyui_api"
 
 
 class Pools:
-    """Chooses pools for tasks, and shows how busy pools are."""
+    """Assigns tasks to pools, and reports utilisation."""
 
     def __init__(self, settings: WorkshopSettings) -> None:
         self.settings = settings
         self.operations = (
             Operation(
                 "POST", "/scc/query_sp_resource_monitor_data", self.monitor,
-                "Look at how busy resource pools are", "Workshop › 9", body=QueryMonitor,
+                "Query the utilisation of resource pools", "Workshop › 9", body=QueryMonitor,
             ),
         )  # fmt: skip
 
@@ -76,13 +76,13 @@ class Pools:
         return data if self.settings.monitor_data == "list" else data[0]
 
     def _monitored(self, pool: str, product: str, tasks: int) -> dict[str, Any]:
-        full = 1 if self.settings.utilisation_scale == "fraction" else 100
+        scale = 1 if self.settings.utilisation_scale == "fraction" else 100
         part = min(1.0, tasks / self.settings.pool_capacity)
         group = "comfyui" if product == COMFYUI else "webui"
         return {
             "resourceConfigId": pool,
             "monitorData": [
-                {"utilizationRatio": round(part * full, 4), "computingGroupId": f"{pool}-{group}"}
+                {"utilizationRatio": round(part * scale, 4), "computingGroupId": f"{pool}-{group}"}
             ],
         }
 

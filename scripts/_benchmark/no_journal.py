@@ -1,4 +1,4 @@
-"""`tams-mock` with the journal cut out: what one that is switched off is compared with."""
+"""`tams-mock` without a journal, to compare it with a journal that is switched off."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mock_server.web.journal import Journal
 
 
 class NoJournal(Journal):
-    """Does only what every call needs: a trace with its wall time."""
+    """Does only what every request needs: a trace with the wall time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["trace"] = Trace("00000000", self.wall(), scope)
         try:
             await self.app(scope, receive, send)
         finally:
-            del scope["trace"]  # so that nothing waits for a garbage collection
+            del scope["trace"]  # avoids a reference cycle
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the fields of a template job can get wrong before any graph is looked at."""
+"""The error for fields that do not match those of a template."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from mock_server.core.errors import Invalid
 
 
 class FieldMismatch(Invalid):
-    """The fields of a request are not those of the template; `problem` is the whole message.
+    """The fields of a request do not match the template; `problem` is the whole message.
 
-    The service answers code 2 and no details.
+    The real service answers code 2 without details.
     """
 
     def __init__(self, problem: str) -> None:

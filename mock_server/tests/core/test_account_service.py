@@ -15,7 +15,6 @@ from mock_server.core.errors import Conflict, Invalid, NotFound, RateLimited, Re
 from mock_server.core.jobs.job import JobState
 from mock_server.tests.makers import (
     NOW,
-    a_planner,
     an_order,
     run,
     some_work,
@@ -297,11 +296,11 @@ works = st.sampled_from([work_that_costs(8), too_much_for_memory(), some_work(in
 )
 def test_going_from_event_to_event_is_exact_and_misses_nothing(history, start, pending):
     def a_busy_server():
-        account_service = some_worlds(start=start, slots=1, planner=a_planner(pending=pending))
+        account_service = some_worlds(start=start, slots=1)
         accounts = [make(account_service), make(account_service, "bob")]
         now = start
         for work, gap, bobs in history:
-            submit(account_service, accounts[bobs], now, work)
+            submit(account_service, accounts[bobs], now, replace(work, pending=pending))
             now += gap
             advance(account_service, None, now)
         return account_service, accounts, now

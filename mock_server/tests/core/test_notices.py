@@ -15,7 +15,6 @@ from mock_server.core.outbox import Delivery
 from mock_server.tests.makers import (
     NOW,
     a_job_service,
-    a_planner,
     an_account,
     an_order,
     run,
@@ -165,8 +164,8 @@ def test_a_job_that_nobody_watches_tells_nothing():
 
 @pytest.mark.parametrize("pending", [0.0, 1.5])
 def test_every_change_is_told_in_order(pending):
-    job_service = a_job_service(planner=a_planner(pending=pending))
-    job = submit(job_service, Notify.CHANGES)
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES, work=some_work(pending=pending))
 
     expected = [
         (JobState.PENDING, job.pending_at),
@@ -359,7 +358,7 @@ deeds = st.tuples(
 
 def history(happenings, looks):
     """Return the notices after deeds, with looks in between that change nothing."""
-    job_service = a_job_service(slots=1, planner=a_planner(pending=0.1))
+    job_service = a_job_service(slots=1)
     jobs = []
     # A look at the moment of a deed comes before it.
     course = sorted(
@@ -372,6 +371,7 @@ def history(happenings, looks):
             continue
         _, what, number, notify, progress, work = deed
         if what == "submit":
+            work = replace(work, pending=0.1)
             jobs.append(submit(job_service, notify, now, work, progress=progress).id)
         elif jobs:
             id = jobs[number % len(jobs)]

@@ -1,4 +1,4 @@
-"""What a browser makes of our videos: it plays them, and shows another picture each time."""
+"""A browser plays our videos to the end, and the picture changes."""
 
 import json
 import re

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from mock_server.tests.workshop.errands import LONG
 from mock_server.tests.workshop.guests import a_user
+from mock_server.tests.workshop.task_calls import LONG
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
 from mock_server.workshop.event_signature import unseal

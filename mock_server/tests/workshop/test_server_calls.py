@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic_core import from_json, to_json
 
-from mock_server.tests.workshop.errands import LONG, draw, prompt_of
+from mock_server.tests.workshop.task_calls import LONG, draw, prompt_of
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
 

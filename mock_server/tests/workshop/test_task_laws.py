@@ -1,4 +1,4 @@
-"""What holds of every task, however it is asked for and looked at."""
+"""Properties of all tasks, for any requests and any order of queries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from mock_server.core.accounts import Progression
-from mock_server.tests.workshop.errands import (
+from mock_server.tests.workshop.task_calls import (
     LARGE,
     POSTER,
     download,
@@ -54,9 +54,7 @@ PATHS = st.sampled_from(
     workflow=st.booleans(),
 )
 @settings(max_examples=25)
-def test_progress_only_grows_places_only_fall_and_no_status_comes_back(
-    kind, steps, side, others, workflow
-):
+def test_progress_queue_places_and_status_are_monotonic(kind, steps, side, others, workflow):
     async def looks():
         async with a_world(progress=kind, slots=1) as world:
             for _ in range(others):
@@ -91,7 +89,7 @@ def test_progress_only_grows_places_only_fall_and_no_status_comes_back(
     workflow=st.booleans(),
 )
 @settings(max_examples=25)
-def test_results_are_as_many_as_asked_for_and_of_the_size_asked_for(width, height, count, workflow):
+def test_results_have_the_requested_number_and_size(width, height, count, workflow):
     async def sizes():
         async with a_world() as world:
             size = {"width": width, "height": height, "batch_size": count}
@@ -104,7 +102,7 @@ def test_results_are_as_many_as_asked_for_and_of_the_size_asked_for(width, heigh
 
 @given(st.lists(st.tuples(PATHS, BODIES), min_size=1, max_size=8))
 @settings(max_examples=30)
-def test_no_body_is_more_than_the_mock_can_answer(calls):
+def test_every_body_gets_an_answer(calls):
     async def answers():
         async with a_world() as world:
             return [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core.accounts import Progression
-from mock_server.tests.workshop.errands import (
+from mock_server.tests.workshop.task_calls import (
     PICTURE,
     finished,
     job_of,

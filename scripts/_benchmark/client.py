@@ -1,4 +1,4 @@
-"""What a customer sends, as ready bytes: signed or with a token, orders with ids of their own."""
+"""The requests of a client as bytes: signed or with a token, each order with its own id."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from typing import Any
 from mock_server.tams.signature import sign
 
 AGENT = b"user-agent: tams-mock-benchmark\r\naccept: application/json\r\n"
-# Fewer than these are signed sooner than processes for it are started.
-FEW = 2000
+# Below this number, signing in this process is faster than starting others.
+MIN_PARALLEL = 2000
 
 _PROMPT = (
     "a red kite over green hills, long shadows of late afternoon, a stone farmhouse with smoke "
@@ -32,7 +32,7 @@ _NEGATIVE = "blurry, low contrast, text, watermark, frame, extra limbs, out of f
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkClient:
-    """An account as its owner knows it, and the server's host as he spells it."""
+    """The credentials of an account, and the host of its server."""
 
     host: str
     app_id: str
@@ -41,7 +41,7 @@ class BenchmarkClient:
 
     @classmethod
     def of(cls, announced: Mapping[str, Any]) -> BenchmarkClient:
-        """Return the ready-made account of a server, from what it says when it is ready."""
+        """Return a client for the ready-made account in a server's ready line."""
         account = announced["account"]
         return cls(
             host=announced["url"].partition("://")[2],
@@ -51,7 +51,7 @@ class BenchmarkClient:
         )
 
     def signed(self, method: str, target: str, body: bytes = b"", *, number: int = 0) -> bytes:
-        """Return a signed request; another number makes another nonce, as do target and body."""
+        """Return a signed request; the nonce depends on number, target and body."""
         nonce = blake2b(b"%d %b %b" % (number, target.encode(), body), digest_size=16).hexdigest()
         value = sign(
             self.private_key,
@@ -65,22 +65,22 @@ class BenchmarkClient:
         return request(self.host, method, target, body, authorization=value)
 
     def with_token(self, method: str, target: str, body: bytes = b"") -> bytes:
-        """Return a request with the account's token."""
+        """Return a request with the account's bearer token."""
         return request(self.host, method, target, body, authorization=f"Bearer {self.token}")
 
     def orders(self, first: int, count: int) -> Iterator[bytes]:
-        """Yield creations with a token, each with a request id of its own."""
+        """Yield creations with a token, each with its own request id."""
         for number in range(first, first + count):
             yield self.with_token("POST", "/v1/jobs", order(number))
 
     def signed_orders(self, first: int, count: int) -> list[bytes]:
-        """Return signed creations, each with a request id of its own; in several processes."""
+        """Return signed creations, each with its own request id; several processes sign them."""
         part = partial(_signed_order, self)
         numbers = range(first, first + count)
-        if count < FEW:
+        if count < MIN_PARALLEL:
             return list(map(part, numbers))
         workers = min(4, os.cpu_count() or 1)
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent)
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _ignore_interrupts)
         with pool:
             return list(pool.map(part, numbers, chunksize=200))
 
@@ -94,7 +94,7 @@ def request(
     authorization: str = "",
     content_type: str = "application/json",
 ) -> bytes:
-    """Return the bytes of a request, with the headers that any client sends."""
+    """Return the bytes of a request, with the usual headers."""
     head = f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n".encode() + AGENT
     if authorization:
         head += b"authorization: " + authorization.encode() + b"\r\n"
@@ -104,7 +104,7 @@ def request(
 
 
 def order(number: int, *, width: int = 512, height: int = 512) -> bytes:
-    """Return the body of an everyday job; the number becomes its request id."""
+    """Return the body of a typical job; the number is its request id."""
     return json.dumps(
         {
             "request_id": f"{number:032x}",
@@ -131,7 +131,7 @@ def order(number: int, *, width: int = 512, height: int = 512) -> bytes:
 
 
 def noise_picture(size_bytes: int) -> bytes:
-    """Return a PNG of nearly so many bytes."""
+    """Return a PNG of nearly this size."""
     side = int((size_bytes / 3) ** 0.5) - 1
     random = Random(1)
     rows = b"".join(b"\0" + random.randbytes(3 * side) for _ in range(side))
@@ -149,9 +149,9 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
 
-def _signed_order(customer: BenchmarkClient, number: int) -> bytes:
-    return customer.signed("POST", "/v1/jobs", order(number))
+def _signed_order(client: BenchmarkClient, number: int) -> bytes:
+    return client.signed("POST", "/v1/jobs", order(number))
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)

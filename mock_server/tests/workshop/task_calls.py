@@ -1,4 +1,4 @@
-"""What tests about tasks ask for, and what they look at afterwards."""
+"""Calls that tests about tasks make."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ LARGE = "01key7y1m0workf10w00000002"
 CAPTION = "01key7y1m0workf10w00000003"
 FILM = "01key7y1m0workf10w00000004"
 
-LONG = 1000  # seconds in which every task is over
+LONG = 1000  # seconds after which every task has ended
 
 PICTURE = render(Recipe("a brass key", seed=3, width=64, height=48))
 DATA_URI = "data:image/png;base64," + b64encode(PICTURE).decode()
 
 
 async def draw(world: World, **members: Any) -> str:
-    """Make a text-to-image task; return its id."""
+    """Create a text-to-image task; return its id."""
     data = await world.data("/scc/sd_txt2img", {"prompt": "a paper boat", **members})
     task_id: str = data["taskId"]
     return task_id
 
 
 async def redraw(world: World, *images: str, **members: Any) -> str:
-    """Make an image-to-image task; return its id."""
+    """Create an image-to-image task; return its id."""
     data = await world.data("/scc/sd_img2img", {"init_images": images, **members})
     task_id: str = data["taskId"]
     return task_id
@@ -47,7 +47,7 @@ def prompt_of(workflow: str = POSTER, version: str = "", **inputs: Any) -> dict[
 async def run_workflow(
     world: World, workflow: str = POSTER, version: str = "", **inputs: Any
 ) -> str:
-    """Make a workflow task; return its id."""
+    """Create a workflow task; return its id."""
     data = await world.data("/scc/comfy_prompt", prompt_of(workflow, version, **inputs))
     task_id: str = data["taskId"]
     return task_id
@@ -64,7 +64,7 @@ async def result(world: World, task_id: str) -> dict[str, Any]:
 
 
 async def finished(world: World, task_id: str) -> dict[str, Any]:
-    """Wait until a task is over; return its result."""
+    """Wait until a task has ended; return its result."""
     await world.advance(LONG)
     return await result(world, task_id)
 
@@ -80,14 +80,14 @@ async def running(world: World, task_id: str) -> dict[str, Any]:
 
 
 async def job_of(world: World, task_id: str) -> Job:
-    """Return the job that a task is."""
+    """Return the job of a task."""
     job = await world.app.job_service.job(task_id)
     assert job is not None
     return job
 
 
 async def metadata_in(world: World, task_id: str) -> TaskMetadata:
-    """Return what is remembered of a task beside its order."""
+    """Return the metadata of a task."""
     metadata = metadata_of(await job_of(world, task_id))
     assert metadata is not None
     return metadata
@@ -107,19 +107,19 @@ async def upload(
     world: World, data: bytes = PICTURE, media_type: str = "image/png", name: str = "in.png"
 ) -> str:
     """Upload a temporary file; return its accessUrl."""
-    place = await reserve(world, media_type, name)
+    urls = await reserve(world, media_type, name)
     answer = await world.http.put(
-        place["uploadUrl"], content=data, headers={"content-type": media_type}
+        urls["uploadUrl"], content=data, headers={"content-type": media_type}
     )
     assert answer.status_code == 200, answer.text
-    url: str = place["accessUrl"]
+    url: str = urls["accessUrl"]
     return url
 
 
 async def reserve(
     world: World, media_type: str = "image/png", name: str = "in.png", **members: Any
 ) -> dict[str, Any]:
-    """Ask for a place for a temporary file."""
+    """Request the URLs of a temporary file."""
     body = {"contentType": media_type, "originalFilename": name, **members}
-    place: dict[str, Any] = await world.data("/scc/sp_create_temp_file_upload_sign", body)
-    return place
+    urls: dict[str, Any] = await world.data("/scc/sp_create_temp_file_upload_sign", body)
+    return urls
