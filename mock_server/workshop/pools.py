@@ -47,10 +47,10 @@ class Pools:
         )  # fmt: skip
 
     async def place(self, world: UnitOfWork, ids: str, product: str) -> str:
-        """Return the pool for one more task, or refuse it if all of them are busy.
+        """Return the pool for a new task; refuse it if all pools are at their limit.
 
-        It is the private pool with the lowest utilisation, the first of equals. If all of those are
-        busy and `default` is among the pools, it is `default`.
+        That is the private pool with the lowest utilisation, the first of equal ones. `default`, if
+        it is named, takes tasks that no private pool takes.
         """
         known = check_pools(ids, self.settings)
         private = [pool for pool in known if pool != SHARED_POOL]
@@ -66,7 +66,7 @@ class Pools:
         raise Refused("pools-busy", f"All of {', '.join(private)} are at their limit of {limit:g}")
 
     async def monitor(self, world: UnitOfWork, call: Call, payload: QueryMonitor) -> Any:
-        """Workshop › 9: whether there is a list, and the unit, are choice 37."""
+        """Workshop › 9; whether the data is a list, and its unit, are choice 37."""
         pools = check_pools(",".join(payload.resource_config_ids), self.settings)
         if not pools:
             raise refused("resourceConfigIds must name a pool")
@@ -86,15 +86,15 @@ class Pools:
             ],
         }
 
-    async def _tasks(self, world: UnitOfWork) -> Counter[Group]:
-        """Return how many tasks wait or run in each group."""
+    async def _tasks(self, world: UnitOfWork) -> Counter[ComputingGroup]:
+        """Return the number of waiting and running tasks in each group."""
         jobs = await world.tx.list(Job, world.account.id)
         found = (metadata_of(job) for job in jobs if job.ending is None)
         return Counter((each.pool, each.product) for each in found if each is not None)
 
 
 def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:
-    """Return the pools in a list of ids, or refuse one that does not exist (choice 14)."""
+    """Return the named pools; refuse one that does not exist (choice 14)."""
     named = tuple(dict.fromkeys(filter(None, map(str.strip, ids.split(",")))))
     if len(named) > MAX_POOLS or any(len(each) > MAX_ID_LENGTH for each in named):
         raise refused(f"there must be at most {MAX_POOLS} pools of {MAX_ID_LENGTH} characters each")
