@@ -1,9 +1,10 @@
-"""Small makers: whatever a test does not care about is made up here."""
+"""Small makers: what a test does not care about is made up here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -13,21 +14,26 @@ from msgspec.structs import replace
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Credentials, Limits, Progression
 from mock_server.core.clock import Clock
+from mock_server.core.credits import Entry, Wallet
 from mock_server.core.jobs.job import Job, Order
 from mock_server.core.jobs.plans import PROFILES, Pass, Plan, Planner, Work
-from mock_server.core.jobs.service import JobRules, JobService
+from mock_server.core.jobs.rules import JobRules
+from mock_server.core.jobs.service import Snapshot
+from mock_server.core.ledger import ledger_of, set_balance
 from mock_server.core.resources import Resource
-from mock_server.core.store import Record, Store, Transaction
+from mock_server.core.store import Record, Store
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.stores.memory import MemoryStore
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 NOW = 1_750_000_000.0
 MEMORY_PIXELS = 1024 * 1024
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine says that never has to wait, as on the memory home."""
+    """Return what a coroutine returns that never has to wait, as on the memory store."""
     try:
         coroutine.send(None)
     except StopIteration as finished:
@@ -106,21 +112,27 @@ def a_planner(name: str = "short", **changes: Any) -> Planner:
     return replace(Planner(PROFILES[name], MEMORY_PIXELS), **changes)
 
 
-def a_job_service(store: Store | None = None, **rules: Any) -> JobService:
-    return JobService(store or MemoryStore(), JobRules(rules.pop("planner", a_planner()), **rules))
+def some_rules(**changes: Any) -> JobRules:
+    return JobRules(changes.pop("planner", a_planner()), **changes)
 
 
-def some_worlds(
+def an_account_service(
+    store: Store | None = None,
     *,
     wall: float = NOW,
     start: float | None = None,
     rate: float = 0.0,
     keep_accounts: int = 100,
+    is_open: bool = True,
     **rules: Any,
 ) -> AccountService:
-    """An opened server whose clock stands still, with the ready-made account "ready"."""
+    """Return a server whose clock stands still, with the ready-made account "ready".
+
+    With another store than one in memory, the test opens it.
+    """
     account_service = AccountService(
-        a_job_service(**rules),
+        store or MemoryStore(),
+        some_rules(**rules),
         AccountDefaults(
             balance=Decimal(100),
             limits=Limits(),
@@ -132,7 +144,8 @@ def some_worlds(
         ),
         AccountSpec(id="ready", ready_made=True),
     )
-    run(account_service.open(wall))
+    if is_open:
+        run(account_service.open(wall))
     return account_service
 
 
@@ -140,43 +153,154 @@ def a_clock(at: float = NOW, rate: float = 0.0) -> Clock:
     return Clock.at(at, rate=rate)
 
 
-class HesitatingStore:
-    """A home that lets everybody else go first before it does anything, as one on a wire may."""
+class AsyncBench:
+    """One-line calls on an account service: each is one unit of work at a moment of the wall.
 
-    def __init__(self, home: Store | None = None) -> None:
-        self.home = home or MemoryStore()
-        self.blobs = self.home.blobs
+    Accounts are stored when they are used first. Without an opened server and without a clock in
+    the account, the account's time is the wall's.
+    """
+
+    def __init__(self, accounts: AccountService | None = None, **options: Any) -> None:
+        self.accounts = accounts or an_account_service(**{"is_open": False} | options)
+        self.store = self.accounts.store
+
+    async def act(
+        self,
+        account: Account | str,
+        now: float,
+        body: Callable[[UnitOfWork], Awaitable[T]],
+    ) -> T:
+        """Do something in a unit of work; return what it returns."""
+        if isinstance(account, Account):
+            async with self.store.transaction(account.id) as tx:
+                if await tx.get(Account, account.id) is None:
+                    await tx.put(account)
+            account = account.id
+        async with self.accounts.act(account, now) as world:
+            return await body(world)
+
+    async def world(self, account: Account | str, now: float = NOW) -> UnitOfWork:
+        """Bring the account up to date; return what the unit of work knew."""
+
+        async def itself(world: UnitOfWork) -> UnitOfWork:
+            return world
+
+        return await self.act(account, now, itself)
+
+    async def put(self, *records: Record) -> None:
+        for record in records:
+            async with self.store.transaction(record.account) as tx:
+                await tx.put(record)
+
+    async def submit(
+        self,
+        account: Account | str,
+        work: Work | None = None,
+        now: float = NOW,
+        *,
+        order: Order | None = None,
+        **options: Any,
+    ) -> Snapshot:
+        order = order or an_order()
+        work = work or some_work()
+        return await self.act(account, now, lambda world: world.jobs.submit(order, work, **options))
+
+    async def look(self, account: Account | str, job: str, now: float = NOW) -> Snapshot:
+        return await self.act(account, now, lambda world: world.jobs.look(job))
+
+    async def cancel(
+        self, account: Account | str, job: str, now: float = NOW, **options: Any
+    ) -> Snapshot:
+        return await self.act(account, now, lambda world: world.jobs.cancel(job, **options))
+
+    async def finish(
+        self, account: Account | str, job: str, now: float = NOW, **options: Any
+    ) -> Snapshot:
+        return await self.act(account, now, lambda world: world.jobs.finish(job, **options))
+
+    async def advance(
+        self, account: Account | str, job: str, now: float = NOW, **options: Any
+    ) -> Snapshot:
+        """Move a job by hand."""
+        return await self.act(account, now, lambda world: world.jobs.advance(job, **options))
+
+    async def reserve(self, account: Account | str, now: float = NOW, **options: Any) -> Resource:
+        options = {"upload_for": 60, "keep_for": None} | options
+        return await self.act(account, now, lambda world: world.uploads.reserve(**options))
+
+    async def keep(
+        self, account: Account | str, upload: Resource, data: bytes = b"data", **options: Any
+    ) -> None:
+        now = upload.uploaded_at or NOW
+        await self.act(account, now, lambda world: world.uploads.keep(upload, data, **options))
+
+    async def upload(
+        self,
+        account: Account | str,
+        now: float = NOW,
+        keep_for: float | None = None,
+        **changes: Any,
+    ) -> Resource:
+        """Reserve a place and put a picture there."""
+        place = await self.reserve(account, now, keep_for=keep_for)
+        changes = {"uploaded_at": now, "size_bytes": 4, "format": "png"} | changes
+        picture = replace(place, **changes)
+        await self.act(account, now, lambda world: world.uploads.keep(picture, b"data"))
+        return picture
+
+    async def wallet(self, account: Account | str, now: float = NOW) -> Wallet:
+        return await self.act(account, now, lambda world: world.wallet())
+
+    async def ledger(self, account: Account | str, now: float = NOW) -> tuple[Wallet, list[Entry]]:
+        return await self.act(account, now, ledger_of)
+
+    async def set_balance(
+        self, account: Account | str, now: float = NOW, *, reason: str = "test", **change: Any
+    ) -> Wallet:
+        return await self.act(
+            account, now, lambda world: set_balance(world, reason=reason, **change)
+        )
+
+    async def admit(
+        self, account: Account | str, limits: Limits, now: float = NOW, scope: str = ""
+    ) -> str:
+        return await self.act(account, now, lambda world: world.admit(limits, scope))
+
+    async def kept(self, kind: type[R], account: str | None = None) -> list[R]:
+        return list(await self.store.list(kind, account))
+
+    async def get(self, kind: type[R], id: str) -> R | None:
+        return await self.store.get(kind, id)
+
+
+class Bench:
+    """The calls of an AsyncBench on a store in memory, where none of them has to wait."""
+
+    def __init__(self, accounts: AccountService | None = None, **options: Any) -> None:
+        self.calls = AsyncBench(accounts, **options)
+        self.accounts = self.calls.accounts
+        self.store = self.calls.store
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self.calls, name)
+        return lambda *args, **options: run(call(*args, **options))
+
+
+class HesitatingStore:
+    """A store that lets all others go first before it does anything, as one on a wire may."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.blobs = self.store.blobs
 
     def view(self) -> AbstractAsyncContextManager[Any]:
-        return _Hesitating(self.home.view())
-
-    async def get(self, kind: type[Any], id: str) -> Any:
-        await asyncio.sleep(0)
-        return await self.home.get(kind, id)
-
-    async def list(
-        self, kind: type[Any], account: str | None = None, *, limit: int | None = None
-    ) -> Sequence[Any]:
-        await asyncio.sleep(0)
-        return await self.home.list(kind, account, limit=limit)
-
-    async def count(self, kind: type[Any], account: str | None = None) -> int:
-        await asyncio.sleep(0)
-        return await self.home.count(kind, account)
-
-    async def due(self, kind: type[Any], account: str, before: float) -> Sequence[Any]:
-        await asyncio.sleep(0)
-        return await self.home.due(kind, account, before)
+        return _Hesitating(self.store.view())
 
     def transaction(self, account: str) -> AbstractAsyncContextManager[Any]:
-        return _Hesitating(self.home.transaction(account))
+        return _Hesitating(self.store.transaction(account))
 
-    async def drop(self, account: str, kinds: Sequence[type[Record]] | None = None) -> None:
-        await asyncio.sleep(0)
-        await self.home.drop(account, kinds)
-
-    async def close(self) -> None:
-        await self.home.close()
+    def __getattr__(self, name: str) -> Any:
+        return _hesitant(getattr(self.store, name))
 
 
 class _Hesitating:
@@ -184,16 +308,63 @@ class _Hesitating:
         self._opening = opening
 
     async def __aenter__(self) -> _Hesitating:
-        self._opened: Transaction = await self._opening.__aenter__()
+        await asyncio.sleep(0)
+        self._opened = await self._opening.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> bool | None:
-        await asyncio.sleep(0)
+        try:
+            await asyncio.sleep(0)
+        except BaseException as error:  # It was cancelled, so it is not committed.
+            await self._opening.__aexit__(type(error), error, error.__traceback__)
+            raise
         return await self._opening.__aexit__(*exc_info)
 
     def __getattr__(self, name: str) -> Any:
-        async def hesitate(*args: Any, **options: Any) -> Any:
-            await asyncio.sleep(0)
-            return await getattr(self._opened, name)(*args, **options)
+        return _hesitant(getattr(self._opened, name))
 
-        return hesitate
+
+def _hesitant(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def hesitate(*args: Any, **options: Any) -> Any:
+        await asyncio.sleep(0)
+        return await call(*args, **options)
+
+    return hesitate
+
+
+class CountingStore:
+    """A store that counts what is asked of it, by the name of the operation."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.blobs = self.store.blobs
+        self.counts = Counter[str]()
+
+    def view(self) -> AbstractAsyncContextManager[Any]:
+        self.counts["view"] += 1
+        return _Counting(self.store.view(), self.counts)
+
+    def transaction(self, account: str) -> AbstractAsyncContextManager[Any]:
+        self.counts["transaction"] += 1
+        return _Counting(self.store.transaction(account), self.counts)
+
+    def __getattr__(self, name: str) -> Any:
+        self.counts[name] += 1
+        return getattr(self.store, name)
+
+
+class _Counting:
+    def __init__(self, opening: AbstractAsyncContextManager[Any], counts: Counter[str]) -> None:
+        self._opening = opening
+        self._counts = counts
+
+    async def __aenter__(self) -> _Counting:
+        self._opened = await self._opening.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> bool | None:
+        return await self._opening.__aexit__(*exc_info)
+
+    def __getattr__(self, name: str) -> Any:
+        self._counts[name] += 1
+        return getattr(self._opened, name)
