@@ -14,9 +14,9 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import astuple
 
-from mock_server.workshop.sessions import Session
 from mock_server.tests.makers import NOW, an_order, run, some_work
 from mock_server.tests.workshop.visits import Reception
+from mock_server.workshop.sessions import Session
 from mock_server.workshop.token_operations import whole_seconds
 
 DEFAULTS = {10: 3600, 20: 86_400}

@@ -7,9 +7,6 @@ from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.errors import Conflict, NotFound
-from mock_server.workshop.session_service import BROWSERS, GALLERY_JOBS, SessionService, WhenLive
-from mock_server.workshop.sessions import Metering, SessionEndReason, SessionOptions, SessionSlot
-from mock_server.workshop.tokens import TokenHistory
 from mock_server.tests.makers import (
     NOW,
     HesitatingStore,
@@ -20,6 +17,9 @@ from mock_server.tests.makers import (
     some_work,
     some_worlds,
 )
+from mock_server.workshop.session_service import BROWSERS, GALLERY_JOBS, SessionService, WhenLive
+from mock_server.workshop.sessions import Metering, SessionEndReason, SessionOptions, SessionSlot
+from mock_server.workshop.tokens import TokenHistory
 
 WEB, FLOW, BRUSH = SessionSlot("web"), SessionSlot("flow"), SessionSlot("web", "brush")
 ADA = an_account()

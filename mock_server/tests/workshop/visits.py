@@ -9,11 +9,11 @@ from pydantic_core import to_json
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
-from mock_server.workshop.session_service import SessionService
 from mock_server.tests.makers import NOW, run, some_worlds
 from mock_server.web.calls import Call, Trace
 from mock_server.workshop.errors import situation_of
 from mock_server.workshop.session_operations import SessionOperations
+from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import TokenOperations
 from mock_server.workshop.wire import parse
