@@ -98,7 +98,8 @@ class WorkshopSurface:
     async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
         """Use the nonce of a signed call, and count it in the gateway's flow control (choice 29).
 
-        Flow control has windows that no other limit shares.
+        Flow control has windows that no other limit shares. A call that the service refuses later
+        was still a call.
         """
         if operation.caller is not None:
             return
@@ -107,6 +108,7 @@ class WorkshopSurface:
         if flow_control != "off" and operation.counted:
             scope = "flow control" if flow_control == "app" else f"flow control {call.path}"
             await world.admit(Limits(qps=self.settings.flow_rate), scope)
+        await world.save()
 
     def parse(self, operation: Operation, call: Call) -> Any:
         """Read the body, or the query instead where GET is accepted (choice 28)."""
