@@ -48,6 +48,8 @@ VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
         context,
         settings.workshop,
         stored_bytes=settings.stored_bytes,
+        keep_tokens=settings.keep_tokens,
+        keep_sessions=settings.keep_sessions,
         error_codes_file=settings.error_codes_file,
         workflows_file=settings.workflows_file,
         event_secret=settings.event_secret,

@@ -24,6 +24,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.Unauthenticated: errors.Unauthenticated("no"),
     errors.Forbidden: errors.Forbidden("no"),
     errors.NotFound: errors.NotFound("job", "1"),
+    errors.AccountGone: errors.AccountGone("ada"),
     errors.Invalid: errors.Invalid("width", "is wrong"),
     errors.Malformed: errors.Malformed("is wrong"),
     errors.CreditsShort: errors.CreditsShort(price=Decimal(2), balance=Decimal(1)),

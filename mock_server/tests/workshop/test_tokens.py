@@ -9,6 +9,7 @@ import pytest
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.tests.workshop.world import NOW_MS, World, a_world
+from mock_server.workshop.tokens import Token
 
 ALLOCATE, QUERY, PUT = "/scc/allocate_token", "/scc/spQueryToken", "/scc/sp_put_user_state"
 CREATE, DELETE = "/scc/spCreateSession", "/scc/spDeleteSession"
@@ -26,7 +27,8 @@ async def used(world: World, token: str) -> int:
 
 
 async def attached(world: World, token: str) -> tuple[str, str, str]:
-    kept = await world.app.workshop.tokens.session_service.token(world.account, token)
+    kept = await world.kept(Token, token)
+    assert kept is not None
     return kept.role, kept.model, kept.vae
 
 
@@ -59,7 +61,7 @@ async def test_a_token_that_expired_can_still_be_asked_for():
 async def test_another_accounts_token_does_not_exist():
     async with a_world() as world:
         token = await allocate(world)
-        other = await world.app.account_service.create(AccountSpec(id="other"), 0.0)
+        other = await world.app.accounts.create(AccountSpec(id="other"), 0.0)
         as_other = {"x-ca-key": other.credentials.key}
 
         for path in (QUERY, PUT, CREATE, DELETE):
