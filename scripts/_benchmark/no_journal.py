@@ -9,10 +9,10 @@ from starlette.types import Receive, Scope, Send
 import mock_server.app
 from mock_server.cli import main
 from mock_server.web.calls import Trace
-from mock_server.web.journal import Journal
+from mock_server.web.observers import Tracing
 
 
-class NoJournal(Journal):
+class NoJournal(Tracing):
     """Does only what every request needs: a trace with the wall time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -24,5 +24,5 @@ class NoJournal(Journal):
 
 
 if __name__ == "__main__":
-    with patch.object(mock_server.app, "Journal", NoJournal):
+    with patch.object(mock_server.app, "Tracing", NoJournal):
         main()

@@ -82,7 +82,11 @@ def request_of(operation: Any) -> Members:
 def schema_of(path: str) -> dict[str, Any]:
     """Return what the body of the operation is, as a JSON schema."""
     app = create_app(Settings())
-    body = next(each.body for each in app.vendors["workshop"].surface.operations if each.path == f"/scc/{path}")
+    body = next(
+        each.body
+        for each in app.vendors["workshop"].surface.operations
+        if each.path == f"/scc/{path}"
+    )
     assert body is not None
     assert issubclass(body, WorkshopBody)
     return body.model_json_schema(by_alias=True)
