@@ -16,8 +16,7 @@ from mock_server.web.vendor_settings import ChoiceTable, Fact, choice
 
 Leniency = Literal["accept", "refuse"]
 
-# What is accepted with a warning otherwise. A stricter service than the documented one might
-# refuse all of it.
+# Refuses what is accepted with a warning otherwise, because a stricter service might refuse it.
 STRICT = {
     "bad_size": "refuse",
     "missing_sampler_or_vae": "refuse",
@@ -33,18 +32,18 @@ STRICT = {
     "extra_field": "refuse",
 }
 
-# Only what the vendor's documents say ([doc] in the reference), also where the live service was
-# seen to differ. `strict` goes further in what it refuses: models and node classes that the mock
-# does not know, an upload without a term (which is optional), late uploads, and other cases about
-# which the documents say nothing. It changes no shapes and no statuses.
+# Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference,
+# also if another value was observed. Facts stay as they are, also those that were only observed.
+#
+# It differs from `strict`, which refuses more: whatever the mock does not know (models, node
+# classes, values outside lists that the reference has only in part), an upload without a term,
+# which is optional, and cases that the documents do not mention. `strict` changes no shapes.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
-    "auth_error_body": "rpc",  # every error is a google.rpc.Status (2.1, 4)
-    "unknown_app_status": 401,  # 401 is SIGN_ERROR; 404 was only observed (3.4, 4)
+    "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
     "request_id_missing": "refuse",  # a required member (5.1, 5.5, 5.9)
     "bad_size": "refuse",  # 400 with invalid_height_or_width (4, 6)
-    "missing_sampler_or_vae": "refuse",  # necessary since March 2024 (6)
-    "unlisted_value": "refuse",  # the values are closed lists (6)
+    "missing_sampler_or_vae": "refuse",  # both are necessary since March 2024 (6)
     "steps_range": "10..50",  # the description of 2023 (6)
     "stages_shape": "2023",  # job infos have stages (7)
     "image_format": "present",  # meta.image has a format (7)

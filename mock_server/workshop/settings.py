@@ -16,12 +16,11 @@ EventKind = Literal["asynchronous", "synchronous"]
 
 WEB_ADDRESS = r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$"
 
-# What is accepted otherwise, and what a stricter service might refuse. The reference leaves all of
-# it open.
+# Refuses what is accepted otherwise and what a stricter service might refuse. The documents say
+# nothing about any of it, or leave it to the settings of the gateway.
 STRICT = {
-    "nonce_required": True,  # a gateway API can be set to demand it (3.1)
-    "timestamp_required": True,
-    "missing_header_list": "none",  # then no header is signed, also not X-Ca-Key
+    "nonce_required": True,  # a gateway API can be set to require it (3.1)
+    "missing_header_list": "none",  # then no header is signed, not even X-Ca-Key
     "unique_names": True,
     "cut_sessions": True,  # no session outlives its token
     "second_session": "refuse",
@@ -30,11 +29,13 @@ STRICT = {
     "unknown_workflow": "refuse",
 }
 
-# Only what the vendor's documents say ([doc] in the reference). `strict` goes further in what it
-# refuses: the documents allow calls without nonce and timestamp, two tokens with one name, and
-# workflows that the mock does not know, and they say nothing about missing sessions.
+# Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference.
+#
+# It differs from `strict`, which refuses cases that the documents allow or do not mention: calls
+# without a nonce, two tokens with one name, calls without a session, workflows that the mock does
+# not know. Where a default is stricter than the documents, this one is not.
 AS_DOCUMENTED = {
-    "gateway_generation": "older",  # the refusals that the gateway's documents list (3.4)
+    "gateway_generation": "older",  # its refusals are documented (3.4)
     "refresh_lifetime": "call",  # the default follows from the mode in the call (6.2)
     "missing_init_image": "accept",  # no field of a task is marked as required (7)
 }
