@@ -123,7 +123,7 @@ class Settings(BaseModel):
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
     public_url: Annotated[str, AfterValidator(_web_address)] = _listening(
         "",
-        "Base of the URLs in answers, if not the address that the caller used.",
+        "Base of the URLs in answers; empty is the address that the caller used.",
         common=True,
         expects="an address that begins with http:// or https://",
     )
@@ -196,10 +196,10 @@ class Settings(BaseModel):
     )
 
     strict: bool = _presets(
-        False, "Refuse everything that a stricter service might refuse.", common=True
+        False, "Refuse what a stricter service of either vendor might refuse.", common=True
     )
     as_documented: bool = _presets(
-        False, "Behave as the vendors' documents say, where they say something.", common=True
+        False, "Follow the vendors' documents wherever a choice is open.", common=True
     )
 
     callback_targets: tuple[str, ...] = _callbacks(
@@ -234,7 +234,7 @@ class Settings(BaseModel):
 
     control_token: str = _control(
         "",
-        "Bearer token for /_mock beyond loopback; if empty, serve makes one.",
+        "Bearer token for /_mock if the host is not loopback; if empty, serve makes one.",
         common=True,
         pattern=r"^[!-~]{0,256}$",
         expects="visible ASCII characters without spaces",
