@@ -32,6 +32,18 @@ async def attached(world: World, token: str) -> tuple[str, str, str]:
     return kept.role, kept.model, kept.vae
 
 
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [({}, 10), ({"strict": True}, 20), ({"strict": True, "workshop_unique_names": False}, 10)],
+)
+async def test_strict_refuses_a_second_token_with_one_name(settings, status):
+    async with a_world(**settings) as world:
+        await allocate(world, name="ada")
+        second = await world.post(ALLOCATE, {"name": "ada"})
+
+    assert second["status"] == status
+
+
 @pytest.mark.parametrize("body", [None, b"null", b"", {}, {"name": None, "tokenExpiredAt": None}])
 async def test_a_token_is_made_without_any_parameter(body):
     async with a_world() as world:
