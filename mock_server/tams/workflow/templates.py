@@ -199,7 +199,7 @@ def _from_file(file: Path) -> Template:
     if not (id.isascii() and id.isdigit() and len(id) <= 19 and id[0] != "0"):
         raise UnreadableTemplate(f"{file}: templateId: must be a decimal number, found {id!r}")
     if not isinstance(name, str):
-        raise UnreadableTemplate(f"{file}: name: must be a text, found {name!r}")
+        raise UnreadableTemplate(f"{file}: name: must be a string, found {name!r}")
     if not isinstance(params, dict) or not params:
         raise UnreadableTemplate(f"{file}: params: must be an object with a member for each node")
     fields = data.get("fields")

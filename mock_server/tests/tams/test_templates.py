@@ -202,7 +202,7 @@ BROKEN = {"9": node("SaveImage", images=["8", 0], filename_prefix="x")}
         ("[]", "must be an object"),
         ({**MINE, "templateId": "x"}, "templateId: must be a decimal number, found 'x'"),
         ({**MINE, "templateId": "0"}, "templateId: must be a decimal number"),
-        ({**MINE, "name": 1}, "name: must be a text, found 1"),
+        ({**MINE, "name": 1}, "name: must be a string, found 1"),
         ({**MINE, "params": []}, "params: must be an object"),
         ({**MINE, "fields": None}, "fields: must be a list"),
         ({**MINE, "fields": ["x"]}, "fields[0]: must be an object with nodeId and fieldName"),
