@@ -74,8 +74,8 @@ class NodeClass(Struct, frozen=True):
 NodeClasses = Mapping[str, NodeClass]
 
 
-class UnreadableClasses(ValueError):
-    """A file of node classes is invalid; the message has the file and the position."""
+class UnreadableFile(ValueError):
+    """A file of node classes or of a template is invalid; the message has the position."""
 
 
 @cache
@@ -87,17 +87,21 @@ def shipped_classes() -> NodeClasses:
 def load_classes(path: Path | None = None) -> NodeClasses:
     """Return the shipped classes and those of a file, which override shipped ones.
 
-    Raises UnreadableClasses.
+    Raises UnreadableFile.
     """
     if path is None:
         return shipped_classes()
+    return merged(shipped_classes(), read_classes(read_json(path), str(path)))
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in a file; raises UnreadableFile."""
     try:
-        data = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except OSError as error:
-        raise UnreadableClasses(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableClasses(f"{path}: is not JSON: {error}") from error
-    return merged(shipped_classes(), read_classes(data, str(path)))
+        raise UnreadableFile(f"{path}: is not JSON: {error}") from error
 
 
 def merged(known: NodeClasses, more: NodeClasses) -> NodeClasses:
@@ -120,9 +124,9 @@ def _overridden(each: NodeClass, before: NodeClass) -> NodeClass:
 
 
 def read_classes(data: Any, source: str) -> NodeClasses:
-    """Return the classes in parsed JSON; raises UnreadableClasses, which names the source."""
+    """Return the classes in parsed JSON; raises UnreadableFile, which names the source."""
     if not isinstance(data, dict):
-        raise UnreadableClasses(f"{source}: must be an object with a member for each class")
+        raise UnreadableFile(f"{source}: must be an object with a member for each class")
     return {name: _node_class(name, each, f"{source}: {name}") for name, each in data.items()}
 
 
@@ -137,7 +141,7 @@ def _node_class(name: str, data: Any, position: str) -> NodeClass:
     role = members.get("role") or ""
     if role and role not in _ROLES:
         expected = ", ".join(_ROLES)
-        raise UnreadableClasses(f"{position}: role: must be one of {expected}, found {role!r}")
+        raise UnreadableFile(f"{position}: role: must be one of {expected}, found {role!r}")
     return NodeClass(
         name,
         inputs,
@@ -151,7 +155,7 @@ def _node_class(name: str, data: Any, position: str) -> NodeClass:
 def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
     """Return the spec of `[kind, options]`; the kind may be a list of values."""
     if not isinstance(data, list) or not data or not isinstance(data[0], str | list):
-        raise UnreadableClasses(f"{position}: must be a list of a kind and its options")
+        raise UnreadableFile(f"{position}: must be a list of a kind and its options")
     options = _object(data[1], f"{position}: options") if len(data) > 1 else {}
     kind, values = data[0], options.get("options") or ()
     if isinstance(kind, list):
@@ -160,7 +164,7 @@ def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
     for name in ("min", "max"):
         bound = options.get(name)
         if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
-            raise UnreadableClasses(f"{position}: {name}: must be a number, found {bound!r}")
+            raise UnreadableFile(f"{position}: {name}: must be a number, found {bound!r}")
         bounds[name] = bound
     return InputSpec(
         kind,
@@ -176,12 +180,12 @@ def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
 
 def _texts(data: Any, position: str) -> tuple[str, ...]:
     if not isinstance(data, list):
-        raise UnreadableClasses(f"{position}: must be a list")
+        raise UnreadableFile(f"{position}: must be a list")
     # Of a choice that is an output ComfyUI lists the values instead of a kind.
     return tuple(each if isinstance(each, str) else COMBO for each in data)
 
 
 def _object(data: Any, position: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise UnreadableClasses(f"{position}: must be an object, found {type(data).__name__}")
+        raise UnreadableFile(f"{position}: must be an object, found {type(data).__name__}")
     return data
