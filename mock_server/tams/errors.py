@@ -75,7 +75,7 @@ def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
     if refusal.reason is Reason.HEADER_MISSING:
         status, tips = settings.no_authorization_status, "authorization header missing"
     elif refusal.reason in _UNKNOWN:
-        # Observed: a key of no app on the host gets 404 with these words.
+        # Observed: a key that belongs to no app on the host is answered with 404 and these words.
         status, tips = settings.unknown_app_status, "app not found"
     if settings.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)

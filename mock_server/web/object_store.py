@@ -21,7 +21,7 @@ def refusal(status: int, code: str, message: str) -> Answer:
 
 
 def terms(call: Call) -> dict[str, str]:
-    """Return the fields of a URL's query; nothing if there are more than we ever use."""
+    """Return the fields of a URL's query; {} if there are more than are ever used."""
     query = call.scope["query_string"].decode("latin-1")
     try:
         # If a name appears twice, its first value counts.

@@ -1,7 +1,7 @@
 """A graph of nodes: reading it, finding its problems, and the order in which the nodes run.
 
 As in the vendor's engine (TAMS › 5.5 and 5.8): every node must be valid and have a class. Only
-nodes that an output needs run, and only their inputs are checked.
+the nodes that an output needs are run, and only their inputs are checked.
 
 Nothing here is recursive, and limits of size are checked first.
 """

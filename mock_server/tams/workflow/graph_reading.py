@@ -1,8 +1,8 @@
 """Computes what a graph makes: pictures, prompts and settings, passed from node to node.
 
-Nodes are evaluated once, in the order in which they run. The names of its inputs (`width`,
-`scale_by`, `batch_size` …) decide what a node does, rather than its class, so unknown classes are
-supported as well. Nothing here is an error: a missing value gets a default.
+Nodes are evaluated once, in the order in which they run. What a node does depends on
+the names of its inputs (`width`, `scale_by`, `batch_size` …) rather than on its class, so unknown
+classes are supported as well. Nothing here is an error: a missing value gets a default.
 """
 
 from __future__ import annotations

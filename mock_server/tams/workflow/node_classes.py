@@ -181,7 +181,7 @@ def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
 def _texts(data: Any, position: str) -> tuple[str, ...]:
     if not isinstance(data, list):
         raise UnreadableFile(f"{position}: must be a list")
-    # Of a choice that is an output ComfyUI lists the values instead of a kind.
+    # If an output is a choice, ComfyUI lists its values instead of a kind.
     return tuple(each if isinstance(each, str) else COMBO for each in data)
 
 
