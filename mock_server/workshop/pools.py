@@ -7,7 +7,6 @@ tasks that were sent there and have not ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.core.accounts import Account
@@ -92,14 +91,10 @@ class Pools:
     async def _tasks(self, account: Account, now: float) -> Counter[ComputingGroup]:
         """Return the number of waiting and running tasks in each group."""
         jobs = await self.job_service.store.list(Job, account.id)
-        return Counter(_groups(jobs, lambda job: job.state_at(now).final))
-
-
-def _groups(jobs: Sequence[Job], is_over: Callable[[Job], bool]) -> list[ComputingGroup]:
-    # Most stored jobs have ended; `ending` shows that without computing their state.
-    active = (job for job in jobs if job.ending is None and not is_over(job))
-    metadatas = (metadata_of(job) for job in active)
-    return [(metadata.pool, metadata.product) for metadata in metadatas if metadata is not None]
+        # Most stored jobs have ended; `ending` shows that without computing their state.
+        active = (job for job in jobs if job.ending is None and not job.state_at(now).final)
+        metadatas = map(metadata_of, active)
+        return Counter((each.pool, each.product) for each in metadatas if each is not None)
 
 
 def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:

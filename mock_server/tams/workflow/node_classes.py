@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,13 +28,6 @@ SCALARS = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", COMBO})
 # A sampler runs the engine, an upscaler runs a model on pixels, a loader reads a large file, a
 # ratio turns a text such as 16:9 into a width and a height, and a blank removes its prompt.
 Role = Literal["", "sampler", "upscaler", "loader", "ratio", "blank"]
-_ROLES: dict[str, Role] = {
-    "sampler": "sampler",
-    "upscaler": "upscaler",
-    "loader": "loader",
-    "ratio": "ratio",
-    "blank": "blank",
-}
 
 
 class InputSpec(Struct, frozen=True):
@@ -138,9 +131,9 @@ def _node_class(name: str, data: Any, position: str) -> NodeClass:
         for section in ("required", "optional")
         for each, spec in _object(given.get(section) or {}, f"{position}: {section}").items()
     }
-    role = members.get("role") or ""
-    if role and role not in _ROLES:
-        expected = ", ".join(_ROLES)
+    role: Role = members.get("role") or ""
+    if role not in get_args(Role):
+        expected = ", ".join(filter(None, get_args(Role)))
         raise UnreadableFile(f"{position}: role: must be one of {expected}, found {role!r}")
     return NodeClass(
         name,
@@ -148,7 +141,7 @@ def _node_class(name: str, data: Any, position: str) -> NodeClass:
         _texts(members.get("output") or [], f"{position}: output"),
         _texts(members.get("output_name") or [], f"{position}: output_name"),
         output=members.get("output_node") is True,
-        role=_ROLES.get(role, ""),
+        role=role,
     )
 
 
