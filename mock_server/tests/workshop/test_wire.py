@@ -139,10 +139,10 @@ def test_members_of_any_type_are_read_or_reported(members):
     ],
 )
 def test_other_bodies_than_json_objects_are_reported(raw, words):
-    told = problem(AllocateToken, raw)
+    message = problem(AllocateToken, raw)
 
-    assert words in told
-    assert len(told) < 200
+    assert words in message
+    assert len(message) < 200
 
 
 @pytest.mark.parametrize(
