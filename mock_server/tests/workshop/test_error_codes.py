@@ -118,17 +118,17 @@ async def test_a_users_file_replaces_codes_and_messages(tmp_path):
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"\xff", "no JSON"),
-        (rb'{"crash": {"errCode": "\ud800"}}', "no JSON"),
-        ([], "no JSON object"),
-        ({"tokens": {}}, "no situation 'tokens'; known are parameter,"),
-        ({"crash": "E"}, "crash is no object of errCode"),
-        ({"crash": {"code": "E"}}, "crash is no object of errCode"),
-        ({"crash": {"errCode": 5}}, "crash.errCode is neither a text nor null"),
-        ({"crash": {"errMessage": "m"}}, "crash has no code"),
-        ({"crash": {"errCode": ""}}, "crash has no code"),
+        (b"{", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (rb'{"crash": {"errCode": "\ud800"}}', "not valid JSON"),
+        ([], "must be a JSON object"),
+        ({"tokens": {}}, "'tokens' is not a known situation; use one of parameter,"),
+        ({"crash": "E"}, "crash must be an object with errCode"),
+        ({"crash": {"code": "E"}}, "crash must be an object with errCode"),
+        ({"crash": {"errCode": 5}}, "crash.errCode must be a string or null"),
+        ({"crash": {"errMessage": "m"}}, "crash needs a code"),
+        ({"crash": {"errCode": ""}}, "crash needs a code"),
     ],
 )
 def test_an_invalid_file_is_refused_with_a_sentence(tmp_path, table, words):
