@@ -109,7 +109,7 @@ def gaps(kind: str) -> set[str]:
 def test_every_operation_is_served_or_a_gap():
     served = {
         f"{each.method} {each.path}"
-        for each in create_app(Settings()).workshop.operations
+        for each in create_app(Settings()).vendors["workshop"].surface.operations
         if each.path.startswith("/scc/")
     }
     described = {
