@@ -6,8 +6,8 @@ from typing import Any
 
 from mock_server.core.account_service import AccountService, AccountSpec
 from mock_server.core.accounts import Account
-from mock_server.core.errors import Unauthenticated
 from mock_server.core.clock import Clock
+from mock_server.core.errors import Unauthenticated
 from mock_server.tests.makers import an_account_service, run
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
 from mock_server.web.calls import Answer, Call, Trace
