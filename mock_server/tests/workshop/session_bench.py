@@ -161,7 +161,7 @@ class SessionCalls:
         }  # fmt: skip
         call = Call(scope, Trace("00000001", NOW, scope), {}, self.bench.accounts)
         assert operation.body is not None
-        payload = parse(operation.body, to_json(members))
+        payload: Any = parse(operation.body, to_json(members))
         return self.do(lambda world: operation.run(world, call, payload))
 
     def outcome(self, path: str, **members: Any) -> Outcome:
