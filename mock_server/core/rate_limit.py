@@ -38,14 +38,13 @@ async def admit(
         return float("inf")
     id = f"{account}/{scope}" if scope else account
     window = await tx.get(Window, id) or Window(id, account, 0, limits.qps)
-    if window.places != limits.qps:
-        window = await _resized(tx, window, limits.qps)
-    place = f"{id}/{window.calls % window.places}"
-    if window.calls >= window.places:
-        oldest = await tx.get(AdmittedCall, place)
+    if limits.qps <= min(window.calls, window.places):
+        oldest = await tx.get(AdmittedCall, _place(window, window.calls - limits.qps))
         if oldest is not None and now < oldest.at + limits.window:
             return oldest.at + limits.window
-    await tx.put(AdmittedCall(place, account, now))
+    if window.places != limits.qps:
+        window = await _resized(tx, window, limits.qps)
+    await tx.put(AdmittedCall(_place(window, window.calls), account, now))
     await tx.put(Window(id, account, window.calls + 1, window.places))
     return None
 
@@ -54,7 +53,7 @@ async def calls_in(view: View, window: Window) -> list[float]:
     """Return the times that the ring holds, the oldest first."""
     first = max(0, window.calls - window.places)
     numbers = range(first, window.calls)
-    found = [await view.get(AdmittedCall, f"{window.id}/{n % window.places}") for n in numbers]
+    found = [await view.get(AdmittedCall, _place(window, number)) for number in numbers]
     return [call.at for call in found if call is not None]
 
 
@@ -66,3 +65,8 @@ async def _resized(tx: Transaction, window: Window, places: int) -> Window:
     for place, at in enumerate(times):
         await tx.put(AdmittedCall(f"{window.id}/{place}", window.account, at))
     return Window(window.id, window.account, len(times), places)
+
+
+def _place(window: Window, number: int) -> str:
+    """Return the id under which the ring has a call."""
+    return f"{window.id}/{number % window.places}"

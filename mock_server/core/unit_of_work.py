@@ -105,10 +105,14 @@ class UnitOfWork:
         traceback: TracebackType | None,
     ) -> None:
         if self._is_saved and isinstance(error, DomainError):
-            await self.tx.rollback()
+            try:
+                await self.tx.rollback()
+            except BaseException as failure:
+                await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
+                raise
             kind = error = traceback = None
         await self._opening.__aexit__(kind, error, traceback)
-        if self.callbacks_changed:
+        if kind is None and self.callbacks_changed:
             self._accounts.on_callbacks(self._id)
 
     # What every change needs

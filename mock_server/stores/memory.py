@@ -245,25 +245,13 @@ class MemoryTransaction(MemoryView):
         self.changes, self._anew, self._blobs, self._clears_blobs = self._saved
         self._due_changes.clear()
         self._passed.clear()
+        await self.savepoint()  # What comes next may be undone, too.
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
         total = self._counted(kind, account)
         for id, changed in self.changes.get(kind, {}).items():
             total += _counts(changed, account) - _counts(self._committed(kind, id), account)
         return total
-
-    async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        committed = self._due(kind, account, before)
-        changed = self.changes.get(kind)
-        if not changed:
-            return committed
-        due = [record for record in committed if record.id not in changed]
-        for record in changed.values():
-            if record is not None and record.account == account:
-                due_at = getattr(record, "due_at", None)
-                if due_at is not None and due_at <= before:
-                    due.append(record)
-        return sorted(due, key=_due_order)
 
     def _all(self, kind: type, account: str | None) -> Iterable[Any]:
         return (
@@ -276,6 +264,19 @@ class MemoryTransaction(MemoryView):
         else:
             yield from super()._newest(kind, account)
 
+    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
+        committed = super()._due(kind, account, before)
+        changed = self.changes.get(kind)
+        if not changed:
+            return committed
+        due = [record for record in committed if record.id not in changed]
+        for record in changed.values():
+            if record is not None and record.account == account:
+                due_at = getattr(record, "due_at", None)
+                if due_at is not None and due_at <= before:
+                    due.append(record)
+        return sorted(due, key=_due_order)
+
     def _first_due(self, kind: type, account: str, before: float) -> Any:
         changed = self.changes.get(kind)
         table = self._tables.get(kind)
@@ -284,6 +285,8 @@ class MemoryTransaction(MemoryView):
             if table is None or not due or due[0][0] > before:
                 return None
             return table.records[due[0][1]]
+        if account != self._account:
+            return next(iter(self._due(kind, account, before)), None)
         heap = self._due_changes.get(kind)
         if heap is None:
             heap = self._due_changes[kind] = []

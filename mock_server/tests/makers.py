@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from random import Random
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -287,49 +288,63 @@ class Bench:
 
 
 class HesitatingStore:
-    """A store that lets all others go first before it does anything, as one on a wire may."""
+    """A store that lets all others go first before it does anything, as one on a wire may.
 
-    def __init__(self, store: Store | None = None) -> None:
+    With a `seed` it does so up to three times, or not at all.
+    """
+
+    def __init__(self, store: Store | None = None, *, seed: int | None = None) -> None:
         self.store = store or MemoryStore()
         self.blobs = self.store.blobs
+        draws = None if seed is None else Random(seed)
+
+        async def hesitate() -> None:
+            for _ in range(1 if draws is None else draws.randrange(4)):
+                await asyncio.sleep(0)
+
+        self._hesitate = hesitate
 
     def view(self) -> AbstractAsyncContextManager[Any]:
-        return _Hesitating(self.store.view())
+        return _Hesitating(self.store.view(), self._hesitate)
 
     def transaction(self, account: str) -> AbstractAsyncContextManager[Any]:
-        return _Hesitating(self.store.transaction(account))
+        return _Hesitating(self.store.transaction(account), self._hesitate)
 
     def __getattr__(self, name: str) -> Any:
-        return _hesitant(getattr(self.store, name))
+        return _hesitant(getattr(self.store, name), self._hesitate)
+
+
+Hesitate = Callable[[], Awaitable[None]]
 
 
 class _Hesitating:
-    def __init__(self, opening: AbstractAsyncContextManager[Any]) -> None:
+    def __init__(self, opening: AbstractAsyncContextManager[Any], hesitate: Hesitate) -> None:
         self._opening = opening
+        self._hesitate = hesitate
 
     async def __aenter__(self) -> _Hesitating:
-        await asyncio.sleep(0)
+        await self._hesitate()
         self._opened = await self._opening.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> bool | None:
         try:
-            await asyncio.sleep(0)
+            await self._hesitate()
         except BaseException as error:  # It was cancelled, so it is not committed.
             await self._opening.__aexit__(type(error), error, error.__traceback__)
             raise
         return await self._opening.__aexit__(*exc_info)
 
     def __getattr__(self, name: str) -> Any:
-        return _hesitant(getattr(self._opened, name))
+        return _hesitant(getattr(self._opened, name), self._hesitate)
 
 
-def _hesitant(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def hesitate(*args: Any, **options: Any) -> Any:
-        await asyncio.sleep(0)
+def _hesitant(call: Callable[..., Awaitable[Any]], hesitate: Hesitate) -> Any:
+    async def hesitating(*args: Any, **options: Any) -> Any:
+        await hesitate()
         return await call(*args, **options)
 
-    return hesitate
+    return hesitating
 
 
 class CountingStore:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mock_server.web.calls import WHOLE
+from mock_server.web.calls import GONE, WHOLE
 
 # The data of one connection that waits; more than this is sent immediately.
 MAX_HELD_BYTES = 1024 * 1024
@@ -49,6 +49,11 @@ class BatchingProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.scope["state"][GONE] = True
+        super().connection_lost(exc)
 
 
 class BatchedTransport:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, count
+from secrets import token_hex
 from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
@@ -59,7 +60,7 @@ class CallbackDispatcher:
         self._adapters: dict[str, Callable[[], CallbackAdapter]] = {}
         self._sender = Sender()
         self._send = send or self._sender.send
-        self._claims = count(1)
+        self._name, self._claims = token_hex(8), count(1)
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -141,21 +142,26 @@ class CallbackDispatcher:
         """
         async with self.accounts.store.view() as view:
             moment, open_ones = await ahead(view, account_id)
-        moments = [moment] + [
-            each.due_at
-            for each in in_turn(open_ones, open_ones)
-            if (account_id, receiver_of(each)) not in self._runs
-        ]
-        next_moment = min((each for each in moments if each is not None), default=None)
         account = await self.accounts.get(account_id)
-        if next_moment is None or account is None:
+        if account is None:
             return None
-        clock = await self.accounts.clock(account)
-        if clock.frozen:
-            self._standing.add(account_id)
-            return None
-        left = next_moment - clock.now(self.wall())
-        return min(max(0.0, left) / clock.rate, MAX_SLEEP)
+        wall = self.wall()
+        moments = [] if moment is None else [moment]
+        waits = []
+        for each in in_turn(open_ones, open_ones):
+            if (account_id, receiver_of(each)) in self._runs:
+                continue
+            if each.is_claimed(wall):  # Another dispatcher sends it, or has broken off.
+                waits.append(each.claimed_until - wall)
+            elif each.due_at is not None:
+                moments.append(each.due_at)
+        if moments:
+            clock = await self.accounts.clock(account)
+            if clock.frozen:
+                self._standing.add(account_id)
+            else:
+                waits.append(max(0.0, min(moments) - clock.now(wall)) / clock.rate)
+        return min([*waits, MAX_SLEEP]) if waits else None
 
     def _send_off(self, account_id: str, receiver: str) -> None:
         run = self._runs.get((account_id, receiver))
@@ -165,9 +171,8 @@ class CallbackDispatcher:
 
     async def _run(self, account_id: str, receiver: str) -> None:
         try:
-            await self._deliver_to(account_id, receiver)
-        except AccountGone:
-            del self._runs[account_id, receiver]
+            with suppress(AccountGone):
+                await self._deliver_to(account_id, receiver)
         except Exception:
             # It stays among the runs, so that it is not tried over and over again.
             log.exception("callbacks of account %s to %s have stopped", account_id, receiver)
@@ -206,7 +211,7 @@ class CallbackDispatcher:
     # Deliveries
 
     async def deliver_due(self, account_id: str) -> list[Delivery]:
-        """Send what is due by now, in order; return each try."""
+        """Send what is due by now, in order; return each try (none of an account that is gone)."""
         return await self._deliver(account_id, None)
 
     async def drain(self, account_id: str) -> list[Delivery]:
@@ -237,7 +242,7 @@ class CallbackDispatcher:
         return self.accounts.act(account_id, self.wall(), incarnation)
 
     def _claim(self) -> str:
-        return f"{id(self):x}-{next(self._claims)}"
+        return f"{self._name}-{next(self._claims)}"
 
     async def _receivers(self, account_id: str, until: float | None = None) -> list[str]:
         """Return who has something to get by then, or by now."""
@@ -246,10 +251,13 @@ class CallbackDispatcher:
         return list(dict.fromkeys(map(receiver_of, due)))
 
     async def _deliver(self, account_id: str, until: float | None) -> list[Delivery]:
-        receivers = await self._receivers(account_id, until)
-        tried = await asyncio.gather(
-            *(self._deliver_to(account_id, receiver, until) for receiver in receivers)
-        )
+        try:
+            receivers = await self._receivers(account_id, until)
+            tried = await asyncio.gather(
+                *(self._deliver_to(account_id, receiver, until) for receiver in receivers)
+            )
+        except AccountGone:
+            return []
         return sorted(chain(*tried), key=lambda delivery: delivery.attempts[-1].at)
 
     async def _deliver_to(

@@ -164,6 +164,7 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
         call = Call(scope, scope["trace"], params, self.accounts)
+        call.trace.surface = self.surface.name
         try:
             answer = await self._answer(call, methods, receive)
         except Disconnected:

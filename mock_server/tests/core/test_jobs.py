@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from mock_server.core.accounts import Progression
 from mock_server.core.jobs.job import Ending, JobState, position_after_polls
 from mock_server.core.jobs.plans import AT_ONCE, Plan, PlannedFailure
-from mock_server.tests.makers import a_job, a_plan, an_order
+from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.tests.makers import Bench, a_job, a_plan, an_account, an_order
 
 CREATED, PENDING, WAITING = JobState.CREATED, JobState.PENDING, JobState.WAITING
 RUNNING, SUCCEEDED = JobState.RUNNING, JobState.SUCCEEDED
@@ -113,13 +114,24 @@ def test_stages_come_in_their_order(job, others):
 
 
 @given(timed_jobs())
-def test_what_is_announced_for_a_moment_is_true_at_that_moment(job):
-    announced = job.moments()
+def test_time_brings_one_event_for_each_border_and_the_state_of_its_moment(job):
+    bench = Bench()
+    bench.put(an_account(), job)
+    events = [(event.at, event.state) for event in bench.world("ada", 5e9).events]
 
-    assert [at for at, _ in announced] == sorted(at for at, _ in announced)
-    for at, state in announced:
+    if job.ending is not None:
+        assert events == []
+        return
+    pending = [(job.pending_at, PENDING)] if job.plan.pending else []
+    assert events == [
+        *pending,
+        (job.queued_at, WAITING),
+        (job.starts_at, RUNNING),
+        (job.ends_at, SUCCEEDED if job.plan.failure is None else FAILED),
+    ]
+    for at, state in events:
         # Of several changes at one moment, the last is what can be seen.
-        assert job.state_at(at) is [each for moment, each in announced if moment == at][-1], state
+        assert job.state_at(at) is [each for moment, each in events if moment == at][-1], state
 
 
 @given(timed_jobs())
@@ -127,12 +139,12 @@ def test_writing_down_what_time_did_changes_no_answer(job):
     if job.ending is None:
         ending = Ending(job.ends_at, job.state_at(job.ends_at), job.reason_at(job.ends_at))
         names = {name: getattr(job, name) for name in job.__slots__}
-        settled = a_job(**names | {"ending": ending})
+        ended = a_job(**names | {"ending": ending})
         for now in telling_moments(job, [500.0]):
-            assert settled.state_at(now) is job.state_at(now)
-            assert settled.reason_at(now) == job.reason_at(now)
-            assert settled.done_at(now) == job.done_at(now)
-            assert settled.ended_at == job.ended_at
+            assert ended.state_at(now) is job.state_at(now)
+            assert ended.reason_at(now) == job.reason_at(now)
+            assert ended.done_at(now) == job.done_at(now)
+            assert ended.ended_at == job.ended_at
 
 
 @pytest.mark.parametrize(
@@ -214,15 +226,34 @@ def test_strangers_leave_evenly_and_the_last_of_them_before_the_start():
 @pytest.mark.parametrize(
     ("changes", "due_at"),
     [
-        ({}, 115),
-        ({"waits_for": ("picture",)}, 105),
+        ({}, 101),
+        ({"plan": a_plan(pending=2.0)}, 101),
+        ({"plan": a_plan(pending=2.0), "applied": 1}, 103),
+        ({"applied": 2}, 105),
+        ({"applied": 3}, 115),
         ({"ending": Ending(107, CANCELED)}, None),
         ({"progress": Progression.POLLS}, None),
         ({"progress": Progression.MANUAL, "waits_for": ("picture",)}, None),
     ],
 )
-def test_something_is_due_where_time_will_change_what_is_written_down(changes, due_at):
+def test_a_job_is_due_at_its_next_border(changes, due_at):
     assert a_job(**changes).due_at == due_at
+
+
+@pytest.mark.parametrize(
+    ("notify", "applied", "told", "due_at"),
+    [
+        (Notify.PROGRESS, 2, 0, 105),  # First it has to run.
+        (Notify.PROGRESS, 3, 0, 105),
+        (Notify.PROGRESS, 3, 1, 106),
+        (Notify.PROGRESS, 3, 10, 115),
+        (Notify.CHANGES, 3, 2, 115),
+    ],
+)
+def test_a_job_is_due_for_each_step_of_progress_that_is_told(notify, applied, told, due_at):
+    watch = Watch("http://127.0.0.1:1/", "toy", notify)
+
+    assert a_job(watch=watch, applied=applied, told=told).due_at == due_at
 
 
 @pytest.mark.parametrize(

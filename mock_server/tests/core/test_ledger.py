@@ -2,13 +2,22 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
+from mock_server.core.errors import Invalid
 from mock_server.core.jobs.job import Ending, JobState
 from mock_server.core.ledger import entries
-from mock_server.tests.makers import a_job
+from mock_server.tests.makers import (
+    NOW,
+    Bench,
+    a_job,
+    an_account,
+    too_much_for_memory,
+    work_that_costs,
+)
 
 states = st.sampled_from([None, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED])
 amounts = st.decimals("0.1", 50, places=1)
@@ -97,3 +106,48 @@ def test_the_lines_add_up_to_the_balance(ordered, changes, forgotten):
     )
 
     assert sum(amount for _, amount in lines(wallet, jobs, top_ups)) == wallet.balance
+
+
+# Inside a unit of work
+
+
+def sums(bench, now=NOW):
+    """Return the wallet, after checking that the ledger adds up to it."""
+    wallet, found = bench.ledger("ada", now)
+    assert sum(line.amount for line in found) == wallet.balance
+    return wallet
+
+
+def test_a_balance_is_changed_by_an_amount_or_to_one():
+    bench = Bench()
+    job = bench.submit(an_account()).job
+
+    bench.set_balance("ada", by=Decimal(5), reason="gift")
+    assert sums(bench).balance == 1005 - job.price
+    wallet = bench.set_balance("ada", to=Decimal(3))
+    assert wallet.balance == 3
+    assert sums(bench) == wallet
+    top_ups = [line.note for line in bench.ledger("ada")[1] if line.kind == "top-up"]
+    assert top_ups == ["gift", "test"]
+
+
+@pytest.mark.parametrize("change", [{"to": Decimal("-0.1")}, {"by": Decimal(-1001)}])
+def test_a_balance_is_not_made_negative(change):
+    bench = Bench()
+
+    with pytest.raises(Invalid, match="cannot become negative"):
+        bench.set_balance(an_account(), **change)
+    assert sums(bench).balance == 1000
+
+
+def test_the_ledger_adds_up_though_old_jobs_are_forgotten():
+    bench = Bench(keep_jobs=3)
+    for number in range(12):
+        work = too_much_for_memory() if number % 3 else work_that_costs(8)
+        bench.submit(an_account(), work, NOW + 100 * number)
+        sums(bench, NOW + 100 * number)
+
+    wallet = sums(bench, NOW + 1e6)
+    found = bench.ledger("ada", NOW + 1e6)[1]
+    assert wallet.charged == 4 * Decimal("0.8")
+    assert [line.amount for line in found if line.kind == "carried"] == [-3 * Decimal("0.8")]

@@ -13,19 +13,23 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from mock_server.core.account_service import PARTS, AccountSpec
+from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, Progression
 from mock_server.core.credits import ZERO, Wallet
 from mock_server.core.errors import AlreadyEnded, Conflict, CreditsShort, Invalid, RequestRepeated
+from mock_server.core.events import Event
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.core.jobs.plans import Work
 from mock_server.core.jobs.service import Snapshot
+from mock_server.core.resets import ResetService
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tests.makers import (
     NOW,
+    Bench,
+    an_account_service,
     an_order,
     run,
     some_work,
-    some_worlds,
     too_much_for_memory,
     work_that_costs,
 )
@@ -35,6 +39,8 @@ KEEP_JOBS = 8
 OPENING = Decimal(10)
 
 IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
+
+PARTS = tuple(ResetService(an_account_service()).parts)
 
 names = st.sampled_from(["ada", "bob"])
 pace = st.sampled_from([0.0, 0.05, 0.5, 1.0, 3.0, 20.0])
@@ -69,24 +75,25 @@ class Customers(RuleBasedStateMachine):
     @initialize(rate=st.sampled_from([0.0, 1.0, 60.0]))
     def open(self, rate: float) -> None:
         self.wall = NOW
-        self.account_service = some_worlds(rate=rate, slots=SLOTS, keep_jobs=KEEP_JOBS)
-        self.job_service = self.account_service.job_service
+        self.accounts = an_account_service(rate=rate, slots=SLOTS, keep_jobs=KEEP_JOBS)
+        self.bench = Bench(self.accounts)
+        self.resets = ResetService(self.accounts)
         self.memory = {"ada": Memory(), "bob": Memory()}
-        run(self.account_service.create(AccountSpec(id="ada", balance=OPENING), self.wall))
+        run(self.accounts.create(AccountSpec(id="ada", balance=OPENING), self.wall))
         bob = AccountSpec(id="bob", balance=OPENING, clock_start=1000.3, clock_rate=0.5)
-        run(self.account_service.create(bob, self.wall))
+        run(self.accounts.create(bob, self.wall))
         self.alone: str | None = None
 
     def account(self, name: str) -> Account:
-        return run(self.account_service.find(name))
+        return run(self.accounts.find(name))
 
     def now(self, name: str) -> float:
-        return run(self.job_service.now(self.account(name), self.wall))
+        return run(self.accounts.now(self.account(name), self.wall))
 
-    def begin(self, name: str) -> tuple[Account, Memory, float]:
+    def begin(self, name: str) -> Memory:
         """Note that only this customer does something, while time stands."""
         self.alone = name
-        return self.account(name), self.memory[name], self.now(name)
+        return self.memory[name]
 
     def any_job(self, name: str, data: st.DataObject) -> str | None:
         seen = list(self.memory[name].seen)
@@ -105,35 +112,32 @@ class Customers(RuleBasedStateMachine):
     def submit(
         self, name: str, work: Work, progress: Progression, key: str, fingerprint: int, input: str
     ) -> None:
-        account, memory, now = self.begin(name)
+        memory = self.begin(name)
         if input == "uploaded" and memory.uploads:
             work = replace(work, inputs=(memory.uploads[-1],))
         elif input == "nothing":
             work = replace(work, inputs=("nothing",))
-        before = run(self.job_service.wallet(account, now))
-        submission = self.job_service.submit(
-            account,
-            an_order(count=2),
-            work,
-            now,
-            request_key=key,
-            fingerprint=fingerprint,
-            progress=progress,
-        )
+        before = self.bench.wallet(name, self.wall)
+
+        def submission() -> Snapshot:
+            options = {"request_key": key, "fingerprint": fingerprint, "progress": progress}
+            order = an_order(count=2)
+            return self.bench.submit(name, work, self.wall, order=order, **options)  # type: ignore[no-any-return]
+
         first, content = memory.keys.get(key, ("", 0))
         if first in self.kept(name):
             with pytest.raises(RequestRepeated) as repeated:
-                run(submission)
+                submission()
             assert repeated.value.job_id == first
             assert repeated.value.same_content == (content == fingerprint)
         elif work.price > before.balance:
             with pytest.raises(CreditsShort) as short:
-                run(submission)
+                submission()
             assert (short.value.price, short.value.balance) == (work.price, before.balance)
         else:
-            self.remember(memory, run(submission), key, fingerprint)
+            self.remember(memory, submission(), key, fingerprint)
             return
-        assert run(self.job_service.wallet(account, now)) == before
+        assert self.bench.wallet(name, self.wall) == before
 
     def remember(self, memory: Memory, snapshot: Snapshot, key: str, fingerprint: int) -> None:
         assert snapshot.job.id not in memory.seen
@@ -145,27 +149,27 @@ class Customers(RuleBasedStateMachine):
 
     @rule(name=names, data=st.data())
     def poll(self, name: str, data: st.DataObject) -> None:
-        account, _, now = self.begin(name)
+        self.begin(name)
         id = self.any_job(name, data)
         if id in self.kept(name):
             assert id is not None
-            snapshot = run(self.job_service.look(account, id, now))
-            assert snapshot.state is snapshot.job.state_at(now)
+            snapshot = self.bench.look(name, id, self.wall)
+            assert snapshot.state is snapshot.job.state_at(self.now(name))
 
     @rule(name=names, what=st.sampled_from(["cancel", "complete", "fail"]), data=st.data())
     def end(self, name: str, what: str, data: st.DataObject) -> None:
-        account, memory, now = self.begin(name)
+        memory = self.begin(name)
         id = self.any_job(name, data)
         if id is None or id not in self.kept(name):
             return
         over = memory.seen[id].state.final
         try:
             if what == "cancel":
-                state = run(self.job_service.cancel(account, id, now)).state
+                state = self.bench.cancel(name, id, self.wall).state
                 assert state is JobState.CANCELED
             else:
                 failure = "tired" if what == "fail" else None
-                state = run(self.job_service.finish(account, id, now, failure=failure)).state
+                state = self.bench.finish(name, id, self.wall, failure=failure).state
                 assert state is (JobState.FAILED if failure else JobState.SUCCEEDED)
             assert not over
         except AlreadyEnded:
@@ -173,13 +177,13 @@ class Customers(RuleBasedStateMachine):
 
     @rule(name=names, seconds=st.sampled_from([None, 0.0, 0.3, 1.0]), data=st.data())
     def move_by_hand(self, name: str, seconds: float | None, data: st.DataObject) -> None:
-        account, memory, now = self.begin(name)
+        memory = self.begin(name)
         id = self.any_job(name, data)
         if id is None or id not in self.kept(name):
             return
         before = memory.seen[id]
         try:
-            snapshot = run(self.job_service.advance(account, id, now, seconds=seconds))
+            snapshot = self.bench.advance(name, id, self.wall, seconds=seconds)
             assert not before.state.final
             assert seconds is not None or snapshot.state is not before.state
         except AlreadyEnded:
@@ -189,26 +193,27 @@ class Customers(RuleBasedStateMachine):
 
     @rule(name=names, readable=st.booleans(), for_ever=st.booleans())
     def upload(self, name: str, readable: bool, for_ever: bool) -> None:
-        account, memory, now = self.begin(name)
+        memory = self.begin(name)
         keep_for = None if for_ever else 2.0
-        place = run(self.job_service.reserve(account, now, upload_for=60, keep_for=keep_for))
+        place = self.bench.reserve(name, self.wall, keep_for=keep_for)
         assert place.id not in memory.uploads
         memory.uploads.append(place.id)
         format = "png" if readable else ""
-        run(
-            self.job_service.receive(
-                account, replace(place, uploaded_at=now, format=format), b"data"
-            )
-        )
+        picture = replace(place, uploaded_at=self.now(name), format=format)
 
-    # What the keeper does
+        async def keep(world: UnitOfWork) -> None:
+            await world.uploads.keep(picture, b"data")
+
+        self.bench.act(name, self.wall, keep)
+
+    # What the control API does
 
     @rule(name=names, by=amounts)
     def top_up(self, name: str, by: Decimal) -> None:
-        account, memory, now = self.begin(name)
-        balance = run(self.job_service.wallet(account, now)).balance
+        memory = self.begin(name)
+        balance = self.bench.wallet(name, self.wall).balance
         try:
-            run(self.account_service.set_balance(account, now, to=None, by=by, reason="test"))
+            self.bench.set_balance(name, self.wall, by=by)
             memory.topped_up += by
         except Invalid:
             assert by < 0
@@ -216,23 +221,22 @@ class Customers(RuleBasedStateMachine):
 
     @rule(name=names, to=amounts)
     def set_balance(self, name: str, to: Decimal) -> None:
-        account, memory, now = self.begin(name)
-        before = run(self.job_service.wallet(account, now)).balance
+        memory = self.begin(name)
+        before = self.bench.wallet(name, self.wall).balance
         if to < min(before, ZERO):
             with pytest.raises(Invalid):
-                run(self.account_service.set_balance(account, now, to=to, by=ZERO, reason="test"))
+                self.bench.set_balance(name, self.wall, to=to)
         else:
-            wallet = run(
-                self.account_service.set_balance(account, now, to=to, by=ZERO, reason="test")
-            )
+            wallet = self.bench.set_balance(name, self.wall, to=to)
             assert wallet.balance == to
             memory.topped_up += to - before
 
     @rule(name=names, only=st.sets(st.sampled_from(sorted(PARTS)), max_size=2))
     def reset(self, name: str, only: set[str]) -> None:
-        account, memory, now = self.begin(name)
+        memory = self.begin(name)
+        now = self.now(name)
         parts = only or set(PARTS)
-        run(self.account_service.reset(account, only, self.wall))
+        run(self.resets.reset(self.account(name), only, self.wall))
         back = self.now(name) < now
         if back or "jobs" in parts:
             memory.seen.clear()
@@ -253,26 +257,31 @@ class Customers(RuleBasedStateMachine):
         self.alone = None
         self.wall += seconds
 
+    def advance(self, id: str | None, to: float) -> list[Event]:
+        wall = self.wall
+        return run(self.accounts.advance(id, wall, lambda clock: clock.moved_to(wall, to)))
+
     @rule(seconds=pace)
     def advance_the_server(self, seconds: float) -> None:
         self.alone = "ada"
         before = self.now("ada")
-        _, events = run(self.account_service.advance(None, self.wall, before + seconds))
+        events = self.advance(None, before + seconds)
         assert all(before < event.at <= before + seconds for event in events)
         assert {event.account for event in events} <= {"ada"}
         assert self.now("ada") == before + seconds
 
     @rule(seconds=pace)
     def advance_bob(self, seconds: float) -> None:
-        account, _, before = self.begin("bob")
-        run(self.account_service.advance(account, self.wall, before + seconds))
+        self.begin("bob")
+        before = self.now("bob")
+        self.advance("bob", before + seconds)
         assert self.now("bob") == before + seconds
 
     @rule()
     def go_to_bobs_next_event(self) -> None:
-        account, memory, before = self.begin("bob")
+        memory, before = self.begin("bob"), self.now("bob")
         waiting = any(not each.state.final for each in memory.seen.values() if each.job.due_at)
-        _, events = run(self.account_service.advance(account, self.wall, None))
+        events = run(self.accounts.advance("bob", self.wall))
         assert bool(events) == waiting
         assert {event.at for event in events} <= {self.now("bob")}
         assert self.now("bob") >= before
@@ -280,8 +289,8 @@ class Customers(RuleBasedStateMachine):
     @rule(rate=st.sampled_from([0.0, 1.0, 60.0]))
     def change_the_servers_pace(self, rate: float) -> None:
         self.alone = None
-        clock = run(self.account_service.clock(None))
-        run(self.account_service.set_clock(None, clock.with_rate(self.wall, rate)))
+        wall = self.wall
+        run(self.accounts.change_clock(None, wall, lambda clock: clock.with_rate(wall, rate)))
 
     # What is always true
 
@@ -289,20 +298,16 @@ class Customers(RuleBasedStateMachine):
         """Look at a job without moving it, as a customer's look would where polls move it."""
         if job.progress is Progression.POLLS:
             return Snapshot(job, now, job.state_at(now))
-        return run(self.job_service.look(self.account(job.account), job.id, now))
+        return self.bench.look(job.account, job.id, self.wall)  # type: ignore[no-any-return]
 
     def kept(self, name: str) -> dict[str, Job]:
-        async def jobs() -> dict[str, Job]:
-            async with self.job_service.store.view() as view:
-                return {job.id: job for job in await view.list(Job, name)}
-
-        return run(jobs())
+        return {job.id: job for job in self.bench.kept(Job, name)}
 
     @invariant()
     def everything_adds_up(self) -> None:
         for name, memory in self.memory.items():
-            account, now = self.account(name), self.now(name)
-            wallet, lines = run(self.account_service.ledger(account, now))
+            now = self.now(name)
+            wallet, lines = self.bench.ledger(name, self.wall)
             jobs = self.kept(name)
             self.see(memory, jobs, now)
 

@@ -1,4 +1,4 @@
-"""Whoever watches a job hears of it once for each change, at the change's moment."""
+"""The watch of a job is told of each change once, at the moment of the change."""
 
 from itertools import pairwise
 
@@ -14,10 +14,8 @@ from mock_server.core.jobs.watch import PROGRESS_STEPS, Notify, Watch
 from mock_server.core.outbox import Delivery
 from mock_server.tests.makers import (
     NOW,
-    a_job_service,
+    Bench,
     an_account,
-    an_order,
-    run,
     some_work,
     too_much_for_memory,
 )
@@ -27,93 +25,89 @@ LATER = NOW + 1000
 IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
 
 
-def submit(job_service, notify=Notify.END, now=NOW, work=None, topics=None, **changes):
+def submit(bench, notify=Notify.END, now=NOW, work=None, topics=None, **changes):
     watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
     if watch is not None and topics is not None:
         watch = replace(watch, on_success=topics[0], on_failure=topics[1])
     work = work or some_work()
-    return run(job_service.submit(ADA, an_order(), work, now, watch=watch, **changes)).job
+    return bench.submit(ADA, work, now, watch=watch, **changes).job
 
 
-def notices(job_service, now=LATER):
+def notices(bench, now=LATER):
     """Return the account's notices as they are once time has come to `now`."""
 
-    async def all_of_them():
-        await job_service.wallet(ADA, now)
-        async with job_service.store.view() as view:
-            return list(await view.list(Delivery, ADA.id))
-
-    return run(all_of_them())
+    bench.world(ADA, now)
+    return bench.kept(Delivery, ADA.id)
 
 
-def told(job_service, now=LATER):
-    return [(each.state, each.made_at) for each in notices(job_service, now)]
+def told(bench, now=LATER):
+    return [(each.state, each.made_at) for each in notices(bench, now)]
 
 
 # Endings
 
 
-def succeed(job_service):
-    job = submit(job_service)
+def succeed(bench):
+    job = submit(bench)
     return job, JobState.SUCCEEDED, job.ends_at
 
 
-def run_out_of_memory(job_service):
-    job = submit(job_service, work=too_much_for_memory())
+def run_out_of_memory(bench):
+    job = submit(bench, work=too_much_for_memory())
     return job, JobState.FAILED, job.ends_at
 
 
-def miss_an_input(job_service):
-    job = submit(job_service, work=some_work(inputs=("nothing",)))
+def miss_an_input(bench):
+    job = submit(bench, work=some_work(inputs=("nothing",)))
     return job, JobState.FAILED, job.starts_at
 
 
-def be_cancelled_while_running(job_service):
-    job = submit(job_service)
+def be_cancelled_while_running(bench):
+    job = submit(bench)
     now = job.starts_at + 0.1
-    run(job_service.cancel(ADA, job.id, now))
+    bench.cancel(ADA, job.id, now)
     return job, JobState.CANCELED, now
 
 
-def be_cancelled_before_the_start(job_service):
-    job = submit(job_service)
-    run(job_service.cancel(ADA, job.id, NOW + 0.1))
+def be_cancelled_before_the_start(bench):
+    job = submit(bench)
+    bench.cancel(ADA, job.id, NOW + 0.1)
     return job, JobState.CANCELED, NOW + 0.1
 
 
-def be_completed_by_hand(job_service):
-    job = submit(job_service)
-    run(job_service.finish(ADA, job.id, NOW + 0.1))
+def be_completed_by_hand(bench):
+    job = submit(bench)
+    bench.finish(ADA, job.id, NOW + 0.1)
     return job, JobState.SUCCEEDED, NOW + 0.1
 
 
-def be_failed_by_hand(job_service):
-    job = submit(job_service)
-    run(job_service.finish(ADA, job.id, NOW + 0.1, failure="tired"))
+def be_failed_by_hand(bench):
+    job = submit(bench)
+    bench.finish(ADA, job.id, NOW + 0.1, failure="tired")
     return job, JobState.FAILED, NOW + 0.1
 
 
-def be_done_at_once(job_service):
-    return submit(job_service, progress=Progression.INSTANT), JobState.SUCCEEDED, NOW
+def be_done_at_once(bench):
+    return submit(bench, progress=Progression.INSTANT), JobState.SUCCEEDED, NOW
 
 
-def be_polled_to_the_end(job_service):
-    job = submit(job_service, progress=Progression.POLLS)
+def be_polled_to_the_end(bench):
+    job = submit(bench, progress=Progression.POLLS)
     for look in range(4):
-        run(job_service.look(ADA, job.id, NOW + look))
+        bench.look(ADA, job.id, NOW + look)
     return job, JobState.SUCCEEDED, NOW + 3
 
 
-def be_moved_to_the_end(job_service):
-    job = submit(job_service, progress=Progression.MANUAL)
-    while not run(job_service.advance(ADA, job.id, NOW + 7)).state.final:
+def be_moved_to_the_end(bench):
+    job = submit(bench, progress=Progression.MANUAL)
+    while not bench.advance(ADA, job.id, NOW + 7).state.final:
         pass
     return job, JobState.SUCCEEDED, NOW + 7
 
 
-def be_moved_without_its_input(job_service):
-    job = submit(job_service, progress=Progression.MANUAL, work=some_work(inputs=("nothing",)))
-    run(job_service.advance(ADA, job.id, NOW + 7, seconds=1000))
+def be_moved_without_its_input(bench):
+    job = submit(bench, progress=Progression.MANUAL, work=some_work(inputs=("nothing",)))
+    bench.advance(ADA, job.id, NOW + 7, seconds=1000)
     return job, JobState.FAILED, NOW + 7
 
 
@@ -135,28 +129,28 @@ def be_moved_without_its_input(job_service):
     ids=lambda course: course.__name__,
 )
 def test_the_end_is_told_once_at_its_moment(course):
-    job_service = a_job_service()
-    job, state, at = course(job_service)
+    bench = Bench()
+    job, state, at = course(bench)
 
-    (notice,) = notices(job_service)
+    (notice,) = notices(bench)
 
     assert (notice.job, notice.number, notice.state) == (job.id, 1, state)
     assert notice.made_at == notice.due_at == at
-    assert notices(job_service, LATER + 1000) == [notice]
+    assert notices(bench, LATER + 1000) == [notice]
 
 
 def test_nothing_is_told_before_the_end():
-    job_service = a_job_service()
-    job = submit(job_service)
+    bench = Bench()
+    job = submit(bench)
 
-    assert notices(job_service, job.ends_at - 0.001) == []
+    assert notices(bench, job.ends_at - 0.001) == []
 
 
 def test_a_job_that_nobody_watches_tells_nothing():
-    job_service = a_job_service()
-    submit(job_service, None)
+    bench = Bench()
+    submit(bench, None)
 
-    assert notices(job_service) == []
+    assert notices(bench) == []
 
 
 # Changes
@@ -164,8 +158,8 @@ def test_a_job_that_nobody_watches_tells_nothing():
 
 @pytest.mark.parametrize("pending", [0.0, 1.5])
 def test_every_change_is_told_in_order(pending):
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES, work=some_work(pending=pending))
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES, work=some_work(pending=pending))
 
     expected = [
         (JobState.PENDING, job.pending_at),
@@ -173,61 +167,59 @@ def test_every_change_is_told_in_order(pending):
         (JobState.RUNNING, job.starts_at),
         (JobState.SUCCEEDED, job.ends_at),
     ]
-    assert told(job_service) == expected[not pending :]
-    assert [each.number for each in notices(job_service)] == list(
-        range(1, len(told(job_service)) + 1)
-    )
+    assert told(bench) == expected[not pending :]
+    assert [each.number for each in notices(bench)] == list(range(1, len(told(bench)) + 1))
 
 
 def test_a_change_is_told_as_soon_as_it_has_happened():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES)
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES)
 
-    assert told(job_service, job.queued_at - 0.001) == []
-    assert len(told(job_service, job.queued_at)) == 1
-    assert len(told(job_service, job.starts_at)) == 2
+    assert told(bench, job.queued_at - 0.001) == []
+    assert len(told(bench, job.queued_at)) == 1
+    assert len(told(bench, job.starts_at)) == 2
 
 
 def test_a_job_that_is_cancelled_before_its_start_never_ran():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES)
-    run(job_service.cancel(ADA, job.id, job.queued_at + 0.1))
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES)
+    bench.cancel(ADA, job.id, job.queued_at + 0.1)
 
-    assert [state for state, _ in told(job_service)] == [JobState.WAITING, JobState.CANCELED]
+    assert [state for state, _ in told(bench)] == [JobState.WAITING, JobState.CANCELED]
 
 
 def test_a_job_without_its_input_never_ran():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES, work=some_work(inputs=("nothing",)))
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES, work=some_work(inputs=("nothing",)))
 
     expected = [(JobState.WAITING, job.queued_at), (JobState.FAILED, job.starts_at)]
-    assert told(job_service) == expected
+    assert told(bench) == expected
 
 
 def test_a_job_that_ends_at_once_tells_of_its_end_alone():
-    job_service = a_job_service()
-    submit(job_service, Notify.CHANGES, progress=Progression.INSTANT)
+    bench = Bench()
+    submit(bench, Notify.CHANGES, progress=Progression.INSTANT)
 
-    assert told(job_service) == [(JobState.SUCCEEDED, NOW)]
+    assert told(bench) == [(JobState.SUCCEEDED, NOW)]
 
 
 def test_polls_tell_of_the_changes_that_they_bring():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES, progress=Progression.POLLS)
-    seen = [run(job_service.look(ADA, job.id, NOW + look)).state for look in range(6)]
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES, progress=Progression.POLLS)
+    seen = [bench.look(ADA, job.id, NOW + look).state for look in range(6)]
 
     changes = [seen[0], *(after for before, after in pairwise(seen) if after is not before)]
-    assert [state for state, _ in told(job_service)] == changes
+    assert [state for state, _ in told(bench)] == changes
     assert changes == [JobState.WAITING, JobState.RUNNING, JobState.SUCCEEDED]
 
 
 def test_a_hand_tells_of_the_changes_that_it_brings():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.CHANGES, progress=Progression.MANUAL)
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES, progress=Progression.MANUAL)
     for seconds in (None, 0.0, 0.001, None, None):
-        run(job_service.advance(ADA, job.id, NOW + 5, seconds=seconds))
+        bench.advance(ADA, job.id, NOW + 5, seconds=seconds)
 
-    assert told(job_service) == [
+    assert told(bench) == [
         (JobState.WAITING, NOW + 5),
         (JobState.RUNNING, NOW + 5),
         (JobState.SUCCEEDED, NOW + 5),
@@ -235,14 +227,14 @@ def test_a_hand_tells_of_the_changes_that_it_brings():
 
 
 def test_a_start_that_moves_up_is_told_at_its_new_moment():
-    job_service = a_job_service(slots=1)
-    first = submit(job_service)
-    second = submit(job_service, Notify.CHANGES)
+    bench = Bench(slots=1)
+    first = submit(bench)
+    second = submit(bench, Notify.CHANGES)
     now = first.starts_at + 0.1
-    run(job_service.cancel(ADA, first.id, now))
-    moved = run(job_service.look(ADA, second.id, now)).job
+    bench.cancel(ADA, first.id, now)
+    moved = bench.look(ADA, second.id, now).job
 
-    of_second = [each for each in notices(job_service) if each.job == second.id]
+    of_second = [each for each in notices(bench) if each.job == second.id]
 
     assert moved.starts_at < second.starts_at
     assert [(each.state, each.made_at) for each in of_second] == [
@@ -265,10 +257,10 @@ def test_a_start_that_moves_up_is_told_at_its_new_moment():
     ],
 )
 def test_a_good_and_a_bad_end_are_told_under_topics_of_their_own(topics, work, expected):
-    job_service = a_job_service()
-    submit(job_service, work=work, topics=topics)
+    bench = Bench()
+    submit(bench, work=work, topics=topics)
 
-    found = notices(job_service)
+    found = notices(bench)
 
     assert [each.topic for each in found] == expected
     assert [each.number for each in found] == list(range(1, len(expected) + 1))
@@ -276,18 +268,18 @@ def test_a_good_and_a_bad_end_are_told_under_topics_of_their_own(topics, work, e
 
 
 def test_a_cancelled_job_has_ended_badly():
-    job_service = a_job_service()
-    job = submit(job_service, topics=(("kept",), ("undone",)))
-    run(job_service.cancel(ADA, job.id, NOW + 0.1))
+    bench = Bench()
+    job = submit(bench, topics=(("kept",), ("undone",)))
+    bench.cancel(ADA, job.id, NOW + 0.1)
 
-    assert [each.topic for each in notices(job_service)] == ["undone"]
+    assert [each.topic for each in notices(bench)] == ["undone"]
 
 
 def test_changes_before_the_end_have_no_topic():
-    job_service = a_job_service()
-    submit(job_service, Notify.CHANGES, topics=(("kept", "done"), ()))
+    bench = Bench()
+    submit(bench, Notify.CHANGES, topics=(("kept", "done"), ()))
 
-    assert [each.topic for each in notices(job_service)] == ["", "", "kept", "done"]
+    assert [each.topic for each in notices(bench)] == ["", "", "kept", "done"]
 
 
 # Progress
@@ -295,10 +287,10 @@ def test_changes_before_the_end_have_no_topic():
 
 @pytest.mark.parametrize("work", [some_work(), too_much_for_memory()], ids=["well", "badly"])
 def test_progress_is_told_in_ten_growing_steps_and_then_the_end(work):
-    job_service = a_job_service()
-    job = submit(job_service, Notify.PROGRESS, work=work)
+    bench = Bench()
+    job = submit(bench, Notify.PROGRESS, work=work)
 
-    *steps, end = notices(job_service)
+    *steps, end = notices(bench)
 
     assert [step.state for step in steps] == [JobState.RUNNING] * PROGRESS_STEPS
     assert end.state is (JobState.SUCCEEDED if job.plan.failure is None else JobState.FAILED)
@@ -309,19 +301,19 @@ def test_progress_is_told_in_ten_growing_steps_and_then_the_end(work):
 
 
 def test_progress_stops_where_a_job_is_cancelled():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.PROGRESS)
-    run(job_service.cancel(ADA, job.id, job.starts_at + job.plan.run * 0.35))
+    bench = Bench()
+    job = submit(bench, Notify.PROGRESS)
+    bench.cancel(ADA, job.id, job.starts_at + job.plan.run * 0.35)
 
-    assert [state for state, _ in told(job_service)] == [JobState.RUNNING] * 4 + [JobState.CANCELED]
+    assert [state for state, _ in told(bench)] == [JobState.RUNNING] * 4 + [JobState.CANCELED]
 
 
 def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
-    job_service = a_job_service()
-    job = submit(job_service, Notify.PROGRESS)
-    run(job_service.cancel(ADA, job.id, job.queued_at))
+    bench = Bench()
+    job = submit(bench, Notify.PROGRESS)
+    bench.cancel(ADA, job.id, job.queued_at)
 
-    (notice,) = notices(job_service)
+    (notice,) = notices(bench)
     assert (notice.state, notice.done) == (JobState.CANCELED, 0)
 
 
@@ -331,14 +323,14 @@ def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_only_so_many_notices_are_kept_and_the_oldest_make_room(by_hand, monkeypatch):
     monkeypatch.setattr(due, "KEEP_DELIVERIES", 5)
-    job_service = a_job_service(slots=1)
+    bench = Bench(slots=1)
     progress = Progression.MANUAL if by_hand else Progression.TIME
-    jobs = [submit(job_service, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
+    jobs = [submit(bench, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
     for job in jobs if by_hand else ():
         for _ in range(3):
-            run(job_service.advance(ADA, job.id, NOW + 3))
+            bench.advance(ADA, job.id, NOW + 3)
 
-    kept = notices(job_service)
+    kept = notices(bench)
 
     assert len(kept) == 5
     assert (kept[-1].job, kept[-1].state) == (jobs[-1].id, JobState.SUCCEEDED)
@@ -358,7 +350,7 @@ deeds = st.tuples(
 
 def history(happenings, looks):
     """Return the notices after deeds, with looks in between that change nothing."""
-    job_service = a_job_service(slots=1)
+    bench = Bench(slots=1)
     jobs = []
     # A look at the moment of a deed comes before it.
     course = sorted(
@@ -367,22 +359,23 @@ def history(happenings, looks):
     )
     for now, _, deed in course:
         if deed is None:
-            notices(job_service, now)
+            notices(bench, now)
             continue
         _, what, number, notify, progress, work = deed
         if what == "submit":
-            work = replace(work, pending=0.1)
-            jobs.append(submit(job_service, notify, now, work, progress=progress).id)
+            jobs.append(
+                submit(bench, notify, now, replace(work, pending=0.1), progress=progress).id
+            )
         elif jobs:
             id = jobs[number % len(jobs)]
-            over = run(job_service.look(ADA, id, now)).state.final
+            over = bench.look(ADA, id, now).state.final
             if what == "cancel" and not over:
-                run(job_service.cancel(ADA, id, now))
+                bench.cancel(ADA, id, now)
             elif what == "complete" and not over:
-                run(job_service.finish(ADA, id, now))
-            elif not over and not run(job_service.look(ADA, id, now)).job.on_the_clock:
-                run(job_service.advance(ADA, id, now))
-    return notices(job_service)
+                bench.finish(ADA, id, now)
+            elif not over and not bench.look(ADA, id, now).job.on_the_clock:
+                bench.advance(ADA, id, now)
+    return notices(bench)
 
 
 @settings(max_examples=150)

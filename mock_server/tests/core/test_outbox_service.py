@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
+from mock_server.core import jobs, outbox_service
 from mock_server.core.accounts import Progression
-from mock_server.core.jobs import due
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.outbox import Attempt, Delivery, in_turn
-from mock_server.core.outbox_service import OutboxService
-from mock_server.tests.makers import NOW, a_job_service, an_account, an_order, run, some_work
+from mock_server.tests.makers import NOW, Bench, an_account, run, some_work
 
 ADA, BOB = an_account("ada"), an_account("bob")
 FOR_EVER = float("inf")
@@ -38,27 +37,40 @@ def due_at(delivery):
     return delivery.due_at
 
 
-def an_outbox_service(*records):
-    outbox_service = OutboxService(a_job_service().store, 2)
-
-    async def fill():
-        for record in records:
-            async with outbox_service.store.transaction(record.account) as tx:
-                await tx.put(record)
-
-    run(fill())
-    return outbox_service
+def a_bench(*records):
+    bench = Bench()
+    bench.put(ADA, BOB, *records)
+    return bench
 
 
-def a_working_outbox_service(**rules):
-    job_service = a_job_service(**rules)
-    return job_service, OutboxService(job_service.store, job_service.rules.slots)
-
-
-def submit(job_service, notify=Notify.END, **changes):
+def submit(bench, notify=Notify.END, **changes):
     watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
-    work = changes.pop("work", some_work())
-    return run(job_service.submit(ADA, an_order(), work, NOW, watch=watch, **changes)).job
+    return bench.submit(ADA, changes.pop("work", None), watch=watch, **changes).job
+
+
+def due(bench, now, until=None):
+    """Return what is due until a moment and in turn, and what is open."""
+
+    async def both(world):
+        ready = await outbox_service.ready(world, world.now if until is None else until)
+        return ready, await world.tx.due(Delivery, "ada", FOR_EVER)
+
+    return bench.act(ADA, now, both)
+
+
+def ahead(bench, account=ADA):
+    moment, open_ones = run(outbox_service.ahead(bench.store, account.id))
+    return moment, list(open_ones)
+
+
+def post(bench, topic, content, **options):
+    return bench.act(
+        ADA, NOW, lambda world: outbox_service.post(world, WATCH, topic, content, **options)
+    )
+
+
+def keep(bench, delivery, claim=""):
+    bench.act(ADA, 0.0, lambda world: outbox_service.keep(world, claim, delivery))
 
 
 # One delivery
@@ -163,101 +175,96 @@ def test_those_in_turn_are_the_first_of_their_lanes_the_earliest_first(outbox, u
     assert in_turn(due[::-1], open_ones[::-1]) == ready
 
 
-# The room
+# Records
 
 
 def test_what_has_fallen_due_is_written_down_before_it_is_handed_out():
-    job_service, outbox_service = a_working_outbox_service()
-    job = submit(job_service)
+    bench = Bench()
+    job = submit(bench)
 
-    assert run(outbox_service.due(ADA, job.ends_at - 0.001)) == ([], [])
-    due, open_ones = run(outbox_service.due(ADA, job.ends_at))
+    assert due(bench, job.ends_at - 0.001) == ([], [])
+    ready, open_ones = due(bench, job.ends_at)
 
-    assert due == open_ones
-    assert [each.state for each in due] == [JobState.SUCCEEDED]
+    assert ready == open_ones
+    assert [each.state for each in ready] == [JobState.SUCCEEDED]
 
 
 def test_looking_ahead_does_not_move_time():
-    job_service, outbox_service = a_working_outbox_service()
-    job = submit(job_service)
+    bench = a_bench()
+    job = submit(bench)
     late = a_delivery(job="0", at=NOW, due_at=job.ends_at + 1000)
+    bench.put(late)
 
-    async def put():
-        async with outbox_service.store.transaction("ada") as tx:
-            await tx.put(late)
-
-    run(put())
-
-    assert run(outbox_service.due(ADA, FOR_EVER, apply_at=NOW)) == ([late], [late])
-    assert run(outbox_service.due(ADA, NOW)) == ([], [late])
+    assert due(bench, NOW, FOR_EVER) == ([late], [late])
+    assert due(bench, NOW) == ([], [late])
 
 
 def test_what_lies_ahead_is_the_next_moment_of_a_watched_job_and_the_open_notices():
-    job_service, outbox_service = a_working_outbox_service()
-    assert run(outbox_service.ahead(ADA)) == (None, [])
-    submit(job_service, None)
-    assert run(outbox_service.ahead(ADA)) == (None, [])
+    bench = Bench()
+    assert ahead(bench) == (None, [])
+    submit(bench, None)
+    assert ahead(bench) == (None, [])
 
-    job = submit(job_service, Notify.CHANGES)
-    assert run(outbox_service.ahead(ADA)) == (job.queued_at, [])
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES)
+    assert ahead(bench) == (job.queued_at, [])
 
-    run(job_service.wallet(ADA, job.queued_at))
-    moment, (notice,) = run(outbox_service.ahead(ADA))
+    bench.world(ADA, job.queued_at)
+    moment, (notice,) = ahead(bench)
     assert (moment, notice.state) == (job.starts_at, JobState.WAITING)
-    assert run(outbox_service.ahead(BOB)) == (None, [])
+    assert ahead(bench, BOB) == (None, [])
 
 
 def test_what_a_hand_moves_has_no_moment_ahead():
-    job_service, outbox_service = a_working_outbox_service()
-    submit(job_service, progress=Progression.MANUAL)
+    bench = Bench()
+    submit(bench, progress=Progression.MANUAL)
 
-    assert run(outbox_service.ahead(ADA)) == (None, [])
+    assert ahead(bench) == (None, [])
 
 
 def test_a_start_that_may_fail_is_looked_at_because_others_move_up_then():
-    job_service, outbox_service = a_working_outbox_service(slots=1)
-    unwatched = submit(job_service, None, work=some_work(inputs=("nothing",)))
-    behind = submit(job_service)
+    bench = Bench(slots=1)
+    unwatched = submit(bench, None, work=some_work(inputs=("nothing",)))
+    behind = submit(bench)
 
-    assert run(outbox_service.ahead(ADA))[0] == unwatched.starts_at < behind.ends_at
-
-
-def test_notices_are_listed_for_one_or_for_all():
-    mine, other = a_delivery(), a_delivery(job="2", account="bob")
-    outbox_service = an_outbox_service(mine, other)
-
-    assert run(outbox_service.all(None)) == [mine, other]
-    assert run(outbox_service.all(BOB)) == [other]
-
-
-def test_a_notice_is_found_by_its_owner_alone():
-    outbox_service = an_outbox_service(a_delivery())
-
-    assert run(outbox_service.find(ADA, "1-1")) == a_delivery()
-    assert run(outbox_service.find(BOB, "1-1")) is None
-    assert run(outbox_service.find(ADA, "1-2")) is None
+    assert ahead(bench)[0] <= unwatched.starts_at < behind.ends_at
 
 
 def test_a_notice_that_was_forgotten_meanwhile_stays_so():
-    outbox_service = an_outbox_service()
+    bench = a_bench()
+    keep(bench, a_delivery().tried(Attempt(100.0, 200), []))
 
-    run(outbox_service.keep(ADA, a_delivery().tried(Attempt(100.0, 200), [])))
+    assert bench.kept(Delivery) == []
 
-    assert run(outbox_service.all(None)) == []
+
+def test_a_claim_counts_until_its_lease_ends_and_only_its_claimer_keeps_the_result():
+    bench = a_bench(a_delivery())
+    claimed = bench.act(
+        ADA, 100.0, lambda world: outbox_service.claim(world, a_delivery(), "mine", 20.0)
+    )
+
+    assert bench.get(Delivery, "1-1") == claimed
+    assert [claimed.is_claimed(wall) for wall in (100.0, 119.9, 120.0)] == [True, True, False]
+    over = claimed.tried(Attempt(100.0, 200), [])
+    keep(bench, over, claim="another")
+    assert bench.get(Delivery, "1-1") == claimed
+    keep(bench, over, claim="mine")
+    assert bench.get(Delivery, "1-1") == over
+    assert not over.is_claimed(100.0)
 
 
 def test_what_waited_for_a_notice_is_due_when_that_is_over():
     first, second = a_delivery(number=1), a_delivery(number=2, at=101.0)
     third, other = a_delivery(number=3, at=300.0), a_delivery(job="2", at=101.0)
-    outbox_service = an_outbox_service(first, second, third, other)
+    bench = a_bench(first, second, third, other)
 
     waiting = first.tried(Attempt(100.0, 500), [50.0])
-    run(outbox_service.keep(ADA, waiting))
-    assert run(outbox_service.all(None)) == [waiting, second, third, other]
+    keep(bench, waiting)
+    assert bench.kept(Delivery) == [waiting, second, third, other]
 
     over = waiting.tried(Attempt(150.0, 500), [50.0])
-    run(outbox_service.keep(ADA, over))
-    assert run(outbox_service.all(None)) == [over, replace(second, due_at=150.0), third, other]
+    keep(bench, over)
+    assert bench.kept(Delivery) == [over, replace(second, due_at=150.0), third, other]
 
 
 # About other things than jobs
@@ -266,44 +273,40 @@ WATCH = Watch("http://127.0.0.1:1/", "toy", reference="i_1")
 
 
 def test_a_notice_about_no_job_is_due_when_it_is_told_to_be():
-    outbox_service = an_outbox_service()
+    bench = a_bench()
 
-    now = run(outbox_service.post(ADA, WATCH, "listed", b"{}", NOW))
-    late = run(outbox_service.post(ADA, WATCH, "listed", b"[]", NOW, due_at=NOW + 60))
+    now = post(bench, "listed", b"{}")
+    late = post(bench, "listed", b"[]", due_at=NOW + 60)
 
     assert (now.due_at, late.due_at) == (NOW, NOW + 60)
     assert (now.made_at, late.made_at) == (NOW, NOW + 60)
     assert (late.job, late.state, late.topic, late.content) == ("", None, "listed", b"[]")
     assert late.watch.reference == "i_1"
-    assert run(outbox_service.due(ADA, NOW)) == ([now], [now, late])
-    assert run(outbox_service.due(ADA, FOR_EVER, apply_at=NOW)) == ([now], [now, late])
-    assert run(outbox_service.ahead(ADA)) == (None, [now, late])
+    assert due(bench, NOW) == due(bench, NOW, FOR_EVER) == ([now], [now, late])
+    assert ahead(bench) == (None, [now, late])
 
 
 def test_a_question_is_kept_and_never_due():
-    outbox_service = an_outbox_service()
-
-    question = run(outbox_service.post(ADA, WATCH, "may I", b"{}", NOW, asked=True))
+    bench = a_bench()
+    question = post(bench, "may I", b"{}", claim="mine")
 
     assert (question.asked, question.due_at) == (True, None)
-    assert run(outbox_service.due(ADA, FOR_EVER)) == ([], [])
-    assert run(outbox_service.all(ADA)) == [question]
+    assert due(bench, FOR_EVER) == ([], [])
+    assert bench.kept(Delivery) == [question]
 
 
-def test_notices_about_no_job_have_ids_of_their_own():
-    job_service, outbox_service = a_working_outbox_service()
-
-    ids = [run(outbox_service.post(ADA, WATCH, "", b"", NOW)).id for _ in range(3)]
-    job = submit(job_service, progress=Progression.INSTANT)
+def test_notices_about_no_job_have_ids_that_no_other_has():
+    bench = Bench()
+    ids = [post(bench, "", b"").id for _ in range(3)]
+    job = submit(bench, progress=Progression.INSTANT)
 
     assert len({*ids, f"{job.id}-1"}) == 4
-    assert [each.id for each in run(outbox_service.all(ADA))] == [*ids, f"{job.id}-1"]
+    assert [each.id for each in bench.kept(Delivery)] == [*ids, f"{job.id}-1"]
 
 
 def test_notices_about_no_job_make_room_as_all_do(monkeypatch):
-    monkeypatch.setattr(due, "KEEP_DELIVERIES", 3)
-    outbox_service = an_outbox_service()
+    monkeypatch.setattr(jobs.due, "KEEP_DELIVERIES", 3)
+    bench = a_bench()
+    posted = [post(bench, "", b"", claim="mine") for _ in range(5)]
 
-    posted = [run(outbox_service.post(ADA, WATCH, "", b"", NOW, asked=True)) for _ in range(5)]
-
-    assert run(outbox_service.all(ADA)) == posted[2:]
+    assert bench.kept(Delivery) == posted[2:]

@@ -1,7 +1,7 @@
-"""What every home for state promises, as tests that any home can be put through.
+"""What every store promises, as tests that run on any store.
 
-A home's tests subclass `StoreContract` with a fixture `store`, and give `machine_for` a function
-that makes an empty home, for the comparison with plain dictionaries.
+A store's tests subclass `StoreContract` with a fixture `store`, and give `machine_for` a function
+that makes an empty store, for the comparison with plain dictionaries.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from mock_server.core.credits import TopUp, Wallet
 from mock_server.core.jobs.job import Ending, JobState
 from mock_server.core.jobs.plans import PlannedFailure
 from mock_server.core.jobs.queue import QueueState
-from mock_server.core.jobs.service import RequestKey, ServerClock
-from mock_server.core.rate_limit import Window
-from mock_server.core.resources import Resource
+from mock_server.core.jobs.service import RequestKey
+from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.core.nonces import Nonce
+from mock_server.core.outbox import Attempt, Delivery
+from mock_server.core.rate_limit import AdmittedCall, Window
 from mock_server.core.store import Store, View
+from mock_server.core.unit_of_work import ServerClock
 from mock_server.tests.makers import a_clock, a_job, a_picture, a_plan, an_account, an_order
 
 
@@ -41,7 +44,15 @@ class Thing(Struct, frozen=True):
 
 
 class Chore(Struct, frozen=True):
-    """A record that may have something coming."""
+    """A record that may fall due."""
+
+    id: str
+    account: str
+    due_at: float | None = None
+
+
+class Errand(Struct, frozen=True):
+    """Another kind of record that may fall due."""
 
     id: str
     account: str
@@ -58,7 +69,9 @@ RECORDS = (
     Wallet("ada", "ada", Decimal("1000.000001"), held=Decimal("0.10")),
     TopUp("ada/1", "ada", 1_750_000_000.123456, Decimal("-5"), "a reason – with “signs” 🦊"),
     QueueState("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=((0.1,),), other_tenants=2),
-    Window("ada/jobs", "ada", (0.1, 1_750_000_000.3)),
+    Window("ada/jobs", "ada", 7, 5),
+    AdmittedCall("ada/jobs/0", "ada", 1_750_000_000.3),
+    Nonce("ada/5f", "ada", 0.1),
     a_picture(keep_until=None),
     a_job(
         order=an_order(prompt="quotes ' \" \\ and\nlines\t\x00", seed=2**32 - 1, count=4),
@@ -68,10 +81,26 @@ RECORDS = (
         request_key="ada/key",
         progress=Progression.MANUAL,
         ending=Ending(107.25, JobState.CANCELED, ""),
+        applied=3,
+    ),
+    Delivery(
+        id="1-1",
+        account="ada",
+        job="1",
+        number=1,
+        watch=Watch("http://127.0.0.1:1/", "toy", Notify.CHANGES, on_success=("a", "b")),
+        state=JobState.RUNNING,
+        done=0.25,
+        made_at=101.5,
+        due_at=None,
+        attempts=(Attempt(102.0, 500, "not today"),),
+        content=b"\x00\xff",
+        claim="1-1",
+        claimed_until=1_750_000_000.1,
     ),
     RequestKey("ada/key", "ada", "1", 2**63 - 1, 100.0),
     ServerClock(SERVER, SERVER, a_clock(rate=60.0)),
-    AccountCounter(SERVER, SERVER, 12),
+    AccountCounter(SERVER, SERVER, 12, 34),
     Chore("never", "ada", None),
     Thing("", "", ""),
 )
@@ -82,6 +111,13 @@ async def put(store: Store, *records: Any) -> None:
     async with store.transaction(records[0].account) as tx:
         for record in records:
             await tx.put(record)
+
+
+async def put_blobs(store: Store, account: str, **blobs: bytes) -> None:
+    """Put bytes in one transaction."""
+    async with store.transaction(account) as tx:
+        for id, data in blobs.items():
+            await tx.put_blob(id, data)
 
 
 async def take(store: Store, kind: type, *ids: str, account: str = "ada") -> None:
@@ -111,6 +147,11 @@ async def due(store: Store, before: float, account: str = "ada") -> list[str]:
     return [record.id for record in found]
 
 
+async def page(store: Store, account: str | None, **options: Any) -> str:
+    found = await look(store, lambda view: view.page(Thing, account, **options))
+    return "".join(record.id for record in found)
+
+
 class Broken(Exception):
     """Something in the middle of a transaction that goes wrong."""
 
@@ -134,7 +175,7 @@ async def idle() -> None:
 
 
 class StoreContract:
-    """The promises. Every test gets an empty home."""
+    """The promises. Every test gets an empty store."""
 
     @pytest.fixture
     def store(self) -> Store:
@@ -219,6 +260,40 @@ class StoreContract:
             mine = await view.list(Thing, "ada", limit=limit)
             assert "".join(each.id for each in mine) == found
 
+    async def test_pages_go_from_the_newest_to_the_oldest(self, store):
+        await put(store, *(Thing(id, "ada") for id in "abc"), Thing("x", "bob"), Thing("d", "ada"))
+
+        assert await page(store, None, limit=2) == "dx"
+        assert await page(store, None, limit=2, before="x") == "cb"
+        assert await page(store, "ada", limit=3) == "dcb"
+        assert await page(store, "ada", limit=3, before="b") == "a"
+        assert await page(store, "ada", limit=3, before="a") == ""
+        assert await page(store, "ada", limit=0) == ""
+        assert await page(store, "eve", limit=3) == ""
+
+    async def test_new_records_do_not_move_the_pages_behind_a_cursor(self, store):
+        await put(store, *(Thing(id, "ada") for id in "abcd"))
+        await put(store, Thing("e", "ada"), Thing("b", "ada", "changed"))
+        await take(store, Thing, "a")
+
+        assert await page(store, "ada", limit=9, before="d") == "cb"
+        assert await page(store, "ada", limit=9, before="a") == ""  # It was deleted.
+
+    async def test_a_transaction_sees_its_own_changes_in_pages(self, store):
+        await put(store, *(Thing(id, "ada") for id in "abcd"))
+        async with store.transaction("ada") as tx:
+            await tx.delete(Thing, "b")
+            await tx.put(Thing("c", "ada", "changed"))
+            await tx.put(Thing("e", "ada"))
+            await tx.delete(Thing, "a")
+            await tx.put(Thing("a", "ada"))
+            first = await tx.page(Thing, "ada", limit=3)
+            rest = await tx.page(Thing, "ada", limit=3, before=first[-1].id)
+
+        assert [each.id for each in (*first, *rest)] == ["a", "e", "d", "c"]
+        assert rest[0].text == "changed"
+        assert await page(store, "ada", limit=9) == "aedc"
+
     async def test_what_was_listed_does_not_change_afterwards(self, store):
         await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0))
         async with store.view() as view:
@@ -264,11 +339,86 @@ class StoreContract:
         assert await due(store, 1_750_000_000.1234567) == ["2", "1"]
         assert await due(store, 1_750_000_000.1234564) == ["2"]
 
+    async def test_of_several_kinds_the_earliest_is_due_next(self, store):
+        await put(store, Chore("b", "ada", 2.0), Chore("a", "ada", 2.0), Chore("c", "ada"))
+        await put(store, Errand("e", "ada", 1.0), Errand("d", "ada", 2.0), Errand("f", "bob", 0.0))
+
+        for kinds, before, expected in (
+            ([Chore, Errand], 0.999, None),
+            ([Chore, Errand], 1.0, "e"),
+            ([Chore], 1.999, None),
+            ([Chore], 2.0, "a"),
+            ([], 9.0, None),
+            ([Thing, Chore], float("inf"), "a"),
+        ):
+            found = await look(store, methodcaller("next_due", kinds, "ada", before))
+            assert getattr(found, "id", None) == expected
+        await take(store, Errand, "e")
+        # At one moment the kind that is named first comes first.
+        for kinds, expected in (([Chore, Errand], "a"), ([Errand, Chore], "d")):
+            assert (await look(store, methodcaller("next_due", kinds, "ada", 2.0))).id == expected
+
+    async def test_the_next_moment_lies_after_the_one_that_is_named(self, store):
+        await put(store, Chore("1", "ada", 2.0), Errand("1", "ada", 1.0), Chore("2", "ada"))
+        await put(store, Chore("3", "bob", 0.5))
+
+        for kinds, after, expected in (
+            ([Chore, Errand], 0.0, 1.0),
+            ([Chore, Errand], 1.0, 2.0),
+            ([Chore, Errand], 2.0, None),
+            ([Errand, Chore], 0.999, 1.0),
+            ([Errand], 1.0, None),
+            ([Thing], 0.0, None),
+            ([], 0.0, None),
+        ):
+            assert await look(store, methodcaller("due_after", kinds, "ada", after)) == expected
+
+    async def test_a_transaction_applies_what_is_due_one_after_the_other(self, store):
+        await put(store, *(Chore(str(number), "ada", float(number)) for number in range(1, 5)))
+        seen = []
+        async with store.transaction("ada") as tx:
+            await tx.delete(Chore, "2")
+            await tx.put(Errand("e", "ada", 2.5))
+            while (record := await tx.next_due([Chore, Errand], "ada", 4.5)) is not None:
+                seen.append((record.id, record.due_at))
+                # Each is put again: at once with the same moment, later, or never.
+                later = record.due_at + 3.0 if record.due_at < 4.0 else None
+                await tx.put(replace(record, due_at=9.0))
+                await tx.put(replace(record, due_at=later))
+                assert len(seen) < 20
+            assert await tx.next_due([Chore], "ada", 9.0) == Chore("3", "ada", 6.0)
+            assert await tx.due_after([Chore, Errand], "ada", 4.5) == 5.5
+
+        assert seen == [("1", 1.0), ("e", 2.5), ("3", 3.0), ("1", 4.0), ("4", 4.0)]
+        assert await due(store, 9.0) == ["3"]
+
+    async def test_a_transaction_sees_what_is_due_for_another_account(self, store):
+        await put(store, Chore("1", "ada", 1.0), Chore("2", "bob", 2.0))
+        async with store.transaction("ada") as tx:
+            await tx.put(Chore("3", "ada", 0.5))
+            await tx.put(Chore("4", "bob", 1.5))
+            assert (await tx.next_due([Chore], "bob", 9.0)).id == "4"
+            assert (await tx.next_due([Chore], "ada", 9.0)).id == "3"
+            assert await tx.due_after([Chore], "bob", 1.5) == 2.0
+
+    async def test_accounts_with_something_to_come_are_found(self, store):
+        assert await store.accounts_due(Chore) == []
+        await put(store, Chore("1", "ada", 1.0), Chore("2", "bob", 1.0), Chore("3", "eve"))
+        await put(store, Errand("1", "eve", 1.0), Chore("4", "joe", 1.0))
+        assert sorted(await store.accounts_due(Chore)) == ["ada", "bob", "joe"]
+
+        await put(store, Chore("1", "ada"), Chore("5", "ada", 7.0))
+        await take(store, Chore, "2")
+        await store.drop("joe")
+        assert await store.accounts_due(Chore) == ["ada"]
+
     # All or nothing
 
     @pytest.mark.parametrize("error", [Broken, asyncio.CancelledError, KeyboardInterrupt])
     async def test_a_transaction_that_breaks_leaves_no_trace(self, store, error):
         await put(store, Thing("1", "ada", "old"), Thing("2", "ada"), Chore("1", "ada", 1.0))
+        await put(store, Errand("1", "ada"))
+        await put_blobs(store, "ada", old=b"data")
 
         async def change_everything_and_break():
             async with store.transaction("ada") as tx:
@@ -276,6 +426,9 @@ class StoreContract:
                 await tx.delete(Thing, "2")
                 await tx.put(Thing("3", "ada"))
                 await tx.put(Chore("1", "ada", 7.0))
+                await tx.clear(Errand)
+                await tx.clear_blobs()
+                await tx.put_blob("new", b"data")
                 raise error
 
         with pytest.raises(error):
@@ -284,6 +437,8 @@ class StoreContract:
         assert (await get(store, Thing, "1")).text == "old"
         assert await due(store, 9.0) == ["1"]
         assert await get(store, Chore, "1") == Chore("1", "ada", 1.0)
+        assert await ids(store, Errand) == ["1"]
+        assert [await store.blobs.get(id) for id in ("old", "new")] == [b"data", None]
         await put(store, Thing("3", "ada"))  # The account is free again.
         assert await ids(store) == ["1", "2", "3"]
 
@@ -316,6 +471,56 @@ class StoreContract:
 
         assert await ids(store) == ["b", "c", "d", "f"]
         assert await due(store, 9.0) == ["4", "3"]
+
+    async def test_clearing_a_kind_deletes_all_of_it_that_the_account_has(self, store):
+        await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0))
+        await put(store, Thing("2", "bob"), Chore("2", "bob", 1.0))
+        await put_blobs(store, "ada", picture=b"data")
+        async with store.transaction("ada") as tx:
+            await tx.put(Chore("3", "ada", 2.0))
+            await tx.clear(Chore)
+            assert await tx.list(Chore, "ada") == []
+            assert await tx.next_due([Chore], "ada", 9.0) is None
+            await tx.put(Chore("4", "ada", 3.0))
+
+        assert await ids(store) == ["1", "2"]
+        assert await ids(store, Chore) == ["2", "4"]
+        assert await due(store, 9.0) == ["4"]
+        assert await due(store, 9.0, "bob") == ["2"]
+        assert await store.blobs.get("picture") == b"data"
+
+    async def test_a_rollback_undoes_what_was_done_since_the_savepoint(self, store):
+        await put(store, Thing("1", "ada", "old"), Thing("2", "ada"))
+        await put(store, Chore("1", "ada", 1.0), Chore("2", "ada", 2.0))
+        await put_blobs(store, "ada", old=b"data")
+        async with store.transaction("ada") as tx:
+            await tx.put(Thing("1", "ada", "new"))
+            await tx.put(Thing("3", "ada"))
+            await tx.delete(Thing, "2")
+            await tx.put(Chore("1", "ada", 5.0))
+            await tx.put_blob("saved", b"data")
+            await tx.savepoint()
+            for _ in range(2):
+                await tx.put(Thing("1", "ada", "lost"))
+                await tx.put(Thing("2", "ada"))
+                await tx.delete(Thing, "3")
+                await tx.put(Thing("4", "ada"))
+                await tx.put(Chore("1", "ada", 0.5))
+                await tx.clear(Chore)
+                await tx.put_blob("lost", b"data")
+                await tx.clear_blobs()
+                assert await tx.next_due([Chore], "ada", 9.0) is None
+                await tx.rollback()
+                assert [each.id for each in await tx.list(Thing)] == ["1", "3"]
+                assert [each.id for each in await tx.due(Chore, "ada", 9.0)] == ["2", "1"]
+                assert await tx.next_due([Chore], "ada", 9.0) == Chore("2", "ada", 2.0)
+            await tx.put(Thing("5", "ada"))
+
+        assert await ids(store) == ["1", "3", "5"]
+        assert (await get(store, Thing, "1")).text == "new"
+        assert await due(store, 9.0) == ["2", "1"]
+        blobs = [await store.blobs.get(id) for id in ("old", "saved", "lost")]
+        assert blobs == [b"data", b"data", None]
 
     # Alone
 
@@ -419,42 +624,23 @@ class StoreContract:
 
     # Dropping
 
-    async def test_dropping_kinds_takes_only_those_of_that_account(self, store):
-        await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0))
-        await put(store, Thing("2", "bob"), Chore("2", "bob", 1.0))
-        await store.blobs.put("1", "ada", b"data")
-
-        await store.drop("ada", [Chore, Resource])
-
-        assert await ids(store) == ["1", "2"]
-        assert await ids(store, Chore) == ["2"]
-        assert await due(store, 9.0) == []
-        assert await due(store, 9.0, "bob") == ["2"]
-        assert await store.blobs.get("1") == b"data"
-
-    async def test_dropping_no_kinds_at_all_takes_nothing(self, store):
-        await put(store, Thing("1", "ada"))
-        await store.drop("ada", [])
-
-        assert await ids(store) == ["1"]
-
     async def test_dropping_an_account_takes_everything_it_has(self, store):
         await put(store, Thing("1", "ada"), Chore("1", "ada", 1.0), Thing("2", "bob"))
-        await store.blobs.put("1", "ada", b"data")
-        await store.blobs.put("2", "bob", b"data")
+        await put_blobs(store, "ada", mine=b"data")
+        await put_blobs(store, "bob", other=b"data")
 
         await store.drop("ada")
 
         assert await ids(store) == ["2"]
         assert await ids(store, Chore) == []
         assert await due(store, 9.0) == []
-        assert await store.blobs.get("1") is None
-        assert await store.blobs.get("2") == b"data"
+        assert await store.blobs.get("mine") is None
+        assert await store.blobs.get("other") == b"data"
         await put(store, Thing("1", "ada"), Chore("1", "ada", 2.0))
         assert await ids(store) == ["2", "1"]
         assert await due(store, 9.0) == ["1"]
 
-    async def test_dropping_waits_for_whoever_is_at_work_on_the_account(self, store):
+    async def test_dropping_waits_for_a_transaction_of_the_account(self, store):
         step = Step()
 
         async def write():
@@ -500,68 +686,98 @@ class StoreContract:
 
     async def test_bytes_are_kept_as_they_are(self, store):
         data = bytes(range(256)) * 10
-        await store.blobs.put("1", "ada", b"old")
-        await store.blobs.put("1", "ada", data)
-        await store.blobs.put("2", "ada", b"")
+        await put_blobs(store, "ada", one=b"old")
+        await put_blobs(store, "ada", one=data, two=b"")
 
-        assert await store.blobs.get("1") == data
-        assert await store.blobs.get("2") == b""
-        assert await store.blobs.get("3") is None
+        assert await store.blobs.get("one") == data
+        assert await store.blobs.get("two") == b""
+        assert await store.blobs.get("three") is None
 
-    async def test_bytes_of_one_account_are_dropped(self, store):
-        await store.blobs.put("1", "ada", b"data")
-        await store.blobs.put("2", "bob", b"data")
+    async def test_bytes_of_one_account_are_cleared(self, store):
+        await put_blobs(store, "ada", mine=b"data")
+        await put_blobs(store, "bob", other=b"data")
+        async with store.transaction("ada") as tx:
+            await tx.put_blob("lost", b"data")
+            await tx.clear_blobs()
+            await tx.put_blob("kept", b"data")
+            assert await store.blobs.get("mine") == b"data"
+            assert await store.blobs.get("kept") is None
 
-        await store.blobs.drop("ada")
-
-        assert await store.blobs.get("1") is None
-        assert await store.blobs.get("2") == b"data"
+        names = ("mine", "other", "lost", "kept")
+        assert [await store.blobs.get(id) for id in names] == [None, b"data", None, b"data"]
 
 
 async def check_blob_limit(store: Store, limit_bytes: int) -> None:
-    """Check that a home for at most so many bytes keeps the newest of them."""
+    """Check that a store for at most so many bytes keeps the newest of them."""
     size = limit_bytes // 4
     for number in range(10):
-        await store.blobs.put(str(number), "ada", bytes([number]) * size)
+        await put_blobs(store, "ada", **{str(number): bytes([number]) * size})
         assert await store.blobs.get(str(number)) == bytes([number]) * size
     kept = [number for number in range(10) if await store.blobs.get(str(number)) is not None]
     assert kept == [6, 7, 8, 9]
 
-    await store.blobs.put("9", "ada", b"x" * size)  # A replacement takes no further room.
+    await put_blobs(store, "ada", **{"9": b"x" * size})  # A replacement takes no further room.
     assert await store.blobs.get("6") is not None
 
-    await store.blobs.put("whole", "ada", b"x" * limit_bytes)
+    await put_blobs(store, "ada", whole=b"x" * limit_bytes)
     assert await store.blobs.get("whole") == b"x" * limit_bytes
     assert await store.blobs.get("9") is None
 
-    await store.blobs.put("more", "ada", b"x" * (limit_bytes + 1))
+    await put_blobs(store, "ada", more=b"x" * (limit_bytes + 1))
     assert await store.blobs.get("more") is None
     assert await store.blobs.get("whole") == b"x" * limit_bytes
 
 
 # Against plain dictionaries
 
-_IDS = [f"{account}-{number}" for account in ("ada", "bob") for number in range(4)]
-_MOMENTS = [None, 0.0, 1.0, 1.5, 2.0]
+_IDS = [f"{account}-{number}" for account in ("ada", "bob") for number in range(3)]
+_KINDS = (Thing, Chore, Errand)
 _changes = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "delete"]),
-        st.sampled_from([Thing, Chore]),
+        st.sampled_from(
+            [*["put"] * 6, *["delete"] * 3, "clear", "save", "undo", "put blob", "clear blobs"]
+        ),
+        st.sampled_from(_KINDS),
         st.sampled_from(_IDS),
-        st.sampled_from(_MOMENTS),
+        st.sampled_from([None, 0.0, 1.0, 1.5, 2.0]),
     ),
-    max_size=6,
+    max_size=8,
 )
 
 
-def machine_for(make_store: Callable[[], Store]) -> type[Any]:
-    """Return a test case that does the same to a home and to plain dictionaries."""
+class _Model:
+    """What a store should hold: records by kind and id, and bytes by id."""
 
-    class Homes(RuleBasedStateMachine):
+    def __init__(self, other: _Model | None = None) -> None:
+        self.records: dict[type[Any], dict[str, Any]] = {
+            kind: dict(other.records[kind]) if other else {} for kind in _KINDS
+        }
+        self.blobs: dict[str, bytes] = dict(other.blobs) if other else {}
+
+    def clear(self, kind: type[Any], account: str) -> None:
+        records = self.records[kind].items()
+        self.records[kind] = {id: each for id, each in records if each.account != account}
+
+    def clear_blobs(self, account: str) -> None:
+        self.blobs = {id: data for id, data in self.blobs.items() if id[:3] != account}
+
+    def due(self, kind: type[Any], account: str) -> list[Any]:
+        found = [
+            each
+            for each in self.records[kind].values()
+            if each.account == account and getattr(each, "due_at", None) is not None
+        ]
+        return sorted(found, key=lambda each: (each.due_at, each.id))
+
+
+def machine_for(make_store: Callable[[], Store]) -> type[Any]:
+    """Return a test case that does the same to a store and to plain dictionaries."""
+
+    class Stores(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             self.runner = asyncio.Runner()
-            self.model: dict[type[Any], dict[str, Any]] = {Thing: {}, Chore: {}}
+            self.model = _Model()
 
         def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
             return self.runner.run(coroutine)
@@ -570,21 +786,46 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
         def make(self) -> None:
             self.store = make_store()
 
-        @rule(account=st.sampled_from(["ada", "bob"]), changes=_changes, breaks=st.booleans())
-        def change(self, account: str, changes: list[Any], breaks: bool) -> None:
-            model = {kind: dict(records) for kind, records in self.model.items()}
+        @rule(
+            account=st.sampled_from(["ada", "bob"]),
+            changes=_changes,
+            breaks=st.booleans(),
+            looks=st.booleans(),
+        )
+        def change(self, account: str, changes: list[Any], breaks: bool, looks: bool) -> None:
+            model = _Model(self.model)
 
             async def do() -> None:
+                nonlocal model
+                saved = None
                 async with self.store.transaction(account) as tx:
                     for number, (what, kind, id, due_at) in enumerate(changes):
-                        if what == "put":
-                            record = kind(id, id[:3], due_at if kind is Chore else str(number))
-                            model[kind][id] = record
-                            await tx.put(record)
-                        else:
-                            model[kind].pop(id, None)
-                            await tx.delete(kind, id)
-                        await self.compare(tx, model)
+                        match what:
+                            case "put":
+                                value = str(number) if kind is Thing else due_at
+                                model.records[kind][id] = record = kind(id, id[:3], value)
+                                await tx.put(record)
+                            case "delete":
+                                model.records[kind].pop(id, None)
+                                await tx.delete(kind, id)
+                            case "clear":
+                                model.clear(kind, account)
+                                await tx.clear(kind)
+                            case "save":
+                                saved = _Model(model)
+                                await tx.savepoint()
+                            case "undo" if saved is not None:
+                                model = _Model(saved)
+                                await tx.rollback()
+                            case "put blob" if id[:3] == account:
+                                model.blobs[id] = data = str(number).encode()
+                                await tx.put_blob(id, data)
+                            case "clear blobs":
+                                model.clear_blobs(account)
+                                await tx.clear_blobs()
+                        if looks:
+                            await self.compare(tx, model)
+                    await self.compare(tx, model)
                     if breaks:
                         raise Broken
 
@@ -596,24 +837,25 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
                 self.model = model
             self.run(self.compare_committed())
 
-        @rule(
-            account=st.sampled_from(["ada", "bob"]),
-            kinds=st.sampled_from([None, [], [Thing], [Chore], [Thing, Chore]]),
-        )
-        def drop(self, account: str, kinds: list[type] | None) -> None:
-            self.run(self.store.drop(account, kinds))
-            for kind, records in self.model.items():
-                if kinds is None or kind in kinds:
-                    for id in [id for id, each in records.items() if each.account == account]:
-                        del records[id]
+        @rule(account=st.sampled_from(["ada", "bob"]))
+        def drop(self, account: str) -> None:
+            self.run(self.store.drop(account))
+            for kind in _KINDS:
+                self.model.clear(kind, account)
+            self.model.clear_blobs(account)
             self.run(self.compare_committed())
 
         async def compare_committed(self) -> None:
             async with self.store.view() as view:
                 await self.compare(view, self.model)
+            for id in _IDS:
+                assert await self.store.blobs.get(id) == self.model.blobs.get(id)
+            for kind in _KINDS:
+                found = sorted(await self.store.accounts_due(kind))
+                assert found == [each for each in ("ada", "bob") if self.model.due(kind, each)]
 
-        async def compare(self, view: View, model: dict[type[Any], dict[str, Any]]) -> None:
-            for kind, records in model.items():
+        async def compare(self, view: View, model: _Model) -> None:
+            for kind, records in model.records.items():
                 for id in _IDS:
                     assert await view.get(kind, id) == records.get(id)
                 for account in (None, "ada", "bob"):
@@ -622,20 +864,34 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
                     ]
                     assert list(await view.list(kind, account)) == expected
                     assert list(await view.list(kind, account, limit=2)) == expected[:2]
+                    newest = expected[::-1]
+                    assert list(await view.page(kind, account, limit=2)) == newest[:2]
+                    for at, record in enumerate(newest[:2], 1):
+                        rest = await view.page(kind, account, limit=2, before=record.id)
+                        assert list(rest) == newest[at : at + 2]
                     assert await view.count(kind, account) == len(expected)
-            chores = [each for each in model[Chore].values() if each.due_at is not None]
-            chores.sort(key=lambda chore: (chore.due_at, chore.id))
             for account in ("ada", "bob"):
-                for before in (-1.0, 0.0, 1.0, 1.7, float("inf")):
-                    assert list(await view.due(Chore, account, before)) == [
-                        each for each in chores if each.account == account and each.due_at <= before
-                    ]
+                await self.compare_due(view, model, account)
+
+        async def compare_due(self, view: View, model: _Model, account: str) -> None:
+            for moment in (-1.0, 0.0, 1.0, 1.7, float("inf")):
+                for kind in (Chore, Errand):
+                    due = [each for each in model.due(kind, account) if each.due_at <= moment]
+                    assert list(await view.due(kind, account, moment)) == due
+                for kinds in ((Thing, Chore, Errand), (Errand, Chore)):
+                    both = [each for kind in kinds for each in model.due(kind, account)]
+                    by_moment = sorted(both, key=lambda each: each.due_at)  # It is stable.
+                    first = next((each for each in by_moment if each.due_at <= moment), None)
+                    assert await view.next_due(kinds, account, moment) == first
+                    later = [each.due_at for each in both if each.due_at > moment]
+                    found = await view.due_after(kinds, account, moment)
+                    assert found == min(later, default=None)
 
         def teardown(self) -> None:
             if hasattr(self, "store"):
                 self.run(self.store.close())
             self.runner.close()
 
-    case: type[Any] = Homes.TestCase
+    case: type[Any] = Stores.TestCase
     case.settings = settings(max_examples=50, stateful_step_count=15)
     return case

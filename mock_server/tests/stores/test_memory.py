@@ -1,4 +1,4 @@
-"""The memory home keeps every promise, and a few of its own."""
+"""The store in memory keeps every promise, and a few more."""
 
 import gc
 
@@ -13,6 +13,7 @@ from mock_server.tests.stores.contract import (
     get,
     machine_for,
     put,
+    put_blobs,
 )
 
 
@@ -23,7 +24,7 @@ class TestMemory(StoreContract):
 
 
 class TestHesitating(StoreContract):
-    """The fake that tests of concurrency lean on is as good a home as the one behind it."""
+    """The fake for tests of concurrency keeps the promises of the store behind it."""
 
     @pytest.fixture
     def store(self):
@@ -39,10 +40,10 @@ async def test_bytes_beyond_the_limit_make_room_for_newer_ones():
 
 async def test_bytes_that_were_asked_for_lately_are_kept_longest():
     store = MemoryStore(blob_bytes=2)
-    await store.blobs.put("1", "ada", b"1")
-    await store.blobs.put("2", "ada", b"2")
+    await put_blobs(store, "ada", **{"1": b"1"})
+    await put_blobs(store, "ada", **{"2": b"2"})
     await store.blobs.get("1")
-    await store.blobs.put("3", "ada", b"3")
+    await put_blobs(store, "ada", **{"3": b"3"})
 
     assert await store.blobs.get("1") == b"1"
     assert await store.blobs.get("2") is None
@@ -51,21 +52,21 @@ async def test_bytes_that_were_asked_for_lately_are_kept_longest():
 async def test_room_is_counted_by_what_is_there():
     store = MemoryStore(blob_bytes=100)
     for _ in range(3):
-        await store.blobs.put("1", "ada", b"x" * 60)
+        await put_blobs(store, "ada", **{"1": b"x" * 60})
     assert store.blobs.size_bytes == 60
 
     await store.drop("ada")
     assert store.blobs.size_bytes == 0
 
 
-def test_nothing_on_the_memory_home_ever_waits():
+def test_nothing_on_the_memory_store_ever_waits():
     store = MemoryStore()
     run(put(store, Thing("1", "ada")))
 
     assert run(get(store, Thing, "1")) == Thing("1", "ada")
 
 
-def test_a_home_that_was_closed_is_empty():
+def test_a_store_that_was_closed_is_empty():
     store = MemoryStore()
     run(put(store, Thing("1", "ada")))
     run(store.close())

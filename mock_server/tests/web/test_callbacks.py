@@ -1,4 +1,4 @@
-"""Callbacks: in order, at their moments, tried again, and never in anybody's way."""
+"""Callbacks: in order, at their moments, tried again, and in the way of nothing else."""
 
 import asyncio
 import json
@@ -7,13 +7,22 @@ from contextlib import asynccontextmanager
 import pytest
 from anyio.lowlevel import checkpoint
 
+from mock_server.core import outbox_service
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Progression
+from mock_server.core.clock import Clock
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.outbox import Delivery
-from mock_server.tests.makers import NOW, HesitatingStore, an_order, some_work, some_worlds
+from mock_server.core.resets import ResetService
+from mock_server.tests.makers import (
+    NOW,
+    AsyncBench,
+    HesitatingStore,
+    an_account_service,
+    some_work,
+)
 from mock_server.web import callbacks
 from mock_server.web.callback_formats import (
     KEPT_ANSWER_BYTES,
@@ -38,12 +47,12 @@ def words(delivery, job, account):
 
 
 class Office:
-    """A postman whose letters stay in a list, with a wall that moves by hand."""
+    """A dispatcher whose notices stay in a list, with a wall that moves by hand."""
 
-    def __init__(self, account_service=None, *, wall=None, **options):
+    def __init__(self, accounts=None, *, wall=None, **options):
         self.wall = NOW
-        self.account_service = account_service or some_worlds()
-        self.job_service = self.account_service.job_service
+        self.accounts = accounts or an_account_service()
+        self.bench = AsyncBench(self.accounts)
         self.sent = []
         self.statuses = []
         self.answer = b""
@@ -51,13 +60,13 @@ class Office:
         self.shut = {}
         options = {"write": words, "send": self._send} | options
         self.dispatcher = CallbackDispatcher(
-            self.job_service,
+            self.accounts,
             wall or (lambda: self.wall),
             targets=CallbackTargets(["private"]),
             send=options.pop("send"),
         )
         self.dispatcher.register("toy", lambda: CallbackAdapter(**options))
-        self.job_service.on_watched = self.dispatcher.wake
+        self.accounts.on_callbacks = self.dispatcher.wake
 
     async def _send(self, target, body):
         self.sent.append((target.url, json.loads(body)))
@@ -76,29 +85,49 @@ class Office:
                 await self.enough.wait()
 
     async def account(self, id="ready"):
-        return await self.account_service.find(id)
+        return await self.accounts.find(id)
 
     async def submit(self, notify=Notify.END, *, id="ready", url=URL, topics=("",), **changes):
-        account = await self.account(id)
-        now = await self.job_service.now(account, self.dispatcher.wall())
         watch = Watch(url, "toy", notify, on_success=topics)
-        work = changes.pop("work", some_work())
-        snapshot = await self.job_service.submit(
-            account, an_order(), work, now, watch=watch, **changes
-        )
-        return snapshot.job
+        now = self.dispatcher.wall()
+        work = changes.pop("work", None)
+        return (await self.bench.submit(id, work, now, watch=watch, **changes)).job
+
+    async def set_clock(self, to, id=None):
+        """Let a clock show a moment, where it stands."""
+        clock = Clock.at(self.wall, start=to, rate=0.0)
+        await self.accounts.change_clock(id, self.wall, lambda _: clock)
 
     async def deliver(self, now, id="ready"):
-        return await self.dispatcher.deliver_due(await self.account(id), now)
+        """Deliver what is due at a moment; nothing is sent by itself on the way there."""
+        with self.dispatcher.held([each.id for each in await self.accounts.all()]):
+            await self.set_clock(now)
+            return await self.dispatcher.deliver_due(id)
+
+    async def drain(self, now, id="ready"):
+        with self.dispatcher.held([id]):
+            await self.set_clock(now)
+            return await self.dispatcher.drain(id)
+
+    async def redeliver(self, tried, now):
+        await self.set_clock(now)
+        return await self.dispatcher.redeliver(await self.account(), tried.id)
 
     async def kept(self):
-        return list(await self.dispatcher.outbox_service.all(None))
+        return await self.bench.kept(Delivery)
 
     async def idle(self):
         """Wait until nothing goes on any more but what the clock has to bring."""
         async with asyncio.timeout(PATIENCE):
             while going(self.dispatcher):
                 await checkpoint()
+
+
+async def a_hesitating_service(**options):
+    """Return a server whose store lets all others go first."""
+    accounts = an_account_service(HesitatingStore(), is_open=False, **options)
+    await accounts.open(options.get("wall", NOW))
+    return accounts
 
 
 def going(dispatcher):
@@ -218,7 +247,7 @@ async def test_a_name_that_is_not_known_yet_is_tried_again(monkeypatch):
 
 
 async def test_a_notice_of_a_job_that_is_kept_no_longer_is_given_up():
-    async with an_office(some_worlds(keep_jobs=1), delays=[10.0]) as office:
+    async with an_office(an_account_service(keep_jobs=1), delays=[10.0]) as office:
         first = await office.submit(progress=Progression.INSTANT, work=some_work())
         await office.submit(progress=Progression.MANUAL)
 
@@ -256,22 +285,22 @@ async def test_what_is_forgotten_while_others_are_sent_is_not_sent():
         going_on = asyncio.create_task(office.deliver(NOW + 1000))
         await office.until_sent(1)
 
-        await office.account_service.reset(None, ["callbacks"], NOW)
+        await ResetService(office.accounts).reset(None, ["callbacks"], NOW)
         door.set()
 
         assert len(await going_on) == 1
         assert (len(office.sent), await office.kept()) == (1, [])
 
 
-async def test_a_world_that_ends_meanwhile_takes_its_callbacks_along():
+async def test_an_account_that_ends_meanwhile_takes_its_callbacks_along():
     async with an_office() as office:
-        await office.account_service.create(AccountSpec(id="ada"), NOW)
+        await office.accounts.create(AccountSpec(id="ada"), NOW)
         door = office.shut[URL] = asyncio.Event()
         await office.submit(Notify.CHANGES, id="ada")
         going_on = asyncio.create_task(office.deliver(NOW + 1000, "ada"))
         await office.until_sent(1)
 
-        await office.account_service.delete("ada")
+        await office.accounts.delete("ada")
         door.set()
         await going_on
 
@@ -296,7 +325,7 @@ async def test_a_slow_receiver_holds_up_nobody_else():
 
 async def test_accounts_are_independent_even_at_one_receiver():
     async with an_office() as office:
-        await office.account_service.create(AccountSpec(id="ada"), NOW)
+        await office.accounts.create(AccountSpec(id="ada"), NOW)
         door = office.shut[URL] = asyncio.Event()
         await office.submit()
         going_on = asyncio.create_task(office.deliver(NOW + 1000))
@@ -304,17 +333,14 @@ async def test_accounts_are_independent_even_at_one_receiver():
         del office.shut[URL]
 
         await office.submit(id="ada")
-        assert len(await office.deliver(NOW + 1000, "ada")) == 1
+        assert len(await office.deliver(NOW + 2000, "ada")) == 1
 
         door.set()
         assert len(await going_on) == 1
 
 
 async def test_two_who_deliver_at_once_send_everything_once():
-    async with an_office(some_worlds()) as office:
-        office.job_service.store = office.account_service.store = (
-            office.dispatcher.outbox_service.store
-        ) = HesitatingStore(office.account_service.store)
+    async with an_office(await a_hesitating_service()) as office:
         await office.submit(Notify.PROGRESS)
 
         tries = await asyncio.gather(*(office.deliver(NOW + 1000) for _ in range(5)))
@@ -348,7 +374,7 @@ async def test_draining_tries_everything_open_until_nothing_is():
         await office.deliver(job.starts_at)
         now = job.starts_at + 0.1
 
-        tries = await office.dispatcher.drain(await office.account(), now)
+        tries = await office.drain(now)
 
         assert outline(tries) == [(1, now, 500), (1, now, 500), (2, now, 200)]
         assert all(each.due_at is None for each in await office.kept())
@@ -359,15 +385,15 @@ async def test_draining_does_not_make_time_pass():
     async with an_office() as office:
         await office.submit()
 
-        assert await office.dispatcher.drain(await office.account(), NOW) == []
+        assert await office.drain(NOW) == []
 
 
 async def test_draining_leaves_what_is_yet_to_happen():
     async with an_office() as office:
         await post(office, due_at=NOW + 60)
 
-        assert await office.dispatcher.drain(await office.account(), NOW + 59) == []
-        assert len(await office.dispatcher.drain(await office.account(), NOW + 60)) == 1
+        assert await office.drain(NOW + 59) == []
+        assert len(await office.drain(NOW + 60)) == 1
 
 
 async def test_a_notice_is_sent_once_more_however_it_went():
@@ -376,7 +402,7 @@ async def test_a_notice_is_sent_once_more_however_it_went():
         (tried,) = await office.deliver(job.ends_at)
         office.statuses = [500]
 
-        again = await office.dispatcher.redeliver(await office.account(), tried.id, NOW + 77)
+        again = await office.redeliver(tried, NOW + 77)
 
         assert [(each.at, each.status) for each in again.attempts] == [
             (job.ends_at, 200),
@@ -392,40 +418,41 @@ async def test_sending_once_more_lets_a_notice_keep_its_schedule_unless_it_arriv
         job = await office.submit()
         (tried,) = await office.deliver(job.ends_at)
 
-        again = await office.dispatcher.redeliver(await office.account(), tried.id, job.ends_at + 1)
+        again = await office.redeliver(tried, job.ends_at + 1)
         assert again.due_at == tried.due_at == job.ends_at + 10
 
-        again = await office.dispatcher.redeliver(await office.account(), tried.id, job.ends_at + 2)
+        again = await office.redeliver(tried, job.ends_at + 2)
         assert (again.arrived, again.due_at) == (True, None)
         assert await office.deliver(NOW + 1000) == []
 
 
 async def test_only_the_owner_sends_once_more():
     async with an_office() as office:
-        bob = await office.account_service.create(AccountSpec(id="bob"), NOW)
+        bob = await office.accounts.create(AccountSpec(id="bob"), NOW)
         await office.submit()
         (tried,) = await office.deliver(NOW + 1000)
 
         with pytest.raises(NotFound):
-            await office.dispatcher.redeliver(bob, tried.id, NOW)
+            await office.dispatcher.redeliver(bob, tried.id)
         with pytest.raises(NotFound):
-            await office.dispatcher.redeliver(bob, "nothing", NOW)
+            await office.dispatcher.redeliver(bob, "nothing")
 
 
 # About other things than jobs
 
 
 async def post(office, content=b"{}", **options):
-    now = await office.job_service.now(await office.account(), office.dispatcher.wall())
     watch = Watch(options.pop("url", URL), options.pop("surface", "toy"))
-    return await office.dispatcher.post(
-        await office.account(), watch, "topic", content, now, **options
-    )
+
+    async def in_it(world):
+        return await outbox_service.post(world, watch, "topic", content, **options)
+
+    return await office.bench.act("ready", office.dispatcher.wall(), in_it)
 
 
 async def ask(office, url=URL):
     watch = Watch(url, "toy")
-    return await office.dispatcher.ask(await office.account(), watch, "may I", b'{"a": 1}', NOW)
+    return await office.dispatcher.ask(await office.account(), watch, "may I", b'{"a": 1}')
 
 
 async def test_a_notice_about_no_job_leaves_by_itself():
@@ -560,7 +587,7 @@ async def test_a_long_answer_is_kept_in_part():
 
 
 async def test_a_running_clock_delivers_by_itself():
-    async with an_office(some_worlds(wall=wall(), rate=FAST), wall=wall) as office:
+    async with an_office(an_account_service(wall=wall(), rate=FAST), wall=wall) as office:
         job = await office.submit(Notify.CHANGES)
 
         await office.until_sent(3)
@@ -573,8 +600,8 @@ async def test_a_running_clock_delivers_by_itself():
 
 
 async def test_a_running_clock_tries_again_by_itself():
-    account_service = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(account_service, wall=wall, delays=[10.0, 60.0]) as office:
+    accounts = an_account_service(wall=wall(), rate=FAST)
+    async with an_office(accounts, wall=wall, delays=[10.0, 60.0]) as office:
         office.statuses = [500, 500]
         await office.submit()
 
@@ -600,36 +627,36 @@ async def test_what_a_hand_moves_is_sent_though_the_clock_stands():
         job = await office.submit()
         await office.idle()
 
-        await office.job_service.cancel(await office.account(), job.id, NOW)
+        await office.bench.cancel("ready", job.id, NOW)
 
         await office.until_sent(1)
 
 
 @pytest.mark.parametrize("own", [False, True])
 async def test_a_clock_that_goes_on_is_noticed(own):
-    async with an_office(some_worlds(wall=wall()), wall=wall) as office:
+    async with an_office(an_account_service(wall=wall()), wall=wall) as office:
         await office.submit(Notify.CHANGES)
         await office.idle()
         assert office.sent == []
 
-        account = await office.account() if own else None
-        clock = await office.account_service.clock(account)
-        await office.account_service.set_clock(account, clock.with_rate(wall(), FAST))
-        office.dispatcher.wake(account and account.id)
+        id = "ready" if own else None
+        await office.accounts.change_clock(id, wall(), lambda clock: clock.with_rate(wall(), FAST))
+        office.dispatcher.wake(id)
 
         await office.until_sent(3)
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1e-300, 5e-324])
 async def test_a_clock_that_runs_faster_is_noticed(rate):
-    async with an_office(some_worlds(wall=wall(), rate=rate), wall=wall) as office:
+    async with an_office(an_account_service(wall=wall(), rate=rate), wall=wall) as office:
         await office.submit()
         for _ in range(20):
             await checkpoint()
         assert going(office.dispatcher)
 
-        clock = await office.account_service.clock(None)
-        await office.account_service.set_clock(None, clock.with_rate(wall(), FAST))
+        await office.accounts.change_clock(
+            None, wall(), lambda clock: clock.with_rate(wall(), FAST)
+        )
         office.dispatcher.wake()
 
         await office.until_sent(1)
@@ -644,8 +671,8 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
         looks += 1
         return wall()
 
-    account_service = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(account_service, wall=counted, delays=[1e9]) as office:
+    accounts = an_account_service(wall=wall(), rate=FAST)
+    async with an_office(accounts, wall=counted, delays=[1e9]) as office:
         if what == "a try":
             office.statuses = [500]
         else:
@@ -667,10 +694,9 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
 async def test_whoever_moves_a_clock_delivers_and_nobody_else():
     async with an_office() as office:
         job = await office.submit()
-        clock = await office.account_service.clock(None)
 
         with office.dispatcher.held(["ready"]):
-            await office.account_service.set_clock(None, clock.moved_to(NOW, job.ends_at))
+            await office.set_clock(job.ends_at)
             office.dispatcher.wake("ready")
             await office.idle()
             assert office.sent == []
@@ -686,8 +712,8 @@ async def test_whoever_moves_a_clock_delivers_and_nobody_else():
 
 
 async def test_a_slow_receiver_does_not_hold_up_the_round():
-    account_service = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(account_service, wall=wall) as office:
+    accounts = an_account_service(wall=wall(), rate=FAST)
+    async with an_office(accounts, wall=wall) as office:
         door = office.shut[URL] = asyncio.Event()
         await office.submit(Notify.CHANGES)
         await office.until_sent(1)
@@ -701,49 +727,42 @@ async def test_a_slow_receiver_does_not_hold_up_the_round():
 
 
 async def test_a_commit_that_comes_late_is_not_overlooked():
-    account_service = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(account_service, wall=wall) as office:
-        store = HesitatingStore(account_service.store)
-        office.job_service.store = account_service.store = (
-            office.dispatcher.outbox_service.store
-        ) = store
-
+    accounts = await a_hesitating_service(wall=wall(), rate=FAST)
+    async with an_office(accounts, wall=wall) as office:
         for number in range(1, 20):
             await office.submit(progress=Progression.INSTANT)
             await office.until_sent(number)
 
 
-async def test_news_that_come_while_the_round_is_about_to_end_are_heard():
+async def test_news_that_come_while_the_round_is_about_to_end_are_heard(monkeypatch):
+    ahead, asked = callbacks.ahead, 0
     async with an_office() as office:
-        ahead, asked = office.dispatcher.outbox_service.ahead, 0
 
-        async def meanwhile(account):
+        async def meanwhile(view, account):
             nonlocal asked
             asked += 1
-            found = await ahead(account)
+            found = await ahead(view, account)
             if asked == 1:
-                office.job_service.on_watched = lambda account: None
                 await office.submit(progress=Progression.INSTANT)
-                office.dispatcher.wake(account.id)
             return found
 
-        office.dispatcher.outbox_service.ahead = meanwhile
+        monkeypatch.setattr(callbacks, "ahead", meanwhile)
         office.dispatcher.wake("ready")
 
         await office.until_sent(1)
 
 
-async def test_broken_state_is_logged_once_and_stops_no_other_account(caplog):
+async def test_broken_state_is_logged_once_and_stops_no_other_account(monkeypatch, caplog):
+    keep = callbacks.keep
+
+    async def broken(world, claim, delivery):
+        if world.account.id == "ada":
+            raise OSError("the disk is full")
+        await keep(world, claim, delivery)
+
     async with an_office() as office:
-        await office.account_service.create(AccountSpec(id="ada"), NOW)
-        keep = office.dispatcher.outbox_service.keep
-
-        async def broken(account, delivery):
-            if account.id == "ada":
-                raise OSError("the disk is full")
-            await keep(account, delivery)
-
-        office.dispatcher.outbox_service.keep = broken
+        await office.accounts.create(AccountSpec(id="ada"), NOW)
+        monkeypatch.setattr(callbacks, "keep", broken)
         await office.submit(id="ada", progress=Progression.INSTANT)
         await office.submit(progress=Progression.INSTANT)
         await office.until_sent(2)
@@ -756,7 +775,7 @@ async def test_broken_state_is_logged_once_and_stops_no_other_account(caplog):
 
 async def test_closing_leaves_no_task():
     before = asyncio.all_tasks()
-    office = Office(some_worlds(wall=wall(), rate=1e-6), wall=wall)
+    office = Office(an_account_service(wall=wall(), rate=1e-6), wall=wall)
     office.shut[URL] = asyncio.Event()
     await office.submit()
     await office.submit(progress=Progression.INSTANT)
@@ -771,7 +790,7 @@ async def test_closing_leaves_no_task():
     assert asyncio.all_tasks() == before
 
 
-async def test_frozen_worlds_leave_no_task():
+async def test_frozen_clocks_leave_no_task():
     before = asyncio.all_tasks()
     async with an_office() as office:
         await office.submit(Notify.PROGRESS)
@@ -845,7 +864,7 @@ async def a_wire(*answers, **options):
 
 async def send(office, url):
     """Send a notice to the URL and return its only attempt."""
-    await office.account_service.reset(None, [], NOW)
+    await ResetService(office.accounts).reset(None, [], NOW)
     await office.submit(url=url)
     (tried,) = await office.deliver(NOW + 1000)
     (attempt,) = tried.attempts
@@ -973,11 +992,9 @@ async def test_nobody_at_home_is_a_failure():
 
 
 async def test_everything_together_on_a_running_clock():
-    account_service = some_worlds(wall=wall(), rate=FAST)
+    accounts = an_account_service(wall=wall(), rate=FAST)
     refusals = [an_answer("503 Later")] * 2
-    async with a_wire(
-        *refusals, account_service=account_service, wall=wall, delays=[5.0, 5.0]
-    ) as wire:
+    async with a_wire(*refusals, accounts=accounts, wall=wall, delays=[5.0, 5.0]) as wire:
         receiver, office = wire
         await office.submit(Notify.CHANGES, url=receiver.url())
         async with asyncio.timeout(PATIENCE):

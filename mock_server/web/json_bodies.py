@@ -1,4 +1,8 @@
-"""What all bodies of the control API have in common: how they name, count and tell the time."""
+"""Base classes and common members of the JSON bodies of the control API.
+
+The control API and the vendors' own control operations share them. They are pydantic models, so
+nothing that a server needs for its start imports this module.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +24,16 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from mock_server.control.descriptions import iso, plain_number
 from mock_server.core.clock import LATEST
 from mock_server.core.credits import MAX_CREDITS
+from mock_server.web.json_values import iso, plain_number
 
 # The largest whole number that every JSON reader keeps exact.
 MAX_EXACT_INTEGER = 2**53 - 1
 
 
 class IncomingBody(BaseModel):
-    """A body that is sent: members that nobody knows and numbers in quotes are mistakes."""
+    """A request body: unknown members and numbers in quotes are errors."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -42,9 +46,9 @@ class IncomingBody(BaseModel):
 
 
 class ChoiceBody(IncomingBody):
-    """A body of which one member is there, or where `several` is set at least one.
+    """A request body with exactly one of its members, or at least one where `several` is set.
 
-    Members in `beside` do not count. Null is the same as left out.
+    Members in `beside` do not count. Null is the same as leaving a member out.
     """
 
     several: ClassVar[bool] = False
@@ -77,7 +81,7 @@ class ChoiceBody(IncomingBody):
 
 
 class OutgoingBody(BaseModel):
-    """A body that is answered; every member is always there."""
+    """An answer's body; every member is always present."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -90,15 +94,15 @@ class OutgoingBody(BaseModel):
 
 
 class Query(BaseModel):
-    """The parameters behind the question mark: all text, so numbers are read out of it."""
+    """The query parameters: all text, from which numbers are parsed."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, defer_build=True, extra="forbid", frozen=True
     )
 
 
-class WorldQuery(Query):
-    """Picks one world; without it the whole server is meant."""
+class AccountQuery(Query):
+    """Selects one account; without it the operation is about the whole server."""
 
     account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
 
@@ -122,9 +126,9 @@ def _six_places(value: Any) -> Any:
         raise ValueError("must be a number of credits")
     if not abs(value) <= int(MAX_CREDITS):
         raise ValueError(f"must be at most {MAX_CREDITS}")
-    if value < 0:  # Also by less than the places that are kept.
+    if value < 0:  # Also if rounding would hide it.
         raise ValueError("must be greater than or equal to 0")
-    # Sums that a client made out of binary fractions, 0.1 + 0.2, come as they were meant.
+    # A client's sum of binary fractions, such as 0.1 + 0.2, becomes the number it stands for.
     return round(Decimal(repr(value)), 6)
 
 
@@ -143,7 +147,7 @@ Moment = Annotated[
         }
     ),
 ]
-WHOLE = BeforeValidator(_whole)  # 5.0 is a whole number too
+WHOLE = BeforeValidator(_whole)  # accepts 5.0 as a whole number
 Rate = Annotated[float, Field(ge=0, le=1_000_000, description="Virtual seconds per real one")]
 Credits = Annotated[
     Decimal,
@@ -157,7 +161,7 @@ Amount = Annotated[
 
 
 class DeletedBody(OutgoingBody):
-    """How many things were there and are no longer."""
+    """How many things were deleted."""
 
     deleted: int
 
