@@ -19,7 +19,7 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.rate_limit import AdmittedCall, Window
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record
-from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.core.unit_of_work import ServerClock, UnitOfWork
 
 Step = Callable[[UnitOfWork], Awaitable[None]]
 
@@ -84,11 +84,11 @@ class ResetService:
         accounts = self.accounts
         for each in await accounts.all():
             await accounts.store.drop(each.id)
-        # What is under way must not take a new account for the one that it began with.
-        incarnations = await accounts.new_incarnation()
-        await accounts.store.drop(SERVER)
         async with accounts.store.transaction(SERVER) as tx:
-            await tx.put(AccountCounter(SERVER, SERVER, 0, incarnations))
+            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+            # What is under way must not take a new account for the one that it began with.
+            await tx.put(replace(counter, made=0))
+            await tx.put(ServerClock(SERVER, SERVER, accounts.first_clock(wall)))
         return [await accounts.open(wall)]
 
     async def _reset(self, id: str, only: Collection[str], wall: float, server: Clock) -> Account:

@@ -93,7 +93,8 @@ class WorkshopVendor:
     def explainer(self) -> Authenticator:
         return self.surface.authenticator
 
-    def register(self, accounts: AccountService, resets: ResetService) -> None:
+    @staticmethod
+    def register(accounts: AccountService, resets: ResetService) -> None:
         accounts.due.register(Session, expire_session)
         accounts.due.register(Token, expire_token)
         resets.add_part("tokens", Token, TokenHistory, Session)

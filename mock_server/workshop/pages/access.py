@@ -81,8 +81,13 @@ async def session_page(call: Call) -> Account:
 
 
 async def enter(world: UnitOfWork, call: Call) -> PageUser:
-    """Return the user of the session in a page's URL, or raise AccessDenied as it stands now."""
-    session = await world.own(Session, call.params["session"])
+    """Return the user of the session in a page's URL, or raise AccessDenied."""
+    return await user_of(world, call.params["session"])
+
+
+async def user_of(world: UnitOfWork, session_id: str) -> PageUser:
+    """Return the user of a session, or raise AccessDenied."""
+    session = await world.own(Session, session_id)
     token = None if session is None else await world.own(Token, session.token)
     if session is None or token is None:
         raise AccessDenied(UNKNOWN)
