@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from mock_server import __version__
 from mock_server.control.api import ControlDependencies, account_body, create_control
@@ -26,16 +26,15 @@ from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.journal import Journal
+from mock_server.web.observers import Tracing
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Pipeline, Router
+from mock_server.web.pipeline import Operation, Pipeline, Router
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
 from mock_server.web.vendor_settings import Fact
 from mock_server.web.vendors import Vendor, VendorContext
 from mock_server.web.wall import wall
 from mock_server.workshop.vendor import WorkshopVendor
-
-CONTROL = "/_mock"
 
 VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
     lambda context, settings: TamsVendor(
@@ -48,6 +47,8 @@ VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
         context,
         settings.workshop,
         stored_bytes=settings.stored_bytes,
+        keep_tokens=settings.keep_tokens,
+        keep_sessions=settings.keep_sessions,
         error_codes_file=settings.error_codes_file,
         workflows_file=settings.workflows_file,
         event_secret=settings.event_secret,
@@ -86,21 +87,36 @@ class App:
             vendor.register(self.accounts, self.resets)
             self.dispatcher.register(vendor.name, _adapter_of(vendor))
         self.journal = Journal(
-            self._router(),
-            wall,
             entries=settings.journal_entries,
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
-        self.control: ASGIApp = create_control(self._control_dependencies())
+        control = create_control(
+            ControlDependencies(
+                accounts=self.accounts,
+                resets=self.resets,
+                journal=self.journal,
+                dispatcher=self.dispatcher,
+                version=__version__,
+                settings_rows=lambda: settings_table(settings),
+                routes=self.routes,
+                facts=self.facts,
+                forget=self._forget_pictures,
+                check_public_key=load_public_key,
+                verdict_body=self._verdict_body,
+                explain=self._explain,
+                vendor_operations=self._control_operations,
+                control_token=settings.control_token,
+                beyond_loopback=settings.beyond_loopback,
+                own_hosts=_own_hosts(settings),
+            )
+        )
+        first, *others = (partial(self._pipeline, vendor) for vendor in made)
+        self.http = Tracing(Router(control, first(), *others), wall, [self.journal.keep])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path: str = scope["path"]
-            if path.startswith(CONTROL) and path[len(CONTROL) :][:1] in ("", "/"):
-                await self.control(scope, receive, send)
-            else:
-                await self.journal(scope, receive, send)
+            await self.http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -137,14 +153,15 @@ class App:
         """Return where each behaviour comes from."""
         return [fact for vendor in self.vendors.values() for fact in vendor.facts()]
 
-    def _router(self) -> Router:
+    def _pipeline(self, vendor: Vendor) -> Pipeline:
         bounds = Bounds(self.settings.body_limit_bytes, self.settings.body_timeout)
-        first, *others = self.vendors.values()
+        return Pipeline(vendor.surface, self.accounts, bounds)
 
-        def pipeline(vendor: Vendor) -> Pipeline:
-            return Pipeline(vendor.surface, self.accounts, bounds)
+    def _control_operations(self) -> list[Operation]:
+        return [each for vendor in self.vendors.values() for each in vendor.control_operations()]
 
-        return Router(pipeline(first), *(partial(pipeline, vendor) for vendor in others))
+    def _forget_pictures(self, account: str | None) -> None:
+        self.pictures.forget("" if account is None else f"{account}/")
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
         first, *others = (vendor.explainer for vendor in self.vendors.values())

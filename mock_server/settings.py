@@ -25,6 +25,8 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 
 from mock_server import setting_sources
@@ -65,54 +67,6 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     return value
-
-
-def _checked(load: Callable[[Path], object]) -> AfterValidator:
-    """Return the check of a path: what is there can be loaded. The home folder may be `~`."""
-
-    def check(path: Path | None) -> Path | None:
-        if path is not None:
-            path = path.expanduser()
-            load(path)
-        return path
-
-    return AfterValidator(check)
-
-
-def _load_public_key(path: Path) -> None:
-    from mock_server.tams.key_pairs import load_public_key
-
-    try:
-        load_public_key(path.read_text("ascii"))
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
-    except UnicodeError as error:
-        raise ValueError("the file is not PEM text") from error
-
-
-def _load_classes(path: Path) -> None:
-    from mock_server.tams.workflow.node_classes import load_classes
-
-    load_classes(path)
-
-
-def _load_templates(path: Path) -> None:
-    from mock_server.tams.workflow.node_classes import shipped_classes
-    from mock_server.tams.workflow.templates import Templates
-
-    Templates(shipped_classes(), folder=path)
-
-
-def _load_error_codes(path: Path) -> None:
-    from mock_server.workshop.error_codes import load_codes
-
-    load_codes(path)
-
-
-def _load_workflows(path: Path) -> None:
-    from mock_server.workshop.workflows import load_workflows
-
-    load_workflows(path)
 
 
 def _web_address(text: str) -> str:
@@ -169,7 +123,7 @@ class Settings(BaseModel):
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
     public_url: Annotated[str, AfterValidator(_web_address)] = _listening(
         "",
-        "Base of the URLs in answers, in place of the address that the caller used.",
+        "Base of the URLs in answers; empty is the address that the caller used.",
         common=True,
         expects="an address that begins with http:// or https://",
     )
@@ -179,7 +133,7 @@ class Settings(BaseModel):
     access_token: str = _account(
         "mock-token-0001", "TAMS bearer token.", common=True, secret=True, **_VISIBLE
     )
-    public_key_file: Annotated[Path | None, _checked(_load_public_key)] = _account(
+    public_key_file: Path | None = _account(
         None, "PEM file with the TAMS public key, in place of the test key.", common=True
     )
     app_key: str = _account("204800001", "Workshop AppKey.", common=True, **_VISIBLE)
@@ -188,7 +142,7 @@ class Settings(BaseModel):
     )
     event_secret: str = _account(
         "mock-event-secret-0001",
-        "Secret that signs the Workshop's events and encrypts the tokens in them.",
+        "Secret that signs the Workshop's events and encrypts their tokens.",
         secret=True,
         **_VISIBLE,
     )
@@ -200,12 +154,12 @@ class Settings(BaseModel):
     )
     profile: Literal["short", "realistic"] = _jobs(
         "short",
-        "How long jobs take: short (a few seconds) or realistic (as on the real service).",
+        "How long jobs take: short (seconds) or realistic (like the real service).",
         common=True,
     )
     seed: int = _jobs(
         1,
-        "Seed of everything random: durations, queue, ids and pictures.",
+        "Seed of everything random: durations, ids and pictures.",
         common=True,
         ge=0,
         le=2**63 - 1,
@@ -237,21 +191,20 @@ class Settings(BaseModel):
     )
     rate_limit: LimitMode = _limits(
         LimitMode.ON,
-        "Calls over the limit: on refuses them, off accepts them, shadow accepts and reports them.",
+        "Calls over the limit: refused (on), accepted (off), or only reported (shadow).",
         common=True,
     )
 
     strict: bool = _presets(
-        False, "Refuse everything that a stricter service might refuse.", common=True
+        False, "Refuse what a stricter service of either vendor might refuse.", common=True
     )
     as_documented: bool = _presets(
-        False, "Behave as the vendors' documents say, where they say something.", common=True
+        False, "Follow the vendors' documents wherever a choice is open.", common=True
     )
 
     callback_targets: tuple[str, ...] = _callbacks(
         ("private",),
-        "Hosts that callbacks may go to: host names, private (loopback and private addresses),"
-        " or any; link-local addresses are never allowed.",
+        "Hosts that callbacks may go to: names, private (with loopback), or any.",
         common=True,
     )
 
@@ -261,28 +214,27 @@ class Settings(BaseModel):
         common=True,
         shown_default="the user's state folder, ~/.local/state/tams-mock on Linux",
     )
-    templates_dir: Annotated[Path | None, _checked(_load_templates)] = _files(
+    templates_dir: Path | None = _files(
         None, "Folder with more TAMS workflow templates, one JSON file each.", common=True
     )
-    node_classes_file: Annotated[Path | None, _checked(_load_classes)] = _files(
+    node_classes_file: Path | None = _files(
         None, "JSON file with more node classes, in the format of ComfyUI's /object_info."
     )
-    workflows_file: Annotated[Path | None, _checked(_load_workflows)] = _files(
+    workflows_file: Path | None = _files(
         None, "JSON file with more workflows of the Workshop.", common=True
     )
-    error_codes_file: Annotated[Path | None, _checked(_load_error_codes)] = _files(
+    error_codes_file: Path | None = _files(
         None, "JSON file with the Workshop's error codes and messages, in place of the mock's own."
     )
     store: Annotated[str, AfterValidator(_known_store)] = _files(
         "memory:",
-        "Where state is kept; memory: forgets it when the server stops.",
+        "Where state is kept; memory: loses it when the server stops.",
         expects="memory:, the only store so far",
     )
 
     control_token: str = _control(
         "",
-        "Bearer token for /_mock, which callers need if the host is not loopback; if empty, serve"
-        " makes a token and prints it.",
+        "Bearer token for /_mock if the host is not loopback; if empty, serve makes one.",
         common=True,
         pattern=r"^[!-~]{0,256}$",
         expects="visible ASCII characters without spaces",
@@ -327,6 +279,39 @@ class Settings(BaseModel):
 
     tams: TamsSettings = Field(default_factory=TamsSettings)
     workshop: WorkshopSettings = Field(default_factory=WorkshopSettings)
+
+    @field_validator(
+        "public_key_file",
+        "templates_dir",
+        "node_classes_file",
+        "workflows_file",
+        "error_codes_file",
+    )
+    @classmethod
+    def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is None:
+            return None
+        from mock_server.tams.key_pairs import load_public_key
+        from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
+        from mock_server.tams.workflow.templates import Templates
+        from mock_server.workshop.error_codes import load_codes
+        from mock_server.workshop.workflows import load_workflows
+
+        load: dict[str | None, Callable[[Path], object]] = {
+            "public_key_file": lambda path: load_public_key(path.read_text("ascii")),
+            "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
+            "node_classes_file": load_classes,
+            "workflows_file": load_workflows,
+            "error_codes_file": load_codes,
+        }
+        path = path.expanduser()
+        try:
+            load[info.field_name](path)
+        except OSError as error:
+            raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
+        except UnicodeError as error:
+            raise ValueError("the file is not text") from error
+        return path
 
     def model_post_init(self, context: Any) -> None:
         """Turn on the presets of this server for each vendor."""

@@ -25,9 +25,8 @@ from mock_server.web.vendor_settings import PRESETS
 def command(config: Path | None, as_json: bool, markdown: bool) -> None:
     """Show every setting, its value and the source of the value.
 
-    The source is a flag, the environment, a file, a preset, or the default. A flag wins over the
-    environment, the environment over the file, the file over a preset, and a preset over the
-    default.
+    A value comes from the environment, the file, a preset or the default, in this order. Flags of
+    serve win over all of them: GET /_mock/settings of a running mock shows those too.
     """
     rows = settings_table(settings_or_failure(config=config))
     if as_json:

@@ -84,7 +84,7 @@ class Catalogue:
         return known[0] if known else SDXL
 
     def factor_of(self, model_id: str) -> Decimal:
-        """Return the factor of the price of a job."""
+        """Return the price factor of a model."""
         return self.family_of(model_id).factor
 
     def model(self, model_id: str, seed: int) -> Model | None:

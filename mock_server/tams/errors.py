@@ -30,7 +30,6 @@ from mock_server.core.errors import (
 )
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import Reason, SignatureRefusal
-from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.web.calls import JSON, Answer, json_answer
 
 # The literal message for *invalid* parameters; the details have the useful text.
@@ -38,6 +37,13 @@ PARAMS_INVALID = "Params Valid"
 ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
 
 _UNKNOWN = {Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN, Reason.SCHEME_NOT_ALLOWED}
+
+
+class FieldMismatch(Invalid):
+    """The fields of a request do not match the template; `problem` is the whole message."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("fields", problem)
 
 
 def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
     if refusal.reason is Reason.HEADER_MISSING:
         status, tips = settings.no_authorization_status, "authorization header missing"
     elif refusal.reason in _UNKNOWN:
-        # Observed: a key of no app on the host gets 404 with these words.
+        # Observed: a key that belongs to no app on the host is answered with 404 and these words.
         status, tips = settings.unknown_app_status, "app not found"
     if settings.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)

@@ -1,6 +1,6 @@
 """The types of the members of a request, as in protobuf's JSON mapping.
 
-Source: TAMS › Wire conventions 4 ("numbers as strings" was observed), and where that is silent,
+Source: TAMS › Wire conventions 4 ("numbers as strings" was observed). For all other cases,
 https://protobuf.dev/programming-guides/json:
 
 - integers: JSON integers, integral numbers (1.0, 1e2), and strings of either; within their size

@@ -16,8 +16,7 @@ from mock_server.web.vendor_settings import ChoiceTable, Fact, choice
 
 Leniency = Literal["accept", "refuse"]
 
-# What is accepted with a warning otherwise. A stricter service than the documented one might
-# refuse all of it.
+# Refuses what is accepted with a warning otherwise, because a stricter service might refuse it.
 STRICT = {
     "bad_size": "refuse",
     "missing_sampler_or_vae": "refuse",
@@ -33,18 +32,18 @@ STRICT = {
     "extra_field": "refuse",
 }
 
-# Only what the vendor's documents say ([doc] in the reference), also where the live service was
-# seen to differ. `strict` goes further in what it refuses: models and node classes that the mock
-# does not know, an upload without a term (which is optional), late uploads, and other cases about
-# which the documents say nothing. It changes no shapes and no statuses.
+# Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference,
+# also if another value was observed. Facts stay as they are, also those that were only observed.
+#
+# It differs from `strict`, which refuses more: whatever the mock does not know (models, node
+# classes, values outside lists that the reference has only in part), an upload without a term,
+# which is optional, and cases that the documents do not mention. `strict` changes no shapes.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
-    "auth_error_body": "rpc",  # every error is a google.rpc.Status (2.1, 4)
-    "unknown_app_status": 401,  # 401 is SIGN_ERROR; 404 was only observed (3.4, 4)
+    "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
     "request_id_missing": "refuse",  # a required member (5.1, 5.5, 5.9)
     "bad_size": "refuse",  # 400 with invalid_height_or_width (4, 6)
-    "missing_sampler_or_vae": "refuse",  # necessary since March 2024 (6)
-    "unlisted_value": "refuse",  # the values are closed lists (6)
+    "missing_sampler_or_vae": "refuse",  # both are necessary since March 2024 (6)
     "steps_range": "10..50",  # the description of 2023 (6)
     "stages_shape": "2023",  # job infos have stages (7)
     "image_format": "present",  # meta.image has a format (7)
@@ -71,9 +70,7 @@ class TamsSettings(ChoiceTable):
         "accept", "U2", "A nonce that was used before; the vendor's demos repeat their nonces."
     )
     header_grammar: Literal["lenient", "strict"] = _signing(
-        "lenient",
-        "U3",
-        "Whether order, spaces, quotes and case may vary in the Authorization header.",
+        "lenient", "U3", "Whether order, spaces, quotes and case may vary in Authorization."
     )
     auth_error_body: Literal["gateway", "rpc"] = _signing(
         "gateway", "U4", "Body of a failed authentication: code 100001 with tips, or code 16."
@@ -85,10 +82,7 @@ class TamsSettings(ChoiceTable):
         401, "U6", "Status for a call without an Authorization header."
     )
     schemes: Literal["both", "one"] = _signing(
-        "both",
-        "U7",
-        "Whether an app with a public key may also use its bearer token; with one, the token gets"
-        " the answer for an unknown app.",
+        "both", "U7", "Whether an app with a public key may use its bearer token too."
     )
     locked_models: tuple[str, ...] = _members(
         (), "U8", "Ids of models that answer 403 if the request has no access key."
@@ -109,9 +103,7 @@ class TamsSettings(ChoiceTable):
         3, "U12", "Code in the body for a job that costs more than the balance."
     )
     repeated_request: Literal["same", "refuse", "new"] = _jobs(
-        "same",
-        "U13",
-        "A request id that was used before: the first job in its present state, 409, or a new job.",
+        "same", "U13", "A used request id: the first job as it is now, 409, or a new job."
     )
     repeated_request_other_body: Literal["same", "refuse"] = _jobs(
         "same", "U14", "A used request id with another body: the first job, or 400."
@@ -129,10 +121,7 @@ class TamsSettings(ChoiceTable):
         "camel", "U17", "A member in both spellings in one body: camelCase wins, or 400."
     )
     bad_size: Leniency = _members(
-        "accept",
-        "U18",
-        "Sides and areas outside the documented rules: a warning, or 400 with"
-        " invalid_height_or_width.",
+        "accept", "U18", "A size outside the documented rules: a warning, or 400."
     )
     missing_sampler_or_vae: Leniency = _members(
         "accept", "U19", "A diffusion without sampler or sdVae: the mock chooses one, or 400."
@@ -153,15 +142,10 @@ class TamsSettings(ChoiceTable):
         "refuse", "U23", "A count outside 1..4: 400 with invalid_samples, or the nearest count."
     )
     unknown_model: Leniency = _members(
-        "accept",
-        "U24",
-        "A job with a model that the mock does not know: a made-up model, or 400. GET of such a"
-        " model is always 404.",
+        "accept", "U24", "A job with a model that the mock does not know: a made-up model, or 400."
     )
     missing_resource: Literal["fail", "refuse"] = _members(
-        "fail",
-        "U25",
-        "An input image that does not exist: the job fails when it starts, or 400 at once.",
+        "fail", "U25", "An input image that does not exist: the job fails at its start, or 400."
     )
     failure_reason: str = _jobs(
         "{reason}", "U26", "Text of failedInfo.reason; {reason} is replaced by the mock's reason."
@@ -174,14 +158,10 @@ class TamsSettings(ChoiceTable):
         0, "U29", "Seconds for which a job shows PENDING before WAITING.", ge=0
     )
     cancel_running: Leniency = _jobs(
-        "accept",
-        "U30",
-        "Cancelling a running job: it is cancelled and costs nothing, or 400 with code 9.",
+        "accept", "U30", "Cancelling a running job: done and free of charge, or 400 with code 9."
     )
     cancel_finished: Leniency = _jobs(
-        "accept",
-        "U31",
-        "Cancelling a finished job: 200 and nothing changes, or 400 with code 9.",
+        "accept", "U31", "Cancelling a finished job: 200 and nothing changes, or 400 with code 9."
     )
     ended_credits: Literal["price", "zero"] = _answers(
         "price", "U33", "The credits member of FAILED and CANCELED jobs, which cost nothing."
@@ -196,9 +176,7 @@ class TamsSettings(ChoiceTable):
         400, "U11", "Status for an invalid graph (code 3)."
     )
     bad_graph_check: Literal["error", "invalid"] = _workflows(
-        "error",
-        "U39",
-        "An invalid graph in the params check: the error, or 200 with valid false and credits 0.",
+        "error", "U39", "An invalid graph in the params check: the error, or 200 with valid false."
     )
     template_check_reply: Literal["valid", "credits"] = _workflows(
         "valid", "U40", "Answer of a passed template check: valid and credits, or credits only."
@@ -207,9 +185,7 @@ class TamsSettings(ChoiceTable):
         "accept", "U41", "A field that the template does not have: ignored, or the code 2 error."
     )
     bad_template_job: Literal["refuse", "fail"] = _workflows(
-        "refuse",
-        "U42",
-        "A template job with missing or null fields: refused, or created and then FAILED.",
+        "refuse", "U42", "A template job with missing or null fields: refused, or then FAILED."
     )
     unknown_class: Leniency = _workflows(
         "accept", "U44", "A node class that the mock does not know: accepted unchecked, or 400."
@@ -227,19 +203,16 @@ class TamsSettings(ChoiceTable):
         " URLs; job is the body of a poll; off sends none.",
     )
     notify_states: Literal["end", "changes"] = _callbacks(
-        "end", "U37", "Which states are sent to notifyUrl: the last one, or every change."
+        "end", "U37", "Which states notifyUrl gets: the last one, or every change."
     )
     notify_retry_delays: tuple[Annotated[float, Field(ge=0)], ...] = _callbacks(
         (),
         "U37",
-        "Seconds to wait after each failed notification before the next attempt; empty never"
-        " retries.",
+        "Seconds before each retry of a failed notification; empty never retries.",
         max_length=50,
     )
     running_notify: Literal["progress", "end", "off"] = _callbacks(
-        "progress",
-        "U38",
-        "What is sent to runningNotifyUrl: each tenth of the progress, or the end.",
+        "progress", "U38", "What runningNotifyUrl gets: each tenth of the progress, or the end."
     )
     not_found_code: Literal[5, 2] = _answers(
         5, "U43", "Code in the body for an unknown model or template."
@@ -248,9 +221,7 @@ class TamsSettings(ChoiceTable):
         3600, "U45", "Seconds for which an upload URL is valid if expireSec is not sent.", gt=0
     )
     bad_expire: Literal["refuse", "default"] = _files(
-        "refuse",
-        "U45",
-        "An expireSec that is not a number (the vendor's SDK sends undefined): 400, or 3600.",
+        "refuse", "U45", "An expireSec that is not a number, like undefined: 400, or 3600."
     )
     missing_term: Literal["short", "refuse"] = _files(
         "short", "U46", "An upload without a term, or with term 0: the short term, or 400."

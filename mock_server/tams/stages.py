@@ -46,7 +46,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.validation import MAX_FRAMES, MAX_STEPS, StageValidator, refused
 from mock_server.tams.wire import TamsBody, json_name
 
-# Limits of the mock: no known client sends more, and plans are stored.
+# Limits of the mock: no known client sends more, and stored plans must stay small.
 MAX_PASSES = 100
 MAX_INPUTS = 100
 

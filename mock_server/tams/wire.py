@@ -1,6 +1,6 @@
 """Reads request bodies as protobuf's JSON mapping does.
 
-Source: TAMS › Wire conventions 3 to 5 and 8, and where they are silent, the mapping itself
+Source: TAMS › Wire conventions 3 to 5 and 8; for all other cases, the mapping itself
 (https://protobuf.dev/programming-guides/json). Members are in camelCase or snake_case; of two
 equal names the last one counts. Unknown members are ignored. null means unset, and an unset member
 has its default. `scalars` has the types of members.
@@ -182,8 +182,8 @@ def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:
             return Malformed(f"proto: {position}: more than {MAX_ELEMENTS} values for field {name}")
         # An object or a list was expected.
         return Malformed(f"proto: syntax error {position}: unexpected token {token}")
-    # The position of a string is that after its quote, as in the reference's example (made up, like
-    # all messages here): fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
+    # The position of a string is that of the character after its quote, as in this example, whose
+    # message is made up: fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
     position = _position(text, offset + text.startswith('"', offset))
     kind = first["type"].removeprefix(WRONG_SCALAR)
     return Malformed(f"proto: {position}: invalid value for {kind} field {name}: {token}")

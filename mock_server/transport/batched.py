@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mock_server.web.calls import GONE, WHOLE
 
@@ -51,8 +51,9 @@ class BatchingProtocol(HttpToolsProtocol):
         self.scope["state"][WHOLE] = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.scope["state"][GONE] = True
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["state"][GONE] = True
         super().connection_lost(exc)
 
 

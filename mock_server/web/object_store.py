@@ -41,7 +41,7 @@ def refusal(status: int, code: str, message: str) -> Answer:
 
 
 def terms(call: Call) -> dict[str, str]:
-    """Return the members of a URL's query; one with more than any of ours has none."""
+    """Return the fields of a URL's query; {} if there are more than are ever used."""
     query = call.scope["query_string"].decode("latin-1")
     try:
         # Of two members with one name the first one counts.

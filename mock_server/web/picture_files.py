@@ -35,7 +35,7 @@ def length(format: Format, size: Size, note: str, chance: float) -> int:
     """Return a realistic length for a picture's file, before the picture is drawn.
 
     `chance` in [0, 1) varies the length by up to five per cent. The length is enough for the
-    largest file that the simplest encoding can make, so that `padded` succeeds at last.
+    largest file that the simplest encoding can make, so that `padded` succeeds in the end.
     """
     width, height = size
     spread = 0.95 + 0.1 * chance
@@ -85,7 +85,7 @@ def _encoded(image: Image, format: Format, **options: int) -> bytes:
 
 
 def _quick_png(image: Image) -> bytes:
-    """Return the picture as PNG in half of Pillow's time, which tries every filter on every row.
+    """Return the picture as PNG in half the time of Pillow, which tries every filter on each row.
 
     Each row is stored as its difference to the row above. Rows are processed in small groups that
     fit the processor's cache.

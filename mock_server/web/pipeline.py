@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from msgspec import Struct, field
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
@@ -45,6 +45,8 @@ class Stage(StrEnum):
     DONE = "done"  # the work is done, and committed
     ANSWERED = "answered"  # the answer is ready to be sent
 
+
+CONTROL_HEAD = "_mock"  # how the paths of the control API begin
 
 # A hook may return an answer, which is sent in place of all that would follow.
 Hook = Callable[[Call], Awaitable[Answer | None]]
@@ -249,20 +251,25 @@ class Pipeline:
 
 
 class Router:
-    """Gives each request to the surface whose paths begin like it, or else to the first.
+    """Gives each request to the control API, or to the surface whose paths begin like it.
 
-    The `others` are loaded by the first request whose path does not begin like one of the first's.
+    The `first` surface gets what belongs to no other. The `others` are loaded by the first request
+    whose path does not begin like one of the first's.
     """
 
-    def __init__(self, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
+    def __init__(self, control: ASGIApp, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
+        self._control = control
         self._first = first
         self._firsts = frozenset(_heads(first))
         self._others = others
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         head = _head(scope["path"])
-        pipeline = self._first if head in self._firsts else self._by_head.get(head, self._first)
-        return pipeline(scope, receive, send)
+        if head in self._firsts:
+            return self._first(scope, receive, send)
+        if head == CONTROL_HEAD:
+            return self._control(scope, receive, send)
+        return self._by_head.get(head, self._first)(scope, receive, send)
 
     @cached_property
     def _by_head(self) -> dict[str, Pipeline]:

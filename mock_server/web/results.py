@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from mock_server.core.accounts import SERVER
 from mock_server.core.jobs.job import Job
@@ -95,22 +95,10 @@ def recipe_of(job: Job, index: int) -> Recipe:
 
 
 def video_recipe_of(job: Job, index: int) -> VideoRecipe:
-    """Return what decides the bytes of one of a job's videos."""
-    order = job.order
-    return VideoRecipe(
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        seed=image_seed(job, index),
-        width=order.width,
-        height=order.height,
-        frames=order.frames,
-        fps=order.fps,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        sampler=order.sampler,
-        model=order.model,
-        label=job.id,
-    )
+    """Return the recipe for one of a job's videos."""
+    picture = asdict(recipe_of(job, index))
+    # The note in a video has no denoising strength, with or without a source.
+    return VideoRecipe(**{**picture, "extra": ()}, frames=job.order.frames, fps=job.order.fps)
 
 
 def image_seed(job: Job, index: int) -> int:

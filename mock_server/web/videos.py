@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from mock_server.web.pictures import Recipe, parameters_text
 from mock_server.web.video_files import MEDIA_TYPE, encoded
@@ -34,26 +34,15 @@ _ZOOM = 1.3
 _MAX_CHANGE = 0.45  # of a source picture, so that it stays recognisable to the end
 
 
-class VideoRecipe(Struct, frozen=True):
+class VideoRecipe(Recipe, frozen=True):
     """Everything that decides the bytes of one video, with one build of the encoder.
 
-    `frames` is the number of pictures, `fps` their number per second. `label` names the job.
-    `extra` are further names and values for the note in the file.
+    `frames` is the number of pictures, `fps` their number per second. Of the members of a picture,
+    `index`, `count`, `format` and `denoising_strength` have no effect.
     """
 
-    prompt: str
-    negative_prompt: str = ""
-    seed: int = 0
-    width: int = 512
-    height: int = 512
     frames: int = 40
     fps: int = 8
-    steps: int = 20
-    cfg_scale: float = 7.0
-    sampler: str = "Euler a"
-    model: str = ""
-    label: str = ""
-    extra: tuple[tuple[str, str], ...] = ()
 
 
 def frame_size(width: int, height: int, frames: int) -> Size:
@@ -72,19 +61,8 @@ def frame_size(width: int, height: int, frames: int) -> Size:
 def note(recipe: VideoRecipe) -> str:
     """Return how the video was made, in the form that pictures use."""
     width, height = frame_size(recipe.width, recipe.height, recipe.frames)
-    still = Recipe(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative_prompt,
-        seed=recipe.seed,
-        width=width,
-        height=height,
-        steps=recipe.steps,
-        cfg_scale=recipe.cfg_scale,
-        sampler=recipe.sampler,
-        model=recipe.model,
-        extra=(("Frames", str(recipe.frames)), ("FPS", str(recipe.fps)), *recipe.extra),
-    )
-    return parameters_text(still)
+    extra = (("Frames", str(recipe.frames)), ("FPS", str(recipe.fps)), *recipe.extra)
+    return parameters_text(replace(recipe, width=width, height=height, extra=extra))
 
 
 def render_video(recipe: VideoRecipe, source: bytes | None = None) -> bytes:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
-from mock_server.core.jobs.service import JobService
+from mock_server.core.nonces import use_nonce
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.workshop.gateway import GatewayRefusal, Situation
-from mock_server.workshop.nonces import Nonces
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import (
     GatewayCredentials,
@@ -80,14 +81,13 @@ class Authenticator:
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         settings: WorkshopSettings,
         paths: Callable[[], tuple[bytes, ...]],
     ) -> None:
-        self.job_service = job_service
+        self.accounts = accounts
         self.settings = settings
         self.paths = paths
-        self.nonces = Nonces(NONCE_LIFE)
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose AppKey signed the call, or raise Unauthenticated."""
@@ -98,14 +98,28 @@ class Authenticator:
             await self._refuse(call, None, credentials)
         account = await self._owner(call, credentials.key, credentials)
         by_wall = self.settings.timestamp_clock == "wall"
-        now = call.wall if by_wall else await self.job_service.now(account, call.wall)
+        now = call.wall if by_wall else await self.accounts.now(account, call.wall)
         if refusal := self._check(call, account, credentials, now):
             await self._refuse(call, credentials, refusal, account, now)
         call.trace.verdict = Proof(credentials)
+        call.identity = credentials
         return account
 
+    async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
+        """Use the nonce of a call that passed all other checks, or raise Unauthenticated."""
+        credentials: GatewayCredentials | None = call.identity
+        if credentials is None or not credentials.nonce or self.settings.nonce_replay != "refuse":
+            return
+        nonce = b"x-ca-nonce:" + credentials.nonce
+        if not await use_nonce(world.tx, world.account.id, nonce, call.wall, life=NONCE_LIFE):
+            words = f"the nonce was used within the last {NONCE_LIFE:g} s"
+            refusal = GatewayRefusal(Situation.NONCE_USED, words)
+            by_wall = self.settings.timestamp_clock == "wall"
+            now = call.wall if by_wall else world.now
+            await self._refuse(call, credentials, refusal, world.account, now)
+
     async def _owner(self, call: Call, key: str, credentials: GatewayCredentials | None) -> Account:
-        account = await self.job_service.account(credential_id("key", key))
+        account = await self.accounts.by_credential(credential_id("key", key))
         if account is None:
             words = "no app has the AppKey in x-ca-key"
             await self._refuse(call, credentials, GatewayRefusal(Situation.UNKNOWN_KEY, words))
@@ -117,7 +131,7 @@ class Authenticator:
         call.trace.verdict = Proof(None, checked=False)
         if key := call.header(b"x-ca-key"):
             return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
-        accounts = await self.job_service.store.list(Account)
+        accounts = await self.accounts.store.list(Account)
         account = next((each for each in accounts if each.ready_made), None)
         if account is None:
             words = "there is no x-ca-key header, and no ready-made account to stand in"
@@ -128,13 +142,13 @@ class Authenticator:
     def _check(
         self, call: Call, account: Account, credentials: GatewayCredentials, now: float
     ) -> GatewayRefusal | None:
-        """Return what is wrong; a nonce counts as used only if nothing is."""
+        """Return what is wrong, if anything; the nonce is looked at later."""
         settings, header = self.settings, call.header
-        key, nonce = credentials.key, credentials.nonce
+        key = credentials.key
         if credentials.stage and credentials.stage.decode("latin-1") not in settings.stages:
             words = f"x-ca-stage is none of {', '.join(settings.stages)}"
             return GatewayRefusal(Situation.STAGE_UNKNOWN, words)
-        if not nonce and settings.nonce_required:
+        if not credentials.nonce and settings.nonce_required:
             return GatewayRefusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
         refusal = (
             check_timestamp(
@@ -159,11 +173,6 @@ class Authenticator:
         if key in settings.unauthorized_keys:
             words = f"the AppKey {key} is among unauthorized_keys"
             return GatewayRefusal(Situation.UNAUTHORIZED, words)
-        if nonce and settings.nonce_replay == "refuse":
-            if self.nonces.is_used(account.id, nonce, call.wall):
-                words = f"the nonce was used within the last {NONCE_LIFE:g} s"
-                return GatewayRefusal(Situation.NONCE_USED, words)
-            self.nonces.remember(account.id, nonce, call.wall)
         return None
 
     async def _refuse(
@@ -196,7 +205,7 @@ class Authenticator:
         from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
         from mock_server.workshop.auth_diagnostics.evidence import Evidence
 
-        accounts = await self.job_service.store.list(Account)
+        accounts = await self.accounts.store.list(Account)
         likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
         evidence = Evidence(
             call.method,
@@ -225,7 +234,7 @@ class Authenticator:
         from mock_server.workshop.auth_diagnostics import explaining
 
         known_accounts = [
-            known_account_of(each) for each in await self.job_service.store.list(Account)
+            known_account_of(each) for each in await self.accounts.store.list(Account)
         ]
         return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
 

@@ -1,6 +1,6 @@
 """The envelope of every answer of the service (Workshop › 4).
 
-On success the four error members are null, never "": one SDK treats any other code as a failure.
+On success the four error members are null, never "": one SDK treats every other value as a failure.
 Errors of the gateway have no envelope; see `gateway`.
 """
 

@@ -39,12 +39,12 @@ def load_codes(path: Path | None) -> ErrorCodes:
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise ValueError(f"the file is no JSON: {error}") from error
+        raise ValueError(f"the file is not valid JSON: {error}") from error
     if not isinstance(table, dict):
-        raise ValueError("the file holds no JSON object")
+        raise ValueError("the file must be a JSON object")
     if unknown := table.keys() - shipped_codes().keys():
         known = ", ".join(shipped_codes())
-        raise ValueError(f"there is no situation {sorted(unknown)[0]!r}; known are {known}")
+        raise ValueError(f"{sorted(unknown)[0]!r} is not a known situation; use one of {known}")
     return {**shipped_codes(), **_read(table)}
 
 
@@ -64,11 +64,11 @@ def _read(table: dict[str, Any]) -> ErrorCodes:
 
 def _error_detail(situation: str, entry: Any) -> ErrorDetail:
     if not isinstance(entry, dict) or entry.keys() - set(_MEMBERS):
-        raise ValueError(f"{situation} is no object of {', '.join(_MEMBERS)}")
+        raise ValueError(f"{situation} must be an object with {', '.join(_MEMBERS)}")
     values = [entry.get(name) for name in _MEMBERS]
     for name, value in zip(_MEMBERS, values, strict=True):
         if value is not None and not isinstance(value, str):
-            raise ValueError(f"{situation}.{name} is neither a text nor null")
+            raise ValueError(f"{situation}.{name} must be a string or null")
     if not values[0] and not values[2]:
-        raise ValueError(f"{situation} has no code, so clients would take it for a success")
+        raise ValueError(f"{situation} needs a code; without one, clients see a success")
     return ErrorDetail(*values)

@@ -61,85 +61,49 @@ class Words(Struct, frozen=True):
     code: str = ""
 
 
-_OLDER_HEADER = Words(400, "Invalid Request Header")
-
-# The newer and the older answer (Workshop › 3.4). Codes and messages are documented or known from
-# clients, except S400NU and S400TE, which are placeholders (choice 24), and the messages of A400MA,
-# A403EP, I400NC, I400MH, I400HD, I400CT, I403PT, X500ER and D50x, which are made up.
-WORDS: Mapping[Situation, tuple[Words, Words]] = {
-    Situation.NO_CREDENTIALS: (
-        Words(400, "Need authorization", "A400MA"),
-        Words(404, "Empty Signature"),
-    ),
-    Situation.UNKNOWN_KEY: (Words(400, "Invalid AppKey", "A400IK"), Words(400, "Invalid AppKey")),
-    Situation.MISMATCH: (
-        Words(403, "Invalid Signature", "A403IS"),
-        Words(400, "Invalid Signature"),
-    ),
-    Situation.UNAUTHORIZED: (Words(403, "Unauthorized", "I403AA"), Words(403, "Unauthorized")),
-    Situation.AUTHORIZATION_EXPIRED: (
-        Words(403, "Authorization expired", "A403EP"),
-        Words(403, "Unauthorized"),
-    ),
-    Situation.TIMESTAMP_EXPIRED: (
-        Words(400, "Timestamp Expired", "S400TE"),
-        Words(400, "Timestamp Expired"),
-    ),
-    Situation.TIMESTAMP_MALFORMED: (
-        Words(400, "Invalid Timestamp", "I400HD"),
-        Words(400, "Invalid Timestamp"),
-    ),
-    Situation.NONCE_USED: (Words(400, "Nonce Used", "S400NU"), Words(400, "Nonce Used")),
-    Situation.NONCE_MISSING: (Words(400, "Nonce Required", "I400NC"), _OLDER_HEADER),
-    Situation.DIGEST_WRONG: (
-        Words(400, "Invalid Content-MD5", "I400I5"),
-        Words(400, "Invalid Content-MD5"),
-    ),
-    Situation.HEADER_MISSING: (Words(400, "Missing Header", "I400MH"), _OLDER_HEADER),
-    Situation.HEADER_BAD: (Words(400, "Invalid Header", "I400HD"), _OLDER_HEADER),
+# Status, code and message of the newer generation, status and message of the older one (Workshop ›
+# 3.4). Codes and messages are documented or known from clients, except S400NU and S400TE, which are
+# placeholders (choice 24), and the messages of A400MA, A403EP, I400NC, I400MH, I400HD, I400CT,
+# I403PT, X500ER and D50x, which are made up.
+_ANSWERS: Mapping[Situation, tuple[int, str, str, int, str]] = {
+    Situation.NO_CREDENTIALS: (400, "A400MA", "Need authorization", 404, "Empty Signature"),
+    Situation.UNKNOWN_KEY: (400, "A400IK", "Invalid AppKey", 400, "Invalid AppKey"),
+    Situation.MISMATCH: (403, "A403IS", "Invalid Signature", 400, "Invalid Signature"),
+    Situation.UNAUTHORIZED: (403, "I403AA", "Unauthorized", 403, "Unauthorized"),
+    Situation.AUTHORIZATION_EXPIRED: (403, "A403EP", "Authorization expired", 403, "Unauthorized"),
+    Situation.TIMESTAMP_EXPIRED: (400, "S400TE", "Timestamp Expired", 400, "Timestamp Expired"),
+    Situation.TIMESTAMP_MALFORMED: (400, "I400HD", "Invalid Timestamp", 400, "Invalid Timestamp"),
+    Situation.NONCE_USED: (400, "S400NU", "Nonce Used", 400, "Nonce Used"),
+    Situation.NONCE_MISSING: (400, "I400NC", "Nonce Required", 400, "Invalid Request Header"),
+    Situation.DIGEST_WRONG: (400, "I400I5", "Invalid Content-MD5", 400, "Invalid Content-MD5"),
+    Situation.HEADER_MISSING: (400, "I400MH", "Missing Header", 400, "Invalid Request Header"),
+    Situation.HEADER_BAD: (400, "I400HD", "Invalid Header", 400, "Invalid Request Header"),
     Situation.CONTENT_TYPE_BAD: (
-        Words(400, "Invalid Content-Type", "I400CT"),
-        Words(400, "Invalid Request Body"),
+        400, "I400CT", "Invalid Content-Type", 400, "Invalid Request Body",
     ),
-    Situation.BODY_BAD: (
-        Words(400, "Invalid Request Body", "I400BD"),
-        Words(400, "Invalid Request Body"),
-    ),
-    Situation.NOT_FOUND: (Words(404, "API not found", "I404NF"), Words(400, "API Not Found")),
+    Situation.BODY_BAD: (400, "I400BD", "Invalid Request Body", 400, "Invalid Request Body"),
+    Situation.NOT_FOUND: (404, "I404NF", "API not found", 400, "API Not Found"),
     Situation.METHOD_NOT_SUPPORTED: (
-        Words(405, "Unsupported Method", "I405UM"),
-        Words(400, "Invalid HttpMethod"),
+        405, "I405UM", "Unsupported Method", 400, "Invalid HttpMethod",
     ),
-    Situation.DOMAIN_UNKNOWN: (
-        Words(404, "Invalid Domain", "I404DO"),
-        Words(400, "Invalid Domain"),
-    ),
-    Situation.STAGE_UNKNOWN: (Words(400, "Invalid Stage", "I400SG"), Words(400, "Invalid Stage")),
-    Situation.PROTOCOL_WRONG: (
-        Words(403, "Protocol Not Supported", "I403PT"),
-        Words(400, "Invalid Protocol"),
-    ),
+    Situation.DOMAIN_UNKNOWN: (404, "I404DO", "Invalid Domain", 400, "Invalid Domain"),
+    Situation.STAGE_UNKNOWN: (400, "I400SG", "Invalid Stage", 400, "Invalid Stage"),
+    Situation.PROTOCOL_WRONG: (403, "I403PT", "Protocol Not Supported", 400, "Invalid Protocol"),
     Situation.BODY_TOO_LARGE: (
-        Words(413, "Request Body Too Large", "I413RL"),
-        Words(413, "Request Body Too Large"),
+        413, "I413RL", "Request Body Too Large", 413, "Request Body Too Large",
     ),
-    Situation.URL_TOO_LARGE: (
-        Words(413, "Request Url Too Large", "I413UL"),
-        Words(413, "Request Url Too Large"),
-    ),
+    Situation.URL_TOO_LARGE: (413, "I413UL", "Request Url Too Large", 413, "Request Url Too Large"),
     Situation.THROTTLED: (
-        Words(429, "Throttled by API Flow Control", "T429ID"),
-        Words(403, "Throttled by API Flow Control"),
+        429, "T429ID", "Throttled by API Flow Control", 403, "Throttled by API Flow Control",
     ),
-    Situation.BACKEND_SLOW: (
-        Words(504, "Backend Timeout", "D504TO"),
-        Words(504, "Backend Timeout"),
-    ),
-    Situation.BACKEND_DOWN: (
-        Words(503, "Service Unavailable", "D503BB"),
-        Words(503, "Service Unavailable"),
-    ),
-    Situation.FAULT: (Words(500, "Internal Error", "X500ER"), Words(500, "Internal Error")),
+    Situation.BACKEND_SLOW: (504, "D504TO", "Backend Timeout", 504, "Backend Timeout"),
+    Situation.BACKEND_DOWN: (503, "D503BB", "Service Unavailable", 503, "Service Unavailable"),
+    Situation.FAULT: (500, "X500ER", "Internal Error", 500, "Internal Error"),
+}  # fmt: skip
+
+WORDS: Mapping[Situation, tuple[Words, Words]] = {
+    situation: (Words(status, message, code), Words(older_status, older_message))
+    for situation, (status, code, message, older_status, older_message) in _ANSWERS.items()
 }
 
 

@@ -7,12 +7,10 @@ tasks that were sent there and have not ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.service import JobService
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
@@ -39,8 +37,7 @@ class QueryMonitor(CamelBody):
 class Pools:
     """Assigns tasks to pools, and reports utilisation."""
 
-    def __init__(self, job_service: JobService, settings: WorkshopSettings) -> None:
-        self.job_service = job_service
+    def __init__(self, settings: WorkshopSettings) -> None:
         self.settings = settings
         self.operations = (
             Operation(
@@ -49,7 +46,7 @@ class Pools:
             ),
         )  # fmt: skip
 
-    async def place(self, account: Account, ids: str, product: str, now: float) -> str:
+    async def place(self, world: UnitOfWork, ids: str, product: str) -> str:
         """Return the pool for a new task; refuse it if all pools are at their limit.
 
         That is the private pool with the lowest utilisation, the first of equal ones. `default`, if
@@ -59,7 +56,7 @@ class Pools:
         private = [pool for pool in known if pool != SHARED_POOL]
         if not private:
             return SHARED_POOL
-        busy = await self._tasks(account, now)
+        busy = await self._tasks(world)
         pool = min(private, key=lambda each: busy[each, product])
         limit = self.settings.pool_limit
         if not limit or busy[pool, product] / self.settings.pool_capacity < limit:
@@ -68,12 +65,12 @@ class Pools:
             return SHARED_POOL
         raise Refused("pools-busy", f"All of {', '.join(private)} are at their limit of {limit:g}")
 
-    async def monitor(self, call: Call, payload: QueryMonitor) -> Any:
+    async def monitor(self, world: UnitOfWork, call: Call, payload: QueryMonitor) -> Any:
         """Workshop › 9; whether the data is a list, and its unit, are choice 37."""
         pools = check_pools(",".join(payload.resource_config_ids), self.settings)
         if not pools:
             raise refused("resourceConfigIds must name a pool")
-        busy = await self._tasks(call.account, call.now)
+        busy = await self._tasks(world)
         product = payload.sub_product
         data = [self._monitored(pool, product, busy[pool, product]) for pool in pools]
         return data if self.settings.monitor_data == "list" else data[0]
@@ -89,17 +86,11 @@ class Pools:
             ],
         }
 
-    async def _tasks(self, account: Account, now: float) -> Counter[ComputingGroup]:
+    async def _tasks(self, world: UnitOfWork) -> Counter[ComputingGroup]:
         """Return the number of waiting and running tasks in each group."""
-        jobs = await self.job_service.store.list(Job, account.id)
-        return Counter(_groups(jobs, lambda job: job.state_at(now).final))
-
-
-def _groups(jobs: Sequence[Job], is_over: Callable[[Job], bool]) -> list[ComputingGroup]:
-    # Most stored jobs have ended; `ending` shows that without computing their state.
-    active = (job for job in jobs if job.ending is None and not is_over(job))
-    metadatas = (metadata_of(job) for job in active)
-    return [(metadata.pool, metadata.product) for metadata in metadatas if metadata is not None]
+        jobs = await world.tx.list(Job, world.account.id)
+        found = (metadata_of(job) for job in jobs if job.ending is None)
+        return Counter((each.pool, each.product) for each in found if each is not None)
 
 
 def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:

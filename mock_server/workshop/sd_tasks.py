@@ -173,7 +173,7 @@ def _init_images(
     if not any(images) and settings.missing_init_image == "refuse":
         raise refused("init_images is required")
     if len(images) > 1:
-        remark("init_images: the pictures are made over the first one")
+        remark("init_images: only the first picture is used as the source")
     return tuple(
         FileField(f"init_images[{number}]", value, drawn=number == 0)
         for number, value in enumerate(images)

@@ -16,12 +16,11 @@ EventKind = Literal["asynchronous", "synchronous"]
 
 WEB_ADDRESS = r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$"
 
-# What is accepted otherwise, and what a stricter service might refuse. The reference leaves all of
-# it open.
+# Refuses what is accepted otherwise and what a stricter service might refuse. The documents say
+# nothing about any of it, or leave it to the settings of the gateway.
 STRICT = {
-    "nonce_required": True,  # a gateway API can be set to demand it (3.1)
-    "timestamp_required": True,
-    "missing_header_list": "none",  # then no header is signed, also not X-Ca-Key
+    "nonce_required": True,  # a gateway API can be set to require it (3.1)
+    "missing_header_list": "none",  # then no header is signed, not even X-Ca-Key
     "unique_names": True,
     "cut_sessions": True,  # no session outlives its token
     "second_session": "refuse",
@@ -30,11 +29,13 @@ STRICT = {
     "unknown_workflow": "refuse",
 }
 
-# Only what the vendor's documents say ([doc] in the reference). `strict` goes further in what it
-# refuses: the documents allow calls without nonce and timestamp, two tokens with one name, and
-# workflows that the mock does not know, and they say nothing about missing sessions.
+# Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference.
+#
+# It differs from `strict`, which refuses cases that the documents allow or do not mention: calls
+# without a nonce, two tokens with one name, calls without a session, workflows that the mock does
+# not know. Where a default is stricter than the documents, this one is not.
 AS_DOCUMENTED = {
-    "gateway_generation": "older",  # the refusals that the gateway's documents list (3.4)
+    "gateway_generation": "older",  # its refusals are documented (3.4)
     "refresh_lifetime": "call",  # the default follows from the mode in the call (6.2)
     "missing_init_image": "accept",  # no field of a task is marked as required (7)
 }
@@ -61,9 +62,7 @@ class WorkshopSettings(ChoiceTable):
     # Section 3 of the fact sheet; choices 23 to 29, 44
 
     gateway_generation: Literal["newer", "older"] = _gateway(
-        "newer",
-        "W23",
-        "Generation of the gateway, which decides status, code and message of its refusals.",
+        "newer", "W23", "Generation of the gateway: decides the status and code of refusals."
     )
     unauthorized_keys: tuple[str, ...] = _gateway(
         (), "W23", "AppKeys that may not call the API: 403 Unauthorized."
@@ -79,30 +78,19 @@ class WorkshopSettings(ChoiceTable):
         900, "W24", "Seconds that x-ca-timestamp may be off; 0 does not check it.", ge=0
     )
     timestamp_clock: Literal["wall", "account"] = _gateway(
-        "wall",
-        "W24",
-        "What x-ca-timestamp is compared with: real time, or the clock of the account.",
+        "wall", "W24", "What x-ca-timestamp is compared with: real time, or the account's clock."
     )
     timestamp_required: bool = _gateway(
         False, "W24", "Whether a call without x-ca-timestamp is refused."
     )
     missing_header_list: Literal["either", "none", "key"] = _gateway(
-        "either",
-        "W25",
-        "Which headers are signed if the list of signed headers is missing: none, X-Ca-Key only,"
-        " or either of the two.",
+        "either", "W25", "Signed headers if their list is missing: none, X-Ca-Key, or either."
     )
     content_md5: Literal["strict", "lax"] = _gateway(
-        "strict",
-        "W26",
-        "Whether Content-MD5 must match the body; lax helps clients that digest another form of"
-        " the body than they send.",
+        "strict", "W26", "Whether Content-MD5 must match the body."
     )
     signature_check: Literal["on", "off"] = _gateway(
-        "on",
-        "W27",
-        "Whether signatures are checked; with off the AppKey alone names the account, and a call"
-        " without an AppKey is one of the ready-made account.",
+        "on", "W27", "Whether signatures are checked; with off, the AppKey alone is enough."
     )
     other_methods: Literal["refuse", "accept"] = _gateway(
         "refuse", "W28", "Methods other than POST: 405, or GET with query parameters as the body."
@@ -111,16 +99,10 @@ class WorkshopSettings(ChoiceTable):
         ("RELEASE", "TEST", "PRE"), "W23", "Allowed values of x-ca-stage; others are refused."
     )
     debug_header: bool = _gateway(
-        True,
-        "W23",
-        "Whether a call with wrong credentials gets X-Mock-Signature-Diagnosis, a header that says"
-        " what is wrong.",
+        True, "W23", "Whether X-Mock-Signature-Diagnosis says what is wrong with credentials."
     )
     flow_control: Literal["off", "app", "path"] = _gateway(
-        "off",
-        "W29",
-        "What the rate limit of the gateway counts: nothing, all calls of an AppKey, or its calls"
-        " to each path.",
+        "off", "W29", "Calls that the gateway limits: none, all of an AppKey, or each path's."
     )
     flow_rate: int = _gateway(
         100, "W29", "Calls per second that flow_control accepts.", ge=1, le=1_000_000
@@ -132,9 +114,7 @@ class WorkshopSettings(ChoiceTable):
         200, "W21", "HTTP status of a failure in the envelope."
     )
     broken_json: Literal["envelope", "gateway"] = _service(
-        "envelope",
-        "W22",
-        "A body that is not JSON: a failure in the envelope, or the 400 of the gateway.",
+        "envelope", "W22", "A body that is not JSON: a failure in the envelope, or a gateway's 400."
     )
     roles: tuple[str, ...] = _service(
         (), "W14", "Roles that exist; if empty, every id is accepted."
@@ -147,25 +127,17 @@ class WorkshopSettings(ChoiceTable):
 
     past_expiry: Leniency = _tokens("refuse", "W12", "A tokenExpiredAt in the past.")
     short_expiry: Leniency = _tokens(
-        "refuse",
-        "W12",
-        "A tokenExpiredAt with fewer than 13 digits, which is probably in seconds: refused, or"
-        " read as milliseconds.",
+        "refuse", "W12", "A tokenExpiredAt with fewer than 13 digits, so probably in seconds."
     )
     after_expiry: Leniency = _tokens("refuse", "W13", "Session calls with an expired token.")
     cut_sessions: bool = _tokens(
         False, "W13", "Whether a session ends when its token expires, if that is earlier."
     )
     used_time: Literal["ended", "live"] = _tokens(
-        "ended",
-        "W16",
-        "What usedSessionTimeInSeconds counts in session mode: ended sessions only, or live"
-        " sessions too.",
+        "ended", "W16", "Sessions that usedSessionTimeInSeconds counts: ended, or live ones too."
     )
     empty_attachment: Literal["clear", "keep"] = _tokens(
-        "clear",
-        "W17",
-        "An empty string in sp_put_user_state: removes what was attached, or keeps it like null.",
+        "clear", "W17", "An empty string in sp_put_user_state: removes the value, or keeps it."
     )
     unique_names: bool = _tokens(
         False, "W18", "Whether the name of another token is refused for a new one."
@@ -179,37 +151,30 @@ class WorkshopSettings(ChoiceTable):
     sd_webui_url: str = _sessions(
         "",
         "W1",
-        "Base of the URLs of sd_webui sessions; if empty, the address that the caller used.",
+        "Base URL of sd_webui sessions; empty is the address that the caller used.",
         **_URL_BASE,
     )
     comfyui_api_url: str = _sessions(
         "",
         "W1",
-        "Base of the URLs of comfyui_api sessions; if empty, the address that the caller used.",
+        "Base URL of comfyui_api sessions; empty is the address that the caller used.",
         **_URL_BASE,
     )
     custom_domain: str = _sessions(
         "",
         "W43",
-        "Host (and port) that replaces the host in the URLs of sessions; the path stays.",
+        "Host (and port) in the URLs of sessions, in place of their own.",
         pattern=r"^([A-Za-z0-9._-]+(:\d{1,5})?)?$",
         expects="a host name, with :port if needed",
     )
     session_url: Literal["stable", "fresh"] = _sessions(
-        "stable",
-        "W2",
-        "Whether a session keeps its URL, or each call that extends or replaces it makes one.",
+        "stable", "W2", "Whether a session keeps its URL, or gets a new one when extended."
     )
     second_session: Literal["replace", "keep", "refuse"] = _sessions(
-        "replace",
-        "W3",
-        "Create while the token has a live session: a new session replaces it, the live one is"
-        " returned, or a failure.",
+        "replace", "W3", "Create with a live session: replace it, return it, or a failure."
     )
     refresh_missing_session: Literal["fail", "create"] = _sessions(
-        "fail",
-        "W4",
-        "Refresh without a live session: a failure, or a new session in session mode.",
+        "fail", "W4", "Refresh without a live session: a failure, or a new session in session mode."
     )
     missing_session: Literal["null", "fail"] = _sessions(
         "null", "W5", "Query without a live session: success with null, or a failure."
@@ -221,22 +186,13 @@ class WorkshopSettings(ChoiceTable):
         False, "W7", "Whether destroy without gadgetId also ends the sessions of all gadgets."
     )
     gadget_sub_product: Literal["given", "sd_webui"] = _sessions(
-        "given",
-        "W8",
-        "The subProduct of a session with a gadget, which is part of its key: as given, or always"
-        " sd_webui.",
+        "given", "W8", "The subProduct of a session with a gadget: as given, or sd_webui."
     )
     live_session_terms: Literal["keep", "take"] = _sessions(
-        "keep",
-        "W9",
-        "Create or refresh on a live session: it keeps its mode, role and pools, or takes those of"
-        " the call.",
+        "keep", "W9", "Whether a live session takes mode, role and pools of later calls."
     )
     refresh_lifetime: Literal["live", "call", "session"] = _sessions(
-        "live",
-        "W10",
-        "Create or refresh that extends a session without expiredInSeconds: the default of the"
-        " live session's mode, of the mode in the call, or of session mode.",
+        "live", "W10", "Default lifetime for extending: that of the live mode, the call's, or 3600."
     )
     longest_session: int = _sessions(
         604_800, "W11", "Maximum of expiredInSeconds; the minimum is 1.", ge=1, le=315_360_000
@@ -251,44 +207,28 @@ class WorkshopSettings(ChoiceTable):
         "session", "W15", "Which role a page uses if both the session and its token have one."
     )
     open_page: Literal["follow", "stay"] = _pages(
-        "follow",
-        "W2",
-        "A page that is still open when its session ends: it continues with the next session of"
-        " its token in the same browser, or it stays ended.",
+        "follow", "W2", "A page whose session ended: continues with the next session, or not."
     )
     page_frames: Literal["any", "own", "none"] = _pages(
-        "any",
-        "W1",
-        "Which sites may show a session page in a frame: all, those of the same origin, or none.",
+        "any", "W1", "Sites that may show a session page in a frame: all, the same origin, none."
     )
     page_tasks: int = _pages(
-        4,
-        "W1",
-        "Unfinished tasks that a token may have when its page starts another.",
-        ge=1,
-        le=100,
+        4, "W1", "Unfinished tasks that a token may have when its page starts one.", ge=1, le=100
     )
     shared_token: float = _pages(
         300,
         "W1",
-        "Seconds for which a browser counts as present after its last call; a second browser with"
-        " the same token then gets a warning. 0 never warns.",
+        "Seconds in which two browsers with one token cause a warning; 0 never warns.",
         ge=0,
     )
 
     # Sections 7 and 8; choices 14, 20, 22, 29 to 31, 33
 
     credits: Literal["none", "priced"] = _tasks(
-        "none",
-        "W29",
-        "Price of tasks in credits: none, because the vendor bills by the hour, or the price of a"
-        " job of the same effort.",
+        "none", "W29", "Price of a task: none (the vendor bills hours), or that of a similar job."
     )
     out_of_range: Literal["refuse", "clamp"] = _tasks(
-        "refuse",
-        "W22",
-        "A number outside the mock's own limits, where no range is documented: a failure, or the"
-        " nearest allowed number.",
+        "refuse", "W22", "A number outside the mock's own limits: a failure, or the nearest number."
     )
     default_side: int = _tasks(
         512, "W22", "Width and height in pixels if a task gives none.", ge=8, le=4096
@@ -305,9 +245,7 @@ class WorkshopSettings(ChoiceTable):
         "refuse", "W22", "An sd_img2img without a picture in init_images."
     )
     models: tuple[str, ...] = _tasks(
-        (),
-        "W14",
-        "Models that exist beside the synchronised ones; if empty, every name is accepted.",
+        (), "W14", "Models that exist, beside synchronised ones; if empty, any is accepted."
     )
     task_life: float = _tasks(86_400, "W30", "Seconds for which a finished task can be read.", gt=0)
     result_url_life: int = _tasks(
@@ -317,22 +255,13 @@ class WorkshopSettings(ChoiceTable):
         1, "W30", "Value of lastQueueRemaining for the task that is next.", ge=0, le=1
     )
     unfinished_result: Literal["data", "fail"] = _tasks(
-        "data",
-        "W31",
-        "The result call for an unfinished task: success with its status and no pictures, or a"
-        " failure.",
+        "data", "W31", "Result of an unfinished task: its status without pictures, or a failure."
     )
     failed_result: Literal["fail", "silent"] = _tasks(
-        "fail",
-        "W31",
-        "The result call for a failed task: a failure, which the vendor's SDKs raise, or a success"
-        " with status failed in data, which one SDK reads as an empty result.",
+        "fail", "W31", "Result of a failed task: a failure, or a success with status failed."
     )
     unknown_workflow: Leniency = _tasks(
-        "accept",
-        "W14",
-        "A workflow that the mock does not know: run as one that makes pictures from a prompt, or"
-        " refused.",
+        "accept", "W14", "A workflow that the mock does not know: it makes pictures, or a failure."
     )
     both_names: Literal["version", "alias"] = _tasks(
         "version", "W33", "Which one counts if a task has both alias_id and version_id."
@@ -343,7 +272,7 @@ class WorkshopSettings(ChoiceTable):
     file_url: str = _files(
         "",
         "W35",
-        "Base of the URLs of uploads and results; if empty, the address that the caller used.",
+        "Base URL of uploads and results; empty is the address that the caller used.",
         **_URL_BASE,
     )
     upload_limit_bytes: int = _files(104_857_600, "W35", "Largest temporary file in bytes.", ge=1)
@@ -351,11 +280,7 @@ class WorkshopSettings(ChoiceTable):
         3600, "W35", "Seconds for which an uploadUrl accepts a file.", ge=1, le=315_360_000
     )
     upload_kept: int = _files(
-        86_400,
-        "W35",
-        "Seconds for which a temporary file is kept after its URL was made.",
-        ge=1,
-        le=315_360_000,
+        86_400, "W35", "Seconds for which a temporary file is kept.", ge=1, le=315_360_000
     )
     expire_time: Literal["milliseconds", "seconds"] = _files(
         "milliseconds", "W35", "Unit of expireTime, a moment in Unix time."
@@ -367,24 +292,13 @@ class WorkshopSettings(ChoiceTable):
         (), "W14", "Private pools that exist; if empty, every id is accepted."
     )
     pool_capacity: int = _pools(
-        2,
-        "W37",
-        "Tasks of one sub-product that make a private pool full; its utilisation is the number of"
-        " waiting and running tasks divided by this.",
-        ge=1,
-        le=1000,
+        2, "W37", "Tasks of one sub-product that make a private pool full.", ge=1, le=1000
     )
     pool_limit: float = _pools(
-        0,
-        "W37",
-        "Utilisation at which a private pool accepts no more tasks; 0 is no limit.",
-        ge=0,
-        le=1,
+        0, "W37", "Utilisation at which a private pool is full; 0 is no limit.", ge=0, le=1
     )
     monitor_data: Literal["list", "object"] = _pools(
-        "list",
-        "W37",
-        "The data of query_sp_resource_monitor_data: a list of pools, or the first pool.",
+        "list", "W37", "The data of query_sp_resource_monitor_data: a list, or the first pool."
     )
     utilisation_scale: Literal["fraction", "percent"] = _pools(
         "fraction", "W37", "Value of utilizationRatio for a full pool: 1, or 100."
@@ -393,18 +307,10 @@ class WorkshopSettings(ChoiceTable):
     # Section 10; choice 38
 
     model_listing_delay: float = _models(
-        60,
-        "W38",
-        "Seconds until a synchronised model is listed, if its file was not there before.",
-        ge=0,
-        le=31_536_000,
+        60, "W38", "Seconds until a model with a new file is listed.", ge=0, le=31_536_000
     )
     most_models: int = _models(
-        1000,
-        "W38",
-        "Synchronised models to keep; the oldest are deleted first.",
-        ge=1,
-        le=100_000,
+        1000, "W38", "Synchronised models to keep; the oldest are deleted first.", ge=1, le=100_000
     )
 
     # Section 11; choices 38 to 42
@@ -419,20 +325,13 @@ class WorkshopSettings(ChoiceTable):
         expects="an address that begins with http:// or https://",
     )
     event_token: Literal["encrypted", "clear"] = _events(
-        "encrypted",
-        "W39",
-        "Form of apiToken in the query of an event: encrypted with the event secret, or in clear.",
+        "encrypted", "W39", "Token in events: encrypted with the event secret, or clear."
     )
     event_timestamp: Literal["wall", "account"] = _events(
-        "wall",
-        "W39",
-        "Timestamp of an event: real time, as receivers check how old it is, or the clock of the"
-        " account.",
+        "wall", "W39", "Timestamp of an event: real time, or the clock of the account."
     )
     control_config_kind: EventKind = _events(
-        "synchronous",
-        "W40",
-        "Whether sdImgGenControlConfig, sent when a page is rendered, waits for an answer.",
+        "synchronous", "W40", "Whether sdImgGenControlConfig waits for an answer, or is retried."
     )
     commit_kind: EventKind = _events(
         "asynchronous", "W40", "Whether apiAccessCommit is retried, or sent once."
@@ -447,10 +346,7 @@ class WorkshopSettings(ChoiceTable):
         "asynchronous", "W40", "Whether sdModelListingResult is retried, or sent once."
     )
     unanswered_event: Literal["deny", "allow"] = _events(
-        "deny",
-        "W41",
-        "A call whose apiAccessPreInvoke or sdPreInvoke gets no valid answer within 5 seconds:"
-        " denied, or allowed.",
+        "deny", "W41", "A call whose pre-invoke event gets no valid answer within 5 seconds."
     )
     server_events: bool = _events(
         False, "W42", "Whether calls from servers, which have no token, send events."

@@ -6,6 +6,7 @@ one raises an error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,6 +104,10 @@ class TaskAnswers:
             "status": STATUS[snapshot.state],
             "info": _info(job) if urls else {},
         }
+
+    def task_data(self, job: Job, account: Account, origin: str, at: float) -> Mapping[str, Any]:
+        """Return the data of the result call at a moment, in any state of the task."""
+        return self.data(Snapshot(job, at, job.state_at(at)), account, origin)
 
     def why_failed(self, snapshot: Snapshot) -> str:
         """Return why a task failed; for a workflow, with the node."""

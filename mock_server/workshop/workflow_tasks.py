@@ -114,7 +114,9 @@ def _checked(given: Mapping[str, Any], version: WorkflowVersion, remark: Remark)
     known = {each.name for each in version.inputs}
     for name in given:
         if name not in known:
-            remark(f"inputs.{name[:MAX_ID_LENGTH]} is no field of the workflow, and has no effect")
+            remark(
+                f"inputs.{name[:MAX_ID_LENGTH]} is not a field of the workflow and has no effect"
+            )
     values: dict[str, Any] = {}
     for each in version.inputs:
         if each.name in given:

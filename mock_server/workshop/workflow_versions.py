@@ -70,7 +70,7 @@ class WorkflowVersion(_Entry):
         if self.outputs and not kinds:
             raise ValueError("outputs must have an image or a video among them")
         if ("video" in kinds) != (self.format == "mp4"):
-            raise ValueError("format must be mp4 for videos, and for nothing else")
+            raise ValueError("format must be mp4 for videos, and must not be mp4 for others")
         return self
 
     @model_validator(mode="after")
@@ -151,7 +151,7 @@ class Workflow(_Entry):
     def _check_aliases(self) -> Workflow:
         for alias, version in self.aliases.items():
             if version not in self.versions:
-                raise ValueError(f"alias {alias} points to {version}, which is no version")
+                raise ValueError(f"alias {alias} points to {version}, which is not a version")
         return self
 
 

@@ -24,9 +24,9 @@ def report(results: BenchmarkResults) -> str:
     if results.slices:
         rounds = min(map(len, results.slices.values()))
         parts.append(
-            f"Medians of {rounds} rounds; server starts: {results.restarts}. Columns with × are ratios"
-            " to the baseline\njust before and after the slice; same × is the ratio of requests per"
-            " second to the row of the bare\napp that does the same."
+            f"Medians of {rounds} rounds; server starts: {results.restarts}. Columns with × are"
+            " ratios to the baseline\njust before and after the slice; same × is the ratio of"
+            " requests per second to the row of the\nbare app that does the same."
         )
         parts.append(_table([_COLUMNS, *_case_rows(results)]))
     if results.starts:

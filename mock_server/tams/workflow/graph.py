@@ -1,14 +1,15 @@
 """A graph of nodes: reading it, finding its problems, and the order in which the nodes run.
 
 As in the vendor's engine (TAMS › 5.5 and 5.8): every node must be valid and have a class. Only
-nodes that an output needs run, and only their inputs are checked.
+the nodes that an output needs are run, and only their inputs are checked.
 
 Nothing here is recursive, and limits of size are checked first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, field
@@ -253,16 +254,12 @@ def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[Grap
         if value is None or (spec.names_something and value == ""):
             if spec.required:
                 yield problem(name, REQUIRED)
-        elif text := input_problem(spec, value, rules, _warning(warn, name)):
+        elif text := input_problem(spec, value, rules, partial(warn, name)):
             yield problem(name, text)
     for name, link in node.links.items():
         kind = specs[name].kind if name in specs else "*"
         if text := _link_problem(link, kind, graph):
             yield problem(name, text)
-
-
-def _warning(warn: Callable[[str, str], None], name: str) -> Callable[[str], None]:
-    return lambda text: warn(name, text)
 
 
 def _link_problem(link: Link, kind: str, graph: Graph) -> str:

@@ -1,7 +1,7 @@
 """Computes what a graph makes: pictures, prompts and settings, passed from node to node.
 
-Nodes are evaluated once, in the order in which they run. The names of its inputs (`width`,
-`scale_by`, `batch_size` …) decide what a node does, rather than its class, so unknown classes are
+Nodes are evaluated once, in the order in which they run. What a node does depends on the names of
+its inputs (`width`, `scale_by`, `batch_size` …) rather than on its class, so unknown classes are
 supported as well. Nothing here is an error: a missing value gets a default.
 """
 
@@ -15,60 +15,22 @@ from msgspec.structs import replace
 
 from mock_server.tams.validation import MAX_SIDE
 from mock_server.tams.workflow.graph import Graph, GraphNode
-from mock_server.tams.workflow.graph_values import MAX_NAME_LENGTH, NodeValues
-from mock_server.tams.workflow.node_inputs import str_of
+from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture, samples, sampling_of
+from mock_server.tams.workflow.graph_values import NodeValues
 
 DEFAULT_SIZE = (512, 512)
 DEFAULT_UPSCALE = 4
-DEFAULT_STEPS = 20
 
 _LATENT_STEP = 8
 _MAX_BATCH = 4096
-_MAX_SETTINGS = 20
 
 _PICTURES = frozenset({"IMAGE", "LATENT", "MASK"})
 # The names of inputs that carry a picture, in unknown classes.
 _PICTURE_INPUTS = frozenset(
     {"image", "images", "pixels", "samples", "latent", "latent_image", "mask", "masks"}
 )
-# A custom sampler has its settings in the nodes behind these inputs.
-_SETTING_INPUTS = ("noise", "guider", "sampler", "sigmas")
 # The inputs of nodes that join pictures into one batch.
 _JOINED_INPUTS = (("image1", "image2"), ("samples1", "samples2"))
-
-
-class Picture(Struct, frozen=True):
-    """A batch of pictures between two nodes: the size in pixels, and its source.
-
-    `strength` (0 to 1) is how much of the source was replaced; `sampler` is the node that did it.
-    """
-
-    width: int
-    height: int
-    batch: int = 1
-    source: str = ""
-    mask: str = ""
-    strength: float = 0.0
-    sampler: str = ""
-
-    @property
-    def area(self) -> int:
-        return self.width * self.height
-
-
-class GraphSampling(Struct, frozen=True):
-    """One run of a sampler."""
-
-    node: str
-    class_type: str
-    picture: Picture
-    prompt: str
-    negative_prompt: str
-    seed: int
-    steps: int
-    cfg_scale: float
-    sampler: str
-    model: str
 
 
 class GraphReading(Struct):
@@ -142,7 +104,7 @@ class _Evaluator:
             if upload:
                 self.reading.uploads[upload] = None
             return self._loaded(node, upload)
-        if _samples(node):
+        if samples(node):
             return self._sampled(node)
         known = node.known
         if known is not None and not known.output and not _PICTURES.intersection(known.outputs):
@@ -241,81 +203,9 @@ class _Evaluator:
 
     def _sampled(self, node: GraphNode) -> Picture:
         picture = self._fitted(node, self._input_picture(node) or Picture(*DEFAULT_SIZE))
-        nodes = self._setting_nodes(node)
-        steps = self._first_integer(nodes, ("steps",), 1, 10_000) or DEFAULT_STEPS
-        denoise = self._first(nodes, ("denoise",))
-        start = self._first_integer(nodes, ("start_at_step",), 0, 10_000)
-        end = self._first_integer(nodes, ("end_at_step",), 0, 10_000)
-        strength = 1.0 if denoise is None else min(max(float(denoise), 0.0), 1.0)
-        if start is not None and denoise is None:
-            strength = 1.0 - min(start, steps) / steps
-        if start is not None or end is not None:
-            steps = max(1, min(steps if end is None else end, steps) - (start or 0))
-        seed = self._first(nodes, ("seed", "noise_seed"))
-        cfg_scale = self._first(nodes, ("cfg",))
-        sampler = self._first_text(nodes, ("sampler_name",))
-        scheduler = self._first_text(nodes, ("scheduler",))
-        sampled = replace(
-            picture,
-            strength=1.0 - (1.0 - picture.strength) * (1.0 - strength),
-            sampler=node.id,
-        )
-        self.reading.samplings.append(
-            GraphSampling(
-                node=node.id,
-                class_type=node.class_type,
-                picture=sampled,
-                prompt=self._prompt(nodes, ("positive", "conditioning")),
-                negative_prompt=self._prompt(nodes, ("negative",)),
-                seed=-1 if seed is None else int(seed),
-                steps=steps,
-                cfg_scale=1.0 if cfg_scale is None else min(max(float(cfg_scale), 0.0), 100.0),
-                sampler=f"{sampler} {scheduler}".strip(),
-                model=self.values.models.get(node.id, ""),
-            )
-        )
-        return sampled
-
-    def _setting_nodes(self, sampler: GraphNode) -> list[GraphNode]:
-        """Return the sampler and the nodes with its settings."""
-        nodes = [sampler]
-        for node in nodes:
-            for name in _SETTING_INPUTS:
-                link = node.links.get(name)
-                if link is not None and len(nodes) < _MAX_SETTINGS:
-                    nodes.append(self.graph.nodes[link.node])
-        return nodes
-
-    def _first(self, nodes: list[GraphNode], names: tuple[str, ...]) -> float | None:
-        for node in nodes:
-            for name in names:
-                number = self.values.number(node, name)
-                if number is not None:
-                    return number
-        return None
-
-    def _first_integer(
-        self, nodes: list[GraphNode], names: tuple[str, ...], minimum: int, maximum: int
-    ) -> int | None:
-        number = self._first(nodes, names)
-        return None if number is None else int(min(max(number, minimum), maximum))
-
-    def _first_text(self, nodes: list[GraphNode], names: tuple[str, ...]) -> str:
-        texts = (str_of(self.values.value(node, name)) for node in nodes for name in names)
-        return next((text for text in texts if text), "")[:MAX_NAME_LENGTH]
-
-    def _prompt(self, nodes: list[GraphNode], names: tuple[str, ...]) -> str:
-        links = (node.links.get(name) for node in nodes for name in names)
-        texts = (self.values.text_of(link) for link in links if link is not None)
-        return next((text for text in texts if text), "")
-
-
-def _samples(node: GraphNode) -> bool:
-    """Return whether a node samples; a node of unknown class does if it has sampler settings."""
-    if node.known is not None:
-        return node.known.role == "sampler"
-    inputs = node.values.keys() | node.links.keys()
-    return "steps" in inputs and bool(inputs & {"cfg", "denoise", "seed", "noise_seed"})
+        sampling = sampling_of(node, picture, self.values)
+        self.reading.samplings.append(sampling)
+        return sampling.picture
 
 
 def _scaled(picture: Picture, factor: float) -> Picture:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,13 +28,6 @@ SCALARS = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", COMBO})
 # A sampler runs the engine, an upscaler runs a model on pixels, a loader reads a large file, a
 # ratio turns a text such as 16:9 into a width and a height, and a blank removes its prompt.
 Role = Literal["", "sampler", "upscaler", "loader", "ratio", "blank"]
-_ROLES: dict[str, Role] = {
-    "sampler": "sampler",
-    "upscaler": "upscaler",
-    "loader": "loader",
-    "ratio": "ratio",
-    "blank": "blank",
-}
 
 
 class InputSpec(Struct, frozen=True):
@@ -74,8 +67,8 @@ class NodeClass(Struct, frozen=True):
 NodeClasses = Mapping[str, NodeClass]
 
 
-class UnreadableClasses(ValueError):
-    """A file of node classes is invalid; the message has the file and the position."""
+class UnreadableFile(ValueError):
+    """A file of node classes or of a template is invalid; the message has the position."""
 
 
 @cache
@@ -87,17 +80,21 @@ def shipped_classes() -> NodeClasses:
 def load_classes(path: Path | None = None) -> NodeClasses:
     """Return the shipped classes and those of a file, which override shipped ones.
 
-    Raises UnreadableClasses.
+    Raises UnreadableFile.
     """
     if path is None:
         return shipped_classes()
+    return merged(shipped_classes(), read_classes(read_json(path), str(path)))
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in a file; raises UnreadableFile."""
     try:
-        data = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except OSError as error:
-        raise UnreadableClasses(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableClasses(f"{path}: is not JSON: {error}") from error
-    return merged(shipped_classes(), read_classes(data, str(path)))
+        raise UnreadableFile(f"{path}: is not JSON: {error}") from error
 
 
 def merged(known: NodeClasses, more: NodeClasses) -> NodeClasses:
@@ -120,9 +117,9 @@ def _overridden(each: NodeClass, before: NodeClass) -> NodeClass:
 
 
 def read_classes(data: Any, source: str) -> NodeClasses:
-    """Return the classes in parsed JSON; raises UnreadableClasses, which names the source."""
+    """Return the classes in parsed JSON; raises UnreadableFile, which names the source."""
     if not isinstance(data, dict):
-        raise UnreadableClasses(f"{source}: must be an object with a member for each class")
+        raise UnreadableFile(f"{source}: must be an object with a member for each class")
     return {name: _node_class(name, each, f"{source}: {name}") for name, each in data.items()}
 
 
@@ -134,24 +131,24 @@ def _node_class(name: str, data: Any, position: str) -> NodeClass:
         for section in ("required", "optional")
         for each, spec in _object(given.get(section) or {}, f"{position}: {section}").items()
     }
-    role = members.get("role") or ""
-    if role and role not in _ROLES:
-        expected = ", ".join(_ROLES)
-        raise UnreadableClasses(f"{position}: role: must be one of {expected}, found {role!r}")
+    role: Role = members.get("role") or ""
+    if role not in get_args(Role):
+        expected = ", ".join(filter(None, get_args(Role)))
+        raise UnreadableFile(f"{position}: role: must be one of {expected}, found {role!r}")
     return NodeClass(
         name,
         inputs,
         _texts(members.get("output") or [], f"{position}: output"),
         _texts(members.get("output_name") or [], f"{position}: output_name"),
         output=members.get("output_node") is True,
-        role=_ROLES.get(role, ""),
+        role=role,
     )
 
 
 def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
     """Return the spec of `[kind, options]`; the kind may be a list of values."""
     if not isinstance(data, list) or not data or not isinstance(data[0], str | list):
-        raise UnreadableClasses(f"{position}: must be a list of a kind and its options")
+        raise UnreadableFile(f"{position}: must be a list of a kind and its options")
     options = _object(data[1], f"{position}: options") if len(data) > 1 else {}
     kind, values = data[0], options.get("options") or ()
     if isinstance(kind, list):
@@ -160,7 +157,7 @@ def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
     for name in ("min", "max"):
         bound = options.get(name)
         if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
-            raise UnreadableClasses(f"{position}: {name}: must be a number, found {bound!r}")
+            raise UnreadableFile(f"{position}: {name}: must be a number, found {bound!r}")
         bounds[name] = bound
     return InputSpec(
         kind,
@@ -176,12 +173,12 @@ def _spec(data: Any, position: str, *, required: bool) -> InputSpec:
 
 def _texts(data: Any, position: str) -> tuple[str, ...]:
     if not isinstance(data, list):
-        raise UnreadableClasses(f"{position}: must be a list")
-    # Of a choice that is an output ComfyUI lists the values instead of a kind.
+        raise UnreadableFile(f"{position}: must be a list")
+    # If an output is a choice, ComfyUI lists its values instead of a kind.
     return tuple(each if isinstance(each, str) else COMBO for each in data)
 
 
 def _object(data: Any, position: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise UnreadableClasses(f"{position}: must be an object, found {type(data).__name__}")
+        raise UnreadableFile(f"{position}: must be an object, found {type(data).__name__}")
     return data

@@ -25,7 +25,8 @@ from mock_server.tams.stages import MAX_INPUTS, MAX_PASSES, ParsedOrder
 from mock_server.tams.validation import MAX_COUNT, shown
 from mock_server.tams.workflow.graph import Graph, GraphNode
 from mock_server.tams.workflow.graph_problems import GraphProblem, refused
-from mock_server.tams.workflow.graph_reading import GraphReading, GraphSampling, Picture, read
+from mock_server.tams.workflow.graph_reading import GraphReading, read
+from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture
 from mock_server.tams.workflow.node_inputs import str_of
 from mock_server.tams.workflow.node_progress import NodeStep, notes_of
 

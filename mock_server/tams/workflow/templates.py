@@ -9,7 +9,6 @@ They are read once. Requests name templates by id, never by file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,17 @@ from pydantic_core import to_json
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue
+from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import Leniency, TamsSettings
 from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
-from mock_server.tams.workflow.mismatches import FieldMismatch
-from mock_server.tams.workflow.node_classes import NodeClasses
+from mock_server.tams.workflow.node_classes import NodeClasses, UnreadableFile, read_json
 from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import FieldAttrBody
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "templates"
-
-
-class UnreadableTemplate(ValueError):
-    """A template file is invalid; the message has the file and the position."""
 
 
 class TemplateField(Struct, frozen=True):
@@ -74,7 +69,7 @@ class Templates:
     def __init__(
         self, classes: NodeClasses, rules: InputRules | None = None, folder: Path | None = None
     ) -> None:
-        """Read all templates; raises UnreadableTemplate for an invalid file in the folder."""
+        """Read all templates; raises UnreadableFile for an invalid file in the folder."""
         self.classes = classes
         self.rules = rules or InputRules()
         self._known = {each.id: each for each in _folder(_SHIPPED)}
@@ -171,57 +166,52 @@ def _folder(folder: Path, check: Callable[[Template], str] | None = None) -> lis
     try:
         files = sorted(each for each in folder.iterdir() if each.suffix == ".json")
     except OSError as error:
-        raise UnreadableTemplate(f"{folder}: {error.strerror or error}") from error
+        raise UnreadableFile(f"{folder}: {error.strerror or error}") from error
     found: dict[str, Path] = {}
     templates = []
     for file in files:
         template = _from_file(file)
         if template.id in found:
             text = f"{template.id} is also the template of {found[template.id].name}"
-            raise UnreadableTemplate(f"{file}: templateId: {text}")
+            raise UnreadableFile(f"{file}: templateId: {text}")
         if check is not None and (problem := check(template)):
-            raise UnreadableTemplate(f"{file}: params: {problem}")
+            raise UnreadableFile(f"{file}: params: {problem}")
         found[template.id] = file
         templates.append(template)
     return templates
 
 
 def _from_file(file: Path) -> Template:
-    try:
-        data = json.loads(file.read_bytes())
-    except OSError as error:
-        raise UnreadableTemplate(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableTemplate(f"{file}: is not JSON: {error}") from error
+    data = read_json(file)
     if not isinstance(data, dict):
-        raise UnreadableTemplate(f"{file}: must be an object")
+        raise UnreadableFile(f"{file}: must be an object")
     id, name, params = str(data.get("templateId")), data.get("name", ""), data.get("params")
     if not (id.isascii() and id.isdigit() and len(id) <= 19 and id[0] != "0"):
-        raise UnreadableTemplate(f"{file}: templateId: must be a decimal number, found {id!r}")
+        raise UnreadableFile(f"{file}: templateId: must be a decimal number, found {id!r}")
     if not isinstance(name, str):
-        raise UnreadableTemplate(f"{file}: name: must be a text, found {name!r}")
+        raise UnreadableFile(f"{file}: name: must be a string, found {name!r}")
     if not isinstance(params, dict) or not params:
-        raise UnreadableTemplate(f"{file}: params: must be an object with a member for each node")
+        raise UnreadableFile(f"{file}: params: must be an object with a member for each node")
     fields = data.get("fields")
     if isinstance(fields, dict):  # as in the service's answers
         fields = fields.get("fieldAttrs")
     if not isinstance(fields, list):
-        raise UnreadableTemplate(f"{file}: fields: must be a list")
+        raise UnreadableFile(f"{file}: fields: must be a list")
     editable = [_field(each, params, f"{file}: fields[{n}]") for n, each in enumerate(fields)]
     if len(set(editable)) < len(editable):
-        raise UnreadableTemplate(f"{file}: fields: must name every field once")
+        raise UnreadableFile(f"{file}: fields: must name every field once")
     return Template(id, name, params, tuple(editable))
 
 
 def _field(data: Any, params: Mapping[str, Any], position: str) -> TemplateField:
     if not isinstance(data, dict) or "nodeId" not in data or "fieldName" not in data:
-        raise UnreadableTemplate(f"{position}: must be an object with nodeId and fieldName")
+        raise UnreadableFile(f"{position}: must be an object with nodeId and fieldName")
     field = TemplateField(str(data["nodeId"]), str(data["fieldName"]))
     if not isinstance(params.get(field.node_id), dict):
-        raise UnreadableTemplate(f"{position}: nodeId: there is no node {field.node_id} in params")
+        raise UnreadableFile(f"{position}: nodeId: there is no node {field.node_id} in params")
     if field.name not in _inputs(params[field.node_id]):
         text = f"node {field.node_id} has no input {field.name}"
-        raise UnreadableTemplate(f"{position}: fieldName: {text}")
+        raise UnreadableFile(f"{position}: fieldName: {text}")
     return field
 
 

@@ -363,8 +363,9 @@ def history(happenings, looks):
             continue
         _, what, number, notify, progress, work = deed
         if what == "submit":
-            work = replace(work, pending=0.1)
-            jobs.append(submit(bench, notify, now, work, progress=progress).id)
+            jobs.append(
+                submit(bench, notify, now, replace(work, pending=0.1), progress=progress).id
+            )
         elif jobs:
             id = jobs[number % len(jobs)]
             over = bench.look(ADA, id, now).state.final

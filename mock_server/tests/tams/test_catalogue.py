@@ -77,10 +77,6 @@ def test_the_rules_of_families_are_the_documented_ones():
         }
 
 
-def test_a_model_is_the_same_each_time():
-    assert catalogue.model(CHECKPOINT, seed=1) == Catalogue().model(CHECKPOINT, seed=1)
-
-
 def test_texts_depend_on_the_seed_and_on_the_id():
     texts = {
         model.description

@@ -15,7 +15,7 @@ from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.workflow.graph import MAX_NODES, read_graph
 from mock_server.tams.workflow.node_classes import (
-    UnreadableClasses,
+    UnreadableFile,
     load_classes,
     shipped_classes,
 )
@@ -500,7 +500,7 @@ def test_an_invalid_file_of_classes_is_reported_with_the_position(tmp_path, text
     file = tmp_path / "classes.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(UnreadableClasses) as caught:
+    with pytest.raises(UnreadableFile) as caught:
         load_classes(file)
 
     assert str(caught.value).startswith(f"{file}: ")

@@ -397,6 +397,14 @@ async def test_strict_refuses_what_is_let_through_with_a_remark(settings, status
     assert bool(remarks) == (status == 200)
 
 
+async def test_as_documented_refuses_undocumented_sizes_and_not_models_that_the_mock_lacks():
+    async with a_world(as_documented=True) as world:
+        size = await world.call("POST", "/v1/jobs", text_to_image("one", width=520))
+        model = await world.call("POST", "/v1/jobs", text_to_image("two", sdModel="123456"))
+
+    assert (size.status_code, model.status_code) == (400, 200)
+
+
 def test_strict_turns_every_leniency_that_is_not_set_by_itself():
     strict = TamsSettings(strict=True, unknown_model="accept")
 

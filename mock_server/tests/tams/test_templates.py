@@ -8,14 +8,14 @@ import pytest
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue, demo_uploads
+from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.wire import parse
-from mock_server.tams.workflow.mismatches import FieldMismatch
-from mock_server.tams.workflow.node_classes import load_classes
+from mock_server.tams.workflow.node_classes import UnreadableFile, load_classes
 from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
-from mock_server.tams.workflow.templates import Templates, UnreadableTemplate
+from mock_server.tams.workflow.templates import Templates
 from mock_server.tests.tams.graphs import example, node, text_to_image
 
 ANIME, POSTER = "676018193025756628", "934400000000000011"
@@ -202,7 +202,7 @@ BROKEN = {"9": node("SaveImage", images=["8", 0], filename_prefix="x")}
         ("[]", "must be an object"),
         ({**MINE, "templateId": "x"}, "templateId: must be a decimal number, found 'x'"),
         ({**MINE, "templateId": "0"}, "templateId: must be a decimal number"),
-        ({**MINE, "name": 1}, "name: must be a text, found 1"),
+        ({**MINE, "name": 1}, "name: must be a string, found 1"),
         ({**MINE, "params": []}, "params: must be an object"),
         ({**MINE, "fields": None}, "fields: must be a list"),
         ({**MINE, "fields": ["x"]}, "fields[0]: must be an object with nodeId and fieldName"),
@@ -223,7 +223,7 @@ BROKEN = {"9": node("SaveImage", images=["8", 0], filename_prefix="x")}
     ],
 )
 def test_an_invalid_template_file_is_reported_with_the_position(tmp_path, bad, words):
-    with pytest.raises(UnreadableTemplate) as caught:
+    with pytest.raises(UnreadableFile) as caught:
         folder_of(tmp_path, bad)
 
     assert str(caught.value).startswith(f"{tmp_path / '0.json'}: ")
@@ -231,12 +231,12 @@ def test_an_invalid_template_file_is_reported_with_the_position(tmp_path, bad, w
 
 
 def test_two_files_with_one_id_are_refused(tmp_path):
-    with pytest.raises(UnreadableTemplate, match=r"5 is also the template of 0\.json"):
+    with pytest.raises(UnreadableFile, match=r"5 is also the template of 0\.json"):
         folder_of(tmp_path, MINE, MINE)
 
 
 def test_a_missing_folder_is_reported(tmp_path):
-    with pytest.raises(UnreadableTemplate, match="nowhere"):
+    with pytest.raises(UnreadableFile, match="nowhere"):
         Templates(load_classes(), folder=tmp_path / "nowhere")
 
 

@@ -91,8 +91,8 @@ def test_broken_forms_are_refused_and_nothing_is_logged(content_type, body, capl
 
 @given(cut=st.integers(0, 200), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(cut, content):
-    whole = a_form((named(b"key"), b"1"), (named(b"file", b'; filename="f"'), PNG))
-    for body in (whole[:cut], whole[:cut] + content + whole[cut:], content):
+    complete = a_form((named(b"key"), b"1"), (named(b"file", b'; filename="f"'), PNG))
+    for body in (complete[:cut], complete[:cut] + content + complete[cut:], content):
         with suppress(MalformedForm):
             read_form(TYPE, body)
 

@@ -49,11 +49,11 @@ def test_a_valid_picture_has_a_format_and_a_size(format):
 def test_a_truncated_picture_is_none(format):
     file = BytesIO()
     Image.radial_gradient("L").convert("RGB").save(file, format)
-    whole = file.getvalue()
+    complete = file.getvalue()
 
-    assert inspect(whole) is not None
-    for length in (0, 1, 11, 30, len(whole) // 2, len(whole) - 20):
-        assert inspect(whole[:length]) is None
+    assert inspect(complete) is not None
+    for length in (0, 1, 11, 30, len(complete) // 2, len(complete) - 20):
+        assert inspect(complete[:length]) is None
 
 
 @pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM"])

@@ -389,8 +389,8 @@ def test_the_curl_line_of_the_banner_works(tmp_path):
         headers = dict(word.split(": ", 1) for word in words if ": " in word[:40])
         priced = httpx.post(words[2], headers=headers, content=body)
         if curl := shutil.which("curl"):
-            said = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True)
-            assert json.loads(said.stdout) == priced.json()
+            done = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout) == priced.json()
 
     assert health.status_code == priced.status_code == 200
     assert priced.json()["credits"] > 0

@@ -76,13 +76,6 @@ def test_sizes_are_even_and_limited(width, height, frames):
         assert found == (width // 2 * 2, height // 2 * 2)
 
 
-@pytest.mark.parametrize(("width", "height"), [(333, 97), (17, 480), (1, 1)])
-def test_the_file_has_the_announced_size(width, height):
-    video = render_video(replace(HARBOUR, width=width, height=height, frames=2))
-
-    assert opened(video)[:2] == frame_size(width, height, 2)
-
-
 def test_a_long_video_repeats_pictures(monkeypatch):
     monkeypatch.setattr("mock_server.web.videos._MAX_DRAWN_PIXELS", 192 * 128 * 5)
 

@@ -81,9 +81,7 @@ async def running(world: World, task_id: str) -> dict[str, Any]:
 
 async def job_of(world: World, task_id: str) -> Job:
     """Return the job of a task."""
-    job = await world.app.job_service.job(task_id)
-    assert job is not None
-    return job
+    return await world.job(task_id)
 
 
 async def metadata_in(world: World, task_id: str) -> TaskMetadata:

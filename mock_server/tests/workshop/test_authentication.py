@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
-from mock_server.tests.makers import a_clock, run
-from mock_server.tests.workshop.doors import Door, a_call
+from mock_server.tests.makers import a_clock
+from mock_server.tests.workshop.doors import Door
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
 from mock_server.workshop.authentication import NONCE_LIFE, Proof, verdict_body
 from mock_server.workshop.gateway import DIAGNOSIS_HEADER, GatewayRefusal
@@ -21,7 +21,8 @@ def another(nonce: str = "another", **headers: str | None):
 
 
 def test_a_signed_call_is_its_accounts():
-    door, call = Door(), a_call(FRESH)
+    door = Door()
+    call = door.call(FRESH)
 
     assert door.open(call) == door.account
     assert call.trace.account == "ada"
@@ -65,7 +66,8 @@ TURNED_AWAY = {
 @pytest.mark.parametrize("name", TURNED_AWAY)
 def test_a_call_is_turned_away_that_is(name):
     request, situation = TURNED_AWAY[name]
-    door, call = Door(), a_call(request)
+    door = Door()
+    call = door.call(request)
 
     assert door.turned_away(call) == situation
     assert isinstance(call.trace.verdict, Proof)
@@ -130,7 +132,7 @@ def test_a_timestamp_may_be_demanded():
 
 def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
     door = Door()
-    run(door.account_service.change(replace(door.account, clock=a_clock(NOW + 1e6))))
+    door.set_clock(a_clock(NOW + 1e6))
 
     assert door.turned_away(FRESH) == ""
     assert door.turned_away(another(), NOW + 1e6) == "timestamp-expired"
@@ -138,7 +140,7 @@ def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
 
 def test_a_timestamp_can_be_judged_by_the_accounts_clock():
     door = Door(timestamp_clock="account")
-    run(door.account_service.change(replace(door.account, clock=a_clock(NOW))))
+    door.set_clock(a_clock(NOW))
 
     assert door.turned_away(FRESH, NOW + 1e6) == ""
 
@@ -169,7 +171,7 @@ def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account
     door = Door(signature_check="off")
     bob = door.add("bob", key="204800002")
     unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")
-    call = a_call(unsigned)
+    call = door.call(unsigned)
 
     assert door.open(call) == bob
     assert verdict_body(call.trace.verdict) == {
@@ -201,7 +203,8 @@ def test_a_flood_of_refusals_goes_on_without_a_diagnosis():
 
 
 def test_a_secret_in_the_place_of_the_key_does_not_show():
-    door, call = Door(), a_call(signed(a_request(x_ca_key=SECRET), secret=KEY))
+    door = Door()
+    call = door.call(signed(a_request(x_ca_key=SECRET), secret=KEY))
     refusal = door.open(call)
 
     assert isinstance(refusal, GatewayRefusal)

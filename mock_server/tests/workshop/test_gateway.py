@@ -62,11 +62,11 @@ def answer_to(name: str) -> Answer:
 def test_an_example_gets_its_answer(name):
     expected = read(name)[1]
     answer = with_request_id(answer_to(name), "00000001")
-    headers, told = headers_of(answer), dict(expected["headers"])
+    headers, recorded = headers_of(answer), dict(expected["headers"])
 
     assert re.fullmatch(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", headers["x-ca-request-id"])
-    assert len(headers.pop("x-ca-request-id")) == len(told.pop("x-ca-request-id"))
-    assert headers == told
+    assert len(headers.pop("x-ca-request-id")) == len(recorded.pop("x-ca-request-id"))
+    assert headers == recorded
     assert answer.status == expected["httpStatus"]
     assert answer.body == b""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
+from mock_server.core.outbox import Delivery
 from mock_server.tests.workshop.world import NOW, a_world
-from mock_server.workshop.models import listing_result
+from mock_server.web.wall import wall
 from mock_server.workshop.own_models import OwnModel
 
 SYNC = "/scc/spSdModelSync"
@@ -82,24 +84,24 @@ async def test_tasks_can_use_a_model_once_it_is_listed(name):
     assert early == ("NOT_IN_CATALOGUE", f"stable_diffusion_model {name!r} does not exist")
 
 
-async def listings_of(world, *models):
-    """Synchronise models one after the other; return the events about their listing."""
-    listed = []
-
-    async def tell_listed(call, model, due_at):
-        listed.append((listing_result(model), due_at))
-
-    world.app.workshop.models.tell_listed = tell_listed
+async def synchronise(world, *models):
+    """Synchronise models one after the other; return the moments of the events about them."""
     for model in models:
         await world.data(SYNC, model)
         await world.advance(10)
-    return listed
+    return [(from_json(each.content), each.made_at) for each in await kept_of(world, Delivery)]
+
+
+async def kept_of(world, kind):
+    async with world.act() as unit:
+        return await unit.tx.list(kind, world.account.id)
 
 
 async def test_new_versions_are_reported_to_the_customer():
     more = a_model(versions=[a_version(), a_version(modelVersionId="v2")])
-    async with a_world(workshop_model_listing_delay=5) as world:
-        listed = await listings_of(world, a_model(), a_model(name="Renamed"), more)
+    url = "http://127.0.0.1:1/events"
+    async with a_world(workshop_event_url=url, workshop_model_listing_delay=5) as world:
+        listed = await synchronise(world, a_model(), a_model(name="Renamed"), more)
 
     ids = [result["modelVersionIds"] for result, _ in listed]
     assert ids == [["cust-model-1-v1"], ["cust-model-1-v1", "v2"]]
@@ -109,27 +111,23 @@ async def test_new_versions_are_reported_to_the_customer():
 
 async def test_the_last_model_that_was_sent_is_stored():
     async with a_world() as world:
-        await listings_of(world, a_model(), a_model(name="Renamed", versions=[]))
-        async with world.app.job_service.store.view() as view:
-            (model,) = await view.list(OwnModel, world.account.id)
+        await synchronise(world, a_model(), a_model(name="Renamed", versions=[]))
+        (model,) = await kept_of(world, OwnModel)
 
     assert (model.names, model.versions) == (("cust-model-1", "Renamed"), ())
 
 
 async def test_the_oldest_models_are_dropped():
     async with a_world(workshop_most_models=2) as world:
-        for number in range(4):
-            await world.data(SYNC, a_model(modelId=f"m{number}"))
-        async with world.app.job_service.store.view() as view:
-            kept = await view.list(OwnModel, world.account.id)
+        await synchronise(world, *(a_model(modelId=f"m{number}") for number in range(4)))
+        kept = await kept_of(world, OwnModel)
 
     assert [each.names[0] for each in kept] == ["m2", "m3"]
 
 
 async def test_a_reset_of_uploads_removes_the_models():
     async with a_world() as world:
-        await world.data(SYNC, a_model())
-        answer = await world.http.post("/_mock/reset?only=uploads", headers={"host": "127.0.0.1"})
-        assert answer.status_code == 200, answer.text
-        async with world.app.job_service.store.view() as view:
-            assert await view.count(OwnModel) == 0
+        await synchronise(world, a_model())
+        await world.app.resets.reset(world.account, ["uploads"], wall())
+
+        assert await kept_of(world, OwnModel) == []

@@ -11,6 +11,8 @@ from PIL import Image
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Progression
+from mock_server.core.ledger import ledger_of
+from mock_server.core.resources import Resource
 from mock_server.tests.workshop.task_calls import (
     DATA_URI,
     LONG,
@@ -216,7 +218,7 @@ async def test_a_task_is_removed_a_day_after_its_end():
 
 async def test_tasks_of_other_accounts_do_not_exist():
     async with a_world() as world:
-        await world.app.account_service.create(AccountSpec(id="bob", key="bob-key"), NOW)
+        await world.app.accounts.create(AccountSpec(id="bob", key="bob-key"), NOW)
         task = await draw(world)
         for key in ("bob-key", "204800001"):
             envelope = await world.post(
@@ -363,7 +365,7 @@ async def test_the_result_of_one_task_can_be_the_source_of_the_next():
         first = (await finished(world, await draw(world, width=64, height=64)))["images"][0]
         second = await redraw(world, first, width=64, height=64, denoising_strength=0)
         source = (await job_of(world, second)).order.source
-        resource = await world.app.job_service.resource(source)
+        resource = await world.kept(Resource, source)
 
         assert resource is not None
         assert (resource.width, resource.height) == (64, 64)
@@ -454,7 +456,7 @@ async def test_the_result_of_a_failed_task_is_an_error_unless_a_setting_says_no(
 async def test_a_cancelled_task_is_shown_as_failed():
     async with a_world() as world:
         task = await draw(world)
-        await world.app.job_service.cancel(world.account, task, await world.now())
+        await world.cancel(task)
         shown = await progress(world, task)
         refusal = await world.refusal("/scc/sd_get_result", {"taskId": task})
 
@@ -476,7 +478,7 @@ async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
     async with a_world(progress=progress_kind, polls=3) as world:
         task = await draw(world)
         if progress_kind is Progression.MANUAL:
-            await world.app.job_service.finish(world.account, task, await world.now())
+            await world.finish(task)
         if progress_kind is Progression.TIME:
             await world.advance(LONG)
         seen = [(await progress(world, task))["status"] for _ in range(4)]
@@ -490,8 +492,8 @@ async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
 async def test_a_task_is_free_and_not_in_the_ledger():
     async with a_world(balance=Decimal(0)) as world:
         await finished(world, await draw(world))
-        account = await world.app.account_service.find(world.account.id)
-        _, entries = await world.app.account_service.ledger(account, NOW + LONG)
+        async with world.act() as unit:
+            _, entries = await ledger_of(unit)
 
         assert await world.balance() == 0
     assert [entry.kind for entry in entries] == ["opening"]

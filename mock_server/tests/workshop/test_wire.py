@@ -24,14 +24,14 @@ from mock_server.workshop.wire import (
 )
 
 
-class Inner(CamelBody):
+class InnerBody(CamelBody):
     some_text: str = "plain"
     count: Whole = 7
 
 
-class Outer(CamelBody):
-    inner: Inner = Inner()
-    inners: tuple[Inner, ...] = Field((), strict=False)
+class OuterBody(CamelBody):
+    inner: InnerBody = InnerBody()
+    inners: tuple[InnerBody, ...] = Field((), strict=False)
     free: dict[str, Any] = Field(default_factory=dict)
     ratio: float = 1.5
 
@@ -80,9 +80,9 @@ def test_null_is_the_same_as_absent(present):
 def test_nulls_inside_objects_are_absent_and_stay_in_free_maps():
     raw = b'{"inner": {"someText": null}, "inners": [{"count": null}], "free": {"a": null}}'
 
-    read = parse(Outer, raw)
+    read = parse(OuterBody, raw)
 
-    assert (read.inner, read.inners) == (Inner(), (Inner(),))
+    assert (read.inner, read.inners) == (InnerBody(), (InnerBody(),))
     assert read.free == {"a": None}
 
 
@@ -105,7 +105,7 @@ def test_unknown_members_are_ignored(others):
 
 @given(st.binary(max_size=200) | anything.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_read_or_refused_with_a_sentence(raw):
-    for kind in (AllocateToken, CreateSession, Outer):
+    for kind in (AllocateToken, CreateSession, OuterBody):
         for digit_strings in (False, True):
             refusal = refused(parse, kind, raw, digit_strings=digit_strings)
             assert refusal is None or refusal.problem
@@ -139,10 +139,10 @@ def test_members_of_any_type_are_read_or_reported(members):
     ],
 )
 def test_other_bodies_than_json_objects_are_reported(raw, words):
-    told = problem(AllocateToken, raw)
+    message = problem(AllocateToken, raw)
 
-    assert words in told
-    assert len(told) < 200
+    assert words in message
+    assert len(message) < 200
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_other_bodies_than_json_objects_are_reported(raw, words):
         (AllocateToken, f'{{"tokenExpiredAt": {2**63}}}', "must fit 64 bits"),
         (AllocateToken, f'{{"tokenExpiredAt": {"9" * 400}}}', "must fit 64 bits"),
         (AllocateToken, '{"tokenExpiredAt": true}', "must be an integer, found a truth value"),
-        (Outer, '{"inner": 5}', "inner must be an object, found a number"),
-        (Outer, '{"inners": [{}, {"count": "x"}]}', "inners[1].count must be an integer"),
-        (Outer, '{"inner": {"someText": 5}}', "inner.someText must be a string"),
-        (Outer, '{"free": []}', "free must be an object, found a list"),
-        (Outer, '{"ratio": "1"}', "ratio must be a number, found a string"),
+        (OuterBody, '{"inner": 5}', "inner must be an object, found a number"),
+        (OuterBody, '{"inners": [{}, {"count": "x"}]}', "inners[1].count must be an integer"),
+        (OuterBody, '{"inner": {"someText": 5}}', "inner.someText must be a string"),
+        (OuterBody, '{"free": []}', "free must be an object, found a list"),
+        (OuterBody, '{"ratio": "1"}', "ratio must be a number, found a string"),
     ],
 )
 def test_a_wrong_member_is_reported_with_the_expected_type(kind, raw, words):

@@ -77,7 +77,7 @@ def test_a_users_workflow_overrides_a_shipped_one(tmp_path):
     ("workflow", "problem"),
     [
         (a_workflow(versions={}), "workflows.0.versions: Dictionary should have at least 1 item"),
-        (a_workflow(aliases={"main": "v9"}), "alias main points to v9, which is no version"),
+        (a_workflow(aliases={"main": "v9"}), "alias main points to v9, which is not a version"),
         (a_workflow(colour="red"), "workflows.0.colour: Extra inputs are not permitted"),
         (a_workflow(versions={"v1": {"nodes": []}}), "should have at least 1 item"),
         (
@@ -108,7 +108,7 @@ def test_a_users_workflow_overrides_a_shipped_one(tmp_path):
         ),
         (
             a_workflow(versions={"v1": a_version(outputs=[{"name": "a", "type": "video"}])}),
-            "format must be mp4 for videos, and for nothing else",
+            "format must be mp4 for videos, and must not be mp4 for others",
         ),
         (
             a_workflow(
