@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, SupportsIndex
 
-EXCERPT = 600
+MAX_EXCERPT = 600
 
 
 class Unmet(AssertionError):
     """The target did not keep its word; the message says what was expected and what was found."""
 
 
-class Members(dict[str, Any]):
+class JsonObject(dict[str, Any]):
     """A JSON object of an answer; a member that is not there is an unmet expectation."""
 
     def __missing__(self, name: str) -> NoReturn:
@@ -22,7 +22,7 @@ class Members(dict[str, Any]):
         raise Unmet(f"the answer has no member {name!r} where it was expected; there: {there}")
 
 
-class Items(list[Any]):
+class JsonArray(list[Any]):
     """A JSON array of an answer; an item that is not there is an unmet expectation."""
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
@@ -46,7 +46,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Received:
     """What the target answered; `exchange` is its key in the transcript."""
 
     sent: Sent
@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON; objects are `Members`, arrays `Items`. Raises `Unmet`."""
+        """Return the body's JSON; objects are `JsonObject`, arrays `JsonArray`. Raises `Unmet`."""
         try:
             return wrapped(json.loads(self.content))
         except ValueError:
@@ -73,7 +73,7 @@ class Answer:
         self.expect_status(*statuses)
         return self.json
 
-    def expect_status(self, *statuses: int) -> Answer:
+    def expect_status(self, *statuses: int) -> Received:
         """Return the answer itself if it has one of these statuses, or raise `Unmet`."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
@@ -83,15 +83,19 @@ class Answer:
     def excerpt(self) -> str:
         """Return the beginning of the body, for messages."""
         text = self.text
-        return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}… ({len(self.content)} bytes)"
+        return (
+            text
+            if len(text) <= MAX_EXCERPT
+            else f"{text[:MAX_EXCERPT]}… ({len(self.content)} bytes)"
+        )
 
 
 def wrapped(value: Any) -> Any:
-    """Return JSON data as `Members` and `Items`, all the way down."""
+    """Return JSON data as `JsonObject` and `JsonArray`, all the way down."""
     if isinstance(value, dict):
-        return Members((name, wrapped(member)) for name, member in value.items())
+        return JsonObject((name, wrapped(member)) for name, member in value.items())
     if isinstance(value, list):
-        return Items(wrapped(item) for item in value)
+        return JsonArray(wrapped(item) for item in value)
     return value
 
 

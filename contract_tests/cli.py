@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 from contract_tests.options import OPTIONS, Option
 from contract_tests.recording.commands import drift_command, record_command
 from contract_tests.settings import SURFACES

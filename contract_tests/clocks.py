@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from contract_tests import wall
-from contract_tests.control import Control
+from contract_tests.control import ControlClient
 from contract_tests.outcomes import Unsupported
 
 
-class Clock(Protocol):
+class TargetClock(Protocol):
     """A target's time."""
 
     moves: bool
@@ -72,7 +72,7 @@ class MockClock:
 
     moves = True
 
-    def __init__(self, control: Control, account: str) -> None:
+    def __init__(self, control: ControlClient, account: str) -> None:
         self._control = control
         self._account = account
         self._moved = 0.0

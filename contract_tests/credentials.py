@@ -76,7 +76,7 @@ class WorkshopCredentials:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class TargetCredentials:
     """The credentials of both surfaces and where each is; a surface may have none."""
 
     tams: TamsCredentials = TamsCredentials()
@@ -91,7 +91,7 @@ class Credentials:
 
 def read_credentials(
     environment: Mapping[str, str], file: Path | None, folder: Path
-) -> Credentials:
+) -> TargetCredentials:
     """Return what environment and file say; the environment wins.
 
     Without a `file` the one in `folder` is read if it is there. Raises `BadSettings`.
@@ -112,7 +112,7 @@ def read_credentials(
         tams.signature()
     except BadKey as error:
         raise BadSettings(f"TAMS_PRIVATE_KEY: {error}") from None
-    return Credentials(
+    return TargetCredentials(
         tams=tams,
         workshop=WorkshopCredentials(
             app_key=values.get(("workshop", "app_key"), ""),

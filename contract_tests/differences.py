@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from contract_tests import wall
-from contract_tests.documents import PACKAGE
-from contract_tests.outcomes import Outcome, SuiteError
+from contract_tests.openapi import PACKAGE
+from contract_tests.outcomes import SuiteError, TestOutcome
 
 FILE = PACKAGE / "known_differences.toml"
 TARGETS = ("mock", "url", "real", "*")
 
 
 @dataclass(frozen=True)
-class Difference:
+class KnownDifference:
     """One entry of the file."""
 
     test: str
@@ -27,14 +27,14 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JudgedOutcome:
     """What becomes of an outcome in the light of the known differences."""
 
-    outcome: Outcome
+    outcome: TestOutcome
     reason: str
 
 
-def read_differences(path: Path = FILE) -> list[Difference]:
+def read_differences(path: Path = FILE) -> list[KnownDifference]:
     """Return the entries of a file; raises `SuiteError` for what cannot be understood."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -46,8 +46,8 @@ def read_differences(path: Path = FILE) -> list[Difference]:
 
 
 def judge(
-    outcome: Outcome, test: str, target: str, differences: list[Difference], today: date
-) -> Verdict | None:
+    outcome: TestOutcome, test: str, target: str, differences: list[KnownDifference], today: date
+) -> JudgedOutcome | None:
     """Return what a known difference makes of an outcome, or None if there is none.
 
     Only what passed or failed is judged: a test that did not run says nothing.
@@ -55,15 +55,15 @@ def judge(
     for known in differences:
         if known.test != test or known.target not in (target, "*"):
             continue
-        if outcome is Outcome.PASSED:
+        if outcome is TestOutcome.PASSED:
             words = "the known difference has gone away: take it out of known_differences.toml"
-            return Verdict(Outcome.FAILED, f"{words} ({known.reason})")
-        if outcome is Outcome.FAILED and today > known.until:
+            return JudgedOutcome(TestOutcome.FAILED, f"{words} ({known.reason})")
+        if outcome is TestOutcome.FAILED and today > known.until:
             words = f"the known difference ({known.reason}) was excused until {known.until}"
-            return Verdict(Outcome.FAILED, words)
-        if outcome is Outcome.FAILED:
+            return JudgedOutcome(TestOutcome.FAILED, words)
+        if outcome is TestOutcome.FAILED:
             words = f"known difference since {known.since}, excused until {known.until}"
-            return Verdict(Outcome.SKIPPED, f"{words}: {known.reason}")
+            return JudgedOutcome(TestOutcome.SKIPPED, f"{words}: {known.reason}")
     return None
 
 
@@ -72,7 +72,7 @@ def today() -> date:
     return datetime.fromtimestamp(wall.now(), UTC).date()
 
 
-def _entry(path: Path, row: dict[str, object]) -> Difference:
+def _entry(path: Path, row: dict[str, object]) -> KnownDifference:
     names = ("test", "target", "reason", "since", "until")
     if set(row) != set(names):
         raise SuiteError(f"{path}: a difference has {', '.join(names)}; found {sorted(row)}")
@@ -83,4 +83,4 @@ def _entry(path: Path, row: dict[str, object]) -> Difference:
         raise SuiteError(f"{path}: since and until of {test} are days, the first not the later")
     if not isinstance(reason, str) or not reason.strip():
         raise SuiteError(f"{path}: {test} has no reason")
-    return Difference(str(test), str(target), reason, since, until)
+    return KnownDifference(str(test), str(target), reason, since, until)

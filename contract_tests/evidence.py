@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 from contract_tests.outcomes import SuiteError
 
 FILE = PACKAGE.parent / "fixtures" / "verified.json"
 
 
 @dataclass(frozen=True)
-class Passed:
+class PassRecord:
     """A pass: its day, the calls it made, and the seconds it let pass."""
 
     day: str
@@ -25,25 +25,25 @@ class Passed:
     waited: float
 
 
-Evidence = Mapping[str, Mapping[str, Passed]]
+PassRecords = Mapping[str, Mapping[str, PassRecord]]
 """For each test, the last pass on each kind of target."""
 
 
-def read_evidence(path: Path) -> Evidence:
+def read_evidence(path: Path) -> PassRecords:
     """Return what is known; nothing, if there is no file. Raises `SuiteError`."""
     if not path.is_file():
         return {}
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return {
-            test: {kind: Passed(**passed) for kind, passed in kinds.items()}
+            test: {kind: PassRecord(**passed) for kind, passed in kinds.items()}
             for test, kinds in data["tests"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SuiteError(f"{path} is no evidence that this suite has written: {error}") from error
 
 
-def record_evidence(path: Path, kind: str, passes: Iterable[tuple[str, Passed]]) -> None:
+def record_evidence(path: Path, kind: str, passes: Iterable[tuple[str, PassRecord]]) -> None:
     """Write down that tests passed on a kind of target; what else is known stays."""
     tests = {test: dict(kinds) for test, kinds in read_evidence(path).items()}
     for test, passed in passes:

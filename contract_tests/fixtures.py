@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from contract_tests.clients.tams import Tams
-from contract_tests.clients.workshop import Workshop
-from contract_tests.clocks import Clock
-from contract_tests.fuzzing import Fuzz
-from contract_tests.made import MadeThings
+from contract_tests.clients.tams import TamsClient
+from contract_tests.clients.workshop import WorkshopClient
+from contract_tests.clocks import TargetClock
+from contract_tests.fuzzing import Fuzzer
 from contract_tests.outcomes import SuiteError, Unsupported
-from contract_tests.receiver import Receiver
+from contract_tests.receiver import CallbackReceiver
+from contract_tests.resources import ResourceLog
 from contract_tests.run import Run
-from contract_tests.targets import Target
+from contract_tests.targets import ContractTarget
 from contract_tests.unknowns import questions
 
 RUN = pytest.StashKey[Run]()
@@ -28,39 +28,39 @@ def run(pytestconfig: pytest.Config) -> Run:
 
 
 @pytest.fixture(scope="session")
-def target(run: Run) -> Target:
+def target(run: Run) -> ContractTarget:
     """What is being talked to."""
     return run.target
 
 
 @pytest.fixture(scope="session")
-def tams(run: Run) -> Tams:
+def tams(run: Run) -> TamsClient:
     """A client of TAMS."""
     return run.tams
 
 
 @pytest.fixture(scope="session")
-def workshop(run: Run) -> Workshop:
+def workshop(run: Run) -> WorkshopClient:
     """A client of the Workshop."""
     return run.workshop
 
 
 @pytest.fixture(scope="session")
-def clock(run: Run) -> Clock:
+def clock(run: Run) -> TargetClock:
     """The target's time."""
     return run.target.clock
 
 
 @pytest.fixture(scope="session")
-def fuzz(run: Run) -> Fuzz:
+def fuzz(run: Run) -> Fuzzer:
     """What looks for examples that break a law, within a number of calls."""
-    return Fuzz(run.terms.fuzz_calls)
+    return Fuzzer(run.limits.fuzz_calls)
 
 
 @pytest.fixture(scope="session")
-def made(run: Run) -> MadeThings:
+def resources(run: Run) -> ResourceLog:
     """The list of what the run made."""
-    return run.made
+    return run.resources
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +76,10 @@ def observe(run: Run) -> Callable[[str, str, Any], None]:
 
 
 @pytest.fixture(scope="session")
-def receiver(target: Target) -> Iterator[Receiver]:
+def receiver(target: ContractTarget) -> Iterator[CallbackReceiver]:
     """A receiver of callbacks on this computer; the test `needs("callbacks")`."""
     if target.callback_url is not None:
         raise Unsupported("what comes to --callback-url can be seen by its owner only")
-    receiver = Receiver()
+    receiver = CallbackReceiver()
     yield receiver
     receiver.close()

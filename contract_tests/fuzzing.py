@@ -14,7 +14,7 @@ Example = TypeVar("Example")
 Found = TypeVar("Found")
 
 
-class Fuzz:
+class Fuzzer:
     """Looks for examples that break a law; each law may make `calls` calls."""
 
     def __init__(self, calls: int) -> None:

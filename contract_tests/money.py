@@ -95,7 +95,7 @@ class Ledger:
             yield file
 
 
-class Allowance:
+class SpendingAllowance:
     """What one test has declared, and what of it is taken."""
 
     def __init__(self, declared: Decimal, unit: str, test: str) -> None:

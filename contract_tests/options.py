@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.settings import SURFACES, Flags, Profile
+from contract_tests.settings import SURFACES, Flags, RunProfile
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ OPTIONS = (
     Option("--only", "only", "text", "One surface alone.", choices=SURFACES),
     Option(
         "--profile", "profile", "text", "How much may be done; README.md has a table.",
-        choices=tuple(profile.value for profile in Profile),
+        choices=tuple(profile.value for profile in RunProfile),
     ),
     Option("--plan", "plan", "nothing", "Say what would run and cost, and send nothing."),
     Option("--max-credits", "max_credits", "text", "Credits that are never exceeded.", "N"),

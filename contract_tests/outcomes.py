@@ -12,8 +12,10 @@ from _pytest.outcomes import Skipped
 from contract_tests.answers import Unmet
 
 
-class Outcome(Enum):
-    """See the table in README.md."""
+class TestOutcome(Enum):
+    """How a test ended; README.md has a table."""
+
+    __test__ = False
 
     PASSED = "passed"
     FAILED = "failed"
@@ -24,12 +26,12 @@ class Outcome(Enum):
 
 
 LETTERS = {
-    Outcome.PASSED: ".",
-    Outcome.FAILED: "F",
-    Outcome.SKIPPED: "s",
-    Outcome.DISABLED: "d",
-    Outcome.UNSUPPORTED: "u",
-    Outcome.ERROR: "E",
+    TestOutcome.PASSED: ".",
+    TestOutcome.FAILED: "F",
+    TestOutcome.SKIPPED: "s",
+    TestOutcome.DISABLED: "d",
+    TestOutcome.UNSUPPORTED: "u",
+    TestOutcome.ERROR: "E",
 }
 
 
@@ -45,22 +47,22 @@ class SuiteError(Exception):
     """The suite itself is at fault: a test does what it did not declare, a file is damaged …"""
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
+def outcome_of(error: BaseException | None) -> TestOutcome:
     """Return how a test ended that raised this."""
     match error:
         case None:
-            return Outcome.PASSED
+            return TestOutcome.PASSED
         case Disabled():
-            return Outcome.DISABLED
+            return TestOutcome.DISABLED
         case Unsupported():
-            return Outcome.UNSUPPORTED
+            return TestOutcome.UNSUPPORTED
         case Skipped() | pytest.xfail.Exception():
-            return Outcome.SKIPPED
+            return TestOutcome.SKIPPED
         case Unmet() | AssertionError() | pytest.fail.Exception():
-            return Outcome.FAILED
+            return TestOutcome.FAILED
         case BaseExceptionGroup() as group:
             # Hypothesis groups what different examples raised.
             found = {outcome_of(part) for part in group.exceptions}
-            return Outcome.FAILED if found == {Outcome.FAILED} else Outcome.ERROR
+            return TestOutcome.FAILED if found == {TestOutcome.FAILED} else TestOutcome.ERROR
         case _:
-            return Outcome.ERROR
+            return TestOutcome.ERROR

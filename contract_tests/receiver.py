@@ -11,16 +11,16 @@ from threading import Condition, Thread
 from typing import Any
 
 from contract_tests.answers import Unmet, wrapped
-from contract_tests.clocks import Clock
+from contract_tests.clocks import TargetClock
 
 GRACE = 0.05  # seconds of real time for what is on its way
-STEP = 0.5  # seconds of the target's time between the first two looks
-SLOWER, LONGEST_STEP = 1.3, 10.0
-LONGEST = 60.0  # seconds of the target's time until something is missed
+FIRST_STEP = 0.5  # seconds of the target's time between the first two looks
+STEP_FACTOR, MAX_STEP = 1.3, 10.0
+MAX_WAIT = 60.0  # seconds of the target's time until something is missed
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """A call that came; `answered` is the status that it got."""
 
     method: str
@@ -38,63 +38,68 @@ class Notice:
             raise Unmet(f"a notification came whose body is no JSON: {self.body[:300]!r}") from None
 
 
-class Box:
+class CallbackInbox:
     """What comes to one URL; the first calls get `answers`, the others 200."""
 
     def __init__(self, url: str, answers: Sequence[int]) -> None:
         self.url = url
         self._answers = list(answers)
-        self._notices: list[Notice] = []
+        self._notifications: list[Notification] = []
         self._news = Condition()
 
-    def notices(self) -> list[Notice]:
+    def notifications(self) -> list[Notification]:
         """Return what came so far, in order."""
         with self._news:
-            return list(self._notices)
+            return list(self._notifications)
 
     def wait_for(
-        self, clock: Clock, enough: Callable[[list[Notice]], bool] = bool, within: float = LONGEST
-    ) -> list[Notice]:
+        self,
+        clock: TargetClock,
+        enough: Callable[[list[Notification]], bool] = bool,
+        within: float = MAX_WAIT,
+    ) -> list[Notification]:
         """Return what came once it is enough; raises `Unmet` after `within` seconds."""
-        begin, step = clock.elapsed(), STEP
+        begin, step = clock.elapsed(), FIRST_STEP
         while True:
             with self._news:
-                if self._news.wait_for(lambda: enough(self._notices), GRACE):
-                    return list(self._notices)
-                came = len(self._notices)
+                if self._news.wait_for(lambda: enough(self._notifications), GRACE):
+                    return list(self._notifications)
+                came = len(self._notifications)
             if clock.elapsed() - begin >= within:
                 raise Unmet(
                     f"{came or 'no'} notifications came within {within:g} s, expected another one"
                 )
             clock.pause(step)
-            step = min(step * SLOWER, LONGEST_STEP)
+            step = min(step * STEP_FACTOR, MAX_STEP)
 
     def keep(self, method: str, path: str, headers: Any, body: bytes) -> int:
         """Keep a call and return the status that it gets."""
         with self._news:
             status = self._answers.pop(0) if self._answers else 200
-            self._notices.append(Notice(method, path, tuple(headers), body, status))
+            self._notifications.append(Notification(method, path, tuple(headers), body, status))
             self._news.notify_all()
         return status
 
 
-class Receiver:
+class CallbackReceiver:
     """An HTTP server on a free port of this computer, with a box for whoever asks."""
 
     def __init__(self) -> None:
-        self._boxes: dict[str, Box] = {}
-        handler = type("ReceiverHandler", (_Handler,), {"boxes": self._boxes})
+        self._inboxes: dict[str, CallbackInbox] = {}
+        handler = type("BoundCallbackHandler", (_CallbackHandler,), {"inboxes": self._inboxes})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         # A server that is asked often whether it shall end does so at once.
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
-    def box(self, *answers: int) -> Box:
+    def inbox(self, *answers: int) -> CallbackInbox:
         """Return a box with a URL of its own."""
         path = f"/{secrets.token_hex(8)}"
-        self._boxes[path] = Box(f"http://127.0.0.1:{self._server.server_port}{path}", answers)
-        return self._boxes[path]
+        self._inboxes[path] = CallbackInbox(
+            f"http://127.0.0.1:{self._server.server_port}{path}", answers
+        )
+        return self._inboxes[path]
 
     def close(self) -> None:
         """End the server."""
@@ -103,14 +108,14 @@ class Receiver:
         self._thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    boxes: dict[str, Box]
+class _CallbackHandler(BaseHTTPRequestHandler):
+    inboxes: dict[str, CallbackInbox]
     timeout = 10.0
 
     def take(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        box = self.boxes.get(self.path.partition("?")[0])
-        status = box.keep(self.command, self.path, self.headers.items(), body) if box else 404
+        inbox = self.inboxes.get(self.path.partition("?")[0])
+        status = inbox.keep(self.command, self.path, self.headers.items(), body) if inbox else 404
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()

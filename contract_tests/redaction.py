@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 HIDDEN = "***"
-LEAST_LENGTH = 6  # shorter secrets would be found in the middle of innocent words
+MIN_LENGTH = 6  # shorter secrets would be found in the middle of innocent words
 
 _NAMES = r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid)"
 _NAME = re.compile(rf"(?i){_NAMES}|policy|callback")
@@ -21,7 +21,7 @@ _CREDENTIAL_HEADERS = {
 _KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
 
 
-class Redactor:
+class SecretRedactor:
     """Hides known secrets wherever they stand, and whatever stands where secrets stand."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -32,7 +32,7 @@ class Redactor:
 
     def learn(self, secret: str) -> None:
         """Hide this text from now on, in its plain, quoted and escaped forms."""
-        if len(secret) < LEAST_LENGTH:
+        if len(secret) < MIN_LENGTH:
             return
         forms = {secret, quote(secret, safe=""), secret.replace("\n", "\\n")}
         # Of a private key, every line is a secret.

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.documents import PACKAGE
-from contract_tests.marks import BadMark, Marks, read_marks
+from contract_tests.markers import BadMarker, Markers, read_markers
+from contract_tests.openapi import PACKAGE
 from contract_tests.settings import SURFACES
 
 ROOTS = pytest.StashKey[tuple[Path, ...]]()
-MARKS = pytest.StashKey[Marks]()
+MARKERS = pytest.StashKey[Markers]()
 
 
 def suite_roots(config: pytest.Config) -> tuple[Path, ...]:
@@ -41,20 +41,20 @@ def test_id(item: pytest.Item) -> str:
     return item.nodeid
 
 
-def marks_of(item: pytest.Item) -> Marks:
+def markers_of(item: pytest.Item) -> Markers:
     """Return what a contract test says of itself."""
-    if MARKS not in item.stash:
-        item.stash[MARKS] = read_marks(item)
-    return item.stash[MARKS]
+    if MARKERS not in item.stash:
+        item.stash[MARKERS] = read_markers(item)
+    return item.stash[MARKERS]
 
 
-def check_marks(items: list[pytest.Item]) -> None:
+def check_markers(items: list[pytest.Item]) -> None:
     """Raise `pytest.UsageError` if tests lack their source, or have marks that are wrong."""
     problems = []
     for item in items:
         try:
-            marks_of(item)
-        except BadMark as problem:
+            markers_of(item)
+        except BadMarker as problem:
             problems.append(str(problem))
     if problems:
         raise pytest.UsageError("contract tests cannot be collected:\n  " + "\n  ".join(problems))

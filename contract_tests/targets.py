@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from contract_tests.clocks import Clock, MockClock, WallClock
-from contract_tests.control import Control
-from contract_tests.credentials import BadSettings, Credentials
+from contract_tests.clocks import MockClock, TargetClock, WallClock
+from contract_tests.control import ControlClient
+from contract_tests.credentials import BadSettings, TargetCredentials
 from contract_tests.outcomes import Unsupported
-from contract_tests.settings import SURFACES, Profile, Settings
+from contract_tests.settings import SURFACES, RunProfile, RunSettings
 
 TIMEOUT = 60.0  # seconds for one answer
 FUZZ_CALLS = 60  # calls of each generating test, where they cost nothing and disturb nobody
@@ -36,29 +36,29 @@ class TargetDown(Exception):
 
 
 @dataclass(frozen=True)
-class Terms:
+class RunLimits:
     """What a run may do at this target, once it is known whether money is at stake."""
 
-    profile: Profile
+    profile: RunProfile
     budgets: Mapping[str, Decimal | None]
     destructive: bool
     fuzz_calls: int = 0
     """Calls that each test may make which generates what it sends."""
 
 
-class Target:
+class ContractTarget:
     """An open target, with the credentials that are used there."""
 
     def __init__(
         self,
         kind: str,
         urls: Mapping[str, str],
-        credentials: Credentials,
+        credentials: TargetCredentials,
         http: httpx.Client,
-        clock: Clock,
+        clock: TargetClock,
         *,
         served: frozenset[str] = frozenset(SURFACES),
-        control: Control | None = None,
+        control: ControlClient | None = None,
         account: str = "",
         callback_url: str | None = None,
         process: MockProcess | None = None,
@@ -100,11 +100,11 @@ class Target:
             raise Unsupported("the balance cannot be read")
         return self._control.balance(self._account)
 
-    def another_account(self, **members: Any) -> Credentials:
+    def another_account(self, **members: Any) -> TargetCredentials:
         """Return the credentials of one more account, made for a test; raises `Unsupported`."""
         if self._control is None:
             raise Unsupported("another account cannot be made")
-        return self._control.make_world(**members).credentials
+        return self._control.make_account(**members).credentials
 
     def close(self) -> None:
         """Close connections, and end the target if it was started for the run."""
@@ -113,10 +113,10 @@ class Target:
             self._process.end()
 
 
-def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
+def run_limits(settings: RunSettings, *, free_of_cost: bool) -> RunLimits:
     """Return what a run may do; raises `BadSettings` if money is at stake and no limit was set."""
-    profile = settings.profile or (Profile.FULL if free_of_cost else Profile.FREE)
-    if not free_of_cost and profile is not Profile.FREE and settings.max_credits is None:
+    profile = settings.profile or (RunProfile.FULL if free_of_cost else RunProfile.FREE)
+    if not free_of_cost and profile is not RunProfile.FREE and settings.max_credits is None:
         raise BadSettings(
             f"--profile {profile.value} may spend credits at this target: say --max-credits N "
             "(--plan tells how many it may take)"
@@ -127,7 +127,7 @@ def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
         fuzz_calls = FUZZ_CALLS if free_of_cost else FEW_FUZZ_CALLS
     credits = default if settings.max_credits is None else settings.max_credits
     uses = default if settings.max_uses is None else settings.max_uses
-    return Terms(
+    return RunLimits(
         profile=profile,
         budgets={"credits": credits, "uses": uses},
         destructive=free_of_cost or settings.flags.destructive,
@@ -135,7 +135,7 @@ def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
     )
 
 
-def look_ahead(settings: Settings) -> bool:
+def check_target(settings: RunSettings) -> bool:
     """Say whether the target is free of cost, before anything runs.
 
     Raises `BadSettings` or `TargetDown` for what would make every test fail. The real services get
@@ -152,7 +152,7 @@ def look_ahead(settings: Settings) -> bool:
         return _control(settings, http) is not None
 
 
-def open_target(settings: Settings) -> Target:
+def open_target(settings: RunSettings) -> ContractTarget:
     """Return the target, started if need be. Raises `TargetDown`, `BadSettings`."""
     if settings.flags.target == "mock":
         return _open_own_mock(settings)
@@ -161,7 +161,7 @@ def open_target(settings: Settings) -> Target:
     control = None if settings.flags.target == "real" else _control(settings, http)
     if control is not None:
         return _open_mock(settings, http, control, urls["tams"])
-    return Target(
+    return ContractTarget(
         "real" if settings.flags.target == "real" else "url",
         urls,
         settings.credentials,
@@ -171,24 +171,24 @@ def open_target(settings: Settings) -> Target:
     )
 
 
-def _open_own_mock(settings: Settings) -> Target:
+def _open_own_mock(settings: RunSettings) -> ContractTarget:
     process = MockProcess()
     http = _http(settings)
-    control = Control(http, process.url)
+    control = ControlClient(http, process.url)
     return _open_mock(settings, http, control, process.url, process)
 
 
 def _open_mock(
-    settings: Settings,
+    settings: RunSettings,
     http: httpx.Client,
-    control: Control,
+    control: ControlClient,
     url: str,
     process: MockProcess | None = None,
-) -> Target:
+) -> ContractTarget:
     given = settings.credentials
-    known = control.world_of(given) if given.secrets() else None
-    world = known or control.make_world()
-    target = Target(
+    known = control.account_of(given) if given.secrets() else None
+    world = known or control.make_account()
+    target = ContractTarget(
         "mock",
         dict.fromkeys(SURFACES, url),
         world.credentials,
@@ -205,7 +205,7 @@ def _open_mock(
     return target
 
 
-def _urls(settings: Settings) -> dict[str, str]:
+def _urls(settings: RunSettings) -> dict[str, str]:
     if settings.url:
         return dict.fromkeys(SURFACES, settings.url.rstrip("/"))
     credentials = settings.credentials
@@ -213,7 +213,7 @@ def _urls(settings: Settings) -> dict[str, str]:
     return {surface: url for surface, url in urls.items() if url}
 
 
-def _http(settings: Settings) -> httpx.Client:
+def _http(settings: RunSettings) -> httpx.Client:
     verify: ssl.SSLContext | bool = True
     if settings.flags.ca_file is not None:
         verify = ssl.create_default_context()
@@ -226,9 +226,9 @@ def _http(settings: Settings) -> httpx.Client:
     return httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
 
 
-def _control(settings: Settings, http: httpx.Client) -> Control | None:
+def _control(settings: RunSettings, http: httpx.Client) -> ControlClient | None:
     url = settings.url.rstrip("/")
-    control = Control(http, url, settings.control_token)
+    control = ControlClient(http, url, settings.control_token)
     try:
         return control if control.is_there() else None
     except httpx.TransportError as error:
@@ -249,11 +249,11 @@ class MockProcess:
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        guardian = Path(__file__).with_name("guardian.py")
+        watchdog = Path(__file__).with_name("watchdog.py")
         command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--json"]
         # In a session of its own, so that Ctrl-C leaves it running while things are put away.
         self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
-            [sys.executable, "-I", str(guardian), *command],
+            [sys.executable, "-I", str(watchdog), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

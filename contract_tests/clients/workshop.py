@@ -9,21 +9,21 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.wire import Rules, Wire
+from contract_tests.answers import Received, Unmet
+from contract_tests.clients.wire import SurfaceRules, Wire
 
 SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
 TASK_STATES = ("waiting", "running", "succeeded", "failed")
 TASK_ENDS = ("succeeded", "failed")
 POLL = 1.0  # seconds between looks at a task, as the vendor's SDKs do
-CEILING = 600.0  # seconds for a task to end
+MAX_SECONDS = 600.0  # seconds for a task to end
 
 _GENERATE = ("/scc/sd_txt2img", "/scc/sd_img2img", "/scc/comfy_prompt")
 _BILL_TIME = ("/scc/spCreateSession", "/scc/spRefreshOrCreateSession", "/scc/spRefreshSession")
 _ONE_USE = Decimal(1)
 
 
-def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
+def _created(path: str, body: Any) -> Iterable[tuple[str, str]]:
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict):
         return
@@ -48,10 +48,12 @@ def shortened(token: str) -> str:
 
 
 # `Workshop › 3.4`: flow control is a 429 of the gateway.
-RULES = Rules("workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _made, _cost)
+RULES = SurfaceRules(
+    "workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _created, _cost
+)
 
 
-def _is_json(answer: Answer) -> bool:
+def _is_json(answer: Received) -> bool:
     return answer.headers.get("content-type", "").startswith("application/json")
 
 
@@ -59,7 +61,7 @@ def _is_json(answer: Answer) -> bool:
 class Envelope:
     """An answer of the service: its envelope's parts, and whether it says success."""
 
-    answer: Answer
+    answer: Received
     ok: bool
     body: Any
 
@@ -91,7 +93,7 @@ class Envelope:
         return self
 
 
-class Workshop:
+class WorkshopClient:
     """A client of the Workshop with one credential."""
 
     def __init__(self, wire: Wire, auth: httpx.Auth | None) -> None:
@@ -99,13 +101,13 @@ class Workshop:
         self._auth = auth
         self._sessions: list[dict[str, Any]] = []
 
-    def using(self, auth: httpx.Auth | None) -> Workshop:
+    def using(self, auth: httpx.Auth | None) -> WorkshopClient:
         """Return the same client with another credential; None sends none."""
-        other = Workshop(self.wire, auth)
+        other = WorkshopClient(self.wire, auth)
         other._sessions = self._sessions  # whoever made them, they are ended together
         return other
 
-    def call(self, method: str, path: str, **options: Any) -> Answer:
+    def call(self, method: str, path: str, **options: Any) -> Received:
         """Send anything; options are those of `Wire.send`, and `auth`."""
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         return self.wire.send(method, path, **{"auth": self._auth, **options, "headers": headers})
@@ -123,7 +125,7 @@ class Workshop:
     def allocate_token(self, **members: Any) -> Any:
         """Make a token (`Workshop › 5.1`); it stays, so the test `leaves_traces`."""
         data = self.ask("allocate_token", members).expect_data()
-        self.wire.made.end(shortened(str(data["apiToken"])), "stays")
+        self.wire.resources.end(shortened(str(data["apiToken"])), "stays")
         return data
 
     def query_token(self, token: str) -> Any:
@@ -153,7 +155,7 @@ class Workshop:
     def delete_session(self, token: str, **members: Any) -> None:
         """End a session (`Workshop › 6.1`)."""
         self.ask("spDeleteSession", {"apiToken": token, **members}).expect_success()
-        self.wire.made.end(f"of token {shortened(token)}", "destroyed")
+        self.wire.resources.end(f"of token {shortened(token)}", "destroyed")
 
     def submit_txt2img(self, **members: Any) -> Any:
         """Submit text to image (`Workshop › 7`); one use."""
@@ -173,7 +175,7 @@ class Workshop:
         """Return a task's progress; `kind` is sd or comfy (`Workshop › 7`, `8.2`)."""
         seen = self.ask(f"{kind}_get_progress", {"taskId": task_id}).expect_data()
         if seen["status"] in TASK_ENDS:
-            self.wire.made.end(task_id, seen["status"])
+            self.wire.resources.end(task_id, seen["status"])
         return seen
 
     def result(self, task_id: str, kind: str = "sd") -> Any:
@@ -181,7 +183,12 @@ class Workshop:
         return self.ask(f"{kind}_get_result", {"taskId": task_id}).expect_data()
 
     def watch(
-        self, task_id: str, kind: str = "sd", *, every: float = POLL, ceiling: float = CEILING
+        self,
+        task_id: str,
+        kind: str = "sd",
+        *,
+        every: float = POLL,
+        max_seconds: float = MAX_SECONDS,
     ) -> Iterator[Any]:
         """Yield the task's progress, time and again, until it is over; `Unmet` at the ceiling."""
         begin = self.wire.clock.elapsed()
@@ -190,27 +197,27 @@ class Workshop:
             yield seen
             if seen["status"] in TASK_ENDS:
                 return
-            if self.wire.clock.elapsed() - begin > ceiling:
-                raise Unmet(f"task {task_id} is still {seen['status']} after {ceiling:g} s")
+            if self.wire.clock.elapsed() - begin > max_seconds:
+                raise Unmet(f"task {task_id} is still {seen['status']} after {max_seconds:g} s")
             self.wire.clock.pause(every)
 
     def wait_for(
-        self, task_id: str, *states: str, kind: str = "sd", ceiling: float = CEILING
+        self, task_id: str, *states: str, kind: str = "sd", max_seconds: float = MAX_SECONDS
     ) -> Any:
         """Return the progress once the task is in one of the states, by default once it is over."""
         wanted = states or TASK_ENDS
-        for seen in self.watch(task_id, kind, ceiling=ceiling):
+        for seen in self.watch(task_id, kind, max_seconds=max_seconds):
             if seen["status"] in wanted:
                 return seen
         raise Unmet(f"task {task_id} ended {seen['status']}, expected {' or '.join(wanted)}")
 
-    def put_away(self) -> None:
+    def clean_up(self) -> None:
         """End the sessions of this run; what is left of a run that died expires by itself."""
         while self._sessions:
             session = self._sessions.pop()
             envelope = self.ask("spDeleteSession", session, checked=False)
             state = "destroyed" if envelope.ok else "expires"
-            self.wire.made.end(f"of token {shortened(str(session['apiToken']))}", state)
+            self.wire.resources.end(f"of token {shortened(str(session['apiToken']))}", state)
 
     def _session(self, operation: str, token: str, members: dict[str, Any]) -> Any:
         named = {"apiToken": token, "subProduct": members.get("subProduct", "sd_webui")}
@@ -222,5 +229,5 @@ class Workshop:
 
     def _use(self, operation: str, body: dict[str, Any]) -> Any:
         """Set one use aside out of what the test declared, and do what takes it."""
-        reservation = self.wire.case().allowance.take(self.wire.ledger, _ONE_USE)
+        reservation = self.wire.current_test().allowance.take(self.wire.ledger, _ONE_USE)
         return self.ask(operation, body, reservation=reservation).expect_data()

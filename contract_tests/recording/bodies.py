@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-MOST_TEXT = 20_000  # characters of a text that are kept
+MAX_TEXT = 20_000  # characters of a text that are kept
 
 
 def read_body(content: bytes) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def read_body(content: bytes) -> dict[str, Any]:
     try:
         return {"body": json.loads(text)}
     except (ValueError, RecursionError):
-        return {"body": text[:MOST_TEXT]}
+        return {"body": text[:MAX_TEXT]}
 
 
 def describe(content: bytes) -> dict[str, Any]:

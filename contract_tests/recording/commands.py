@@ -23,14 +23,14 @@ from contract_tests.recording.drift_report import (
     report_json,
     report_lines,
 )
-from contract_tests.recording.recorder import Taken, from_run, record
+from contract_tests.recording.recorder import RecordingResult, from_run, record
 from contract_tests.recording.shape import (
     BadRecording,
     Recording,
     read_recording,
     write_recording,
 )
-from contract_tests.settings import SURFACES, Flags, Profile, read_settings
+from contract_tests.settings import SURFACES, Flags, RunProfile, read_settings
 from contract_tests.targets import TargetDown
 
 FOLDER = Path("fixtures", "exchanges")
@@ -43,7 +43,7 @@ def _target_options(command: Any) -> Any:
         click.option("--longest-wait", type=float, metavar="S", help="Seconds of real time."),
         click.option("--max-uses", metavar="N", help="The same for uses of the Workshop."),
         click.option("--max-credits", metavar="N", help="Credits that are never exceeded."),
-        click.option("--profile", type=click.Choice([p.value for p in Profile]),
+        click.option("--profile", type=click.Choice([p.value for p in RunProfile]),
                      help="How much may be done; README.md has a table."),
         click.option("--only", type=click.Choice(SURFACES), help="One surface alone."),
         click.option("--ca-file", type=_FILE, metavar="FILE", help="One more authority to trust."),
@@ -69,8 +69,8 @@ def record_command(target: str, out: Path | None, run_folder: Path | None, **fla
     if run_folder is not None:
         recording, broken = _or_exit(lambda: from_run(run_folder)), 0
     else:
-        taken = _record(target, None, flags)
-        recording, broken = taken.recording, _tell(taken)
+        result = _record(target, None, flags)
+        recording, broken = result.recording, _tell(result)
     folder = out or FOLDER / recording.target
     _or_exit(lambda: write_recording(recording, folder))
     count = sum(len(scene.exchanges) for scene in recording.scenes)
@@ -101,9 +101,9 @@ def drift_command(
     if now is not None:
         second = _or_exit(lambda: read_recording(now))
     else:
-        taken = _record(str(target), [scene.name for scene in first.scenes], flags)
-        _tell(taken)
-        second = taken.recording
+        result = _record(str(target), [scene.name for scene in first.scenes], flags)
+        _tell(result)
+        second = result.recording
         # What this target was not asked for is no drift.
         played = {scene.name for scene in second.scenes}
         asked = tuple(scene for scene in first.scenes if scene.name in played)
@@ -120,7 +120,7 @@ def drift_command(
     sys.exit(status)
 
 
-def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> Taken:
+def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> RecordingResult:
     given = {name: value for name, value in flags.items() if value is not None}
 
     def show(scene: str) -> None:
@@ -139,14 +139,14 @@ def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> Taken
         show("")
 
 
-def _tell(taken: Taken) -> int:
+def _tell(result: RecordingResult) -> int:
     """Say what was not played and what stays at the target; return how many scenes broke off."""
-    for scene, reason in taken.not_played:
+    for scene, reason in result.not_played:
         click.echo(f"not played {scene} {reason}", err=True)
-    if taken.recording.target != "mock":
-        for made in taken.left:
+    if result.recording.target != "mock":
+        for made in result.left:
             click.echo(f"left there: {made.kind} {made.id}", err=True)
-    return sum(1 for _, reason in taken.not_played if reason.startswith("to its end"))
+    return sum(1 for _, reason in result.not_played if reason.startswith("to its end"))
 
 
 def _or_exit(what: Any) -> Any:

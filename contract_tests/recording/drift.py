@@ -13,7 +13,7 @@ from typing import Any
 
 from contract_tests.recording.changes import Change, Severity
 from contract_tests.recording.normalising import leaves
-from contract_tests.recording.shape import Exchange, Filmed, Recording
+from contract_tests.recording.shape import RecordedExchange, RecordedScene, Recording
 from contract_tests.recording.volatile import REFERENCE
 
 BREAKING, NOTABLE, COSMETIC = Severity.BREAKING, Severity.NOTABLE, Severity.COSMETIC
@@ -40,7 +40,7 @@ def compare(before: Recording, now: Recording) -> list[Change]:
     changes: list[Change] = []
     for name, scene in first.items():
         if name in second:
-            changes += _Scene(name, words).compare(scene, second[name])
+            changes += SceneComparison(name, words).compare(scene, second[name])
         else:
             changes.append(Change(name, "", "", "scene gone", NOTABLE))
     changes += [Change(name, "", "", "scene new", COSMETIC) for name in second if name not in first]
@@ -48,7 +48,7 @@ def compare(before: Recording, now: Recording) -> list[Change]:
 
 
 @dataclass
-class _Scene:
+class SceneComparison:
     """The comparison of one scene: what stands for what is learned as it goes on."""
 
     name: str
@@ -58,11 +58,11 @@ class _Scene:
     forth: dict[str, str] = field(default_factory=dict)
     back: dict[str, str] = field(default_factory=dict)
 
-    def compare(self, before: Filmed, now: Filmed) -> list[Change]:
+    def compare(self, before: RecordedScene, now: RecordedScene) -> list[Change]:
         """Return the changes of a scene, exchange by exchange."""
         return list(self._exchanges(before, now))
 
-    def _exchanges(self, before: Filmed, now: Filmed) -> Iterator[Change]:
+    def _exchanges(self, before: RecordedScene, now: RecordedScene) -> Iterator[Change]:
         second = {exchange["step"]: exchange for exchange in now.exchanges}
         first = {exchange["step"]: exchange for exchange in before.exchanges}
         for step, exchange in first.items():
@@ -81,7 +81,7 @@ class _Scene:
             self.step = ""
             yield self._change("", "order changed", NOTABLE, common)
 
-    def _exchange(self, before: Exchange, now: Exchange) -> Iterator[Change]:
+    def _exchange(self, before: RecordedExchange, now: RecordedExchange) -> Iterator[Change]:
         if "error" in now:
             error = now["error"]
             if "error" not in before:

@@ -10,8 +10,8 @@ from typing import Any
 from contract_tests.recording.changes import KINDS, Change, Severity
 from contract_tests.recording.shape import as_text
 
-MANY = 40  # changes of one severity that are shown to a person
-LONGEST = 160  # characters of a value that are shown
+MAX_SHOWN = 40  # changes of one severity that are shown to a person
+MAX_VALUE_LENGTH = 160  # characters of a value that are shown
 SAME, DRIFT, UNREACHABLE = 0, 1, 3
 """Exit statuses; 2 is for what was asked wrongly."""
 
@@ -49,10 +49,10 @@ def report_lines(changes: list[Change], before: str, now: str) -> Iterator[str]:
         if found:
             yield ""
             yield f"{severity.value}:"
-        for change in found[:MANY]:
+        for change in found[:MAX_SHOWN]:
             yield from _lines(change)
-        if len(found) > MANY:
-            yield f"  … and {len(found) - MANY} more"
+        if len(found) > MAX_SHOWN:
+            yield f"  … and {len(found) - MAX_SHOWN} more"
 
 
 def report_json(changes: list[Change], before: str, now: str, status: int) -> str:
@@ -86,4 +86,4 @@ def _lines(change: Change) -> Iterator[str]:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"

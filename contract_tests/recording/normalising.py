@@ -12,12 +12,12 @@ from typing import Any
 
 from contract_tests.recording import volatile
 from contract_tests.recording.bodies import read_body
-from contract_tests.recording.shape import Exchange, Raw
+from contract_tests.recording.shape import RawExchange, RecordedExchange
 from contract_tests.recording.volatile import REFERENCE
 from contract_tests.redaction import HIDDEN
 
-MOST_ROUNDS = 20
-SHORTEST = 6  # characters; a shorter value would be found in innocent words
+MAX_ROUNDS = 20
+MIN_LENGTH = 6  # characters; a shorter value would be found in innocent words
 _DROPPED_SENT = {
     "host", "user-agent", "accept-encoding", "connection", "content-length", "transfer-encoding",
 }  # fmt: skip
@@ -36,7 +36,9 @@ _PARTS = {"nonce_str": "{{nonce}}", "timestamp": "{{now}}", "signature": "{{sign
 _NOW = "{{now}}"
 
 
-def normalise_scene(raws: Iterable[Raw], known: Mapping[str, str]) -> list[Exchange]:
+def normalise_scene(
+    raws: Iterable[RawExchange], known: Mapping[str, str]
+) -> list[RecordedExchange]:
     """Return the exchanges of a scene without anything volatile or secret.
 
     `known` are values with the references that stand for them, as the endpoint and credentials.
@@ -49,12 +51,12 @@ def normalise_scene(raws: Iterable[Raw], known: Mapping[str, str]) -> list[Excha
     return normalise([_replaced(exchange, made) for exchange in exchanges])
 
 
-def normalise(exchanges: list[Exchange]) -> list[Exchange]:
+def normalise(exchanges: list[RecordedExchange]) -> list[RecordedExchange]:
     """Return exchanges with references in place of what is volatile.
 
     What a replacement uncovers is looked at again, until nothing is left.
     """
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         names = _learn(exchanges)
         replaced = [_replaced(exchange, names) for exchange in exchanges]
         if replaced == exchanges:
@@ -80,8 +82,8 @@ def leaves(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[str, 
         yield parent, name, value
 
 
-def _plain(raw: Raw) -> Exchange:
-    exchange: Exchange = {
+def _plain(raw: RawExchange) -> RecordedExchange:
+    exchange: RecordedExchange = {
         "step": raw.step,
         **({"passing": True} if raw.passing else {}),
         "request": {
@@ -113,7 +115,7 @@ def _headers(headers: Iterable[tuple[str, str]], dropped: set[str]) -> dict[str,
     return dict(sorted(found.items()))
 
 
-def _made_by_signer(raw: Raw) -> dict[str, str]:
+def _made_by_signer(raw: RawExchange) -> dict[str, str]:
     made: dict[str, str] = {}
     for spelled, value in raw.sent_headers:
         name = spelled.lower()
@@ -122,7 +124,7 @@ def _made_by_signer(raw: Raw) -> dict[str, str]:
         elif name == "authorization":
             made |= {part: _PARTS[of] for of, part in _IN_SIGNATURE.findall(value)}
     # A moment may be that of something else, too.
-    return {v: ref for v, ref in made.items() if len(v) >= SHORTEST and ref != _NOW}
+    return {v: ref for v, ref in made.items() if len(v) >= MIN_LENGTH and ref != _NOW}
 
 
 def _signed_anew(headers: dict[str, str]) -> dict[str, str]:
@@ -135,10 +137,10 @@ def _signed_anew(headers: dict[str, str]) -> dict[str, str]:
     return shown
 
 
-class _Names:
+class ReferenceNames:
     """References, given out in the order in which values appear."""
 
-    def __init__(self, exchanges: list[Exchange]) -> None:
+    def __init__(self, exchanges: list[RecordedExchange]) -> None:
         self.given: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         for kind, number in _references(exchanges):
@@ -151,8 +153,8 @@ class _Names:
             self.given[value] = "{{" + f"{kind}-{self._counts[kind]}" + "}}"
 
 
-def _learn(exchanges: list[Exchange]) -> dict[str, str]:
-    names, constants = _Names(exchanges), set[str]()
+def _learn(exchanges: list[RecordedExchange]) -> dict[str, str]:
+    names, constants = ReferenceNames(exchanges), set[str]()
     for exchange in exchanges:
         request = exchange["request"]
         for parent, name, value in leaves(_message(request)):
@@ -173,7 +175,9 @@ def _message(part: Mapping[str, Any]) -> list[Any]:
     return [part.get("url", ""), part.get("body")]
 
 
-def _learn_sent(names: _Names, constants: set[str], parent: str, name: str, value: Any) -> None:
+def _learn_sent(
+    names: ReferenceNames, constants: set[str], parent: str, name: str, value: Any
+) -> None:
     kind = volatile.kind_of_member(parent, name)
     if isinstance(value, str) and kind in volatile.HIDDEN_WHEN_SENT and _is_free(value):
         names.give(kind, value)
@@ -189,21 +193,23 @@ def _learn_sent(names: _Names, constants: set[str], parent: str, name: str, valu
     _learn_looks(names, constants, text)
 
 
-def _learn_received(names: _Names, constants: set[str], parent: str, name: str, value: Any) -> None:
+def _learn_received(
+    names: ReferenceNames, constants: set[str], parent: str, name: str, value: Any
+) -> None:
     kind = volatile.kind_of_member(parent, name)
     if isinstance(value, str) and kind is not None and value not in constants:
-        long_enough = len(value) >= SHORTEST and any(c.isdigit() for c in value)
+        long_enough = len(value) >= MIN_LENGTH and any(c.isdigit() for c in value)
         if _is_free(value) and (long_enough or kind in volatile.SECRET):
             names.give(kind, value)
             return
     text = _text(name, value)
     for secret in volatile.secrets_of_url(text):
-        if secret not in constants and len(secret) >= SHORTEST:
+        if secret not in constants and len(secret) >= MIN_LENGTH:
             names.give("secret", secret)
     _learn_looks(names, constants, text)
 
 
-def _learn_looks(names: _Names, constants: set[str], text: str) -> None:
+def _learn_looks(names: ReferenceNames, constants: set[str], text: str) -> None:
     for kind, found in volatile.looks(text):
         if found not in constants:
             names.give(kind, found)
@@ -236,7 +242,7 @@ def _replaced(value: Any, names: Mapping[str, str]) -> Any:
     if not names:
         return value
     whole = dict(names)
-    inside = {value: ref for value, ref in names.items() if len(value) >= SHORTEST}
+    inside = {value: ref for value, ref in names.items() if len(value) >= MIN_LENGTH}
     longest_first = sorted(inside, key=lambda text: (-len(text), text))
     pattern = re.compile(
         "|".join([REFERENCE.pattern, *map(_bounded, longest_first)]) if inside else "(?!)"

@@ -19,7 +19,7 @@ from typing import Any
 FORMAT = 1
 ABOUT = "about.json"
 
-Exchange = dict[str, Any]
+RecordedExchange = dict[str, Any]
 """A normalised exchange, as plain data."""
 
 
@@ -28,7 +28,7 @@ class BadRecording(Exception):
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawExchange:
     """An exchange as it went over the wire, secrets and all; it never leaves memory.
 
     Without a status no answer came, and `error` says why. What is `passing` may come about or not,
@@ -48,13 +48,13 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Filmed:
+class RecordedScene:
     """A scene as it was recorded; `name` begins with its surface, as in tams/prices."""
 
     name: str
     says: str
     source: tuple[str, ...]
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[RecordedExchange, ...]
 
     def to_text(self) -> str:
         """Return the text of the scene's file."""
@@ -72,7 +72,7 @@ class Recording:
     """All scenes of a target; `target` is mock, url or real."""
 
     target: str
-    scenes: tuple[Filmed, ...]
+    scenes: tuple[RecordedScene, ...]
 
 
 def as_text(data: Any) -> str:
@@ -119,13 +119,15 @@ def read_recording(folder: Path) -> Recording:
         raise BadRecording(f"{folder} is no recording that can be read: {error}") from error
 
 
-def _read_scene(path: Path) -> Filmed:
+def _read_scene(path: Path) -> RecordedScene:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         exchanges = tuple(dict(exchange) for exchange in data["exchanges"])
         for exchange in exchanges:
             if not isinstance(exchange["step"], str) or not {"response", "error"} & set(exchange):
                 raise BadRecording(f"{path}: an exchange has a step, and a response or an error")
-        return Filmed(str(data["scene"]), str(data["says"]), tuple(data["source"]), exchanges)
+        return RecordedScene(
+            str(data["scene"]), str(data["says"]), tuple(data["source"]), exchanges
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise BadRecording(f"{path} is no scene of a recording: {error}") from error

@@ -1,6 +1,7 @@
 """What differs from one recording to the next, and how it is recognised.
 
-By the member that it stands in, where the reference names it (`TAMS › 5`, `Workshop › 5-8`); else
+By the member that it stands in,
+    where the reference names it (`TAMS › 5`, `Workshop › 5-8`); else
 by its looks. What a client says first and the target only repeats is no such thing: it is constant.
 """
 

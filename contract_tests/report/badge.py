@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import RunReport
 from contract_tests.report.verdict import count, verdict
 
@@ -27,10 +27,10 @@ def badge_words(report: RunReport) -> str:
     if (tone := verdict(report).tone) == "unsure":
         return "unverified" if report.complete else "interrupted"
     if tone == "good":
-        passed = f"{report.totals[Outcome.PASSED.value]} passed"
+        passed = f"{report.totals[TestOutcome.PASSED.value]} passed"
         # A pass on a mock says nothing about the vendor, and the badge does not look as if it did.
         return f"{passed} (mock)" if report.target.kind == "mock" else passed
-    failed, errors = report.totals[Outcome.FAILED.value], report.totals[Outcome.ERROR.value]
+    failed, errors = report.totals[TestOutcome.FAILED.value], report.totals[TestOutcome.ERROR.value]
     parts = [f"{failed} failed"] if failed else []
     return ", ".join([*parts, count(errors, "suite error")] if errors else parts)
 

@@ -8,19 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from contract_tests.made import read_made
 from contract_tests.money import UNITS, Ledger
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import (
     SCHEMA,
-    MadeRow,
     MoneyRow,
+    ResourceRow,
     RunReport,
     TargetFacts,
     TestResult,
     UnknownRow,
     read_result,
 )
+from contract_tests.resources import read_resources
 from contract_tests.run import LEDGER
 from contract_tests.settings import SURFACES
 from contract_tests.unknowns import questions
@@ -74,7 +74,7 @@ def gather(
             served=about.get("served", []),
         ),
         profile=about.get("profile", ""),
-        totals={outcome.value: outcomes[outcome.value] for outcome in Outcome},
+        totals={outcome.value: outcomes[outcome.value] for outcome in TestOutcome},
         calls={s: sum(test.calls for test in tests if test.surface == s) for s in SURFACES},
         money=[
             MoneyRow(unit, budgets.get(unit), str(ledger.spent(unit))) for unit in UNITS.values()
@@ -84,7 +84,10 @@ def gather(
             UnknownRow(number, surface, question, [o for o in seen if o.unknown == number])
             for number, (surface, question) in questions().items()
         ],
-        made=[MadeRow(**asdict(made)) for made in read_made(sorted(folder.glob("made-*.jsonl")))],
+        made=[
+            ResourceRow(**asdict(made))
+            for made in read_resources(sorted(folder.glob("made-*.jsonl")))
+        ],
         notes=[
             *about.get("notes", []),
             *(notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else ()),

@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.redaction import HIDDEN
 from contract_tests.report.badge import badge_words
 from contract_tests.report.curl import curl_command, remark
@@ -28,15 +28,15 @@ from contract_tests.settings import SURFACES
 
 TITLES = {"tams": "TAMS", "workshop": "Workshop"}
 EXPLAINED = {
-    Outcome.PASSED: "the target kept its word",
-    Outcome.FAILED: "it did not",
-    Outcome.ERROR: "the suite's own fault",
-    Outcome.SKIPPED: "nothing to say, or a known difference",
-    Outcome.UNSUPPORTED: "the target cannot show it",
-    Outcome.DISABLED: "this run was not asked for it",
+    TestOutcome.PASSED: "the target kept its word",
+    TestOutcome.FAILED: "it did not",
+    TestOutcome.ERROR: "the suite's own fault",
+    TestOutcome.SKIPPED: "nothing to say, or a known difference",
+    TestOutcome.UNSUPPORTED: "the target cannot show it",
+    TestOutcome.DISABLED: "this run was not asked for it",
 }
 KNOWN = "known difference"
-SHOWN_BODY = 20_000  # characters of one body on the page; the transcript has all
+MAX_BODY = 20_000  # characters of one body on the page; the transcript has all
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _shown_body(part: dict[str, Any]) -> str:
     text = str(part.get("body", ""))
     with suppress(ValueError, RecursionError):  # what is no JSON is shown as it came
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    if len(text) > SHOWN_BODY:
-        return f"{text[:SHOWN_BODY]}\n… ({len(text)} characters)"
+    if len(text) > MAX_BODY:
+        return f"{text[:MAX_BODY]}\n… ({len(text)} characters)"
     return text + ("\n… (cut)" if part.get("cut") else "")
 
 

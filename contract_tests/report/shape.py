@@ -98,7 +98,7 @@ ENDED = frozenset(
 
 
 @dataclass(frozen=True)
-class MadeRow:
+class ResourceRow:
     """A thing that the run made and what became of it."""
 
     kind: str
@@ -141,7 +141,7 @@ class RunReport:
     money: list[MoneyRow]
     tests: list[TestResult]
     unknowns: list[UnknownRow]
-    made: list[MadeRow]
+    made: list[ResourceRow]
     notes: list[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -176,6 +176,6 @@ def read_report(data: dict[str, Any]) -> RunReport:
                 )
                 for row in data["unknowns"]
             ],
-            "made": [MadeRow(**row) for row in data["made"]],
+            "made": [ResourceRow(**row) for row in data["made"]],
         }
     )

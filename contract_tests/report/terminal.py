@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from contract_tests.report.shape import RunReport, TestResult
 
-WIDTH = 100
-MANY = 12  # lines of one kind that are shown
-FEW = 4
+LINE_WIDTH = 100
+MAX_SHOWN = 12  # lines of one kind that are shown
+MAX_RESOURCES_SHOWN = 4
 SAID_PLAINLY = {
     "failed": "the target did not keep its word",
     "error": "the suite's own fault",
@@ -56,11 +56,11 @@ def _tests(report: RunReport, outcome: str) -> Iterator[str]:
     found = [test for test in report.tests if test.outcome == outcome]
     if found:
         yield f"{outcome} ({SAID_PLAINLY[outcome]}):"
-    for test in found[:MANY]:
+    for test in found[:MAX_SHOWN]:
         yield f"  {test.test}  [{', '.join(test.source)}]"
         yield f"      {_cut(test.reason)}"
-    if len(found) > MANY:
-        yield f"  … and {len(found) - MANY} more"
+    if len(found) > MAX_SHOWN:
+        yield f"  … and {len(found) - MAX_SHOWN} more"
 
 
 def _reasons(report: RunReport) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _reasons(report: RunReport) -> Iterator[str]:
         for test in report.tests:
             if test.outcome == outcome:
                 reasons[test.reason] = reasons.get(test.reason, 0) + 1
-        for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:MANY]:
+        for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:MAX_SHOWN]:
             yield f"{outcome}: {count} × {_cut(reason)}"
 
 
@@ -84,10 +84,10 @@ def _money(report: RunReport) -> Iterator[str]:
     left = [made for made in report.made if made.left]
     if report.made:
         yield f"made: {len(report.made)} things, {len(left)} of them left behind"
-    for made in left[:FEW]:
+    for made in left[:MAX_RESOURCES_SHOWN]:
         yield f"  {made.kind} {made.id}: {made.state} ({made.test})"
-    if len(left) > FEW:
-        yield f"  … and {len(left) - FEW} more; the JSON and HTML reports list them"
+    if len(left) > MAX_RESOURCES_SHOWN:
+        yield f"  … and {len(left) - MAX_RESOURCES_SHOWN} more; the JSON and HTML reports list them"
 
 
 def _unknowns(report: RunReport) -> Iterator[str]:
@@ -111,4 +111,4 @@ def failures(report: RunReport) -> list[TestResult]:
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 2 * WIDTH else line[: 2 * WIDTH] + "…"
+    return line if len(line) <= 2 * LINE_WIDTH else line[: 2 * LINE_WIDTH] + "…"

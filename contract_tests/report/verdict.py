@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import RunReport
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """The word is for people in a hurry; `tone` is good, bad, fault or unsure."""
 
     word: str
@@ -17,23 +17,23 @@ class Verdict:
     tone: str
 
 
-def verdict(report: RunReport) -> Verdict:
+def verdict(report: RunReport) -> RunVerdict:
     """Return what a run says as a whole. What was not tested is never called kept."""
     failed, errors, passed = (
         report.totals.get(outcome.value, 0)
-        for outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.PASSED)
+        for outcome in (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.PASSED)
     )
     if failed:
         words = f"{count(failed, 'test')} found that the target did not keep its word."
-        return Verdict("Not kept", words, "bad")
+        return RunVerdict("Not kept", words, "bad")
     if errors:
         words = f"{count(errors, 'test')} broke by the suite's own fault; the target is not judged."
-        return Verdict("Suite at fault", words, "fault")
+        return RunVerdict("Suite at fault", words, "fault")
     if not report.complete:
-        return Verdict("Interrupted", "The run did not come to its end.", "unsure")
+        return RunVerdict("Interrupted", "The run did not come to its end.", "unsure")
     if not passed:
-        return Verdict("Nothing tested", "No test has run to its end.", "unsure")
-    return Verdict("Kept", f"The target kept its word in {count(passed, 'test')}.", "good")
+        return RunVerdict("Nothing tested", "No test has run to its end.", "unsure")
+    return RunVerdict("Kept", f"The target kept its word in {count(passed, 'test')}.", "good")
 
 
 def count(number: int, thing: str) -> str:

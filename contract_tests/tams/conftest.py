@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.clients.tams import Tams
-from contract_tests.tams.recordings import Archive
-from contract_tests.targets import Target
+from contract_tests.clients.tams import TamsClient
+from contract_tests.tams.shared_jobs import SharedJobs
+from contract_tests.targets import ContractTarget
 
 
 @pytest.fixture(scope="session")
-def recorded(tams: Tams, target: Target) -> Archive:
+def recorded(tams: TamsClient, target: ContractTarget) -> SharedJobs:
     """Jobs that run once for all tests which only look at them."""
-    return Archive(tams, target)
+    return SharedJobs(tams, target)

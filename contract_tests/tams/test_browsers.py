@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.answers import Unmet
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.orders import MODEL, small_stages
 
 ORIGIN = "https://plugin.example.test"

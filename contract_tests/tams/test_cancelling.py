@@ -3,9 +3,9 @@
 import pytest
 
 from contract_tests.clients.tams import TERMINAL
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.orders import a_small_order
-from contract_tests.tams.recordings import A_LULL
+from contract_tests.tams.shared_jobs import A_LULL
 
 LONGER = a_small_order(count=2, steps=20)
 
@@ -97,7 +97,7 @@ def test_cancelling_an_unknown_job_is_observed(tams, observe):
 @source("TAMS › 5.3", "TAMS › 14")
 @needs("accounts")
 @spends(1)
-def test_a_stranger_cannot_cancel_a_job(tams, target, observe):
+def test_another_account_cannot_cancel_a_job(tams, target, observe):
     job = tams.submit_job(a_small_order())
     stranger = tams.using(target.another_account().tams.auth())
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.marks import source, spends
+from contract_tests.markers import source, spends
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import refused, words_of
 

@@ -3,13 +3,13 @@
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import needs, source, spends
-from contract_tests.tams.chains import NOBODYS, TOO_LARGE, a_start, sampled, upscaled
+from contract_tests.markers import needs, source, spends
+from contract_tests.tams.chains import TOO_LARGE, UNKNOWN_IMAGE, a_start, sampled, upscaled
 
 
 def _without_its_image(tams):
     """Return a chain whose start image nobody ever made."""
-    return [a_start(NOBODYS), sampled(denoisingStrength=0.5)]
+    return [a_start(UNKNOWN_IMAGE), sampled(denoisingStrength=0.5)]
 
 
 def _never_uploaded(tams):

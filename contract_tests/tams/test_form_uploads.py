@@ -7,7 +7,7 @@ import re
 import pytest
 
 from contract_tests.clients.wire import NoAnswer
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import refused
 
@@ -33,7 +33,7 @@ def test_a_form_comes_with_its_nine_texts(tams, members):
 
 
 @source("TAMS › 5.12")
-def test_every_form_has_an_id_and_a_path_of_its_own(tams):
+def test_every_form_has_a_different_id_and_path(tams):
     one, other = (tams.call("POST", RESERVE, json=SHORT).expect(200) for _ in range(2))
 
     assert one["resourceId"] != other["resourceId"]

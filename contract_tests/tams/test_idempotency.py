@@ -4,7 +4,7 @@ import pytest
 
 from contract_tests.answers import Unmet
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.graphs import a_graph
 from contract_tests.tams.orders import a_small_order, small_stages
 
@@ -100,7 +100,7 @@ def test_a_request_id_used_at_another_operation_is_observed(tams, observe):
 
 @source("TAMS › 5.1", "TAMS › 14")
 @spends(2)
-def test_a_cancelled_request_that_comes_again_does_not_wake_its_job(tams, observe):
+def test_a_cancelled_request_that_comes_again_does_not_restart_its_job(tams, observe):
     order = {"requestId": a_request_id(), **a_small_order()}
     job = tams.submit_job(order)
     tams.cancel(job)

@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.answers import expect_one_of
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.signing import TamsBearer
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.refusals import refused
@@ -48,7 +48,7 @@ def test_no_job_is_made_for_an_unknown_token(tams, path):
 
 
 @source("TAMS › 3.4", "TAMS › 4")
-def test_who_is_unknown_learns_nothing_of_bad_parameters(tams):
+def test_an_unknown_token_is_refused_before_parameters_are_checked(tams):
     answer = tams.call("POST", "/v1/jobs/credits", auth=UNKNOWN, content=b"{")
 
     expect_no_such_app(answer)
@@ -56,7 +56,7 @@ def test_who_is_unknown_learns_nothing_of_bad_parameters(tams):
 
 @source("TAMS › 3.1", "TAMS › 4")
 @pytest.mark.parametrize("value", HEADERS)
-def test_a_header_without_a_key_lets_nobody_in(tams, value):
+def test_a_header_without_a_key_is_refused(tams, value):
     answer = tams.call("GET", f"/v1/models/{MODEL}", auth=None, headers={"Authorization": value})
 
     expect_one_of(answer.status, (400, 401, 404), "the status without a key")

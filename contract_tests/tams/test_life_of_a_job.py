@@ -4,7 +4,7 @@ import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.tams import STATES, TERMINAL
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.orders import a_small_order
 
 ORDER_OF_STATES = {state: place for place, state in enumerate(STATES[:4])}

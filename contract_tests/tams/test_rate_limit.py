@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests.answers import Unmet
-from contract_tests.marks import destructive, source, spends
+from contract_tests.markers import destructive, source, spends
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import with_message
@@ -43,7 +43,7 @@ def crowded_second(tams, clock):
 
 @source("TAMS › 11", "TAMS › 4")
 @destructive
-def test_five_calls_of_a_second_are_let_in_and_others_are_a_429(tams, clock, observe):
+def test_five_calls_of_a_second_are_accepted_and_others_are_a_429(tams, clock, observe):
     answers = crowded_second(tams, clock)
 
     assert {answer.status for answer in answers} == {200, 429}
@@ -56,7 +56,7 @@ def test_five_calls_of_a_second_are_let_in_and_others_are_a_429(tams, clock, obs
 
 @source("TAMS › 11")
 @destructive
-def test_after_a_quiet_second_calls_are_let_in_again(tams, clock):
+def test_after_a_quiet_second_calls_are_accepted_again(tams, clock):
     crowded_second(tams, clock)
 
     clock.let_pass(QUIET)
@@ -78,7 +78,7 @@ def test_whether_refused_calls_count(tams, clock, observe):
 
 @source("TAMS › 9", "TAMS › 11")
 @destructive
-def test_uploaded_bytes_are_no_calls(tams, clock):
+def test_uploads_do_not_count_as_calls(tams, clock):
     uploads = [tams.reserve_upload(term=1) for _ in range(BURST)]
     picture = a_picture(64)
     clock.let_pass(QUIET)
@@ -92,7 +92,7 @@ def test_uploaded_bytes_are_no_calls(tams, clock):
 @source("TAMS › 9", "TAMS › 11")
 @destructive
 @spends(2)
-def test_downloads_are_no_calls(tams, clock):
+def test_downloads_do_not_count_as_calls(tams, clock):
     job = tams.wait_for(tams.submit_job(a_small_order()), "SUCCESS")
     url = job["successInfo"]["images"][0]["url"]
     clock.let_pass(QUIET)

@@ -2,10 +2,10 @@
 
 import re
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.decoding import format_of, picture_in
 from contract_tests.tams.orders import SIDE, a_small_order
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PAIR = a_small_order(count=2, width=576)

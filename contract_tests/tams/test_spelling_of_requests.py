@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.orders import small_stages
 
 PRICE = "/v1/jobs/credits"
@@ -109,14 +109,14 @@ def test_whole_numbers_may_be_texts(tams, initialize, diffusion):
 @pytest.mark.parametrize(
     "value", ["karras", 5, None, {"a": [1]}], ids=["text", "number", "null", "object"]
 )
-def test_members_that_nobody_knows_are_ignored(tams, member, value):
+def test_unknown_members_are_ignored(tams, member, value):
     assert price_of(tams, {"stages": stages(**{member: value})}) == price_of(
         tams, {"stages": stages()}
     )
 
 
 @source("TAMS › 2.5")
-def test_members_that_nobody_knows_are_ignored_at_every_level(tams):
+def test_unknown_members_are_ignored_at_every_level(tams):
     more = {"webhook": "https://example.test/hook", "extra": {"deep": [None, 1.5]}}
     first, second = stages(more, **more)
     body = {"stages": [{**first, **more}, {**second, **more}], **more}

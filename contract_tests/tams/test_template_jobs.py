@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import source, spends
+from contract_tests.markers import source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.graphs import TEMPLATE, TEXT, a_field, filled_in
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.recordings import successful
+from contract_tests.tams.shared_jobs import successful
 
 CREATE = "/v1/jobs/workflow/template"
 

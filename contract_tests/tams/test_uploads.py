@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract_tests.answers import Unmet, expect_one_of
-from contract_tests.marks import slow, source, spends
+from contract_tests.markers import slow, source, spends
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import refused
@@ -40,7 +40,7 @@ def test_a_reserved_upload_has_an_id_an_address_and_headers(tams, members):
 
 
 @source("TAMS › 5.11")
-def test_every_upload_has_an_id_and_an_address_of_its_own(tams):
+def test_every_upload_has_a_different_id_and_address(tams):
     uploads = [tams.reserve_upload(term=1) for _ in range(3)]
 
     assert len({upload.id for upload in uploads}) == 3, "ids of uploads differ"
@@ -48,7 +48,7 @@ def test_every_upload_has_an_id_and_an_address_of_its_own(tams):
 
 
 @source("TAMS › 9")
-def test_the_headers_of_an_upload_are_no_business_of_the_client_library(tams):
+def test_upload_headers_are_not_those_that_client_libraries_set(tams):
     # A Java client refuses to be told these.
     forbidden = {"host", "content-length", "connection", "transfer-encoding"}
 
@@ -148,7 +148,7 @@ def test_an_upload_that_expired_takes_nothing(tams, clock, observe):
     ],
     ids=["nothing", "text", "half", "large"],
 )
-def test_what_is_no_picture_is_stored_or_refused(tams, what, data, observe):
+def test_bytes_that_are_not_a_picture_are_stored_or_refused(tams, what, data, observe):
     answer = tams.put(tams.reserve_upload(term=1), data)
 
     expect_one_of(answer.status, (*STORED, 400, 403, 411, 413), f"the status of a PUT of {what}")

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.graphs import a_graph, a_vendor_graph
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 CHECK = "/v1/jobs/workflow/params/check"
 

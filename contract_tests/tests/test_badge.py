@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests.report.badge import COLOURS, badge, badge_words
-from contract_tests.tests.reports import a_report, a_result
+from contract_tests.tests.report_builders import a_report, a_result
 
 FAILED, ERROR = a_result("test_b", "failed"), a_result("test_c", "error")
 
@@ -34,7 +34,7 @@ def test_the_words_are_honest(report, words):
     assert badge_words(report) == words
 
 
-def test_the_badge_is_an_image_with_words_for_those_who_do_not_see_it():
+def test_the_badge_has_a_text_alternative():
     picture = ElementTree.fromstring(badge(on("real", a_result())))
 
     assert picture.attrib["aria-label"] == "contract: 1 passed"

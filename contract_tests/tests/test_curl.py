@@ -26,7 +26,7 @@ def a_listener():
     """Listen on loopback and yield the URL and a list of what arrives."""
     arrived = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class CurlRequestHandler(BaseHTTPRequestHandler):
         def answer(self):
             length = int(self.headers.get("content-length") or 0)
             arrived.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
@@ -38,7 +38,7 @@ def a_listener():
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), CurlRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", arrived
         server.shutdown()
@@ -128,6 +128,6 @@ def test_a_request_without_credentials_is_sent_without():
     ],
     ids=["bytes", "cut", "hidden", "whole"],
 )
-def test_what_has_to_be_filled_in_is_said(request_, words):
+def test_the_remark_says_what_to_fill_in(request_, words):
     assert words in remark(request_)
     assert bool(words) == bool(remark(request_))

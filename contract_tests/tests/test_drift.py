@@ -9,7 +9,7 @@ from contract_tests.recording.drift import compare
 from contract_tests.recording.drift_report import exit_status, report_json, report_lines, suspect
 from contract_tests.recording.normalising import normalise
 from contract_tests.recording.shape import Recording
-from contract_tests.tests.recordings import a_recording, an_exchange, exchanges
+from contract_tests.tests.recording_builders import a_recording, an_exchange, exchanges
 
 JOB = {
     "job": {
@@ -131,18 +131,18 @@ def test_references_are_compared_by_what_they_stand_for_and_not_by_number():
         ),
     ],
 )
-def test_what_differs_each_time_is_no_drift(before, now):
+def test_values_that_differ_each_time_are_not_drift(before, now):
     assert compare(a_recording(an_exchange(before)), a_recording(an_exchange(now))) == []
 
 
 def test_a_state_that_passes_may_be_missed():
     seen = {**an_exchange({"progress": 3}, step="look while RUNNING"), "passing": True}
-    unseen = {**an_exchange({}, step="look while RUNNING"), "passing": True}
+    paused = {**an_exchange({}, step="look while RUNNING"), "passing": True}
     last = an_exchange({}, step="look")
 
     assert compare(a_recording(seen, last), a_recording(last)) == []
     assert compare(a_recording(last), a_recording(seen, last)) == []
-    assert compare(a_recording(seen, last), a_recording(unseen, last)) == []
+    assert compare(a_recording(seen, last), a_recording(paused, last)) == []
 
 
 def test_scenes_that_are_in_one_recording_alone_are_told():
@@ -172,7 +172,7 @@ def test_the_exit_status_follows_from_what_matters(severities, least, status):
     assert exit_status(changes, Severity(least)) == status
 
 
-def test_a_lost_answer_is_not_held_against_the_service():
+def test_a_lost_answer_says_nothing_about_the_service():
     changes = changed(an_answer_is_lost)
 
     assert "nothing is said of the service" in "\n".join(report_lines(changes, "real", "real"))

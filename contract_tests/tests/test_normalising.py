@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 from contract_tests.recording.normalising import normalise, normalise_scene
-from contract_tests.recording.shape import Raw
-from contract_tests.tests.recordings import IMAGE, JOB, an_exchange, answers, exchanges
+from contract_tests.recording.shape import RawExchange
+from contract_tests.tests.recording_builders import IMAGE, JOB, an_exchange, answers, exchanges
 
 
 def body_of(*found):
@@ -107,7 +107,7 @@ def test_credentials_and_what_a_signer_makes_are_hidden():
     header = (
         "TAMS-SHA256-RSA app_id=myApp0001,nonce_str=0f1e0f1e,timestamp=1768464000,signature=c2ln"
     )
-    raw = Raw(
+    raw = RawExchange(
         "step", "GET", "http://127.0.0.1:1234/v1/jobs/1",
         (("Authorization", header), ("Host", "127.0.0.1:1234")), b"", 401,
         (("Content-Type", "application/json"), ("Date", "Thu, 15 Jan 2026 08:00:00 GMT"),
@@ -140,7 +140,8 @@ def test_bytes_are_told_by_what_they_are():
         "0000000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"
     )
     raws = [
-        Raw(f"{n}", "GET", "u", (), b"", 200, (), body) for n, body in enumerate((png, b"\xff\0"))
+        RawExchange(f"{n}", "GET", "u", (), b"", 200, (), body)
+        for n, body in enumerate((png, b"\xff\0"))
     ]
 
     found = [exchange["response"]["file"] for exchange in normalise_scene(raws, {})]

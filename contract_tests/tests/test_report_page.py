@@ -10,7 +10,7 @@ from contract_tests.report.html import html_page
 from contract_tests.report.sections import by_section
 from contract_tests.report.shape import MoneyRow, Observation, UnknownRow
 from contract_tests.report.verdict import verdict
-from contract_tests.tests.reports import a_report, a_result, an_exchange
+from contract_tests.tests.report_builders import a_report, a_result, an_exchange
 
 HOSTILE = [
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</pre></details></main>",
@@ -56,12 +56,12 @@ def page_saying(text):
 
 
 @given(st.sampled_from(HOSTILE) | st.text())
-def test_what_a_target_says_never_becomes_markup(text):
+def test_text_of_a_target_never_becomes_markup(text):
     # An empty text would make the page leave parts out, which proves nothing.
     assert Tags(page_saying(f"x{text}")).seen == Tags(page_saying("x")).seen
 
 
-def test_the_page_needs_no_network_and_runs_nothing():
+def test_the_page_needs_no_network_and_runs_no_script():
     page = page_saying("x")
 
     assert "<script" not in page
@@ -84,7 +84,7 @@ def test_the_page_needs_no_network_and_runs_nothing():
         ([], {}, "Nothing tested"),
     ],
 )
-def test_the_verdict_never_calls_kept_what_was_not_seen(tests, members, word):
+def test_the_verdict_is_kept_only_if_a_test_passed(tests, members, word):
     report = a_report(*tests, **members)
 
     assert verdict(report).word == word
@@ -111,14 +111,14 @@ def test_money_is_shown_against_its_budget():
     assert "3 calls." in text
 
 
-def test_what_was_left_behind_is_told_apart_from_what_ended():
+def test_resources_left_behind_are_shown_apart_from_ended_ones():
     text = text_of(html_page(a_report(a_result())))
 
     assert "1 thing left behind." in text
     assert "What ended or ends by itself (1)" in text
 
 
-def test_an_unverified_test_is_shown_as_such():
+def test_an_unverified_test_is_shown_as_unverified():
     text = text_of(
         html_page(a_report(a_result(), a_result("test_b", verified={"real": "2026-01-02"})))
     )

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 from contract_tests.signing import (
     BadKey,
     TamsBearer,
@@ -110,6 +110,6 @@ def test_a_form_has_no_digest_and_counts_as_parameters():
 
 
 @pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n"])
-def test_what_is_no_key_is_said_to_be_none(text):
+def test_a_text_that_is_not_a_key_is_refused(text):
     with pytest.raises(BadKey, match="cannot be read"):
         TamsSignature("a", text)

@@ -8,9 +8,9 @@ import sys
 import httpx
 import pytest
 
-from contract_tests.guardian import guard
 from contract_tests.settings import Flags, read_settings
 from contract_tests.targets import open_target
+from contract_tests.watchdog import guard
 
 HOLD = """
 import os, signal
@@ -62,7 +62,7 @@ def test_credentials_that_the_mock_knows_are_used(mock):
     known.close()
 
 
-def test_credentials_that_it_does_not_know_are_said_to_be_so(mock):
+def test_unknown_credentials_are_reported(mock):
     unknown = opened(mock.urls["tams"], TAMS_ACCESS_TOKEN="of-the-real-service")
 
     assert unknown.credentials.tams.access_token != "of-the-real-service"
@@ -70,7 +70,7 @@ def test_credentials_that_it_does_not_know_are_said_to_be_so(mock):
     unknown.close()
 
 
-def test_the_mock_ends_with_whoever_started_it():
+def test_the_mock_ends_with_the_process_that_started_it():
     process = subprocess.run(
         [sys.executable, "-c", HOLD], check=False, stdout=subprocess.PIPE, text=True
     )
@@ -82,7 +82,7 @@ def test_the_mock_ends_with_whoever_started_it():
             httpx.get(f"{url}/_mock/health")
 
 
-def test_the_guardian_ends_when_its_command_does(monkeypatch):
+def test_the_watchdog_ends_when_its_command_does(monkeypatch):
     read, write = os.pipe()
     with os.fdopen(read) as stdin, os.fdopen(write, "w"):
         monkeypatch.setattr(sys, "stdin", stdin)

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract_tests.clients.workshop import Workshop
+from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.targets import Target
-from contract_tests.workshop.customer import Customer
-from contract_tests.workshop.recordings import Archive
+from contract_tests.targets import ContractTarget
+from contract_tests.workshop.customer import CustomerServer
+from contract_tests.workshop.shared_tasks import SharedTasks
 
 
 @pytest.fixture(scope="session")
-def app(target: Target) -> WorkshopCredentials:
+def app(target: ContractTarget) -> WorkshopCredentials:
     """The AppKey and AppSecret that calls are signed with."""
     return target.credentials.workshop
 
 
 @pytest.fixture(scope="session")
-def recorded(workshop: Workshop) -> Archive:
+def recorded(workshop: WorkshopClient) -> SharedTasks:
     """Tasks that run once for all tests which only look at them."""
-    return Archive(workshop)
+    return SharedTasks(workshop)
 
 
 @pytest.fixture(scope="session")
-def customer() -> Iterator[Customer]:
+def customer() -> Iterator[CustomerServer]:
     """The customer's server, where events come; the test `needs("accounts", "callbacks")`."""
-    customer = Customer()
+    customer = CustomerServer()
     yield customer
     customer.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Answer, Unmet
+from contract_tests.answers import Received, Unmet
 from contract_tests.clients.workshop import FAILURE, SUCCESS, Envelope
-from contract_tests.workshop.gateways import CODE, turned_away
+from contract_tests.workshop.gateways import CODE, rejected
 
 ERRORS = ("errCode", "errMessage", "subErrCode", "subErrMessage")
 MEMBERS = ("status", "apiInvokeId", "data", *ERRORS, "startTime", "endTime")
@@ -34,7 +34,7 @@ def plain_success(envelope: Envelope) -> Any:
     return body
 
 
-def refused(answer: Answer) -> Any:
+def refused(answer: Received) -> Any:
     """Return the envelope of an orderly refusal, None if there is none, or raise `Unmet`.
 
     The HTTP status is open (W21), and the gateway may refuse what the service never sees (W22);
@@ -43,7 +43,7 @@ def refused(answer: Answer) -> Any:
     if answer.status >= 500:
         raise Unmet(f"{answer.sent} answered {answer.status}: {answer.excerpt()}")
     if CODE in answer.headers:
-        turned_away(answer)
+        rejected(answer)
         return None
     body = complete(answer.json)
     if body["status"] != FAILURE:
@@ -53,7 +53,7 @@ def refused(answer: Answer) -> Any:
     return body
 
 
-def reason(answer: Answer) -> Any:
+def reason(answer: Received) -> Any:
     """Return how a call ended, for what is only observed: done, or status and codes."""
     if CODE in answer.headers:
         return [answer.status, answer.headers[CODE]]
@@ -63,7 +63,7 @@ def reason(answer: Answer) -> Any:
     return [answer.status, FAILURE, *(body.get(name) for name in ERRORS)]
 
 
-def orderly(answer: Answer) -> bool:
+def orderly(answer: Received) -> bool:
     """Say whether a call was carried out; if not, its refusal has to be in order."""
     by_service = CODE not in answer.headers and 200 <= answer.status < 300
     if by_service and complete(answer.json)["status"] == SUCCESS:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.workshop import Workshop
+from contract_tests.answers import Received, Unmet
+from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.signing import workshop_string_to_sign
 
 CODE, MESSAGE, REQUEST_ID = "X-Ca-Error-Code", "X-Ca-Error-Message", "X-Ca-Request-Id"
 QUERY = "/scc/spQueryToken"
-NOBODYS_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - nobody made it
-A_QUESTION = {"apiToken": NOBODYS_TOKEN}
+UNKNOWN_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - nobody made it
+A_QUESTION = {"apiToken": UNKNOWN_TOKEN}
 
 
-def knock(workshop: Workshop, auth: httpx.Auth | None, **options: object) -> Answer:
+def ask_gateway(workshop: WorkshopClient, auth: httpx.Auth | None, **options: object) -> Received:
     """Ask for a token that nobody made: the gateway decides first, and nothing is left behind."""
     target = options.pop("target", QUERY)
     if "content" not in options and "data" not in options:
@@ -22,7 +22,7 @@ def knock(workshop: Workshop, auth: httpx.Auth | None, **options: object) -> Ans
     return workshop.call("POST", str(target), auth=auth, **options)
 
 
-def let_in(answer: Answer) -> Answer:
+def accepted(answer: Received) -> Received:
     """Return an answer of the service behind the gateway; raise `Unmet` if it never got there."""
     code = answer.headers.get(CODE)
     if code is not None:
@@ -36,7 +36,7 @@ def let_in(answer: Answer) -> Answer:
     return answer
 
 
-def turned_away(answer: Answer) -> Answer:
+def rejected(answer: Received) -> Received:
     """Return a refusal by the gateway that is in order, or raise `Unmet`."""
     if not 400 <= answer.status < 500:
         raise Unmet(
@@ -51,9 +51,9 @@ def turned_away(answer: Answer) -> Answer:
     return answer
 
 
-def mismatch(answer: Answer) -> Answer:
+def mismatch(answer: Received) -> Received:
     """Return a refusal of the signature that tells the server's own string, or raise `Unmet`."""
-    message = turned_away(answer).headers[MESSAGE]
+    message = rejected(answer).headers[MESSAGE]
     if "StringToSign" not in message:
         raise Unmet(f"the refusal of a signature tells no server StringToSign: {message!r}")
     sent = answer.sent
@@ -65,7 +65,7 @@ def mismatch(answer: Answer) -> Answer:
     return answer
 
 
-def verdict(answer: Answer) -> object:
+def verdict(answer: Received) -> object:
     """Return how the gateway decided, for what is only observed."""
     if answer.headers.get(CODE) is None:
         return [answer.status, "let in"]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.workshop import Workshop, shortened
-from contract_tests.clocks import Clock
+from contract_tests.answers import Received, Unmet
+from contract_tests.clients.workshop import WorkshopClient, shortened
+from contract_tests.clocks import TargetClock
 
 HOUR, DAY = 3600, 86400  # `Workshop › 6.2`: seconds, by default in mode 10 and in mode 20
 SLACK = 15  # seconds that answers may take, and clocks differ
 TERMS = {"sd_webui": {}, "comfyui_api": {"subProduct": "comfyui_api"}}
 
 
-def a_token(workshop: Workshop, **members: Any) -> str:
+def a_token(workshop: WorkshopClient, **members: Any) -> str:
     """Make a token for an end user of this test's own; the test `leaves_traces`."""
     return str(workshop.allocate_token(**members)["apiToken"])
 
 
-def expect_lifetime(session: Any, seconds: float, clock: Clock) -> None:
+def expect_lifetime(session: Any, seconds: float, clock: TargetClock) -> None:
     """Raise `Unmet` unless a session that was answered just now lasts for so many seconds."""
     left = session["expiredInSeconds"]
     if not seconds - SLACK <= left <= seconds:
@@ -36,7 +36,7 @@ def expect_moment(session: Any, moment: float) -> None:
         )
 
 
-def live_session(workshop: Workshop, token: str, **members: Any) -> Any:
+def live_session(workshop: WorkshopClient, token: str, **members: Any) -> Any:
     """Return what a query tells of a live session, None if it tells that there is none.
 
     Whether the query then succeeds with null or fails is open (W5).
@@ -48,7 +48,7 @@ def live_session(workshop: Workshop, token: str, **members: Any) -> Any:
     return data or None
 
 
-def the_session(workshop: Workshop, token: str, **members: Any) -> Any:
+def the_session(workshop: WorkshopClient, token: str, **members: Any) -> Any:
     """Return what a query tells of a session that has to be live, or raise `Unmet`."""
     session = live_session(workshop, token, **members)
     if session is None:
@@ -56,12 +56,12 @@ def the_session(workshop: Workshop, token: str, **members: Any) -> Any:
     return session
 
 
-def visited(workshop: Workshop, url: str) -> Answer:
+def visited(workshop: WorkshopClient, url: str) -> Received:
     """Go to a session's URL as a browser does."""
     headers = {"Accept": "text/html,*/*"}
     return workshop.wire.send("GET", url, auth=None, headers=headers)
 
 
-def opens(page: Answer) -> bool:
+def opens(page: Received) -> bool:
     """Say whether a URL works: with a page, or by leading to one."""
     return 200 <= page.status < 400

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, source, spends
 from contract_tests.workshop.envelopes import orderly, reason, refused
-from contract_tests.workshop.gateways import A_QUESTION, NOBODYS_TOKEN, QUERY
+from contract_tests.workshop.gateways import A_QUESTION, QUERY, UNKNOWN_TOKEN
 from contract_tests.workshop.orders import a_drawing, a_prompt, a_redrawing
 from contract_tests.workshop.sessions import a_token
 from contract_tests.workshop.uses import stays, use
@@ -37,9 +37,9 @@ NO_TOKENS: dict[str, dict[str, Any]] = {
     "an empty text": {"apiToken": ""},
     "a number": {"apiToken": 7},
     "a truth": {"apiToken": True},
-    "a list": {"apiToken": [NOBODYS_TOKEN]},
+    "a list": {"apiToken": [UNKNOWN_TOKEN]},
     "an object": {"apiToken": {}},
-    "another spelling": {"api_token": NOBODYS_TOKEN},
+    "another spelling": {"api_token": UNKNOWN_TOKEN},
     "a very long text": {"apiToken": "0" * 10_000},
     "a zero character": {"apiToken": "\0"},
 }
@@ -83,7 +83,7 @@ def expect_nothing(answer):
 
 @source("Workshop › 2", "Workshop › 4")
 @pytest.mark.parametrize("body", BROKEN)
-def test_a_body_that_is_no_object_of_json_finds_no_token(workshop, observe, body):
+def test_a_body_that_is_not_a_json_object_finds_no_token(workshop, observe, body):
     headers = {"Content-Type": "application/json"}
 
     answer = workshop.call("POST", QUERY, content=BROKEN[body], headers=headers)
@@ -95,7 +95,7 @@ def test_a_body_that_is_no_object_of_json_finds_no_token(workshop, observe, body
 @source("Workshop › 5.2", "Workshop › 6.1")
 @pytest.mark.parametrize("operation", ["spQueryToken", "spQuerySession"])
 @pytest.mark.parametrize("token", NO_TOKENS)
-def test_what_is_no_token_finds_nothing(workshop, observe, operation, token):
+def test_a_value_that_is_not_a_token_finds_nothing(workshop, observe, operation, token):
     envelope = workshop.ask(operation, NO_TOKENS[token])
 
     observe("W22", f"{token} as apiToken of {operation}", reason(envelope.answer))
@@ -108,12 +108,12 @@ def test_what_is_no_token_finds_nothing(workshop, observe, operation, token):
 @source("Workshop › 6.1", "Workshop › 6.2")
 @spends(1)
 @pytest.mark.parametrize("operation", SESSION_CALLS)
-def test_no_session_is_opened_for_nobody(workshop, operation):
+def test_no_session_is_opened_without_a_token(workshop, operation):
     refused(use(workshop, operation, {"expiredInSeconds": 60}).answer)
 
 
 @source("Workshop › 6.1")
-def test_no_session_is_destroyed_for_nobody(workshop):
+def test_no_session_is_destroyed_without_a_token(workshop):
     refused(workshop.ask("spDeleteSession", {"subProduct": "sd_webui"}).answer)
 
 
@@ -182,7 +182,7 @@ def test_what_a_drawing_over_no_picture_gets(workshop, observe, image):
 @source("Workshop › 8.1")
 @spends(1)
 @pytest.mark.parametrize("inputs", [[], "prompt", 7], ids=str)
-def test_what_inputs_that_are_no_object_get(workshop, observe, inputs):
+def test_what_inputs_that_are_not_an_object_get(workshop, observe, inputs):
     answer = use(workshop, "comfy_prompt", a_prompt(inputs=inputs)).answer
 
     orderly(answer)

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from contract_tests.clients.workshop import TASK_STATES
-from contract_tests.marks import source, spends
+from contract_tests.markers import source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason, refused

@@ -2,9 +2,9 @@
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, source, spends
 from contract_tests.workshop.envelopes import orderly, reason
-from contract_tests.workshop.gateways import NOBODYS_TOKEN
+from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import TERMS, a_token, live_session, opens, visited
 from contract_tests.workshop.uses import use
 
@@ -243,8 +243,8 @@ def test_what_unknown_roles_and_pools_get(workshop, observe):
     "operation",
     ["spCreateSession", "spRefreshSession", "spRefreshOrCreateSession", "spQuerySession"],
 )
-def test_a_token_that_nobody_made_has_no_session(workshop, observe, operation):
-    envelope = use(workshop, operation, {"apiToken": NOBODYS_TOKEN})
+def test_an_unknown_token_has_no_session(workshop, observe, operation):
+    envelope = use(workshop, operation, {"apiToken": UNKNOWN_TOKEN})
 
     observe("W14", f"an unknown token in {operation}", reason(envelope.answer))
     if orderly(envelope.answer):

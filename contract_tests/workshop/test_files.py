@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.marks import source, spends
+from contract_tests.markers import source, spends
 from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import a_prompt, a_redrawing, some_inputs

@@ -5,10 +5,10 @@ The comparison with the OpenAPI file is left out here, so that what is missing i
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, source, spends
 from contract_tests.workshop.orders import a_drawing, a_prompt
-from contract_tests.workshop.recordings import kind_of
 from contract_tests.workshop.sessions import a_token
+from contract_tests.workshop.shared_tasks import kind_of
 from contract_tests.workshop.uses import stays, use
 
 TOKEN = {"apiToken": str, "tokenExpiredAt": int | None, "usedSessionTimeInSeconds": int}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source
+from contract_tests.markers import leaves_traces, source
 from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
 from contract_tests.workshop.orders import A_MODEL, A_VERSION
 

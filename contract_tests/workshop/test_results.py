@@ -2,11 +2,11 @@
 
 import pytest
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import HEIGHT, WIDTH, a_drawing, a_prompt
-from contract_tests.workshop.recordings import fetched
+from contract_tests.workshop.shared_tasks import fetched
 from contract_tests.workshop.uses import use
 
 PAIR = ("sd_txt2img", a_drawing(batch_size=2))

@@ -5,26 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from contract_tests.clients.workshop import Envelope, Workshop, shortened
+from contract_tests.clients.workshop import Envelope, WorkshopClient, shortened
 from contract_tests.money import Reservation
 
 
-def use(workshop: Workshop, operation: str, body: Any, **options: Any) -> Envelope:
+def use(workshop: WorkshopClient, operation: str, body: Any, **options: Any) -> Envelope:
     """Post a body to an operation that may count, with one use of what the test declared."""
     envelope = workshop.ask(operation, body, reservation=a_use(workshop), **options)
     if envelope.ok and "Session" in operation:
-        workshop.wire.made.end(f"of token {shortened(str(body['apiToken']))}", "expires")
+        workshop.wire.resources.end(f"of token {shortened(str(body['apiToken']))}", "expires")
     return envelope
 
 
-def a_use(workshop: Workshop) -> Reservation:
+def a_use(workshop: WorkshopClient) -> Reservation:
     """Set one use aside for a call that the wire does not know to count."""
     wire = workshop.wire
-    return wire.case().allowance.take(wire.ledger, Decimal(1))
+    return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
 
-def stays(workshop: Workshop, data: Any) -> Any:
+def stays(workshop: WorkshopClient, data: Any) -> Any:
     """Write down that the token of an answer stays, as tokens do, and return the `data`."""
     if data:
-        workshop.wire.made.end(shortened(str(data["apiToken"])), "stays")
+        workshop.wire.resources.end(shortened(str(data["apiToken"])), "stays")
     return data

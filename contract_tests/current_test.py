@@ -1,0 +1,32 @@
+"""The test that runs now: what it may spend, and what it did so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from contract_tests.money import UNITS, SpendingAllowance
+
+
+@dataclass
+class CurrentTest:
+    """One test while it runs; between tests there is one that may spend nothing."""
+
+    test: str
+    surface: str
+    allowance: SpendingAllowance
+    calls: int = 0
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+    observations: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, test: str, surface: str, spends: Decimal) -> CurrentTest:
+        """Return a case that is about to begin."""
+        return cls(test, surface, SpendingAllowance(spends, UNITS[surface], test))
+
+
+def between_tests() -> CurrentTest:
+    """Return what stands between tests, when things are put away."""
+    return CurrentTest.of("between tests", "tams", Decimal(0))

@@ -1,0 +1,196 @@
+"""Hearing what the suite says: some of its tests, in this process, at a mock that is distorted."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contract_tests import plugin
+from contract_tests.control import ControlClient, MockAccount
+from contract_tests.credentials import ENVIRONMENT
+from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Service
+from contract_tests.mutants.proxy import MutatingProxy
+from contract_tests.openapi import PACKAGE
+from contract_tests.report.shape import TestResult, read_result
+from contract_tests.runner_plugin import ATTRIBUTE
+from contract_tests.settings import SURFACES
+from contract_tests.suite import test_id
+from contract_tests.targets import MockProcess
+
+_FIXED = (
+    "-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent), "-q", "--no-header",
+    # Other people's plugins are not wanted, and looking for them takes longer than most tests.
+    "--disable-plugin-autoload", "-p", "contract_tests.plugin", "-p", "no:cacheprovider",
+    # So does looking for what was never closed.
+    "-p", "no:unraisableexception", "-p", "no:threadexception",
+    # The plugin was imported by whoever runs before this run begins, and has no assertions.
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+)  # fmt: skip
+PLAIN_FIXTURES = {*plugin.__all__, "request", "pytestconfig"}
+
+
+class MutantRunFailed(Exception):
+    """The tests could not be run, or the proxy itself is at fault; nothing was said by that."""
+
+
+class Harness:
+    """One mock, at which the suite is heard as often as wanted, each time with a fresh account.
+
+    It belongs into a process of its own: `folder` becomes the working folder, where the mock finds
+    its settings and nobody finds credentials.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        os.chdir(folder)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder)
+        for name in ENVIRONMENT:
+            os.environ.pop(name, None)  # noqa: TID251 - the accounts here are made for the hearing
+        Path("tams-mock.toml").write_text(as_toml(settings), encoding="utf-8")
+        self._mock = MockProcess()
+        self._http = httpx.Client(trust_env=False, timeout=30)
+
+    def close(self) -> None:
+        """End the mock."""
+        self._http.close()
+        self._mock.end()
+
+    def run(
+        self,
+        middleware: Middleware,
+        tests: Sequence[str],
+        *,
+        until: Callable[[TestResult], bool] = lambda result: False,
+    ) -> list[TestRun]:
+        """Run tests, all without any, and return what they say; stop when that is enough."""
+        world = ControlClient(self._http, self._mock.url).make_account()
+        harness_plugin = HarnessPlugin(middleware, tests, until)
+        with (
+            MutatingProxy(self._mock.url, harness_plugin) as proxy,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            proxy.upstream.know(world.credentials)
+            file = Path(folder, "account.toml")
+            file.write_text(_account(world), encoding="utf-8")
+            arguments = [
+                *_FIXED, f"--target={proxy.url}", f"--config={file}", f"--state-dir={folder}",
+                *_places(tests),
+            ]  # fmt: skip
+            said = io.StringIO()
+            _forget_tests()
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                status = pytest.main(arguments, plugins=[harness_plugin])
+            if proxy.faults:
+                raise MutantRunFailed(f"the proxy is at fault: {proxy.faults[0]}")
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise MutantRunFailed(f"pytest ended with {status}:\n{said.getvalue()[-2000:]}")
+        if harness_plugin.missing:
+            raise MutantRunFailed(f"there is no test {harness_plugin.missing[0]} (any more)")
+        return harness_plugin.runs
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """What one test said, and which calls (method and path) it made.
+
+    A test that `shares` what others made may have looked at calls without making them.
+    """
+
+    __test__ = False
+
+    result: TestResult
+    calls: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    shares: bool = False
+
+
+class HarnessPlugin:
+    """Chooses tests, keeps results as they come, and sees which test makes which calls."""
+
+    def __init__(
+        self,
+        middleware: Middleware,
+        wanted: Sequence[str],
+        until: Callable[[TestResult], bool],
+    ) -> None:
+        self.runs: list[TestRun] = []
+        self.missing: list[str] = []
+        self._middleware = middleware
+        self._wanted = list(wanted)
+        self._until = until
+        self._session: pytest.Session | None = None
+        self._calls: set[tuple[str, str]] = set()
+        self._shares = False
+
+    def __call__(self, call: HttpCall, service: Service) -> HttpReply:
+        """Pass a call on to the distortion."""
+        self._calls.add((call.method, call.path))
+        return self._middleware(call, service)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember what to stop."""
+        self._session = session
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the tests that are wanted, in the order in which they are."""
+        if self._wanted:
+            found = {test_id(item): item for item in items}
+            self.missing = [name for name in self._wanted if name not in found]
+            items[:] = [found[name] for name in self._wanted if name in found]
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Begin a test."""
+        self._calls = set()
+        self._shares = not set(getattr(item, "fixturenames", ())) <= PLAIN_FIXTURES
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the result that comes with the last report of a test."""
+        carried = getattr(report, ATTRIBUTE, {})
+        if "result" in carried:
+            result = read_result(json.loads(carried["result"]))
+            self.runs.append(TestRun(result, frozenset(self._calls), self._shares))
+            if self._session is not None and self._until(result):
+                self._session.shouldfail = "that is enough"
+
+
+def as_toml(data: Mapping[str, Any]) -> str:
+    """Return settings as TOML: plain values first, then tables of plain values."""
+    plain = {name: value for name, value in data.items() if not isinstance(value, Mapping)}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[{name}]", as_toml(value)]
+    return "\n".join(lines) + "\n"
+
+
+def _account(world: MockAccount) -> str:
+    tams, workshop = world.credentials.tams, world.credentials.workshop
+    return as_toml({
+        "tams": {
+            "app_id": tams.app_id, "private_key": tams.private_key,
+            "access_token": tams.access_token,
+        },
+        "workshop": {"app_key": workshop.app_key, "app_secret": workshop.app_secret},
+    })  # fmt: skip
+
+
+def _forget_tests() -> None:
+    """Let tests be imported anew: what they keep, and what pytest did to their marks, is gone."""
+    folders = tuple(f"{PACKAGE.name}.{surface}." for surface in SURFACES)
+    for name in [name for name in sys.modules if name.startswith(folders)]:
+        del sys.modules[name]
+
+
+def _places(tests: Sequence[str]) -> Iterator[str]:
+    """Yield where pytest is to look for tests: in their files, or in the folders of all."""
+    for name in dict.fromkeys(test.partition("::")[0] for test in tests) or SURFACES:
+        yield str(PACKAGE / name)

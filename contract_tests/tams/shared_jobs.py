@@ -1,0 +1,129 @@
+"""Jobs that run once and are looked at by many tests: what was seen from creation to end.
+
+Each test that asks for one declares what it may spend, because the first of them pays. Pictures are
+fetched at once: later tests may move time beyond the life of their URLs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from contract_tests.answers import Received, Unmet
+from contract_tests.clients.tams import TamsClient
+from contract_tests.targets import ContractTarget
+
+FIRST_PAUSE = 0.3  # seconds between the first looks; short enough to see a fast job wait and run
+SLOWER = 1.2
+A_LULL = 1.1  # seconds after which the pace holds up none of the first calls
+
+
+@dataclass(frozen=True)
+class JobHistory:
+    """One job: what it should cost, the answer to its creation, and each look at it.
+
+    `balances` are those before, after the creation and at the end; None where none can be seen.
+    `files` are the answers to fetching its pictures and videos, by URL.
+    """
+
+    estimate: Decimal
+    created: Any
+    looks: tuple[Any, ...]
+    files: Mapping[str, Received]
+    balances: tuple[Decimal, Decimal, Decimal] | None
+    exchanges: tuple[dict[str, Any], ...]
+
+    @property
+    def last(self) -> Any:
+        """Return the job as it was at its end."""
+        return self.looks[-1]
+
+    @property
+    def states(self) -> list[str]:
+        """Return the states that were seen, in order."""
+        return [look["status"] for look in self.looks]
+
+    def infos(self, name: str) -> list[Any]:
+        """Return the info objects of this name, in order; empty ones are left out."""
+        return [look[name] for look in self.looks if look.get(name)]
+
+    def images(self) -> list[Any]:
+        """Return the images of a job that succeeded; raises `Unmet` if it did not."""
+        return list(successful(self.last)["successInfo"]["images"])
+
+
+class SharedJobs:
+    """The recordings of one process, made when the first test asks for them."""
+
+    def __init__(self, tams: TamsClient, target: ContractTarget) -> None:
+        self._tams = tams
+        self._has_balance = target.has("balance")
+        self._kept: dict[str, JobHistory | str] = {}
+
+    def __call__(self, order: Mapping[str, Any]) -> JobHistory:
+        """Return the job of an order, run to its end; raises `Unmet` if it never gets there."""
+        key = json.dumps(order, sort_keys=True)
+        if key not in self._kept:
+            try:
+                self._kept[key] = self._record(order)
+            except Unmet as error:
+                # What failed once is not paid for again.
+                self._kept[key] = str(error)
+                raise
+            return self._found(key)
+        history = self._found(key)
+        # So that a failure is shown with what it is about.
+        self._tams.wire.current_test().exchanges.extend(history.exchanges)
+        return history
+
+    def _found(self, key: str) -> JobHistory:
+        found = self._kept[key]
+        if isinstance(found, str):
+            raise Unmet(f"the job that this test looks at went wrong: {found}")
+        return found
+
+    def _record(self, order: Mapping[str, Any]) -> JobHistory:
+        tams, current_test = self._tams, self._tams.wire.current_test()
+        begin = len(current_test.exchanges)
+        estimate = tams.estimate(order["stages"])
+        before = self._balance()
+        tams.wire.clock.pause(A_LULL)
+        created = tams.submit_job(order)
+        between = self._balance()
+        looks = tuple(tams.watch(created, every=FIRST_PAUSE, slower=SLOWER))
+        after = self._balance()
+        files = {url: tams.download(url) for url in urls_of(looks[-1])}
+        balances = (
+            None if before is None or between is None or after is None else (before, between, after)
+        )
+        return JobHistory(
+            estimate, created, looks, files, balances, tuple(current_test.exchanges[begin:])
+        )
+
+    def _balance(self) -> Decimal | None:
+        return self._tams.balance() if self._has_balance else None
+
+
+def successful(job: Any) -> Any:
+    """Return a job that succeeded, or raise `Unmet` with why it did not."""
+    if job["status"] != "SUCCESS":
+        info = job.get("failedInfo")
+        raise Unmet(f"job {job['id']} ended {job['status']}, expected SUCCESS: {info}")
+    return job
+
+
+def only(things: list[Any], what: str) -> Any:
+    """Return the one thing that there should be, or raise `Unmet`."""
+    if len(things) != 1:
+        raise Unmet(f"there are {len(things)} {what}, as many as ordered would be 1")
+    return things[0]
+
+
+def urls_of(job: Any) -> list[str]:
+    """Return the URLs of all that a job made."""
+    made = job.get("successInfo") or {}
+    resources = [*(made.get("images") or []), *(made.get("videos") or [])]
+    return [resource["url"] for resource in resources if "url" in resource]

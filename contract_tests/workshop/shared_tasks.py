@@ -1,0 +1,142 @@
+"""Tasks that run once and are looked at by many tests: what was seen from submission to end.
+
+Each test that asks for one declares what it may spend, because the first of them pays. Files are
+fetched at once: later tests may move time beyond the life of a task and of its URLs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contract_tests.answers import JsonArray, Received, Unmet
+from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
+
+FIRST_PAUSE = 0.3  # seconds between the first looks; short enough to see a fast task wait and run
+SLOWER = 1.2
+LATER = (0.0, 1.0, 3.0)  # seconds between looks at a task that is over
+
+
+@dataclass(frozen=True)
+class TaskHistory:
+    """One task: the answer to its submission, each look at it, and what came of it.
+
+    `early` is the envelope that the result call gave at once; `later` are looks after the end.
+    `files` are the answers to fetching its pictures, by URL.
+    """
+
+    order: Mapping[str, Any]
+    created: Any
+    early: Any
+    looks: tuple[Any, ...]
+    later: tuple[Any, ...]
+    result: Any
+    files: Mapping[str, Received]
+    exchanges: tuple[dict[str, Any], ...]
+
+    @property
+    def id(self) -> str:
+        """Return the task's id."""
+        return str(self.created["taskId"])
+
+    @property
+    def all_looks(self) -> tuple[Any, ...]:
+        """Return every look, in order."""
+        return (*self.looks, *self.later)
+
+    @property
+    def states(self) -> list[str]:
+        """Return the states that were seen, in order, that of the submission first."""
+        return [self.created["status"], *(look["status"] for look in self.all_looks)]
+
+    def images(self) -> JsonArray:
+        """Return its pictures as they were fetched, or raise `Unmet` if it did not succeed."""
+        if self.result["status"] != "succeeded":
+            raise Unmet(f"task {self.id} ended {self.result['status']}, expected succeeded")
+        return JsonArray(self.files[url] for url in self.result["images"])
+
+
+class SharedTasks:
+    """The recordings of one process, made when the first test asks for them."""
+
+    def __init__(self, workshop: WorkshopClient) -> None:
+        self._workshop = workshop
+        self._kept: dict[str, TaskHistory | str] = {}
+
+    def __call__(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
+        """Return the task of an order, run to its end; raises `Unmet` if it never gets there."""
+        key = json.dumps([operation, order], sort_keys=True)
+        if key not in self._kept:
+            try:
+                self._kept[key] = self._record(operation, order)
+            except Unmet as error:
+                # What failed once is not paid for again.
+                self._kept[key] = str(error)
+                raise
+            return self._found(key)
+        history = self._found(key)
+        # So that a failure is shown with what it is about.
+        self._workshop.wire.current_test().exchanges.extend(history.exchanges)
+        return history
+
+    def _found(self, key: str) -> TaskHistory:
+        found = self._kept[key]
+        if isinstance(found, str):
+            raise Unmet(f"the task that this test looks at went wrong: {found}")
+        return found
+
+    def _record(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
+        workshop, current_test = self._workshop, self._workshop.wire.current_test()
+        begin = len(current_test.exchanges)
+        created = submitted(workshop, operation, order)
+        kind = kind_of(operation)
+        task = str(created["taskId"])
+        early = workshop.ask(f"{kind}_get_result", {"taskId": task}).body
+        looks = tuple(looks_at(workshop, task, kind))
+        if looks[-1]["status"] != "succeeded":
+            raise Unmet(f"task {task} ended {looks[-1]['status']}: {looks[-1].get('message')}")
+        later = []
+        for pause in LATER:
+            workshop.wire.clock.pause(pause)
+            later.append(workshop.progress(task, kind))
+        result = workshop.result(task, kind)
+        files = {url: fetched(workshop, url) for url in result["images"]}
+        return TaskHistory(
+            dict(order), created, early, looks, tuple(later), result, files,
+            tuple(current_test.exchanges[begin:]),
+        )  # fmt: skip
+
+
+def submitted(workshop: WorkshopClient, operation: str, order: Mapping[str, Any]) -> Any:
+    """Submit an order and return the `data` of the answer; one use."""
+    if operation == "comfy_prompt":
+        return workshop.submit_prompt(**order)
+    submit = workshop.submit_img2img if operation == "sd_img2img" else workshop.submit_txt2img
+    return submit(**order)
+
+
+def kind_of(operation: str) -> str:
+    """Return which progress and result calls belong to a submission: sd or comfy."""
+    return operation.partition("_")[0]
+
+
+def looks_at(workshop: WorkshopClient, task: str, kind: str) -> Iterator[Any]:
+    """Yield the task's progress until it is over, with pauses that grow up to a second."""
+    pause, clock = FIRST_PAUSE, workshop.wire.clock
+    begin = clock.elapsed()
+    while True:
+        seen = workshop.progress(task, kind)
+        yield seen
+        if seen["status"] in TASK_ENDS:
+            return
+        if clock.elapsed() - begin > MAX_SECONDS:
+            raise Unmet(f"task {task} is still {seen['status']} after {MAX_SECONDS:g} s")
+        clock.pause(pause)
+        pause = min(pause * SLOWER, POLL)
+
+
+def fetched(workshop: WorkshopClient, url: str) -> Received:
+    """Fetch a file of a result, as anybody would who has its URL."""
+    return workshop.wire.send("GET", url, auth=None)
