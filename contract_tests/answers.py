@@ -33,7 +33,7 @@ class JsonArray(list[Any]):
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentRequest:
     """A request as it went out."""
 
     method: str
@@ -46,10 +46,10 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedAnswer:
     """What the target answered; `exchange` is its key in the transcript."""
 
-    sent: Sent
+    sent: SentRequest
     status: int
     headers: Mapping[str, str]
     content: bytes
@@ -73,7 +73,7 @@ class Received:
         self.expect_status(*statuses)
         return self.json
 
-    def expect_status(self, *statuses: int) -> Received:
+    def expect_status(self, *statuses: int) -> ReceivedAnswer:
         """Return the answer itself if it has one of these statuses, or raise `Unmet`."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))

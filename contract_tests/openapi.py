@@ -17,7 +17,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 
 PACKAGE = Path(__file__).parent
 FOLDERS = (PACKAGE / "data" / "openapi", PACKAGE.parent / "fixtures" / "openapi")
@@ -50,7 +50,7 @@ class OpenApiDescription:
                 return (template, found) if found in _METHODS & set(methods) else None
         return None
 
-    def check(self, answer: Received, path: str) -> None:
+    def check(self, answer: ReceivedAnswer, path: str) -> None:
         """Raise `OpenApiViolation` unless the answer is as described.
 
         `path` is the request's path below the endpoint. What is not described is not judged.

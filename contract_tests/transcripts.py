@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract_tests.answers import Sent
+from contract_tests.answers import SentRequest
 from contract_tests.redaction import SecretRedactor
 
 MAX_BODY = 65_536  # characters of a body that are kept
@@ -44,7 +44,7 @@ class Transcript:
         self._file = path.open("a", encoding="utf-8")
 
     def write(
-        self, test: str, surface: str, sent: Sent, result: ExchangeResult
+        self, test: str, surface: str, sent: SentRequest, result: ExchangeResult
     ) -> tuple[str, dict[str, Any]]:
         """Write an exchange down; return its key and what was written."""
         self._count += 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.wire import SurfaceRules, Wire
 from contract_tests.money import Reservation
 from contract_tests.resources import CreatedResource
@@ -79,7 +79,7 @@ class TamsClient:
         """Return the same client with another credential; None sends none."""
         return TamsClient(self.wire, self._target, auth)
 
-    def call(self, method: str, path: str, **options: Any) -> Received:
+    def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
         """Send anything; options are those of `Wire.send`, and `auth`."""
         return self.wire.send(method, path, **{"auth": self._auth, **options})
 
@@ -128,7 +128,7 @@ class TamsClient:
             self.wire.resources.end(str(job_id), job["status"].lower())
         return job
 
-    def cancel(self, job: Mapping[str, Any]) -> Received:
+    def cancel(self, job: Mapping[str, Any]) -> ReceivedAnswer:
         """Cancel a job and return the answer (`TAMS › 5.3`)."""
         return self.call("DELETE", f"/v1/jobs/{job['id']}").expect_status(200)
 
@@ -196,14 +196,14 @@ class TamsClient:
         self.put(reserved, data).expect_status(200, 201, 203)
         return reserved.id
 
-    def put(self, upload: Upload, data: bytes, **options: Any) -> Received:
+    def put(self, upload: Upload, data: bytes, **options: Any) -> ReceivedAnswer:
         """Put bytes to a reserved upload, without credentials."""
         headers = {**upload.headers, **options.pop("headers", {})}
         return self.wire.send(
             "PUT", upload.put_url, auth=None, content=data, headers=headers, **options
         )
 
-    def download(self, url: str) -> Received:
+    def download(self, url: str) -> ReceivedAnswer:
         """Fetch a result, without credentials (`TAMS › 9`)."""
         return self.wire.send("GET", url, auth=None)
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from contract_tests import wall
-from contract_tests.answers import Received, Sent, Unmet
+from contract_tests.answers import ReceivedAnswer, SentRequest, Unmet
 from contract_tests.clocks import TargetClock
 from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger, Reservation
@@ -96,7 +96,7 @@ class Wire:
         retried: bool = True,
         checked: bool = True,
         reservation: Reservation | None = None,
-    ) -> Received:
+    ) -> ReceivedAnswer:
         """Send a request and return the answer.
 
         `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `OpenApiViolation`, and,
@@ -143,7 +143,7 @@ class Wire:
         *,
         paced: bool | None,
         retried: bool,
-    ) -> Received:
+    ) -> ReceivedAnswer:
         repeated = self.rules.repeated if costs else self.rules.repeated | {_OVERLOADED}
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -162,7 +162,7 @@ class Wire:
 
     def _send_once(
         self, request: httpx.Request, auth: httpx.Auth | None, *, paced: bool | None
-    ) -> Received:
+    ) -> ReceivedAnswer:
         current_test = self.current_test()
         if paced is not None:
             self._pacer.take_turn(paced=paced)
@@ -187,9 +187,9 @@ class Wire:
             content=response.content,
         )
         key = self._keep(current_test, sent, result)
-        return Received(sent, response.status_code, response.headers, response.content, key)
+        return ReceivedAnswer(sent, response.status_code, response.headers, response.content, key)
 
-    def _keep(self, current_test: CurrentTest, sent: Sent, result: ExchangeResult) -> str:
+    def _keep(self, current_test: CurrentTest, sent: SentRequest, result: ExchangeResult) -> str:
         key, entry = self._transcript.write(current_test.test, self.rules.surface, sent, result)
         current_test.exchanges.append(entry)
         # The first ones set the scene, the last ones show how it ended.
@@ -197,7 +197,7 @@ class Wire:
             del current_test.exchanges[MAX_EXCHANGES // 2]
         return key
 
-    def _settle(self, reservation: Reservation, answer: Received) -> None:
+    def _settle(self, reservation: Reservation, answer: ReceivedAnswer) -> None:
         """Write down what a submission cost; where that is not certain, the reservation stays."""
         if 400 <= answer.status < 500:
             self.ledger.release(reservation)
@@ -207,7 +207,7 @@ class Wire:
             if cost is not None:
                 self.ledger.settle(reservation, cost)
 
-    def _register(self, path: str, answer: Received) -> None:
+    def _register(self, path: str, answer: ReceivedAnswer) -> None:
         if answer.sent.method == "POST" and answer.status == 200:
             for kind, id in self.rules.created(path, _parsed(answer)):
                 self.resources.add(kind, id, self.rules.surface, self.current_test().test)
@@ -215,21 +215,21 @@ class Wire:
                     self.resources.end(id, "expires")
 
 
-def _sent(request: httpx.Request) -> Sent:
+def _sent(request: httpx.Request) -> SentRequest:
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
-    return Sent(request.method, str(request.url), headers, request.content)
+    return SentRequest(request.method, str(request.url), headers, request.content)
 
 
-def _parsed(answer: Received) -> Any:
+def _parsed(answer: ReceivedAnswer) -> Any:
     try:
         return jsons.loads(answer.content)
     except ValueError:
         return None
 
 
-def _retry_after(answer: Received) -> float | None:
+def _retry_after(answer: ReceivedAnswer) -> float | None:
     try:
         return max(0.0, float(answer.headers.get("retry-after", "")))
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.wire import SurfaceRules, Wire
 
 SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
@@ -53,7 +53,7 @@ RULES = SurfaceRules(
 )
 
 
-def _is_json(answer: Received) -> bool:
+def _is_json(answer: ReceivedAnswer) -> bool:
     return answer.headers.get("content-type", "").startswith("application/json")
 
 
@@ -61,7 +61,7 @@ def _is_json(answer: Received) -> bool:
 class Envelope:
     """An answer of the service: its envelope's parts, and whether it says success."""
 
-    answer: Received
+    answer: ReceivedAnswer
     ok: bool
     body: Any
 
@@ -107,7 +107,7 @@ class WorkshopClient:
         other._sessions = self._sessions  # whoever made them, they are ended together
         return other
 
-    def call(self, method: str, path: str, **options: Any) -> Received:
+    def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
         """Send anything; options are those of `Wire.send`, and `auth`."""
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         return self.wire.send(method, path, **{"auth": self._auth, **options, "headers": headers})

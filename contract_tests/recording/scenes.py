@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.tams import TamsClient
 from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.clocks import TargetClock
@@ -43,7 +43,7 @@ class SceneContext:
         wire = self.workshop.wire
         return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
-    def until(self, look: Callable[[], Received], over: Callable[[Any], bool]) -> Any:
+    def until(self, look: Callable[[], ReceivedAnswer], over: Callable[[Any], bool]) -> Any:
         """Look, unseen, until what comes back is what is waited for; return its JSON.
 
         The last look can be kept: `transcript.keep_last`. Raises `Unmet` where that takes too long, and
@@ -59,9 +59,9 @@ class SceneContext:
         return found
 
 
-def member(answer: Received | Any, *names: str) -> Any:
+def member(answer: ReceivedAnswer | Any, *names: str) -> Any:
     """Return a member deep in an answer, or raise `Unmet`: without it the scene ends."""
-    found = answer.json if isinstance(answer, Received) else answer
+    found = answer.json if isinstance(answer, ReceivedAnswer) else answer
     for name in names:
         if not isinstance(found, dict):
             raise Unmet(f"there is no {'.'.join(names)} in what came back")

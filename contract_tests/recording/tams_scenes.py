@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from contract_tests.answers import Received
+from contract_tests.answers import ReceivedAnswer
 from contract_tests.clients.tams import TERMINAL, a_request_id
 from contract_tests.recording.scenes import SceneContext, SceneRegistry, member
 from contract_tests.signing import TamsBearer
@@ -49,17 +49,17 @@ def fields(text: str | None = "a lighthouse", *, image: str | None = PICTURE) ->
     return {"templateId": TEMPLATE, "fields": {"fieldAttrs": filled}}
 
 
-def post(context: SceneContext, path: str, body: Any) -> Received:
+def post(context: SceneContext, path: str, body: Any) -> ReceivedAnswer:
     """Post a body below /v1."""
     return context.tams.call("POST", f"/v1/{path}", json=body, checked=False)
 
 
-def get(context: SceneContext, path: str, method: str = "GET") -> Received:
+def get(context: SceneContext, path: str, method: str = "GET") -> ReceivedAnswer:
     """Ask without a body below /v1."""
     return context.tams.call(method, f"/v1/{path}", checked=False)
 
 
-def submit(context: SceneContext, path: str, body: dict[str, Any]) -> Received:
+def submit(context: SceneContext, path: str, body: dict[str, Any]) -> ReceivedAnswer:
     """Create a job; what it costs is asked first, unseen, and set aside."""
     with context.transcript.paused():
         if "stages" in body:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from contract_tests.answers import Sent
+from contract_tests.answers import SentRequest
 from contract_tests.openapi import description
 from contract_tests.recording.shape import RawExchange
 from contract_tests.redaction import SecretRedactor
@@ -51,7 +51,7 @@ class RecordingTranscript(Transcript):
         return kept
 
     def write(
-        self, test: str, surface: str, sent: Sent, result: ExchangeResult
+        self, test: str, surface: str, sent: SentRequest, result: ExchangeResult
     ) -> tuple[str, dict[str, Any]]:
         """Write an exchange down, and keep it."""
         wanted = self._label or does(surface, sent.method, sent.url)

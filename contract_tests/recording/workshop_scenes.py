@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Received
+from contract_tests.answers import ReceivedAnswer
 from contract_tests.clients.workshop import TASK_ENDS
 from contract_tests.recording.scenes import SceneContext, SceneRegistry, member
 from contract_tests.recording.tams_scenes import PNG
@@ -44,12 +44,12 @@ class ChangedHeader(httpx.Auth):
         yield request
 
 
-def post(context: SceneContext, name: str, body: Any, **options: Any) -> Received:
+def post(context: SceneContext, name: str, body: Any, **options: Any) -> ReceivedAnswer:
     """Post a body to an operation that costs nothing."""
     return context.workshop.call("POST", f"/scc/{name}", json=body, checked=False, **options)
 
 
-def use(context: SceneContext, name: str, body: Any) -> Received:
+def use(context: SceneContext, name: str, body: Any) -> ReceivedAnswer:
     """Post a body to an operation that counts as one use."""
     return post(context, name, body, reservation=context.one_use())
 

@@ -9,12 +9,12 @@ from io import BytesIO
 
 from PIL import Image
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 
 _STARTS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
-def picture_in(answer: Received) -> Image.Image:
+def picture_in(answer: ReceivedAnswer) -> Image.Image:
     """Return the picture of a good answer, decoded to its last pixel, or raise `Unmet`."""
     answer.expect_status(200)
     try:
@@ -25,7 +25,7 @@ def picture_in(answer: Received) -> Image.Image:
         raise Unmet(f"{answer.sent} answered no picture that decodes: {error}") from None
 
 
-def format_of(answer: Received) -> str:
+def format_of(answer: ReceivedAnswer) -> str:
     """Return the MIME type of a picture or a video by its first bytes; empty if it is neither."""
     content = answer.content
     if content[4:8] == b"ftyp":

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 
 REFUSED = tuple(range(400, 500))
 NOT_OFFERED = (*REFUSED, 501)  # U58: older gateways have 501 for a method that is not there
 PARAMS = "Params Valid"  # the message for invalid parameters; it reads like the opposite
 
 
-def refused(answer: Received, *statuses: int) -> Any:
+def refused(answer: ReceivedAnswer, *statuses: int) -> Any:
     """Return the body of a refusal with one of these statuses, by default any 4xx."""
     body = answer.expect(*(statuses or REFUSED))
     return with_message(answer, body)
 
 
-def with_message(answer: Received, body: Any) -> Any:
+def with_message(answer: ReceivedAnswer, body: Any) -> Any:
     """Return the body if it is one of a refusal, whatever its status is; else raise `Unmet`."""
     if not isinstance(body, dict):
         raise Unmet(f"{answer.sent} was refused without a JSON object: {answer.excerpt()}")
@@ -32,7 +32,7 @@ def with_message(answer: Received, body: Any) -> Any:
     return body
 
 
-def expect_no_crash(answer: Received) -> bool:
+def expect_no_crash(answer: ReceivedAnswer) -> bool:
     """Say whether a call was carried out; a refusal has to be in order, and no server error."""
     if answer.status == 200:
         return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.tams import TamsClient
 from contract_tests.targets import ContractTarget
 
@@ -32,7 +32,7 @@ class JobHistory:
     estimate: Decimal
     created: Any
     looks: tuple[Any, ...]
-    files: Mapping[str, Received]
+    files: Mapping[str, ReceivedAnswer]
     balances: tuple[Decimal, Decimal, Decimal] | None
     exchanges: tuple[dict[str, Any], ...]
 

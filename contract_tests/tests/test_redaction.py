@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.answers import Sent
+from contract_tests.answers import SentRequest
 from contract_tests.redaction import HIDDEN, SecretRedactor
 from contract_tests.transcripts import MAX_BODY, ExchangeResult, Transcript
 
@@ -50,7 +50,9 @@ def test_every_line_of_a_private_key_is_a_secret():
 
 def test_a_transcript_has_no_secret_and_describes_binary_bodies(tmp_path):
     transcript = Transcript(tmp_path / "t.jsonl", "w-", SecretRedactor(["the-secret"]))
-    sent = Sent("PUT", "http://h/?x=the-secret", (("Authorization", "Bearer the-secret"),), b"\xff")
+    sent = SentRequest(
+        "PUT", "http://h/?x=the-secret", (("Authorization", "Bearer the-secret"),), b"\xff"
+    )
 
     result = ExchangeResult(at=1, took=0.5, status=200, content=b"the-secret")
     key, _ = transcript.write("t", "tams", sent, result)
@@ -67,7 +69,7 @@ def test_a_long_body_is_cut(tmp_path):
     transcript = Transcript(tmp_path / "t.jsonl", "", SecretRedactor())
 
     result = ExchangeResult(at=1, took=0, status=200, content=b"x" * 70_000)
-    _, entry = transcript.write("t", "tams", Sent("GET", "u", (), b""), result)
+    _, entry = transcript.write("t", "tams", SentRequest("GET", "u", (), b""), result)
     transcript.close()
 
     assert len(entry["response"]["body"]) == MAX_BODY
@@ -83,7 +85,7 @@ def test_a_secret_at_the_cut_of_a_very_long_body_is_not_halved(tmp_path, offset)
     transcript = Transcript(tmp_path / "t.jsonl", "", SecretRedactor(["the-secret"]))
 
     result = ExchangeResult(at=1, took=0, status=200, content=content)
-    _, entry = transcript.write("t", "tams", Sent("GET", "u", (), b""), result)
+    _, entry = transcript.write("t", "tams", SentRequest("GET", "u", (), b""), result)
     transcript.close()
 
     assert "the-" not in json.dumps(entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import FAILURE, SUCCESS, Envelope
 from contract_tests.workshop.gateways import CODE, rejected
 
@@ -34,7 +34,7 @@ def plain_success(envelope: Envelope) -> Any:
     return body
 
 
-def refused(answer: Received) -> Any:
+def refused(answer: ReceivedAnswer) -> Any:
     """Return the envelope of an orderly refusal, None if there is none, or raise `Unmet`.
 
     The HTTP status is open (W21), and the gateway may refuse what the service never sees (W22);
@@ -53,7 +53,7 @@ def refused(answer: Received) -> Any:
     return body
 
 
-def reason(answer: Received) -> Any:
+def reason(answer: ReceivedAnswer) -> Any:
     """Return how a call ended, for what is only observed: done, or status and codes."""
     if CODE in answer.headers:
         return [answer.status, answer.headers[CODE]]
@@ -63,7 +63,7 @@ def reason(answer: Received) -> Any:
     return [answer.status, FAILURE, *(body.get(name) for name in ERRORS)]
 
 
-def orderly(answer: Received) -> bool:
+def orderly(answer: ReceivedAnswer) -> bool:
     """Say whether a call was carried out; if not, its refusal has to be in order."""
     by_service = CODE not in answer.headers and 200 <= answer.status < 300
     if by_service and complete(answer.json)["status"] == SUCCESS:

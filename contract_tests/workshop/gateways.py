@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.signing import workshop_string_to_sign
 
@@ -14,7 +14,9 @@ UNKNOWN_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - nobody made it
 A_QUESTION = {"apiToken": UNKNOWN_TOKEN}
 
 
-def ask_gateway(workshop: WorkshopClient, auth: httpx.Auth | None, **options: object) -> Received:
+def ask_gateway(
+    workshop: WorkshopClient, auth: httpx.Auth | None, **options: object
+) -> ReceivedAnswer:
     """Ask for a token that nobody made: the gateway decides first, and nothing is left behind."""
     target = options.pop("target", QUERY)
     if "content" not in options and "data" not in options:
@@ -22,7 +24,7 @@ def ask_gateway(workshop: WorkshopClient, auth: httpx.Auth | None, **options: ob
     return workshop.call("POST", str(target), auth=auth, **options)
 
 
-def accepted(answer: Received) -> Received:
+def accepted(answer: ReceivedAnswer) -> ReceivedAnswer:
     """Return an answer of the service behind the gateway; raise `Unmet` if it never got there."""
     code = answer.headers.get(CODE)
     if code is not None:
@@ -36,7 +38,7 @@ def accepted(answer: Received) -> Received:
     return answer
 
 
-def rejected(answer: Received) -> Received:
+def rejected(answer: ReceivedAnswer) -> ReceivedAnswer:
     """Return a refusal by the gateway that is in order, or raise `Unmet`."""
     if not 400 <= answer.status < 500:
         raise Unmet(
@@ -51,7 +53,7 @@ def rejected(answer: Received) -> Received:
     return answer
 
 
-def mismatch(answer: Received) -> Received:
+def mismatch(answer: ReceivedAnswer) -> ReceivedAnswer:
     """Return a refusal of the signature that tells the server's own string, or raise `Unmet`."""
     message = rejected(answer).headers[MESSAGE]
     if "StringToSign" not in message:
@@ -65,7 +67,7 @@ def mismatch(answer: Received) -> Received:
     return answer
 
 
-def verdict(answer: Received) -> object:
+def verdict(answer: ReceivedAnswer) -> object:
     """Return how the gateway decided, for what is only observed."""
     if answer.headers.get(CODE) is None:
         return [answer.status, "let in"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Received, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import WorkshopClient, shortened
 from contract_tests.clocks import TargetClock
 
@@ -56,12 +56,12 @@ def the_session(workshop: WorkshopClient, token: str, **members: Any) -> Any:
     return session
 
 
-def visited(workshop: WorkshopClient, url: str) -> Received:
+def visited(workshop: WorkshopClient, url: str) -> ReceivedAnswer:
     """Go to a session's URL as a browser does."""
     headers = {"Accept": "text/html,*/*"}
     return workshop.wire.send("GET", url, auth=None, headers=headers)
 
 
-def opens(page: Received) -> bool:
+def opens(page: ReceivedAnswer) -> bool:
     """Say whether a URL works: with a page, or by leading to one."""
     return 200 <= page.status < 400

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.answers import JsonArray, Received, Unmet
+from contract_tests.answers import JsonArray, ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
 
 FIRST_PAUSE = 0.3  # seconds between the first looks; short enough to see a fast task wait and run
@@ -33,7 +33,7 @@ class TaskHistory:
     looks: tuple[Any, ...]
     later: tuple[Any, ...]
     result: Any
-    files: Mapping[str, Received]
+    files: Mapping[str, ReceivedAnswer]
     exchanges: tuple[dict[str, Any], ...]
 
     @property
@@ -137,6 +137,6 @@ def looks_at(workshop: WorkshopClient, task: str, kind: str) -> Iterator[Any]:
         pause = min(pause * SLOWER, POLL)
 
 
-def fetched(workshop: WorkshopClient, url: str) -> Received:
+def fetched(workshop: WorkshopClient, url: str) -> ReceivedAnswer:
     """Fetch a file of a result, as anybody would who has its URL."""
     return workshop.wire.send("GET", url, auth=None)
