@@ -55,7 +55,7 @@ def judge(
     for known in differences:
         if known.test != test or known.target not in (target, "*"):
             continue
-        if outcome is TestOutcome.PASSED:
+        if outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED):
             words = "the known difference has gone away: take it out of known_differences.toml"
             return JudgedOutcome(TestOutcome.FAILED, f"{words} ({known.reason})")
         if outcome is TestOutcome.FAILED and today > known.until:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-__all__ = ["destructive", "leaves_traces", "needs", "slow", "source", "spends"]
+__all__ = ["destructive", "leaves_traces", "needs", "observes", "slow", "source", "spends"]
 
 if TYPE_CHECKING:
     source: pytest.MarkDecorator
     spends: pytest.MarkDecorator
     needs: pytest.MarkDecorator
     leaves_traces: pytest.MarkDecorator
+    observes: pytest.MarkDecorator
     destructive: pytest.MarkDecorator
     slow: pytest.MarkDecorator
 
@@ -27,6 +28,7 @@ DESCRIPTIONS = (
     'source(section, ...): what the test rests on, as in "TAMS › 5.1"; every test has one',
     "spends(n): credits (or uses of the Workshop) that the test may cost at most",
     "needs(capability, ...): what the target has to be able to show",
+    "observes: records what the reference leaves open, and accepts every orderly answer",
     "leaves_traces: something stays with the vendor that cannot be removed",
     "destructive: gets in the way of whoever shares the account",
     "slow: waits for minutes where time is real",
@@ -64,6 +66,7 @@ class Markers:
     leaves_traces: bool
     destructive: bool
     slow: bool
+    observes: bool = False
 
 
 def read_markers(item: pytest.Item) -> Markers:
@@ -86,12 +89,21 @@ def read_markers(item: pytest.Item) -> Markers:
         leaves_traces=item.get_closest_marker("leaves_traces") is not None,
         destructive=item.get_closest_marker("destructive") is not None,
         slow=item.get_closest_marker("slow") is not None,
+        observes=_observes(item),
     )
 
 
 def _arguments(item: pytest.Item, name: str) -> tuple[str, ...]:
     found = [str(argument) for mark in item.iter_markers(name) for argument in mark.args]
     return tuple(dict.fromkeys(found))
+
+
+def _observes(item: pytest.Item) -> bool:
+    if item.get_closest_marker("observes") is None:
+        return False
+    if "observe" not in getattr(item, "fixturenames", ()):
+        raise BadMarker(f"{item.nodeid} is marked as observing and does not use `observe`")
+    return True
 
 
 def _amount(item: pytest.Item) -> Decimal:

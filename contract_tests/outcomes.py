@@ -18,6 +18,7 @@ class TestOutcome(Enum):
     __test__ = False
 
     PASSED = "passed"
+    OBSERVED = "observed"
     FAILED = "failed"
     SKIPPED = "skipped"
     DISABLED = "disabled"
@@ -27,6 +28,7 @@ class TestOutcome(Enum):
 
 LETTERS = {
     TestOutcome.PASSED: ".",
+    TestOutcome.OBSERVED: "o",
     TestOutcome.FAILED: "F",
     TestOutcome.SKIPPED: "s",
     TestOutcome.DISABLED: "d",
@@ -43,6 +45,10 @@ class Unsupported(Skipped):
     """The target cannot show what the test is about."""
 
 
+class OnlyObserved(Skipped):
+    """The answer is one that the reference leaves open, so the test has nothing to expect."""
+
+
 class SuiteError(Exception):
     """The suite itself is at fault: a test does what it did not declare, a file is damaged …"""
 
@@ -56,6 +62,8 @@ def outcome_of(error: BaseException | None) -> TestOutcome:
             return TestOutcome.DISABLED
         case Unsupported():
             return TestOutcome.UNSUPPORTED
+        case OnlyObserved():
+            return TestOutcome.OBSERVED
         case Skipped() | pytest.xfail.Exception():
             return TestOutcome.SKIPPED
         case Unmet() | AssertionError() | pytest.fail.Exception():

@@ -106,7 +106,11 @@ def lines(planned_tests: Iterable[PlannedTest], settings: RunSettings) -> list[s
 def _line(planned: PlannedTest) -> str:
     marks = planned.marks
     price = f"≤ {marks.spends} {UNITS[planned.surface]}" if marks.spends else "free"
-    traits = [name for name in ("leaves_traces", "destructive", "slow") if getattr(marks, name)]
+    traits = [
+        name
+        for name in ("leaves_traces", "destructive", "slow", "observes")
+        if getattr(marks, name)
+    ]
     calls = f"{'' if planned.measured else '~'}{planned.takes.calls} calls"
     return f"  {planned.test}  {', '.join([price, calls, *traits])}"
 

@@ -26,6 +26,9 @@ from contract_tests.targets import TargetDown
 
 ATTRIBUTE = "contract"
 """The attribute of a pytest report that carries our outcome, and a result at teardown."""
+DONE = (TestOutcome.PASSED.value, TestOutcome.OBSERVED.value)
+"""Outcomes of tests that a resumed run does not run again."""
+OBSERVED_ONLY = "observed; the reference leaves the answer open, so no expectation was judged"
 
 
 class TestExecution:
@@ -43,8 +46,9 @@ class TestExecution:
         self.is_known = False  # a known difference had a word in it
 
     def take(self, outcome: TestOutcome, reason: str, message: str) -> None:
-        """Take how a phase ended; the first that did not pass decides."""
-        if self.outcome is TestOutcome.PASSED and outcome is not TestOutcome.PASSED:
+        """Take how a phase ended; the first that neither passed nor observed decides."""
+        undecided = self.outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED)
+        if undecided and outcome is not TestOutcome.PASSED:
             self.outcome, self.reason, self.message = outcome, reason, message
 
     def result(self, verified: dict[str, str], elapsed: float) -> TestResult:
@@ -68,6 +72,7 @@ class TestExecution:
             slow=marks.slow,
             destructive=marks.destructive,
             leaves_traces=marks.leaves_traces,
+            observes=marks.observes,
             verified=verified,
             exchanges=[read_exchange(entry) for entry in current_test.exchanges] if bad else [],
             observations=[Observation(**seen) for seen in current_test.observations],
@@ -95,7 +100,7 @@ class RunnerPlugin:
         if not self.run.settings.flags.resume:
             return
         results = read_results(self.run.folder)
-        passed = {test for test, result in results.items() if result.outcome == "passed"}
+        passed = {test for test, result in results.items() if result.outcome in DONE}
         done = [item for item in ours if test_id(item) in passed]
         items[:] = [item for item in items if item not in done]
         config.hook.pytest_deselected(items=done)
@@ -130,7 +135,13 @@ class RunnerPlugin:
         outcome = outcome_of(error)
         said = _one_line(error)
         if call.when == "call":
+            if outcome is TestOutcome.PASSED and execution.marks.observes:
+                outcome = TestOutcome.OBSERVED
             outcome, said = self._judged(execution, outcome, said, report)
+            if outcome is TestOutcome.OBSERVED:
+                # JUnit has no such outcome. Of those that it has, only "skipped" claims nothing.
+                report.outcome = "skipped"
+                report.longrepr = (str(report.fspath), 0, f"Skipped: {said or OBSERVED_ONLY}")
         message = report.longreprtext if report.failed else ""
         execution.take(outcome, said, self.run.redactor.text(message) if message else "")
         carried: dict[str, Any] = {"outcome": outcome.value}
@@ -160,7 +171,7 @@ class RunnerPlugin:
         if verdict.outcome is TestOutcome.SKIPPED:
             report.outcome = "skipped"
             report.longrepr = (str(report.fspath), 0, f"Skipped: {reason}")
-        elif outcome is TestOutcome.PASSED:
+        elif outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED):
             report.outcome = "failed"
             report.longrepr = reason
         return verdict.outcome, reason
@@ -177,7 +188,7 @@ def report_status(report: pytest.TestReport) -> tuple[str, str, str] | None:
     if carried is None or report.when == "teardown":
         return None
     outcome = TestOutcome(carried["outcome"])
-    if outcome in (TestOutcome.DISABLED, TestOutcome.UNSUPPORTED) or (
+    if outcome in (TestOutcome.OBSERVED, TestOutcome.DISABLED, TestOutcome.UNSUPPORTED) or (
         outcome is TestOutcome.ERROR and report.when == "call"
     ):
         return outcome.value, LETTERS[outcome], outcome.value.upper()

@@ -44,10 +44,10 @@ class SceneContext:
         return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
     def until(self, look: Callable[[], ReceivedAnswer], over: Callable[[Any], bool]) -> Any:
-        """Look, unseen, until what comes back is what is waited for; return its JSON.
+        """Poll until `over` accepts the answer, and return its JSON.
 
-        The last look can be kept: `transcript.keep_last`. Raises `Unmet` where that takes too long, and
-        the scene ends there.
+        The polls are not recorded; `transcript.keep_last` records the last one. Raises `Unmet` if
+        it takes too long, which ends the scene.
         """
         with self.transcript.paused():
             begin = self.clock.elapsed()

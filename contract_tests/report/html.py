@@ -29,6 +29,7 @@ from contract_tests.settings import SURFACES
 TITLES = {"tams": "TAMS", "workshop": "Workshop"}
 EXPLAINED = {
     TestOutcome.PASSED: "the target kept its word",
+    TestOutcome.OBSERVED: "recorded and not judged: the reference leaves it open",
     TestOutcome.FAILED: "it did not",
     TestOutcome.ERROR: "the suite's own fault",
     TestOutcome.SKIPPED: "nothing to say, or a known difference",
@@ -78,6 +79,7 @@ def html_page(report: RunReport) -> str:
         ended=[made for made in report.made if not made.left],
         unknowns=[(row, observed(row)) for row in report.unknowns],
         answered=sum(1 for row in report.unknowns if row.observations),
+        verifiable=sum(1 for test in report.tests if not test.observes),
         verified=Counter(kind for test in report.tests for kind in test.verified),
         urls=list(dict.fromkeys(report.target.urls.values())),
         excused=[(test, [show(exchange) for exchange in test.exchanges])

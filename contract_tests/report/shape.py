@@ -43,10 +43,11 @@ class Observation:
 class TestResult:
     """How one test ended.
 
-    `outcome` is one of passed, failed, skipped, disabled, unsupported, error; `reason` is one line
-    of why, `message` the whole failure. `spends` was declared, `spent` is the most that it was.
-    `waited` are seconds of the target's time that the test let pass. `verified` has the day of the
-    last recorded pass for each kind of target. Exchanges are kept for what failed.
+    `outcome` is one of passed, observed, failed, skipped, disabled, unsupported, error; `reason` is
+    one line of why, `message` the whole failure. `spends` was declared, `spent` is the most that it
+    was. `waited` are seconds of the target's time that the test let pass. `observes` says that the
+    test judges nothing. `verified` has the day of the last recorded pass for each kind of target.
+    Exchanges are kept for what failed.
     """
 
     __test__ = False
@@ -67,6 +68,7 @@ class TestResult:
     slow: bool = False
     destructive: bool = False
     leaves_traces: bool = False
+    observes: bool = False
     verified: dict[str, str] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
@@ -160,22 +162,3 @@ def read_exchange(entry: dict[str, Any]) -> Exchange:
     """Return an exchange from a line of the transcript."""
     names = Exchange.__dataclass_fields__
     return Exchange(**{name: value for name, value in entry.items() if name in names})
-
-
-def read_report(data: dict[str, Any]) -> RunReport:
-    """Return a report from its JSON document."""
-    return RunReport(
-        **{
-            **data,
-            "target": TargetFacts(**data["target"]),
-            "money": [MoneyRow(**row) for row in data["money"]],
-            "tests": [read_result(row) for row in data["tests"]],
-            "unknowns": [
-                UnknownRow(
-                    **{**row, "observations": [Observation(**seen) for seen in row["observations"]]}
-                )
-                for row in data["unknowns"]
-            ],
-            "made": [ResourceRow(**row) for row in data["made"]],
-        }
-    )

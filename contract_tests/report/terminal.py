@@ -40,7 +40,8 @@ def _headline(report: RunReport) -> str:
     elif bad:
         verdict = "NOT KEPT" if totals["failed"] else "SUITE AT FAULT"
     else:
-        verdict = "KEPT" if totals["passed"] else "NOTHING TESTED"
+        nothing = "ONLY OBSERVED" if totals["observed"] else "NOTHING TESTED"
+        verdict = "KEPT" if totals["passed"] else nothing
     counts = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
     return f"Contract {verdict}: {counts or 'no tests'} in {report.finished - report.started:.0f} s"
 
@@ -92,9 +93,10 @@ def _money(report: RunReport) -> Iterator[str]:
 
 def _unknowns(report: RunReport) -> Iterator[str]:
     answered = sum(1 for row in report.unknowns if row.observations)
-    unverified = sum(1 for test in report.tests if not test.verified.get("real"))
+    verifiable = [test for test in report.tests if not test.observes]
+    unverified = sum(1 for test in verifiable if not test.verified.get("real"))
     yield f"open questions observed: {answered} of {len(report.unknowns)}"
-    yield f"never verified on the real services: {unverified} of {len(report.tests)} tests"
+    yield f"never verified on the real services: {unverified} of {len(verifiable)} tests"
 
 
 def _ending(report: RunReport) -> Iterator[str]:

@@ -19,9 +19,14 @@ class RunVerdict:
 
 def verdict(report: RunReport) -> RunVerdict:
     """Return what a run says as a whole. What was not tested is never called kept."""
-    failed, errors, passed = (
+    failed, errors, passed, observed = (
         report.totals.get(outcome.value, 0)
-        for outcome in (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.PASSED)
+        for outcome in (
+            TestOutcome.FAILED,
+            TestOutcome.ERROR,
+            TestOutcome.PASSED,
+            TestOutcome.OBSERVED,
+        )
     )
     if failed:
         words = f"{count(failed, 'test')} found that the target did not keep its word."
@@ -31,9 +36,11 @@ def verdict(report: RunReport) -> RunVerdict:
         return RunVerdict("Suite at fault", words, "fault")
     if not report.complete:
         return RunVerdict("Interrupted", "The run did not come to its end.", "unsure")
+    also = f" {count(observed, 'test')} only observed." if observed else ""
     if not passed:
-        return RunVerdict("Nothing tested", "No test has run to its end.", "unsure")
-    return RunVerdict("Kept", f"The target kept its word in {count(passed, 'test')}.", "good")
+        word = "Only observed" if observed else "Nothing tested"
+        return RunVerdict(word, f"No test has passed or failed.{also}", "unsure")
+    return RunVerdict("Kept", f"The target kept its word in {count(passed, 'test')}.{also}", "good")
 
 
 def count(number: int, thing: str) -> str:

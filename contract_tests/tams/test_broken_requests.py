@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.orders import MODEL, small_stages
 from contract_tests.tams.refusals import NOT_OFFERED, expect_no_crash, refused, with_message
 
@@ -93,6 +93,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(tams, name, observe):
 
 
 @source("TAMS › 4")
+@observes
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_body_is_not_a_server_error(tams, name, observe):
     answer = tams.call("POST", PRICE, content=ODD[name].encode())
@@ -139,6 +140,7 @@ def test_what_is_not_offered_is_refused(tams, method, path, observe):
 
 
 @source("TAMS › 11")
+@observes
 def test_a_large_body_is_not_a_server_error(tams, observe):
     for megabytes in (1, 4, 11):
         stages = small_stages(prompts=[{"text": "kite " * (megabytes * 200_000)}])

@@ -6,8 +6,8 @@ names the job and its state, and only that is expected here; the rest is observe
 
 from contract_tests.answers import Unmet
 from contract_tests.clients.tams import TERMINAL, a_request_id
-from contract_tests.markers import needs, source, spends
-from contract_tests.outcomes import Unsupported
+from contract_tests.markers import needs, observes, source, spends
+from contract_tests.outcomes import OnlyObserved, Unsupported
 from contract_tests.tams.chains import UNKNOWN_IMAGE, a_start, sampled
 from contract_tests.tams.graphs import a_graph
 from contract_tests.tams.orders import a_small_order
@@ -79,7 +79,7 @@ def test_the_failure_of_a_job_is_notified_once(tams, clock, receiver, observe):
     answer = tams.call("POST", "/v1/jobs", json=order)
     if 400 <= answer.status < 500:
         observe("U25", "refused at its creation", answer.status)
-        return
+        raise OnlyObserved("a job without its image is refused at its creation")
     job = tams.wait_for(answer.expect(200)["job"], "FAILED")
 
     notification = _told_once(inbox, clock, job)
@@ -105,6 +105,7 @@ def test_the_notification_of_a_cancelled_job_is_observed(tams, clock, receiver, 
 
 
 @source("TAMS › 8", "TAMS › 14")
+@observes
 @needs("callbacks")
 @spends(1)
 def test_what_follows_a_refused_notification_is_observed(tams, clock, receiver, observe):

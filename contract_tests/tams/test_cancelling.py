@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.clients.tams import TERMINAL
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.orders import a_small_order
 from contract_tests.tams.shared_jobs import A_LULL
 
@@ -49,6 +49,7 @@ def test_a_waiting_job_can_be_cancelled(tams, clock, observe):
 
 
 @source("TAMS › 5.3", "TAMS › 14")
+@observes
 @spends(2)
 def test_cancelling_a_running_job_leads_to_an_end(tams, clock, observe):
     job = _caught(tams, clock, LONGER, "RUNNING")
@@ -87,6 +88,7 @@ def test_cancelling_a_finished_job_does_not_change_it(tams, recorded, observe):
 
 
 @source("TAMS › 5.3")
+@observes
 def test_cancelling_an_unknown_job_is_observed(tams, observe):
     answer = tams.call("DELETE", "/v1/jobs/1")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.chains import (
     UNKNOWN_IMAGE,
     a_film,
@@ -78,6 +78,7 @@ def test_a_chain_that_breaks_a_rule_is_refused(tams, chain):
 
 
 @source("TAMS › 6", "TAMS › 14")
+@observes
 @pytest.mark.parametrize("chain", OPEN)
 def test_an_undocumented_chain_gets_an_answer(tams, observe, chain):
     answer = tams.call("POST", PRICE, json={"stages": OPEN[chain]})

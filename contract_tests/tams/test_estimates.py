@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.markers import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import refused, words_of
 
@@ -84,6 +84,7 @@ def test_a_job_with_a_bad_count_is_taken_or_refused_by_its_name(tams, count, obs
 
 
 @source("TAMS › 6")
+@observes
 @pytest.mark.parametrize(
     ("unknown", "what", "diffusion"),
     [
@@ -119,6 +120,7 @@ def test_what_the_reference_leaves_open_has_a_price_or_is_refused(
 
 
 @source("TAMS › 6")
+@observes
 @pytest.mark.parametrize("seed", [-2, 4294967296, 2**63 - 1, -(2**63), 2**63])
 def test_a_seed_beyond_its_range_has_a_price_or_is_refused(tams, seed, observe):
     taken, words = ask(tams, small_stages(start={"seed": seed}))
@@ -127,6 +129,7 @@ def test_a_seed_beyond_its_range_has_a_price_or_is_refused(tams, seed, observe):
 
 
 @source("TAMS › 6")
+@observes
 def test_the_stage_for_animations_has_a_price_or_is_refused(tams, observe):
     first, second = small_stages()
     third = {"type": "IMAGE_TO_ANIMATE_DIFF", "imageToAnimateDiff": {"videoLength": 8, "fps": 8}}

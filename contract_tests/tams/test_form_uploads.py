@@ -7,7 +7,7 @@ import re
 import pytest
 
 from contract_tests.clients.wire import NoAnswer
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import refused
 
@@ -41,6 +41,7 @@ def test_every_form_has_a_different_id_and_path(tams):
 
 
 @source("TAMS › 5.12")
+@observes
 def test_what_a_form_is_made_of(tams, observe):
     form = tams.call("POST", RESERVE, json=SHORT).expect(200)
 
@@ -54,6 +55,7 @@ def test_what_a_form_is_made_of(tams, observe):
 
 
 @source("TAMS › 5.12")
+@observes
 def test_how_a_store_takes_a_form(tams, observe):
     form = tams.call("POST", RESERVE, json=SHORT).expect(200)
     fields = {

@@ -4,7 +4,7 @@ import pytest
 
 from contract_tests.answers import Unmet
 from contract_tests.clients.tams import a_request_id
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.graphs import a_graph
 from contract_tests.tams.orders import a_small_order, small_stages
 
@@ -69,6 +69,7 @@ def test_the_same_request_twice_is_charged_once(tams):
 
 
 @source("TAMS › 5.1", "TAMS › 14")
+@observes
 @spends(2)
 def test_another_body_with_a_used_request_id_is_observed(tams, observe):
     request_id = a_request_id()
@@ -84,6 +85,7 @@ def test_another_body_with_a_used_request_id_is_observed(tams, observe):
 
 
 @source("TAMS › 5.1", "TAMS › 5.5", "TAMS › 14")
+@observes
 @spends(2)
 def test_a_request_id_used_at_another_operation_is_observed(tams, observe):
     request_id = a_request_id()
@@ -115,6 +117,7 @@ def test_a_cancelled_request_that_comes_again_does_not_restart_its_job(tams, obs
 
 
 @source("TAMS › 5.1", "TAMS › 14")
+@observes
 @spends(1)
 @pytest.mark.parametrize("request_id", [{}, {"requestId": ""}], ids=["missing", "empty"])
 def test_a_job_without_a_request_id_is_observed(tams, observe, request_id):

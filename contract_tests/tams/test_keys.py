@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.answers import expect_one_of
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import TamsBearer
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.refusals import refused
@@ -76,6 +76,7 @@ def test_a_token_with_one_letter_changed_is_unknown(tams, target, position):
 
 
 @source("TAMS › 3.1")
+@observes
 @needs("bearer")
 def test_a_token_may_be_written_with_another_scheme_name_or_not(tams, target, observe):
     token = target.credentials.tams.access_token

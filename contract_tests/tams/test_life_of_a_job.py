@@ -4,7 +4,7 @@ import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.tams import STATES, TERMINAL
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.orders import a_small_order
 
 ORDER_OF_STATES = {state: place for place, state in enumerate(STATES[:4])}
@@ -110,6 +110,7 @@ def test_a_finished_job_stays_finished(recorded, tams, clock):
 
 
 @source("TAMS › 7")
+@observes
 @spends(2)
 def test_a_running_job_may_show_what_it_works_at(recorded, observe):
     job = recorded(PAIR)

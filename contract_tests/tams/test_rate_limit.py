@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests.answers import Unmet
-from contract_tests.markers import destructive, source, spends
+from contract_tests.markers import destructive, observes, source, spends
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import with_message
@@ -66,6 +66,7 @@ def test_after_a_quiet_second_calls_are_accepted_again(tams, clock):
 
 
 @source("TAMS › 11")
+@observes
 @destructive
 def test_whether_refused_calls_count(tams, clock, observe):
     crowded_second(tams, clock)

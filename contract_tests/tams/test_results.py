@@ -2,7 +2,7 @@
 
 import re
 
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.decoding import format_of, picture_in
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.shared_jobs import only, successful
@@ -156,6 +156,7 @@ def test_the_url_of_a_result_expires(tams, clock, observe):
 
 
 @source("TAMS › 9")
+@observes
 @needs("clock")
 @spends(1)
 def test_a_finished_job_can_be_read_for_days(tams, clock, observe):

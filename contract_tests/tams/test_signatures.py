@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 
 from contract_tests import wall
 from contract_tests.answers import expect_one_of
-from contract_tests.markers import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import SCHEME, TamsBearer
 from contract_tests.tams.orders import MODEL, a_small_order, small_stages
 from contract_tests.tams.signers import SignatureScheme, TamsSigner, as_documented
@@ -204,6 +204,7 @@ def test_a_job_whose_signature_is_wrong_is_not_made(tams, app):
 
 
 @source("TAMS › 3.2")
+@observes
 @needs("signature")
 def test_how_far_off_a_timestamp_may_be(tams, app, observe):
     for seconds in (-86400, -900, -240, 240, 900, 86400):
@@ -217,6 +218,7 @@ def test_how_far_off_a_timestamp_may_be(tams, app, observe):
 
 
 @source("TAMS › 3.2")
+@observes
 @needs("signature")
 @pytest.mark.parametrize("write", WRITTEN_OTHERWISE)
 def test_a_header_written_in_another_way_is_accepted_or_refused(tams, app, write, observe):
@@ -227,6 +229,7 @@ def test_a_header_written_in_another_way_is_accepted_or_refused(tams, app, write
 
 
 @source("TAMS › 3.1", "TAMS › 3.4")
+@observes
 @needs("signature", "bearer")
 def test_whether_one_app_may_use_both_schemes(tams, app, observe):
     signed = price(tams, TamsSigner(app)).status

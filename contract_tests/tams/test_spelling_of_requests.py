@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.orders import small_stages
 
 PRICE = "/v1/jobs/credits"
@@ -64,6 +64,7 @@ def test_one_body_may_have_both_spellings(tams):
 
 
 @source("TAMS › 2.3")
+@observes
 def test_which_of_two_spellings_counts(tams, observe):
     one, four = ({"stages": small_stages(count=count)} for count in (1, 4))
     known = {price_of(tams, one): "the snake_case one", price_of(tams, four): "the camelCase one"}
@@ -142,6 +143,7 @@ def test_a_seed_may_be_the_one_for_a_random_one_or_any_of_its_range(tams, seed):
 
 
 @source("TAMS › 2.4")
+@observes
 @pytest.mark.parametrize(
     ("what", "initialize", "diffusion"),
     [
@@ -165,6 +167,7 @@ def test_how_far_leniency_goes(tams, what, initialize, diffusion, observe):
 
 
 @source("TAMS › 2.4")
+@observes
 def test_the_type_of_a_stage_may_be_its_number_or_not(tams, observe):
     first, second = stages()
     answer = tams.call(

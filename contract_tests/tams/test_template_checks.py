@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.graphs import TEMPLATE
 from contract_tests.tams.refusals import PARAMS, refused, with_message
 
@@ -145,6 +145,7 @@ def test_a_required_field_of_null_is_named_with_its_node(tams, filled, observe):
 
 
 @source("TAMS › 5.8")
+@observes
 def test_what_a_field_gets_that_the_template_does_not_have(tams, filled, observe):
     more = {"nodeId": "99", "fieldName": "nothing", "fieldValue": 1}
     answer = check(tams, [*filled, more])
@@ -162,6 +163,7 @@ def test_a_check_of_an_unknown_template_is_refused(tams, observe):
 
 
 @source("TAMS › 5.8")
+@observes
 @pytest.mark.parametrize("kind", VALUES)
 def test_any_json_may_stand_in_a_field(tams, filled, kind, observe):
     fields = [{**field, "fieldValue": VALUES[kind]} if field["fieldName"] == "text" else field

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.markers import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.graphs import TEMPLATE, TEXT, a_field, filled_in
 from contract_tests.tams.orders import SIDE
@@ -61,7 +61,9 @@ def test_a_template_job_can_be_cancelled(tams):
 @source("TAMS › 5.9", "TAMS › 2")
 @spends(2)
 @pytest.mark.parametrize(
-    "spellings", [["request_id"], ["requestId", "request_id"]], ids=["snake", "both"]
+    "spellings",
+    [["request_id"], pytest.param(["requestId", "request_id"], marks=observes)],
+    ids=["snake", "both"],
 )
 def test_a_template_job_is_taken_as_clients_spell_it(tams, observe, spellings):
     fields, request_id = filled_in(_an_image(tams)), a_request_id()

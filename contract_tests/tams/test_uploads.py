@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract_tests.answers import Unmet, expect_one_of
-from contract_tests.markers import slow, source, spends
+from contract_tests.markers import observes, slow, source, spends
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import refused
@@ -56,6 +56,7 @@ def test_upload_headers_are_not_those_that_client_libraries_set(tams):
 
 
 @source("TAMS › 5.11")
+@observes
 @pytest.mark.parametrize(
     "members",
     [
@@ -107,6 +108,7 @@ def test_a_content_type_that_the_client_adds_does_no_harm(tams):
 
 
 @source("TAMS › 9")
+@observes
 @pytest.mark.parametrize("content_type", [None, "application/octet-stream"])
 def test_what_a_put_with_another_content_type_gets(tams, content_type, observe):
     upload = tams.reserve_upload(term=1)
@@ -138,6 +140,7 @@ def test_an_upload_that_expired_takes_nothing(tams, clock, observe):
 
 
 @source("TAMS › 9")
+@observes
 @pytest.mark.parametrize(
     ("what", "data"),
     [
@@ -156,6 +159,7 @@ def test_bytes_that_are_not_a_picture_are_stored_or_refused(tams, what, data, ob
 
 
 @source("TAMS › 9")
+@observes
 def test_what_a_second_put_gets(tams, observe):
     upload = tams.reserve_upload(term=1)
     tams.put(upload, a_picture(64)).expect_status(*STORED)
@@ -179,6 +183,7 @@ def test_a_picture_that_was_put_can_be_drawn_over(tams, form):
 
 
 @source("TAMS › 9", "TAMS › 3.3")
+@observes
 @spends(2)
 def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, observe):
     # As a demo does by mistake: it does not wait for its upload.
@@ -196,6 +201,7 @@ def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, obser
 
 
 @source("TAMS › 5.4")
+@observes
 def test_what_a_picture_that_is_not_there_costs(tams, observe):
     order = a_small_order(start={"imageResourceId": "00000000-0000-4000-8000-00000000ffff"})
 

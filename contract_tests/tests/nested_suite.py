@@ -13,7 +13,7 @@ from contract_tests.answers import wrapped
 HEAD = """
 import pytest
 from contract_tests.markers import *
-from contract_tests.outcomes import Unsupported
+from contract_tests.outcomes import OnlyObserved, Unsupported
 from contract_tests.tams.orders import a_small_order
 """
 

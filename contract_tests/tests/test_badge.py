@@ -24,11 +24,25 @@ def on(kind, *tests, **members):
         (on("real", a_result(), FAILED, ERROR), "1 failed, 1 suite error"),
         (on("real", ERROR, a_result("test_d", "error")), "2 suite errors"),
         (on("real", a_result(outcome="disabled")), "unverified"),
+        (on("real", a_result(outcome="observed")), "unverified"),
+        (on("real", a_result(), a_result("test_b", "observed")), "1 passed"),
         (on("real"), "unverified"),
         (on("real", a_result(), complete=False), "interrupted"),
         (on("real", FAILED, complete=False), "1 failed"),
     ],
-    ids=["pass", "mock", "fail", "both", "fault", "disabled", "nothing", "broken off", "worse"],
+    ids=[
+        "pass",
+        "mock",
+        "fail",
+        "both",
+        "fault",
+        "disabled",
+        "observed",
+        "mixed",
+        "nothing",
+        "broken off",
+        "worse",
+    ],
 )
 def test_the_words_are_honest(report, words):
     assert badge_words(report) == words

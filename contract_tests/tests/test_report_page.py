@@ -81,6 +81,8 @@ def test_the_page_needs_no_network_and_runs_no_script():
         ([a_result("test_b", "failed")], {"complete": False}, "Not kept"),
         ([a_result()], {"complete": False}, "Interrupted"),
         ([a_result(outcome="skipped")], {}, "Nothing tested"),
+        ([a_result(outcome="observed")], {}, "Only observed"),
+        ([a_result(), a_result("test_b", "observed")], {}, "Kept"),
         ([], {}, "Nothing tested"),
     ],
 )

@@ -1,5 +1,6 @@
 """Whole runs against a toy whose balance is watched."""
 
+import json
 import os
 import signal
 
@@ -75,8 +76,20 @@ def test_secretly_dear(tams):
     tams.call("POST", "/v1/jobs", json={})
 
 @source("TAMS › 5.4")
+@observes
 def test_observing(observe):
     observe("U34", "the price", {"token": "a-token-for-the-toy"})
+
+@source("TAMS › 5.4")
+def test_nothing_to_expect(observe):
+    observe("U34", "the price", 1)
+    raise OnlyObserved("the answer is left open")
+
+@source("TAMS › 5.4")
+@observes
+def test_in_vain(tams, observe):
+    observe("U34", "the price", 1)
+    assert tams.estimate([]) == 0
 """
 
 
@@ -130,14 +143,51 @@ def test_outcomes_are_told_apart(nested, fake_tams):
         "test_unsupported": "unsupported",
         "test_too_long": "unsupported",
         "test_secretly_dear": "error",
-        "test_observing": "passed",
+        "test_observing": "observed",
+        "test_nothing_to_expect": "observed",
+        "test_in_vain": "failed",
     }
     assert result.ret == 1
     assert fake_tams.jobs == 0
-    result.stdout.fnmatch_lines(["Contract NOT KEPT: 2 passed, 3 failed, 1 skipped, 1 disabled,*"])
+    result.stdout.fnmatch_lines(["Contract NOT KEPT: 1 passed, 2 observed, 4 failed, 1 skipped, *"])
     junit = (nested.folder / "junit.xml").read_text(encoding="utf-8")
     assert '<property name="outcome" value="unsupported"' in junit
     assert '<property name="source" value="TAMS › 5.4"' in junit
+
+
+def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
+    nested.write(OUTCOMES)
+    evidence = nested.folder / "verified.json"
+
+    result = nested.run(
+        fake_tams.url, "-k=observing or nothing_to_expect", "--junitxml=junit.xml",
+        "--contract-html=report.html", "--contract-badge=badge.svg",
+        "--record-evidence", f"--evidence={evidence}",
+    )  # fmt: skip
+
+    def text(name):
+        return (nested.folder / name).read_text(encoding="utf-8")
+
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["Contract ONLY OBSERVED: 2 observed in *", "*2 observed*"])
+    result.stdout.no_fnmatch_line("*[0-9] passed*")
+    assert nested.report()["totals"]["observed"] == 2
+    assert nested.report()["totals"]["passed"] == 0
+    assert 'skipped="2"' in text("junit.xml")
+    assert '<property name="outcome" value="observed"' in text("junit.xml")
+    assert "<strong>Only observed</strong>" in text("report.html")
+    assert "unverified" in text("badge.svg")
+    assert json.loads(text("verified.json")) == {"tests": {}}
+
+
+def test_what_was_observed_is_not_run_again_after_a_resume(nested, fake_tams):
+    nested.write(OUTCOMES)
+    nested.run(fake_tams.url, "-k=observing")
+
+    result = nested.run(fake_tams.url, "-k=observing", "--resume")
+
+    result.stdout.fnmatch_lines(["collected * 0 selected"])
+    assert nested.outcomes() == {"test_observing": "observed"}
 
 
 def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(nested, fake_tams):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.markers import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, observes, source, spends
 from contract_tests.workshop.envelopes import orderly, reason, refused
 from contract_tests.workshop.gateways import A_QUESTION, QUERY, UNKNOWN_TOKEN
 from contract_tests.workshop.orders import a_drawing, a_prompt, a_redrawing
@@ -118,6 +118,7 @@ def test_no_session_is_destroyed_without_a_token(workshop):
 
 
 @source("Workshop › 6.2", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(1)
 @pytest.mark.parametrize("terms", WRONG_TERMS)
@@ -131,6 +132,7 @@ def test_what_wrong_terms_of_a_session_get(workshop, observe, terms):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 @pytest.mark.parametrize("members", WRONG_TOKENS)
 def test_what_a_token_with_wrong_members_gets(workshop, observe, members):
@@ -149,6 +151,7 @@ def test_a_look_without_a_task_fails(workshop, operation, body):
 
 
 @source("Workshop › 7", "Workshop › 12")
+@observes
 @pytest.mark.parametrize("task", [7, [], {}, True, ""], ids=str)
 def test_what_a_look_at_no_task_gets(workshop, observe, task):
     answer = workshop.ask("sd_get_progress", {"taskId": task}).answer
@@ -158,6 +161,7 @@ def test_what_a_look_at_no_task_gets(workshop, observe, task):
 
 
 @source("Workshop › 7", "Workshop › 12")
+@observes
 @spends(1)
 @pytest.mark.parametrize("members", WRONG_DRAWINGS)
 def test_what_a_drawing_with_wrong_members_gets(workshop, observe, members):
@@ -168,6 +172,7 @@ def test_what_a_drawing_with_wrong_members_gets(workshop, observe, members):
 
 
 @source("Workshop › 7", "Workshop › 8.5")
+@observes
 @spends(1)
 @pytest.mark.parametrize(
     "image", ["", "no Base64!", "data:text/plain,hello", "data:image/png;base64,AAAA"]
@@ -180,6 +185,7 @@ def test_what_a_drawing_over_no_picture_gets(workshop, observe, image):
 
 
 @source("Workshop › 8.1")
+@observes
 @spends(1)
 @pytest.mark.parametrize("inputs", [[], "prompt", 7], ids=str)
 def test_what_inputs_that_are_not_an_object_get(workshop, observe, inputs):
@@ -190,6 +196,7 @@ def test_what_inputs_that_are_not_an_object_get(workshop, observe, inputs):
 
 
 @source("Workshop › 2")
+@observes
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "image/png", "x"])
 def test_what_a_body_of_another_type_gets(workshop, observe, media_type):
     answer = workshop.call("POST", QUERY, content=GOOD, headers={"Content-Type": media_type})

@@ -2,7 +2,8 @@
 
 import pytest
 
-from contract_tests.markers import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import TERMS, a_token, live_session, opens, visited
@@ -81,6 +82,7 @@ def test_the_url_of_a_session_opens_a_page(workshop, observe):
 
 
 @source("Workshop › 6.6")
+@observes
 @leaves_traces
 @spends(1)
 def test_what_a_url_gets_that_is_one_letter_off(workshop, observe):
@@ -184,7 +186,7 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
     workshop.create_session(token, expiredInSeconds=600)
     asked = {"apiToken": token, "gadgetId": "01j1w6cxqzgadget", "expiredInSeconds": 600}
     if not orderly(use(workshop, "spCreateSession", asked).answer):
-        return
+        raise OnlyObserved("an unknown gadget gets no session")
     other = live_session(workshop, token, gadgetId=asked["gadgetId"], subProduct="comfyui_api")
     observe("W8", "the gadget's session is found under comfyui_api", other is not None)
 
@@ -197,6 +199,7 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
 
 
 @source("Workshop › 6.2", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(6)
 def test_which_lifetimes_are_refused(workshop, observe):
@@ -209,6 +212,7 @@ def test_which_lifetimes_are_refused(workshop, observe):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(2)
 def test_what_the_expiry_of_a_token_does_to_its_sessions(workshop, clock, observe):
@@ -227,6 +231,7 @@ def test_what_the_expiry_of_a_token_does_to_its_sessions(workshop, clock, observ
 
 
 @source("Workshop › 6.1", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(2)
 def test_what_unknown_roles_and_pools_get(workshop, observe):

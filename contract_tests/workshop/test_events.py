@@ -7,7 +7,7 @@ pages take a form at `generate`.
 
 import pytest
 
-from contract_tests.markers import leaves_traces, needs, source, spends
+from contract_tests.markers import leaves_traces, needs, observes, source, spends
 from contract_tests.workshop.customer import ANY, EventReply
 from contract_tests.workshop.envelopes import plain_success
 from contract_tests.workshop.orders import A_MODEL, a_drawing
@@ -155,6 +155,7 @@ def test_a_call_that_the_customer_denies_is_not_carried_out(workshop, target, cu
 
 
 @source("Workshop › 11", "Workshop › 12")
+@observes
 @EVENTS
 @leaves_traces
 @spends(2)
@@ -256,6 +257,7 @@ def test_any_status_of_success_ends_a_delivery(workshop, target, customer):
 
 
 @source("Workshop › 11", "Workshop › 12")
+@observes
 @EVENTS
 @spends(1)
 def test_whether_calls_of_servers_fire_events(workshop, target, customer, observe):

@@ -6,7 +6,7 @@ import pytest
 
 from contract_tests import wall
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.markers import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.signing import FORM
 from contract_tests.workshop.gateways import (
     A_QUESTION,
@@ -189,6 +189,7 @@ def test_a_digest_without_a_body_is_refused(workshop, app):
 
 
 @source("Workshop › 3.3", "Workshop › 12")
+@observes
 def test_what_a_body_gets_that_was_digested_in_another_spelling(workshop, app, observe):
     # One of the SDKs digests compact JSON, and an old HTTP library sends it with blanks.
     headers = {"content-md5": digest_of(BODY), "content-type": "application/json"}
@@ -211,6 +212,7 @@ def test_a_timestamp_beyond_fifteen_minutes_is_too_old(workshop, app, observe, m
 
 
 @source("Workshop › 3.1", "Workshop › 12")
+@observes
 def test_what_a_timestamp_ahead_of_time_or_malformed_gets(workshop, app, observe):
     for what, value in (
         ("of an hour ahead", milliseconds_ago(-3600)),

@@ -3,12 +3,13 @@
 import pytest
 
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.workshop.gateways import QUERY, ask_gateway, rejected, verdict
 from contract_tests.workshop.signers import WorkshopSigner, digest_of
 
 
 @source("Workshop › 3", "Workshop › 12")
+@observes
 @pytest.mark.parametrize("scheme", ["APPCODE", "Bearer"])
 def test_whether_anything_else_than_a_signature_opens(workshop, app, observe, scheme):
     headers = {"Authorization": f"{scheme} {app.app_key}"}
@@ -57,6 +58,7 @@ def test_a_path_that_is_no_operation_is_refused(workshop, app, observe):
 
 
 @source("Workshop › 2", "Workshop › 12")
+@observes
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_what_other_methods_get(workshop, app, observe, method):
     answer = workshop.call(method, f"{QUERY}?apiToken=01j0000000", auth=WorkshopSigner(app))

@@ -4,6 +4,7 @@ import pytest
 
 from contract_tests.clients.workshop import SUCCESS
 from contract_tests.markers import leaves_traces, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import plain_success, refused
 from contract_tests.workshop.sessions import (
     DAY,
@@ -206,7 +207,7 @@ def test_a_gadget_has_its_own_session(workshop, clock, observe):
     if not envelope.ok:  # the gadgets that there are, are in the console
         refused(envelope.answer)
         observe("W14", "an unknown gadget", "refused")
-        return
+        raise OnlyObserved("an unknown gadget gets no session")
 
     gadget = envelope.expect_success()
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.signing import FORM, SIGNED_HEADERS, WorkshopSignature
 from contract_tests.workshop.gateways import A_QUESTION, QUERY, accepted, ask_gateway, verdict
 from contract_tests.workshop.signers import WorkshopSigner, digest_of, milliseconds_ago
@@ -190,6 +190,7 @@ def test_a_header_that_is_not_signed_may_be_anything(workshop, app):
 
 
 @source("Workshop › 3.1", "Workshop › 12")
+@observes
 def test_whether_a_nonce_is_necessary(workshop, app, observe):
     headers = {"x-ca-nonce": None, "x-ca-signature-headers": "x-ca-key,x-ca-timestamp"}
 
@@ -200,6 +201,7 @@ def test_whether_a_nonce_is_necessary(workshop, app, observe):
 
 
 @source("Workshop › 3.2", "Workshop › 12")
+@observes
 def test_which_headers_count_as_signed_without_a_list(workshop, app, observe):
     absent = {"x-ca-signature-headers": None}
 

@@ -4,7 +4,8 @@ import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.workshop import TASK_ENDS, TASK_STATES
-from contract_tests.markers import source, spends
+from contract_tests.markers import observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason, refused
 from contract_tests.workshop.orders import a_drawing, a_prompt
 from contract_tests.workshop.shared_tasks import submitted
@@ -180,7 +181,7 @@ def test_what_the_result_of_an_unfinished_task_is(recorded, order, observe):
 
     if early is None or early["status"] != 10:
         observe("W31", "the result of an unfinished task", early)
-        return
+        raise OnlyObserved("the result of an unfinished task is refused")
     data = early["data"]
     if data and data["status"] in ("waiting", "running"):
         assert not data.get("images"), "an unfinished task has images already"
@@ -188,6 +189,7 @@ def test_what_the_result_of_an_unfinished_task_is(recorded, order, observe):
 
 
 @source("Workshop › 7", "Workshop › 8", "Workshop › 12")
+@observes
 @spends(1)
 def test_whether_tasks_of_both_kinds_share_their_ids(workshop, observe):
     task = workshop.submit_prompt(**PROMPT[1])["taskId"]
@@ -221,7 +223,7 @@ def test_the_result_of_a_task_that_failed_is_a_failure(workshop, observe):
     if not submission.ok:
         refused(submission.answer)
         observe("W22", "an input that was never uploaded", reason(submission.answer))
-        return
+        raise OnlyObserved("a task whose input was never uploaded is refused at its creation")
     task = submission.body["data"]["taskId"]
     end = workshop.wait_for(task)
     observe("W22", "an input that was never uploaded", end["status"])

@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.clients.workshop import SUCCESS
-from contract_tests.markers import leaves_traces, source
+from contract_tests.markers import leaves_traces, observes, source
 from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
 from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import a_token
@@ -125,6 +125,7 @@ def test_nothing_can_be_attached_without_a_token(workshop):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 def test_which_expiries_a_token_may_have(workshop, clock, observe):
     now = clock.now()
@@ -141,6 +142,7 @@ def test_which_expiries_a_token_may_have(workshop, clock, observe):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 def test_how_long_a_name_may_be(workshop, observe):
     for length in (128, 129, 2000):
