@@ -1,4 +1,4 @@
-"""What came back, in a form that turns what is missing into an expectation that was not met."""
+"""Answers of the target. Reading a missing member or item is an unmet expectation."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ MAX_EXCERPT = 600
 
 
 class Unmet(AssertionError):
-    """The target did not keep its word; the message says what was expected and what was found."""
+    """An expectation is not met; the message says what was expected and what was found."""
 
 
 class JsonObject(dict[str, Any]):
-    """A JSON object of an answer; a member that is not there is an unmet expectation."""
+    """A JSON object of an answer. Reading a missing member raises `Unmet`."""
 
     def __missing__(self, name: str) -> NoReturn:
         there = ", ".join(self) or "none"
-        raise Unmet(f"the answer has no member {name!r} where it was expected; there: {there}")
+        raise Unmet(f"the answer has no member {name!r} where it was expected; it has: {there}")
 
 
 class JsonArray(list[Any]):
-    """A JSON array of an answer; an item that is not there is an unmet expectation."""
+    """A JSON array of an answer. Reading a missing item raises `Unmet`."""
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         try:
             return super().__getitem__(index)
         except IndexError:
-            raise Unmet(f"the answer has {len(self)} items, and none at {index}") from None
+            raise Unmet(f"the answer has {len(self)} items, but none at index {index}") from None
 
 
 @dataclass(frozen=True)
 class SentRequest:
-    """A request as it went out."""
+    """A request as it was sent."""
 
     method: str
     url: str
@@ -66,7 +66,7 @@ class ReceivedAnswer:
         try:
             return wrapped(json.loads(self.content))
         except ValueError:
-            raise Unmet(f"{self.sent} answered no JSON: {self.excerpt()}") from None
+            raise Unmet(f"{self.sent} answered a body that is not JSON: {self.excerpt()}") from None
 
     def expect(self, *statuses: int) -> Any:
         """Return the JSON of an answer with one of these statuses, or raise `Unmet`."""
@@ -91,7 +91,7 @@ class ReceivedAnswer:
 
 
 def wrapped(value: Any) -> Any:
-    """Return JSON data as `JsonObject` and `JsonArray`, all the way down."""
+    """Return JSON data as `JsonObject` and `JsonArray`, at every level."""
     if isinstance(value, dict):
         return JsonObject((name, wrapped(member)) for name, member in value.items())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The little that the suite asks of `/_mock`: an account, its clock, its balance."""
+"""A client of the few `/_mock` operations that the suite uses: account, clock, balance."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from contract_tests.credentials import TamsCredentials, TargetCredentials, Works
 
 
 class ControlFailed(Unmet):
-    """`/_mock` is there and does not do what it is asked."""
+    """`/_mock` exists and does not carry out a request."""
 
 
 @dataclass(frozen=True)
 class MockAccount:
-    """An account of a mock: its id in the control API, and what opens it."""
+    """An account of a mock: its id in the control API, and its credentials."""
 
     id: str
     credentials: TargetCredentials
@@ -43,11 +43,11 @@ class ControlClient:
             return False
 
     def make_account(self, **members: Any) -> MockAccount:
-        """Make a fresh account; members are those of the control API, such as its balance."""
+        """Make a new account; members are those of the control API, such as its balance."""
         return _world(self._ask("POST", "/_mock/accounts", members))
 
     def account_of(self, credentials: TargetCredentials) -> MockAccount | None:
-        """Return the account that given credentials belong to, if the mock has it."""
+        """Return the account with these credentials, or None if the mock does not have it."""
         for account in self._ask("GET", "/_mock/accounts").get("accounts", []):
             tams, workshop = credentials.tams, credentials.workshop
             if (tams.app_id and account.get("appId") == tams.app_id) or (

@@ -1,4 +1,4 @@
-"""The test that runs now: what it may spend, and what it did so far."""
+"""The test that runs now: what it may spend, and what it has done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contract_tests.money import UNITS, SpendingAllowance
 
 @dataclass
 class CurrentTest:
-    """One test while it runs; between tests there is one that may spend nothing."""
+    """One test while it runs. Between tests, a placeholder that may spend nothing."""
 
     test: str
     surface: str
@@ -23,10 +23,10 @@ class CurrentTest:
 
     @classmethod
     def of(cls, test: str, surface: str, spends: Decimal) -> CurrentTest:
-        """Return a case that is about to begin."""
+        """Return a test that is about to start."""
         return cls(test, surface, SpendingAllowance(spends, UNITS[surface], test))
 
 
 def between_tests() -> CurrentTest:
-    """Return what stands between tests, when things are put away."""
+    """Return the placeholder for the time between tests, when resources are cleaned up."""
     return CurrentTest.of("between tests", "tams", Decimal(0))

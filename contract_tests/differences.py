@@ -1,4 +1,4 @@
-"""Known differences: failures that are excused until a day, and no longer than they are true."""
+"""Known differences: failures that are excused until a day."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class KnownDifference:
 
 @dataclass(frozen=True)
 class JudgedOutcome:
-    """What becomes of an outcome in the light of the known differences."""
+    """The outcome of a test after a known difference was applied."""
 
     outcome: TestOutcome
     reason: str
 
 
 def read_differences(path: Path = FILE) -> list[KnownDifference]:
-    """Return the entries of a file; raises `SuiteError` for what cannot be understood."""
+    """Return the entries of a file; raises `SuiteError` for an invalid entry."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         if set(data) - {"difference"}:
@@ -48,15 +48,15 @@ def read_differences(path: Path = FILE) -> list[KnownDifference]:
 def judge(
     outcome: TestOutcome, test: str, target: str, differences: list[KnownDifference], today: date
 ) -> JudgedOutcome | None:
-    """Return what a known difference makes of an outcome, or None if there is none.
+    """Return the outcome after known differences, or None if no entry applies.
 
-    Only what passed or failed is judged: a test that did not run says nothing.
+    Entries apply to tests that ran to their end and to failures.
     """
     for known in differences:
         if known.test != test or known.target not in (target, "*"):
             continue
         if outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED):
-            words = "the known difference has gone away: take it out of known_differences.toml"
+            words = "the known difference is gone: remove it from known_differences.toml"
             return JudgedOutcome(TestOutcome.FAILED, f"{words} ({known.reason})")
         if outcome is TestOutcome.FAILED and today > known.until:
             words = f"the known difference ({known.reason}) was excused until {known.until}"
@@ -80,7 +80,7 @@ def _entry(path: Path, row: dict[str, object]) -> KnownDifference:
     if target not in TARGETS:
         raise SuiteError(f"{path}: target is {target!r}, expected one of {', '.join(TARGETS)}")
     if not isinstance(since, date) or not isinstance(until, date) or since > until:
-        raise SuiteError(f"{path}: since and until of {test} are days, the first not the later")
+        raise SuiteError(f"{path}: since and until of {test} are days, since not after until")
     if not isinstance(reason, str) or not reason.strip():
         raise SuiteError(f"{path}: {test} has no reason")
     return KnownDifference(str(test), str(target), reason, since, until)

@@ -1,6 +1,6 @@
-"""When each test last passed, on which kind of target, and what that took.
+"""When each test last passed on each kind of target, with its calls and its time.
 
-The file is written on demand only. A test that it does not know is unverified.
+The file is written only on request. A test without an entry is unverified.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE = PACKAGE.parent / "fixtures" / "verified.json"
 
 @dataclass(frozen=True)
 class PassRecord:
-    """A pass: its day, the calls it made, and the seconds it let pass."""
+    """One pass of a test: the day, its calls, and the seconds that it let pass."""
 
     day: str
     calls: int
@@ -30,7 +30,7 @@ PassRecords = Mapping[str, Mapping[str, PassRecord]]
 
 
 def read_evidence(path: Path) -> PassRecords:
-    """Return what is known; nothing, if there is no file. Raises `SuiteError`."""
+    """Return the entries of the file, or none if it does not exist. Raises `SuiteError`."""
     if not path.is_file():
         return {}
     try:
@@ -40,11 +40,11 @@ def read_evidence(path: Path) -> PassRecords:
             for test, kinds in data["tests"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SuiteError(f"{path} is no evidence that this suite has written: {error}") from error
+        raise SuiteError(f"{path} is not a file that this suite has written: {error}") from error
 
 
 def record_evidence(path: Path, kind: str, passes: Iterable[tuple[str, PassRecord]]) -> None:
-    """Write down that tests passed on a kind of target; what else is known stays."""
+    """Record that tests passed on a kind of target, and keep the other entries."""
     tests = {test: dict(kinds) for test, kinds in read_evidence(path).items()}
     for test, passed in passes:
         tests.setdefault(test, {})[kind] = passed

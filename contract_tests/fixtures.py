@@ -1,4 +1,4 @@
-"""The fixtures of contract tests. They last as long as the process, so Hypothesis may use them."""
+"""The fixtures of contract tests. They last for the whole process, so Hypothesis can use them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ RUN = pytest.StashKey[Run]()
 
 @pytest.fixture(scope="session")
 def run(pytestconfig: pytest.Config) -> Run:
-    """The run itself; tests rarely want it."""
+    """The run itself; tests rarely need it."""
     return pytestconfig.stash[RUN]
 
 
 @pytest.fixture(scope="session")
 def target(run: Run) -> ContractTarget:
-    """What is being talked to."""
+    """The target of this run."""
     return run.target
 
 
@@ -53,23 +53,23 @@ def clock(run: Run) -> TargetClock:
 
 @pytest.fixture(scope="session")
 def fuzz(run: Run) -> Fuzzer:
-    """What looks for examples that break a law, within a number of calls."""
+    """Generates examples within a number of calls."""
     return Fuzzer(run.limits.fuzz_calls)
 
 
 @pytest.fixture(scope="session")
 def resources(run: Run) -> ResourceLog:
-    """The list of what the run made."""
+    """The list of resources that the run made."""
     return run.resources
 
 
 @pytest.fixture(scope="session")
 def observe(run: Run) -> Callable[[str, str, Any], None]:
-    """Say what the target does where the reference does not know: number, words, value."""
+    """Records an answer to an open question: its number, a description, a value."""
 
     def write_down(unknown: str, what: str, value: Any = None) -> None:
         if unknown not in questions():
-            raise SuiteError(f"{unknown!r} is no open question; they are U1 to U62, W1 to W44")
+            raise SuiteError(f"{unknown!r} is not an open question: use U1 to U62, W1 to W44")
         run.observe(unknown, what, value)
 
     return write_down
@@ -79,7 +79,7 @@ def observe(run: Run) -> Callable[[str, str, Any], None]:
 def receiver(target: ContractTarget) -> Iterator[CallbackReceiver]:
     """A receiver of callbacks on this computer; the test `needs("callbacks")`."""
     if target.callback_url is not None:
-        raise Unsupported("what comes to --callback-url can be seen by its owner only")
+        raise Unsupported("the suite cannot read what arrives at --callback-url")
     receiver = CallbackReceiver()
     yield receiver
     receiver.close()

@@ -1,6 +1,6 @@
-"""The marks of a contract test, and what they say of it.
+"""The markers of a contract test.
 
-A test has a source, always. The other marks tell what it costs and what it cannot do without.
+Every test has a source. The other markers say what it costs and what it needs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     slow: pytest.MarkDecorator
 
 DESCRIPTIONS = (
-    'source(section, ...): what the test rests on, as in "TAMS › 5.1"; every test has one',
+    'source(section, ...): the sections that the test rests on, as in "TAMS › 5.1"; required',
     "spends(n): credits (or uses of the Workshop) that the test may cost at most",
-    "needs(capability, ...): what the target has to be able to show",
+    "needs(capability, ...): capabilities that the target must have",
     "observes: records what the reference leaves open, and accepts every orderly answer",
     "leaves_traces: something stays with the vendor that cannot be removed",
-    "destructive: gets in the way of whoever shares the account",
-    "slow: waits for minutes where time is real",
+    "destructive: disturbs other users of the account",
+    "slow: waits for minutes in real time",
 )
 CAPABILITIES: Mapping[str, str] = {
     "bearer": "there is a bearer token",
@@ -45,7 +45,7 @@ _SECTION = re.compile(r"(?:TAMS|Workshop) › \S.*")
 
 
 def __getattr__(name: str) -> pytest.MarkDecorator:
-    """Return a mark when it is asked for: when this is imported, pytest may not know it yet."""
+    """Return a marker on demand: pytest may not know it yet when this module is imported."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     mark: pytest.MarkDecorator = getattr(pytest.mark, name)
@@ -53,12 +53,12 @@ def __getattr__(name: str) -> pytest.MarkDecorator:
 
 
 class BadMarker(Exception):
-    """A test's marks cannot be understood; the message says which and why."""
+    """A marker of a test is wrong; the message says which and why."""
 
 
 @dataclass(frozen=True)
 class Markers:
-    """What a test says of itself."""
+    """What a test declares about itself."""
 
     source: tuple[str, ...]
     spends: Decimal
@@ -70,13 +70,13 @@ class Markers:
 
 
 def read_markers(item: pytest.Item) -> Markers:
-    """Return what the marks of a test say, or raise `BadMarker`."""
+    """Return the markers of a test, or raise `BadMarker`."""
     sections = _arguments(item, "source")
     if not sections:
-        raise BadMarker(f'{item.nodeid} has no source: add @source("TAMS › 5.1") or the like')
+        raise BadMarker(f'{item.nodeid} has no source: add @source("TAMS › 5.1"), for example')
     for section in sections:
         if not _SECTION.fullmatch(section):
-            raise BadMarker(f"{item.nodeid}: {section!r} is no section such as 'TAMS › 5.1'")
+            raise BadMarker(f"{item.nodeid}: {section!r} is not a section such as 'TAMS › 5.1'")
     capabilities = _arguments(item, "needs")
     for capability in capabilities:
         if capability not in CAPABILITIES:
@@ -102,7 +102,7 @@ def _observes(item: pytest.Item) -> bool:
     if item.get_closest_marker("observes") is None:
         return False
     if "observe" not in getattr(item, "fixturenames", ()):
-        raise BadMarker(f"{item.nodeid} is marked as observing and does not use `observe`")
+        raise BadMarker(f"{item.nodeid} has the marker observes without the fixture observe")
     return True
 
 
@@ -115,5 +115,5 @@ def _amount(item: pytest.Item) -> Decimal:
     except (ValueError, InvalidOperation):
         raise BadMarker(f"{item.nodeid}: spends takes one number, as in @spends(1)") from None
     if not amount.is_finite() or amount <= 0:
-        raise BadMarker(f"{item.nodeid}: spends({amount}) is no amount above 0")
+        raise BadMarker(f"{item.nodeid}: spends({amount}) must be an amount above 0")
     return amount

@@ -1,7 +1,7 @@
-"""The vendors' OpenAPI files: is an answer what they say it is?
+"""The vendors' OpenAPI files: does an answer have the described shape?
 
-In the source tree the files are `fixtures/openapi/*.yaml`; a wheel brings them along in
-`contract_tests/data/openapi`. Members that a file does not name are fine everywhere.
+In the source tree the files are `fixtures/openapi/*.yaml`; in a wheel they are in
+`contract_tests/data/openapi`. Members that a file does not name are allowed everywhere.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from contract_tests.answers import ReceivedAnswer, Unmet
 PACKAGE = Path(__file__).parent
 FOLDERS = (PACKAGE / "data" / "openapi", PACKAGE.parent / "fixtures" / "openapi")
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-# What the fact sheets call unknown is not judged, though the OpenAPI files show one possibility:
-# schema and member of each.
+# Members that the fact sheets call unknown are not judged, although the OpenAPI files show one
+# possibility: schema and member of each.
 _OPEN = {"tams": (("WorkflowFinishItem", "progress"),)}  # U54: a number or a text
 
 
 class OpenApiViolation(Unmet):
-    """An answer is not what the vendor's OpenAPI file says."""
+    """An answer does not have the shape that the vendor's OpenAPI file describes."""
 
 
 class OpenApiDescription:
-    """One vendor's OpenAPI file, as a judge of answers."""
+    """One vendor's OpenAPI file. It checks the shape of answers."""
 
     def __init__(self, document: dict[str, Any], name: str) -> None:
         self._document = document
@@ -42,7 +42,7 @@ class OpenApiDescription:
         self._paths = [(_pattern(path), path) for path in _literal_first(document["paths"])]
 
     def operation(self, method: str, path: str) -> tuple[str, str] | None:
-        """Return path template and method of the operation that a request meets, if any."""
+        """Return path template and method of the operation that matches a request, if any."""
         for pattern, template in self._paths:
             if pattern.fullmatch(path):
                 methods = self._document["paths"][template]
@@ -51,9 +51,9 @@ class OpenApiDescription:
         return None
 
     def check(self, answer: ReceivedAnswer, path: str) -> None:
-        """Raise `OpenApiViolation` unless the answer is as described.
+        """Raise `OpenApiViolation` unless the answer has the described shape.
 
-        `path` is the request's path below the endpoint. What is not described is not judged.
+        `path` is the request's path below the endpoint. Undescribed answers are not judged.
         """
         operation = self.operation(answer.sent.method, path)
         if operation is None:
@@ -64,7 +64,7 @@ class OpenApiDescription:
             return
         body = answer.json
         validator = self._validator(pointer)
-        # Of several shapes that a body may have, the nearest tells what is missing.
+        # If several shapes are possible, the error of the nearest one is the most useful.
         problem = best_match(validator.iter_errors(body))
         if problem is not None:
             raise OpenApiViolation(
@@ -111,7 +111,7 @@ def description(surface: str) -> OpenApiDescription:
     """Return the description of a surface."""
     path = openapi_path(surface)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    # Both loaders are the safe ones; the first is written in C and not there everywhere.
+    # Both loaders are safe. The first one is written in C and not available everywhere.
     document = yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506
     for schema, member in _OPEN.get(surface, ()):
         document["components"]["schemas"][schema]["properties"][member] = {}
@@ -128,7 +128,7 @@ def openapi_path(surface: str) -> Path:
 
 
 def _literal_first(paths: dict[str, Any]) -> list[str]:
-    """Return path templates in the order in which they are to be tried."""
+    """Return path templates in the order in which to try them."""
     return sorted(paths, key=lambda path: (path.count("{"), path))
 
 

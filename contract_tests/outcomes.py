@@ -1,4 +1,4 @@
-"""How a test can end, told apart."""
+"""The possible outcomes of a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 import pytest
 
-# pytest.skip.Exception is this class; under that name it cannot be a parent for type checkers.
+# This is pytest.skip.Exception. Type checkers do not accept that name as a parent.
 from _pytest.outcomes import Skipped
 
 from contract_tests.answers import Unmet
@@ -38,23 +38,23 @@ LETTERS = {
 
 
 class Disabled(Skipped):
-    """This run was not asked for this test."""
+    """This run does not include the test."""
 
 
 class Unsupported(Skipped):
-    """The target cannot show what the test is about."""
+    """The target lacks what the test needs."""
 
 
 class OnlyObserved(Skipped):
-    """The answer is one that the reference leaves open, so the test has nothing to expect."""
+    """The reference leaves the answer open, so the test has nothing to judge."""
 
 
 class SuiteError(Exception):
-    """The suite itself is at fault: a test does what it did not declare, a file is damaged …"""
+    """An error of the suite: for example, an undeclared call or a damaged file."""
 
 
 def outcome_of(error: BaseException | None) -> TestOutcome:
-    """Return how a test ended that raised this."""
+    """Return the outcome of a test that raised this error, or None."""
     match error:
         case None:
             return TestOutcome.PASSED
@@ -69,7 +69,7 @@ def outcome_of(error: BaseException | None) -> TestOutcome:
         case Unmet() | AssertionError() | pytest.fail.Exception():
             return TestOutcome.FAILED
         case BaseExceptionGroup() as group:
-            # Hypothesis groups what different examples raised.
+            # Hypothesis groups the errors of several examples.
             found = {outcome_of(part) for part in group.exceptions}
             return TestOutcome.FAILED if found == {TestOutcome.FAILED} else TestOutcome.ERROR
         case _:

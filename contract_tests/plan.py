@@ -1,4 +1,4 @@
-"""What a run would do and cost, without doing any of it: `--plan`."""
+"""The plan of a run, `--plan`: what it would do and cost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GUESS_SPENDING = PassRecord("", 20, 40.0)
 
 @dataclass(frozen=True)
 class PlannedTest:
-    """A test that would run (or why it would not), with what it may take."""
+    """A test of the plan: its cost, or why it would not run."""
 
     test: str
     surface: str
@@ -35,7 +35,7 @@ class PlannedTest:
 
 
 class CostPlanner:
-    """A pytest plugin that collects, tells, and runs nothing."""
+    """A pytest plugin that collects tests and prints the plan; it runs nothing."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class CostPlanner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Plan in place of running."""
+        """Make the plan instead of running tests."""
         evidence = read_evidence(self._settings.flags.evidence or EVIDENCE)
         self._planned = [
             plan_test(test_id(item), surface, markers_of(item), self._settings, evidence)
@@ -53,14 +53,14 @@ class CostPlanner:
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Tell the plan."""
+        """Print the plan."""
         terminalreporter.section("plan")
         for line in lines(self._planned, self._settings):
             terminalreporter.write_line(line)
 
 
 def planned_limits(settings: RunSettings) -> RunLimits:
-    """Return what the run may do, as far as that is known without sending anything."""
+    """Return the limits of the run, as far as they are known without sending anything."""
     mock = settings.flags.target == "mock"
     profile = settings.profile or (RunProfile.FULL if mock else RunProfile.FREE)
     return RunLimits(profile, {}, destructive=mock or settings.flags.destructive)
@@ -98,7 +98,7 @@ def lines(planned_tests: Iterable[PlannedTest], settings: RunSettings) -> list[s
     )
     for unit, budget in (("credits", settings.max_credits), ("uses", settings.max_uses)):
         if budget is not None and prices[unit] > budget:
-            told.append(f"{unit}: the budget of {budget} ends before the last of them has run")
+            told.append(f"{unit}: the budget of {budget} is not enough for all of them")
     told.append("nothing was sent")
     return told
 

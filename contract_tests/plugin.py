@@ -1,7 +1,7 @@
-"""The suite's part in pytest: options, marks, and who does what in which process.
+"""The pytest plugin of the suite: options, markers, and the plugins of each process.
 
-With pytest-xdist the process that was called keeps the books and the workers perform; without it
-one process does both.
+With pytest-xdist, workers run the tests and the main process writes the reports. Without it, one
+process does both.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read what was asked and hand out the parts; what cannot be is said before anything runs."""
+    """Read the settings and register the plugins; wrong settings end the run here."""
     for words in DESCRIPTIONS:
         config.addinivalue_line("markers", words)
     try:
@@ -71,12 +71,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist where the run keeps its files."""
+    """Pass the folder of the run to a worker of pytest-xdist."""
     node.workerinput[WORKER_INPUT] = str(node.config.stash[FOLDER])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let no stopwatch for whole tests run where time is real; waiting has ceilings of its own."""
+    """Disable the timeout of whole tests in real time; waiting has its own limits."""
     if config.stash[RUN].settings.flags.target != "mock" and config.pluginmanager.hasplugin(
         "timeout"
     ):
@@ -86,14 +86,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Tell disabled, unsupported and suite errors apart on the terminal."""
+    """Show the outcomes that pytest does not know on the terminal."""
     return report_status(report)
 
 
 def _check(config: pytest.Config, settings: RunSettings) -> None:
     if settings.flags.plan:
         if config.getoption("numprocesses", None):
-            raise BadSettings("--plan runs nothing, so it goes without -n")
+            raise BadSettings("--plan runs nothing: remove -n")
     elif not config.option.collectonly:
         run_limits(settings, free_of_cost=check_target(settings))
 

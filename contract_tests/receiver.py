@@ -1,4 +1,4 @@
-"""A receiver on loopback: what a target sends by itself is kept here for tests to look at."""
+"""A receiver of callbacks on loopback. It keeps them for tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from contract_tests.answers import Unmet, wrapped
 from contract_tests.clocks import TargetClock
 
-GRACE = 0.05  # seconds of real time for what is on its way
-FIRST_STEP = 0.5  # seconds of the target's time between the first two looks
+GRACE = 0.05  # seconds of real time for a notification that is on its way
+FIRST_STEP = 0.5  # seconds of the target's time before the second look
 STEP_FACTOR, MAX_STEP = 1.3, 10.0
-MAX_WAIT = 60.0  # seconds of the target's time until something is missed
+MAX_WAIT = 60.0  # seconds of the target's time to wait for a notification
 
 
 @dataclass(frozen=True)
 class Notification:
-    """A call that came; `answered` is the status that it got."""
+    """A received callback; `answered` is the status of its answer."""
 
     method: str
     path: str
@@ -31,15 +31,15 @@ class Notification:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON, as an answer's; raises `Unmet`."""
+        """Return the body's JSON, wrapped like that of an answer; raises `Unmet`."""
         try:
             return wrapped(json.loads(self.body))
         except ValueError:
-            raise Unmet(f"a notification came whose body is no JSON: {self.body[:300]!r}") from None
+            raise Unmet(f"the body of a notification is not JSON: {self.body[:300]!r}") from None
 
 
 class CallbackInbox:
-    """What comes to one URL; the first calls get `answers`, the others 200."""
+    """Callbacks to one URL; the first ones get the statuses `answers`, the others 200."""
 
     def __init__(self, url: str, answers: Sequence[int]) -> None:
         self.url = url
@@ -48,7 +48,7 @@ class CallbackInbox:
         self._news = Condition()
 
     def notifications(self) -> list[Notification]:
-        """Return what came so far, in order."""
+        """Return the notifications so far, in order."""
         with self._news:
             return list(self._notifications)
 
@@ -58,7 +58,7 @@ class CallbackInbox:
         enough: Callable[[list[Notification]], bool] = bool,
         within: float = MAX_WAIT,
     ) -> list[Notification]:
-        """Return what came once it is enough; raises `Unmet` after `within` seconds."""
+        """Return the notifications once they are enough; raises `Unmet` after `within` seconds."""
         begin, step = clock.elapsed(), FIRST_STEP
         while True:
             with self._news:
@@ -73,7 +73,7 @@ class CallbackInbox:
             step = min(step * STEP_FACTOR, MAX_STEP)
 
     def keep(self, method: str, path: str, headers: Any, body: bytes) -> int:
-        """Keep a call and return the status that it gets."""
+        """Keep a callback and return the status of its answer."""
         with self._news:
             status = self._answers.pop(0) if self._answers else 200
             self._notifications.append(Notification(method, path, tuple(headers), body, status))
@@ -82,19 +82,19 @@ class CallbackInbox:
 
 
 class CallbackReceiver:
-    """An HTTP server on a free port of this computer, with a box for whoever asks."""
+    """An HTTP server on a free port of this computer; each test gets an inbox."""
 
     def __init__(self) -> None:
         self._inboxes: dict[str, CallbackInbox] = {}
         handler = type("BoundCallbackHandler", (_CallbackHandler,), {"inboxes": self._inboxes})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        # A server that is asked often whether it shall end does so at once.
+        # A short poll interval makes the server stop quickly.
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def inbox(self, *answers: int) -> CallbackInbox:
-        """Return a box with a URL of its own."""
+        """Return a new inbox with its own URL."""
         path = f"/{secrets.token_hex(8)}"
         self._inboxes[path] = CallbackInbox(
             f"http://127.0.0.1:{self._server.server_port}{path}", answers
@@ -102,7 +102,7 @@ class CallbackReceiver:
         return self._inboxes[path]
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -123,4 +123,4 @@ class _CallbackHandler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = take
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: what came is in the box."""
+        """Log nothing: the inbox has every callback."""

@@ -1,4 +1,4 @@
-"""Taking secrets out of what is written down, at the moment it is written."""
+"""Removing secrets from everything that the suite writes down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 HIDDEN = "***"
-MIN_LENGTH = 6  # shorter secrets would be found in the middle of innocent words
+MIN_LENGTH = 6  # shorter secrets would match inside ordinary words
 
 _NAMES = r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid)"
 _NAME = re.compile(rf"(?i){_NAMES}|policy|callback")
@@ -22,7 +22,7 @@ _KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
 
 
 class SecretRedactor:
-    """Hides known secrets wherever they stand, and whatever stands where secrets stand."""
+    """Hides known secrets everywhere, and all values in places for secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._words: set[str] = set()
@@ -31,11 +31,11 @@ class SecretRedactor:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Hide this text from now on, in its plain, quoted and escaped forms."""
+        """Hide this text from now on: plain, quoted and escaped."""
         if len(secret) < MIN_LENGTH:
             return
         forms = {secret, quote(secret, safe=""), secret.replace("\n", "\\n")}
-        # Of a private key, every line is a secret.
+        # Every line of a private key is a secret.
         forms |= {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
         if not forms <= self._words:
             self._words |= forms
@@ -64,7 +64,7 @@ class SecretRedactor:
         return value
 
     def header(self, name: str, value: str) -> str:
-        """Return a header's value; of a credential its scheme and its public parts stay."""
+        """Return a header's value; a credential keeps its scheme and its public parts."""
         if name.lower() not in _CREDENTIAL_HEADERS:
             return self.text(value)
         if name.lower() != "authorization":

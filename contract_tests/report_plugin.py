@@ -1,4 +1,4 @@
-"""Keeping the books of a run, in the process that talks to the user: results and reports."""
+"""Writing results and reports, in the main process of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from contract_tests.run_folders import delete_old_runs
 from contract_tests.runner_plugin import ATTRIBUTE
 from contract_tests.settings import RunSettings
 
-# Pages made from a report: the flag, and the function that returns the text.
+# Files made from a report: the flag, and the function that returns the text.
 PAGES = {
     "html": "contract_tests.report.html:html_page",
     "badge": "contract_tests.report.badge:badge",
@@ -34,7 +34,7 @@ _ENDINGS = (
 
 
 class ReportPlugin:
-    """A pytest plugin for the process that collects what all others report."""
+    """A pytest plugin for the main process. It collects the results of all processes."""
 
     def __init__(self, settings: RunSettings, folder: Path) -> None:
         self._settings = settings
@@ -43,8 +43,8 @@ class ReportPlugin:
         self._results: list[TestResult] = []
         self._report: RunReport | None = None
         self._alone = True
-        self._died: list[str] = []  # tests whose process did not survive them
-        # A page that cannot be made is said before the run, not after it.
+        self._died: list[str] = []  # tests during which a worker crashed
+        # If a page cannot be made, the run must not start.
         self._pages = {
             path: page_maker(place)
             for name, place in PAGES.items()
@@ -52,7 +52,7 @@ class ReportPlugin:
         }
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write a finished test down at once."""
+        """Write the result of a finished test at once."""
         carried = getattr(report, ATTRIBUTE, {})
         self._alone = self._alone and bool(carried)
         if report.when not in ("setup", "call", "teardown"):
@@ -66,11 +66,11 @@ class ReportPlugin:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the reports."""
         if not self._folder.is_dir():
-            return  # no contract test has begun
+            return  # no contract test has started
         flags = self._settings.flags
         if self._died:
             with (self._folder / "notes.txt").open("a", encoding="utf-8") as file:
-                file.writelines(f"a process died in {test}\n" for test in self._died)
+                file.writelines(f"a process crashed during {test}\n" for test in self._died)
         self._report = report = gather(
             self._folder,
             flags.target,
@@ -90,11 +90,11 @@ class ReportPlugin:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # it must not look like success
 
     def pytest_unconfigure(self) -> None:
-        """Let the oldest runs go."""
+        """Delete the oldest runs."""
         delete_old_runs(self._settings.state_dir)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say how it went."""
+        """Print the summary."""
         if self._report is None:
             return
         terminalreporter.section("contract")
@@ -112,15 +112,15 @@ class ReportPlugin:
 
 
 def page_maker(place: str) -> Callable[[RunReport], str]:
-    """Return the function of a page, imported when it is wanted: pages want libraries of their own.
+    """Return the function that makes a page. It is imported late, because pages need more packages.
 
-    Raises `BadSettings` if it is not installed.
+    Raises `BadSettings` if a package is missing.
     """
     module, _, name = place.partition(":")
     try:
         found: Callable[[RunReport], str] = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        raise BadSettings(f"this report cannot be made here: {error}") from None
+        raise BadSettings(f"this report needs a package that is missing: {error}") from None
     return found
 
 

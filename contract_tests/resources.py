@@ -1,4 +1,4 @@
-"""What a run made at the target: written down at once, ended at the end, listed in the report."""
+"""What a run made at the target: recorded at once, ended at the end, listed in the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class CreatedResource:
-    """A thing that a run made; `state` is open, or how it ended."""
+    """Something that a run made; `state` is "open", or how it ended."""
 
     kind: str
     id: str
@@ -20,21 +20,21 @@ class CreatedResource:
 
 
 class ResourceLog:
-    """One process's list, in a file of its own."""
+    """The list of one process, in its own file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, kind: str, id: str, surface: str, test: str) -> None:
-        """Write down that something was made: job, upload, token, session."""
+        """Record that a job, upload, token or session was made."""
         self._append({"kind": kind, "id": id, "surface": surface, "test": test})
 
     def end(self, id: str, state: str) -> None:
-        """Write down what became of it: finished, cancelled, expires."""
+        """Record how it ended: finished, cancelled, expires."""
         self._append({"id": id, "state": state})
 
     def still_open(self, kind: str) -> list[CreatedResource]:
-        """Return what is still open."""
+        """Return the resources that are still open."""
         return [
             made for made in read_resources([self._path]) if made.kind == kind and _is_open(made)
         ]
@@ -45,7 +45,7 @@ class ResourceLog:
 
 
 def read_resources(paths: list[Path]) -> list[CreatedResource]:
-    """Return what the files tell, in the order in which it was made."""
+    """Return the resources in these files, in the order in which they were made."""
     things: dict[str, CreatedResource] = {}
     for line in _lines(paths):
         known = things.get(line["id"])
@@ -70,4 +70,4 @@ def _lines(paths: list[Path]) -> Iterator[dict[str, str]]:
                 try:
                     yield json.loads(text)
                 except ValueError:
-                    continue  # the last line of a process that was killed
+                    continue  # the last line of a killed process

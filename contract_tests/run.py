@@ -1,4 +1,4 @@
-"""One run, seen from one of its processes: the target, the clients, and the files of the run."""
+"""One run in one of its processes: the target, the clients, and the files of the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEDGER = "ledger.jsonl"
 
 
 class Run:
-    """What tests of one process share; opened when the first of them needs it."""
+    """What the tests of one process share. Each part opens when a test first needs it."""
 
     def __init__(self, settings: RunSettings, folder: Path, worker: str) -> None:
         self.settings = settings
@@ -58,11 +58,11 @@ class Run:
 
     @cached_property
     def limits(self) -> RunLimits:
-        """Return what the run may do at its target."""
+        """Return the limits of the run at its target."""
         return self.limits_of(self.target)
 
     def limits_of(self, target: ContractTarget) -> RunLimits:
-        """Return what the run may do at a target."""
+        """Return the limits of the run at a target."""
         return run_limits(self.settings, free_of_cost=target.has_own_account)
 
     @cached_property
@@ -72,17 +72,17 @@ class Run:
 
     @cached_property
     def redactor(self) -> SecretRedactor:
-        """Return what hides the secrets of this run."""
+        """Return the redactor that knows the secrets of this run."""
         return SecretRedactor(self.target.credentials.secrets())
 
     @cached_property
     def resources(self) -> ResourceLog:
-        """Return the list of what this process made."""
+        """Return the list of resources that this process made."""
         return ResourceLog(self.folder / f"made-{self.worker}.jsonl")
 
     @cached_property
     def tams(self) -> TamsClient:
-        """Return the client of TAMS, with the signature where there is one."""
+        """Return the client of TAMS, with the default credential."""
         wire = self._wire(tams.RULES)
         return TamsClient(wire, self.target, self.target.credentials.tams.auth())
 
@@ -92,7 +92,7 @@ class Run:
         return WorkshopClient(self._wire(workshop.RULES), self.target.credentials.workshop.auth())
 
     def observe(self, unknown: str, what: str, value: Any) -> None:
-        """Write down what this target does where the reference does not know."""
+        """Record what this target does where the reference is silent."""
         plain = json.loads(json.dumps(value, ensure_ascii=False, default=str))
         shown = self.redactor.value(plain)
         self.current_test.observations.append(
@@ -100,7 +100,7 @@ class Run:
         )
 
     def close(self) -> None:
-        """Put away what was made, and close the target."""
+        """Clean up what was made, and close the target."""
         if not self.begun:
             return
         self.current_test = between_tests()
@@ -112,21 +112,21 @@ class Run:
             if "workshop" in self.__dict__:
                 self.workshop.clean_up()
         except AssertionError as error:
-            self.note(f"not everything could be put away: {error}")
+            self.note(f"the clean-up failed: {error}")
         finally:
             self.target.close()
             if "transcript" in self.__dict__:
                 self.transcript.close()
 
     def note(self, text: str) -> None:
-        """Leave a note for the report."""
+        """Add a note to the report."""
         with (self.folder / "notes.txt").open("a", encoding="utf-8") as file:
             file.write(text.replace("\n", " ") + "\n")
 
     @cached_property
     def transcript(self) -> Transcript:
         """Return this process's transcript."""
-        # A run that is resumed goes on in the same folder, and its keys stay unique by the moment.
+        # A resumed run uses the same folder. The time in the prefix keeps its keys unique.
         prefix = f"{self.worker}-{int(wall.now()):x}-"
         path = self.folder / f"transcript-{self.worker}.jsonl"
         return Transcript(path, prefix, self.redactor)

@@ -1,4 +1,4 @@
-"""Where runs keep their files: a folder for each, the last ones kept."""
+"""The folders of runs. The last ones are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 
 def new_folder(state: Path) -> Path:
-    """Return the path of a new run's folder; it is made when it is needed."""
+    """Return the path of the folder of a new run; `make_folder` makes it later."""
     moment = datetime.fromtimestamp(wall.now(), UTC).strftime("%Y%m%dT%H%M%S")
     return state / "runs" / f"{moment}-{secrets.token_hex(3)}"
 
@@ -28,25 +28,25 @@ def last_folder(state: Path, asked: str) -> Path:
     for folder in reversed(_runs(state)):
         if _asked(folder) == asked:
             return folder
-    raise BadSettings(f"there is no run of {asked} in {state} to go on with")
+    raise BadSettings(f"there is no run of {asked} in {state} to continue")
 
 
 def make_folder(folder: Path, asked: str) -> None:
-    """Make a run's folder, wherever it is; nothing beside it is touched."""
+    """Make the folder of a run; files next to it are not touched."""
     folder.mkdir(parents=True, exist_ok=True)
-    # The folder keeps itself out of version control.
+    # This keeps the folder out of version control.
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     (folder / _ASKED).write_text(json.dumps({"target": asked}), encoding="utf-8")
 
 
 def delete_old_runs(state: Path) -> None:
-    """Remove the oldest runs, and nothing that is not certainly a run of this suite."""
+    """Delete the folders of the oldest runs, and only folders that are certainly runs."""
     for folder in _runs(state)[:-MAX_RUNS]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(state: Path) -> list[Path]:
-    """Return the folders of runs, the oldest first: by name and by what is in them."""
+    """Return the folders of runs, oldest first, recognised by name and content."""
     return sorted(
         folder
         for folder in (state / "runs").glob("*")

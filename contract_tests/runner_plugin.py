@@ -1,4 +1,4 @@
-"""Running contract tests, in the process where they run: gates, outcomes, results."""
+"""Running contract tests: which ones run, how they end, their results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from contract_tests.targets import TargetDown
 ATTRIBUTE = "contract"
 """The attribute of a pytest report that carries our outcome, and a result at teardown."""
 DONE = (TestOutcome.PASSED.value, TestOutcome.OBSERVED.value)
-"""Outcomes of tests that a resumed run does not run again."""
+"""Outcomes of tests that a resumed run skips."""
 OBSERVED_ONLY = "observed; the reference leaves the answer open, so no expectation was judged"
 
 
@@ -43,10 +43,10 @@ class TestExecution:
         self.outcome = TestOutcome.PASSED
         self.reason = ""
         self.message = ""
-        self.is_known = False  # a known difference had a word in it
+        self.is_known = False  # a known difference applies
 
     def take(self, outcome: TestOutcome, reason: str, message: str) -> None:
-        """Take how a phase ended; the first that neither passed nor observed decides."""
+        """Take the outcome of a phase; the first one that neither passed nor observed decides."""
         undecided = self.outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED)
         if undecided and outcome is not TestOutcome.PASSED:
             self.outcome, self.reason, self.message = outcome, reason, message
@@ -94,7 +94,7 @@ class RunnerPlugin:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Look at the marks of contract tests, and take out what passed before a resume."""
+        """Check the markers of contract tests, and deselect what a resumed run has done."""
         ours = [item for item in items if surface_of(item)]
         check_markers(ours)
         if not self.run.settings.flags.resume:
@@ -107,7 +107,7 @@ class RunnerPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Begin a test, if it is to run."""
+        """Start a test, or skip it."""
         surface = surface_of(item)
         if surface is None:
             return
@@ -126,7 +126,7 @@ class RunnerPlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Tell outcomes apart, judge known differences, and put the result on the last report."""
+        """Find the outcome, apply known differences, and attach the result to the last report."""
         report = yield
         execution = item.stash.get(TEST_EXECUTION, None)
         if execution is None:
@@ -139,7 +139,7 @@ class RunnerPlugin:
                 outcome = TestOutcome.OBSERVED
             outcome, said = self._judged(execution, outcome, said, report)
             if outcome is TestOutcome.OBSERVED:
-                # JUnit has no such outcome. Of those that it has, only "skipped" claims nothing.
+                # JUnit has no such outcome. "skipped" is the one that claims nothing.
                 report.outcome = "skipped"
                 report.longrepr = (str(report.fspath), 0, f"Skipped: {said or OBSERVED_ONLY}")
         message = report.longreprtext if report.failed else ""
@@ -147,7 +147,7 @@ class RunnerPlugin:
         carried: dict[str, Any] = {"outcome": outcome.value}
         if call.when == "teardown":
             result = asdict(self._finished(execution))
-            # As text, because workers can hand over nothing but plain types.
+            # As text, because workers can only transfer plain types.
             carried["result"] = json.dumps(result, ensure_ascii=False)
             report.user_properties += _properties(result)
             self.run.current_test = between_tests()
@@ -155,13 +155,13 @@ class RunnerPlugin:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Put away what was made."""
+        """Clean up what was made."""
         self.run.close()
 
     def _judged(
         self, execution: TestExecution, outcome: TestOutcome, said: str, report: pytest.TestReport
     ) -> tuple[TestOutcome, str]:
-        """Return outcome and reason after a look at the known differences."""
+        """Return outcome and reason after known differences were applied."""
         test = execution.test
         verdict = judge(outcome, test, self.run.target.kind, self.differences, today())
         if verdict is None:
@@ -183,7 +183,7 @@ class RunnerPlugin:
 
 
 def report_status(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Return category, letter and word of a report whose outcome pytest does not know."""
+    """Return category, letter and word for outcomes that pytest does not know."""
     carried = getattr(report, ATTRIBUTE, None)
     if carried is None or report.when == "teardown":
         return None
@@ -205,7 +205,7 @@ def _one_line(error: BaseException | None) -> str:
 
 
 def _properties(result: dict[str, Any]) -> list[tuple[str, object]]:
-    """Return what JUnit's file says of a test beyond pytest's own."""
+    """Return the properties of a test for the JUnit file."""
     names = ("outcome", "surface", "spends", "spent", "calls")
     shown: list[tuple[str, object]] = [(name, result[name]) for name in names]
     return [*shown, *(("source", section) for section in result["source"])]

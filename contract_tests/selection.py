@@ -1,4 +1,4 @@
-"""Whether a test runs: what was asked for, what may be spent, what the target can show."""
+"""Which tests run: by the settings, by the budget, by the capabilities of the target."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def admit(
     target: ContractTarget,
     ledger: Ledger,
 ) -> None:
-    """Raise `Disabled` or `Unsupported` if a test does not run here and now."""
+    """Raise `Disabled` or `Unsupported` if a test does not run."""
     reason = (
         why_not_asked(surface, marks, settings, limits)
         or _why_closed(surface, target.credentials)
@@ -34,15 +34,15 @@ def admit(
         raise Unsupported(f"the target does not serve {surface}")
     for capability in marks.needs:
         if not target.has(capability):
-            raise Unsupported(f"needs {capability}: {CAPABILITIES[capability]}; not so here")
+            raise Unsupported(f"the target lacks {capability}: {CAPABILITIES[capability]}")
 
 
 def why_not_asked(surface: str, marks: Markers, settings: RunSettings, limits: RunLimits) -> str:
-    """Return why this run was not asked for a test, or nothing."""
+    """Return why this run does not include a test, or an empty text."""
     if surface not in settings.surfaces:
-        return f"only {settings.flags.only} was asked for"
+        return f"--only {settings.flags.only}"
     if marks.destructive and not limits.destructive:
-        return "destructive, and --destructive was not said"
+        return "destructive, and --destructive is not set"
     profile = limits.profile
     if profile is not RunProfile.FULL and marks.slow:
         return f"slow, and the profile is {profile.value}"
@@ -61,8 +61,8 @@ def _why_closed(surface: str, credentials: TargetCredentials) -> str:
 
 
 def _why_too_dear(surface: str, marks: Markers, ledger: Ledger) -> str:
-    # What a test declares is the most that it may be. Prices are mostly lower, and each of them is
-    # weighed against the budget before its submission leaves.
+    # A test declares its maximum. Prices are mostly lower, and each one is compared with the
+    # budget before its submission is sent.
     unit = UNITS[surface]
     if not marks.spends or ledger.left(unit) != 0:
         return ""

@@ -1,4 +1,4 @@
-"""What a run was asked for: flags, environment and file, read once."""
+"""The settings of a run: flags, environment and file, read once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REAL_HINT = "TAMS_ENDPOINT (with TAMS_APP_ID and TAMS_PRIVATE_KEY, or TAMS_ACCES
 
 
 class RunProfile(Enum):
-    """How much a run may do; see the table in README.md."""
+    """Which tests run, by cost; README.md has a table."""
 
     FREE = "free"
     CHEAP = "cheap"
@@ -26,7 +26,7 @@ class RunProfile(Enum):
 
 @dataclass(frozen=True)
 class Flags:
-    """What was typed; None where nothing was."""
+    """The flags as typed; None for a flag that was not typed."""
 
     target: str = "mock"
     config: Path | None = None
@@ -51,7 +51,7 @@ class Flags:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run's settings; `profile` and the budgets are None where the kind of target decides."""
+    """A run's settings; `profile` and the budgets are None if the kind of target decides."""
 
     flags: Flags
     credentials: TargetCredentials
@@ -79,7 +79,7 @@ def read_settings(
     if flags.only not in (None, *SURFACES):
         raise BadSettings(f"--only is {flags.only!r}, expected tams or workshop")
     if flags.ca_file is not None and not flags.ca_file.is_file():
-        raise BadSettings(f"--ca-file {flags.ca_file} is no file")
+        raise BadSettings(f"--ca-file {flags.ca_file} is not a file")
     if flags.fuzz_calls is not None and flags.fuzz_calls < 0:
         raise BadSettings(f"--fuzz-calls is {flags.fuzz_calls}, expected 0 or more")
     if flags.target == "mock":

@@ -1,4 +1,4 @@
-"""Which of pytest's items are contract tests, and what they are called."""
+"""Which of pytest's items are contract tests, and their ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKERS = pytest.StashKey[Markers]()
 
 
 def suite_roots(config: pytest.Config) -> tuple[Path, ...]:
-    """Return the folders whose `tams/` and `workshop/` hold contract tests."""
+    """Return the folders whose `tams/` and `workshop/` contain contract tests."""
     if ROOTS not in config.stash:
         more = [Path(config.rootpath, path) for path in config.getini("contract_roots")]
         config.stash[ROOTS] = (PACKAGE, *more)
@@ -33,7 +33,7 @@ def surface_of(item: pytest.Item) -> str | None:
 
 
 def test_id(item: pytest.Item) -> str:
-    """Return a test's name from the root of the suite: `tams/test_jobs.py::test_…`."""
+    """Return the id of a test, relative to the root of the suite: `tams/test_jobs.py::test_…`."""
     for root in suite_roots(item.config):
         if item.path.is_relative_to(root):
             _, _, name = item.nodeid.partition("::")
@@ -42,14 +42,14 @@ def test_id(item: pytest.Item) -> str:
 
 
 def markers_of(item: pytest.Item) -> Markers:
-    """Return what a contract test says of itself."""
+    """Return the markers of a contract test."""
     if MARKERS not in item.stash:
         item.stash[MARKERS] = read_markers(item)
     return item.stash[MARKERS]
 
 
 def check_markers(items: list[pytest.Item]) -> None:
-    """Raise `pytest.UsageError` if tests lack their source, or have marks that are wrong."""
+    """Raise `pytest.UsageError` if tests have no source or wrong markers."""
     problems = []
     for item in items:
         try:

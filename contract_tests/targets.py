@@ -1,4 +1,4 @@
-"""What is being talked to: the one place that knows."""
+"""The target of a run: how it is opened, and what it can do."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from contract_tests.outcomes import Unsupported
 from contract_tests.settings import SURFACES, RunProfile, RunSettings
 
 TIMEOUT = 60.0  # seconds for one answer
-FUZZ_CALLS = 60  # calls of each generating test, where they cost nothing and disturb nobody
-FEW_FUZZ_CALLS = 12  # and elsewhere
+FUZZ_CALLS = 60  # calls of each generating test at a mock
+FEW_FUZZ_CALLS = 12  # and at other targets
 START_TIMEOUT = 60.0  # seconds for a mock to be ready; a busy computer takes a while
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class TargetDown(Exception):
-    """There is no target: it did not start, or nothing answers where it should be."""
+    """The target is missing: it did not start, or nothing answers at its URL."""
 
 
 @dataclass(frozen=True)
 class RunLimits:
-    """What a run may do at this target, once it is known whether money is at stake."""
+    """What a run may do at its target: profile, budgets, destructive tests, generated calls."""
 
     profile: RunProfile
     budgets: Mapping[str, Decimal | None]
     destructive: bool
     fuzz_calls: int = 0
-    """Calls that each test may make which generates what it sends."""
+    """Calls that each generating test may make."""
 
 
 class ContractTarget:
-    """An open target, with the credentials that are used there."""
+    """An open target and the credentials for it."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class ContractTarget:
 
     @property
     def has_own_account(self) -> bool:
-        """Say whether this process has its account for itself."""
+        """Say whether this process has its own account."""
         return self._control is not None
 
     def has(self, capability: str) -> bool:
-        """Say whether the target can show something; see `marks.CAPABILITIES`."""
+        """Say whether the target has a capability; see `markers.CAPABILITIES`."""
         match capability:
             case "bearer":
                 return self.credentials.tams.bearer() is not None
@@ -92,7 +92,7 @@ class ContractTarget:
             case "callbacks":
                 hosts = {urlsplit(url).hostname for url in self.urls.values()}
                 return self.callback_url is not None or hosts <= _LOOPBACK
-        raise ValueError(f"there is no capability {capability!r}")
+        raise ValueError(f"{capability!r} is not a capability")
 
     def balance(self) -> Decimal:
         """Return the account's balance, or raise `Unsupported`."""
@@ -101,25 +101,25 @@ class ContractTarget:
         return self._control.balance(self._account)
 
     def another_account(self, **members: Any) -> TargetCredentials:
-        """Return the credentials of one more account, made for a test; raises `Unsupported`."""
+        """Make another account for a test and return its credentials; raises `Unsupported`."""
         if self._control is None:
             raise Unsupported("another account cannot be made")
         return self._control.make_account(**members).credentials
 
     def close(self) -> None:
-        """Close connections, and end the target if it was started for the run."""
+        """Close connections, and stop the target if the run started it."""
         self.http.close()
         if self._process is not None:
             self._process.end()
 
 
 def run_limits(settings: RunSettings, *, free_of_cost: bool) -> RunLimits:
-    """Return what a run may do; raises `BadSettings` if money is at stake and no limit was set."""
+    """Return the limits of a run; raises `BadSettings` if it may spend and no maximum was set."""
     profile = settings.profile or (RunProfile.FULL if free_of_cost else RunProfile.FREE)
     if not free_of_cost and profile is not RunProfile.FREE and settings.max_credits is None:
         raise BadSettings(
-            f"--profile {profile.value} may spend credits at this target: say --max-credits N "
-            "(--plan tells how many it may take)"
+            f"--profile {profile.value} may spend credits at this target: set --max-credits N "
+            "(--plan prints how many it may need)"
         )
     default = None if free_of_cost else Decimal(0)
     fuzz_calls = settings.flags.fuzz_calls
@@ -136,10 +136,10 @@ def run_limits(settings: RunSettings, *, free_of_cost: bool) -> RunLimits:
 
 
 def check_target(settings: RunSettings) -> bool:
-    """Say whether the target is free of cost, before anything runs.
+    """Say whether the target is free of cost, before tests run.
 
-    Raises `BadSettings` or `TargetDown` for what would make every test fail. The real services get
-    no request by this, only a connection.
+    Raises `BadSettings` or `TargetDown` if every test would fail. The real services get a
+    connection and no request.
     """
     if settings.flags.target == "mock":
         return True
@@ -153,7 +153,7 @@ def check_target(settings: RunSettings) -> bool:
 
 
 def open_target(settings: RunSettings) -> ContractTarget:
-    """Return the target, started if need be. Raises `TargetDown`, `BadSettings`."""
+    """Return the target, started if necessary. Raises `TargetDown`, `BadSettings`."""
     if settings.flags.target == "mock":
         return _open_own_mock(settings)
     http = _http(settings)
@@ -201,7 +201,7 @@ def _open_mock(
         process=process,
     )
     if given.secrets() and known is None:
-        target.notes.append("the given credentials are not known to this mock: a fresh account")
+        target.notes.append("this mock does not know the given credentials: a new account is used")
     return target
 
 
@@ -221,7 +221,7 @@ def _http(settings: RunSettings) -> httpx.Client:
             verify.load_verify_locations(settings.flags.ca_file)
         except (ssl.SSLError, OSError) as error:
             raise BadSettings(f"--ca-file {settings.flags.ca_file}: {error}") from None
-    # A proxy of the environment is on the way to the vendors, never to a mock on this computer.
+    # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
     return httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
 
@@ -245,13 +245,13 @@ def _connect(url: str) -> None:
 
 
 class MockProcess:
-    """A mock that runs as long as this process does; raises `TargetDown` if it does not start."""
+    """A mock that runs as long as this process; raises `TargetDown` if it does not start."""
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         watchdog = Path(__file__).with_name("watchdog.py")
         command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--json"]
-        # In a session of its own, so that Ctrl-C leaves it running while things are put away.
+        # In its own session, so that Ctrl-C does not stop it during the clean-up.
         self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
             [sys.executable, "-I", str(watchdog), *command],
             stdin=subprocess.PIPE,
@@ -262,7 +262,7 @@ class MockProcess:
         self.url = str(self._first_line()["url"])
 
     def end(self) -> None:
-        """End the mock and wait until it is gone."""
+        """Stop the mock and wait for its end."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
@@ -281,6 +281,6 @@ class MockProcess:
             self._errors.seek(0)
             said = self._errors.read().decode("utf-8", "replace").strip()[-800:]
             self.end()
-            raise TargetDown(f"the mock did not start: {said or 'it said nothing'}") from None
+            raise TargetDown(f"the mock did not start: {said or 'it printed nothing'}") from None
         finally:
             timer.cancel()

@@ -13,15 +13,15 @@ from contract_tests.answers import SentRequest
 from contract_tests.redaction import SecretRedactor
 
 MAX_BODY = 65_536  # characters of a body that are kept
-_MAX_READ = 4 * MAX_BODY  # bytes of a body that are looked at
-_TAIL = 8192  # characters before that limit that are not kept: half a secret is not recognised
+_MAX_READ = 4 * MAX_BODY  # bytes of a body that are read
+_TAIL = 8192  # characters before that limit that are dropped: half a secret is not recognised
 
 
 @dataclass(frozen=True)
 class ExchangeResult:
-    """What became of a request that was sent `at` wall time and `took` so many seconds.
+    """The result of a request that was sent `at` this wall time and `took` so many seconds.
 
-    Without a status no answer came, and `error` says why.
+    If `status` is None, no answer came and `error` says why.
     """
 
     at: float
@@ -33,7 +33,7 @@ class ExchangeResult:
 
 
 class Transcript:
-    """Writes one process's exchanges to a file of its own; keys are unique in the run."""
+    """Writes the exchanges of one process to its own file; keys are unique in the run."""
 
     def __init__(self, path: Path, prefix: str, redactor: SecretRedactor) -> None:
         self._path = path
@@ -46,7 +46,7 @@ class Transcript:
     def write(
         self, test: str, surface: str, sent: SentRequest, result: ExchangeResult
     ) -> tuple[str, dict[str, Any]]:
-        """Write an exchange down; return its key and what was written."""
+        """Write an exchange; return its key and what was written."""
         self._count += 1
         key = f"{self._prefix}{self._count:05d}"
         entry: dict[str, Any] = {
@@ -82,7 +82,7 @@ class Transcript:
         return [[name, self._redactor.header(name, value)] for name, value in headers]
 
     def _body(self, content: bytes) -> dict[str, Any]:
-        """Return a body as text, or what can be said of one that is no text."""
+        """Return a body as text, or the size and digest of a binary body."""
         if not content:
             return {}
         try:
@@ -98,7 +98,7 @@ class Transcript:
 
 
 def _beginning(content: bytes) -> bytes:
-    """Return the bytes that are looked at, cut between two characters."""
+    """Return the bytes to read, cut between two characters."""
     end = _MAX_READ
     while end < len(content) and content[end] & 0xC0 == 0x80:
         end -= 1

@@ -1,7 +1,7 @@
-"""Runs a command for as long as whoever started it lives.
+"""Runs a command as long as the process that started this one.
 
-The starter holds the other end of standard input and never writes to it. When the starter ends,
-however it does, that end closes, and the command is ended too.
+The starter keeps the other end of standard input open and never writes to it. When the starter
+ends, for any reason, standard input closes, and the watchdog stops the command.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 
-STOP_TIMEOUT = 10.0  # seconds for the command to end by itself
+STOP_TIMEOUT = 10.0  # seconds for the command to stop
 
 
 def guard(command: list[str]) -> int:

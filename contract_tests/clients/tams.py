@@ -1,4 +1,4 @@
-"""TAMS in the words of a test."""
+"""A client of TAMS for tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contract_tests.targets import ContractTarget
 
 STATES = ("CREATED", "PENDING", "WAITING", "RUNNING", "SUCCESS", "FAILED", "CANCELED")
 TERMINAL = ("SUCCESS", "FAILED", "CANCELED")
-POLL = 2.0  # seconds between looks at a job; clients of the vendor take 1 to 10
+POLL = 2.0  # seconds between polls of a job; the vendor's clients wait 1 to 10
 MAX_SECONDS = 600.0  # seconds for a job to end
 
 _CREATE = ("/v1/jobs", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
@@ -42,7 +42,7 @@ def _cost(body: Any) -> Decimal | None:
 
 
 def _decimal(value: object) -> Decimal | None:
-    """Return credits as they were said, a number or a text (`TAMS › 5.4`: accept both)."""
+    """Return credits, given as a number or a text (`TAMS › 5.4`: accept both)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -80,7 +80,7 @@ class TamsClient:
         return TamsClient(self.wire, self._target, auth)
 
     def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
-        """Send anything; options are those of `Wire.send`, and `auth`."""
+        """Send any request; options are those of `Wire.send`, and `auth`."""
         return self.wire.send(method, path, **{"auth": self._auth, **options})
 
     def estimate(self, stages: Any) -> Decimal:
@@ -99,19 +99,19 @@ class TamsClient:
         return self.call("POST", "/v1/workflows/template/check", json=body).expect(200)
 
     def submit_job(self, order: Mapping[str, Any], **options: Any) -> Any:
-        """Create a job out of stages, after asking its price, and return it (`TAMS › 5.1`)."""
+        """Create a job from stages, after an estimate, and return it (`TAMS › 5.1`)."""
         body = {"requestId": a_request_id(), **order}
         reservation = self.reserve(self.estimate(body["stages"]))
         return self._submit("/v1/jobs", body, reservation, options)
 
     def submit_workflow(self, params: Any, **members: Any) -> Any:
-        """Create a job out of a graph, after asking its price, and return it (`TAMS › 5.5`)."""
+        """Create a job from a graph, after an estimate, and return it (`TAMS › 5.5`)."""
         body = {"requestId": a_request_id(), "params": params, **members}
         reservation = self.reserve(_credits(self.check_workflow(params)))
         return self._submit("/v1/jobs/workflow", body, reservation, {})
 
     def submit_template(self, template_id: str, fields: Any, **members: Any) -> Any:
-        """Create a job out of a template, after asking its price (`TAMS › 5.9`)."""
+        """Create a job from a template, after an estimate (`TAMS › 5.9`)."""
         reservation = self.reserve(_credits(self.check_template(template_id, fields)))
         body = {
             "requestId": a_request_id(),
@@ -122,7 +122,7 @@ class TamsClient:
         return self._submit("/v1/jobs/workflow/template", body, reservation, {})
 
     def job(self, job_id: str) -> Any:
-        """Return a job as it stands (`TAMS › 5.2`)."""
+        """Return a job in its present state (`TAMS › 5.2`)."""
         job = self.call("GET", f"/v1/jobs/{job_id}").expect(200)["job"]
         if job["status"] in TERMINAL:
             self.wire.resources.end(str(job_id), job["status"].lower())
@@ -140,10 +140,10 @@ class TamsClient:
         slower: float = 1.0,
         max_seconds: float = MAX_SECONDS,
     ) -> Iterator[Any]:
-        """Yield the job as it stands, time and again, until it is over.
+        """Poll the job until it is over, and yield each answer.
 
-        The pause grows by the factor `slower`, up to `POLL` seconds. Raises `Unmet` if it is not
-        over after `max_seconds` seconds of the target's time.
+        The pause grows by the factor `slower`, up to `POLL` seconds. Raises `Unmet` if the job is
+        not over after `max_seconds` seconds of the target's time.
         """
         begin = self.wire.clock.elapsed()
         while True:
@@ -165,7 +165,7 @@ class TamsClient:
     ) -> Any:
         """Return the job once it is in one of the states, by default once it is over.
 
-        Raises `Unmet` if it ends in another one, or the ceiling is reached.
+        Raises `Unmet` if it ends in another state, or not within `max_seconds`.
         """
         wanted = states or TERMINAL
         for seen in self.watch(job, every=every, max_seconds=max_seconds):
@@ -208,7 +208,7 @@ class TamsClient:
         return self.wire.send("GET", url, auth=None)
 
     def reserve(self, price: Decimal) -> Reservation:
-        """Set a price aside for one submission, out of what the test declared."""
+        """Reserve the price of one submission, from the amount that the test declared."""
         return self.wire.current_test().allowance.take(self.wire.ledger, price)
 
     def clean_up(self, made: Iterable[CreatedResource]) -> None:

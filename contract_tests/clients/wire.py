@@ -1,7 +1,7 @@
-"""The wire: the one place where requests to the target leave.
+"""The wire: the only module that sends requests to the target.
 
-It keeps the pace, repeats what the vendor asks to repeat, lets nothing leave that costs and was not
-reserved, writes everything down, and compares each answer with the OpenAPI file.
+It paces calls, repeats calls when the vendor asks for it, refuses calls that cost and have no
+reservation, writes the transcript, and compares each answer with the OpenAPI file.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from contract_tests.resources import ResourceLog
 from contract_tests.transcripts import ExchangeResult, Transcript
 
 MAX_ATTEMPTS = 5
-MAX_RETRY_AFTER = 60.0  # seconds; a longer Retry-After is not waited for
-MAX_EXCHANGES = 40  # of one test, for its report; the transcript has all
+MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-After
+MAX_EXCHANGES = 40  # of one test, in the report; the transcript has all
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
 _OVERLOADED = 503
 
@@ -39,11 +39,11 @@ class NoAnswer(Unmet):
 
 @dataclass(frozen=True)
 class SurfaceRules:
-    """What the wire has to know of a vendor.
+    """What the wire needs to know about a vendor.
 
     `spending` are the paths below the endpoint whose calls cost; `repeated` are the statuses after
-    which the vendor wants the same call again; `made` and `cost` read an answer; `expiring` are the
-    kinds of made things that go away by themselves.
+    which the vendor asks for the same call again; `created` and `cost` read an answer; `expiring`
+    are the kinds of resources that expire by themselves.
     """
 
     surface: str
@@ -99,9 +99,8 @@ class Wire:
     ) -> ReceivedAnswer:
         """Send a request and return the answer.
 
-        `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `OpenApiViolation`, and,
-            for what
-        costs, whatever `SpendingAllowance.take` raises.
+        `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `OpenApiViolation`,
+        and for calls that cost, the errors of `SpendingAllowance.take`.
         """
         own = path.startswith("/")
         if json is not ...:
@@ -114,7 +113,7 @@ class Wire:
         costs = self.costs(method, str(request.url))
         if costs and reservation is None:
             reservation = self.current_test().allowance.take(self.ledger, None)
-        turn = paced if own else None  # what lies elsewhere is not counted by the service
+        turn = paced if own else None  # other hosts are not part of the rate limit
         answer = self._send_repeatedly(request, auth, costs, paced=turn, retried=retried)
         if costs and reservation is not None:
             self._settle(reservation, answer)
@@ -192,13 +191,13 @@ class Wire:
     def _keep(self, current_test: CurrentTest, sent: SentRequest, result: ExchangeResult) -> str:
         key, entry = self._transcript.write(current_test.test, self.rules.surface, sent, result)
         current_test.exchanges.append(entry)
-        # The first ones set the scene, the last ones show how it ended.
+        # The first exchanges show the set-up, the last ones show the end.
         if len(current_test.exchanges) > MAX_EXCHANGES:
             del current_test.exchanges[MAX_EXCHANGES // 2]
         return key
 
     def _settle(self, reservation: Reservation, answer: ReceivedAnswer) -> None:
-        """Write down what a submission cost; where that is not certain, the reservation stays."""
+        """Record the cost of a submission; if it is not certain, the reservation stays."""
         if 400 <= answer.status < 500:
             self.ledger.release(reservation)
             self.current_test().allowance.give_back(reservation)

@@ -1,4 +1,4 @@
-"""The Workshop in the words of a test."""
+"""A client of the Workshop for tests."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def _created(path: str, body: Any) -> Iterable[tuple[str, str]]:
 
 
 def _cost(body: Any) -> Decimal | None:
-    """Return one use for what was done, none for what was refused."""
+    """Return one use for a success, none for a refusal."""
     status = body.get("status") if isinstance(body, dict) else None
     return Decimal(0) if status == FAILURE else _ONE_USE if status == SUCCESS else None
 
 
 def shortened(token: str) -> str:
-    """Return enough of a token to recognise it and too little to use it."""
-    # The beginning of a token is its time, so that alone would not tell two of them apart.
+    """Return a shortened token that can be recognised and not used."""
+    # Tokens begin with their time. The end distinguishes tokens of the same time.
     return f"{token[:10]}…{token[-4:]}" if len(token) >= 20 else f"{token[:4]}…"
 
 
@@ -59,7 +59,7 @@ def _is_json(answer: ReceivedAnswer) -> bool:
 
 @dataclass(frozen=True)
 class Envelope:
-    """An answer of the service: its envelope's parts, and whether it says success."""
+    """An answer of the service with its envelope; `ok` means success."""
 
     answer: ReceivedAnswer
     ok: bool
@@ -84,7 +84,7 @@ class Envelope:
     def expect_refusal(self) -> Envelope:
         """Return the envelope of a refusal, or raise `Unmet`.
 
-        The HTTP status of a refusal is not published (W21), so both ways are accepted.
+        The HTTP status of a refusal is not published (W21), so any status is accepted.
         """
         if self.ok:
             raise Unmet(
@@ -104,11 +104,11 @@ class WorkshopClient:
     def using(self, auth: httpx.Auth | None) -> WorkshopClient:
         """Return the same client with another credential; None sends none."""
         other = WorkshopClient(self.wire, auth)
-        other._sessions = self._sessions  # whoever made them, they are ended together
+        other._sessions = self._sessions  # the sessions of both clients are ended together
         return other
 
     def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
-        """Send anything; options are those of `Wire.send`, and `auth`."""
+        """Send any request; options are those of `Wire.send`, and `auth`."""
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         return self.wire.send(method, path, **{"auth": self._auth, **options, "headers": headers})
 
@@ -123,13 +123,13 @@ class WorkshopClient:
         return Envelope(answer, envelope["status"] == SUCCESS, envelope)
 
     def allocate_token(self, **members: Any) -> Any:
-        """Make a token (`Workshop › 5.1`); it stays, so the test `leaves_traces`."""
+        """Make a token (`Workshop › 5.1`). It stays, so the test needs `leaves_traces`."""
         data = self.ask("allocate_token", members).expect_data()
         self.wire.resources.end(shortened(str(data["apiToken"])), "stays")
         return data
 
     def query_token(self, token: str) -> Any:
-        """Return what is known of a token (`Workshop › 5.2`)."""
+        """Return the data of a token (`Workshop › 5.2`)."""
         return self.ask("spQueryToken", {"apiToken": token}).expect_data()
 
     def put_user_state(self, token: str, **members: Any) -> None:
@@ -190,7 +190,7 @@ class WorkshopClient:
         every: float = POLL,
         max_seconds: float = MAX_SECONDS,
     ) -> Iterator[Any]:
-        """Yield the task's progress, time and again, until it is over; `Unmet` at the ceiling."""
+        """Poll the task until it is over and yield its progress; raises `Unmet` after too long."""
         begin = self.wire.clock.elapsed()
         while True:
             seen = self.progress(task_id, kind)
@@ -212,7 +212,7 @@ class WorkshopClient:
         raise Unmet(f"task {task_id} ended {seen['status']}, expected {' or '.join(wanted)}")
 
     def clean_up(self) -> None:
-        """End the sessions of this run; what is left of a run that died expires by itself."""
+        """End the sessions of this run. Sessions of a crashed run expire by themselves."""
         while self._sessions:
             session = self._sessions.pop()
             envelope = self.ask("spDeleteSession", session, checked=False)
@@ -228,6 +228,6 @@ class WorkshopClient:
         return self._use(operation, {"apiToken": token, **members})
 
     def _use(self, operation: str, body: dict[str, Any]) -> Any:
-        """Set one use aside out of what the test declared, and do what takes it."""
+        """Reserve one use from the declared amount, and make the call."""
         reservation = self.wire.current_test().allowance.take(self.wire.ledger, _ONE_USE)
         return self.ask(operation, body, reservation=reservation).expect_data()

@@ -1,1 +1,1 @@
-"""Proof that the suite notices: a mock behind a layer that breaks one documented behaviour."""
+"""Mutation testing of the contract suite: mocks that break one documented behaviour."""

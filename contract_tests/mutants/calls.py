@@ -1,4 +1,4 @@
-"""What passes through the proxy, as values: a call, the reply to it, and who answers."""
+"""What passes through the proxy: calls and replies, and the service that answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON_HEADERS: Headers = (("Content-Type", "application/json"),)
 
 @dataclass(frozen=True)
 class HttpCall:
-    """A request as it came; `target` is path and query as on the wire, read as Latin-1."""
+    """A received request; `target` is path and query as on the wire, read as Latin-1."""
 
     method: str
     target: str
@@ -22,7 +22,7 @@ class HttpCall:
 
     @property
     def path(self) -> str:
-        """Return the path alone."""
+        """Return the path without the query."""
         return self.target.partition("?")[0]
 
     @property
@@ -35,7 +35,7 @@ class HttpCall:
         return _header(self.headers, name)
 
     def with_header(self, name: str, value: str) -> HttpCall:
-        """Return the call with one header more, or another value of it."""
+        """Return the call with a header added or replaced."""
         return replace(self, headers=_with_header(self.headers, name, value))
 
     def without_header(self, name: str) -> HttpCall:
@@ -43,13 +43,13 @@ class HttpCall:
         return replace(self, headers=_without(self.headers, name))
 
     def with_json(self, data: Any) -> HttpCall:
-        """Return the call with another body. What was signed is not signed any more."""
+        """Return the call with another body. Its signature is not valid any more."""
         return replace(self, body=_written(data))
 
 
 @dataclass(frozen=True)
 class HttpReply:
-    """An answer; `chunked` says that its body leaves in pieces, without its length."""
+    """An answer; `chunked` means that its body is sent in chunks, without a length."""
 
     status: int
     headers: Headers = ()
@@ -71,7 +71,7 @@ class HttpReply:
         return _header(self.headers, name)
 
     def with_header(self, name: str, value: str) -> HttpReply:
-        """Return the reply with one header more, or another value of it."""
+        """Return the reply with a header added or replaced."""
         return replace(self, headers=_with_header(self.headers, name, value))
 
     def without_header(self, name: str) -> HttpReply:
@@ -89,16 +89,16 @@ def a_reply(status: int, data: Any) -> HttpReply:
 
 
 class Service(Protocol):
-    """What stands behind the proxy, and what the proxy knows of those who call."""
+    """The service behind the proxy, with the credentials that the proxy has seen."""
 
     url: str
-    """The proxy's own address, without a slash at its end."""
+    """The URL of the proxy, without a slash at the end."""
 
     def __call__(self, call: HttpCall) -> HttpReply:
         """Pass a call on and return the answer."""
 
     def signed(self, call: HttpCall) -> HttpCall:
-        """Return a call as the account would have signed it; who calls is read from the call."""
+        """Return a call with a valid signature of the account that it names."""
 
     def tams_key(self, app_id: str) -> str:
         """Return the private key of an app as PEM; empty if it is not known."""
@@ -111,14 +111,14 @@ Middleware = Callable[[HttpCall, Service], HttpReply]
 
 
 def unchanged(call: HttpCall, service: Service) -> HttpReply:
-    """Pass everything on as it is."""
+    """Pass every call on unchanged."""
     return service(call)
 
 
 def _parsed(body: bytes) -> Any:
     try:
         return jsons.loads(body)
-    except (ValueError, RecursionError):  # the latter for what is nested a thousand times
+    except (ValueError, RecursionError):  # the latter for very deep nesting
         return None
 
 

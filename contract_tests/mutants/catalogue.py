@@ -1,4 +1,4 @@
-"""All lies, and which tests notice them."""
+"""All mutants, and the tests that notice them."""
 
 from __future__ import annotations
 
@@ -32,23 +32,25 @@ NOTICED = Path(__file__).with_name("noticed.json")
 
 
 def read_noticed(path: Path = NOTICED) -> dict[str, list[str]]:
-    """Return the tests that notice a lie, by its name; `tams/test_jobs.py::test_…`."""
+    """Return the tests that notice each mutant, by its name; `tams/test_jobs.py::test_…`."""
     if not path.is_file():
         return {}
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_noticed(noticed: Mapping[str, Sequence[str]], path: Path = NOTICED) -> None:
-    """Write down which tests notice which lie, in the order of the lies."""
+    """Write the tests that notice each mutant, in the order of the mutants."""
     ordered = {mutant.name: noticed[mutant.name] for mutant in MUTANTS if mutant.name in noticed}
     text = json.dumps(ordered, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def mutants_named(names: Sequence[str]) -> tuple[Mutant, ...]:
-    """Return the lies with these names, all without any; raises `ValueError` for unknown ones."""
+    """Return the mutants with these names, or all; raises `ValueError` for unknown names."""
     known = {mutant.name for mutant in MUTANTS}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"there is no lie {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        raise ValueError(
+            f"no mutant is named {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
     return tuple(mutant for mutant in MUTANTS if not names or mutant.name in names)

@@ -1,4 +1,4 @@
-"""The command behind `scripts/lies`: the score of the contract suite against lies."""
+"""The command behind `scripts/mutants`: which mutants the contract suite notices."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Work = Callable[[Sequence[str]], list[MutantVerdict]]
 
 
 @click.command("mutants")
-@click.option("--only", multiple=True, metavar="NAME", help="One lie or variant; may be repeated.")
+@click.option("--only", multiple=True, metavar="NAME", help="A mutant or variant; may be repeated.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the verdicts as JSON.")
-@click.option("--processes", default=2, show_default=True, help="How many hear side by side.")
-@click.option("--search", "searching", is_flag=True, help="Look for tests, and write them down.")
-@click.option("--list", "listing", is_flag=True, help="Tell lies and variants, and run nothing.")
-@click.option("--serve", metavar="NAME", help="Serve a lie, a variant or `hidden` until Ctrl-C.")
+@click.option("--processes", default=2, show_default=True, help="How many run in parallel.")
+@click.option("--search", "searching", is_flag=True, help="Find tests that notice, and store them.")
+@click.option("--list", "listing", is_flag=True, help="List mutants and variants; run nothing.")
+@click.option("--serve", metavar="NAME", help="Serve a mutant, a variant or `hidden`.")
 @click.option("--upstream", metavar="URL", help="The mock behind --serve.")
 @click.option("--port", default=0, help="The port of --serve; 0 picks a free one.")
 def mutants(
@@ -48,10 +48,10 @@ def mutants(
     upstream: str | None,
     port: int,
 ) -> None:
-    """Tell the suite lies, and say which ones it notices.
+    """Run the suite against mutants, and print which ones it notices.
 
-    Each lie is a mock that breaks one documented behaviour. The exit status is 0 if every lie is
-    noticed by a failure that names it, and nothing honest is taken for one.
+    Each mutant is a mock that breaks one documented behaviour. The exit status is 0 if a failure
+    names each mutant, and no test fails because of an equivalent variant.
     """
     if listing:
         _list()
@@ -88,13 +88,13 @@ def _score(only: Sequence[str], file: Path | None, processes: int, searching: bo
     good = sum(verdict.good for verdict in verdicts)
     fair = sum(verdict.good for verdict in equivalent_verdicts)
     percent = f" ({100 * good // len(verdicts)} %)" if verdicts else ""
-    click.echo(f"lies noticed: {good} of {len(verdicts)}{percent}")
-    click.echo(f"honest variants left in peace: {fair} of {len(equivalent_verdicts)}")
+    click.echo(f"mutants noticed: {good} of {len(verdicts)}{percent}")
+    click.echo(f"equivalent variants without failures: {fair} of {len(equivalent_verdicts)}")
     click.echo(f"seconds: {wall.elapsed() - begun:.0f}")
     if file is not None:
         data = {
-            "lies": [asdict(v) for v in verdicts],
-            "honest": [asdict(v) for v in equivalent_verdicts],
+            "mutants": [asdict(v) for v in verdicts],
+            "equivalent": [asdict(v) for v in equivalent_verdicts],
         }
         file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     return 0 if good == len(verdicts) and fair == len(equivalent_verdicts) else 1
@@ -106,20 +106,20 @@ def _unnoticed(verdict: MutantVerdict) -> str:
     if verdict.unnamed:
         why = f"failures do not name it: {', '.join(verdict.unnamed)}"
     elif verdict.broken:
-        why = f"errors of the suite's own: {', '.join(verdict.broken)}"
+        why = f"errors of the suite: {', '.join(verdict.broken)}"
     return f"NOT NOTICED  {mutant.name} ({mutant.source}): {mutant.sentence} — {why}"
 
 
 def _failing(verdict: EquivalentVerdict) -> str:
     reasons = [f"\n    {test}: {reason}" for test, reason in verdict.failures.items()]
-    return f"TAKEN FOR A LIE  {verdict.name} {verdict.problem}{''.join(reasons)}"
+    return f"FAILURES  {verdict.name} {verdict.problem}{''.join(reasons)}"
 
 
 def _list() -> None:
     for mutant in MUTANTS:
         click.echo(f"{mutant.name:32} {mutant.source:16} {mutant.sentence}")
     for variant in VARIANTS:
-        click.echo(f"{variant.name:32} {'honest':16} {variant.sentence}")
+        click.echo(f"{variant.name:32} {'equivalent':16} {variant.sentence}")
 
 
 def _serve(name: str, upstream: str | None, port: int) -> None:
@@ -127,9 +127,9 @@ def _serve(name: str, upstream: str | None, port: int) -> None:
     mutations |= {variant.name: variant.mutation for variant in VARIANTS}
     mutations[HIDDEN_NAME] = HIDDEN
     if upstream is None or name not in mutations:
-        raise click.UsageError("--serve wants --upstream URL, and a name that --list tells")
+        raise click.UsageError("--serve needs --upstream URL and a name of --list")
     ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # so that they can be waited for
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # so that sigwait gets them
     with MutatingProxy(upstream, mutations[name].make(), port=port) as proxy:
         click.echo(json.dumps({"url": proxy.url}))
         signal.sigwait(ends)

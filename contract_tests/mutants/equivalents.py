@@ -1,7 +1,7 @@
-"""Variants that keep every promise: nothing that a test may mind.
+"""Equivalent variants: services that keep every promise, so no test may fail.
 
-Each changes something that the reference leaves open: order, spelling of header names, members that
-nobody knows, words, ids, how an answer travels, how long it takes.
+Each changes something that the reference leaves open: order, spelling of header names, additional
+members, words, ids, transfer encoding, speed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WRAPPERS = {"job", "model", "data"}
 
 @dataclass(frozen=True)
 class EquivalentVariant:
-    """Another service that keeps its word; `settings` are those of the mock."""
+    """A service that behaves as documented; `settings` are those of the mock."""
 
     name: str
     sentence: str
@@ -39,7 +39,7 @@ class EquivalentVariant:
 
 
 def _each(change: Callable[[HttpReply], HttpReply]) -> Mutation:
-    """Return the variant that changes each answer of the surfaces."""
+    """Return a mutation of each answer of the surfaces."""
 
     def handle(call: HttpCall, service: Service) -> HttpReply:
         reply = service(call)
@@ -49,7 +49,7 @@ def _each(change: Callable[[HttpReply], HttpReply]) -> Mutation:
 
 
 def _each_json(change: Callable[[Any], Any]) -> Mutation:
-    """Return the variant that changes the JSON of each answer of the surfaces."""
+    """Return a mutation of the JSON of each answer of the surfaces."""
 
     def change_json(reply: HttpReply) -> HttpReply:
         data = reply.json
@@ -59,7 +59,7 @@ def _each_json(change: Callable[[Any], Any]) -> Mutation:
 
 
 def _with_more(data: Any) -> Any:
-    """Return JSON data with a member more in each object that is no free map and no wrapper."""
+    """Return JSON data with an additional member in each object, except maps and wrappers."""
     if isinstance(data, list):
         return [_with_more(item) for item in data]
     if not isinstance(data, dict):
@@ -71,7 +71,7 @@ def _with_more(data: Any) -> Any:
 
 
 def _backwards(data: Any) -> Any:
-    """Return JSON data with the members of its objects in the opposite order."""
+    """Return JSON data with the members of its objects in reverse order."""
     if isinstance(data, list):
         return [_backwards(item) for item in data]
     if not isinstance(data, dict):
@@ -98,7 +98,7 @@ def _slowly(call: HttpCall, service: Service) -> HttpReply:
 
 
 def _free_words(call: HttpCall, service: Service) -> HttpReply:
-    """Use other words where none are published: bodies of 401, of 429, of broken JSON."""
+    """Use other words where the words are not published: 401, 429, broken JSON."""
     reply = service(call)
     body = reply.json
     free = reply.status in (401, 429) or (reply.status == 400 and call.json is None)
@@ -131,17 +131,17 @@ OTHER_WORDS = _always(_free_words)
 
 VARIANTS = (
     EquivalentVariant("as-it-is", "Nothing is changed.", _always(unchanged)),
-    EquivalentVariant("more-members", "Objects have members that nobody knows.", MORE_MEMBERS),
-    EquivalentVariant("other-order", "Members stand in another order.", OTHER_ORDER),
-    EquivalentVariant("chunked", "Answers come in pieces, without their length.", CHUNKED),
+    EquivalentVariant("more-members", "Objects have additional members.", MORE_MEMBERS),
+    EquivalentVariant("other-order", "Members are in another order.", OTHER_ORDER),
+    EquivalentVariant("chunked", "Answers are chunked, without a length.", CHUNKED),
     EquivalentVariant("loud-headers", "Header names are in capitals.", LOUD_HEADERS),
     EquivalentVariant("white-space", "There is white space around the JSON.", WHITE_SPACE),
-    EquivalentVariant("more-headers", "There are headers that nobody knows.", MORE_HEADERS),
+    EquivalentVariant("more-headers", "There are additional headers.", MORE_HEADERS),
     EquivalentVariant("other-words", "Free messages have other words.", OTHER_WORDS),
-    EquivalentVariant("slower", "Every answer takes a little longer.", _always(_slowly)),
+    EquivalentVariant("slower", "Every answer takes longer.", _always(_slowly)),
     EquivalentVariant("other-world", "Another seed: other ids, other pictures, other plans.",
             _always(unchanged), {"seed": 20261}),
-    EquivalentVariant("other-choices", "Other answers to what is not published.",
+    EquivalentVariant("other-choices", "Other answers to open questions.",
         _always(unchanged), {
         "profile": "realistic",
         "tams": {
@@ -165,12 +165,12 @@ VARIANTS = (
             "past_expiry": "accept", "short_expiry": "accept", "missing_init_image": "accept",
         },
     }),
-    EquivalentVariant("failures-are-400", "A failure in an envelope is a 400 too.",
+    EquivalentVariant("failures-are-400", "A failure in an envelope has status 400.",
             _always(unchanged), {"workshop": {"failure_status": 400}}),
-    EquivalentVariant("all-together", "All that can go together.", _all_together(
+    EquivalentVariant("all-together", "All variants that can be combined.", _all_together(
         MORE_MEMBERS, OTHER_ORDER, WHITE_SPACE, LOUD_HEADERS, MORE_HEADERS, OTHER_WORDS, CHUNKED,
     )),
 )  # fmt: skip
 
 HIDDEN: Mutation = _always(_hidden)
-"""A mock that cannot be told from a service without a control API."""
+"""A mock without a visible control API."""

@@ -1,4 +1,4 @@
-"""Hearing what the suite says: some of its tests, in this process, at a mock that is distorted."""
+"""Running tests of the suite in this process, against a mutant of the mock."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ from contract_tests.targets import MockProcess
 
 _FIXED = (
     "-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent), "-q", "--no-header",
-    # Other people's plugins are not wanted, and looking for them takes longer than most tests.
+    # Finding other plugins takes longer than most tests.
     "--disable-plugin-autoload", "-p", "contract_tests.plugin", "-p", "no:cacheprovider",
-    # So does looking for what was never closed.
+    # So does the search for unclosed resources.
     "-p", "no:unraisableexception", "-p", "no:threadexception",
-    # The plugin was imported by whoever runs before this run begins, and has no assertions.
+    # The plugin was imported before this run, and has no assertions.
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 PLAIN_FIXTURES = {*plugin.__all__, "request", "pytestconfig"}
 
 
 class MutantRunFailed(Exception):
-    """The tests could not be run, or the proxy itself is at fault; nothing was said by that."""
+    """The tests could not be run, or a mutation has an error; there is no verdict."""
 
 
 class Harness:
-    """One mock, at which the suite is heard as often as wanted, each time with a fresh account.
+    """One mock for any number of mutant runs, each with a new account.
 
-    It belongs into a process of its own: `folder` becomes the working folder, where the mock finds
-    its settings and nobody finds credentials.
+    It needs its own process: `folder` becomes the working folder. The mock finds its settings
+    there, and the suite finds no credentials.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         os.chdir(folder)
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder)
         for name in ENVIRONMENT:
-            os.environ.pop(name, None)  # noqa: TID251 - the accounts here are made for the hearing
+            os.environ.pop(name, None)  # noqa: TID251 - the runs use new accounts
         Path("tams-mock.toml").write_text(as_toml(settings), encoding="utf-8")
         self._mock = MockProcess()
         self._http = httpx.Client(trust_env=False, timeout=30)
@@ -72,7 +72,7 @@ class Harness:
         *,
         until: Callable[[TestResult], bool] = lambda result: False,
     ) -> list[TestRun]:
-        """Run tests, all without any, and return what they say; stop when that is enough."""
+        """Run these tests, or all, and return their results; stop once `until` accepts one."""
         world = ControlClient(self._http, self._mock.url).make_account()
         harness_plugin = HarnessPlugin(middleware, tests, until)
         with (
@@ -101,9 +101,9 @@ class Harness:
 
 @dataclass(frozen=True)
 class TestRun:
-    """What one test said, and which calls (method and path) it made.
+    """The result of one test, and its calls (method and path).
 
-    A test that `shares` what others made may have looked at calls without making them.
+    A test that `shares` jobs or tasks may depend on calls that another test made.
     """
 
     __test__ = False
@@ -114,7 +114,7 @@ class TestRun:
 
 
 class HarnessPlugin:
-    """Chooses tests, keeps results as they come, and sees which test makes which calls."""
+    """Selects tests, keeps their results, and records the calls of each test."""
 
     def __init__(
         self,
@@ -132,23 +132,23 @@ class HarnessPlugin:
         self._shares = False
 
     def __call__(self, call: HttpCall, service: Service) -> HttpReply:
-        """Pass a call on to the distortion."""
+        """Record a call and pass it on."""
         self._calls.add((call.method, call.path))
         return self._middleware(call, service)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember what to stop."""
+        """Keep the session, to stop it later."""
         self._session = session
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the tests that are wanted, in the order in which they are."""
+        """Select the wanted tests, in the given order."""
         if self._wanted:
             found = {test_id(item): item for item in items}
             self.missing = [name for name in self._wanted if name not in found]
             items[:] = [found[name] for name in self._wanted if name in found]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Begin a test."""
+        """Start a test."""
         self._calls = set()
         self._shares = not set(getattr(item, "fixturenames", ())) <= PLAIN_FIXTURES
 
@@ -184,13 +184,13 @@ def _account(world: MockAccount) -> str:
 
 
 def _forget_tests() -> None:
-    """Let tests be imported anew: what they keep, and what pytest did to their marks, is gone."""
+    """Remove test modules, so that they are imported again without old state."""
     folders = tuple(f"{PACKAGE.name}.{surface}." for surface in SURFACES)
     for name in [name for name in sys.modules if name.startswith(folders)]:
         del sys.modules[name]
 
 
 def _places(tests: Sequence[str]) -> Iterator[str]:
-    """Yield where pytest is to look for tests: in their files, or in the folders of all."""
+    """Yield the files of these tests, or the folders of all tests."""
     for name in dict.fromkeys(test.partition("::")[0] for test in tests) or SURFACES:
         yield str(PACKAGE / name)

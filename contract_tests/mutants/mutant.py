@@ -1,4 +1,4 @@
-"""A lie: one documented behaviour that is broken, and the few ways of breaking one."""
+"""A mutant: one broken documented behaviour, and the kinds of mutations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Memory = dict[Any, Any]
 
 @dataclass(frozen=True)
 class Mutation:
-    """How answers are changed: the calls that it `concerns`, and a distortion with its memory."""
+    """A mutation: the calls that it `concerns`, and a function that makes its middleware."""
 
     concerns: Callable[[HttpCall], bool]
     make: Callable[[], Middleware]
@@ -22,10 +22,10 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken behaviour.
+    """A service with one broken behaviour.
 
-    `sentence` says what the service does wrong, `source` is where the truth stands, `clue` is a
-    pattern of words that the failure has to have: the name of the test or what it printed.
+    `sentence` says what the service does wrong, `source` is the section that says it right, `clue`
+    is a pattern that the name or the message of a failing test must match.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Mutant:
 
     @property
     def surface(self) -> str:
-        """Return the surface that lies."""
+        """Return the surface of the mutant."""
         return self.source.partition(" ")[0].lower()
 
 
 def calls(method: str, pattern: str) -> Callable[[HttpCall], bool]:
-    """Return the question whether a call has this method (`*` is any) and a path like this."""
+    """Return a predicate for calls with this method (`*` is any) and path."""
     wanted = re.compile(pattern)
     return lambda call: method in ("*", call.method) and wanted.fullmatch(call.path) is not None
 
 
 def on_json(method: str, pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
-    """Return the lie that changes the JSON of good answers, in place."""
+    """Return a mutation of the JSON of good answers, in place."""
 
     def change_good(
         call: HttpCall, reply: HttpReply, memory: Memory, service: Service
@@ -65,7 +65,7 @@ def on_json(method: str, pattern: str, change: Callable[[Any, Memory], object]) 
 def on_reply(
     method: str, pattern: str, change: Callable[[HttpCall, HttpReply, Memory, Service], HttpReply]
 ) -> Mutation:
-    """Return the lie that gives other answers to some calls."""
+    """Return a mutation of the answers to some calls."""
     concerned = calls(method, pattern)
 
     def make() -> Middleware:
@@ -83,7 +83,7 @@ def on_reply(
 def on_request(
     method: str, pattern: str, change: Callable[[HttpCall, Memory, Service], HttpCall | HttpReply]
 ) -> Mutation:
-    """Return the lie that passes on other calls than came, or answers by itself."""
+    """Return a mutation of some calls; `change` may also answer a call."""
     concerned = calls(method, pattern)
 
     def make() -> Middleware:
@@ -101,7 +101,7 @@ def on_request(
 
 
 def combine(first: Mutation, second: Mutation) -> Mutation:
-    """Return the lie that takes two breaches: the second is told beneath the first."""
+    """Return both mutations as one; the first also sees the changes of the second."""
 
     def make() -> Middleware:
         outer, inner = first.make(), second.make()
@@ -115,7 +115,7 @@ def combine(first: Mutation, second: Mutation) -> Mutation:
 
 
 class MutatedService:
-    """A service whose answers are distorted already."""
+    """A service with a mutation applied."""
 
     def __init__(self, service: Service, middleware: Middleware) -> None:
         self.url = service.url
@@ -123,5 +123,5 @@ class MutatedService:
         self._service, self._middleware = service, middleware
 
     def __call__(self, call: HttpCall) -> HttpReply:
-        """Pass a call on and return what the inner distortion makes of the answer."""
+        """Pass a call on through the middleware."""
         return self._middleware(call, self._service)

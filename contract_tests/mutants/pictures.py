@@ -1,4 +1,4 @@
-"""Small pictures made by hand, to be served in place of what was ordered."""
+"""Small generated pictures, served instead of the ordered ones."""
 
 from __future__ import annotations
 

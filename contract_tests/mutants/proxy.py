@@ -1,6 +1,6 @@
-"""A reverse proxy in front of a mock, whose answers are distorted on their way.
+"""A reverse proxy in front of a mock. It applies a mutation to calls and answers.
 
-It is one thread for each connection: few callers, and every byte passes by a plain function.
+It uses one thread for each connection, which is enough for few callers.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Upstream:
         self.url = ""
 
     def __call__(self, call: HttpCall) -> HttpReply:
-        """Pass a call on and return the answer; raises `OSError` if none comes."""
+        """Pass a call on and return the answer; raises `OSError` if there is none."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT)
         try:
-            # The target goes out as it came, because it is part of what was signed.
+            # The target is sent unchanged, because it is signed.
             connection.putrequest(
                 call.method, call.target, skip_host=True, skip_accept_encoding=True
             )
@@ -49,7 +49,7 @@ class Upstream:
             if call.body or call.method in ("POST", "PUT", "PATCH"):
                 connection.putheader("Content-Length", str(len(call.body)))
             connection.putheader("Connection", "close")
-            # A body that is too long is refused before it was read, and the answer says so.
+            # The mock may refuse a long body before it has read it all.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.endheaders(call.body or None)
             answer = connection.getresponse()
@@ -63,7 +63,7 @@ class Upstream:
         return reply
 
     def signed(self, call: HttpCall) -> HttpCall:
-        """Return a call as its account would have signed it."""
+        """Return a call with a valid signature of its account."""
         return resigned(call, self._known)
 
     def know(self, credentials: TargetCredentials) -> None:
@@ -82,7 +82,7 @@ class Upstream:
         return self._moved
 
     def _learn(self, call: HttpCall, reply: HttpReply) -> None:
-        """Remember accounts that are made, and how far time is moved."""
+        """Remember new accounts, and how far time was moved."""
         if not reply.good or call.method != "POST":
             return
         if call.path == "/_mock/accounts":
@@ -93,7 +93,7 @@ class Upstream:
 
 
 class MutatingProxy:
-    """A listening proxy as a context manager; `url` is where, `faults` are its own mistakes."""
+    """A listening proxy as a context manager; `faults` are errors in mutations."""
 
     def __init__(self, upstream: str, middleware: Middleware, *, port: int = 0) -> None:
         self.upstream = Upstream(upstream)
@@ -124,7 +124,7 @@ class MutatingProxy:
         except OSError as error:
             return a_reply(502, {"message": f"nothing answers behind the proxy: {error}"})
         except Exception as error:
-            # A lie that is broken itself must not be taken for one that was noticed.
+            # An error in a mutation must not look like a noticed mutant.
             self.faults.append(f"{call.method} {call.path}: {traceback.format_exc()}")
             return a_reply(500, {"message": f"the proxy is at fault: {error!r}"})
 
@@ -143,7 +143,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         raise NotImplementedError
 
     def answer(self) -> None:
-        # `self.path` loses slashes, and what was signed has to arrive as it was.
+        # `self.path` loses slashes, and the signed target must arrive unchanged.
         target = self.requestline.split(" ")[1]
         headers = tuple((name, value) for name, value in self.headers.items())
         reply = self.serve(HttpCall(self.command, target, headers, self._body()))
@@ -152,7 +152,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
     do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = answer
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: the suite keeps a transcript."""
+        """Log nothing: the suite keeps a transcript."""
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
@@ -162,7 +162,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             body += self.rfile.read(size)
             self.rfile.readline()
         while self.rfile.readline().strip():
-            pass  # trailers, which nobody here sends
+            pass  # skip trailers
         return body
 
 

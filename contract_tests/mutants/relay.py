@@ -1,7 +1,7 @@
-"""Relaying what a mock sends by itself: notifications and events pass the proxy on their way.
+"""Relaying notifications and events: they pass the proxy on their way from the mock.
 
-A receiver that is named in a call is replaced by an address of the proxy's, and what comes there is
-sent on as a lie tells it.
+The proxy replaces the receiver's URL in a call by its own. It changes what arrives there and sends
+it on.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Servic
 from contract_tests.mutants.mutant import Memory, Mutation, calls
 
 RECEIVER = "/mutants/received"
-TIMEOUT = 5  # seconds; what the Workshop documents for its events, and plenty for a notification
+TIMEOUT = 5  # seconds, as the Workshop documents for its events
 Send = Callable[[HttpCall], HttpReply]
 Forward = Callable[[HttpCall, Send, Memory], HttpReply]
 
 
 def relayed(method: str, pattern: str, member: str, forward: Forward) -> Mutation:
-    """Return the lie about what goes to the receivers that are named in a member of some calls."""
+    """Return a mutation of the messages to receivers that a member of some calls names."""
     concerned = calls(method, pattern)
 
     def make() -> Middleware:
@@ -43,7 +43,7 @@ def relayed(method: str, pattern: str, member: str, forward: Forward) -> Mutatio
 
 
 def twice(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Send everything two times."""
+    """Send each message twice."""
     send(message)
     return send(message)
 
@@ -63,17 +63,17 @@ def torn(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
 
 
 def _sent_to(receivers: list[str], message: HttpCall) -> HttpReply:
-    """Send to whom it was meant for, and return the answer."""
+    """Send a message to its receiver, and return the answer."""
     path, _, query = message.target.partition("?")
     url = receivers[int(path.rpartition("/")[2])]
     if query:
         url += ("&" if "?" in url else "?") + query
     headers = {"Content-Type": message.header("Content-Type") or "application/json"}
     try:
-        # Receivers are plain HTTP, and reading certificates would take longer than the call.
+        # Receivers are plain HTTP. Loading certificates would take longer than the call.
         with httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT) as client:  # noqa: S501
             answer = client.request(message.method, url, content=message.body, headers=headers)
     except httpx.TransportError:
-        return HttpReply(502)  # as it is when nobody listens
+        return HttpReply(502)  # the receiver does not answer
     kept = tuple(pair for pair in answer.headers.items() if pair[0] == "content-type")
     return HttpReply(answer.status_code, kept, answer.content)

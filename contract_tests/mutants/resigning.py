@@ -1,4 +1,4 @@
-"""Signing on behalf: how a lie lets pass what the service would refuse."""
+"""Signing for accounts: mutations use it for calls that the service would refuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 def resigned(call: HttpCall, known: dict[str, TargetCredentials]) -> HttpCall:
-    """Return a call signed by the account that it names, or else by the last that is known."""
+    """Return a call signed by the account that it names, or by the last known account."""
     if not known:
         return call
     workshop = call.path.startswith("/scc/")
@@ -52,10 +52,10 @@ def tams_parts(call: HttpCall) -> dict[str, str]:
 
 
 def tams_deviation(call: HttpCall, private_key: str) -> str:
-    """Return the part of a call that differs by one byte from what was signed; empty if none does.
+    """Return the part of a call that differs from the signed one by one byte; empty if none.
 
-    Parts are method, target, timestamp, nonce and body. The digest that was signed is recovered
-    from the signature, and compared with that of every neighbour of the call.
+    Parts are method, target, timestamp, nonce and body. The signed digest is recovered from the
+    signature, and compared with the digest of every variation of the call.
     """
     key = load_pem_private_key(private_key.encode(), password=None) if private_key else None
     given = tams_parts(call)

@@ -1,4 +1,4 @@
-"""The score: which lies are noticed, and whether anything honest is taken for one."""
+"""The score: which mutants are noticed, and whether equivalent variants fail tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Verdict = TypeVar("_Verdict")
 
 @dataclass(frozen=True)
 class MutantVerdict:
-    """What became of a lie: the tests that failed, those whose failure names it, and why not."""
+    """The verdict on a mutant: tests that noticed it, other failures, errors, or a problem."""
 
     name: str
     noticed: tuple[str, ...] = ()
@@ -41,13 +41,13 @@ class MutantVerdict:
 
     @property
     def good(self) -> bool:
-        """Say whether the lie was noticed by a failure that names it."""
+        """Say whether a failure names the mutant."""
         return bool(self.noticed) and not self.problem
 
 
 @dataclass(frozen=True)
 class EquivalentVerdict:
-    """What became of an honest variant: which tests took it for a lie, with their reasons."""
+    """The verdict on an equivalent variant: the tests that failed, with their reasons."""
 
     name: str
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -57,19 +57,19 @@ class EquivalentVerdict:
 
     @property
     def good(self) -> bool:
-        """Say whether no test minded."""
+        """Say whether no test failed."""
         return not self.failures and not self.problem and self.tests > 0
 
 
 def names(mutant: Mutant, result: TestResult) -> bool:
-    """Say whether a test failed, and by its name or its words says what is wrong."""
+    """Say whether a test failed and its name or message names the mutant."""
     said = f"{result.test}\n{result.message}"
     failed = result.outcome == TestOutcome.FAILED.value
     return failed and re.search(mutant.clue, said, re.DOTALL) is not None
 
 
 def judge(mutant: Mutant, results: Sequence[TestResult], seconds: float = 0.0) -> MutantVerdict:
-    """Return the verdict on a lie after the tests that were to notice it."""
+    """Return the verdict on a mutant, from the results of its tests."""
     noticed = tuple(result.test for result in results if names(mutant, result))
     failed = [result.test for result in results if result.outcome == TestOutcome.FAILED.value]
     return MutantVerdict(
@@ -85,13 +85,13 @@ def judge(mutant: Mutant, results: Sequence[TestResult], seconds: float = 0.0) -
 
 
 def score(noticed: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[MutantVerdict]:
-    """Return the verdicts on lies, by the tests that are known to notice them; in this process."""
+    """Return the verdicts on mutants, by the tests in `noticed`; runs in this process."""
     with open_harness({}) as harness:
         return [_try(mutant, noticed.get(mutant.name, ()), harness) for mutant in _of(wanted)]
 
 
 def check_equivalent(name: str, tests: Sequence[str]) -> EquivalentVerdict:
-    """Return the verdict on an honest variant, by these tests or all; in this process."""
+    """Return the verdict on an equivalent variant, by these tests or all; runs in this process."""
     variant = next(variant for variant in VARIANTS if variant.name == name)
     begun = wall.elapsed()
     with open_harness(variant.settings) as harness:
@@ -104,12 +104,12 @@ def check_equivalent(name: str, tests: Sequence[str]) -> EquivalentVerdict:
 
 
 def check_equivalents(tests: Sequence[str], names: Sequence[str]) -> list[EquivalentVerdict]:
-    """Return the verdicts on honest variants, each by these tests or all."""
+    """Return the verdicts on equivalent variants, each by these tests or all."""
     return [check_equivalent(name, tests) for name in names]
 
 
 def search(wanted: Sequence[str]) -> list[MutantVerdict]:
-    """Return the verdicts on lies by whatever tests make the calls that a lie concerns."""
+    """Return the verdicts on mutants, by all tests that make calls a mutant concerns."""
     with open_harness({}) as harness:
         seen = sorted(harness.run(unchanged, ()), key=lambda run: run.result.seconds)
         verdicts = []
@@ -122,7 +122,7 @@ def search(wanted: Sequence[str]) -> list[MutantVerdict]:
 def in_parallel(
     work: Callable[[Sequence[str]], list[_Verdict]], names: Sequence[str], processes: int
 ) -> Iterator[_Verdict]:
-    """Yield the verdicts on all names, a share of them in each of some processes."""
+    """Yield the verdicts on all names, shared between some processes."""
     shares = [names[place::processes] for place in range(processes)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for verdicts in pool.map(work, [share for share in shares if share]):
@@ -131,7 +131,7 @@ def in_parallel(
 
 @contextmanager
 def open_harness(settings: Mapping[str, object]) -> Iterator[Harness]:
-    """Open a court in a folder of its own."""
+    """Open a harness in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder), settings)
         try:
@@ -154,7 +154,7 @@ def _try(mutant: Mutant, tests: Sequence[str], harness: Harness) -> MutantVerdic
 
 
 def _candidates(mutant: Mutant, seen: Sequence[TestRun]) -> list[str]:
-    """Return the tests that may notice a lie, those first whose names speak of it."""
+    """Return the tests that may notice a mutant, first those whose names match its clue."""
     tests = [
         run.result.test
         for run in seen

@@ -1,4 +1,4 @@
-"""Lies of TAMS about who is let in, how requests may be written, and how refusals look."""
+"""Mutants of TAMS: authentication, spelling of requests, form of refusals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _let_in(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) 
 
 
 def _unsigned(part: str) -> Mutation:
-    """Return the lie that one part is not among what is signed."""
+    """Return a mutation that does not sign one part."""
 
     def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
         if reply.status != 401:
@@ -81,7 +81,7 @@ def _anonymous_let_in(
 
 
 def _refusing(found: Callable[[Any], bool]) -> Mutation:
-    """Return the lie that a body is refused where any object in it is found wanting."""
+    """Return a mutation that refuses bodies with an object that `found` accepts."""
 
     def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
         return a_reply(400, PARAMS) if any(map(found, _objects(call.json))) else call
@@ -90,7 +90,7 @@ def _refusing(found: Callable[[Any], bool]) -> Mutation:
 
 
 def _objects(data: Any) -> list[dict[str, Any]]:
-    """Return every object in JSON data, free maps of graphs aside."""
+    """Return every object in JSON data, except those in graphs."""
     if isinstance(data, list):
         return [found for item in data for found in _objects(item)]
     if not isinstance(data, dict):
@@ -117,7 +117,7 @@ def _no_preflight(call: HttpCall, reply: HttpReply, memory: Memory, service: Ser
 
 
 def _refusals(change: Callable[[Any], object], *, statuses: range = range(400, 500)) -> Mutation:
-    """Return the lie that changes the JSON of refusals in place."""
+    """Return a mutation of the JSON of refusals, in place."""
 
     def change_refusal(
         call: HttpCall, reply: HttpReply, memory: Memory, service: Service
@@ -132,7 +132,7 @@ def _refusals(change: Callable[[Any], object], *, statuses: range = range(400, 5
 
 
 def _renamed(old: str, new: str) -> Mutation:
-    """Return the lie that refusals have other words."""
+    """Return a mutation of the words of refusals."""
 
     def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
         if reply.good or old.encode() not in reply.body:
@@ -145,7 +145,7 @@ def _renamed(old: str, new: str) -> Mutation:
 
 
 def _status_for(method: str, pattern: str, words: str, status: int) -> Mutation:
-    """Return the lie that a refusal with these words has another status."""
+    """Return a mutation of the status of refusals with these words."""
 
     def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
         if reply.good or words.encode() not in reply.body:
@@ -207,17 +207,17 @@ def _lasting(call: HttpCall, reply: HttpReply, memory: Memory, service: Service)
 MUTANTS = (
     Mutant("signature-not-checked", "Any signature is good.", "TAMS › 3.2", "expected 401",
         on_reply("*", API, _let_in)),
-    Mutant("body-not-signed", "A body that was changed after signing is taken.", "TAMS › 3.2",
+    Mutant("body-not-signed", "A body that was changed after signing is accepted.", "TAMS › 3.2",
         "body.*expected 401", _unsigned("body")),
-    Mutant("target-not-signed", "A query that was changed after signing is taken.", "TAMS › 3.2",
+    Mutant("target-not-signed", "A query that was changed after signing is accepted.", "TAMS › 3.2",
         "expected 401", _unsigned("target")),
-    Mutant("timestamp-not-signed", "The timestamp is not among what is signed.", "TAMS › 3.2",
+    Mutant("timestamp-not-signed", "The timestamp is not signed.", "TAMS › 3.2",
         "timestamp.*expected 401", _unsigned("timestamp")),
-    Mutant("nonce-not-signed", "The nonce is not among what is signed.", "TAMS › 3.2",
+    Mutant("nonce-not-signed", "The nonce is not signed.", "TAMS › 3.2",
         "nonce.*expected 401", _unsigned("nonce")),
-    Mutant("method-not-signed", "The method is not among what is signed.", "TAMS › 3.2",
+    Mutant("method-not-signed", "The method is not signed.", "TAMS › 3.2",
         "method.*expected 401", _unsigned("method")),
-    Mutant("nonce-refused-twice", "A nonce is refused when it comes again.", "TAMS › 3.3", "nonce",
+    Mutant("nonce-refused-twice", "A repeated nonce is refused.", "TAMS › 3.3", "nonce",
         on_request("*", API, _replayed)),
     Mutant("unknown-bearer-let-in", "Any bearer token is good.", "TAMS › 3.4", "expected 404",
         _unknown_bearer(lambda reply, call, service: _carried_out(call, service))),
@@ -232,7 +232,7 @@ MUTANTS = (
         "credentials", on_reply("*", API, _anonymous_let_in)),
     Mutant("snake-case-refused", "Members in snake_case are refused.", "TAMS › 2",
         "(?i)snake|spelling", _refusing(_spelled)),
-    Mutant("unknown-member-refused", "Members that nobody knows are refused.", "TAMS › 2",
+    Mutant("unknown-member-refused", "Unknown members are refused.", "TAMS › 2",
         "(?i)unknown.members", _refusing(_unknown_member)),
     Mutant("text-for-number-refused", "Numbers in quotes are refused.", "TAMS › 2",
         "(?i)texts.*expected 200",
@@ -243,13 +243,13 @@ MUTANTS = (
         "(?i)content.type.*expected 200", on_request("POST", PRICE, _without_type)),
     Mutant("preflight-unanswered", "Browsers get no CORS headers.", "TAMS › 2",
         r"(?i)cors|preflight|access-control|browser", on_reply("*", ".*", _no_preflight)),
-    Mutant("refusal-is-html", "A refusal is a page and no JSON.", "TAMS › 4", "no JSON",
+    Mutant("refusal-is-html", "A refusal is HTML instead of JSON.", "TAMS › 4", "not JSON",
         on_reply("*", API, _html)),
     Mutant("refusal-without-message", "A refusal has no message.", "TAMS › 4", "message",
         _refusals(lambda body: body.pop("message", None))),
     Mutant("code-as-text", "The code of a refusal is a text.", "TAMS › 4", "code",
         _refusals(lambda body: body.update(code=str(body.get("code"))))),
-    Mutant("broken-json-is-500", "A body that is no JSON is a server error.", "TAMS › 4",
+    Mutant("broken-json-is-500", "A body that is not JSON is a server error.", "TAMS › 4",
         "answered 500|is 500|server error", on_reply("POST", API, _broken_json)),
     Mutant("unknown-job-is-400", "An unknown job is a 400.", "TAMS › 4", "expected 404",
         _status_for("GET", r"/v1/jobs/.*", "job not found", 400)),
@@ -261,11 +261,11 @@ MUTANTS = (
         "Params Valid", _renamed("Params Valid", "Params Invalid")),
     Mutant("refusal-without-details", "The refusal of a graph has no details.", "TAMS › 4",
         "details", _refusals(lambda body: body.pop("details", None))),
-    Mutant("credits-short-unnamed", "Too few credits are not called so.", "TAMS › 4",
+    Mutant("credits-short-unnamed", "Too few credits are not named as the reason.", "TAMS › 4",
         "credits not enough", _renamed("credits not enough", "no")),
     Mutant("sixth-call-let-through", "The rate is not limited.", "TAMS › 11", "429",
         on_reply("*", API, _cached)),
-    Mutant("fifth-call-refused", "Four calls a second are the most.", "TAMS › 11", "429",
+    Mutant("fifth-call-refused", "The limit is four calls a second.", "TAMS › 11", "429",
         on_request("*", API, _narrow)),
     Mutant("limit-lasts", "A 429 lasts for half a minute.", "TAMS › 11", "(?i)again",
         on_reply("*", API, _lasting)),

@@ -1,4 +1,4 @@
-"""Lies of TAMS about uploads, models, graphs, templates and notifications."""
+"""Mutants of TAMS: uploads, models, graphs, templates and notifications."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _closed(call: HttpCall, memory: Memory, service: Service) -> HttpCall | Http
 
 
 def _fine(credits: float) -> Callable[[HttpCall, HttpReply, Memory, Service], HttpReply]:
-    """Return the change of a refusal of what was checked into a price."""
+    """Return a change of refusals into a price."""
 
     def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
         known = reply.status in (400, 500)
@@ -93,7 +93,7 @@ def _unlocated(call: HttpCall, reply: HttpReply, memory: Memory, service: Servic
 
 
 def _notifications(forward: Forward) -> Mutation:
-    """Return the lie about notifications of jobs."""
+    """Return a mutation of the notifications of jobs."""
     return relayed("POST", CREATE, "notifyUrl", forward)
 
 
@@ -114,20 +114,20 @@ MUTANTS = (
         "204",
         on_reply("PUT", STORE, lambda call, reply, memory, service:
                  HttpReply(204) if reply.good else reply)),
-    Mutant("upload-dropped", "Bytes that were put are lost.", "TAMS › 9", "(?i)SUCCESS|FAILED",
+    Mutant("upload-dropped", "Uploaded bytes are lost.", "TAMS › 9", "(?i)SUCCESS|FAILED",
         on_request("PUT", STORE, _dropped)),
-    Mutant("expired-upload-taken", "An upload URL never ends.", "TAMS › 9", "(?i)expired",
+    Mutant("expired-upload-taken", "An upload URL never expires.", "TAMS › 9", "(?i)expired",
         on_reply("PUT", STORE, _refused_taken)),
     Mutant("upload-wants-credentials", "A PUT without authorization is refused.", "TAMS › 9",
         "expected 20", on_request("PUT", STORE, _closed)),
-    Mutant("upload-headers-in-lists", "The headers of an upload are no flat map of texts.",
+    Mutant("upload-headers-in-lists", "The headers of an upload are not a map of texts.",
         "TAMS › 2", "headers", on_json("POST", RESERVE, _lists)),
     Mutant("upload-forbidden-header", "The headers of an upload name the host.", "TAMS › 9",
         "(?i)host", on_json("POST", RESERVE, lambda body, memory:
                          body["headers"].update({"Host": "127.0.0.1"}))),
     Mutant("upload-without-url", "A reserved upload has no putUrl.", "TAMS › 5.11", "putUrl",
         on_json("POST", RESERVE, lambda body, memory: body.pop("putUrl"))),
-    Mutant("resource-id-no-uuid", "The id of a resource is no UUID.", "TAMS › 5.11", "(?i)uuid",
+    Mutant("resource-id-no-uuid", "The id of a resource is not a UUID.", "TAMS › 5.11", "(?i)uuid",
         on_json("POST", RESERVE, lambda body, memory: body.update(resourceId="17"))),
     Mutant("resource-id-repeated", "Each reservation has the same id.", "TAMS › 5.11",
         "(?i)id|differ|own|twice", on_json("POST", RESERVE, _same_id)),
@@ -144,7 +144,7 @@ MUTANTS = (
              body["model"].update(id=int(body["model"]["id"])))),
     Mutant("another-model", "Another model is answered.", "TAMS › 5.10", "(?i)asked.for",
         on_json("GET", r"/v1/models/\d+", lambda body, memory: body["model"].update(id="12345"))),
-    Mutant("unknown-model-found", "A model that nobody made is found.", "TAMS › 5.10",
+    Mutant("unknown-model-found", "An unknown model is found.", "TAMS › 5.10",
         "(?i)unknown.model",
         on_reply("GET", r"/v1/models/\d+",
                  _missing_found({"model": {"id": "1", "name": "any"}}))),
@@ -160,11 +160,11 @@ MUTANTS = (
         "nodeId", on_json("GET", TEMPLATE, _unnamed_fields)),
     Mutant("template-wrapped", "A template is wrapped.", "TAMS › 5.7", "(?i)templateId|wrapped",
         on_json("GET", TEMPLATE, _wrapped)),
-    Mutant("unknown-template-found", "A template that nobody made is found.", "TAMS › 5.7",
+    Mutant("unknown-template-found", "An unknown template is found.", "TAMS › 5.7",
         "(?i)unknown.template|expected 404",
         on_reply("GET", TEMPLATE, _missing_found(
             {"templateId": "1", "name": "any", "fields": {"fieldAttrs": []}}))),
-    Mutant("template-check-always-fine", "Fields that were not sent are not missed.", "TAMS › 5.8",
+    Mutant("template-check-always-fine", "Missing fields are not reported.", "TAMS › 5.8",
         "(?i)not.sent", on_reply("POST", TEMPLATE_CHECK, _fine(1))),
     Mutant("missing-field-has-code-three", "A field that was not sent has code 3.", "TAMS › 4",
         "(?i)not_sent.*code|code.*2", on_reply("POST", TEMPLATE_CHECK, _code_three)),
@@ -177,7 +177,7 @@ MUTANTS = (
         _notifications(never)),
     Mutant("notice-of-another-job", "A notification names another job.", "TAMS › 8",
         "(?i)another job", _notifications(_of_another)),
-    Mutant("notice-torn", "A notification is no JSON.", "TAMS › 8", "(?i)no JSON",
+    Mutant("notice-torn", "A notification is not JSON.", "TAMS › 8", "(?i)not JSON",
         _notifications(torn)),
     Mutant("notice-before-the-end", "A notification says that a job is not over.", "TAMS › 8",
         "(?i)RUNNING|notif", _notifications(_unfinished)),

@@ -1,4 +1,4 @@
-"""Lies of TAMS about jobs: their states, their results, and what is asked and answered."""
+"""Mutants of TAMS: states of jobs, results, requests and answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PNG = b"\x89PNG"
 
 
 def _jobs(method: str, pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
-    """Return the lie that changes jobs in place, where they are answered."""
+    """Return a mutation of jobs in answers, in place."""
 
     def change_job(body: Any, memory: Memory) -> None:
         if isinstance(body.get("job"), dict):
@@ -27,7 +27,7 @@ def _jobs(method: str, pattern: str, change: Callable[[Any, Memory], object]) ->
 
 
 def _in_state(state: str, change: Callable[[Any, Memory], object]) -> Mutation:
-    """Return the lie that changes polled jobs of one state in place."""
+    """Return a mutation of polled jobs in one state, in place."""
 
     def change_some(job: Any, memory: Memory) -> None:
         if job.get("status") == state:
@@ -52,7 +52,7 @@ def _back(job: Any, memory: Memory) -> None:
 
 
 def _awake(job: Any, memory: Memory) -> None:
-    """Let a job that was seen at its end run again."""
+    """Show a finished job as running."""
     ended = memory.setdefault("ended", set())
     if job["id"] in ended:
         job["status"] = "RUNNING"
@@ -72,7 +72,7 @@ def _rising(job: Any, memory: Memory) -> None:
 
 
 def _waiting_while_running(job: Any, memory: Memory) -> None:
-    """Show a job that runs as one that waits, and whose rank rises."""
+    """Show a running job as waiting, with a rising rank."""
     if job["status"] in ("WAITING", "RUNNING"):
         job["status"] = "WAITING"
         job.pop("runningInfo", None)
@@ -135,7 +135,7 @@ def _one_more(job: Any, memory: Memory) -> None:
 
 
 def _download(change: Callable[[HttpCall, HttpReply, Memory, Service], HttpReply]) -> Mutation:
-    """Return the lie that changes pictures that were good."""
+    """Return a mutation of good pictures."""
 
     def change_good(
         call: HttpCall, reply: HttpReply, memory: Memory, service: Service
@@ -166,7 +166,7 @@ def _gone(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) ->
 
 
 def _kept(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
-    """Go on serving what was served or shown in a job once."""
+    """Keep serving files that a job has shown."""
     if reply.good and call.method == "GET" and call.path.startswith("/v1/jobs/"):
         job = (reply.json or {}).get("job", {})
         for image in _images(job):
@@ -179,7 +179,7 @@ def _kept(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) ->
 
 
 def _swapped(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Ask for the job that was asked for before."""
+    """Ask for the previous job."""
     other = memory.get("last")
     memory["last"] = call.target
     if other in (None, call.target):
@@ -206,7 +206,7 @@ def _failure_as_error(
 
 
 def _forgotten(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Take a request id that was used before for a new one."""
+    """Treat a used request id as a new one."""
     body = call.json
     given = body.get("requestId") if isinstance(body, dict) else None
     if not isinstance(given, str):
@@ -219,7 +219,7 @@ def _forgotten(call: HttpCall, memory: Memory, service: Service) -> HttpCall | H
 
 
 MUTANTS = (
-    Mutant("state-nobody-documents", "Jobs are PROCESSING where they should be RUNNING.",
+    Mutant("state-undocumented", "Jobs are PROCESSING where they should be RUNNING.",
         "TAMS › 7", "PROCESSING",
         _in_state("RUNNING", lambda job, memory: job.update(status="PROCESSING"))),
     Mutant("state-runs-back", "A job that ran waits again.", "TAMS › 7", "(?i)forward|back|order",
@@ -250,26 +250,26 @@ MUTANTS = (
         _in_state("SUCCESS", _expired_in_as_number)),
     Mutant("width-as-text", "The width of a picture is a text.", "TAMS › 2", "width",
         _in_state("SUCCESS", _width_as_text)),
-    Mutant("picture-id-no-uuid", "The id of a picture is no UUID.", "TAMS › 7", "(?i)uuid",
+    Mutant("picture-id-no-uuid", "The id of a picture is not a UUID.", "TAMS › 7", "(?i)uuid",
         _in_state("SUCCESS", _each_image(id="picture-1"))),
     Mutant("picture-without-url", "The URL of a picture is missing.", "TAMS › 7", "url",
         _in_state("SUCCESS", lambda job, memory: [i.pop("url", None) for i in _images(job)])),
-    Mutant("picture-called-wider", "meta tells another width than was ordered.", "TAMS › 7",
+    Mutant("picture-called-wider", "meta has another width than ordered.", "TAMS › 7",
         "(?i)width|large|size", _in_state("SUCCESS", _wider)),
-    Mutant("picture-missing", "There is a picture less than ordered.", "TAMS › 7", "(?i)as.many",
+    Mutant("picture-missing", "One picture is missing.", "TAMS › 7", "(?i)as.many",
         _in_state("SUCCESS", _one_less)),
-    Mutant("picture-too-many", "There is a picture more than ordered.", "TAMS › 7", "(?i)as.many",
+    Mutant("picture-too-many", "There is one picture too many.", "TAMS › 7", "(?i)as.many",
         _in_state("SUCCESS", _one_more)),
     Mutant("picture-too-small", "Pictures are smaller than ordered.", "TAMS › 12", "(?i)large|size",
         _download(_smaller)),
-    Mutant("picture-torn", "Pictures end in the middle.", "TAMS › 12",
+    Mutant("picture-torn", "Pictures are truncated.", "TAMS › 12",
         "(?i)decode|truncat|picture", _download(_torn)),
     Mutant("picture-for-every-seed", "Other seeds give the same picture.", "TAMS › 6", "(?i)seed",
         _download(_first_of_its_size)),
-    Mutant("picture-not-served", "The URL of a result leads nowhere.", "TAMS › 9",
+    Mutant("picture-not-served", "The URL of a result is not found.", "TAMS › 9",
         "expected 200", _download(_gone)),
-    Mutant("expired-url-served", "The URL of a result never ends.", "TAMS › 9", "(?i)expired URL",
-        on_reply("GET", r".*", _kept)),
+    Mutant("expired-url-served", "The URL of a result never expires.", "TAMS › 9",
+        "(?i)expired URL", on_reply("GET", r".*", _kept)),
     Mutant("meta-map-missing", "There is no imageExifMetaMap.", "TAMS › 7", "imageExifMetaMap",
         _in_state("SUCCESS", lambda job, memory: job["successInfo"].pop("imageExifMetaMap", 0))),
     Mutant("meta-map-other-seed", "The seed in imageExifMetaMap is not the one ordered.",
@@ -286,16 +286,14 @@ MUTANTS = (
         on_request("DELETE", JOB, _not_cancelled)),
     Mutant("cancel-names-no-job", "The answer to a cancel has no jobId.", "TAMS › 5.3", "jobId",
         on_json("DELETE", JOB, lambda body, memory: body.update(job_id=body.pop("jobId")))),
-    Mutant("unknown-job-found", "A job that nobody made is found.", "TAMS › 5.2", "expected 404",
+    Mutant("unknown-job-found", "An unknown job is found.", "TAMS › 5.2", "expected 404",
         on_reply("GET", JOB, _found_anyway)),
     Mutant("another-job-answered", "A poll is answered with another job.", "TAMS › 5.2",
         "(?i)asked.for", on_request("GET", JOB, _swapped)),
-    Mutant("request-id-forgotten", "A request that is repeated makes a second job.", "TAMS › 5.1",
+    Mutant("request-id-forgotten", "A repeated request makes a second job.", "TAMS › 5.1",
         "(?i)another job|charged", on_request("POST", CREATE, _forgotten)),
     Mutant("created-without-state", "The answer to a creation has no status.", "TAMS › 5.1",
-        "'status'",
-        _jobs("POST", CREATE, lambda job, memory: job.pop("status", None))),
+        "'status'", _jobs("POST", CREATE, lambda job, memory: job.pop("status", None))),
     Mutant("created-succeeded", "A job succeeded when it is created.", "TAMS › 5.1",
-        "CREATED|SUCCESS",
-        _jobs("POST", CREATE, lambda job, memory: job.update(status="SUCCESS"))),
+        "CREATED|SUCCESS", _jobs("POST", CREATE, lambda job, memory: job.update(status="SUCCESS"))),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lies of TAMS about money."""
+"""Mutants of TAMS: prices and charges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _balance = calls("GET", r"/_mock/accounts/[^/]+/balance")
 
 
 def _charging(extra: Callable[[HttpCall, HttpReply, Memory], Decimal]) -> Mutation:
-    """Return the lie that a call takes more from the balance than it should."""
+    """Return a mutation that takes too much from the balance."""
 
     def make() -> Middleware:
         memory: Memory = {"taken": Decimal(0)}
@@ -81,7 +81,7 @@ MUTANTS = (
         "(?i)fail", _charging(_once_in("FAILED", 1))),
     Mutant("cancelled-charged", "A job that is cancelled is charged.", "TAMS › 10",
         "(?i)cancel", _charging(_once_in("CANCELED", 1))),
-    Mutant("estimate-charged", "Asking for a price costs.", "TAMS › 5",
+    Mutant("estimate-charged", "An estimate costs credits.", "TAMS › 5",
         "(?i)estimate|balance|free", _charging(_each_good("POST", ESTIMATES))),
     Mutant("price-above-estimate", "A job costs more than was estimated.", "TAMS › 10",
         "(?i)estimate|price", combine(

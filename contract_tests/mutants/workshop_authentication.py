@@ -1,4 +1,4 @@
-"""Lies of the Workshop about its gateway, its envelope and its tokens."""
+"""Mutants of the Workshop: gateway, envelope and tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def from_gateway(reply: HttpReply) -> bool:
 
 
 def on_data(pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
-    """Return the lie that changes `data` of successes in place, where it is an object."""
+    """Return a mutation of `data` of successes, in place, if it is an object."""
 
     def change_data(body: Any, memory: Memory) -> None:
         if body.get("status") == SUCCESS and isinstance(body.get("data"), dict):
@@ -34,7 +34,7 @@ def on_data(pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
 
 
 def _letting_in(why: Callable[[HttpCall, HttpReply], bool]) -> Mutation:
-    """Return the lie that lets pass what the gateway refuses for a reason."""
+    """Return a mutation that accepts what the gateway refuses for a reason."""
 
     def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
         return service(service.signed(call)) if from_gateway(reply) and why(call, reply) else reply
@@ -43,7 +43,7 @@ def _letting_in(why: Callable[[HttpCall, HttpReply], bool]) -> Mutation:
 
 
 def _reason(reply: HttpReply) -> str:
-    """Return why the gateway refuses, without the text that it would have signed."""
+    """Return why the gateway refuses, without its string to sign."""
     return reply.header("X-Ca-Error-Message").partition(", Server StringToSign")[0].lower()
 
 
@@ -72,7 +72,7 @@ def _unknown_key(call: HttpCall, reply: HttpReply) -> bool:
 
 
 def _refusing(why: Callable[[HttpCall], bool]) -> Mutation:
-    """Return the lie that the gateway refuses what is good."""
+    """Return a mutation that refuses good calls."""
 
     def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
         return _FORBIDDEN if why(call) else call
@@ -103,7 +103,7 @@ def _undigested(call: HttpCall) -> bool:
 
 
 def _refusals(change: Callable[[HttpReply], HttpReply]) -> Mutation:
-    """Return the lie about what a refusal of the gateway looks like."""
+    """Return a mutation of the refusals of the gateway."""
 
     def change_refusal(
         call: HttpCall, reply: HttpReply, memory: Memory, service: Service
@@ -131,7 +131,7 @@ def _talkative(reply: HttpReply) -> HttpReply:
 
 
 def _in_status(status: int, change: Callable[[Any, Memory], object]) -> Mutation:
-    """Return the lie about envelopes of successes (10) or failures (20)."""
+    """Return a mutation of the envelopes of successes (10) or failures (20)."""
 
     def change_some(body: Any, memory: Memory) -> None:
         if body.get("status") == status:
@@ -193,9 +193,9 @@ def _nulls_refused(call: HttpCall, memory: Memory, service: Service) -> HttpCall
 MUTANTS = (
     Mutant("mismatch-let-in", "Any signature is good.", "Workshop › 3.2",
         "(?i)signature|refus|expected", _letting_in(_mismatch)),
-    Mutant("wrong-digest-let-in", "A Content-MD5 that is wrong is taken.", "Workshop › 3.3",
+    Mutant("wrong-digest-let-in", "A wrong Content-MD5 is accepted.", "Workshop › 3.3",
         "(?i)md5|digest", _letting_in(_digest_wrong)),
-    Mutant("old-timestamp-let-in", "A timestamp of long ago is taken.", "Workshop › 3.1",
+    Mutant("old-timestamp-let-in", "An old timestamp is accepted.", "Workshop › 3.1",
         "(?i)time|old", _letting_in(_old)),
     Mutant("nonce-taken-twice", "A nonce may be used twice.", "Workshop › 3.1", "(?i)nonce",
         _letting_in(_replayed)),
@@ -218,7 +218,7 @@ MUTANTS = (
         "(?i)message", _without(ERROR_HEADERS[1])),
     Mutant("request-id-missing", "A refusal has no X-Ca-Request-Id.", "Workshop › 3.4",
         "(?i)request-id", _without(ERROR_HEADERS[2])),
-    Mutant("string-to-sign-missing", "A mismatch does not tell the server's string.",
+    Mutant("string-to-sign-missing", "A mismatch does not show the server's string.",
         "Workshop › 3.4", "StringToSign", _refusals(_silent)),
     Mutant("refusal-has-a-body", "A refusal of the gateway has a body.", "Workshop › 3.4",
         "(?i)body|empty|b''", _refusals(_talkative)),
@@ -246,7 +246,7 @@ MUTANTS = (
         "(?i)empty|null|body|nothing", on_request("POST", r"/scc/allocate_token", _body_wanted)),
     Mutant("nulls-refused", "A member that is null is refused.", "Workshop › 2", "(?i)null",
         on_request("POST", r"/scc/allocate_token", _nulls_refused)),
-    Mutant("any-token-known", "A token that nobody made is known.", "Workshop › 5.2",
+    Mutant("any-token-known", "An unknown token is found.", "Workshop › 5.2",
         "(?i)token|refusal", on_reply("POST", r"/scc/spQueryToken", _any_token)),
     Mutant("one-token-for-all", "Each end user gets the same token.", "Workshop › 5.4",
         "(?i)different_token|same token",
@@ -254,7 +254,7 @@ MUTANTS = (
     Mutant("token-expiry-in-seconds", "tokenExpiredAt is in seconds.", "Workshop › 5.1",
         "(?i)tokenExpiredAt|expir",
         on_data(r"/scc/(allocate_token|spQueryToken)", _expiry_in_seconds)),
-    Mutant("token-expiry-forgotten", "The expiry that was ordered is forgotten.", "Workshop › 5.1",
+    Mutant("token-expiry-forgotten", "The requested expiry is lost.", "Workshop › 5.1",
         "(?i)tokenExpiredAt|expir", on_data(r"/scc/spQueryToken", _expiry_forgotten)),
     Mutant("token-without-usage", "A token has no usedSessionTimeInSeconds.", "Workshop › 5.1",
         "usedSessionTimeInSeconds", on_data(

@@ -1,4 +1,4 @@
-"""Lies of the Workshop about events."""
+"""Mutants of the Workshop: events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYNCHRONOUS = ("apiAccessPreInvoke", "sdPreInvoke")
 
 
 def _events(forward: Forward) -> Mutation:
-    """Return the lie about events: accounts that have a receiver get the proxy's."""
+    """Return a mutation of events: accounts get the URL of the proxy as receiver."""
     return relayed("POST", r"/_mock/accounts", "eventsUrl", forward)
 
 
@@ -45,7 +45,7 @@ def _of_many_calls(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
 
 
 def _given_up(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Take a refusal for a delivery after ten tries: what should follow is never made."""
+    """Treat a refusal as a delivery after ten tries, so later tries are missing."""
     key = _query(message).get("invokeId", ""), _kind(message)
     memory[key] = memory.get(key, 0) + 1
     answer = send(message)
@@ -53,25 +53,25 @@ def _given_up(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
 
 
 def _insisting(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Try a synchronous event again when it is refused."""
+    """Repeat a refused synchronous event."""
     answer = send(message)
     return send(message) if _kind(message) in SYNCHRONOUS and not answer.good else answer
 
 
 def _never_content(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Take an answer of 2xx for a refusal, so that the event comes again."""
+    """Treat an answer of 2xx as a refusal, so that the event is repeated."""
     answer = send(message)
     return answer if _kind(message) in SYNCHRONOUS or not answer.good else HttpReply(500)
 
 
 def _allowing(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Let every call be carried out, whatever the customer says."""
+    """Carry out every call, whatever the customer answers."""
     send(message)
     return a_reply(200, {"success": True, "errMessage": None})
 
 
 def _committed(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
-    """Tell of a commit beside the rollback of a call that failed."""
+    """Send a commit in addition to the rollback of a failed call."""
     if _kind(message) == "apiAccessRollback":
         send(_with_query(message, bizType="apiAccessCommit"))
     return send(message)
@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant("event-twice", "Each event comes twice.", "Workshop › 11",
         "(?i)2 times|two times|twice|again",
         _events(twice)),
-    Mutant("event-torn", "The body of an event is no JSON.", "Workshop › 11", "no JSON",
+    Mutant("event-torn", "The body of an event is no JSON.", "Workshop › 11", "not JSON",
         _events(torn)),
     Mutant("event-without-request", "The body of an event is empty.", "Workshop › 11",
         "(?i)prompt|request|checkpoint", _events(_empty)),
@@ -106,10 +106,10 @@ MUTANTS = (
         "was tried", _events(_given_up)),
     Mutant("event-insists", "A synchronous event is tried again.", "Workshop › 11",
         "(?i)synchronous", _events(_insisting)),
-    Mutant("event-never-content", "An event that was taken comes again.", "Workshop › 11",
+    Mutant("event-never-content", "An accepted event is repeated.", "Workshop › 11",
         r"(?i)again|came \d|times", _events(_never_content)),
     Mutant("denial-ignored", "A call that the customer denies is carried out.", "Workshop › 11",
         "(?i)denie|errMessage", _events(_allowing)),
-    Mutant("commit-beside-rollback", "A call that failed is told as a commit too.", "Workshop › 11",
+    Mutant("commit-beside-rollback", "A failed call sends a commit too.", "Workshop › 11",
         "(?i)rollback|commit|given_back", _events(_committed)),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lies of the Workshop about sessions."""
+"""Mutants of the Workshop: sessions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _lifetime_ignored(call: HttpCall, memory: Memory, service: Service) -> HttpC
 
 
 def _added_to_the_old(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Add what a refresh asks for to the expiry that was."""
+    """Add the lifetime of a refresh to the old expiry."""
     body = call.json
     if not isinstance(body, dict) or not isinstance(body.get("expiredInSeconds"), int):
         return call
@@ -78,7 +78,7 @@ def _added_to_the_old(call: HttpCall, memory: Memory, service: Service) -> HttpC
 
 
 def _never_shorter(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
-    """Keep the latest expiry that a session ever had."""
+    """Keep the latest expiry of a session."""
     body = reply.json
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or "expiredAt" not in data:
@@ -91,7 +91,7 @@ def _never_shorter(call: HttpCall, reply: HttpReply, memory: Memory, service: Se
 
 
 def _living_on(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
-    """Answer a query with what was told before, though the session is over."""
+    """Answer a query with earlier data although the session is over."""
     body, asked_body = reply.json, call.json
     if not isinstance(body, dict) or not isinstance(asked_body, dict):
         return reply
@@ -104,7 +104,7 @@ def _living_on(call: HttpCall, reply: HttpReply, memory: Memory, service: Servic
 
 
 def _other_sub_product(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Know one session for each token, whatever the sub-product."""
+    """Use one session for each token, whatever the sub-product."""
     body = call.json
     if not isinstance(body, dict) or body.get("subProduct") is None:
         return call
@@ -120,7 +120,7 @@ def _gadget_forgotten(call: HttpCall, memory: Memory, service: Service) -> HttpC
 
 
 def _of_another(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
-    """Answer a query with the session of the token that was asked for before."""
+    """Answer a query with the session of another token."""
     body = reply.json
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or "sessionUrl" not in data:
@@ -133,7 +133,7 @@ def _of_another(call: HttpCall, reply: HttpReply, memory: Memory, service: Servi
 
 
 def _pages(change_gone: bool) -> Mutation:
-    """Return the lie about the page behind `sessionUrl`: served for ever, or never."""
+    """Return a mutation of the page behind `sessionUrl`: always served, or never."""
     opened = calls("POST", ANSWERED)
 
     def make() -> Middleware:
@@ -160,7 +160,7 @@ def _pages(change_gone: bool) -> Mutation:
 
 
 def _undeleted(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Say that a session is destroyed, of a token that there is."""
+    """Answer that the session is destroyed, without destroying it."""
     body = call.json
     question = {"apiToken": body.get("apiToken")} if isinstance(body, dict) else {}
     known = service(service.signed(replace(call, target="/scc/spQueryToken").with_json(question)))
@@ -185,35 +185,35 @@ MUTANTS = (
     Mutant("session-url-without-host", "The URL of a session has no host.", "Workshop › 6.6",
         "(?i)url", on_data(ANSWERED, lambda data, memory: data.update(
             sessionUrl="/" + data["sessionUrl"].split("/", 3)[3]))),
-    Mutant("session-names-another-token", "A session tells another token.", "Workshop › 6.3",
+    Mutant("session-names-another-token", "A session has another token.", "Workshop › 6.3",
         "(?i)token", on_data(ANSWERED, lambda data, memory: data.update(apiToken="01xxxxxxxx"))),
-    Mutant("inference-lasts-an-hour", "Mode 20 lasts an hour where nothing is said.",
+    Mutant("inference-lasts-an-hour", "Mode 20 lasts an hour by default.",
         "Workshop › 6.2", "(?i)mode|default|86400|life", on_request("POST", OPENED,
             _mode_forgotten)),
-    Mutant("session-lasts-a-day", "Mode 10 lasts a day where nothing is said.", "Workshop › 6.2",
+    Mutant("session-lasts-a-day", "Mode 10 lasts a day by default.", "Workshop › 6.2",
         "(?i)mode|default|3600|hour|life", on_request("POST", OPENED, _long)),
-    Mutant("refresh-lasts-a-day", "A refresh is for a day where nothing is said.", "Workshop › 6.2",
+    Mutant("refresh-lasts-a-day", "A refresh is for a day by default.", "Workshop › 6.2",
         "(?i)default|3600|hour|refresh", on_request("POST", r"/scc/spRefreshSession", _long)),
-    Mutant("lifetime-ignored", "The lifetime that was asked for is ignored.", "Workshop › 6.2",
+    Mutant("lifetime-ignored", "The requested lifetime is ignored.", "Workshop › 6.2",
         "(?i)life|second|expir", on_request("POST", OPENED, _lifetime_ignored)),
-    Mutant("refresh-adds-to-the-old", "A refresh adds to the expiry that was.", "Workshop › 6.4",
+    Mutant("refresh-adds-to-the-old", "A refresh adds to the old expiry.", "Workshop › 6.4",
         "(?i)refresh", on_request("POST", REFRESHED, _added_to_the_old)),
     Mutant("refresh-never-shortens", "A refresh never shortens a session.", "Workshop › 6.4",
         "(?i)refresh|short", on_reply("POST", ANSWERED, _never_shorter)),
-    Mutant("session-lives-on", "A session is still told when it is over.", "Workshop › 6.4",
+    Mutant("session-lives-on", "A session is still answered when it is over.", "Workshop › 6.4",
         "(?i)over|destroyed", on_reply("POST", ANSWERED, _living_on)),
     Mutant("page-lives-on", "The URL of a session works when it is over.", "Workshop › 6.4",
         "(?i)url_(stops|works)", _pages(True)),
-    Mutant("page-not-there", "The URL of a live session leads nowhere.", "Workshop › 6.6",
+    Mutant("page-not-there", "The URL of a live session is not found.", "Workshop › 6.6",
         "(?i)url|page|200", _pages(False)),
-    Mutant("delete-does-nothing", "A session that was destroyed is still there.", "Workshop › 6.4",
+    Mutant("delete-does-nothing", "A destroyed session still exists.", "Workshop › 6.4",
         "(?i)destroyed", on_request("POST", r"/scc/spDeleteSession", _undeleted)),
     Mutant("sub-products-share", "The second sub-product gets the first one's session.",
         "Workshop › 6.4", "(?i)product",
         on_request("POST", r"/scc/sp(\w+)Session", _other_sub_product)),
     Mutant("gadgets-share", "A gadget gets the session without a gadget.", "Workshop › 6.4",
         "(?i)gadget", on_request("POST", r"/scc/sp(\w+)Session", _gadget_forgotten)),
-    Mutant("session-of-another-token", "A query tells the session of another token.",
+    Mutant("session-of-another-token", "A query answers the session of another token.",
         "Workshop › 6.4", "(?i)token", on_reply("POST", ANSWERED, _of_another)),
     Mutant("delete-has-no-status", "The answer to a destroy has no status.", "Workshop › 6.3",
         "status", on_json("POST", r"/scc/spDeleteSession",

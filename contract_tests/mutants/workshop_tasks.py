@@ -1,4 +1,4 @@
-"""Lies of the Workshop about tasks, uploads, pools and events."""
+"""Mutants of the Workshop: tasks, uploads and pools."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _one_less(data: Any, memory: Memory) -> None:
 
 
 def _swapped(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Ask for the task that was asked for before."""
+    """Ask for the previous task."""
     body = call.json
     task = body.get("taskId") if isinstance(body, dict) else None
     other = memory.get("last")
@@ -94,7 +94,7 @@ def _picture(change: Callable[[HttpReply], HttpReply]) -> Mutation:
 
 
 def _kept(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
-    """Go on serving what a result has shown once."""
+    """Keep serving files that a result has shown."""
     host = tuple(pair for pair in call.headers if pair[0].lower() == "host")
     if reply.good and call.path.endswith("_get_result"):
         data = (reply.json or {}).get("data")
@@ -117,7 +117,7 @@ def _put_dropped(call: HttpCall, memory: Memory, service: Service) -> HttpCall |
 
 
 def _each_pool(change: Callable[[Any], object]) -> Mutation:
-    """Return the lie about pools; whether `data` is one object or a list is open (W37)."""
+    """Return a mutation of pools; `data` may be one object or a list (W37)."""
 
     def change_pools(body: Any, memory: Memory) -> None:
         data = body.get("data")
@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant("status-successed", "Tasks are `successed`.", "Workshop › 7", "successed",
         on_data(TASKS, _in_status("succeeded", lambda data, memory:
                                     data.update(status="successed")))),
-    Mutant("status-nobody-documents", "Tasks are `queued` where they wait.", "Workshop › 7",
+    Mutant("status-undocumented", "Tasks are `queued` where they wait.", "Workshop › 7",
         "queued", on_data(TASKS, _in_status("waiting", lambda data, memory:
                                     data.update(status="queued")))),
     Mutant("task-runs-back", "A task that ran waits again.", "Workshop › 7",
@@ -173,7 +173,7 @@ MUTANTS = (
         "(?i)fail", on_reply("POST", RESULT, _failed_well)),
     Mutant("result-without-images", "A result has no images.", "Workshop › 7", "'images'",
         on_data(RESULT, _in_status("succeeded", lambda data, memory: data.pop("images", 0)))),
-    Mutant("image-missing", "There is an image less than ordered.", "Workshop › 7",
+    Mutant("image-missing", "One image is missing.", "Workshop › 7",
         "(?i)as.many", on_data(RESULT, _in_status("succeeded", _one_less))),
     Mutant("another-task-answered", "A query is answered with another task.", "Workshop › 7",
         "(?i)asked.for", on_request("POST", rf"{PROGRESS}|{RESULT}", _swapped)),
@@ -184,11 +184,11 @@ MUTANTS = (
             {name: str(data[name]) for name in ("taskBeginTime", "taskEndTime") if name in data}))),
     Mutant("image-too-small", "Images are smaller than ordered.", "Workshop › 7",
         "(?i)size|large|width", _picture(lambda reply: replace(reply, body=a_png(64, 64)))),
-    Mutant("image-torn", "Images end in the middle.", "Workshop › 7", "(?i)decode|picture|image",
+    Mutant("image-torn", "Images are truncated.", "Workshop › 7", "(?i)decode|picture|image",
         _picture(lambda reply: replace(reply, body=reply.body[: len(reply.body) // 2]))),
-    Mutant("image-not-served", "The URL of an image leads nowhere.", "Workshop › 7", "expected 200",
+    Mutant("image-not-served", "The URL of an image is not found.", "Workshop › 7", "expected 200",
         _picture(lambda reply: a_reply(404, {"message": "no such file"}))),
-    Mutant("image-served-for-ever", "The URL of an image never ends.", "Workshop › 7",
+    Mutant("image-served-for-ever", "The URL of an image never expires.", "Workshop › 7",
         "(?i)expire", on_reply("*", ".*", _kept)),
     Mutant("upload-without-key", "An upload has no objectKey.", "Workshop › 8.5", "objectKey",
         on_data(SIGN, lambda data, memory: data.pop("objectKey"))),
@@ -197,7 +197,7 @@ MUTANTS = (
                                 data.update(expireTime=str(data["expireTime"])))),
     Mutant("upload-wants-signature", "A PUT without x-ca headers is refused.", "Workshop › 8.5",
         "(?i)without_a_signature|put", on_request("PUT", FILES, _put_wants_key)),
-    Mutant("file-dropped", "A file that was put is not there.", "Workshop › 8.5",
+    Mutant("file-dropped", "An uploaded file is lost.", "Workshop › 8.5",
         "(?i)upload|read_back", on_request("PUT", FILES, _put_dropped)),
     Mutant("utilization-as-text", "utilizationRatio is a text.", "Workshop › 9",
         "utilizationRatio", _each_pool(_ratio_as_text)),

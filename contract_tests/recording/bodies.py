@@ -1,4 +1,4 @@
-"""Bodies: as JSON, as text, or what can be said of other bytes."""
+"""Bodies in recordings: as JSON, as text, or a description of binary data."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def read_body(content: bytes) -> dict[str, Any]:
 
 
 def describe(content: bytes) -> dict[str, Any]:
-    """Return what a file is: the format and size of a picture, else its length."""
-    # Pictures are rare in a recording, and Pillow takes a while to load.
+    """Describe a file: the format and size of a picture, else its length."""
+    # Imported late: pictures are rare in recordings, and Pillow loads slowly.
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -1,4 +1,4 @@
-"""Recording: playing the scenes to a target, and keeping what it said."""
+"""Recording: playing the scenes against a target, and keeping its answers."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from contract_tests.targets import ContractTarget, TargetDown
 
 SCENES = (*tams_scene.all, *workshop_scene.all)
 
-# A mock's time stands still while it is recorded, so that nothing depends on how fast we are. The
-# moment is the same each time, and later than any at which somebody may record: 2033-05-18.
+# A mock's clock is frozen during a recording, so that nothing depends on speed. The moment is the
+# same each time, and later than the time of any recording: 2033-05-18.
 FROZEN_AT = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """A recording, what was not played and why, and what the target keeps of it."""
+    """A recording, the scenes that were not played, and the resources left at the target."""
 
     recording: Recording
     not_played: tuple[tuple[str, str], ...]
@@ -63,10 +63,10 @@ def record(
 ) -> RecordingResult:
     """Play the scenes (all, or the named ones) and return what was recorded.
 
-    `tell` is told each scene's name as it begins. Raises `TargetDown`, `BadSettings`.
+    `tell` gets the name of each scene before it is played. Raises `TargetDown`, `BadSettings`.
     """
     with tempfile.TemporaryDirectory(prefix="tams-contract-") as state:
-        # As any run, in a folder of runs: nothing that belongs to others lies beside it.
+        # A recording is a run, so it has the folder of a run.
         run = RecordingRun(settings, new_folder(Path(state)), "record")
         try:
             recording, not_played = _record_scenes(run, only, tell)
@@ -78,7 +78,7 @@ def record(
 
 
 def from_run(folder: Path) -> Recording:
-    """Return the exchanges of a run of the suite as a recording, a scene for each test.
+    """Return the exchanges of a run as a recording, with one scene for each test.
 
     Raises `BadRecording` for a folder without transcripts.
     """
@@ -87,7 +87,7 @@ def from_run(folder: Path) -> Recording:
         urls = {str(url): "{{endpoint}}" for url in about["urls"].values()}
         target = str(about["kind"])
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise BadRecording(f"{folder} is no folder of a run: {error}") from error
+        raise BadRecording(f"{folder} is not the folder of a run: {error}") from error
     found: dict[str, list[RawExchange]] = {}
     for path in sorted(folder.glob("transcript-*.jsonl")):
         for name, raw in _read_transcript(path):
@@ -120,10 +120,10 @@ def _record_scenes(
         except pytest.skip.Exception as reason:
             not_played.append((scene.name, str(reason)))
             continue
-        run.transcript.take_kept()  # what was left of the scene before
+        run.transcript.take_kept()  # exchanges that the previous scene left
         try:
             if target.clock.moves:
-                # The pace of one scene shall not be felt in the next.
+                # The pace of one scene must not affect the next.
                 target.clock.pause(2 * WINDOW)
             scene.play(_context(run))
         except (Unmet, pytest.skip.Exception) as reason:
@@ -151,11 +151,11 @@ def _context(run: RecordingRun) -> SceneContext:
 
 
 def _freeze_clock(settings: RunSettings, target: ContractTarget) -> None:
-    """Stop the account's time at the moment of all recordings."""
+    """Freeze the account's clock at the time of all recordings."""
     control = ControlClient(target.http, target.urls["tams"], settings.control_token)
     world = control.account_of(target.credentials)
     if world is None:
-        raise TargetDown("the mock does not know the account that it has made")
+        raise TargetDown("the mock does not know the account of this run")
     token = settings.control_token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -166,13 +166,13 @@ def _freeze_clock(settings: RunSettings, target: ContractTarget) -> None:
             headers=headers,
         )
     except httpx.TransportError as error:
-        raise TargetDown(f"the mock's time cannot be stopped: {error}") from error
+        raise TargetDown(f"the mock's clock cannot be frozen: {error}") from error
     if not answer.is_success:
-        raise TargetDown(f"the mock's time cannot be stopped: {answer.text[:300]}")
+        raise TargetDown(f"the mock's clock cannot be frozen: {answer.text[:300]}")
 
 
 def _known(target: ContractTarget, scene: Scene) -> dict[str, str]:
-    """Return what is known beforehand, and the references that stand for it."""
+    """Return the values that are known before the scene, with their references."""
     url = target.urls.get(scene.surface, "")
     tams, workshop = target.credentials.tams, target.credentials.workshop
     return {
@@ -186,7 +186,7 @@ def _known(target: ContractTarget, scene: Scene) -> dict[str, str]:
 
 
 def _check_reached(scenes: list[RecordedScene]) -> None:
-    """Raise `TargetDown` if there were no answers at all."""
+    """Raise `TargetDown` if no request was answered."""
     exchanges = [exchange for scene in scenes for exchange in scene.exchanges]
     if exchanges and all("error" in exchange for exchange in exchanges):
         raise TargetDown(f"the target answered nothing: {exchanges[0]['error']}")
@@ -197,10 +197,10 @@ def _read_transcript(path: Path) -> Iterator[tuple[str, RawExchange]]:
         try:
             entry = json.loads(line)
         except ValueError:
-            continue  # the last line of a process that was killed
+            continue  # the last line of a killed process
         surface, request = entry["surface"], entry["request"]
         response = entry.get("response") or {}
-        # A test's name becomes a file's: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
+        # The id of a test becomes a file name: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
         test = entry["test"].replace(".py::", ".").replace("/", ".").replace("::", ".")
         name = f"{surface}/{test.removeprefix(f'{surface}.')}"
         yield (

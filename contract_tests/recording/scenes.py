@@ -1,8 +1,7 @@
-"""Scenes: what is asked of a target for a recording. They never judge what comes back.
+"""Scenes: fixed sequences of requests for a recording. They never judge the answers.
 
-A scene is a function of a `SceneContext`; its name,
-    docstring and marks are those of the recording. Scenes
-stand on their own and use constants, but for what has to be new each time.
+A scene is a function of a `SceneContext`; its name, docstring and markers are in the recording.
+Scenes are independent of each other and use constants where possible.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from contract_tests.markers import Markers
 from contract_tests.money import Reservation
 from contract_tests.recording.transcript import RecordingTranscript
 
-POLL = 2.0  # seconds between looks while something is waited for, in real time
-SHORT_POLL = 0.25  # the same where time is moved, and nothing is gained by haste
-MAX_WAIT = 600.0  # seconds for something to come about
+POLL = 2.0  # seconds between polls in real time
+SHORT_POLL = 0.25  # the same if time is moved
+MAX_WAIT = 600.0  # seconds to wait for a state
 
 
 @dataclass(frozen=True)
 class SceneContext:
-    """What a scene plays with."""
+    """The clients and credentials of a scene."""
 
     tams: TamsClient
     workshop: WorkshopClient
@@ -39,7 +38,7 @@ class SceneContext:
     key: httpx.Auth | None
 
     def one_use(self) -> Reservation:
-        """Set one use of the Workshop aside, out of what the scene declares."""
+        """Reserve one use of the Workshop, from the amount that the scene declares."""
         wire = self.workshop.wire
         return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
@@ -54,17 +53,17 @@ class SceneContext:
             pause = SHORT_POLL if self.clock.moves else POLL
             while not over(found := look().json):
                 if self.clock.elapsed() - begin > MAX_WAIT:
-                    raise Unmet(f"{MAX_WAIT:g} s were not enough")
+                    raise Unmet(f"the state did not come within {MAX_WAIT:g} s")
                 self.clock.pause(pause)
         return found
 
 
 def member(answer: ReceivedAnswer | Any, *names: str) -> Any:
-    """Return a member deep in an answer, or raise `Unmet`: without it the scene ends."""
+    """Return a nested member of an answer, or raise `Unmet`, which ends the scene."""
     found = answer.json if isinstance(answer, ReceivedAnswer) else answer
     for name in names:
         if not isinstance(found, dict):
-            raise Unmet(f"there is no {'.'.join(names)} in what came back")
+            raise Unmet(f"the answer has no member {'.'.join(names)}")
         found = found[name]
     return found
 
@@ -80,7 +79,7 @@ class Scene:
 
     @property
     def surface(self) -> str:
-        """Return the surface that is talked to."""
+        """Return the surface of the scene."""
         return self.name.partition("/")[0]
 
 
@@ -98,7 +97,7 @@ class SceneRegistry:
         needs: Iterable[str] = (),
         leaves_traces: bool = False,
     ) -> Callable[[Callable[[SceneContext], None]], Callable[[SceneContext], None]]:
-        """Return a decorator that makes a function a scene; the arguments are marks of a test."""
+        """Return a decorator that makes a function a scene; the arguments are markers."""
         marks = Markers(source, Decimal(spends), tuple(needs), leaves_traces, False, False)
 
         def add(play: Callable[[SceneContext], None]) -> Callable[[SceneContext], None]:

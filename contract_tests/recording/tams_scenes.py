@@ -14,7 +14,7 @@ from contract_tests.tams.orders import MODEL, small_stages
 
 scene = SceneRegistry("tams")
 
-UNKNOWN = "100000000000000001"  # no id of a job, a model or a template
+UNKNOWN = "100000000000000001"  # not the id of a job, a model or a template
 TEMPLATE = "676018193025756628"  # of the documentation and the official demos
 PICTURE = "f29036b4-ff7b-4394-8c26-aabc1bdae008"  # of the official demos
 PNG = bytes.fromhex(
@@ -60,7 +60,7 @@ def get(context: SceneContext, path: str, method: str = "GET") -> ReceivedAnswer
 
 
 def submit(context: SceneContext, path: str, body: dict[str, Any]) -> ReceivedAnswer:
-    """Create a job; what it costs is asked first, unseen, and set aside."""
+    """Create a job; its price is asked first, without recording, and reserved."""
     with context.transcript.paused():
         if "stages" in body:
             price = context.tams.estimate(body["stages"])
@@ -76,7 +76,7 @@ def submit(context: SceneContext, path: str, body: dict[str, Any]) -> ReceivedAn
 
 
 def look_while(context: SceneContext, job_id: str, state: str) -> None:
-    """Keep a look at the job in a state, unless it is over before it was seen so."""
+    """Record the job in a state, unless it is over before."""
     states = (state, *TERMINAL)
     found = context.until(
         lambda: get(context, f"jobs/{job_id}"), lambda body: _state(body) in states
@@ -86,7 +86,7 @@ def look_while(context: SceneContext, job_id: str, state: str) -> None:
 
 
 def look_when_over(context: SceneContext, job_id: str) -> Any:
-    """Keep a look at the job when it is over, and return it."""
+    """Record the job when it is over, and return it."""
     body = context.until(
         lambda: get(context, f"jobs/{job_id}"), lambda body: _state(body) in TERMINAL
     )
@@ -245,7 +245,7 @@ def request_id_again(context: SceneContext) -> None:
     """A request id is sent again, with the same body and with another one."""
     order = {"requestId": a_request_id(), "stages": small_stages()}
     job_id = str(member(submit(context, "jobs", order), "job", "id"))
-    # A job that is over is in the same state whenever we look.
+    # A job that is over does not change any more.
     get(context, f"jobs/{job_id}", "DELETE")
     context.transcript.name_next("the same again")
     submit(context, "jobs", order)
@@ -256,7 +256,7 @@ def request_id_again(context: SceneContext) -> None:
 @scene("TAMS › 5.1", "TAMS › 6", spends=5)
 def jobs_refused(context: SceneContext) -> None:
     """Jobs that cannot be."""
-    # Nothing says what they would cost if they could be, so all that is declared is set aside.
+    # Their price is unknown, so the whole declared amount is reserved.
     for label, stages in (
         ("no stages", []),
         ("more pictures than can be", small_stages(count=5)),

@@ -1,4 +1,4 @@
-"""The tape: a transcript that also keeps what was said, as it was said, for the recording."""
+"""A transcript that also keeps the exchanges of a scene for the recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from contract_tests.transcripts import ExchangeResult, Transcript
 
 
 class RecordingTranscript(Transcript):
-    """Keeps the exchanges of a scene, named by what is done, unless it is told not to look."""
+    """Keeps the exchanges of a scene by name, except while it is paused."""
 
     def __init__(self, path: Path, prefix: str, redactor: SecretRedactor) -> None:
         super().__init__(path, prefix, redactor)
@@ -27,12 +27,12 @@ class RecordingTranscript(Transcript):
         self._last_unkept: RawExchange | None = None
 
     def name_next(self, label: str) -> None:
-        """Name the next exchange; without a name it is called by method and operation."""
+        """Name the next exchange; the default name is method and operation."""
         self._label = label
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Keep nothing of what happens inside: waiting is no part of a scene."""
+        """Keep no exchange inside this context: polling is not part of a scene."""
         self._keeping = False
         try:
             yield
@@ -40,20 +40,20 @@ class RecordingTranscript(Transcript):
             self._keeping = True
 
     def keep_last(self, label: str, *, passing: bool = False) -> None:
-        """Keep the last exchange of what was unseen after all, under a name."""
+        """Keep the last exchange of a pause, under a name."""
         if self._last_unkept is not None:
             step = step_name(label, [raw.step for raw in self._kept])
             self._kept.append(replace(self._last_unkept, step=step, passing=passing))
 
     def take_kept(self) -> list[RawExchange]:
-        """Return what was kept, and begin anew."""
+        """Return the kept exchanges, and start again."""
         kept, self._kept, self._label, self._last_unkept = self._kept, [], "", None
         return kept
 
     def write(
         self, test: str, surface: str, sent: SentRequest, result: ExchangeResult
     ) -> tuple[str, dict[str, Any]]:
-        """Write an exchange down, and keep it."""
+        """Write an exchange, and keep it."""
         wanted = self._label or does(surface, sent.method, sent.url)
         step = step_name(wanted, [raw.step for raw in self._kept])
         raw = RawExchange(
@@ -76,14 +76,14 @@ class RecordingTranscript(Transcript):
 
 
 def does(surface: str, method: str, url: str) -> str:
-    """Return what a request does: its operation, where the vendor's OpenAPI file knows it."""
+    """Return method and operation of a request, by the vendor's OpenAPI file."""
     path = urlsplit(url).path
     known = description(surface).operation(method, path)
     return f"{method} {known[0] if known else '(elsewhere)'}"
 
 
 def step_name(wanted: str, result: list[str]) -> str:
-    """Return a name that no other step of the scene has."""
+    """Return a name that is unique in the scene."""
     name, count = wanted, 1
     while name in result:
         count += 1

@@ -29,7 +29,7 @@ PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
 @dataclass(frozen=True)
 class ChangedHeader(httpx.Auth):
-    """Signs as it should, and then changes one header."""
+    """Signs a request correctly, and then changes one header."""
 
     signer: httpx.Auth | None
     change: Callable[[httpx.Headers], None]
@@ -37,7 +37,7 @@ class ChangedHeader(httpx.Auth):
     requires_request_body = True
 
     def auth_flow(self, request: httpx.Request) -> Any:
-        """Sign and spoil the request."""
+        """Sign the request and change it."""
         if self.signer is not None:
             next(self.signer.auth_flow(request))
         self.change(request.headers)
@@ -60,7 +60,7 @@ def a_token(context: SceneContext) -> str:
 
 
 def look_until_over(context: SceneContext, kind: str, task_id: str) -> None:
-    """Look at a task as it waits, as it runs, and when it is over; then fetch its result."""
+    """Record a task while it waits, while it runs and when it is over; then fetch its result."""
     asked = {"taskId": task_id}
     for state in ("waiting", "running", "over"):
         states = TASK_ENDS if state == "over" else (state, *TASK_ENDS)
@@ -211,7 +211,7 @@ def tasks_refused(context: SceneContext) -> None:
 
 @scene("Workshop › 8.1", "Workshop › 8.2", "Workshop › 8.3", spends=1)
 def workflow(context: SceneContext) -> None:
-    """A ready-made workflow, to its result."""
+    """A preset workflow, to its result."""
     inputs = {"prompt": "a red teapot", "seed": 7, "steps": 10, "cfg": 1.5, "width": 512,
               "height": 512}  # fmt: skip
     order = {"workflow_id": WORKFLOW, "alias_id": None, "version_id": "v4", "inputs": inputs}

@@ -1,4 +1,4 @@
-"""Putting a run's report together from the files that its processes left."""
+"""Making the report of a run from the files of its processes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def read_results(folder: Path) -> dict[str, TestResult]:
         try:
             result = read_result(json.loads(text))
         except ValueError:
-            continue  # the last line of a process that was killed
+            continue  # the last line of a killed process
         results[result.test] = result
     return results
 
 
 def append_result(folder: Path, result: TestResult) -> None:
-    """Write a result down at once, for a run that is resumed."""
+    """Write a result at once, for a resumed run."""
     with (folder / RESULTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
 
@@ -51,7 +51,7 @@ def append_result(folder: Path, result: TestResult) -> None:
 def gather(
     folder: Path, asked: str, *, started: float, finished: float, complete: bool
 ) -> RunReport:
-    """Return the report of the run that has this folder."""
+    """Return the report of the run in a folder."""
     about = _about(folder)
     tests = sorted(read_results(folder).values(), key=lambda result: result.test)
     outcomes = Counter(result.outcome for result in tests)

@@ -1,7 +1,7 @@
-"""The shape of a run's report. The JSON document is exactly this; pages are made from it.
+"""The data of a report. The JSON document is exactly this; pages are made from it.
 
-Amounts of money are texts, so that nothing is rounded. Times are seconds, moments are seconds since
-the epoch. Secrets were taken out before anything came here.
+Amounts of money are texts, so that nothing is rounded. Durations are seconds, times are seconds
+since the epoch. Secrets are already removed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Exchange:
     """A request and its answer, as the transcript has them.
 
     `request` has method, url, headers (pairs) and body; `response` has status, headers and body, or
-    is None where no answer came, and then `error` says why. A body that is no text is told by
-    `bytes` and `sha256`.
+    is None if no answer came, and then `error` says why. A binary body is described by `bytes` and
+    `sha256`.
     """
 
     exchange: str
@@ -31,7 +31,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a target did where the reference does not know."""
+    """What a target did where the reference is silent."""
 
     unknown: str
     what: str
@@ -44,10 +44,10 @@ class TestResult:
     """How one test ended.
 
     `outcome` is one of passed, observed, failed, skipped, disabled, unsupported, error; `reason` is
-    one line of why, `message` the whole failure. `spends` was declared, `spent` is the most that it
-    was. `waited` are seconds of the target's time that the test let pass. `observes` says that the
-    test judges nothing. `verified` has the day of the last recorded pass for each kind of target.
-    Exchanges are kept for what failed.
+    one line of why, `message` the whole failure. `spends` was declared, `spent` is an upper
+    bound. `waited` are seconds of the target's time that the test let pass. `observes` means that
+    the test judges nothing. `verified` has the day of the last recorded pass for each kind of
+    target. Exchanges are kept for failures.
     """
 
     __test__ = False
@@ -76,7 +76,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class UnknownRow:
-    """An open question and what this target does; without `observations` nothing was seen."""
+    """An open question and what this target does, if that was observed."""
 
     unknown: str
     surface: str
@@ -86,14 +86,14 @@ class UnknownRow:
 
 @dataclass(frozen=True)
 class MoneyRow:
-    """One unit (credits, uses): the budget (None is without limit) and the most that was spent."""
+    """One unit (credits, uses): the budget (None means no limit) and the most that was spent."""
 
     unit: str
     budget: str | None
     spent: str
 
 
-# States in which a thing that a run made needs nobody's care any more.
+# States in which a resource needs no further action.
 ENDED = frozenset(
     ("success", "succeeded", "failed", "canceled", "cancelled", "gone", "expires", "destroyed")
 )
@@ -101,7 +101,7 @@ ENDED = frozenset(
 
 @dataclass(frozen=True)
 class ResourceRow:
-    """A thing that the run made and what became of it."""
+    """A resource that the run made, and how it ended."""
 
     kind: str
     id: str
@@ -111,13 +111,13 @@ class ResourceRow:
 
     @property
     def left(self) -> bool:
-        """Whether it is still there, for its owner to know of."""
+        """Whether it still exists at the target."""
         return self.state not in ENDED
 
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What was talked to; `kind` is mock, url or real."""
+    """The target; `kind` is mock, url or real."""
 
     asked: str
     kind: str

@@ -1,4 +1,4 @@
-"""The summary on the terminal: ten seconds of reading."""
+"""The short summary on the terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LINE_WIDTH = 100
 MAX_SHOWN = 12  # lines of one kind that are shown
 MAX_RESOURCES_SHOWN = 4
 SAID_PLAINLY = {
-    "failed": "the target did not keep its word",
-    "error": "the suite's own fault",
-    "unsupported": "the target cannot show it",
-    "disabled": "not asked for",
+    "failed": "the target does not behave as documented",
+    "error": "an error of the suite",
+    "unsupported": "the target lacks what it needs",
+    "disabled": "not part of this run",
 }
 
 
@@ -101,12 +101,12 @@ def _unknowns(report: RunReport) -> Iterator[str]:
 
 def _ending(report: RunReport) -> Iterator[str]:
     if not report.complete:
-        yield "go on with --resume: what passed is not run again, what was spent stays counted"
+        yield "continue with --resume: passed tests are not run again, spent credits stay counted"
     yield f"transcripts and ledger: {report.folder}"
 
 
 def failures(report: RunReport) -> list[TestResult]:
-    """Return what went wrong, the target's failures first."""
+    """Return failures and errors, the failures first."""
     bad = [test for test in report.tests if test.outcome in ("failed", "error")]
     return sorted(bad, key=lambda test: (test.outcome != "failed", test.test))
 

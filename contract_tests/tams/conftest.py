@@ -1,4 +1,4 @@
-"""What tests of TAMS share beyond the fixtures of the suite."""
+"""Fixtures of the tests of TAMS."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from contract_tests.targets import ContractTarget
 
 @pytest.fixture(scope="session")
 def recorded(tams: TamsClient, target: ContractTarget) -> SharedJobs:
-    """Jobs that run once for all tests which only look at them."""
+    """Jobs that run once for all tests that only read them."""
     return SharedJobs(tams, target)

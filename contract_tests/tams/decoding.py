@@ -1,6 +1,6 @@
-"""What came back as a result, decoded.
+"""Decoding of results.
 
-Pillow is at hand wherever the suite is, because the distribution that brings it wants it anyway.
+Pillow is always available, because the distribution depends on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def picture_in(answer: ReceivedAnswer) -> Image.Image:
             picture.load()
             return picture.copy()
     except (OSError, SyntaxError, ValueError) as error:
-        raise Unmet(f"{answer.sent} answered no picture that decodes: {error}") from None
+        raise Unmet(f"{answer.sent} answered a picture that cannot be decoded: {error}") from None
 
 
 def format_of(answer: ReceivedAnswer) -> str:

@@ -1,7 +1,7 @@
-"""Jobs that run once and are looked at by many tests: what was seen from creation to end.
+"""Jobs that run once and are shared by many tests.
 
-Each test that asks for one declares what it may spend, because the first of them pays. Pictures are
-fetched at once: later tests may move time beyond the life of their URLs.
+Each test that uses one declares its cost, because the first of them pays. Pictures are downloaded
+at once: later tests may move time beyond the expiry of their URLs.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.tams import TamsClient
 from contract_tests.targets import ContractTarget
 
-FIRST_PAUSE = 0.3  # seconds between the first looks; short enough to see a fast job wait and run
+FIRST_PAUSE = 0.3  # seconds between the first polls; short enough to see all states of a fast job
 SLOWER = 1.2
-A_LULL = 1.1  # seconds after which the pace holds up none of the first calls
+A_LULL = 1.1  # seconds after which pacing does not delay the first calls
 
 
 @dataclass(frozen=True)
 class JobHistory:
-    """One job: what it should cost, the answer to its creation, and each look at it.
+    """One job: its estimate, the answer to its creation, and the answer to each poll.
 
-    `balances` are those before, after the creation and at the end; None where none can be seen.
-    `files` are the answers to fetching its pictures and videos, by URL.
+    `balances` are those before, after the creation and at the end; None if they cannot be read.
+    `files` are the downloads of its pictures and videos, by URL.
     """
 
     estimate: Decimal
@@ -38,12 +38,12 @@ class JobHistory:
 
     @property
     def last(self) -> Any:
-        """Return the job as it was at its end."""
+        """Return the last answer about the job."""
         return self.looks[-1]
 
     @property
     def states(self) -> list[str]:
-        """Return the states that were seen, in order."""
+        """Return the observed states, in order."""
         return [look["status"] for look in self.looks]
 
     def infos(self, name: str) -> list[Any]:
@@ -56,7 +56,7 @@ class JobHistory:
 
 
 class SharedJobs:
-    """The recordings of one process, made when the first test asks for them."""
+    """The shared histories of one process, made when a test first needs them."""
 
     def __init__(self, tams: TamsClient, target: ContractTarget) -> None:
         self._tams = tams
@@ -64,18 +64,18 @@ class SharedJobs:
         self._kept: dict[str, JobHistory | str] = {}
 
     def __call__(self, order: Mapping[str, Any]) -> JobHistory:
-        """Return the job of an order, run to its end; raises `Unmet` if it never gets there."""
+        """Return the job of an order, run to its end; raises `Unmet` if it does not end."""
         key = json.dumps(order, sort_keys=True)
         if key not in self._kept:
             try:
                 self._kept[key] = self._record(order)
             except Unmet as error:
-                # What failed once is not paid for again.
+                # A failed order is not paid for again.
                 self._kept[key] = str(error)
                 raise
             return self._found(key)
         history = self._found(key)
-        # So that a failure is shown with what it is about.
+        # So that the report of a failure shows these exchanges.
         self._tams.wire.current_test().exchanges.extend(history.exchanges)
         return history
 
@@ -116,14 +116,14 @@ def successful(job: Any) -> Any:
 
 
 def only(things: list[Any], what: str) -> Any:
-    """Return the one thing that there should be, or raise `Unmet`."""
+    """Return the only item, or raise `Unmet`."""
     if len(things) != 1:
         raise Unmet(f"there are {len(things)} {what}, as many as ordered would be 1")
     return things[0]
 
 
 def urls_of(job: Any) -> list[str]:
-    """Return the URLs of all that a job made."""
+    """Return the URLs of all results of a job."""
     made = job.get("successInfo") or {}
     resources = [*(made.get("images") or []), *(made.get("videos") or [])]
     return [resource["url"] for resource in resources if "url" in resource]

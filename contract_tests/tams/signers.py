@@ -1,7 +1,7 @@
-"""The signature of TAMS, done in other ways than the one that is documented.
+"""A configurable signature of TAMS, for signatures other than the documented one.
 
-Every step can be replaced: what is signed, how, and how the header is written. With nothing
-replaced a `TamsSigner` is a good signature (`TAMS › 3.2`).
+Every step can be replaced: what is signed, how, and how the header is written. The default is the
+documented signature (`TAMS › 3.2`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contract_tests.signing import SCHEME, read_private_key, tams_string_to_sign
 
 @dataclass(frozen=True)
 class SignatureParts:
-    """What goes into a signature: `target` is path and query, `timestamp` is in seconds."""
+    """The parts of a signature: `target` is path and query, `timestamp` is in seconds."""
 
     method: str
     target: bytes
@@ -38,7 +38,7 @@ class SignatureParts:
 
 @dataclass(frozen=True)
 class SignatureScheme:
-    """Padding, hash and spelling of a signature; `key` in place of the app's own."""
+    """Padding, hash and encoding of a signature; `key` replaces the app's key."""
 
     padding: AsymmetricPadding = field(default_factory=padding.PKCS1v15)
     digest: HashAlgorithm = field(default_factory=SHA256)
@@ -46,20 +46,20 @@ class SignatureScheme:
     spell: Callable[[bytes], bytes] = base64.b64encode
 
     def sign(self, key: rsa.RSAPrivateKey, text: bytes) -> str:
-        """Return a signature as it is written into the header."""
+        """Return a signature as in the header."""
         return self.spell((self.key or key).sign(text, self.padding, self.digest)).decode()
 
 
 def as_documented(pairs: Mapping[str, str]) -> str:
-    """Return the header as it is documented: four pairs, commas, no blanks, no quotes."""
+    """Return the documented header: four pairs, commas, no blanks, no quotes."""
     return f"{SCHEME} " + ",".join(f"{name}={value}" for name, value in pairs.items())
 
 
 class TamsSigner(httpx.Auth):
-    """Signs calls with an app's key, with steps of it replaced.
+    """Signs calls with an app's key; steps can be replaced.
 
-    `timestamp` and `nonce` are made anew for each call unless they are given; `text` says
-    what is signed, and changes nothing of what is sent.
+    `timestamp` and `nonce` are new for each call unless they are given; `text` changes what is
+    signed, and not what is sent.
     """
 
     requires_request_body = True

@@ -1,4 +1,4 @@
-"""Laws of requests that Hypothesis makes up, at the operations that cost nothing."""
+"""Generated requests to operations that cost nothing."""
 
 import json
 
@@ -16,7 +16,7 @@ FILLED = {"templateId": TEMPLATE, "fields": {"fieldAttrs": filled_in(PICTURE)}}
 
 
 def as_bytes(body):
-    """Return JSON as bytes; what cannot be said in UTF-8 is escaped."""
+    """Return JSON as bytes; lone surrogates are escaped."""
     return json.dumps(body).encode()
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_graph_never_causes_a_server_error(tams, fuzz):
 @source("TAMS › 5.8", "TAMS › 4")
 def test_a_damaged_template_never_causes_a_server_error(tams, fuzz):
     def judge(body, answer):
-        # Of a field that was not sent the status is open, and 500 the customary one.
+        # The status for a missing field is not published; 500 is usual.
         if answer.status != 500 or answer.json.get("code") != 2:
             expect_no_crash(answer)
 

@@ -1,4 +1,4 @@
-"""Who is let in, and who is not."""
+"""Which credentials are accepted."""
 
 import httpx
 import pytest

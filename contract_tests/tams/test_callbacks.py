@@ -1,7 +1,7 @@
-"""Notifications: how many come, of what, and what is told (`TAMS › 8`).
+"""Notifications: how many are sent, when, and their content (`TAMS › 8`).
 
-Nothing public describes them but the URL they go to. Two clients believe in a POST of JSON that
-names the job and its state, and only that is expected here; the rest is observed.
+Only their URL is documented. Two clients expect a POST of JSON with the job and its state, and so
+do these tests; the rest is observed.
 """
 
 from contract_tests.answers import Unmet
@@ -19,13 +19,13 @@ def _told(notification):
     """Return the id of the job that a notification names, and its state."""
     body = notification.json
     if not isinstance(body, dict):
-        raise Unmet(f"a notification came that is no JSON object: {notification.body[:300]!r}")
+        raise Unmet(f"a notification is not a JSON object: {notification.body[:300]!r}")
     job = body.get("job") or body
     return str(job.get("jobId") or job.get("id")), job.get("status")
 
 
 def _ends(notifications):
-    """Return those that tell of an end."""
+    """Return the notifications of an end."""
     return [notification for notification in notifications if _told(notification)[1] in TERMINAL]
 
 
@@ -147,7 +147,7 @@ def test_the_progress_of_a_graph_is_notified_as_it_may(tams, clock, receiver, ob
 @needs("callbacks")
 @spends(2)
 def test_an_unreachable_receiver_does_not_stop_the_job(tams):
-    job = tams.submit_workflow(a_graph(), runningNotifyUrl="http://127.0.0.1:9/nobody")
+    job = tams.submit_workflow(a_graph(), runningNotifyUrl="http://127.0.0.1:9/unreachable")
 
     assert tams.wait_for(job)["status"] == "SUCCESS"
 

@@ -42,7 +42,7 @@ def test_a_waiting_job_can_be_cancelled(tams, clock, observe):
     answer = tams.call("DELETE", f"/v1/jobs/{job['id']}")
 
     observe("U30", "cancelling a waiting job", answer.status)
-    # Between look and call the job may have begun to run; of that nothing is known.
+    # The job may start to run before the call; that case is not documented.
     assert tams.wait_for(job)["status"] in TERMINAL
     if answer.status == 200:
         assert answer.json["jobId"] == job["id"]

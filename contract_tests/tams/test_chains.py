@@ -1,4 +1,4 @@
-"""Which chains of stages make a job: told by their price, which is free to ask."""
+"""Which chains of stages make a job. Their estimates tell it, and are free."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from contract_tests.tams.chains import (
     with_lora,
 )
 
-IMAGE = UNKNOWN_IMAGE  # prices do not ask whether there is one
+IMAGE = UNKNOWN_IMAGE  # estimates do not check whether it exists
 GOOD = {
     "text to image": [a_start(), sampled()],
     "image to image": [a_start(IMAGE), sampled(denoisingStrength=0.5)],

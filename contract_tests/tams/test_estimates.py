@@ -1,4 +1,4 @@
-"""What an order may say, asked of the estimate, which costs nothing."""
+"""Which orders are valid. Estimates tell it, and are free."""
 
 import pytest
 
@@ -12,7 +12,7 @@ COUNTS = (-1, 5, 100)
 
 
 def ask(tams, stages):
-    """Return whether an order has a price, and the words with which it was refused."""
+    """Return whether an order has a price, and the words of a refusal."""
     answer = tams.call("POST", PRICE, json={"stages": stages})
     return (True, "") if answer.status == 200 else (False, words_of(refused(answer, 400)))
 
@@ -104,8 +104,8 @@ def test_a_job_with_a_bad_count_is_taken_or_refused_by_its_name(tams, count, obs
         ("U21", "a cfgScale of 36", {"cfgScale": 36}),
         ("U21", "a cfgScale of -1", {"cfgScale": -1}),
         ("U24", "no model", {"sdModel": None}),
-        ("U24", "a model that nobody made", {"sdModel": "1"}),
-        ("U24", "a model that is no number", {"sdModel": "sd-v1-5"}),
+        ("U24", "an unknown model", {"sdModel": "1"}),
+        ("U24", "a model that is not a number", {"sdModel": "sd-v1-5"}),
         ("U24", "a LoRA for the model", {"sdModel": "643763684419793644"}),
         ("U20", "no prompts", {"prompts": None}),
         ("U20", "an empty prompt", {"prompts": [{"text": ""}]}),

@@ -1,4 +1,4 @@
-"""Jobs that fail without anybody's fault, and what that costs."""
+"""Jobs that fail, and what they cost."""
 
 import pytest
 
@@ -9,17 +9,17 @@ from contract_tests.tams.chains import TOO_LARGE, UNKNOWN_IMAGE, a_start, sample
 
 
 def _without_its_image(tams):
-    """Return a chain whose start image nobody ever made."""
+    """Return a chain whose start image does not exist."""
     return [a_start(UNKNOWN_IMAGE), sampled(denoisingStrength=0.5)]
 
 
 def _never_uploaded(tams):
-    """Return a chain whose start image is reserved, and nothing was put there."""
+    """Return a chain whose start image is reserved and not uploaded."""
     return [a_start(tams.reserve_upload(expireSec=3600, term=1).id), sampled(denoisingStrength=0.5)]
 
 
 def _too_large(tams):
-    """Return a chain whose upscaler is beyond the largest area."""
+    """Return a chain whose upscaler exceeds the largest area."""
     large = upscaled(diffusion=False, hrResizeX=TOO_LARGE, hrResizeY=TOO_LARGE)
     return [a_start(), sampled(), large]
 

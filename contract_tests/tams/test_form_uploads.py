@@ -1,4 +1,4 @@
-"""Uploads by a browser's form, to a store of the Aliyun kind."""
+"""Uploads by HTML form, to an Aliyun OSS store."""
 
 import base64
 import json
@@ -28,8 +28,8 @@ def test_a_form_comes_with_its_nine_texts(tams, members):
     form = tams.call("POST", RESERVE, json=members).expect(200)
 
     for name in MEMBERS:
-        assert isinstance(form[name], str), f"{name} is no text"
-    assert UUID.fullmatch(form["resourceId"]), "the resource's id is no UUID"
+        assert isinstance(form[name], str), f"{name} is not a text"
+    assert UUID.fullmatch(form["resourceId"]), "the resource's id is not a UUID"
 
 
 @source("TAMS › 5.12")
@@ -50,7 +50,7 @@ def test_what_a_form_is_made_of(tams, observe):
     try:
         policy = json.loads(base64.b64decode(form["policy"], validate=True))
     except ValueError:
-        policy = "no JSON in base64"
+        policy = "not JSON in base64"
     observe("U49", "conditions of a form", sorted(policy) if isinstance(policy, dict) else policy)
 
 

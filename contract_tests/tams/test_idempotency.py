@@ -1,4 +1,4 @@
-"""Requests that come again: what the request id is for."""
+"""Repeated requests and the request id."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from contract_tests.tams.orders import a_small_order, small_stages
 
 
 def _job_of(answer):
-    """Return the job of an answer, None for a refusal; anything else is an unmet expectation."""
+    """Return the job of an answer, None for a refusal; raises `Unmet` for other answers."""
     if answer.status == 200:
         return answer.json["job"]
     if not 400 <= answer.status < 500:

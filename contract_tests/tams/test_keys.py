@@ -1,4 +1,4 @@
-"""Keys that nobody knows, at every door."""
+"""Unknown keys at every operation."""
 
 import pytest
 
@@ -25,7 +25,7 @@ HEADERS = ("Bearer", "bearer", "Bearer ,", "Basic dTpw", "Token x", "")
 
 
 def expect_no_such_app(answer):
-    # Not 401: the live service was seen to say 404, whatever was asked for.
+    # Not 401: the live service was observed to answer 404 for every path.
     refused(answer, 404)
     assert "job not found" not in answer.text
 

@@ -1,4 +1,4 @@
-"""A job from its creation to its end, as its looks follow each other."""
+"""A job from its creation to its end, as polls show it."""
 
 import pytest
 
@@ -14,7 +14,7 @@ SMALL = a_small_order()
 
 
 def _infos(job, name):
-    """Return the infos of a job; skip the test if it was never seen in their state."""
+    """Return the infos of a job; skips the test if it was never seen in their state."""
     return job.infos(name) or pytest.skip(f"no look at the job had {name}")
 
 

@@ -1,6 +1,6 @@
-"""Five calls a second, and no more.
+"""The rate limit of five calls a second.
 
-A burst leaves from several threads, so that a long way to the service does not slow it down.
+A burst is sent from several threads, so that latency does not slow it down.
 """
 
 from collections import Counter
@@ -12,10 +12,10 @@ from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import with_message
 
-LIMIT = 5  # calls a second, if the vendor did not raise it
-BURST = 12  # more than twice the limit: two neighbouring seconds of a fixed window are too few
-QUIET = 2.0  # seconds after which nothing is left of a second's calls
-ATTEMPTS = 3  # a slow computer may need longer than a second for a burst
+LIMIT = 5  # calls a second, unless the vendor raised it
+BURST = 12  # more than twice the limit, so that two seconds of a fixed window are not enough
+QUIET = 2.0  # seconds after which earlier calls do not count any more
+ATTEMPTS = 3  # a burst may take longer than a second on a slow computer
 
 
 def call(tams):
@@ -28,7 +28,7 @@ def burst(number, make):
 
 
 def crowded_second(tams, clock):
-    """Return the answers of a burst that came over the limit."""
+    """Return the answers of a burst above the limit."""
     for _ in range(ATTEMPTS):
         clock.let_pass(QUIET)
         answers = burst(BURST, lambda: call(tams))
@@ -51,7 +51,7 @@ def test_five_calls_of_a_second_are_accepted_and_others_are_a_429(tams, clock, o
     with_message(refusal, refusal.json)
     observe("U10", "the body of a 429", refusal.json)
     observe("U10", "Retry-After of a 429", refusal.headers.get("retry-after"))
-    observe("U10", f"let in of {BURST} at once", sum(a.status == 200 for a in answers))
+    observe("U10", f"accepted of {BURST} at once", sum(a.status == 200 for a in answers))
 
 
 @source("TAMS › 11")

@@ -1,4 +1,4 @@
-"""What a job made: pictures as they were ordered, told about truly, and served for a while."""
+"""Results of jobs: pictures as ordered, correct metadata, and URLs that expire."""
 
 import re
 
@@ -25,7 +25,7 @@ def test_pictures_are_as_many_as_ordered(recorded):
 @spends(2)
 def test_the_id_of_a_picture_is_a_uuid(recorded):
     for image in recorded(PAIR).images():
-        assert UUID.fullmatch(image["id"]), f"{image['id']!r} is no UUID"
+        assert UUID.fullmatch(image["id"]), f"{image['id']!r} is not a UUID"
 
 
 @source("TAMS › 12", "TAMS › 7")

@@ -1,4 +1,4 @@
-"""Signatures: which are good, and which are not, however small the difference."""
+"""Which signatures are accepted and which are refused."""
 
 import base64
 import json
@@ -124,7 +124,7 @@ def test_a_delete_is_signed_with_an_empty_body(tams, app):
 @needs("signature")
 @pytest.mark.parametrize("kind", NONCES)
 def test_a_nonce_has_no_fixed_shape(tams, app, kind):
-    # Part of the nonce is fresh, so that a service which remembers them has no say here.
+    # Part of the nonce is new, so that a service that remembers nonces accepts it.
     fresh = f"{int(wall.now() * 1000):x}"
     nonce = fresh[-len(NONCES[kind]) :] + NONCES[kind][len(fresh) :]
 
@@ -134,7 +134,7 @@ def test_a_nonce_has_no_fixed_shape(tams, app, kind):
 @source("TAMS › 3.3")
 @needs("signature")
 def test_two_calls_of_one_second_may_share_their_nonce(tams, app, observe):
-    # The vendor's own demos make the nonce from the second, and two calls within it.
+    # The vendor's demos make the nonce from the second, and make two calls in one second.
     second = str(int(wall.now()))
     auth = TamsSigner(app, timestamp=second, nonce=f"{int(second):032x}")
 
@@ -169,7 +169,7 @@ def test_a_header_without_a_pair_is_refused(tams, app, missing, observe):
 
     status = price(tams, auth).status
 
-    # Without a signature it is 401. Where the app is not named, there may be no such app.
+    # Without a signature it is 401. Without an app id, the app may be unknown.
     allowed = {"signature": (401,), "app_id": (400, 401, 404)}.get(missing, (400, 401))
     expect_one_of(status, allowed, f"the status without {missing}")
     observe("U3", f"a header without {missing}", status)
@@ -235,7 +235,7 @@ def test_whether_one_app_may_use_both_schemes(tams, app, observe):
     signed = price(tams, TamsSigner(app)).status
     token = price(tams, TamsBearer(app.access_token)).status
 
-    # An app that was set up for one of them gets the 404 of an unknown key with the other.
+    # An app that uses one scheme gets the 404 of an unknown key with the other.
     assert 200 in (signed, token)
     assert {signed, token} <= {200, 401, 404}
     observe("U7", "the signature and the token of one app", [signed, token])

@@ -1,4 +1,4 @@
-"""In how many ways the same request may be written."""
+"""Different spellings of the same request."""
 
 import json
 

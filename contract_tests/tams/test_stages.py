@@ -1,4 +1,4 @@
-"""Every kind of stage as a job: it ends with pictures as large as its chain says."""
+"""Every kind of stage as a job: it makes pictures of the ordered size."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Workflow templates: their fields, and checking them for nothing."""
+"""Workflow templates: their fields, and the free check."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Templates as jobs; what is free of them is in `test_template_checks.py`."""
+"""Templates as jobs; free operations are in `test_template_checks.py`."""
 
 from decimal import Decimal
 
@@ -17,13 +17,13 @@ CREATE = "/v1/jobs/workflow/template"
 
 @pytest.fixture(autouse=True, scope="module")
 def _template(tams):
-    """The template of the documentation; without it there is nothing to say here."""
+    """The template of the documentation; without it these tests are skipped."""
     if tams.call("GET", f"/v1/workflows/{TEMPLATE}").status == 404:
         pytest.skip("this host does not have the template of the documentation")
 
 
 def _filled(fields):
-    """Return what a job of the template has beside its request id."""
+    """Return the body of a job of the template, without its request id."""
     return {"templateId": TEMPLATE, "fields": {"fieldAttrs": fields}}
 
 

@@ -1,4 +1,4 @@
-"""Uploads: reserving them, putting bytes there, and drawing with what was put."""
+"""Uploads: reservations, PUTs, and jobs that use uploaded pictures."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import refused
 
 RESERVE = "/v1/resource/image"
-STORED = (200, 201, 203)  # 203 says that the store's own callback failed
+STORED = (200, 201, 203)  # 203 means that the callback of the store failed
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 GOOD = (
     {"expireSec": "3600", "term": 1},  # what the vendor's SDK sends
@@ -32,7 +32,7 @@ def _named(members):
 def test_a_reserved_upload_has_an_id_an_address_and_headers(tams, members):
     body = tams.call("POST", RESERVE, json=members).expect(200)
 
-    assert UUID.fullmatch(body["resourceId"]), "the resource's id is no UUID"
+    assert UUID.fullmatch(body["resourceId"]), "the resource's id is not a UUID"
     parts = urlsplit(body["putUrl"])
     assert parts.scheme in ("https", "http")
     assert parts.hostname
@@ -49,7 +49,7 @@ def test_every_upload_has_a_different_id_and_address(tams):
 
 @source("TAMS › 9")
 def test_upload_headers_are_not_those_that_client_libraries_set(tams):
-    # A Java client refuses to be told these.
+    # A Java client refuses to set these.
     forbidden = {"host", "content-length", "connection", "transfer-encoding"}
 
     assert not forbidden & {name.lower() for name in tams.reserve_upload(term=1).headers}
@@ -145,7 +145,7 @@ def test_an_upload_that_expired_takes_nothing(tams, clock, observe):
     ("what", "data"),
     [
         ("nothing", b""),
-        ("a text", b"this is no picture"),
+        ("a text", b"this is not a picture"),
         ("half of a picture", a_picture(64)[:60]),
         ("4 MB", a_picture(64) + b"\0" * 4_000_000),
     ],
@@ -186,7 +186,7 @@ def test_a_picture_that_was_put_can_be_drawn_over(tams, form):
 @observes
 @spends(2)
 def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, observe):
-    # As a demo does by mistake: it does not wait for its upload.
+    # A demo does this by mistake: it does not wait for its upload.
     upload = tams.reserve_upload(expireSec=3600, term=1)
     order = a_small_order(start={"imageResourceId": upload.id}, denoisingStrength=0.5)
 

@@ -1,4 +1,4 @@
-"""Videos: what the newer description calls VIDEO_DIFFUSION, and moving pictures of a diffusion."""
+"""Videos: the stage VIDEO_DIFFUSION, and animations of a diffusion."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from contract_tests.tams.shared_jobs import only, successful
 
 
 def _made(tams, observe, stages):
-    """Return the job of a chain that only some services know; skip the test if none is made."""
+    """Return the job of a chain that only some services know; skips the test if it is refused."""
     answer = tams.call("POST", "/v1/jobs", json={"requestId": a_request_id(), "stages": stages})
     if 400 <= answer.status < 500:
         observe("U62", "a video was refused", [answer.status, answer.json])

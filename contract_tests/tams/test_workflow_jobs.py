@@ -1,4 +1,4 @@
-"""Graphs: checked and priced for nothing, and run as jobs."""
+"""Graphs: the free check, and jobs."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""A toy of TAMS on loopback: two operations, a price, and a balance that can be watched."""
+"""A fake of TAMS on loopback: few operations, one price, and a count of what was charged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ PRICE = 0.6
 
 
 class FakeTams(ThreadingHTTPServer):
-    """Answers as TAMS does where all is well; `on_submission` is called before a job is made."""
+    """Answers like TAMS in the good case.
+
+    `on_submission`, if set, is called in place of the answer to a submission, which never comes.
+    """
 
     daemon_threads = True
 
@@ -24,10 +27,10 @@ class FakeTams(ThreadingHTTPServer):
         self.jobs = 0
         self.requests: list[tuple[str, str]] = []
         self.job_status = "SUCCESS"
-        self.on_submission: Callable[[], None] = lambda: None
+        self.on_submission: Callable[[], None] | None = None
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that were killed."""
+        """Ignore clients that were killed."""
 
     @property
     def url(self) -> str:
@@ -42,6 +45,11 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.requests.append((self.command, self.path))
         status, body = self.decide()
+        if (self.command, self.path) == ("POST", "/v1/jobs") and self.server.on_submission:
+            self.server.on_submission()
+            self.connection.recv(1)  # until the client is gone, so that it cannot miss the signal
+            self.close_connection = True
+            return
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -57,7 +65,6 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
             case "POST", "/v1/jobs":
                 fake_tams.jobs += 1
                 fake_tams.charged += Decimal(str(PRICE))
-                fake_tams.on_submission()
                 return 200, {
                     "job": {"id": str(fake_tams.jobs), "status": "CREATED", "credits": PRICE}
                 }
@@ -72,7 +79,7 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = answer
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

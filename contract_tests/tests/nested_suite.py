@@ -1,4 +1,4 @@
-"""Runs of the suite inside a test, with tests of the test's own."""
+"""Runs of the suite inside a test, with their own contract tests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from contract_tests.tams.orders import a_small_order
 
 
 class NestedSuite:
-    """A folder with a suite of its own, run in a process of its own against a target."""
+    """A folder with contract tests, which run in another process against a target."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self._pytester = pytester
         for name in ("TAMS_APP_ID", "TAMS_PRIVATE_KEY", "TAMS_ENDPOINT", "WORKSHOP_APP_KEY"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("TAMS_ACCESS_TOKEN", "a-token-for-the-toy")
+        monkeypatch.setenv("TAMS_ACCESS_TOKEN", "a-token-for-the-fake")
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         pytester.makefile(".ini", pytest="[pytest]\ncontract_roots = suite\n")
 

@@ -1,4 +1,4 @@
-"""Small makers of exchanges and recordings."""
+"""Functions that make exchanges and recordings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def an_exchange(
     sent: Any = None,
     url: str = "{{endpoint}}/v1/jobs/{{job-1}}",
 ) -> RecordedExchange:
-    """Return an exchange as it stands in a recording."""
+    """Return an exchange of a recording."""
     request: dict[str, Any] = {"method": "GET", "url": url, "headers": {}}
     shown = {"content-type": "application/json"} if headers is None else headers
     return {
@@ -47,7 +47,7 @@ def a_recording(
 
 
 def values() -> st.SearchStrategy[Any]:
-    """Return JSON values, many of them with something volatile in them."""
+    """Return JSON values, many of them with volatile parts."""
     volatile = st.sampled_from([
         JOB, int(JOB), IMAGE, TASK, "i_69689e800000000000abc001", "1768467600", 1768467600000,
         "2026-01-15", "2026-01-15T08:00:00Z", "Thu, 15 Jan 2026 08:00:00 GMT", "8a8bb7cd" * 4,
@@ -71,7 +71,7 @@ def exchanges() -> st.SearchStrategy[list[RecordedExchange]]:
 
 
 def answers() -> st.SearchStrategy[list[RecordedExchange]]:
-    """Return the same, where nothing volatile is sent and no id is part of a longer number."""
+    """Return scenes with constant requests, in which no id is part of a longer number."""
     found = _scenes(st.builds(an_exchange, values(), url=st.just("{{endpoint}}/v1/jobs")))
     return found.filter(lambda scene: not _GLUED.search(json.dumps(scene)))
 

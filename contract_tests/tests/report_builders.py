@@ -1,4 +1,4 @@
-"""Small makers of reports, for tests of what is made from them."""
+"""Functions that make reports, for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def an_exchange(
     status: int = 200,
     error: str = "",
 ) -> Exchange:
-    """Return an exchange as the transcript has them; with an error, no answer came."""
+    """Return an exchange of a transcript; with an error, it has no answer."""
     headers = [["host", "127.0.0.1:8080"], ["authorization", authorization]]
     body = received if isinstance(received, str) else json.dumps(received)
     answer = {"status": status, "headers": [["content-type", "application/json"]], "body": body}

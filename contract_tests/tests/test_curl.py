@@ -121,7 +121,7 @@ def test_a_request_without_credentials_is_sent_without():
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"url": "u", "sha256": "ab", "bytes": 7}, "7 bytes that are no text"),
+        ({"url": "u", "sha256": "ab", "bytes": 7}, "7 binary bytes"),
         ({"url": "u", "body": "x", "cut": True}, "only its beginning"),
         ({"url": "u", "body": '{"apiToken":"***"}'}, "hidden"),
         ({"url": "u", "body": "{}"}, ""),

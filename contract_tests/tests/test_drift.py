@@ -26,14 +26,14 @@ HEADERS = {"content-type": "application/json", "x-ca-request-id": "{{call-1}}", 
 
 
 def a_base():
-    """Return a recording with something of every kind in it."""
+    """Return a recording with every kind of value."""
     created = an_exchange({"job": {"id": "{{job-1}}", "status": "CREATED"}}, step="create")
     look = an_exchange(deepcopy(JOB), step="look", headers=dict(HEADERS))
     return a_recording(created, look, an_exchange({"jobId": "{{job-1}}"}, step="cancel"))
 
 
 def changed(edit):
-    """Return what drift finds after an edit of the second exchange (or of the whole scene)."""
+    """Return the drift after an edit of the second exchange or of the scene."""
     base, other = a_base(), a_base()
     scene = list(other.scenes[0].exchanges)
     edited = edit(scene) or scene
@@ -175,7 +175,7 @@ def test_the_exit_status_follows_from_what_matters(severities, least, status):
 def test_a_lost_answer_says_nothing_about_the_service():
     changes = changed(an_answer_is_lost)
 
-    assert "nothing is said of the service" in "\n".join(report_lines(changes, "real", "real"))
+    assert "this says nothing about the service" in "\n".join(report_lines(changes, "real", "real"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The budget is never crossed: side by side, killed, resumed."""
+"""The budget is never exceeded, with several, killed and resumed processes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The lies: each does what it says and nothing else, and the suite notices every one."""
+"""The mutants: each changes only what it says, and the suite notices every one."""
 
 import json
 import re
@@ -42,7 +42,7 @@ BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
 class Canned:
-    """A service that always answers the same, and remembers what it was asked."""
+    """A service that always gives the same answer, and records its calls."""
 
     url = "http://127.0.0.1:1"
 
@@ -166,7 +166,7 @@ def test_two_mutations_can_be_combined():
 
 def test_mutants_are_found_by_name_and_unknown_names_are_refused():
     assert [mutant.name for mutant in mutants_named(["rank-as-number"])] == ["rank-as-number"]
-    with pytest.raises(ValueError, match="no lie nothing-like-it"):
+    with pytest.raises(ValueError, match="no mutant is named nothing-like-it"):
         mutants_named(["nothing-like-it"])
 
 
@@ -178,7 +178,7 @@ def job(status, **members):
 
 
 def tell(name, *replies, call=None):
-    """Return what a lie makes of answers to the same call."""
+    """Return what a mutant makes of answers to the same call."""
     handle = BY_NAME[name].mutation.make()
     call = call or HttpCall("GET", "/v1/jobs/7")
     return [handle(call, Canned(reply)) for reply in replies]
@@ -251,7 +251,7 @@ def test_an_equivalent_variant_keeps_every_member_and_the_status(variant):
 
 
 def assert_holds(less, more, name):
-    """Assert that all of `less` is in `more`, the words of free messages aside."""
+    """Assert that all of `less` is in `more`, except the words of free messages."""
     if isinstance(less, dict):
         for key in less:
             if not (key == "message" and name in ("other-words", "all-together")):
@@ -271,11 +271,11 @@ def test_a_hidden_control_api_is_not_found():
     assert handle(HttpCall("GET", "/v1/jobs/1"), Canned(HttpReply(200))).status == 200
 
 
-# What the mock sends by itself.
+# Notifications of the mock.
 
 
 def what_arrives(mutation):
-    """Return what a receiver gets of one notification, once it goes through a lie."""
+    """Return what a receiver gets if a mutation changes one notification."""
     got = []
 
     def keep(call, service):
@@ -309,7 +309,7 @@ def test_a_notification_may_come_twice_or_never():
     assert what_arrives(relayed("POST", "/v1/jobs", "notifyUrl", never))[1:] == ([], 200)
 
 
-# Signing on behalf.
+# Signing for accounts.
 
 
 def signed_tams(body=b"{}", method="POST", target="/v1/jobs?k=1"):
@@ -503,7 +503,7 @@ def test_settings_are_written_as_toml(plain, table):
     assert tomllib.loads(as_toml({**plain, "table": table})) == {**plain, "table": table}
 
 
-# The suite at mutants.
+# The suite against mutants.
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -8,7 +8,7 @@ from contract_tests.openapi import PACKAGE
 from contract_tests.settings import SURFACES
 
 FILES = sorted(path for surface in SURFACES for path in (PACKAGE / surface).glob("test_*.py"))
-# What raises for some orderly answers. Other calls accept each of them.
+# Functions that reject some orderly answers. Other functions accept all of them.
 JUDGES = {
     "accepted", "check_workflow", "create_session", "estimate", "expect", "expect_data",
     "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of", "expect_refusal",

@@ -1,4 +1,4 @@
-"""Fewer than five calls leave in any second."""
+"""At most four calls are sent in any second."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The receiver of callbacks: what comes is kept, counted and answered as a test wants it."""
+"""The receiver keeps callbacks, and answers them as a test asks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 
 class ManualTime:
-    """A clock's time that passes only by waiting for it."""
+    """A time that passes only by sleeping."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -89,5 +89,5 @@ def test_a_notification_that_is_not_json_is_an_unmet_expectation(
     inbox = receiver.inbox()
     httpx.post(inbox.url, content=b'{"jobId"', trust_env=False)
 
-    with pytest.raises(Unmet, match="no JSON"):
+    with pytest.raises(Unmet, match="not JSON"):
         _ = inbox.notifications()[0].json

@@ -1,4 +1,4 @@
-"""Known differences, evidence, unknowns, and what the documents of the suite promise."""
+"""Known differences, evidence, open questions, and the documents of the suite."""
 
 import ast
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ def test_a_known_difference_is_excused_until_its_day():
 
 def test_a_known_difference_fails_when_it_is_gone():
     assert verdict(TestOutcome.PASSED).outcome is TestOutcome.FAILED
-    assert "gone away" in verdict(TestOutcome.PASSED).reason
+    assert "is gone" in verdict(TestOutcome.PASSED).reason
 
 
 def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
@@ -52,7 +52,7 @@ def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
         (
             "[[difference]]\ntest='x'\ntarget='real'\nreason='r'\n"
             "since=2026-03-01\nuntil=2026-02-01",
-            "the first not the later",
+            "since not after until",
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_without_a_file_everything_is_unverified(tmp_path):
 def test_a_file_that_is_not_evidence_is_an_error(tmp_path):
     (tmp_path / "v.json").write_text("[]", encoding="utf-8")
 
-    with pytest.raises(SuiteError, match="no evidence"):
+    with pytest.raises(SuiteError, match="not a file that this suite"):
         read_evidence(tmp_path / "v.json")
 
 

@@ -78,7 +78,7 @@ def test_a_long_body_is_cut(tmp_path):
 
 @pytest.mark.parametrize("offset", range(-24, 3))
 def test_a_secret_at_the_cut_of_a_very_long_body_is_not_halved(tmp_path, offset):
-    # The member is hidden as a whole, so that what lies far behind it moves to the front.
+    # The long member is hidden as a whole, so the text behind it moves to the front.
     begin = '{"token": "'
     filler = "я" * ((4 * MAX_BODY - len(begin) + offset) // 2)
     content = f'{begin}{filler}", "x": "the-secret"}}'.encode() + b" " * 600_000

@@ -41,7 +41,7 @@ def text_of(page):
 
 
 def page_saying(text):
-    """Return a page on which a text stands wherever a target can put one."""
+    """Return a page with a text in every place that a target controls."""
     answer = an_exchange(received={"message": text}, error="")
     plain = an_exchange("POST", f"http://t/{text}", sent=text, received=text)
     lost = an_exchange(error=text)
@@ -57,7 +57,7 @@ def page_saying(text):
 
 @given(st.sampled_from(HOSTILE) | st.text())
 def test_text_of_a_target_never_becomes_markup(text):
-    # An empty text would make the page leave parts out, which proves nothing.
+    # With an empty text the page leaves parts out.
     assert Tags(page_saying(f"x{text}")).seen == Tags(page_saying("x")).seen
 
 

@@ -1,4 +1,4 @@
-"""Old runs go; nothing else ever does."""
+"""Only the folders of old runs are deleted."""
 
 import pytest
 

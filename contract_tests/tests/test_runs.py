@@ -1,9 +1,16 @@
-"""Whole runs against a toy whose balance is watched."""
+"""Whole runs against a fake of TAMS that counts its charges."""
 
 import json
 import os
 import signal
 
+# A run that is started in the background ignores SIGINT, and so do its child processes.
+PROCESS = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with open({path!r}, "w") as file:
+    file.write(str(os.getpid()))
+"""
 SUBMITTING = """
 @source("TAMS › 5.1")
 @spends(1)
@@ -51,7 +58,7 @@ def test_not_as_described(tams):
 
 @source("TAMS › 5.4")
 def test_error(tams):
-    {}["the suite's own fault"]
+    {}["an error of the suite"]
 
 @source("TAMS › 5.4")
 def test_skipped(tams):
@@ -72,13 +79,13 @@ def test_too_long(clock):
     clock.let_pass(3600)
 
 @source("TAMS › 5.1")
-def test_secretly_dear(tams):
+def test_undeclared_cost(tams):
     tams.call("POST", "/v1/jobs", json={})
 
 @source("TAMS › 5.4")
 @observes
 def test_observing(observe):
-    observe("U34", "the price", {"token": "a-token-for-the-toy"})
+    observe("U34", "the price", {"token": "a-token-for-the-fake"})
 
 @source("TAMS › 5.4")
 def test_nothing_to_expect(observe):
@@ -93,6 +100,13 @@ def test_in_vain(tams, observe):
 """
 
 
+def send_at_submission(signal_, nested, fake_tams):
+    """Write a suite whose process gets a signal while it waits for the answer to a submission."""
+    path = nested.folder / "pid"
+    nested.write(PROCESS.format(path=str(path)) + SUBMITTING)
+    fake_tams.on_submission = lambda: os.kill(int(path.read_text()), signal_)
+
+
 def test_the_budget_is_kept_and_the_balance_says_so(nested, fake_tams):
     nested.write(SUBMITTING)
 
@@ -104,16 +118,14 @@ def test_the_budget_is_kept_and_the_balance_says_so(nested, fake_tams):
 
 
 def test_a_run_that_was_killed_goes_on_within_its_budget(nested, fake_tams):
-    pid_file = nested.folder / "pid"
-    nested.write(f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))" + SUBMITTING)
-    fake_tams.on_submission = lambda: os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    send_at_submission(signal.SIGKILL, nested, fake_tams)
     killed = nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3")
-    fake_tams.on_submission = lambda: None
+    fake_tams.on_submission = None
 
     nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3", "--resume")
 
     assert killed.ret == -signal.SIGKILL
-    assert fake_tams.jobs == 2  # one whose answer nobody saw, and one more
+    assert fake_tams.jobs == 2  # the first one, whose answer was lost, and one more
     assert list(nested.outcomes().values()) == ["passed", "disabled", "disabled"]
 
 
@@ -142,7 +154,7 @@ def test_outcomes_are_told_apart(nested, fake_tams):
         "test_disabled": "disabled",
         "test_unsupported": "unsupported",
         "test_too_long": "unsupported",
-        "test_secretly_dear": "error",
+        "test_undeclared_cost": "error",
         "test_observing": "observed",
         "test_nothing_to_expect": "observed",
         "test_in_vain": "failed",
@@ -200,10 +212,10 @@ def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(n
     assert exchange["request"]["url"] == f"{fake_tams.url}/v1/jobs/credits"
     assert exchange["response"]["status"] == 200
     assert observing["observations"][0]["value"] == {"token": "***"}
-    # The test has the token in its text, and in its byte-code where that is kept.
+    # The test contains the token, in its source and its byte-code.
     suite = nested.folder / "suite"
     files = [path for path in nested.folder.rglob("*") if path.is_file()]
-    telling = [path for path in files if b"a-token-for-the-toy" in path.read_bytes()]
+    telling = [path for path in files if b"a-token-for-the-fake" in path.read_bytes()]
     assert (suite / "tams" / "test_it.py") in telling
     assert [path for path in telling if not path.is_relative_to(suite)] == []
 
@@ -246,7 +258,7 @@ def test_a_profile_that_spends_needs_a_budget_at_a_real_target(nested, fake_tams
     result = nested.run(fake_tams.url, "--profile=cheap")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*say --max-credits N*"])
+    result.stderr.fnmatch_lines(["*set --max-credits N*"])
 
 
 def test_nothing_tested_does_not_look_like_success(nested, fake_tams):
@@ -265,14 +277,12 @@ def test_workers_share_the_budget(nested, fake_tams):
 
 
 def test_an_interrupted_run_has_a_summary_and_can_go_on(nested, fake_tams):
-    pid_file = nested.folder / "pid"
-    nested.write(f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))" + SUBMITTING)
-    fake_tams.on_submission = lambda: os.kill(int(pid_file.read_text()), signal.SIGINT)
+    send_at_submission(signal.SIGINT, nested, fake_tams)
 
     result = nested.run(fake_tams.url, "--profile=full", "--max-credits=5")
 
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["Contract INTERRUPTED*", "*go on with --resume*"])
+    result.stdout.fnmatch_lines(["Contract INTERRUPTED*", "*continue with --resume*"])
     assert nested.report()["money"][0]["spent"] == "0.6"
 
 
@@ -284,4 +294,4 @@ def test_a_known_difference_is_skipped_while_it_is_one_and_fails_when_it_is_gone
 
     assert nested.outcomes() == {"test_differs": "skipped", "test_differs_no_more": "failed"}
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*the known difference has gone away*so be it*"])
+    result.stdout.fnmatch_lines(["*the known difference is gone*so be it*"])

@@ -1,4 +1,4 @@
-"""What people get wrong is told to them."""
+"""Error messages name the mistake."""
 
 import pytest
 
@@ -43,8 +43,8 @@ def test_a_mistake_is_named(tmp_path, flags, environment, words):
     [
         ("[tams]\nendpont = 'x'", r"\[tams\] endpont is not known; expected access_token, app_id"),
         ("[tans]\n", "'tans' is not known"),
-        ("[tams]\napp_id = 3", "app_id is not a text"),
-        ("[tams", "is no TOML"),
+        ("[tams]\napp_id = 3", "app_id must be a text"),
+        ("[tams", "is not valid TOML"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
@@ -79,7 +79,7 @@ def test_real_runs_cost_nothing_by_default(tmp_path):
 def test_a_profile_that_spends_needs_a_budget(tmp_path):
     settings = read(Flags("real", profile="cheap"), TOKEN, tmp_path)
 
-    with pytest.raises(BadSettings, match="say --max-credits N"):
+    with pytest.raises(BadSettings, match="set --max-credits N"):
         run_limits(settings, free_of_cost=False)
 
 

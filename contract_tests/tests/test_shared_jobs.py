@@ -1,4 +1,4 @@
-"""Jobs that tests share: one run for each order, and a failure that is not paid for twice."""
+"""Shared jobs: one run for each order; a failed job is not paid for twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from contract_tests.targets import ContractTarget
 
 
 class FakeTamsClient:
-    """A client whose jobs are over at once."""
+    """A fake client whose jobs end at once."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error

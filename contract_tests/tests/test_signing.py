@@ -1,4 +1,4 @@
-"""Both signers against vectors that other people's signers agree with."""
+"""Both signatures match known vectors."""
 
 import hashlib
 import json

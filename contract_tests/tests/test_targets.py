@@ -1,4 +1,4 @@
-"""The mock as a subprocess: it is there, it is ours, and it goes when we go."""
+"""The mock as a subprocess: it starts, has an account, and ends with its starter."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_unknown_credentials_are_reported(mock):
     unknown = opened(mock.urls["tams"], TAMS_ACCESS_TOKEN="of-the-real-service")
 
     assert unknown.credentials.tams.access_token != "of-the-real-service"
-    assert "not known to this mock" in unknown.notes[0]
+    assert "does not know the given credentials" in unknown.notes[0]
     unknown.close()
 
 

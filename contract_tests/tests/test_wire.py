@@ -1,4 +1,4 @@
-"""The wire guards money, repeats what it may, and judges what comes back."""
+"""The wire protects the budget, repeats calls, and checks the shape of answers."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -25,7 +25,7 @@ JOB = {"job": {"id": "1", "status": "CREATED", "credits": 0.3}}
 
 
 class WireUnderTest:
-    """A wire with a service behind it that answers what it is told, and no real time."""
+    """A wire with a fake service and a fake clock."""
 
     def __init__(self, folder, *answers, spends="1"):
         self.waited: list[float] = []
@@ -171,7 +171,7 @@ def test_a_missing_member_is_an_unmet_expectation(tmp_path):
         "GET", "/v1/jobs/1"
     )
 
-    with pytest.raises(Unmet, match=r"no member 'credits' .* there: id, status"):
+    with pytest.raises(Unmet, match=r"no member 'credits' .* it has: id, status"):
         answer.json["job"]["credits"]
     with pytest.raises(Unmet, match="answered 200, expected 404"):
         answer.expect(404)

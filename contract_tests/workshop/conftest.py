@@ -1,4 +1,4 @@
-"""What tests of the Workshop share beyond the fixtures of the suite."""
+"""Fixtures of the tests of the Workshop."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from contract_tests.workshop.shared_tasks import SharedTasks
 
 @pytest.fixture(scope="session")
 def app(target: ContractTarget) -> WorkshopCredentials:
-    """The AppKey and AppSecret that calls are signed with."""
+    """The AppKey and AppSecret that sign the calls."""
     return target.credentials.workshop
 
 
 @pytest.fixture(scope="session")
 def recorded(workshop: WorkshopClient) -> SharedTasks:
-    """Tasks that run once for all tests which only look at them."""
+    """Tasks that run once for all tests that only read them."""
     return SharedTasks(workshop)
 
 
 @pytest.fixture(scope="session")
 def customer() -> Iterator[CustomerServer]:
-    """The customer's server, where events come; the test `needs("accounts", "callbacks")`."""
+    """The customer's server, which receives events; the test `needs("accounts", "callbacks")`."""
     customer = CustomerServer()
     yield customer
     customer.close()

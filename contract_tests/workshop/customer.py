@@ -1,7 +1,7 @@
-"""The customer's server: events come here, and are answered as they are told to be.
+"""The customer's server. It receives events and gives configured answers.
 
-Events are documented as POSTs whose query tells what they are about; an answer to a synchronous
-one has `success` and `errMessage` (`Workshop › 11`).
+Events are documented as POSTs with their kind in the query; the answer to a synchronous event has
+`success` and `errMessage` (`Workshop › 11`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from contract_tests.answers import Unmet, wrapped
 
-MAX_WAIT = 10.0  # seconds of real time until an event is missed
-ANY = ""  # the name of no kind stands for all of them
+MAX_WAIT = 10.0  # seconds of real time to wait for an event
+ANY = ""  # selects events of every kind
 
 
 @dataclass(frozen=True)
 class ReceivedEvent:
-    """An event that came: its query and its body."""
+    """A received event: its query and its body."""
 
     method: str
     query: Mapping[str, str]
@@ -36,23 +36,23 @@ class ReceivedEvent:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON, as an answer's; raises `Unmet`, for an empty body too."""
+        """Return the body's JSON, wrapped like that of an answer; raises `Unmet`."""
         try:
             return wrapped(json.loads(self.body))
         except ValueError:
-            raise Unmet(f"{self.kind} came with a body that is no JSON: {self.body!r}") from None
+            raise Unmet(f"{self.kind} came with a body that is not JSON: {self.body!r}") from None
 
 
 @dataclass(frozen=True)
 class EventReply:
-    """How one kind of event is answered: the statuses of the first ones, then 200; the body."""
+    """The answer to one kind of event: the statuses of the first ones, then 200; the body."""
 
     statuses: Sequence[int] = ()
     body: Mapping[str, Any] = field(default_factory=lambda: {"success": True, "errMessage": None})
 
 
 class EventInbox:
-    """What comes to one URL; `answers` says how kinds of events are answered that are special."""
+    """Events to one URL; `answers` has the answers to kinds of events other than the default."""
 
     def __init__(self, url: str, answers: Mapping[str, EventReply]) -> None:
         self.url = url
@@ -61,19 +61,19 @@ class EventInbox:
         self._news = Condition()
 
     def events(self, kind: str = ANY) -> list[ReceivedEvent]:
-        """Return what came so far, in order; of one kind, or all."""
+        """Return the events so far, in order; of one kind, or all."""
         with self._news:
             return [event for event in self._events if kind in (ANY, event.kind)]
 
     def only(self, kind: str) -> ReceivedEvent:
-        """Return the one event of a kind; raises `Unmet` if there is none, or another one."""
+        """Return the only event of a kind; raises `Unmet` if there are none or more."""
         events = self.events(kind)
         if len(events) != 1:
             raise Unmet(f"{kind} came {len(events)} times, expected once")
         return events[0]
 
     def wait_for(self, kind: str, count: int = 1) -> list[ReceivedEvent]:
-        """Return the events of a kind once there are so many; raises `Unmet` if they never come."""
+        """Return the events of a kind once there are `count`; raises `Unmet` without them."""
 
         def enough() -> bool:
             return sum(kind in (ANY, event.kind) for event in self._events) >= count
@@ -88,7 +88,7 @@ class EventInbox:
         return self.events(kind)
 
     def listen(self, seconds: float) -> None:
-        """Wait for the next event, for so many seconds of real time at most."""
+        """Wait for the next event, at most so many seconds of real time."""
         with self._news:
             self._news.wait(seconds)
 
@@ -106,7 +106,7 @@ class EventInbox:
 
 
 class CustomerServer:
-    """An HTTP server on a free port of this computer, with a mailbox for whoever asks."""
+    """An HTTP server on a free port of this computer; each test gets an inbox."""
 
     def __init__(self) -> None:
         self._inboxes: dict[str, EventInbox] = {}
@@ -115,19 +115,19 @@ class CustomerServer:
         )
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        # A server that is asked often whether it shall end does so at once.
+        # A short poll interval makes the server stop quickly.
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def inbox(self, **answers: EventReply) -> EventInbox:
-        """Return a mailbox with a URL of its own; keywords are kinds of events."""
+        """Return a new inbox with its own URL; keywords are kinds of events."""
         path = f"/{secrets.token_hex(8)}"
         url = f"http://127.0.0.1:{self._server.server_port}{path}"
         self._inboxes[path] = EventInbox(url, answers)
         return self._inboxes[path]
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -152,4 +152,4 @@ class _EventHandler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = take
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: what came is in the mailbox."""
+        """Log nothing: the inbox has every event."""

@@ -1,4 +1,4 @@
-"""What answers of the service have in common (`Workshop › 4`)."""
+"""The envelope of answers of the service (`Workshop › 4`)."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def plain_success(envelope: Envelope) -> Any:
 
 
 def refused(answer: ReceivedAnswer) -> Any:
-    """Return the envelope of an orderly refusal, None if there is none, or raise `Unmet`.
+    """Return the envelope of a refusal, None for a refusal by the gateway, or raise `Unmet`.
 
-    The HTTP status is open (W21), and the gateway may refuse what the service never sees (W22);
-    a server error is neither.
+    The HTTP status is open (W21), and the gateway may refuse a call before the service (W22). A
+    server error is not a refusal.
     """
     if answer.status >= 500:
         raise Unmet(f"{answer.sent} answered {answer.status}: {answer.excerpt()}")
@@ -54,7 +54,7 @@ def refused(answer: ReceivedAnswer) -> Any:
 
 
 def reason(answer: ReceivedAnswer) -> Any:
-    """Return how a call ended, for what is only observed: done, or status and codes."""
+    """Return how a call ended, for observations: success, or status and codes."""
     if CODE in answer.headers:
         return [answer.status, answer.headers[CODE]]
     body = answer.json
@@ -64,7 +64,7 @@ def reason(answer: ReceivedAnswer) -> Any:
 
 
 def orderly(answer: ReceivedAnswer) -> bool:
-    """Say whether a call was carried out; if not, its refusal has to be in order."""
+    """Say whether a call was carried out; raises `Unmet` unless its refusal is in order."""
     by_service = CODE not in answer.headers and 200 <= answer.status < 300
     if by_service and complete(answer.json)["status"] == SUCCESS:
         return True

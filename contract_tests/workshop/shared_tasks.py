@@ -1,7 +1,7 @@
-"""Tasks that run once and are looked at by many tests: what was seen from submission to end.
+"""Tasks that run once and are shared by many tests.
 
-Each test that asks for one declares what it may spend, because the first of them pays. Files are
-fetched at once: later tests may move time beyond the life of a task and of its URLs.
+Each test that uses one declares its cost, because the first of them pays. Files are downloaded at
+once: later tests may move time beyond the expiry of a task and of its URLs.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from contract_tests.answers import JsonArray, ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
 
-FIRST_PAUSE = 0.3  # seconds between the first looks; short enough to see a fast task wait and run
+FIRST_PAUSE = 0.3  # seconds between the first polls; short enough to see all states of a fast task
 SLOWER = 1.2
-LATER = (0.0, 1.0, 3.0)  # seconds between looks at a task that is over
+LATER = (0.0, 1.0, 3.0)  # seconds between polls of a finished task
 
 
 @dataclass(frozen=True)
 class TaskHistory:
-    """One task: the answer to its submission, each look at it, and what came of it.
+    """One task: the answers to its submission and to each poll, and its result.
 
-    `early` is the envelope that the result call gave at once; `later` are looks after the end.
-    `files` are the answers to fetching its pictures, by URL.
+    `early` is the first envelope of the result call; `later` are polls after the end.
+    `files` are the downloads of its pictures, by URL.
     """
 
     order: Mapping[str, Any]
@@ -43,41 +43,41 @@ class TaskHistory:
 
     @property
     def all_looks(self) -> tuple[Any, ...]:
-        """Return every look, in order."""
+        """Return the answers to all polls, in order."""
         return (*self.looks, *self.later)
 
     @property
     def states(self) -> list[str]:
-        """Return the states that were seen, in order, that of the submission first."""
+        """Return the observed states, in order, starting with that of the submission."""
         return [self.created["status"], *(look["status"] for look in self.all_looks)]
 
     def images(self) -> JsonArray:
-        """Return its pictures as they were fetched, or raise `Unmet` if it did not succeed."""
+        """Return its downloaded pictures, or raise `Unmet` if it did not succeed."""
         if self.result["status"] != "succeeded":
             raise Unmet(f"task {self.id} ended {self.result['status']}, expected succeeded")
         return JsonArray(self.files[url] for url in self.result["images"])
 
 
 class SharedTasks:
-    """The recordings of one process, made when the first test asks for them."""
+    """The shared histories of one process, made when a test first needs them."""
 
     def __init__(self, workshop: WorkshopClient) -> None:
         self._workshop = workshop
         self._kept: dict[str, TaskHistory | str] = {}
 
     def __call__(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
-        """Return the task of an order, run to its end; raises `Unmet` if it never gets there."""
+        """Return the task of an order, run to its end; raises `Unmet` if it does not end."""
         key = json.dumps([operation, order], sort_keys=True)
         if key not in self._kept:
             try:
                 self._kept[key] = self._record(operation, order)
             except Unmet as error:
-                # What failed once is not paid for again.
+                # A failed order is not paid for again.
                 self._kept[key] = str(error)
                 raise
             return self._found(key)
         history = self._found(key)
-        # So that a failure is shown with what it is about.
+        # So that the report of a failure shows these exchanges.
         self._workshop.wire.current_test().exchanges.extend(history.exchanges)
         return history
 
@@ -138,5 +138,5 @@ def looks_at(workshop: WorkshopClient, task: str, kind: str) -> Iterator[Any]:
 
 
 def fetched(workshop: WorkshopClient, url: str) -> ReceivedAnswer:
-    """Fetch a file of a result, as anybody would who has its URL."""
+    """Fetch a file of a result, without credentials."""
     return workshop.wire.send("GET", url, auth=None)

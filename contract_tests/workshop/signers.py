@@ -1,8 +1,7 @@
-"""The gateway's signature, done in other ways than the one that is documented.
+"""A configurable signature for the gateway, for signatures other than the documented one.
 
-What is sent can be changed before it is signed (`headers`) or after (`after`), and what is signed
-need not be what is sent (`text`). With nothing replaced a `WorkshopSigner` is a good signature
-(`Workshop › 3.2`).
+Headers can be changed before signing (`headers`) or after (`after`), and `text` changes what is
+signed. The default is the documented signature (`Workshop › 3.2`).
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ Change = Callable[[httpx.Headers], None]
 
 
 class WorkshopSigner(httpx.Auth):
-    """Signs calls with an AppKey's secret, with steps of it replaced.
+    """Signs calls with an AppKey's secret; steps can be replaced.
 
-    `headers` are put on the call before it is signed; None as a value takes a header away.
+    `headers` are added to the call before it is signed; the value None removes a header.
     """
 
     requires_request_body = True
@@ -60,7 +59,7 @@ class WorkshopSigner(httpx.Auth):
             "content-md5": digest_of(request.content) if request.content else None,
         }
         given = self._headers.get("content-type") or request.headers.get("content-type") or ""
-        if given.startswith(FORM):  # the one kind of body that has no digest
+        if given.startswith(FORM):  # the only kind of body without a digest
             usual["content-md5"] = None
         for name, value in {**usual, **self._headers}.items():
             if value is None:
@@ -78,7 +77,7 @@ class WorkshopSigner(httpx.Auth):
 
 
 def string_to_sign(request: httpx.Request) -> str:
-    """Return what the gateway signs of a request."""
+    """Return the string to sign of a request."""
     return workshop_string_to_sign(
         request.method, request.url.raw_path, request.headers, request.content
     ).decode()
@@ -86,17 +85,17 @@ def string_to_sign(request: httpx.Request) -> str:
 
 def digest_of(body: bytes) -> str:
     """Return the Content-MD5 of a body."""
-    # The scheme demands this digest; it protects nothing.
+    # The scheme requires this digest. It is not used for security.
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def milliseconds_ago(seconds: float) -> str:
-    """Return a timestamp of some seconds ago."""
+    """Return the timestamp of some seconds ago, in milliseconds."""
     return str(int((wall.now() - seconds) * 1000))
 
 
 def one_byte_off(name: str, place: int) -> Change:
-    """Return what changes one byte of a header after it was signed."""
+    """Return a change of one byte of a header, for after signing."""
 
     def change(headers: httpx.Headers) -> None:
         value = headers[name]

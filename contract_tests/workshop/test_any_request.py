@@ -1,4 +1,4 @@
-"""Laws of requests that Hypothesis makes up, at the operations that cost nothing."""
+"""Generated requests to operations that cost nothing."""
 
 import json
 
@@ -91,6 +91,6 @@ def test_a_random_text_is_not_a_known_token(workshop, fuzz):
 
     def judge(text, envelope):
         known = orderly(envelope.answer) and envelope.body["data"]
-        assert not known, f"the token {text!r}, which nobody made, is known"
+        assert not known, f"the unknown token {text!r} is found"
 
     fuzz.check(texts, lambda text: workshop.ask("spQueryToken", {"apiToken": text}), judge)

@@ -1,4 +1,4 @@
-"""Requests that nobody could carry out: refused in order, and never a server error."""
+"""Malformed requests: they are refused in the documented form, without server errors."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ BROKEN = {
     "two values": (GOOD + GOOD).encode(),
     "single quotes": GOOD.replace('"', "'").encode(),
     "a comma too many": GOOD.replace("}", ",}").encode(),
-    "bytes that are no UTF-8": GOOD.replace("nosuch", "nos\xfcch").encode("latin-1"),
+    "bytes that are not UTF-8": GOOD.replace("nosuch", "nos\xfcch").encode("latin-1"),
     "a list": b"[]",
     "a text": b'"apiToken"',
     "a number": b"7",
@@ -76,7 +76,7 @@ WRONG_TOKENS = {
 
 
 def expect_nothing(answer):
-    """Raise `Unmet` unless a call found nothing, in order; whether it then fails is open (W14)."""
+    """Raise `Unmet` if a call found something; the call may fail or succeed (W14)."""
     if orderly(answer):
         assert answer.json["data"] is None, f"something was found: {answer.excerpt()}"
 

@@ -1,4 +1,4 @@
-"""What may be ordered: drawings and workflows, and in which words (`Workshop › 7`, `8.1`)."""
+"""Orders of drawings and workflows (`Workshop › 7`, `8.1`)."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""How sessions end, and what their URLs do until then (`Workshop › 6.4`, `6.6`)."""
+"""How sessions end, and when their URLs work (`Workshop › 6.4`, `6.6`)."""
 
 import pytest
 
@@ -9,11 +9,11 @@ from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import TERMS, a_token, live_session, opens, visited
 from contract_tests.workshop.uses import use
 
-SHORT = 8  # seconds; whether there is a least lifetime is open (W11)
+SHORT = 8  # seconds; the minimum is not published (W11)
 
 
 def a_short_session(workshop, token, **terms):
-    """Return a session that was shortened, which is the surer way to a short one."""
+    """Return a short session; a refresh is the most reliable way to make one."""
     workshop.create_session(token, expiredInSeconds=600, **terms)
     terms.pop("sessionMode", None)
     return workshop.refresh_session(token, expiredInSeconds=SHORT, **terms)
@@ -109,7 +109,7 @@ def test_what_happens_where_no_session_is_live(workshop, observe):
 
     for answer in (query.answer, delete.answer, refresh.answer):
         orderly(answer)
-    assert not (query.ok and query.body["data"]), "a session is live that nobody opened"
+    assert not (query.ok and query.body["data"]), "a session is live although none was opened"
     observe("W5", "a query without a live session", reason(query.answer))
     observe("W6", "a destroy without a live session", reason(delete.answer))
     observe("W4", "a refresh without a live session", reason(refresh.answer))
@@ -253,4 +253,4 @@ def test_an_unknown_token_has_no_session(workshop, observe, operation):
 
     observe("W14", f"an unknown token in {operation}", reason(envelope.answer))
     if orderly(envelope.answer):
-        assert envelope.body["data"] is None, "a token that nobody made has a session"
+        assert envelope.body["data"] is None, "an unknown token has a session"

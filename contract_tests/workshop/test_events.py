@@ -1,8 +1,8 @@
-"""Events for the customer's server, fired by what an end user does on a session's page.
+"""Events for the customer's server, fired by an end user on a session's page.
 
-Only the names, the query, the kinds of two events and the retries are documented; how a page makes
-its calls is not, so these tests are for targets where an account can be made with a receiver, whose
-pages take a form at `generate`.
+The names, the query, the bodies of two events and the retries are documented. The calls of a page
+are not, so these tests need a target that can make an account with a receiver, and whose pages
+accept a form at `generate`.
 """
 
 import pytest
@@ -14,21 +14,21 @@ from contract_tests.workshop.orders import A_MODEL, a_drawing
 from contract_tests.workshop.sessions import a_token, the_session
 from contract_tests.workshop.uses import a_use, use
 
-# Seconds of the account's clock within one of real time. How late an event is depends on the
-# computer then, so that the time between two of them says nothing.
+# Seconds of the account's clock in one second of real time. The delay of an event depends on the
+# computer, so the time between two events says nothing.
 FAST, VERY_FAST = 100.0, 10_000.0
-DAY = 86_400  # seconds; a lifetime that sessions are documented to have
+DAY = 86_400  # seconds; a documented lifetime of sessions
 QUERY = ("apiId", "bizType", "invokeId", "apiToken", "sign", "nonce", "timestamp")
 FORM = {"prompt": "a paper boat", "width": 512, "height": 512, "steps": 10, "seed": 7}
 PRE_INVOKE, SD_PRE_INVOKE = "apiAccessPreInvoke", "sdPreInvoke"
 COMMIT, ROLLBACK, FINISHED = "apiAccessCommit", "apiAccessRollback", "sdTaskFinished"
 DENIED = EventReply(body={"success": False, "errMessage": "Your quota is used up"})
-RETRIES, ALL_RETRIES = 16, 17_140  # how often, and in how many seconds all together
+RETRIES, ALL_RETRIES = 16, 17_140  # number of retries, and seconds until the last one
 EVENTS = needs("accounts", "callbacks")
 
 
 class EndUser:
-    """An end user at the page of a session, in an account whose events go to a mailbox."""
+    """An end user at the page of a session, in an account whose events go to an inbox."""
 
     def __init__(self, workshop, target, inbox, rate=FAST):
         account = target.another_account(eventsUrl=inbox.url, clock={"rate": rate})
@@ -39,7 +39,7 @@ class EndUser:
         self.session = use(self.workshop, "spCreateSession", asked).expect_success()
 
     def draw(self, **members):
-        """Ask for a drawing, as the page does; one use."""
+        """Order a drawing, as the page does; one use."""
         wire = self.workshop.wire
         return wire.send(
             "POST", self.session["sessionUrl"] + "/generate", auth=None, json={**FORM, **members},
@@ -47,7 +47,7 @@ class EndUser:
         )  # fmt: skip
 
     def let_pass(self, seconds):
-        """Listen until so much has passed on the account's clock, which runs fast by itself."""
+        """Listen for so many seconds of the account's clock, which runs fast."""
         end = self._seconds_left() - seconds
         while (missing := self._seconds_left() - end) > 0:
             self.inbox.listen(missing / self.rate)
@@ -57,7 +57,7 @@ class EndUser:
 
 
 def drawn(workshop, target, inbox):
-    """Let an end user draw; return the end user once the task is over."""
+    """Order a drawing as an end user; return the end user once the task is over."""
     user = EndUser(workshop, target, inbox)
     user.draw().expect_status(200)
     inbox.wait_for(FINISHED)
@@ -114,7 +114,7 @@ def test_the_events_of_one_call_have_one_invoke_id(workshop, target, customer, o
     ids = {event.query["invokeId"] for event in inbox.events()}
     nonces = {event.query["nonce"] for event in inbox.events()}
     assert len(ids) == 1, f"the events of one call have several invokeId: {ids}"
-    observe("W39", "each event has a nonce of its own", len(nonces) == len(inbox.events()))
+    observe("W39", "each event has a different nonce", len(nonces) == len(inbox.events()))
 
 
 @source("Workshop › 11")

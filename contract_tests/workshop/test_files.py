@@ -1,4 +1,4 @@
-"""Files on their way in: a URL, the bytes, and what they are for (`Workshop › 8.5`)."""
+"""Uploads of files, and tasks that use them (`Workshop › 8.5`)."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 def uploaded(workshop, content=PNG, media_type="image/png"):
-    """Put a file where the service wants it; return the place and the answer of the store."""
+    """Upload a file; return the data of the upload and the answer of the store."""
     asked = {"contentType": media_type, "originalFilename": "in.png"}
     place = workshop.ask(SIGN, asked).expect_success()
     headers = {"Content-Type": media_type}

@@ -1,4 +1,4 @@
-"""Signatures that are not good, however small the difference, and how they are refused."""
+"""Wrong signatures, also with small differences, and how they are refused."""
 
 import json
 
@@ -136,7 +136,7 @@ def test_a_text_that_is_not_a_signature_is_refused(workshop, app, value):
 def test_the_refusal_tells_the_string_that_should_have_been_signed(workshop, app):
     answer = ask_gateway(workshop, WorkshopSigner(app, secret="not the secret"))  # noqa: S106
 
-    # What the server says can be signed with the right secret: the same call is let in.
+    # The server's string, signed with the right secret, makes the same call acceptable.
     mismatch(answer)
     told = answer.headers["X-Ca-Error-Message"].partition("StringToSign:")[2].strip(" `")
     lines = told.split("#")
@@ -191,7 +191,7 @@ def test_a_digest_without_a_body_is_refused(workshop, app):
 @source("Workshop › 3.3", "Workshop › 12")
 @observes
 def test_what_a_body_gets_that_was_digested_in_another_spelling(workshop, app, observe):
-    # One of the SDKs digests compact JSON, and an old HTTP library sends it with blanks.
+    # One SDK makes the digest of compact JSON, and an old HTTP library sends JSON with blanks.
     headers = {"content-md5": digest_of(BODY), "content-type": "application/json"}
 
     spaced = json.dumps(A_QUESTION).encode()

@@ -1,4 +1,4 @@
-"""What the gateway in front of the service refuses, and what its refusals look like."""
+"""What the gateway in front of the service refuses, and the form of its refusals."""
 
 import pytest
 
@@ -51,10 +51,10 @@ def test_how_the_gateway_words_its_refusals(workshop, app, observe):
 
 
 @source("Workshop › 3.4")
-def test_a_path_that_is_no_operation_is_refused(workshop, app, observe):
+def test_a_path_without_an_operation_is_refused(workshop, app, observe):
     answer = rejected(ask_gateway(workshop, WorkshopSigner(app), target="/scc/noSuchOperation"))
 
-    observe("W23", "a path that is no operation", verdict(answer))
+    observe("W23", "a path without an operation", verdict(answer))
 
 
 @source("Workshop › 2", "Workshop › 12")

@@ -1,6 +1,6 @@
-"""Which members answers have, each by its name (`Workshop › 5.1`, `6.3`, `7`, `8`).
+"""The members of answers, by name (`Workshop › 5.1`, `6.3`, `7`, `8`).
 
-The comparison with the OpenAPI file is left out here, so that what is missing is told by name.
+Answers are not compared with the OpenAPI file here, so that failures name the missing member.
 """
 
 import pytest

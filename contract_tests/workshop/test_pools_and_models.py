@@ -1,4 +1,4 @@
-"""Resource pools and models that customers bring along (`Workshop › 9`, `10`)."""
+"""Resource pools, and models of customers (`Workshop › 9`, `10`)."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_the_use_of_a_pool_can_be_asked_for(workshop, observe, product):
 
     envelope = workshop.ask(MONITOR, asked)
 
-    if not orderly(envelope.answer):  # only a customer's own pools may count
+    if not orderly(envelope.answer):  # the use may be visible for a customer's own pools only
         observe("W37", "the use of the shared pool", reason(envelope.answer))
         raise OnlyObserved("the use of the shared pool is refused")
     data = plain_success(envelope)["data"]

@@ -1,4 +1,4 @@
-"""What tasks make: pictures as they were ordered, and maps that clients can read."""
+"""Results of tasks: pictures as ordered, and maps that clients can read."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_workflow_with_output_fields_tells_its_files(workshop, observe):
     order = {"workflow_id": POSTER, "alias_id": "main", "inputs": {"prompt": "a teapot"}}
     submission = use(workshop, "comfy_prompt", order)
     if not orderly(submission.answer):
-        # Workflows are published in the console, and this one may not be there.
+        # Workflows are published in the console, and this one may be missing.
         observe("W14", "an unknown workflow", reason(submission.answer))
         raise OnlyObserved("the workflow is not known here")
     task = submission.body["data"]["taskId"]

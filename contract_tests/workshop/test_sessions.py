@@ -1,4 +1,4 @@
-"""Sessions: how they come to be, how long they last, and which is whose (`Workshop › 6`)."""
+"""Sessions: how they are made, how long they last, and whose they are (`Workshop › 6`)."""
 
 import pytest
 
@@ -204,7 +204,7 @@ def test_a_gadget_has_its_own_session(workshop, clock, observe):
     plain = workshop.create_session(token, expiredInSeconds=600)
     asked = {"apiToken": token, "gadgetId": "01j1w6cxqzgadget", "expiredInSeconds": 1200}
     envelope = use(workshop, "spCreateSession", asked)
-    if not envelope.ok:  # the gadgets that there are, are in the console
+    if not envelope.ok:  # gadgets are made in the console
         refused(envelope.answer)
         observe("W14", "an unknown gadget", "refused")
         raise OnlyObserved("an unknown gadget gets no session")

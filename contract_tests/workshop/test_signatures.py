@@ -1,4 +1,4 @@
-"""Signatures that are good, in every way in which clients make them."""
+"""Good signatures, in all ways in which clients make them."""
 
 import itertools
 import json
@@ -144,7 +144,7 @@ def test_form_parameters_are_signed_with_those_of_the_query(workshop, app, query
         workshop, WorkshopSigner(app, headers=headers), target=QUERY + query, content=form
     )
 
-    # Whether a form is anything that the service reads is another question.
+    # The service may still refuse a form.
     message = answer.headers.get("X-Ca-Error-Message", "")
     assert "StringToSign" not in message, f"the signature of a form was refused: {message}"
     assert answer.status < 500

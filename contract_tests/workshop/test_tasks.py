@@ -1,4 +1,4 @@
-"""A task from its submission to its end, as looks at it follow each other (`Workshop › 7`, `8`)."""
+"""A task from its submission to its end, as polls show it (`Workshop › 7`, `8`)."""
 
 import pytest
 
@@ -170,7 +170,7 @@ def test_an_unknown_task_is_not_found(workshop, observe, kind, what):
     observe("W30", f"{kind}_get_{what} of an unknown task", reason(envelope.answer))
     if orderly(envelope.answer):
         data = envelope.body["data"]
-        assert not (data and data.get("images")), "a task that nobody made has images"
+        assert not (data and data.get("images")), "an unknown task has images"
 
 
 @source("Workshop › 7", "Workshop › 8.2", "Workshop › 12")
@@ -195,7 +195,7 @@ def test_whether_tasks_of_both_kinds_share_their_ids(workshop, observe):
     task = workshop.submit_prompt(**PROMPT[1])["taskId"]
     workshop.wait_for(task, kind="comfy")
 
-    # The page of a ready-made workflow sends its reader to the result call of SD tasks.
+    # The page of a preset workflow points to the result call of SD tasks.
     envelope = workshop.ask("sd_get_result", {"taskId": task})
 
     orderly(envelope.answer)

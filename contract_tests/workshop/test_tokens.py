@@ -90,7 +90,7 @@ def test_an_unknown_token_is_not_found(workshop, observe):
 
     observe("W14", "a query of an unknown token", reason(envelope.answer))
     if orderly(envelope.answer):
-        assert envelope.body["data"] is None, "a token that nobody made is known"
+        assert envelope.body["data"] is None, "an unknown token is found"
 
 
 @source("Workshop › 5.3")

@@ -1,4 +1,4 @@
-"""Calls that count as a use and whose answer is looked at, whatever it is."""
+"""Calls that count as a use, with any answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contract_tests.money import Reservation
 
 
 def use(workshop: WorkshopClient, operation: str, body: Any, **options: Any) -> Envelope:
-    """Post a body to an operation that may count, with one use of what the test declared."""
+    """Post a body to an operation that may count as a use, with one reserved use."""
     envelope = workshop.ask(operation, body, reservation=a_use(workshop), **options)
     if envelope.ok and "Session" in operation:
         workshop.wire.resources.end(f"of token {shortened(str(body['apiToken']))}", "expires")
@@ -18,13 +18,13 @@ def use(workshop: WorkshopClient, operation: str, body: Any, **options: Any) -> 
 
 
 def a_use(workshop: WorkshopClient) -> Reservation:
-    """Set one use aside for a call that the wire does not know to count."""
+    """Reserve one use for a call that the wire does not count by itself."""
     wire = workshop.wire
     return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
 
 def stays(workshop: WorkshopClient, data: Any) -> Any:
-    """Write down that the token of an answer stays, as tokens do, and return the `data`."""
+    """Record that the token of an answer stays, and return the `data`."""
     if data:
         workshop.wire.resources.end(shortened(str(data["apiToken"])), "stays")
     return data
