@@ -19,7 +19,6 @@ class CurrentTest:
     calls: int = 0
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, test: str, surface: str, spends: Decimal) -> CurrentTest:

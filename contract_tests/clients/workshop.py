@@ -81,17 +81,6 @@ class Envelope:
             raise Unmet(f"{self.answer.sent} answered without data: {self.answer.excerpt()}")
         return data
 
-    def expect_refusal(self) -> Envelope:
-        """Return the envelope of a refusal, or raise `Unmet`.
-
-        The HTTP status of a refusal is not published (W21), so any status is accepted.
-        """
-        if self.ok:
-            raise Unmet(
-                f"{self.answer.sent} succeeded, expected a refusal: {self.answer.excerpt()}"
-            )
-        return self
-
 
 class WorkshopClient:
     """A client of the Workshop with one credential."""
@@ -147,10 +136,6 @@ class WorkshopClient:
     def refresh_session(self, token: str, **members: Any) -> Any:
         """Move a session's expiry (`Workshop › 6.1`); one use."""
         return self._session("spRefreshSession", token, members)
-
-    def query_session(self, token: str, **members: Any) -> Any:
-        """Return a session's data (`Workshop › 6.1`)."""
-        return self.ask("spQuerySession", {"apiToken": token, **members}).expect_success()
 
     def delete_session(self, token: str, **members: Any) -> None:
         """End a session (`Workshop › 6.1`)."""

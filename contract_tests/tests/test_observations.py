@@ -11,9 +11,9 @@ FILES = sorted(path for surface in SURFACES for path in (PACKAGE / surface).glob
 # Functions that reject some orderly answers. Other functions accept all of them.
 JUDGES = {
     "accepted", "check_workflow", "create_session", "estimate", "expect", "expect_data",
-    "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of", "expect_refusal",
-    "expect_status", "expect_success", "mismatch", "only", "plain_success", "refused", "rejected",
-    "the_session", "wait_for", "with_message",
+    "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of", "expect_status",
+    "expect_success", "mismatch", "only", "plain_success", "refused", "rejected", "the_session",
+    "wait_for", "with_message",
 }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def test_resources_left_behind_are_shown_apart_from_ended_ones():
     text = text_of(html_page(a_report(a_result())))
 
     assert "1 thing left behind." in text
-    assert "What ended or ends by itself (1)" in text
+    assert "Ended, or ends by itself (1)" in text
 
 
 def test_an_unverified_test_is_shown_as_unverified():
@@ -131,7 +131,7 @@ def test_an_unverified_test_is_shown_as_unverified():
 
 
 def test_a_pass_on_a_mock_claims_nothing_about_the_services():
-    assert "says nothing of the real services" in html_page(a_report(a_result()))
+    assert "says nothing about the real services" in html_page(a_report(a_result()))
 
 
 def test_unknowns_are_answered_by_values_with_their_number():
