@@ -25,22 +25,9 @@ class SecretRedactor:
     """Hides known secrets everywhere, and all values in places for secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._words: set[str] = set()
-        self._pattern = re.compile(r"(?!)")
-        for secret in secrets:
-            self.learn(secret)
-
-    def learn(self, secret: str) -> None:
-        """Hide this text from now on: plain, quoted and escaped."""
-        if len(secret) < MIN_LENGTH:
-            return
-        forms = {secret, quote(secret, safe=""), secret.replace("\n", "\\n")}
-        # Every line of a private key is a secret.
-        forms |= {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
-        if not forms <= self._words:
-            self._words |= forms
-            longest_first = sorted(self._words, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        words = {form for secret in secrets for form in _forms(secret)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def text(self, value: str) -> str:
         """Return a text (a URL, a body, a message) without secrets."""
@@ -72,3 +59,12 @@ class SecretRedactor:
         scheme, blank, rest = value.partition(" ")
         kept = [match[0] for match in _KEPT.finditer(rest)] if blank else []
         return self.text(" ".join([scheme if blank else "", ",".join([*kept, HIDDEN])]).strip())
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the texts to hide for a secret: plain, quoted and escaped."""
+    if len(secret) < MIN_LENGTH:
+        return set()
+    # Every line of a private key is a secret.
+    lines = {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
+    return {secret, quote(secret, safe=""), secret.replace("\n", "\\n"), *lines}

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -214,16 +215,22 @@ def _urls(settings: RunSettings) -> dict[str, str]:
 
 
 def _http(settings: RunSettings) -> httpx.Client:
-    verify: ssl.SSLContext | bool = True
-    if settings.flags.ca_file is not None:
-        verify = ssl.create_default_context()
-        try:
-            verify.load_verify_locations(settings.flags.ca_file)
-        except (ssl.SSLError, OSError) as error:
-            raise BadSettings(f"--ca-file {settings.flags.ca_file}: {error}") from None
     # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
-    return httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
+    context = _ssl_context(settings.flags.ca_file)
+    return httpx.Client(verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
+
+
+@cache  # loading the certificates takes longer than many tests
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx.create_ssl_context()
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except (ssl.SSLError, OSError) as error:
+        raise BadSettings(f"--ca-file {ca_file}: {error}") from None
+    return context
 
 
 def _control(settings: RunSettings, http: httpx.Client) -> ControlClient | None:

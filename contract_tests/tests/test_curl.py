@@ -39,7 +39,7 @@ def a_listener():
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), CurlRequestHandler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", arrived
         server.shutdown()
 
@@ -56,9 +56,13 @@ def run(command, **variables):
                    timeout=30)  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def key():
+    return rsa.generate_private_key(65537, 2048)
+
+
 @pytest.mark.parametrize(("method", "body"), [("POST", BODY), ("GET", ""), ("DELETE", "")])
-def test_a_signed_tams_request_is_signed_anew(method, body, tmp_path):
-    key = rsa.generate_private_key(65537, 2048)
+def test_a_signed_tams_request_is_signed_anew(method, body, key, tmp_path):
     file = tmp_path / "key.pem"
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with a_listener() as (url, arrived):

@@ -26,7 +26,7 @@ def judge(number, answer):
     assert answer == 2 * number
 
 
-@pytest.mark.parametrize("calls", [1, 7, 50])
+@pytest.mark.parametrize("calls", [1, 50])
 def test_a_law_makes_no_more_calls_than_it_may(calls):
     service = DoublingService()
 

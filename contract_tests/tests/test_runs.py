@@ -39,7 +39,15 @@ def pytest_configure(config):
         for name in ("test_differs", "test_differs_no_more")
     ]
 """
-OUTCOMES = """
+OBSERVING = """
+@source("TAMS › 5.4")
+@observes
+def test_observing(observe):
+    observe("U34", "the price", {"token": "a-token-for-the-fake"})
+"""
+OUTCOMES = (
+    OBSERVING
+    + """
 @source("TAMS › 5.4")
 def test_passed(tams):
     assert tams.estimate([]) > 0
@@ -83,11 +91,6 @@ def test_undeclared_cost(tams):
     tams.call("POST", "/v1/jobs", json={})
 
 @source("TAMS › 5.4")
-@observes
-def test_observing(observe):
-    observe("U34", "the price", {"token": "a-token-for-the-fake"})
-
-@source("TAMS › 5.4")
 def test_nothing_to_expect(observe):
     observe("U34", "the price", 1)
     raise OnlyObserved("the answer is left open")
@@ -98,6 +101,7 @@ def test_in_vain(tams, observe):
     observe("U34", "the price", 1)
     assert tams.estimate([]) == 0
 """
+)
 
 
 def send_at_submission(signal_, nested, fake_tams):
@@ -129,14 +133,15 @@ def test_a_run_that_was_killed_goes_on_within_its_budget(nested, fake_tams):
     assert list(nested.outcomes().values()) == ["passed", "disabled", "disabled"]
 
 
-def test_what_passed_is_not_run_again_after_a_resume(nested, fake_tams):
-    nested.write(SUBMITTING)
-    nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "-k=0")
+def test_a_resumed_run_skips_what_passed_or_observed(nested, fake_tams):
+    nested.write(SUBMITTING + OBSERVING)
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "-k=0 or observing")
 
-    nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "--resume")
+    result = nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "--resume")
 
     assert fake_tams.jobs == 3
-    assert list(nested.outcomes().values()) == ["passed"] * 3
+    assert list(nested.outcomes().values()) == ["observed", "passed", "passed", "passed"]
+    result.stdout.fnmatch_lines(["collected 4 items / 2 deselected / 2 selected"])
 
 
 def test_outcomes_are_told_apart(nested, fake_tams):
@@ -190,16 +195,6 @@ def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
     assert "<strong>Only observed</strong>" in text("report.html")
     assert "unverified" in text("badge.svg")
     assert json.loads(text("verified.json")) == {"tests": {}}
-
-
-def test_what_was_observed_is_not_run_again_after_a_resume(nested, fake_tams):
-    nested.write(OUTCOMES)
-    nested.run(fake_tams.url, "-k=observing")
-
-    result = nested.run(fake_tams.url, "-k=observing", "--resume")
-
-    result.stdout.fnmatch_lines(["collected * 0 selected"])
-    assert nested.outcomes() == {"test_observing": "observed"}
 
 
 def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(nested, fake_tams):

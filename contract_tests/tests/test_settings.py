@@ -76,13 +76,6 @@ def test_real_runs_cost_nothing_by_default(tmp_path):
     assert not found.destructive
 
 
-def test_a_profile_that_spends_needs_a_budget(tmp_path):
-    settings = read(Flags("real", profile="cheap"), TOKEN, tmp_path)
-
-    with pytest.raises(BadSettings, match="set --max-credits N"):
-        run_limits(settings, free_of_cost=False)
-
-
 def test_credentials_of_the_environment_never_reach_a_mock_of_the_run(tmp_path):
     assert read(Flags("mock"), TOKEN, tmp_path).credentials.secrets() == ()
 
