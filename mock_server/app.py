@@ -9,34 +9,34 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server import __version__
-from mock_server.control.api import Collaborators, account_body, create_control
+from mock_server.control.api import ControlDependencies, account_body, create_control
+from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
-from mock_server.core.lobby import Lobby
-from mock_server.core.plans import PROFILES, Planner
-from mock_server.core.studio import Rules, Studio
-from mock_server.core.worlds import Defaults, Newborn, Worlds
+from mock_server.core.jobs.plans import PROFILES, Planner
+from mock_server.core.jobs.service import JobRules, JobService
+from mock_server.core.session_service import SessionService
 from mock_server.settings import Settings, read_settings, settings_table
 from mock_server.stores.memory import MemoryStore
-from mock_server.tams import doorkeeper as tams_door
+from mock_server.tams import authentication as tams_authentication
 from mock_server.tams import facts as tams_facts
 from mock_server.tams.catalogue import demo_uploads
-from mock_server.tams.choices import SETTLED
 from mock_server.tams.key_pairs import key_pair, load_public_key
-from mock_server.tams.surface import Tams
+from mock_server.tams.settings import SETTLED
+from mock_server.tams.surface import TamsSurface
 from mock_server.web import fidelity
-from mock_server.web.callbacks import Postman
+from mock_server.web.callback_formats import CallbackAdapter
+from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
-from mock_server.web.choices import Fact, at_hand
 from mock_server.web.journal import Journal
-from mock_server.web.letters import Correspondent
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Pipeline, Switchboard
-from mock_server.web.results import Results
-from mock_server.web.targets import Targets
+from mock_server.web.pipeline import Pipeline, Router
+from mock_server.web.results import ResultFiles
+from mock_server.web.targets import CallbackTargets
+from mock_server.web.vendor_settings import Fact, at_hand
 from mock_server.web.wall import wall
 
 if TYPE_CHECKING:
-    from mock_server.workshop.surface import Workshop
+    from mock_server.workshop.surface import WorkshopSurface
 
 CONTROL = "/_mock"
 
@@ -46,20 +46,26 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.studio = Studio(MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings))
-        self.worlds = Worlds(self.studio, _defaults(settings), _ready_made(settings))
+        self.job_service = JobService(
+            MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings)
+        )
+        self.account_service = AccountService(
+            self.job_service, _defaults(settings), _ready_made(settings)
+        )
         self.pictures = PictureCache(settings.picture_cache_bytes)
-        self.results = Results(self.studio, self.pictures)
-        self.lobby = Lobby(
-            self.studio.store,
+        self.results = ResultFiles(self.job_service, self.pictures)
+        self.session_service = SessionService(
+            self.job_service.store,
             slots=settings.slots,
             keep_tokens=settings.keep_tokens,
             keep_sessions=settings.keep_sessions,
             cut_sessions=settings.workshop.cut_sessions,
         )
-        self.postman = Postman(self.studio, wall, targets=Targets(settings.callback_targets))
-        self.tams = Tams(
-            self.studio,
+        self.dispatcher = CallbackDispatcher(
+            self.job_service, wall, targets=CallbackTargets(settings.callback_targets)
+        )
+        self.tams = TamsSurface(
+            self.job_service,
             at_hand(settings.tams),
             self.results,
             public_url=settings.public_url,
@@ -68,14 +74,14 @@ class App:
             templates_dir=settings.templates_dir,
         )
         bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
-        tams_notices = Correspondent(self.tams.answers.notice, settings.tams.notify_retry_delays)
-        self.postman.introduce(self.tams.name, lambda: tams_notices)
-        self.postman.introduce("workshop", lambda: self.workshop.events.correspondent)
-        self.studio.on_watched = self.postman.wake
+        tams_notices = CallbackAdapter(self.tams.answers.notice, settings.tams.notify_retry_delays)
+        self.dispatcher.register(self.tams.name, lambda: tams_notices)
+        self.dispatcher.register("workshop", lambda: self.workshop.events.callback_adapter)
+        self.job_service.on_watched = self.dispatcher.wake
         self.journal = Journal(
-            Switchboard(
-                Pipeline(self.tams, self.studio, bounds),
-                lambda: Pipeline(self.workshop, self.studio, bounds),
+            Router(
+                Pipeline(self.tams, self.job_service, bounds),
+                lambda: Pipeline(self.workshop, self.job_service, bounds),
             ),
             wall,
             entries=settings.journal_entries,
@@ -83,9 +89,9 @@ class App:
             body_bytes=settings.journal_body_bytes,
         )
         self.control: ASGIApp = create_control(
-            Collaborators(
-                worlds=self.worlds,
-                studio=self.studio,
+            ControlDependencies(
+                account_service=self.account_service,
+                job_service=self.job_service,
                 journal=self.journal,
                 wall=wall,
                 version=__version__,
@@ -96,8 +102,8 @@ class App:
                 check_public_key=load_public_key,
                 verdict_body=self._verdict_body,
                 explain=self._explain,
-                postman=self.postman,
-                lobby=self.lobby,
+                dispatcher=self.dispatcher,
+                session_service=self.session_service,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
@@ -105,14 +111,14 @@ class App:
         )
 
     @cached_property
-    def workshop(self) -> Workshop:
+    def workshop(self) -> WorkshopSurface:
         """The second vendor's surface; who calls the first alone does not wait for it to load."""
-        from mock_server.workshop.surface import Workshop
+        from mock_server.workshop.surface import WorkshopSurface
 
         settings = self.settings
-        return Workshop(
-            self.studio,
-            self.lobby,
+        return WorkshopSurface(
+            self.job_service,
+            self.session_service,
             at_hand(settings.workshop),
             self.results,
             upload_bounds=Bounds(
@@ -122,7 +128,7 @@ class App:
             public_url=settings.public_url,
             error_codes_file=settings.error_codes_file,
             workflows_file=settings.workflows_file,
-            postman=self.postman,
+            dispatcher=self.dispatcher,
             event_secret=settings.event_secret,
             wall=wall,
         )
@@ -141,12 +147,12 @@ class App:
 
     async def open(self, wall: float) -> Account:
         """Lay out the seeded start and return the ready-made account."""
-        return await self.worlds.open(wall)
+        return await self.account_service.open(wall)
 
     async def close(self) -> None:
         """Stop what goes on by itself, and let go of the home for state."""
-        await self.postman.close()
-        await self.studio.store.close()
+        await self.dispatcher.close()
+        await self.job_service.store.close()
 
     def account_body(self, account: Account) -> dict[str, Any]:
         """Return what the control API answers for a new account."""
@@ -180,17 +186,17 @@ class App:
         ]
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        from mock_server.web.refusals.explainers import explainer
+        from mock_server.web.auth_diagnostics.explainers import explainer
 
-        explain = explainer([self.workshop.doorkeeper], self.tams.doorkeeper.explain)
+        explain = explainer([self.workshop.authenticator], self.tams.authenticator.explain)
         return await explain(captured)
 
     def _verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        found = tams_door.verdict_body(verdict)
+        found = tams_authentication.verdict_body(verdict)
         if found is None and self._workshop_is_open:
-            from mock_server.workshop import doorkeeper as workshop_door
+            from mock_server.workshop import authentication as workshop_authentication
 
-            return workshop_door.verdict_body(verdict)
+            return workshop_authentication.verdict_body(verdict)
         return found
 
     @property
@@ -200,7 +206,7 @@ class App:
     def _forget_kept(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")
         if self._workshop_is_open:
-            self.workshop.doorkeeper.nonces.forget(account)
+            self.workshop.authenticator.nonces.forget(account)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -225,8 +231,8 @@ def _own_hosts(settings: Settings) -> tuple[str, ...]:
     return (settings.host, *([public] if public else []))
 
 
-def _rules(settings: Settings) -> Rules:
-    return Rules(
+def _rules(settings: Settings) -> JobRules:
+    return JobRules(
         planner=Planner(
             profile=PROFILES[settings.profile],
             memory_pixels=settings.memory_pixels,
@@ -241,12 +247,12 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _defaults(settings: Settings) -> Defaults:
+def _defaults(settings: Settings) -> AccountDefaults:
     def keys(number: int) -> tuple[str, str]:
         pair = key_pair(number)
         return pair.private_pem, pair.public_pem
 
-    return Defaults(
+    return AccountDefaults(
         balance=settings.balance,
         limits=Limits(qps=settings.qps, mode=settings.rate_limit),
         seed=settings.seed,
@@ -258,8 +264,8 @@ def _defaults(settings: Settings) -> Defaults:
     )
 
 
-def _ready_made(settings: Settings) -> Newborn:
-    return Newborn(
+def _ready_made(settings: Settings) -> AccountSpec:
+    return AccountSpec(
         id=settings.account_id,
         app_id=settings.app_id,
         public_key=settings.public_key,

@@ -11,7 +11,7 @@ import click
 
 from mock_server import __version__
 
-# Each verb is the attribute `command` of the module of its name in `mock_server.verbs`.
+# Each verb is the attribute `command` of the module of its name in `mock_server.commands`.
 VERBS = {
     "serve": "Run the mock.",
     "listen": "Receive callbacks and say what came.",
@@ -23,7 +23,7 @@ VERBS = {
 }
 
 
-class Verbs(click.Group):
+class Commands(click.Group):
     """A group that imports a verb when it is run, and lists all of them without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -32,16 +32,16 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"mock_server.verbs.{cmd_name}").command
+        command: click.Command = import_module(f"mock_server.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
+        with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
 
 @click.group(
-    cls=Verbs,
+    cls=Commands,
     subcommand_metavar="VERB [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

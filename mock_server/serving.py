@@ -24,10 +24,10 @@ from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
 from mock_server.core.accounts import Account
-from mock_server.listening import private_files
-from mock_server.listening.ports import Listener, ServingError, listen
-from mock_server.listening.tls import Tls, server_tls
 from mock_server.settings import Settings
+from mock_server.transport import private_files
+from mock_server.transport.ports import Listener, ServingError, listen
+from mock_server.transport.tls import Tls, server_tls
 from mock_server.web.wall import wall
 
 KEY_FILE = "default-private-key.pem"
@@ -189,7 +189,7 @@ def _the_mock(settings: Settings) -> App:
 
 def _protocol(header_limit_bytes: int) -> type[asyncio.Protocol] | str:
     try:
-        from mock_server.listening.request_heads import bounded
+        from mock_server.transport.request_heads import bounded
     except ImportError:
         return "h11"  # where there is no httptools; it is slower, and has a limit built in
     return bounded(header_limit_bytes)

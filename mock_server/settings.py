@@ -27,13 +27,13 @@ from pydantic import (
     model_validator,
 )
 
-from mock_server import knob_sources
-from mock_server.core.accounts import LimitMode, Progress
+from mock_server import setting_sources
+from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
-from mock_server.knobs import Knob, Source, knob, knobs_of, row
-from mock_server.tams.choices import Choices as TamsChoices
-from mock_server.web.choices import turned_on
-from mock_server.workshop.choices import Choices as WorkshopChoices
+from mock_server.setting_types import Setting, Source, row, setting, settings_of
+from mock_server.tams.settings import TamsSettings
+from mock_server.web.vendor_settings import turned_on
+from mock_server.workshop.settings import WorkshopSettings
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -121,10 +121,10 @@ def _known_store(text: str) -> str:
     return text
 
 
-_serving = partial(knob, "Serving")
-_bounds = partial(knob, "Bounds")
-_world = partial(knob, "World")
-_account = partial(knob, "Ready-made account")
+_serving = partial(setting, "Serving")
+_bounds = partial(setting, "Bounds")
+_world = partial(setting, "World")
+_account = partial(setting, "Ready-made account")
 
 _NAME = r"^[A-Za-z0-9._-]{1,64}$"
 _NAME_EXPECTED = "1 to 64 letters, digits, dots, dashes or underscores"
@@ -224,8 +224,8 @@ class Settings(BaseModel):
     rate_limit: LimitMode = _world(
         LimitMode.ON, "Whether calls over the limit are refused, let through, or only reported."
     )
-    progress: Progress = _world(
-        Progress.TIME, "What moves a job along: nothing, time, each look at it, or a hand."
+    progress: Progression = _world(
+        Progression.TIME, "What moves a job along: nothing, time, each look at it, or a hand."
     )
     profile: Literal["short", "realistic"] = _world(
         "short", "How long jobs take: seconds, or about as long as for real."
@@ -302,11 +302,11 @@ class Settings(BaseModel):
         None, "JSON file with published workflows of the Workshop, beside those that are shipped."
     )
 
-    tams: TamsChoices = Field(
-        default_factory=TamsChoices, description="What the TAMS surface does where nobody knows."
+    tams: TamsSettings = Field(
+        default_factory=TamsSettings, description="What the TAMS surface does where nobody knows."
     )
-    workshop: WorkshopChoices = Field(
-        default_factory=WorkshopChoices,
+    workshop: WorkshopSettings = Field(
+        default_factory=WorkshopSettings,
         description="What the Workshop's surface does where nobody knows.",
     )
 
@@ -332,16 +332,16 @@ class Settings(BaseModel):
         """The PEM text of `public_key_file`; empty where the test key is used."""
         return "" if self.public_key_file is None else self.public_key_file.read_text("ascii")
 
-    def source_of(self, knob: Knob) -> Source:
+    def source_of(self, setting: Setting) -> Source:
         """Say where the value of a setting came from."""
-        if knob.name in self._sources:
-            return self._sources[knob.name]
-        return "code" if knob.leaf in knob.owner_in(self).model_fields_set else "default"
+        if setting.name in self._sources:
+            return self._sources[setting.name]
+        return "code" if setting.leaf in setting.owner_in(self).model_fields_set else "default"
 
 
-def settings_knobs() -> tuple[Knob, ...]:
+def all_settings() -> tuple[Setting, ...]:
     """Return every setting, those of the surfaces last."""
-    return knobs_of(Settings)
+    return settings_of(Settings)
 
 
 def read_settings(
@@ -356,10 +356,10 @@ def read_settings(
     tams-mock.toml where the process was started, if it is there. Raises SettingsError; what is
     only doubtful goes to `warn`.
     """
-    values, sources = knob_sources.gather(
-        settings_knobs(), flags or {}, os.environ, config, warn=warn
+    values, sources = setting_sources.gather(
+        all_settings(), flags or {}, os.environ, config, warn=warn
     )
-    with knob_sources.refusals(settings_knobs(), values, sources):
+    with setting_sources.refusals(all_settings(), values, sources):
         settings = Settings.model_validate(values)
     settings._sources = {name: origin.source for name, origin in sources.items()}
     return settings
@@ -367,4 +367,4 @@ def read_settings(
 
 def settings_table(settings: Settings) -> list[dict[str, Any]]:
     """Return a row for each setting, ready for JSON and safe to show."""
-    return [row(knob, settings, settings.source_of(knob)) for knob in settings_knobs()]
+    return [row(setting, settings, settings.source_of(setting)) for setting in all_settings()]

@@ -51,7 +51,8 @@ def _failed_well(call: HttpCall, reply: HttpReply, memory: Memory, service: Serv
     body = reply.json
     if not isinstance(body, dict) or body.get("status") != FAILURE:
         return reply
-    task = (call.json or {}).get("taskId")
+    question = call.json
+    task = question.get("taskId") if isinstance(question, dict) else None
     look = replace(call, target=call.path.replace("_result", "_progress"))
     seen = (service(service.signed(look)).json or {}).get("data")
     if not isinstance(seen, dict) or seen.get("status") != "failed":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from mock_server.control.collaborators import Collaborators
-from mock_server.control.operations import Ask, Operation
+from mock_server.control.dependencies import ControlDependencies
+from mock_server.control.operations import ControlOperation, ControlRequest
 from mock_server.control.shapes import OutgoingBody
 from mock_server.web.calls import Answer, json_answer
 
@@ -62,15 +62,17 @@ class FidelityBody(OutgoingBody):
 class About:
     """The operations that tell and change nothing."""
 
-    def __init__(self, known: Collaborators, operations: Callable[[], Sequence[Operation]]) -> None:
+    def __init__(
+        self, known: ControlDependencies, operations: Callable[[], Sequence[ControlOperation]]
+    ) -> None:
         self.known = known
         self.operations = operations
         self._document: Answer | None = None
 
-    async def get_settings(self, ask: Ask[None, None]) -> SettingsBody:
+    async def get_settings(self, request: ControlRequest[None, None]) -> SettingsBody:
         return SettingsBody(settings=[dict(row) for row in self.known.settings_rows()])
 
-    async def get_routes(self, ask: Ask[None, None]) -> RoutesBody:
+    async def get_routes(self, request: ControlRequest[None, None]) -> RoutesBody:
         own = [
             {
                 "method": operation.method,
@@ -83,7 +85,7 @@ class About:
         ]
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
-    async def get_fidelity(self, ask: Ask[None, None]) -> FidelityBody:
+    async def get_fidelity(self, request: ControlRequest[None, None]) -> FidelityBody:
         return FidelityBody(
             facts=[
                 FactBody(
@@ -98,7 +100,7 @@ class About:
             ]
         )
 
-    async def get_openapi(self, ask: Ask[None, None]) -> Answer:
+    async def get_openapi(self, request: ControlRequest[None, None]) -> Answer:
         """Describe all this; the document is made when it is asked for the first time."""
         if self._document is None:
             from mock_server.control.openapi import document

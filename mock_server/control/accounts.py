@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field, model_validator
 
 from mock_server.control.descriptions import account_body
 from mock_server.control.names import name_of
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import INVALID, ErrorBody, Problem
 from mock_server.control.shapes import (
-    MOST_EXACT,
+    MAX_EXACT_INTEGER,
     WHOLE,
     Amount,
     Credits,
@@ -23,8 +23,8 @@ from mock_server.control.shapes import (
     OutgoingBody,
     Rate,
 )
-from mock_server.core.accounts import Account, LimitMode, Limits, Progress
-from mock_server.core.worlds import Newborn, Worlds
+from mock_server.core.account_service import AccountService, AccountSpec
+from mock_server.core.accounts import Account, LimitMode, Limits, Progression
 from mock_server.web.journal import Journal
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -92,9 +92,9 @@ class NewAccountBody(IncomingBody):
         ]
         | None
     ) = None
-    seed: Annotated[int, Field(ge=0, le=MOST_EXACT), WHOLE] | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_EXACT_INTEGER), WHOLE] | None = None
     clock: NewClockBody | None = None
-    progress: Progress | None = None
+    progress: Progression | None = None
     slots: Slots | None = None
     events_url: WebAddress | None = None
     app_id: Name | None = None
@@ -148,7 +148,7 @@ class AccountBody(OutgoingBody):
     balance: Amount
     limits: LimitsBody
     clock: OwnClockBody | None
-    progress: Progress | None
+    progress: Progression | None
     slots: int | None
     events_url: str | None
 
@@ -164,61 +164,65 @@ class Accounts:
 
     def __init__(
         self,
-        worlds: Worlds,
+        account_service: AccountService,
         journal: Journal,
         forget_kept: Callable[[str | None], object],
         check_public_key: Callable[[str], object],
     ) -> None:
-        self.worlds = worlds
+        self.account_service = account_service
         self.journal = journal
         self.forget_kept = forget_kept
         self.check_public_key = check_public_key
 
-    async def create_account(self, ask: Ask[None, NewAccountBody]) -> dict[str, Any]:
-        body = ask.body
+    async def create_account(self, request: ControlRequest[None, NewAccountBody]) -> dict[str, Any]:
+        body = request.body
         if body.public_key is not None:
             self._check(body.public_key)
-        account = await self.worlds.create(self._newborn(body), ask.wall)
+        account = await self.account_service.create(self._spec(body), request.wall)
         return account_body(account, account.opening)
 
-    async def list_accounts(self, ask: Ask[None, None]) -> dict[str, Any]:
-        accounts = await self.worlds.all()
-        return {"accounts": [await self._shown(each, ask.wall) for each in accounts]}
+    async def list_accounts(self, request: ControlRequest[None, None]) -> dict[str, Any]:
+        accounts = await self.account_service.all()
+        return {"accounts": [await self._shown(each, request.wall) for each in accounts]}
 
-    async def get_account(self, ask: Ask[None, None]) -> dict[str, Any]:
-        return await self._shown(await self.worlds.find(ask.params["id"]), ask.wall)
+    async def get_account(self, request: ControlRequest[None, None]) -> dict[str, Any]:
+        return await self._shown(
+            await self.account_service.find(request.params["id"]), request.wall
+        )
 
-    async def delete_account(self, ask: Ask[None, None]) -> None:
-        await self._end(ask.params["id"])
+    async def delete_account(self, request: ControlRequest[None, None]) -> None:
+        await self._end(request.params["id"])
 
-    async def delete_accounts(self, ask: Ask[None, None]) -> DeletedBody:
-        ends = [account.id for account in await self.worlds.all() if not account.ready_made]
+    async def delete_accounts(self, request: ControlRequest[None, None]) -> DeletedBody:
+        ends = [
+            account.id for account in await self.account_service.all() if not account.ready_made
+        ]
         for id in ends:
             await self._end(id)
         return DeletedBody(deleted=len(ends))
 
-    async def get_limits(self, ask: Ask[None, None]) -> LimitsBody:
-        return LimitsBody.of((await self.worlds.find(ask.params["id"])).limits)
+    async def get_limits(self, request: ControlRequest[None, None]) -> LimitsBody:
+        return LimitsBody.of((await self.account_service.find(request.params["id"])).limits)
 
-    async def put_limits(self, ask: Ask[None, LimitsChangeBody]) -> LimitsBody:
-        account, body = await self.worlds.find(ask.params["id"]), ask.body
+    async def put_limits(self, request: ControlRequest[None, LimitsChangeBody]) -> LimitsBody:
+        account, body = await self.account_service.find(request.params["id"]), request.body
         old = account.limits
         limits = Limits(
             qps=old.qps if body.qps is None else body.qps,
             window=old.window if body.window is None else body.window,
             mode=old.mode if body.rate_limit is None else body.rate_limit,
         )
-        await self.worlds.change(replace(account, limits=limits))
+        await self.account_service.change(replace(account, limits=limits))
         return LimitsBody.of(limits)
 
     async def _end(self, id: str) -> None:
-        await self.worlds.delete(id)
+        await self.account_service.delete(id)
         self.journal.forget(id)
         self.forget_kept(id)
 
     async def _shown(self, account: Account, wall: float) -> dict[str, Any]:
-        studio = self.worlds.studio
-        wallet = await studio.wallet(account, await studio.now(account, wall))
+        job_service = self.account_service.job_service
+        wallet = await job_service.wallet(account, await job_service.now(account, wall))
         return account_body(account, wallet.balance, name_of(account))
 
     def _check(self, public_key: str) -> None:
@@ -228,13 +232,13 @@ class Accounts:
             pointed = ErrorBody(pointer="#/publicKey", detail=str(error))
             raise Problem(INVALID, f"publicKey: {error}", errors=[pointed]) from error
 
-    def _newborn(self, body: NewAccountBody) -> Newborn:
-        limits = self.worlds.defaults.limits
+    def _spec(self, body: NewAccountBody) -> AccountSpec:
+        limits = self.account_service.defaults.limits
         if body.qps is not None:
             limits = replace(limits, qps=body.qps)
         if body.rate_limit is not None:
             limits = replace(limits, mode=body.rate_limit)
-        return Newborn(
+        return AccountSpec(
             id=body.id or "",
             name=body.name or "",
             seed=body.seed,

@@ -9,14 +9,14 @@ from functools import cached_property
 from starlette.types import Receive, Scope, Send
 
 from mock_server.control import problems
-from mock_server.control.collaborators import Collaborators
+from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
 from mock_server.control.gate import Gate, check_media_type
-from mock_server.control.operations import Ask, Operation, Table
+from mock_server.control.operations import ControlOperation, ControlRequest, ControlTable
 from mock_server.control.payloads import read_body, read_query
 from mock_server.control.probes import Probes
 from mock_server.control.problems import Problem, problem_of
-from mock_server.core.errors import Malformed, StudioError
+from mock_server.core.errors import DomainError, Malformed
 from mock_server.web.calls import (
     Answer,
     Bounds,
@@ -27,15 +27,15 @@ from mock_server.web.calls import (
     send_answer,
 )
 
-__all__ = ["Collaborators", "Control", "account_body", "create_control"]
+__all__ = ["Control", "ControlDependencies", "account_body", "create_control"]
 
 log = logging.getLogger("tams_mock")
 
 BOUNDS = Bounds(body_bytes=1024 * 1024, body_timeout=30.0)
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 
 
-def create_control(known: Collaborators) -> Control:
+def create_control(known: ControlDependencies) -> Control:
     """Return everything under /_mock as an ASGI app."""
     return Control(known)
 
@@ -43,26 +43,26 @@ def create_control(known: Collaborators) -> Control:
 class Control:
     """Everything under /_mock."""
 
-    def __init__(self, known: Collaborators) -> None:
+    def __init__(self, known: ControlDependencies) -> None:
         self.known = known
         self.gate = Gate(
             known.control_token,
             beyond_loopback=known.beyond_loopback,
             own_hosts=known.own_hosts,
         )
-        self._probes = Probes(known.worlds, known.version)
-        self._probe_table = Table(self._probes.operations)
+        self._probes = Probes(known.account_service, known.version)
+        self._probe_table = ControlTable(self._probes.operations)
         self._serial = 0
 
     @cached_property
-    def table(self) -> Table:
+    def table(self) -> ControlTable:
         """The table of operations. Its fifty shapes take 30 ms, so a start does without them."""
         from mock_server.control.table import whole_table
 
         return whole_table(self.known, self._probes)
 
     @property
-    def operations(self) -> Sequence[Operation]:
+    def operations(self) -> Sequence[ControlOperation]:
         return self.table.operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ class Control:
         await send_answer(send, answer, request_id=trace.id)
 
     async def _answer(
-        self, call: Call, methods: Mapping[str, Operation], receive: Receive
+        self, call: Call, methods: Mapping[str, ControlOperation], receive: Receive
     ) -> Answer:
         try:
             method = "GET" if call.method == "HEAD" else call.method
@@ -95,7 +95,7 @@ class Control:
             return await self._run(operation, call, receive)
         except Problem as problem:
             return problem.answer(call.path)
-        except StudioError as error:
+        except DomainError as error:
             return problem_of(error).answer(call.path)
         except Disconnected:
             raise
@@ -104,22 +104,22 @@ class Control:
             words = f"the log says more about request {call.trace.id}"
             return Problem(problems.CRASH, words).answer(call.path)
 
-    async def _run(self, operation: Operation, call: Call, receive: Receive) -> Answer:
+    async def _run(self, operation: ControlOperation, call: Call, receive: Receive) -> Answer:
         length = call.header(b"content-length")
-        if length is not None and not (length.isdigit() and len(length) <= _MOST_DIGITS):
+        if length is not None and not (length.isdigit() and len(length) <= _MAX_DIGITS):
             raise Malformed("the content length is not a number of bytes")
         await call.read(receive, BOUNDS)
         check_media_type(call)
         query = read_query(operation.query, call.scope["query_string"])
         body = read_body(operation.body, call.body)
-        result = await operation.run(Ask(call.params, query, body, call.wall))
+        result = await operation.run(ControlRequest(call.params, query, body, call.wall))
         if isinstance(result, Answer):
             return result
         if result is None:
             return Answer(operation.status, headers=())
         return json_answer(result, operation.status)
 
-    def _nothing_here(self, call: Call, methods: Mapping[str, Operation]) -> Problem:
+    def _nothing_here(self, call: Call, methods: Mapping[str, ControlOperation]) -> Problem:
         if methods:
             allowed = ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
             return Problem(

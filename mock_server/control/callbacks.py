@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from mock_server.control.descriptions import iso
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.redaction import HIDDEN, Redactor
 from mock_server.control.shapes import MomentBody, OutgoingBody, Query, WorldQuery
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import JobState
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
-from mock_server.core.watch import Notify
-from mock_server.core.worlds import Worlds
-from mock_server.web.callbacks import Postman
+from mock_server.web.callbacks import CallbackDispatcher
 
 
 class CallbacksQuery(Query):
@@ -119,51 +119,63 @@ class DrainedBody(OutgoingBody):
 class Callbacks:
     """The operations on callbacks."""
 
-    def __init__(self, worlds: Worlds, postman: Postman) -> None:
-        self.worlds = worlds
-        self.postman = postman
+    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
+        self.account_service = account_service
+        self.dispatcher = dispatcher
 
-    async def list_callbacks(self, ask: Ask[CallbacksQuery, None]) -> CallbacksBody:
-        query = ask.query
+    async def list_callbacks(self, request: ControlRequest[CallbacksQuery, None]) -> CallbacksBody:
+        query = request.query
         accounts = await self._accounts(query.account)
         for account in accounts:
-            await self.worlds.settle(account, await self._now(account, ask.wall))
-        listed = await self.postman.mailroom.all(None if query.account is None else accounts[0])
+            await self.account_service.apply_due(account, await self._now(account, request.wall))
+        listed = await self.dispatcher.outbox_service.all(
+            None if query.account is None else accounts[0]
+        )
         found = islice(filter(query.fits, reversed(listed)), query.limit)
         return CallbacksBody(callbacks=[CallbackBody.of(delivery) for delivery in found])
 
-    async def get_callback(self, ask: Ask[None, None]) -> WholeCallbackBody:
-        account, delivery = await self._found(ask)
-        body = await self.postman.body_of(account, delivery)
+    async def get_callback(self, request: ControlRequest[None, None]) -> WholeCallbackBody:
+        account, delivery = await self._found(request)
+        body = await self.dispatcher.body_of(account, delivery)
         return WholeCallbackBody(**_members(delivery), payload=_read(body) if body else None)
 
-    async def redeliver(self, ask: Ask[None, None]) -> CallbackBody:
-        account, delivery = await self._found(ask)
-        now = await self._now(account, ask.wall)
-        tried = await self.postman.redeliver(account, delivery.id, now)
+    async def redeliver(self, request: ControlRequest[None, None]) -> CallbackBody:
+        account, delivery = await self._found(request)
+        now = await self._now(account, request.wall)
+        tried = await self.dispatcher.redeliver(account, delivery.id, now)
         # Whatever waited for it need not do so any longer.
-        self.postman.wake(account.id)
+        self.dispatcher.wake(account.id)
         return CallbackBody.of(tried)
 
-    async def drain(self, ask: Ask[WorldQuery, None]) -> DrainedBody:
+    async def drain(self, request: ControlRequest[WorldQuery, None]) -> DrainedBody:
         async def drained(account: Account) -> list[Delivery]:
-            return await self.postman.drain(account, await self._now(account, ask.wall))
+            return await self.dispatcher.drain(account, await self._now(account, request.wall))
 
-        each_tried = await asyncio.gather(*map(drained, await self._accounts(ask.query.account)))
+        each_tried = await asyncio.gather(
+            *map(drained, await self._accounts(request.query.account))
+        )
         # One that was tried several times is told once, as it is at last.
         last = {delivery.id: delivery for tried in each_tried for delivery in tried}
         return DrainedBody(callbacks=[CallbackBody.of(delivery) for delivery in last.values()])
 
     async def _accounts(self, id: str | None) -> list[Account]:
-        return list(await self.worlds.all()) if id is None else [await self.worlds.find(id)]
+        return (
+            list(await self.account_service.all())
+            if id is None
+            else [await self.account_service.find(id)]
+        )
 
     async def _now(self, account: Account, wall: float) -> float:
-        return await self.worlds.studio.now(account, wall)
+        return await self.account_service.job_service.now(account, wall)
 
-    async def _found(self, ask: Ask[None, None]) -> tuple[Account, Delivery]:
-        id = ask.params["id"]
-        delivery = await self.worlds.store.get(Delivery, id)
-        owner = None if delivery is None else await self.worlds.studio.owner(delivery.account)
+    async def _found(self, request: ControlRequest[None, None]) -> tuple[Account, Delivery]:
+        id = request.params["id"]
+        delivery = await self.account_service.store.get(Delivery, id)
+        owner = (
+            None
+            if delivery is None
+            else await self.account_service.job_service.owner(delivery.account)
+        )
         if delivery is None or owner is None:
             raise NotFound("callback", id)
         return owner, delivery

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pydantic import Field
 
 from mock_server.control.descriptions import iso
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import CONFLICT, Problem
 from mock_server.control.shapes import (
     ChoiceBody,
@@ -20,13 +20,13 @@ from mock_server.control.shapes import (
     Rate,
     WorldQuery,
 )
+from mock_server.core.account_service import AccountService, Event
 from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST, Clock
-from mock_server.core.jobs import JobState
+from mock_server.core.jobs.job import JobState
 from mock_server.core.outbox import Delivery
-from mock_server.core.sessions import Why
-from mock_server.core.worlds import Event, Worlds
-from mock_server.web.callbacks import Postman
+from mock_server.core.sessions import SessionEndReason
+from mock_server.web.callbacks import CallbackDispatcher
 
 
 class ClockChangeBody(ChoiceBody):
@@ -79,7 +79,7 @@ class EventBody(OutgoingBody):
     kind: Literal["job", "session", "token"]
     id: str
     job: str | None
-    state: JobState | Why
+    state: JobState | SessionEndReason
 
     @classmethod
     def of(cls, event: Event) -> EventBody:
@@ -134,70 +134,72 @@ class Happened(Struct, frozen=True):
 class Clocks:
     """The operations on clocks."""
 
-    def __init__(self, worlds: Worlds, postman: Postman) -> None:
-        self.worlds = worlds
-        self.postman = postman
+    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
+        self.account_service = account_service
+        self.dispatcher = dispatcher
 
-    async def get_clock(self, ask: Ask[WorldQuery, None]) -> ClockBody:
-        account = await self._account(ask.query)
-        return await self._shown(account, ask.wall)
+    async def get_clock(self, request: ControlRequest[WorldQuery, None]) -> ClockBody:
+        account = await self._account(request.query)
+        return await self._shown(account, request.wall)
 
-    async def put_clock(self, ask: Ask[WorldQuery, ClockChangeBody]) -> AdvancedBody:
-        account, happened = await self._account(ask.query), Happened()
-        if ask.body.now is not None:
-            happened = await self._advance(account, ask.wall, ask.body.now)
-            account = await self._account(ask.query)
-        if ask.body.rate is not None:
-            await self._run(account, ask.wall, ask.body.rate)
-        return await self._moved(ask, happened)
+    async def put_clock(self, request: ControlRequest[WorldQuery, ClockChangeBody]) -> AdvancedBody:
+        account, happened = await self._account(request.query), Happened()
+        if request.body.now is not None:
+            happened = await self._advance(account, request.wall, request.body.now)
+            account = await self._account(request.query)
+        if request.body.rate is not None:
+            await self._run(account, request.wall, request.body.rate)
+        return await self._moved(request, happened)
 
-    async def advance_clock(self, ask: Ask[WorldQuery, AdvanceBody]) -> AdvancedBody:
-        account, to = await self._account(ask.query), ask.body.to
-        if ask.body.seconds is not None:
-            to = (await self.worlds.clock(account)).now(ask.wall) + ask.body.seconds
+    async def advance_clock(self, request: ControlRequest[WorldQuery, AdvanceBody]) -> AdvancedBody:
+        account, to = await self._account(request.query), request.body.to
+        if request.body.seconds is not None:
+            to = (await self.account_service.clock(account)).now(
+                request.wall
+            ) + request.body.seconds
             if to > LATEST:
                 raise Problem(CONFLICT, f"time ends at {iso(LATEST)}")
-        return await self._moved(ask, await self._advance(account, ask.wall, to))
+        return await self._moved(request, await self._advance(account, request.wall, to))
 
-    async def freeze_clock(self, ask: Ask[WorldQuery, None]) -> ClockBody:
-        await self._run(await self._account(ask.query), ask.wall, 0.0)
-        return await self._shown(await self._account(ask.query), ask.wall)
+    async def freeze_clock(self, request: ControlRequest[WorldQuery, None]) -> ClockBody:
+        await self._run(await self._account(request.query), request.wall, 0.0)
+        return await self._shown(await self._account(request.query), request.wall)
 
-    async def resume_clock(self, ask: Ask[WorldQuery, ResumeBody]) -> ClockBody:
-        account = await self._account(ask.query)
-        clock = await self.worlds.clock(account)
-        rate = ask.body.rate or (clock.rate_before if clock.frozen else clock.rate)
-        await self._run(account, ask.wall, rate)
-        return await self._shown(await self._account(ask.query), ask.wall)
+    async def resume_clock(self, request: ControlRequest[WorldQuery, ResumeBody]) -> ClockBody:
+        account = await self._account(request.query)
+        clock = await self.account_service.clock(account)
+        rate = request.body.rate or (clock.rate_before if clock.frozen else clock.rate)
+        await self._run(account, request.wall, rate)
+        return await self._shown(await self._account(request.query), request.wall)
 
     async def _account(self, query: WorldQuery) -> Account | None:
-        return None if query.account is None else await self.worlds.find(query.account)
+        return None if query.account is None else await self.account_service.find(query.account)
 
     async def _run(self, account: Account | None, wall: float, rate: float) -> Clock:
-        clock = await self.worlds.clock(account)
-        clock = await self.worlds.set_clock(account, clock.with_rate(wall, rate))
+        clock = await self.account_service.clock(account)
+        clock = await self.account_service.set_clock(account, clock.with_rate(wall, rate))
         self._wake(account)
         return clock
 
     async def _advance(self, account: Account | None, wall: float, to: float | None) -> Happened:
         """Move a clock, and deliver what is due by then for everybody who follows it."""
         if account is None:
-            followers = [each for each in await self.worlds.all() if each.clock is None]
+            followers = [each for each in await self.account_service.all() if each.clock is None]
         else:
             followers = [account]
-        with self.postman.held([each.id for each in followers]):
-            clock, fired = await self.worlds.advance(account, wall, to)
+        with self.dispatcher.held([each.id for each in followers]):
+            clock, fired = await self.account_service.advance(account, wall, to)
             now = clock.now(wall)
-            deliveries = (self.postman.deliver_due(each, now) for each in followers)
+            deliveries = (self.dispatcher.deliver_due(each, now) for each in followers)
             tries = [each for tried in await asyncio.gather(*deliveries) for each in tried]
         self._wake(account)
         return Happened(fired, sorted(tries, key=lambda each: each.attempts[-1].at))
 
     def _wake(self, account: Account | None) -> None:
-        self.postman.wake(None if account is None else account.id)
+        self.dispatcher.wake(None if account is None else account.id)
 
     async def _shown(self, account: Account | None, wall: float) -> ClockBody:
-        clock = await self.worlds.clock(account)
+        clock = await self.account_service.clock(account)
         now = clock.now(wall)
         return ClockBody(
             account=None if account is None else account.id,
@@ -206,11 +208,15 @@ class Clocks:
             iso=iso(now),
             rate=clock.rate,
             frozen=clock.frozen,
-            accounts_with_own_clock=sum(each.clock is not None for each in await self.worlds.all()),
+            accounts_with_own_clock=sum(
+                each.clock is not None for each in await self.account_service.all()
+            ),
         )
 
-    async def _moved(self, ask: Ask[WorldQuery, Any], happened: Happened) -> AdvancedBody:
-        shown = await self._shown(await self._account(ask.query), ask.wall)
+    async def _moved(
+        self, request: ControlRequest[WorldQuery, Any], happened: Happened
+    ) -> AdvancedBody:
+        shown = await self._shown(await self._account(request.query), request.wall)
         return AdvancedBody(
             **dict(shown),
             fired=[EventBody.of(event) for event in happened.fired],

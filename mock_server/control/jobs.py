@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.shapes import Amount, IncomingBody, MomentBody, OutgoingBody, Query
-from mock_server.core.accounts import Account, Progress
+from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import Account, Progression
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import Job, JobState
-from mock_server.core.studio import Snapshot
-from mock_server.core.worlds import Worlds
-from mock_server.web.callbacks import Postman
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.service import Snapshot
+from mock_server.web.callbacks import CallbackDispatcher
 
 
 class JobsQuery(Query):
@@ -45,7 +45,7 @@ class JobBody(OutgoingBody):
     state: JobState
     reason: str | None
     done: float
-    progress: Progress
+    progress: Progression
     prompt: str
     negative_prompt: str
     model: str
@@ -100,22 +100,22 @@ class JobsBody(OutgoingBody):
 class Jobs:
     """The operations on jobs. Looking at one here does not count as a poll."""
 
-    def __init__(self, worlds: Worlds, postman: Postman) -> None:
-        self.worlds = worlds
-        self.postman = postman
-        self.studio = worlds.studio
+    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
+        self.account_service = account_service
+        self.dispatcher = dispatcher
+        self.job_service = account_service.job_service
 
-    async def list_jobs(self, ask: Ask[JobsQuery, None]) -> JobsBody:
-        query = ask.query
+    async def list_jobs(self, request: ControlRequest[JobsQuery, None]) -> JobsBody:
+        query = request.query
         if query.account is None:
-            accounts = await self.worlds.all()
+            accounts = await self.account_service.all()
         else:
-            accounts = [await self.worlds.find(query.account)]
+            accounts = [await self.account_service.find(query.account)]
         moments: dict[str, float] = {}
         for account in accounts:
-            now = moments[account.id] = await self.studio.now(account, ask.wall)
-            await self.worlds.settle(account, now)
-        jobs = await self.worlds.store.list(Job, query.account)
+            now = moments[account.id] = await self.job_service.now(account, request.wall)
+            await self.account_service.apply_due(account, now)
+        jobs = await self.account_service.store.list(Job, query.account)
         found: list[JobBody] = []
         for job in reversed(jobs):
             job_now = moments.get(job.account)
@@ -126,38 +126,38 @@ class Jobs:
                 break
         return JobsBody(jobs=found)
 
-    async def get_job(self, ask: Ask[None, None]) -> JobBody:
-        account, now = await self._world(ask)
-        await self.worlds.settle(account, now)
-        job = await self.studio.job(ask.params["id"])
+    async def get_job(self, request: ControlRequest[None, None]) -> JobBody:
+        account, now = await self._world(request)
+        await self.account_service.apply_due(account, now)
+        job = await self.job_service.job(request.params["id"])
         if job is None:
-            raise NotFound("job", ask.params["id"])
+            raise NotFound("job", request.params["id"])
         return JobBody.of(job, now)
 
-    async def advance_job(self, ask: Ask[None, JobAdvanceBody]) -> JobBody:
-        account, now = await self._world(ask)
-        seconds = ask.body.seconds
-        id = ask.params["id"]
-        return self._shown(await self.studio.advance(account, id, now, seconds=seconds))
+    async def advance_job(self, request: ControlRequest[None, JobAdvanceBody]) -> JobBody:
+        account, now = await self._world(request)
+        seconds = request.body.seconds
+        id = request.params["id"]
+        return self._shown(await self.job_service.advance(account, id, now, seconds=seconds))
 
-    async def complete_job(self, ask: Ask[None, None]) -> JobBody:
-        account, now = await self._world(ask)
-        return self._shown(await self.studio.finish(account, ask.params["id"], now))
+    async def complete_job(self, request: ControlRequest[None, None]) -> JobBody:
+        account, now = await self._world(request)
+        return self._shown(await self.job_service.finish(account, request.params["id"], now))
 
-    async def fail_job(self, ask: Ask[None, JobFailureBody]) -> JobBody:
-        account, now = await self._world(ask)
-        id, reason = ask.params["id"], ask.body.reason
-        return self._shown(await self.studio.finish(account, id, now, failure=reason))
+    async def fail_job(self, request: ControlRequest[None, JobFailureBody]) -> JobBody:
+        account, now = await self._world(request)
+        id, reason = request.params["id"], request.body.reason
+        return self._shown(await self.job_service.finish(account, id, now, failure=reason))
 
-    async def _world(self, ask: Ask[None, Any]) -> tuple[Account, float]:
+    async def _world(self, request: ControlRequest[None, Any]) -> tuple[Account, float]:
         """Return whose job it is, and what time it is there."""
-        job = await self.studio.job(ask.params["id"])
-        owner = None if job is None else await self.studio.owner(job.account)
+        job = await self.job_service.job(request.params["id"])
+        owner = None if job is None else await self.job_service.owner(job.account)
         if owner is None:
-            raise NotFound("job", ask.params["id"])
-        return owner, await self.studio.now(owner, ask.wall)
+            raise NotFound("job", request.params["id"])
+        return owner, await self.job_service.now(owner, request.wall)
 
     def _shown(self, snapshot: Snapshot) -> JobBody:
         # It was moved by hand, and others may have moved up behind it.
-        self.postman.wake(snapshot.job.account)
+        self.dispatcher.wake(snapshot.job.account)
         return JobBody.of(snapshot.job, snapshot.now)

@@ -12,10 +12,10 @@ from mock_server.control.operations import PREFIX
 from mock_server.web.calls import Trace
 from mock_server.web.journal import Journal
 
-MOST_NEAR_MISSES = 5
+MAX_NEAR_MISSES = 5
 
 
-class Match(Struct, frozen=True):
+class RequestMatch(Struct, frozen=True):
     """What is asked of an entry; None asks nothing. `path` is a prefix, `since` an earlier id."""
 
     account: str | None = None
@@ -26,7 +26,7 @@ class Match(Struct, frozen=True):
     since: str | None = None
 
     @classmethod
-    def of(cls, asked: Any) -> Match:
+    def of(cls, asked: Any) -> RequestMatch:
         """Return what a query or body asks for."""
         return cls(**{field.name: getattr(asked, field.name) for field in fields(cls)})
 
@@ -66,13 +66,13 @@ def is_own(trace: Trace) -> bool:
     return path == PREFIX or path.startswith(PREFIX + "/")
 
 
-def near_misses(match: Match, traces: Iterable[Trace]) -> list[tuple[Trace, str]]:
+def near_misses(match: RequestMatch, traces: Iterable[Trace]) -> list[tuple[Trace, str]]:
     """Return the newest entries that differ in one thing only, and in which."""
     found: list[tuple[Trace, str]] = []
     for trace in traces:
         differs = list(match.misses(trace))
         if len(differs) == 1:
             found.append((trace, differs[0]))
-            if len(found) == MOST_NEAR_MISSES:
+            if len(found) == MAX_NEAR_MISSES:
                 break
     return found

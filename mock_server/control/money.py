@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mock_server.control.descriptions import iso, plain_number
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.shapes import Amount, ChoiceBody, Credits, OutgoingBody
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
-from mock_server.core.worlds import Worlds
 
 
 class BalanceChangeBody(ChoiceBody):
@@ -99,17 +99,17 @@ class LedgerBody(OutgoingBody):
 class Money:
     """The operations on balances."""
 
-    def __init__(self, worlds: Worlds) -> None:
-        self.worlds = worlds
+    def __init__(self, account_service: AccountService) -> None:
+        self.account_service = account_service
 
-    async def get_balance(self, ask: Ask[None, None]) -> BalanceBody:
-        account, now = await self._world(ask)
-        return BalanceBody.of(await self.worlds.studio.wallet(account, now))
+    async def get_balance(self, request: ControlRequest[None, None]) -> BalanceBody:
+        account, now = await self._world(request)
+        return BalanceBody.of(await self.account_service.job_service.wallet(account, now))
 
-    async def put_balance(self, ask: Ask[None, BalanceChangeBody]) -> BalanceBody:
-        account, now = await self._world(ask)
-        body = ask.body
-        wallet = await self.worlds.set_balance(
+    async def put_balance(self, request: ControlRequest[None, BalanceChangeBody]) -> BalanceBody:
+        account, now = await self._world(request)
+        body = request.body
+        wallet = await self.account_service.set_balance(
             account,
             now,
             to=body.balance,
@@ -118,10 +118,10 @@ class Money:
         )
         return BalanceBody.of(wallet)
 
-    async def get_ledger(self, ask: Ask[None, None]) -> LedgerBody:
-        account, now = await self._world(ask)
-        return LedgerBody.of(*await self.worlds.ledger(account, now))
+    async def get_ledger(self, request: ControlRequest[None, None]) -> LedgerBody:
+        account, now = await self._world(request)
+        return LedgerBody.of(*await self.account_service.ledger(account, now))
 
-    async def _world(self, ask: Ask[Any, Any]) -> tuple[Account, float]:
-        account = await self.worlds.find(ask.params["id"])
-        return account, await self.worlds.studio.now(account, ask.wall)
+    async def _world(self, request: ControlRequest[Any, Any]) -> tuple[Account, float]:
+        account = await self.account_service.find(request.params["id"])
+        return account, await self.account_service.job_service.now(account, request.wall)

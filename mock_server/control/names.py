@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mock_server.core.accounts import Account
-from mock_server.web.made_up import faker
+from mock_server.web.fake_data import faker
 
 
 def name_of(account: Account) -> str:

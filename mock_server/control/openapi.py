@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from mock_server.control import problems
-from mock_server.control.operations import Operation
+from mock_server.control.operations import ControlOperation
 from mock_server.control.problems import Kind
 from mock_server.control.shapes import Query, WorldQuery
 
@@ -56,7 +56,9 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def document(operations: Iterable[Operation], version: str, *, guarded: bool) -> dict[str, Any]:
+def document(
+    operations: Iterable[ControlOperation], version: str, *, guarded: bool
+) -> dict[str, Any]:
     """Return the document; `guarded` is whether the control token is asked for."""
     operations = tuple(operations)
     references, definitions = models_json_schema(
@@ -92,7 +94,9 @@ def document(operations: Iterable[Operation], version: str, *, guarded: bool) ->
     }
 
 
-def _models(operations: Iterable[Operation]) -> Iterable[tuple[type[BaseModel], JsonSchemaMode]]:
+def _models(
+    operations: Iterable[ControlOperation],
+) -> Iterable[tuple[type[BaseModel], JsonSchemaMode]]:
     found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for operation in operations:
         if operation.answer is not None:
@@ -102,7 +106,7 @@ def _models(operations: Iterable[Operation]) -> Iterable[tuple[type[BaseModel], 
     return found
 
 
-def _operation(operation: Operation, schemas: Schemas, *, guarded: bool) -> dict[str, Any]:
+def _operation(operation: ControlOperation, schemas: Schemas, *, guarded: bool) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.run.__name__,
         "summary": operation.summary,
@@ -125,7 +129,7 @@ def _operation(operation: Operation, schemas: Schemas, *, guarded: bool) -> dict
     return described
 
 
-def _problems(operation: Operation, *, guarded: bool) -> dict[int, list[Kind]]:
+def _problems(operation: ControlOperation, *, guarded: bool) -> dict[int, list[Kind]]:
     kinds: list[Kind] = [
         problems.UNREADABLE,
         problems.INVALID,
@@ -155,7 +159,7 @@ def _problem(kinds: Iterable[Kind], schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _path_parameters(operation: ControlOperation) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", operation.path)
@@ -181,8 +185,8 @@ def _query_parameters(query: type[Query] | None) -> list[dict[str, Any]]:
 
 def _of_a_parameter(member: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return a parameter's schema without references, and without null: a query has none."""
-    choices = [each for each in member.pop("anyOf", ()) if each != {"type": "null"}]
-    for choice in choices:
+    settings = [each for each in member.pop("anyOf", ()) if each != {"type": "null"}]
+    for choice in settings:
         member |= choice
     if reference := member.pop("$ref", None):
         member |= definitions[reference.rpartition("/")[2]]

@@ -20,7 +20,7 @@ Q = TypeVar("Q")
 B = TypeVar("B")
 
 
-class Ask(Struct, Generic[Q, B], frozen=True):
+class ControlRequest(Struct, Generic[Q, B], frozen=True):
     """One call: what its path, query and body say, and when it came."""
 
     params: Mapping[str, str]
@@ -29,10 +29,10 @@ class Ask(Struct, Generic[Q, B], frozen=True):
     wall: float
 
 
-Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]
+Handler = Callable[[ControlRequest[Any, Any]], Awaitable[Any]]
 
 
-class Operation(Struct, frozen=True):
+class ControlOperation(Struct, frozen=True):
     """One thing that is offered; `run` returns a body, a whole answer, or nothing.
 
     `open` ones are for probes and ask for no token. `problems` are those beside the ones that
@@ -55,12 +55,12 @@ class Operation(Struct, frozen=True):
         return PREFIX + self.path
 
 
-class Table:
+class ControlTable:
     """Finds operations by path."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(self, operations: Iterable[ControlOperation]) -> None:
         self.operations = tuple(operations)
-        paths: dict[str, dict[str, Operation]] = {}
+        paths: dict[str, dict[str, ControlOperation]] = {}
         for operation in self.operations:
             paths.setdefault(operation.whole_path, {})[operation.method] = operation
         # Literal paths come first: /requests/wait is no request with the id "wait".
@@ -69,7 +69,7 @@ class Table:
             for path, methods in sorted(paths.items(), key=lambda item: "{" in item[0])
         ]
 
-    def find(self, path: str) -> tuple[Mapping[str, Operation], Mapping[str, str]]:
+    def find(self, path: str) -> tuple[Mapping[str, ControlOperation], Mapping[str, str]]:
         """Return the operations at a path by method, and what its segments say."""
         for pattern, methods in self._paths:
             if match := pattern.fullmatch(path):

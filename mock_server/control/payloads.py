@@ -12,7 +12,7 @@ from mock_server.control.problems import INVALID, UNREADABLE, ErrorBody, Problem
 if TYPE_CHECKING:
     from mock_server.control.shapes import IncomingBody, Query
 
-MOST_PARAMETERS = 50
+MAX_PARAMETERS = 50
 
 B = TypeVar("B", bound="IncomingBody")
 Q = TypeVar("Q", bound="Query")
@@ -37,12 +37,12 @@ def read_query(model: type[Q] | None, query: bytes) -> Q | None:
             query.decode("latin-1"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=MOST_PARAMETERS,
+            max_num_fields=MAX_PARAMETERS,
         )
     except UnicodeDecodeError as error:
         raise Problem(UNREADABLE, "the query is not UTF-8") from error
     except ValueError as error:
-        raise Problem(UNREADABLE, f"the query has over {MOST_PARAMETERS} parameters") from error
+        raise Problem(UNREADABLE, f"the query has over {MAX_PARAMETERS} parameters") from error
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:

@@ -19,13 +19,13 @@ from mock_server.core.errors import (
     AlreadyEnded,
     Conflict,
     CreditsShort,
+    DomainError,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
     RateLimited,
     RequestRepeated,
-    StudioError,
     TooLarge,
     TooSlow,
     Unauthenticated,
@@ -118,7 +118,7 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 # The studio's refusals
 
 
-def problem_of(error: StudioError) -> Problem:
+def problem_of(error: DomainError) -> Problem:
     """Return the studio's refusal as a problem; the nearest entry of its family decides."""
     for kind in type(error).__mro__:
         if kind in STUDIO:
@@ -149,7 +149,7 @@ def _rate_limited(error: RateLimited) -> Problem:
     return Problem(RATE_LIMITED, str(error), headers=headers)
 
 
-STUDIO: dict[type[StudioError], Callable[[Any], Problem]] = {
+STUDIO: dict[type[DomainError], Callable[[Any], Problem]] = {
     Unauthenticated: _as(UNAUTHENTICATED),
     Forbidden: _as(FORBIDDEN),
     NotFound: _not_found,
@@ -162,7 +162,7 @@ STUDIO: dict[type[StudioError], Callable[[Any], Problem]] = {
     AlreadyEnded: _as(ENDED),
     RequestRepeated: _as(CONFLICT),
     Conflict: _as(CONFLICT),
-    StudioError: _as(CRASH),
+    DomainError: _as(CRASH),
 }
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from mock_server.control.descriptions import iso
-from mock_server.control.matching import Match, entries, is_own, near_misses
-from mock_server.control.operations import Ask
+from mock_server.control.matching import RequestMatch, entries, is_own, near_misses
+from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
 from mock_server.control.redaction import Redactor
 from mock_server.control.shapes import (
@@ -29,7 +29,7 @@ from mock_server.core.errors import NotFound
 from mock_server.web.calls import Trace
 from mock_server.web.journal import Journal
 
-LONGEST_WAIT = 60.0
+MAX_WAIT = 60.0
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Method = Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")]
@@ -65,7 +65,7 @@ class WaitBody(MatchBody):
     """Waits until so many entries are there, for at most `timeout` real seconds."""
 
     count: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 1
-    timeout: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = 10.0
+    timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 10.0
 
 
 class CountBody(ChoiceBody):
@@ -177,25 +177,25 @@ class Requests:
         self.verdict_body = verdict_body
         self.control_token = control_token
 
-    async def list_requests(self, ask: Ask[RequestsQuery, None]) -> EntriesBody:
-        found = filter(Match.of(ask.query).fits, entries(self.journal))
-        return self._listed(islice(found, ask.query.limit))
+    async def list_requests(self, request: ControlRequest[RequestsQuery, None]) -> EntriesBody:
+        found = filter(RequestMatch.of(request.query).fits, entries(self.journal))
+        return self._listed(islice(found, request.query.limit))
 
-    async def get_request(self, ask: Ask[None, None]) -> ExchangeBody:
-        trace = self.journal.find(ask.params["id"])
+    async def get_request(self, request: ControlRequest[None, None]) -> ExchangeBody:
+        trace = self.journal.find(request.params["id"])
         if trace is None or is_own(trace):
-            raise NotFound("request", ask.params["id"])
+            raise NotFound("request", request.params["id"])
         return self._exchange(trace)
 
-    async def delete_requests(self, ask: Ask[WorldQuery, None]) -> DeletedBody:
-        match = Match(account=ask.query.account)
+    async def delete_requests(self, request: ControlRequest[WorldQuery, None]) -> DeletedBody:
+        match = RequestMatch(account=request.query.account)
         deleted = sum(match.fits(trace) for trace in self.journal)
-        self.journal.forget(ask.query.account)
+        self.journal.forget(request.query.account)
         return DeletedBody(deleted=deleted)
 
-    async def wait_for_requests(self, ask: Ask[None, WaitBody]) -> EntriesBody:
+    async def wait_for_requests(self, request: ControlRequest[None, WaitBody]) -> EntriesBody:
         self._refuse_without_entries()
-        match, count = Match.of(ask.body), ask.body.count
+        match, count = RequestMatch.of(request.body), request.body.count
         found = [trace for trace in entries(self.journal) if match.fits(trace)]
         enough = asyncio.Event()
 
@@ -208,19 +208,19 @@ class Requests:
         self.journal.listeners.add(look)
         try:
             if len(found) < count:
-                async with asyncio.timeout(ask.body.timeout):
+                async with asyncio.timeout(request.body.timeout):
                     await enough.wait()
         except TimeoutError:
-            words = f"after {ask.body.timeout:g} s there are {len(found)} of {count} requests"
+            words = f"after {request.body.timeout:g} s there are {len(found)} of {count} requests"
             raise self._differs(NOT_SEEN, words, match, len(found)) from None
         finally:
             self.journal.listeners.discard(look)
         return self._listed(found)
 
-    async def verify_requests(self, ask: Ask[None, VerifyBody]) -> MatchedBody:
+    async def verify_requests(self, request: ControlRequest[None, VerifyBody]) -> MatchedBody:
         self._refuse_without_entries()
-        match = Match.of(ask.body)
-        expected = ask.body.count or CountBody.model_construct(at_least=1)
+        match = RequestMatch.of(request.body)
+        expected = request.body.count or CountBody.model_construct(at_least=1)
         matched = sum(match.fits(trace) for trace in entries(self.journal))
         if not expected.holds(matched):
             words = f"expected {expected} requests, found {matched}"
@@ -231,7 +231,7 @@ class Requests:
         if not self.journal.entries:
             raise Problem(CONFLICT, "the journal is off: it keeps no entries")
 
-    def _differs(self, kind: Kind, words: str, match: Match, matched: int) -> Problem:
+    def _differs(self, kind: Kind, words: str, match: RequestMatch, matched: int) -> Problem:
         near = [
             self._entry(trace, self._redactor(trace)).model_dump(
                 mode="json", by_alias=True, include={"id", "method", "path", "status", "account"}
@@ -287,7 +287,7 @@ class Requests:
     def _content(
         self, redactor: Redactor, data: bytes, headers: Iterable[tuple[bytes, bytes]]
     ) -> ContentBody:
-        most = self.journal.most_of(data, headers)
+        most = self.journal.max_shown_of(data, headers)
         truncated = len(data) > most
         # Secrets are hidden before the rest is cut off: half a secret would not be known for one.
         shown = redactor.body(data, cut=truncated)

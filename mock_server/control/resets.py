@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.shapes import OutgoingBody, WorldQuery
-from mock_server.core.worlds import PARTS, Worlds
-from mock_server.web.callbacks import Postman
+from mock_server.core.account_service import PARTS, AccountService
+from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.journal import Journal
 
 REQUESTS = "requests"
@@ -55,30 +55,30 @@ class Resets:
 
     def __init__(
         self,
-        worlds: Worlds,
+        account_service: AccountService,
         journal: Journal,
-        postman: Postman,
+        dispatcher: CallbackDispatcher,
         forget_kept: Callable[[str | None], object],
     ) -> None:
-        self.worlds = worlds
+        self.account_service = account_service
         self.journal = journal
-        self.postman = postman
+        self.dispatcher = dispatcher
         self.forget_kept = forget_kept
 
-    async def reset(self, ask: Ask[ResetQuery, None]) -> ResetBody:
-        id = ask.query.account
-        account = None if id is None else await self.worlds.find(id)
-        parts = ask.query.only or _KNOWN
+    async def reset(self, request: ControlRequest[ResetQuery, None]) -> ResetBody:
+        id = request.query.account
+        account = None if id is None else await self.account_service.find(id)
+        parts = request.query.only or _KNOWN
         # The journal is no part of a world's records; naming it alone leaves those as they are.
-        of_worlds = [part for part in ask.query.only or () if part != REQUESTS]
-        if of_worlds or not ask.query.only:
-            await self.worlds.reset(account, of_worlds, ask.wall)
-            self.postman.wake(id)
+        of_worlds = [part for part in request.query.only or () if part != REQUESTS]
+        if of_worlds or not request.query.only:
+            await self.account_service.reset(account, of_worlds, request.wall)
+            self.dispatcher.wake(id)
         if REQUESTS in parts:
             self.journal.forget(id)
         if _PICTURED.intersection(parts):
             self.forget_kept(id)
-        left = await self.worlds.all() if account is None else [account]
+        left = await self.account_service.all() if account is None else [account]
         return ResetBody(
             accounts=[each.id for each in left], parts=[part for part in _KNOWN if part in parts]
         )

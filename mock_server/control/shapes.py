@@ -22,10 +22,10 @@ from pydantic_core import CoreSchema
 
 from mock_server.control.descriptions import iso, plain_number
 from mock_server.core.clock import LATEST
-from mock_server.core.credits import MOST
+from mock_server.core.credits import MAX_CREDITS
 
 # The largest whole number that every JSON reader keeps exact.
-MOST_EXACT = 2**53 - 1
+MAX_EXACT_INTEGER = 2**53 - 1
 
 
 class IncomingBody(BaseModel):
@@ -120,8 +120,8 @@ def _whole(value: Any) -> Any:
 def _six_places(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number of credits")
-    if not abs(value) <= int(MOST):
-        raise ValueError(f"must be at most {MOST}")
+    if not abs(value) <= int(MAX_CREDITS):
+        raise ValueError(f"must be at most {MAX_CREDITS}")
     if value < 0:  # Also by less than the places that are kept.
         raise ValueError("must be greater than or equal to 0")
     # Sums that a client made out of binary fractions, 0.1 + 0.2, come as they were meant.
@@ -149,7 +149,7 @@ Credits = Annotated[
     Decimal,
     Field(ge=0),
     BeforeValidator(_six_places),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(MOST)}),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(MAX_CREDITS)}),
 ]
 Amount = Annotated[
     Decimal, PlainSerializer(plain_number), WithJsonSchema({"type": "number"}, "serialization")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import NOT_A_CAPTURE, Problem
 from mock_server.control.shapes import WHOLE, IncomingBody
 from mock_server.web.captures import CaptureError
@@ -42,8 +42,8 @@ class Signatures:
     def __init__(self, explain: Explain) -> None:
         self._explain = explain
 
-    async def explain(self, ask: Ask[None, CapturedBody]) -> dict[str, Any]:
-        captured = ask.body.model_dump(by_alias=True, exclude_none=True)
+    async def explain(self, request: ControlRequest[None, CapturedBody]) -> dict[str, Any]:
+        captured = request.body.model_dump(by_alias=True, exclude_none=True)
         try:
             return await self._explain(captured)
         except CaptureError as error:

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mock_server.control.descriptions import iso
-from mock_server.control.operations import Ask
+from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import CONFLICT, Problem
 from mock_server.control.shapes import ChoiceBody, Moment, MomentBody, OutgoingBody, Query
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import NotFound
-from mock_server.core.lobby import Lobby
-from mock_server.core.sessions import Metering, Session, Why
+from mock_server.core.session_service import SessionService
+from mock_server.core.sessions import Metering, Session, SessionEndReason
 from mock_server.core.tokens import Token
-from mock_server.core.worlds import Worlds
 
 
 class TokensQuery(Query):
@@ -52,7 +52,7 @@ class SessionBody(OutgoingBody):
     metering: Metering
     role: str | None
     pools: str | None
-    state: Literal["live"] | Why
+    state: Literal["live"] | SessionEndReason
     opened: MomentBody
     expires: MomentBody
     ended: MomentBody | None
@@ -64,8 +64,8 @@ class SessionBody(OutgoingBody):
         over_at = session.expires_at if session.over is None else session.over_at
         return cls(
             id=session.id,
-            product=session.seat.product,
-            gadget=session.seat.gadget or None,
+            product=session.session_slot.product,
+            gadget=session.session_slot.gadget or None,
             metering=session.metering,
             role=session.role or None,
             pools=session.pools or None,
@@ -121,84 +121,88 @@ class ClosedBody(OutgoingBody):
 class Tokens:
     """The operations on tokens. The path names a token, whosever it is."""
 
-    def __init__(self, worlds: Worlds, lobby: Lobby) -> None:
-        self.worlds = worlds
-        self.lobby = lobby
+    def __init__(self, account_service: AccountService, session_service: SessionService) -> None:
+        self.account_service = account_service
+        self.session_service = session_service
 
-    async def list_tokens(self, ask: Ask[TokensQuery, None]) -> TokensBody:
-        query = ask.query
-        account = None if query.account is None else await self.worlds.find(query.account)
-        listed = reversed(await self.lobby.tokens(account))
+    async def list_tokens(self, request: ControlRequest[TokensQuery, None]) -> TokensBody:
+        query = request.query
+        account = None if query.account is None else await self.account_service.find(query.account)
+        listed = reversed(await self.session_service.tokens(account))
         found = [each for each in listed if query.name in (None, each.name)][: query.limit]
         shown: list[TokenBody] = []
         for token in found:
             with suppress(NotFound):  # It may have made room since it was listed.
-                owner = await self.worlds.find(token.account)
-                shown.append(TokenBody(**await self._members(owner, token.id, ask.wall)))
+                owner = await self.account_service.find(token.account)
+                shown.append(TokenBody(**await self._members(owner, token.id, request.wall)))
         return TokensBody(tokens=shown)
 
-    async def get_token(self, ask: Ask[None, None]) -> WholeTokenBody:
-        return await self._shown(await self._owner(ask), ask)
+    async def get_token(self, request: ControlRequest[None, None]) -> WholeTokenBody:
+        return await self._shown(await self._owner(request), request)
 
-    async def expire_token(self, ask: Ask[None, None]) -> WholeTokenBody:
-        owner, now = await self._world(ask)
-        await self.lobby.set_expiry(owner, ask.params["id"], now, now)
-        return await self._shown(owner, ask)
+    async def expire_token(self, request: ControlRequest[None, None]) -> WholeTokenBody:
+        owner, now = await self._world(request)
+        await self.session_service.set_expiry(owner, request.params["id"], now, now)
+        return await self._shown(owner, request)
 
-    async def extend_token(self, ask: Ask[None, ExtensionBody]) -> WholeTokenBody:
-        owner, now = await self._world(ask)
-        token = await self.lobby.token(owner, ask.params["id"])
-        to = ask.body.to
-        if ask.body.seconds is not None:
-            to = max(now, token.expires_at or now) + ask.body.seconds
+    async def extend_token(self, request: ControlRequest[None, ExtensionBody]) -> WholeTokenBody:
+        owner, now = await self._world(request)
+        token = await self.session_service.token(owner, request.params["id"])
+        to = request.body.to
+        if request.body.seconds is not None:
+            to = max(now, token.expires_at or now) + request.body.seconds
             if to > LATEST:
                 raise Problem(CONFLICT, f"time ends at {iso(LATEST)}")
         elif to is not None and to <= now:
             raise Problem(CONFLICT, f"it is {iso(now)} already; expire ends a token")
-        await self.lobby.set_expiry(owner, token.id, to, now)
-        return await self._shown(owner, ask)
+        await self.session_service.set_expiry(owner, token.id, to, now)
+        return await self._shown(owner, request)
 
-    async def disable_token(self, ask: Ask[None, None]) -> WholeTokenBody:
-        return await self._switch(ask, disabled=True)
+    async def disable_token(self, request: ControlRequest[None, None]) -> WholeTokenBody:
+        return await self._switch(request, disabled=True)
 
-    async def enable_token(self, ask: Ask[None, None]) -> WholeTokenBody:
-        return await self._switch(ask, disabled=False)
+    async def enable_token(self, request: ControlRequest[None, None]) -> WholeTokenBody:
+        return await self._switch(request, disabled=False)
 
-    async def close_sessions(self, ask: Ask[None, None]) -> ClosedBody:
-        owner, now = await self._world(ask)
-        closed = await self.lobby.close(owner, ask.params["id"], now)
+    async def close_sessions(self, request: ControlRequest[None, None]) -> ClosedBody:
+        owner, now = await self._world(request)
+        closed = await self.session_service.close(owner, request.params["id"], now)
         return ClosedBody(sessions=_sessions(closed, now))
 
-    async def _switch(self, ask: Ask[None, None], *, disabled: bool) -> WholeTokenBody:
-        owner = await self._owner(ask)
-        await self.lobby.change(owner, ask.params["id"], disabled=disabled)
-        return await self._shown(owner, ask)
+    async def _switch(
+        self, request: ControlRequest[None, None], *, disabled: bool
+    ) -> WholeTokenBody:
+        owner = await self._owner(request)
+        await self.session_service.change(owner, request.params["id"], disabled=disabled)
+        return await self._shown(owner, request)
 
-    async def _owner(self, ask: Ask[None, Any]) -> Account:
-        id = ask.params["id"]
-        account_id = await self.lobby.owner_of(id)
-        owner = None if account_id is None else await self.worlds.studio.owner(account_id)
+    async def _owner(self, request: ControlRequest[None, Any]) -> Account:
+        id = request.params["id"]
+        account_id = await self.session_service.owner_of(id)
+        owner = (
+            None if account_id is None else await self.account_service.job_service.owner(account_id)
+        )
         if owner is None:
             raise NotFound("token", id)
         return owner
 
-    async def _world(self, ask: Ask[None, Any]) -> tuple[Account, float]:
+    async def _world(self, request: ControlRequest[None, Any]) -> tuple[Account, float]:
         """Return whose token it is, and what time it is there."""
-        owner = await self._owner(ask)
-        return owner, await self.worlds.studio.now(owner, ask.wall)
+        owner = await self._owner(request)
+        return owner, await self.account_service.job_service.now(owner, request.wall)
 
-    async def _shown(self, owner: Account, ask: Ask[None, Any]) -> WholeTokenBody:
-        id = ask.params["id"]
-        now = await self.worlds.studio.now(owner, ask.wall)
-        members = await self._members(owner, id, ask.wall)
-        kept = await self.lobby.sessions(owner, id)
+    async def _shown(self, owner: Account, request: ControlRequest[None, Any]) -> WholeTokenBody:
+        id = request.params["id"]
+        now = await self.account_service.job_service.now(owner, request.wall)
+        members = await self._members(owner, id, request.wall)
+        kept = await self.session_service.sessions(owner, id)
         return WholeTokenBody(**members, sessions=_sessions(kept, now))
 
     async def _members(self, owner: Account, id: str, wall: float) -> dict[str, Any]:
-        now = await self.worlds.studio.now(owner, wall)
-        used = await self.lobby.used(owner, id, now, live=False)
-        with_open = await self.lobby.used(owner, id, now, live=True)
-        token: Token = await self.lobby.token(owner, id)
+        now = await self.account_service.job_service.now(owner, wall)
+        used = await self.session_service.used(owner, id, now, live=False)
+        with_open = await self.session_service.used(owner, id, now, live=True)
+        token: Token = await self.session_service.token(owner, id)
         return {
             "id": token.id,
             "account": token.account,

@@ -30,7 +30,7 @@ class Limits(Struct, frozen=True):
     mode: LimitMode = LimitMode.ON
 
 
-class Progress(StrEnum):
+class Progression(StrEnum):
     """What moves a job along."""
 
     INSTANT = "instant"
@@ -68,7 +68,7 @@ class Account(Struct, frozen=True):
     name: str = ""
     limits: Limits = field(default_factory=Limits)
     clock: Clock | None = None
-    progress: Progress | None = None
+    progress: Progression | None = None
     slots: int | None = None
     events_url: str = ""
     ready_made: bool = False
@@ -78,12 +78,12 @@ class Account(Struct, frozen=True):
         return self.id
 
 
-class Birth(Struct, frozen=True):
+class InitialAccount(Struct, frozen=True):
     """An account as it was made, so that a reset can bring it back."""
 
     id: str
     account: str
-    newborn: Account
+    spec: Account
 
 
 class Credential(Struct, frozen=True):

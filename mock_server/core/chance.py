@@ -37,7 +37,7 @@ def _origin(seed: int, name: str) -> int:
     return number(seed, name)
 
 
-def unguessable(secret: str, *names: str | int, hex_digits: int = 32) -> str:
+def mac(secret: str, *names: str | int, hex_digits: int = 32) -> str:
     """Return lower-case hex that cannot be worked out without the secret."""
     key = blake2b(secret.encode(), digest_size=32).digest()
     text = "\x1f".join(map(str, names))

@@ -17,7 +17,7 @@ from mock_server.core.errors import CreditsShort, Invalid
 ZERO = Decimal(0)
 TENTH = Decimal("0.1")
 USD_PER_CREDIT = Decimal("0.003")
-MOST = Decimal(1_000_000_000)
+MAX_CREDITS = Decimal(1_000_000_000)
 
 
 def credits(value: object, field: str = "credits") -> Decimal:
@@ -26,8 +26,10 @@ def credits(value: object, field: str = "credits") -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         raise Invalid(field, f"must be a number of credits, found {value!r}") from None
-    if not amount.is_finite() or amount.copy_abs() > MOST or amount != round(amount, 6):
-        raise Invalid(field, f"must be at most {MOST} with at most six places, found {value!r}")
+    if not amount.is_finite() or amount.copy_abs() > MAX_CREDITS or amount != round(amount, 6):
+        raise Invalid(
+            field, f"must be at most {MAX_CREDITS} with at most six places, found {value!r}"
+        )
     return amount
 
 

@@ -21,11 +21,11 @@ from decimal import Decimal
 from typing import Any
 
 
-class StudioError(Exception):
+class DomainError(Exception):
     """Something that the studio refuses to do; the vendor's room finds the words."""
 
 
-class Unauthenticated(StudioError):
+class Unauthenticated(DomainError):
     """The caller could not be made out.
 
     `known_account` is false where the credential belongs to nobody, and true where its owner is
@@ -39,11 +39,11 @@ class Unauthenticated(StudioError):
         self.diagnosis = diagnosis
 
 
-class Forbidden(StudioError):
+class Forbidden(DomainError):
     """The caller is known and may not do this."""
 
 
-class NotFound(StudioError):
+class NotFound(DomainError):
     """There is no `kind` with this id, or it belongs to somebody else."""
 
     def __init__(self, kind: str, id: str = "") -> None:
@@ -52,7 +52,7 @@ class NotFound(StudioError):
         self.id = id
 
 
-class Invalid(StudioError):
+class Invalid(DomainError):
     """`field` has a value that cannot be worked with; `problem` says what was expected."""
 
     def __init__(self, field: str, problem: str) -> None:
@@ -77,7 +77,7 @@ class CreditsShort(Invalid):
         self.balance = balance
 
 
-class TooLarge(StudioError):
+class TooLarge(DomainError):
     """`what` has more bytes than `limit_bytes`."""
 
     def __init__(self, what: str, *, limit_bytes: int) -> None:
@@ -86,7 +86,7 @@ class TooLarge(StudioError):
         self.limit_bytes = limit_bytes
 
 
-class TooSlow(StudioError):
+class TooSlow(DomainError):
     """`what` did not arrive within `seconds`."""
 
     def __init__(self, what: str, *, seconds: float) -> None:
@@ -95,7 +95,7 @@ class TooSlow(StudioError):
         self.seconds = seconds
 
 
-class RateLimited(StudioError):
+class RateLimited(DomainError):
     """The account has used up its window; the next call may come at `allowed_at`."""
 
     def __init__(self, *, allowed_at: float, retry_after: float) -> None:
@@ -104,7 +104,7 @@ class RateLimited(StudioError):
         self.retry_after = retry_after
 
 
-class Conflict(StudioError):
+class Conflict(DomainError):
     """The request contradicts what is already there."""
 
 

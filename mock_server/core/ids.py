@@ -42,7 +42,7 @@ def uuid_of(seed: int, *names: str | int) -> str:
 
 def ulid_of(tick: int, secret: str, *names: str | int) -> str:
     """Return the lower-case ULID of the tick, which cannot be guessed without the secret."""
-    chance_hex = chance.unguessable(secret, "ulid", tick, *names, hex_digits=_RANDOM_BITS // 4)
+    chance_hex = chance.mac(secret, "ulid", tick, *names, hex_digits=_RANDOM_BITS // 4)
     number = ((tick >> _COUNTER_BITS) + _EPOCH_MS) << _RANDOM_BITS | int(chance_hex, 16)
     shifts = range(5 * (_ULID_CHARACTERS - 1), -1, -5)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

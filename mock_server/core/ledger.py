@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
-from mock_server.core.jobs import Job, JobState
+from mock_server.core.jobs.job import Job, JobState
 
 
 def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> list[Entry]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mock_server.core.jobs import JobState
-from mock_server.core.watch import Watch
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import Watch
 
 
 class Attempt(Struct, frozen=True):

@@ -19,7 +19,7 @@ class Metering(StrEnum):
     WORK = "work"
 
 
-class Why(StrEnum):
+class SessionEndReason(StrEnum):
     """Why a session is over."""
 
     EXPIRED = "expired"
@@ -27,14 +27,14 @@ class Why(StrEnum):
     REPLACED = "replaced"
 
 
-class Seat(Struct, frozen=True):
+class SessionSlot(Struct, frozen=True):
     """Where in the studio a session lets its token in; a token has one session at each."""
 
     product: str
     gadget: str = ""
 
 
-class Terms(Struct, frozen=True):
+class SessionOptions(Struct, frozen=True):
     """What a session is opened with. `lifetime` is in seconds."""
 
     lifetime: float
@@ -52,13 +52,13 @@ class Session(Struct, frozen=True):
     id: str
     account: str
     token: str
-    seat: Seat
+    session_slot: SessionSlot
     opened_at: float
     expires_at: float
     metering: Metering = Metering.TIME
     role: str = ""
     pools: str = ""
-    over: Why | None = None
+    over: SessionEndReason | None = None
     over_at: float = 0.0
 
     @property
@@ -70,10 +70,10 @@ class Session(Struct, frozen=True):
         """Return whether its token may come in."""
         return self.over is None and now < self.expires_at
 
-    def why_at(self, now: float) -> Why | None:
+    def why_at(self, now: float) -> SessionEndReason | None:
         """Return why it is over, or nothing while it lives."""
         if self.over is None and self.expires_at <= now:
-            return Why.EXPIRED
+            return SessionEndReason.EXPIRED
         return self.over
 
     def seconds_left_at(self, now: float) -> float:
@@ -85,6 +85,6 @@ class Session(Struct, frozen=True):
         end = min(now, self.expires_at) if self.over is None else self.over_at
         return max(0.0, end - self.opened_at)
 
-    def ended(self, why: Why, at: float) -> Session:
+    def ended(self, why: SessionEndReason, at: float) -> Session:
         """Return it as over."""
         return replace(self, over=why, over_at=at)

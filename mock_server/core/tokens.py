@@ -34,7 +34,7 @@ class Token(Struct, frozen=True):
         return self.expires_at is not None and self.expires_at <= now
 
 
-class Sighting(Struct, frozen=True):
+class BrowserSeen(Struct, frozen=True):
     """When a browser was last seen with a token. `browser` tells it from others, and nothing else.
 
     Whoever has it has been let in with the token before.
@@ -44,7 +44,7 @@ class Sighting(Struct, frozen=True):
     at: float
 
 
-class Gallery(Struct, frozen=True):
+class TokenHistory(Struct, frozen=True):
     """What belongs to a token alone (its id is the token's): its jobs and its preferences.
 
     `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.
@@ -57,4 +57,4 @@ class Gallery(Struct, frozen=True):
     jobs: tuple[str, ...] = ()
     metered: tuple[str, ...] = ()
     preferences: tuple[tuple[str, str], ...] = ()
-    browsers: tuple[Sighting, ...] = ()
+    browsers: tuple[BrowserSeen, ...] = ()

@@ -17,7 +17,7 @@ R = TypeVar("R", bound=Record)
 DEFAULT_BLOB_BYTES = 256 * 1024 * 1024
 
 
-class Table:
+class RecordTable:
     """The committed records of one kind, with their order per account and their due moments."""
 
     def __init__(self, kind: type) -> None:
@@ -85,7 +85,7 @@ class Table:
 class MemoryView:
     """A look at the tables as they are."""
 
-    def __init__(self, tables: dict[type, Table]) -> None:
+    def __init__(self, tables: dict[type, RecordTable]) -> None:
         self._tables = tables
 
     async def __aenter__(self) -> View:
@@ -127,7 +127,7 @@ class MemoryView:
 class MemoryTransaction(MemoryView):
     """A look at the tables with this transaction's own changes laid over them."""
 
-    def __init__(self, tables: dict[type, Table], lock: asyncio.Lock) -> None:
+    def __init__(self, tables: dict[type, RecordTable], lock: asyncio.Lock) -> None:
         super().__init__(tables)
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
@@ -193,7 +193,7 @@ class MemoryTransaction(MemoryView):
         for kind, records in self.changes.items():
             table = self._tables.get(kind)
             if table is None:
-                table = self._tables[kind] = Table(kind)
+                table = self._tables[kind] = RecordTable(kind)
             for id, record in records.items():
                 if record is None or (anew and (kind, id) in anew):
                     table.delete(id)

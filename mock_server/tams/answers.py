@@ -13,11 +13,11 @@ from pydantic_core import to_json
 
 from mock_server.core import ids
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job, JobState
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
-from mock_server.core.studio import Snapshot
 from mock_server.tams.catalogue import Model
-from mock_server.tams.choices import Choices
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
@@ -40,13 +40,13 @@ Body = dict[str, Any]
 READY_ANSWERS = 1000
 
 
-class Answers:
+class JobAnswers:
     """Builds the bodies of answers; the choices say how members that may vary look."""
 
-    def __init__(self, choices: Choices, storage: Storage) -> None:
-        self.choices = choices
+    def __init__(self, settings: TamsSettings, storage: Storage) -> None:
+        self.settings = settings
         self.storage = storage
-        self._repeats = choices.result_url == "stable" and choices.expired_in == "constant"
+        self._repeats = settings.result_url == "stable" and settings.expired_in == "constant"
         self._ready: dict[tuple[str, str, int], tuple[Job, bytes]] = {}
 
     def created(self, job: Job) -> Body:
@@ -73,7 +73,7 @@ class Answers:
         """Return a job in its wrapper, with the info that belongs to its state."""
         job, state = snapshot.job, snapshot.state
         free = state in (JobState.FAILED, JobState.CANCELED)
-        free = free and self.choices.ended_credits == "zero"
+        free = free and self.settings.ended_credits == "zero"
         body: Body = {
             "id": job.id,
             "status": STATUS[state],
@@ -99,7 +99,7 @@ class Answers:
         snapshot = Snapshot(job, delivery.made_at, state)
         body: Body = self.job(snapshot, account, delivery.watch.origin)
         told = body["job"]
-        match self.choices.notify_payload:
+        match self.settings.notify_payload:
             case "a":
                 infos = {name: told[name] for name in _INFOS if name in told}
                 body = {"jobId": job.id, "status": told["status"], **infos}
@@ -129,7 +129,7 @@ class Answers:
         return {"model": self._without_zeros(members)}
 
     def _waiting(self, snapshot: Snapshot) -> Body:
-        rank = snapshot.ahead + self.choices.first_rank
+        rank = snapshot.ahead + self.settings.first_rank
         length = snapshot.ahead + 1 + snapshot.behind
         return self._without_zeros({"queueRank": str(rank), "queueLen": str(length)})
 
@@ -162,7 +162,7 @@ class Answers:
         if order.is_video:
             width, height = frame_size(width, height, order.frames)
         size: Body = {"width": width, "height": height}
-        if self.choices.image_format == "present":
+        if self.settings.image_format == "present":
             size = {"format": "mp4" if order.is_video else order.format, **size}
         for index in range(job.order.count):
             image_id = _image_id(job, account, index)
@@ -190,19 +190,19 @@ class Answers:
             started_at=job.starts_at,
             now=now,
             urls=urls,
-            numbers=self.choices.finish_item_numbers,
-            finished_nodes=self.choices.finished_nodes,
+            numbers=self.settings.finish_item_numbers,
+            finished_nodes=self.settings.finished_nodes,
         )
 
     def _failed(self, snapshot: Snapshot) -> Body:
         reason = snapshot.job.reason_at(snapshot.now)
-        reason = self.choices.failure_reason.replace("{reason}", reason)
+        reason = self.settings.failure_reason.replace("{reason}", reason)
         # DEFAULT is the zero value of its enum, and documented to be sent all the same.
         return self._with_stages({"reason": reason, "code": "DEFAULT"}, snapshot, [])
 
     def _with_stages(self, info: Body, snapshot: Snapshot, images: list[Body]) -> Body:
         """Add the list of stages that the description of 2023 had (U55)."""
-        if self.choices.stages_shape == "2023":
+        if self.settings.stages_shape == "2023":
             stage = {
                 "stageIndex": str(snapshot.job.stage_at(snapshot.now)),
                 "processingImages": images,
@@ -211,7 +211,7 @@ class Answers:
         return info
 
     def _without_zeros(self, members: Body) -> Body:
-        if self.choices.zero_members == "send":
+        if self.settings.zero_members == "send":
             return members
         return {name: value for name, value in members.items() if value not in _ZEROS}
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from mock_server.web.made_up import faker
+from mock_server.web.fake_data import faker
 
 _DATA = Path(__file__).resolve().parents[1] / "data" / "tams-constants.json"
 

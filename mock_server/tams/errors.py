@@ -16,19 +16,19 @@ from mock_server.core.errors import (
     AlreadyEnded,
     Conflict,
     CreditsShort,
+    DomainError,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
     RateLimited,
     RequestRepeated,
-    StudioError,
     TooLarge,
     TooSlow,
     Unauthenticated,
 )
-from mock_server.tams.choices import Choices
-from mock_server.tams.signature import Reason, Refusal
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.signature import Reason, SignatureRefusal
 from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.web.calls import JSON, Answer, json_answer
 
@@ -49,11 +49,11 @@ def argument_error(field: str, message: str) -> dict[str, str]:
     return {"@type": ARGUMENT_ERROR, "field": field, "message": message}
 
 
-def render_error(error: StudioError, choices: Choices) -> Answer:
+def render_error(error: DomainError, settings: TamsSettings) -> Answer:
     """Return the answer to a refusal; the nearest entry of its family decides."""
     for kind in type(error).__mro__:
         if kind in WORDS:
-            return WORDS[kind](error, choices)
+            return WORDS[kind](error, settings)
     return json_answer(status_body(13, "SYSTEM_ERROR"), 500)
 
 
@@ -62,77 +62,77 @@ def crash(request_id: str) -> Answer:
     return json_answer(status_body(13, f"SYSTEM_ERROR, request {request_id}"), 500)
 
 
-def _unauthenticated(error: Unauthenticated, choices: Choices) -> Answer:
-    refusal: Refusal = error.diagnosis
+def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
+    refusal: SignatureRefusal = error.diagnosis
     status, tips = 401, refusal.detail
     if refusal.reason is Reason.HEADER_MISSING:
-        status, tips = choices.no_authorization_status, "authorization header missing"
+        status, tips = settings.no_authorization_status, "authorization header missing"
     elif refusal.reason in _UNKNOWN:
         # Observed: a key that no app on the host has is answered 404 with these words.
-        status, tips = choices.unknown_app_status, "app not found"
-    if choices.auth_error_body == "rpc" and status == 401:
+        status, tips = settings.unknown_app_status, "app not found"
+    if settings.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)
     return json_answer({"code": 100001, "message": "unauthorized", "tips": tips}, status)
 
 
-def _not_found(error: NotFound, choices: Choices) -> Answer:
+def _not_found(error: NotFound, settings: TamsSettings) -> Answer:
     # Documented for jobs: 404 with the words "job not found".
-    code = 5 if error.kind == "job" else choices.not_found_code
+    code = 5 if error.kind == "job" else settings.not_found_code
     return json_answer(status_body(code, f"{error.kind} not found"), 404)
 
 
-def _credits_short(error: CreditsShort, choices: Choices) -> Answer:
+def _credits_short(error: CreditsShort, settings: TamsSettings) -> Answer:
     # Observed by three clients, which look for these words in the first detail.
     message = f"credits not enough: {error.price} needed, {error.balance} left"
     body = status_body(
-        choices.credits_short_code, PARAMS_INVALID, argument_error("credits", message)
+        settings.credits_short_code, PARAMS_INVALID, argument_error("credits", message)
     )
-    return json_answer(body, choices.credits_short_status)
+    return json_answer(body, settings.credits_short_status)
 
 
-def _invalid(error: Invalid, choices: Choices) -> Answer:
-    status = choices.invalid_graph_status if error.field == "workflow" else 400
+def _invalid(error: Invalid, settings: TamsSettings) -> Answer:
+    status = settings.invalid_graph_status if error.field == "workflow" else 400
     body = status_body(3, PARAMS_INVALID, argument_error(error.field, error.problem))
     return json_answer(body, status)
 
 
-def _field_mismatch(error: FieldMismatch, choices: Choices) -> Answer:
+def _field_mismatch(error: FieldMismatch, settings: TamsSettings) -> Answer:
     # Documented word for word, and without details.
-    return json_answer({"code": 2, "message": error.problem}, choices.field_not_sent_status)
+    return json_answer({"code": 2, "message": error.problem}, settings.field_not_sent_status)
 
 
-def _rate_limited(error: RateLimited, choices: Choices) -> Answer:
+def _rate_limited(error: RateLimited, settings: TamsSettings) -> Answer:
     headers = JSON
-    if choices.limit_retry_after and isfinite(error.retry_after):
+    if settings.limit_retry_after and isfinite(error.retry_after):
         headers = (*JSON, (b"retry-after", b"%d" % ceil(error.retry_after)))
     return Answer(429, to_json(status_body(8, "RATELIMIT_EXCEEDED")), headers)
 
 
-def _repeated(error: RequestRepeated, choices: Choices) -> Answer:
+def _repeated(error: RequestRepeated, settings: TamsSettings) -> Answer:
     if error.same_content:
         return json_answer(status_body(6, str(error)), 409)
     return json_answer(status_body(3, PARAMS_INVALID, argument_error("requestId", str(error))), 400)
 
 
-def _plain(status: int, code: int) -> Callable[[Any, Choices], Answer]:
-    return lambda error, choices: json_answer(status_body(code, str(error)), status)
+def _plain(status: int, code: int) -> Callable[[Any, TamsSettings], Answer]:
+    return lambda error, settings: json_answer(status_body(code, str(error)), status)
 
 
-WORDS: dict[type[StudioError], Callable[[Any, Choices], Answer]] = {
+WORDS: dict[type[DomainError], Callable[[Any, TamsSettings], Answer]] = {
     Unauthenticated: _unauthenticated,
     Forbidden: _plain(403, 7),
     NotFound: _not_found,
-    Malformed: lambda error, choices: json_answer(status_body(3, error.problem), 400),
+    Malformed: lambda error, settings: json_answer(status_body(3, error.problem), 400),
     CreditsShort: _credits_short,
     FieldMismatch: _field_mismatch,
     Invalid: _invalid,
-    TooLarge: lambda error, choices: json_answer(
-        status_body(3, str(error)), choices.too_large_status
+    TooLarge: lambda error, settings: json_answer(
+        status_body(3, str(error)), settings.too_large_status
     ),
     TooSlow: _plain(408, 4),
     RateLimited: _rate_limited,
     AlreadyEnded: _plain(400, 9),
     RequestRepeated: _repeated,
     Conflict: _plain(409, 10),
-    StudioError: lambda error, choices: json_answer(status_body(13, "SYSTEM_ERROR"), 500),
+    DomainError: lambda error, settings: json_answer(status_body(13, "SYSTEM_ERROR"), 500),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.web.choices import Fact
+from mock_server.web.vendor_settings import Fact
 
 FACTS = (
     Fact("request keys", "snake_case and camelCase, mixed freely", "doc", "TAMS › 2.3"),

@@ -26,7 +26,7 @@ class SizeRange(Struct, frozen=True):
     most: int
 
 
-class Match(Struct, frozen=True):
+class PolicyMatch(Struct, frozen=True):
     """What a field has to be, or, unless `whole`, to begin with."""
 
     field: str
@@ -46,7 +46,7 @@ class Policy(Struct, frozen=True):
 
     expires_at: float
     sizes: tuple[SizeRange, ...]
-    matches: tuple[Match, ...]
+    matches: tuple[PolicyMatch, ...]
 
     def encoded(self) -> str:
         """Return the policy as a form carries it."""
@@ -93,15 +93,15 @@ def _policy(expiration: str, conditions: list[Any]) -> Policy:
     if ends_at.tzinfo is None:
         raise BadPolicy(f"expiration: {expiration} has no time zone")
     sizes: list[SizeRange] = []
-    matches: list[Match] = []
+    matches: list[PolicyMatch] = []
     for condition in conditions:
         match condition:
             case ["content-length-range", int(least), int(most)]:
                 sizes.append(SizeRange(least, most))
             case ["eq" | "starts-with" as kind, str(name), str(value)] if name.startswith("$"):
-                matches.append(Match(name[1:], value, whole=kind == "eq"))
+                matches.append(PolicyMatch(name[1:], value, whole=kind == "eq"))
             case dict() if all(isinstance(value, str) for value in condition.values()):
-                matches += (Match(name, value) for name, value in condition.items())
+                matches += (PolicyMatch(name, value) for name, value in condition.items())
             case _:
                 raise BadPolicy(f"condition {json.dumps(condition)} is not known")
     return Policy(ends_at.timestamp(), tuple(sizes), tuple(matches))

@@ -18,13 +18,12 @@ from msgspec.structs import replace
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account, credential_id
+from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
-from mock_server.core.studio import Studio
-from mock_server.tams.choices import Choices
 from mock_server.tams.form_policies import (
     BadPolicy,
-    Match,
     Policy,
+    PolicyMatch,
     SizeRange,
     decoded,
     encoded,
@@ -32,6 +31,7 @@ from mock_server.tams.form_policies import (
     read_policy,
     sign,
 )
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.storage import StoreAnswer
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.forms import MalformedForm, NotAForm, Part, read_form
@@ -40,7 +40,7 @@ from mock_server.web.results import keep_upload
 
 _PATH = "/oss-form"
 _TEMPORARY = "STS."  # how temporary access ids begin; the account's key follows
-_LONGEST_FIELD = 8192
+_MAX_FIELD_BYTES = 8192
 # What a form has around its file: the other fields, and what stands between them.
 _AROUND_BYTES = 128 * 1024
 
@@ -55,7 +55,7 @@ class _Refused(Exception):
         self.message = message
 
 
-class _Form(Struct, frozen=True):
+class _UploadForm(Struct, frozen=True):
     """The file's bytes, and the fields before it by their names in lower case."""
 
     fields: Mapping[str, str]
@@ -75,10 +75,12 @@ class _Form(Struct, frozen=True):
 class FormUploads:
     """Hands out what a form needs, and answers the form when a browser posts it."""
 
-    def __init__(self, studio: Studio, choices: Choices, upload_bounds: Bounds) -> None:
-        self.studio = studio
-        self.choices = choices
-        least_bytes = 1 if choices.empty_upload == "refuse" else 0
+    def __init__(
+        self, job_service: JobService, settings: TamsSettings, upload_bounds: Bounds
+    ) -> None:
+        self.job_service = job_service
+        self.settings = settings
+        least_bytes = 1 if settings.empty_upload == "refuse" else 0
         self.sizes = SizeRange(least_bytes, upload_bounds.body_bytes)
         bounds = replace(upload_bounds, body_bytes=upload_bounds.body_bytes + _AROUND_BYTES)
         self.operations = (
@@ -96,7 +98,9 @@ class FormUploads:
     def place(self, resource: Resource, account: Account, origin: str) -> dict[str, str]:
         """Return the nine strings with which a form can be posted to `host`."""
         file_path = _file_path(resource)
-        policy = Policy(resource.upload_until, (self.sizes,), (Match("key", file_path),)).encoded()
+        policy = Policy(
+            resource.upload_until, (self.sizes,), (PolicyMatch("key", file_path),)
+        ).encoded()
         # The real store calls this back and passes the answer on. Here nobody is called.
         callback = {
             "callbackUrl": f"{origin}/oss-callback",
@@ -127,32 +131,32 @@ class FormUploads:
         key, policy_text = form.required("key"), form.required("policy")
         account = await self._signer(form, policy_text)
         call.trace.account = account.id
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         _check_policy(policy_text, form, now)
-        resource = await self.studio.resource(key.rpartition("/")[2])
+        resource = await self.job_service.resource(key.rpartition("/")[2])
         if resource is None or resource.account != account.id or key != _file_path(resource):
             raise _Refused(404, "NoSuchKey", "There is no such upload.")
         _check_token(form, resource, account)
         if now >= resource.upload_until:
             raise _Refused(403, "AccessDenied", "The time for this upload has run out.")
         _check_size(form, self.sizes)
-        if resource.uploaded_at is not None and self.choices.second_upload == "refuse":
+        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
             raise _Refused(403, "AccessDenied", "The object is there already.")
         calls_back = _calls_back(form)
-        await keep_upload(self.studio, account, resource, form.file, now)
-        if calls_back and self.choices.upload_answer == "ok":
+        await keep_upload(self.job_service, account, resource, form.file, now)
+        if calls_back and self.settings.upload_answer == "ok":
             return json_answer({"Status": "OK"})
-        if calls_back and self.choices.upload_answer == "callback-failed":
+        if calls_back and self.settings.upload_answer == "callback-failed":
             # The object is kept all the same, as with a PUT.
             return _refusal(call, 203, "CallbackFailed", "The store's own callback failed.")
         return await asyncio.to_thread(_own_answer, form, key, call.origin())
 
-    async def _signer(self, form: _Form, policy_text: str) -> Account:
+    async def _signer(self, form: _UploadForm, policy_text: str) -> Account:
         """Return the account whose access id the form has, if it signed the policy."""
         access_id, signature = form.required("OSSAccessKeyId"), form.required("Signature")
         account = None
         if access_id.startswith(_TEMPORARY):
-            account = await self.studio.account(
+            account = await self.job_service.account(
                 credential_id("key", access_id.removeprefix(_TEMPORARY))
             )
         if account is None:
@@ -171,7 +175,7 @@ class FormUploads:
         return account
 
 
-def _read(call: Call) -> _Form:
+def _read(call: Call) -> _UploadForm:
     try:
         parts = read_form(call.header(b"content-type"), call.body)
     except NotAForm as error:
@@ -190,7 +194,7 @@ def _read(call: Call) -> _Form:
     for part in parts:
         name = part.name.lower()
         if name == "file":
-            return _Form(fields, part.data)  # what follows the file is not looked at
+            return _UploadForm(fields, part.data)  # what follows the file is not looked at
         fields.setdefault(name, _entered(part))
     raise _Refused(
         400,
@@ -200,16 +204,16 @@ def _read(call: Call) -> _Form:
 
 
 def _entered(part: Part) -> str:
-    if len(part.data) > _LONGEST_FIELD:
+    if len(part.data) > _MAX_FIELD_BYTES:
         raise _Refused(
             400,
             "FieldItemTooLong",
-            f"Your form field '{part.name[:60]}' has more than {_LONGEST_FIELD} bytes.",
+            f"Your form field '{part.name[:60]}' has more than {_MAX_FIELD_BYTES} bytes.",
         )
     return part.text
 
 
-def _check_policy(policy_text: str, form: _Form, now: float) -> None:
+def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
     """Refuse a form that is late, or not what the policy allows."""
     try:
         policy = read_policy(policy_text)
@@ -226,7 +230,7 @@ def _check_policy(policy_text: str, form: _Form, now: float) -> None:
         _check_size(form, sizes)
 
 
-def _check_size(form: _Form, sizes: SizeRange) -> None:
+def _check_size(form: _UploadForm, sizes: SizeRange) -> None:
     size_bytes = len(form.file)
     if size_bytes < sizes.least:
         raise _Refused(
@@ -244,13 +248,13 @@ def _check_size(form: _Form, sizes: SizeRange) -> None:
         )
 
 
-def _check_token(form: _Form, resource: Resource, account: Account) -> None:
+def _check_token(form: _UploadForm, resource: Resource, account: Account) -> None:
     token = form.required("x-oss-security-token")
     if not hmac.compare_digest(token.encode(), _security_token(resource, account).encode()):
         raise _Refused(403, "InvalidSecurityToken", "The security token you provided is invalid.")
 
 
-def _calls_back(form: _Form) -> bool:
+def _calls_back(form: _UploadForm) -> bool:
     """Say whether the form asks for a callback, and refuse one that cannot be understood."""
     text = form.fields.get("callback")
     if not text:
@@ -268,7 +272,7 @@ def _calls_back(form: _Form) -> bool:
     return True
 
 
-def _own_answer(form: _Form, key: str, origin: str) -> Answer:
+def _own_answer(form: _UploadForm, key: str, origin: str) -> Answer:
     """Return what the store says where nobody is called back: nothing, unless it is asked to."""
     digest = hashlib.md5(form.file, usedforsecurity=False).hexdigest().upper()
     etag = (b"etag", f'"{digest}"'.encode())
@@ -305,4 +309,4 @@ def _file_path(resource: Resource) -> str:
 
 
 def _security_token(resource: Resource, account: Account) -> str:
-    return chance.unguessable(account.credentials.secret, "form upload", resource.id)
+    return chance.mac(account.credentials.secret, "form upload", resource.id)

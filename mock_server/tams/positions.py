@@ -17,7 +17,7 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[^\s\[\]{}:,"]++|\S', re.DOTALL)
 _WORD = re.compile(r"[\w.+-]")
 
-_SHOWN_AT_MOST = 60
+_MAX_SHOWN = 60
 
 Path = Sequence[str | int]
 
@@ -45,8 +45,8 @@ def token_at(text: str, offset: int) -> str:
     """Return one token to show, cut short where it is long; nothing at the end of the text."""
     found = _TOKEN.match(text, offset)
     token = found.group() if found else ""
-    if len(token) > _SHOWN_AT_MOST:
-        token = token[:_SHOWN_AT_MOST] + "…"
+    if len(token) > _MAX_SHOWN:
+        token = token[:_MAX_SHOWN] + "…"
     return token if token.isprintable() else ascii(token)[1:-1]
 
 

@@ -19,7 +19,7 @@ from mock_server.tams.scalars import (
     String,
     enumeration,
 )
-from mock_server.tams.wire import Body
+from mock_server.tams.wire import TamsBody
 
 # In the order of the published lists, the first being number 0. That order is a guess for the
 # modes of video generation and control nets, which are known by name alone.
@@ -52,25 +52,25 @@ InpaintFill = Annotated[str, enumeration(INPAINT_FILLS)]
 GenerationMode = Annotated[str, enumeration(GENERATION_MODES)]
 
 
-class PromptBody(Body, frozen=True):
+class PromptBody(TamsBody, frozen=True):
     """A part of a prompt; weight 0 is unset and counts as 1."""
 
     text: String = ""
     weight: Float = 0.0
 
 
-class LoraItemBody(Body, frozen=True):
+class LoraItemBody(TamsBody, frozen=True):
     lora_model: String = ""
     weight: Float = 0.0
     block_weight: String = ""
     lora_access_key: String = ""
 
 
-class LoraBody(Body, frozen=True):
+class LoraBody(TamsBody, frozen=True):
     items: Repeated[LoraItemBody] = ()
 
 
-class ControlnetArgBody(Body, frozen=True):
+class ControlnetArgBody(TamsBody, frozen=True):
     """One control net; `mask` is the name of 2023, `mask_resource_id` the later one."""
 
     input_image_resource_id: String = ""
@@ -88,20 +88,20 @@ class ControlnetArgBody(Body, frozen=True):
     preprocessor_params: FreeMap | None = None
 
 
-class ControlnetBody(Body, frozen=True):
+class ControlnetBody(TamsBody, frozen=True):
     args: Repeated[ControlnetArgBody] = ()
 
 
-class AnimateDiffArgBody(Body, frozen=True):
+class AnimateDiffArgBody(TamsBody, frozen=True):
     video_length: Int32 = 0
     fps: Int32 = 0
 
 
-class AnimateDiffBody(Body, frozen=True):
+class AnimateDiffBody(TamsBody, frozen=True):
     args: Repeated[AnimateDiffArgBody] = ()
 
 
-class DiffusionBody(Body, frozen=True):
+class DiffusionBody(TamsBody, frozen=True):
     """The settings of sampling, of the stage DIFFUSION or of a stage that brings its own."""
 
     width: Int64 = 0
@@ -129,13 +129,13 @@ class DiffusionBody(Body, frozen=True):
     v1_clip: Bool = False
 
 
-class InputInitializeBody(Body, frozen=True):
+class InputInitializeBody(TamsBody, frozen=True):
     seed: Int64 = 0
     image_resource_id: String = ""
     count: Int32 = 0
 
 
-class ImageToUpscalerBody(Body, frozen=True):
+class ImageToUpscalerBody(TamsBody, frozen=True):
     hr_upscaler: String = ""
     hr_scale: Float = 0.0
     hr_resize_x: Int64 = 0
@@ -145,7 +145,7 @@ class ImageToUpscalerBody(Body, frozen=True):
     diffusion: DiffusionBody | None = None
 
 
-class AdetailerArgBody(Body, frozen=True):
+class AdetailerArgBody(TamsBody, frozen=True):
     """One kind of thing to find and repaint. The published default of adConfidence is a slip."""
 
     ad_model: String = "face_yolov8n.pt"
@@ -175,12 +175,12 @@ class AdetailerArgBody(Body, frozen=True):
     lora: LoraBody | None = None
 
 
-class ImageToAdetailerBody(Body, frozen=True):
+class ImageToAdetailerBody(TamsBody, frozen=True):
     args: Repeated[AdetailerArgBody] = ()
     diffusion: DiffusionBody | None = None
 
 
-class ImageToInpaintBody(Body, frozen=True):
+class ImageToInpaintBody(TamsBody, frozen=True):
     resize_mode: InpaintResizeMode = "DEFAULT"
     mask_image_resource_id: String = ""
     mask_blur: Int64 = 4
@@ -191,7 +191,7 @@ class ImageToInpaintBody(Body, frozen=True):
     diffusion: DiffusionBody | None = None
 
 
-class VideoDiffusionBody(Body, frozen=True):
+class VideoDiffusionBody(TamsBody, frozen=True):
     sd_model: String = ""
     generation_mode: GenerationMode = "TEXT_TO_VIDEO"
     width: Int64 = 0
@@ -202,7 +202,7 @@ class VideoDiffusionBody(Body, frozen=True):
     negative_prompts: Repeated[PromptBody] = ()
 
 
-class StageBody(Body, frozen=True):
+class StageBody(TamsBody, frozen=True):
     """One stage: the member named after its type counts, the others do not."""
 
     type: StageType = "DEFAULT"
@@ -215,7 +215,7 @@ class StageBody(Body, frozen=True):
     video_diffusion: VideoDiffusionBody | None = None
 
 
-class CreateJob(Body, frozen=True):
+class CreateJob(TamsBody, frozen=True):
     """POST /v1/jobs."""
 
     request_id: String = ""
@@ -223,14 +223,14 @@ class CreateJob(Body, frozen=True):
     notify_url: String = ""
 
 
-class PriceJob(Body, frozen=True):
+class PriceJob(TamsBody, frozen=True):
     """POST /v1/jobs/credits; the demos send a request id, which has no known effect."""
 
     request_id: String = ""
     stages: Repeated[StageBody] = ()
 
 
-class CreateResourceImage(Body, frozen=True):
+class CreateResourceImage(TamsBody, frozen=True):
     """POST /v1/resource/image and …/sts; 0 is unset, and a body may be empty."""
 
     may_be_empty: ClassVar[bool] = True

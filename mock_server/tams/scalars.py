@@ -34,10 +34,10 @@ from pydantic_core.core_schema import (
 # The type of a scalar's error: this, and the protobuf type that was expected.
 WRONG_SCALAR = "proto-"
 
-_FLOAT_MOST = 3.4028234663852886e38
+_MAX_FLOAT = 3.4028234663852886e38
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_NUMBER_LENGTH_MOST = 400
+_MAX_NUMBER_LENGTH = 400
 
 
 class Scalar:
@@ -78,13 +78,13 @@ def _integer(value: object, least: int, most: int) -> int:
 
 def _float(value: object) -> float:
     number = float(_decimal(value))
-    if not -_FLOAT_MOST <= number <= _FLOAT_MOST:
+    if not -_MAX_FLOAT <= number <= _MAX_FLOAT:
         raise ValueError(value)
     return number
 
 
 def _decimal(value: object) -> Decimal:
-    if type(value) is not str or len(value) > _NUMBER_LENGTH_MOST or not _NUMBER.fullmatch(value):
+    if type(value) is not str or len(value) > _MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(value):
         raise ValueError(value)
     try:
         return Decimal(value)
@@ -114,7 +114,7 @@ Float = Annotated[
     float,
     Scalar(
         "float",
-        float_schema(strict=True, allow_inf_nan=False, ge=-_FLOAT_MOST, le=_FLOAT_MOST),
+        float_schema(strict=True, allow_inf_nan=False, ge=-_MAX_FLOAT, le=_MAX_FLOAT),
         _float,
     ),
 ]
@@ -154,9 +154,9 @@ def enumeration(names: tuple[str, ...], *, closed: bool = False) -> Scalar:
 Item = TypeVar("Item")
 
 # The mock's own end of a list, so that a body of many megabytes is refused and not worked on.
-ELEMENTS_END = 10_000
+MAX_ELEMENTS = 10_000
 
 # Reading stops at the first bad element, so that there are never more errors than members.
-Repeated = Annotated[tuple[Item, ...], FailFast(), Field(max_length=ELEMENTS_END)]
+Repeated = Annotated[tuple[Item, ...], FailFast(), Field(max_length=MAX_ELEMENTS)]
 
 FreeMap = dict[str, Any]

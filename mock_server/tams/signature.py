@@ -69,7 +69,7 @@ class BearerToken:
     token: str = field(repr=False)
 
 
-class Refusal(Struct, frozen=True):
+class SignatureRefusal(Struct, frozen=True):
     """Why a request is refused, in a sentence that never holds a token."""
 
     reason: Reason
@@ -88,7 +88,7 @@ _WHOLE_SECONDS = re.compile(r"[0-9]{1,20}")
 
 def parse_authorization(
     value: bytes | None, *, lenient: bool = True
-) -> SignedHeader | BearerToken | Refusal:
+) -> SignedHeader | BearerToken | SignatureRefusal:
     """Read an `Authorization` header; whatever the bytes are, nothing is raised.
 
     Strict is the form of TAMS › Signature, letter by letter. Lenient also takes the pairs in any
@@ -99,9 +99,11 @@ def parse_authorization(
     # those at its end in place.
     value = value.strip(b" \t") if value else None
     if not value:
-        return Refusal(Reason.HEADER_MISSING, "there is no Authorization header, or it is empty")
+        return SignatureRefusal(
+            Reason.HEADER_MISSING, "there is no Authorization header, or it is empty"
+        )
     if len(value) > MAXIMUM_HEADER_BYTES:
-        return Refusal(
+        return SignatureRefusal(
             Reason.GRAMMAR,
             f"the Authorization header has {len(value)} bytes, over {MAXIMUM_HEADER_BYTES}",
         )
@@ -109,7 +111,7 @@ def parse_authorization(
     if exact := _EXACT.fullmatch(text):
         return SignedHeader(*exact.groups())
     if stray := re.search(r"[^ -~]", text):
-        return Refusal(
+        return SignatureRefusal(
             Reason.GRAMMAR,
             f"the Authorization header has the byte 0x{ord(stray[0]):02x} at position "
             f"{stray.start()}, expected visible ASCII and blanks",
@@ -118,25 +120,27 @@ def parse_authorization(
     if scheme == Scheme.BEARER or (lenient and scheme.lower() == Scheme.BEARER.lower()):
         if token := rest.strip(" "):
             return BearerToken(token)
-        return Refusal(Reason.GRAMMAR, "the Bearer header has no token, expected one after a blank")
+        return SignatureRefusal(
+            Reason.GRAMMAR, "the Bearer header has no token, expected one after a blank"
+        )
     if scheme != Scheme.RSA and not (lenient and scheme.lower() == Scheme.RSA.lower()):
         # A lone word may be a token whose scheme was forgotten, so it is not repeated here.
         word = _show_name(scheme) if blank else f"missing before a word of {len(text)} characters"
-        return Refusal(
+        return SignatureRefusal(
             Reason.SCHEME_UNKNOWN,
             f"the Authorization scheme is {word}, expected {Scheme.RSA} or {Scheme.BEARER}",
         )
     header = _read_pairs(rest)
-    if lenient or isinstance(header, Refusal):
+    if lenient or isinstance(header, SignatureRefusal):
         return header
-    return Refusal(
+    return SignatureRefusal(
         Reason.GRAMMAR,
         f"the Authorization header is not exactly {_EXACT_FORM}: these four pairs in this order, "
         "commas between them, no blanks, no quotes",
     )
 
 
-def _read_pairs(rest: str) -> SignedHeader | Refusal:
+def _read_pairs(rest: str) -> SignedHeader | SignatureRefusal:
     """Read comma-separated pairs leniently.
 
     Blanks count as decoration before a name and nowhere else, and an empty pair is refused, so
@@ -146,33 +150,33 @@ def _read_pairs(rest: str) -> SignedHeader | Refusal:
     for number, pair in enumerate(rest.split(","), start=1):
         name, equals, value = pair.lstrip(" ").partition("=")
         if not (name and equals):
-            return Refusal(
+            return SignatureRefusal(
                 Reason.GRAMMAR,
                 f"comma-separated part {number} of the Authorization header lacks a name or an "
                 "equals sign, expected name=value",
             )
         if name in pairs:
-            return Refusal(
+            return SignatureRefusal(
                 Reason.PAIR_REPEATED, f"{_show_name(name)} comes twice in the Authorization header"
             )
         if len(value) >= 2 and value[0] == value[-1] == '"':
             value = value[1:-1]
         if '"' in value:
-            return Refusal(
+            return SignatureRefusal(
                 Reason.GRAMMAR,
                 f"the value of {_show_name(name)} in the Authorization header has a stray quote",
             )
         pairs[name] = value
     missing = [name for name in _PAIRS if not pairs.get(name)]
     if missing:
-        return Refusal(
+        return SignatureRefusal(
             Reason.PAIR_MISSING,
             f"the Authorization header lacks {', '.join(missing)}, or has it empty; it has "
             f"{', '.join(map(_show_name, pairs))}, expected {_EXACT_FORM}",
         )
     app_id, nonce, timestamp, signature = (pairs[name] for name in _PAIRS)
     if not _WHOLE_SECONDS.fullmatch(timestamp):
-        return Refusal(
+        return SignatureRefusal(
             Reason.TIMESTAMP_NOT_A_NUMBER,
             f"the timestamp is {_show(timestamp)}, expected whole seconds since 1970 in digits",
         )
@@ -181,7 +185,7 @@ def _read_pairs(rest: str) -> SignedHeader | Refusal:
 
 def check_timestamp(
     header: SignedHeader, wall: float, skew_seconds: float | None
-) -> Refusal | None:
+) -> SignatureRefusal | None:
     """Refuse a timestamp further than `skew_seconds` from `wall`, either way; None allows all.
 
     Whether the real service looks at it, and how closely, is not known.
@@ -191,7 +195,7 @@ def check_timestamp(
     ahead = int(header.timestamp) - wall
     if abs(ahead) <= skew_seconds:
         return None
-    return Refusal(
+    return SignatureRefusal(
         Reason.CLOCK_SKEW,
         f"the timestamp {header.timestamp} is {abs(ahead):.0f} s "
         f"{'ahead of' if ahead > 0 else 'behind'} the server's {wall:.0f}, expected at most "
@@ -201,14 +205,14 @@ def check_timestamp(
 
 def check_signature(
     header: SignedHeader, key: RSAPublicKey, method: str, target: bytes, body: bytes
-) -> Refusal | None:
+) -> SignatureRefusal | None:
     """Verify a request with the account's key; `target` and `body` are the bytes as they came."""
     signature = decode_signature(header)
-    if isinstance(signature, Refusal):
+    if isinstance(signature, SignatureRefusal):
         return signature
     size_bytes = (key.key_size + 7) // 8
     if len(signature) != size_bytes:
-        return Refusal(
+        return SignatureRefusal(
             Reason.SIGNATURE_LENGTH,
             f"the signature has {len(signature)} bytes, expected {size_bytes} from the key of "
             f"app {_show(header.app_id)}",
@@ -216,7 +220,7 @@ def check_signature(
     message = string_to_sign(method, target, header.timestamp, header.nonce, body)
     if verify(key, signature, message):
         return None
-    return Refusal(
+    return SignatureRefusal(
         Reason.MISMATCH,
         f"signature verification failed: with the key of app {_show(header.app_id)} it does not "
         f"fit {_show(method)}, {_show(target.decode('ascii', 'backslashreplace'))}, "
@@ -224,7 +228,7 @@ def check_signature(
     )
 
 
-def decode_signature(header: SignedHeader) -> bytes | Refusal:
+def decode_signature(header: SignedHeader) -> bytes | SignatureRefusal:
     """Decode the signature; only standard base64 with padding, in its one canonical form, passes.
 
     The decoder ignores spare bits of the last character; encoding the end again tells.
@@ -247,7 +251,7 @@ def decode_signature(header: SignedHeader) -> bytes | Refusal:
         fault = "a length that is no multiple of four"
     else:
         fault = "misplaced padding, or bits behind the end in its last character"
-    return Refusal(
+    return SignatureRefusal(
         Reason.SIGNATURE_NOT_BASE64,
         f"the signature of {len(text)} characters has {fault}, expected standard base64 "
         "(A-Z a-z 0-9 + /) padded with =",

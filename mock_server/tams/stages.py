@@ -24,10 +24,9 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mock_server.core.jobs import Order
-from mock_server.core.plans import Pass, Work
+from mock_server.core.jobs.job import Order
+from mock_server.core.jobs.plans import Pass, Work
 from mock_server.tams.catalogue import Catalogue, listed
-from mock_server.tams.choices import Choices
 from mock_server.tams.requests import (
     GENERATION_MODES,
     INPAINT_FILLS,
@@ -43,26 +42,27 @@ from mock_server.tams.requests import (
     VideoDiffusionBody,
 )
 from mock_server.tams.scalars import FreeMap
-from mock_server.tams.scrutiny import FRAMES_END, STEPS_END, Scrutiny, refused
-from mock_server.tams.wire import Body, json_name
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.validation import MAX_FRAMES, MAX_STEPS, StageValidator, refused
+from mock_server.tams.wire import TamsBody, json_name
 
 # The mock's own end: nobody is known to send more, and a plan has to be stored.
-PASSES_END = 100
-INPUTS_END = 100
+MAX_PASSES = 100
+MAX_INPUTS = 100
 
 # An animation of unknown length has as many frames as its motion module was trained on.
 ANIMATION_FRAMES = 16
 VIDEO_FRAMES = 40
 VIDEO_STEPS = 12
 VIDEO_FPS = 8
-FPS_END = 120
+MAX_FPS = 120
 VIDEO_FACTOR = Decimal("0.845")
 
 _PASS_NAME_LENGTH = 60
 _PLAIN = Decimal(1)  # the factor of a chain that names no model
 
 
-class Commission(Struct, frozen=True):
+class ParsedOrder(Struct, frozen=True):
     """What was asked for, and sentences about what was let through."""
 
     order: Order
@@ -70,7 +70,9 @@ class Commission(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def commission(stages: Sequence[StageBody], choices: Choices, catalogue: Catalogue) -> Commission:
+def parse_order(
+    stages: Sequence[StageBody], settings: TamsSettings, catalogue: Catalogue
+) -> ParsedOrder:
     """Return the order and the work of a chain of stages.
 
     Raises Invalid, always about `stages`, for a chain that breaks a rule, and Forbidden for a
@@ -83,11 +85,13 @@ def commission(stages: Sequence[StageBody], choices: Choices, catalogue: Catalog
         raise refused(f"stages: must begin with INPUT_INITIALIZE, found {stages[0].type}")
     if len(stages) == 1:
         raise refused("stages: must have a stage after INPUT_INITIALIZE, found none")
-    chain = _Chain(start, [_member(stage) for stage in stages[1:]], Scrutiny(choices, catalogue))
-    return chain.commission()
+    chain = _Chain(
+        start, [_member(stage) for stage in stages[1:]], StageValidator(settings, catalogue)
+    )
+    return chain.parse_order()
 
 
-Member = Body | FreeMap
+Member = TamsBody | FreeMap
 
 
 def _member(stage: StageBody) -> Member:
@@ -105,11 +109,11 @@ class _Chain:
     """Goes through the stages and remembers how the picture grows."""
 
     def __init__(
-        self, start: InputInitializeBody, members: Sequence[Member], scrutiny: Scrutiny
+        self, start: InputInitializeBody, members: Sequence[Member], validator: StageValidator
     ) -> None:
         self.start = start
         self.members = members
-        self.scrutiny = scrutiny
+        self.validator = validator
         self.passes: list[Pass] = []
         self.inputs: list[str] = [start.image_resource_id]
         self.factors: list[Decimal] = []
@@ -126,9 +130,9 @@ class _Chain:
             for each in members
         )
 
-    def commission(self) -> Commission:
-        start, scrutiny = self.start, self.scrutiny
-        count = scrutiny.count(start.count, sampled=not self.needs_own)
+    def parse_order(self) -> ParsedOrder:
+        start, validator = self.start, self.validator
+        count = validator.count(start.count, sampled=not self.needs_own)
         if self.needs_own and not start.image_resource_id:
             raise refused("imageResourceId: required without a DIFFUSION stage")
         if self.main is not None:
@@ -136,12 +140,12 @@ class _Chain:
         for member in self.members:
             self._add(member)
         inputs = tuple(dict.fromkeys(filter(None, self.inputs)))
-        if len(inputs) > INPUTS_END:
-            raise refused(f"stages: must name at most {INPUTS_END} resources, found {len(inputs)}")
-        return Commission(
+        if len(inputs) > MAX_INPUTS:
+            raise refused(f"stages: must name at most {MAX_INPUTS} resources, found {len(inputs)}")
+        return ParsedOrder(
             replace(
                 self.order or Order(""),
-                seed=scrutiny.seed(start.seed),
+                seed=validator.seed(start.seed),
                 width=self.width,
                 height=self.height,
                 count=count,
@@ -155,9 +159,9 @@ class _Chain:
                 count,
                 max(self.factors, default=_PLAIN),
                 inputs,
-                fixed_price=scrutiny.choices.fixed_price,
+                fixed_price=validator.settings.fixed_price,
             ),
-            tuple(scrutiny.warnings),
+            tuple(validator.warnings),
         )
 
     def _add(self, member: Member) -> None:
@@ -180,7 +184,7 @@ class _Chain:
                 raise refused("stages: must have INPUT_INITIALIZE once, found it again")
             case _:  # IMAGE_TO_ANIMATE_DIFF, whose members are not known (U62)
                 self.width, self.height = self.width or 512, self.height or 512
-                self.steps = self.steps or self.scrutiny.steps(0)
+                self.steps = self.steps or self.validator.steps(0)
                 self._move("videoLength", ANIMATION_FRAMES, 0)
                 self._pass("animation")
 
@@ -192,16 +196,16 @@ class _Chain:
             self._sample_with(own, keep_size=self.width > 0)
 
     def _sample_with(self, diffusion: DiffusionBody, *, keep_size: bool = False) -> None:
-        scrutiny = self.scrutiny
-        family = scrutiny.catalogue.family_of(diffusion.sd_model)
-        size = scrutiny.picture_size(diffusion.width, diffusion.height, family)
+        validator = self.validator
+        family = validator.catalogue.family_of(diffusion.sd_model)
+        size = validator.picture_size(diffusion.width, diffusion.height, family)
         if not keep_size:
             self.width, self.height = size
-        self.steps = scrutiny.steps(diffusion.steps)
+        self.steps = validator.steps(diffusion.steps)
         self.factors.append(family.factor)
-        cfg_scale = scrutiny.cfg_scale(diffusion.cfg_scale)
-        sampler = scrutiny.sampler(diffusion.sampler)
-        scrutiny.settings(diffusion)
+        cfg_scale = validator.cfg_scale(diffusion.cfg_scale)
+        sampler = validator.sampler(diffusion.sampler)
+        validator.check_diffusion(diffusion)
         for control in diffusion.controlnet.args if diffusion.controlnet else ():
             self.inputs.append(control.input_image_resource_id)
             self.inputs.append(control.mask_resource_id or control.mask)
@@ -221,7 +225,7 @@ class _Chain:
             )
 
     def _upscale(self, upscaler: ImageToUpscalerBody) -> None:
-        scrutiny = self.scrutiny
+        validator = self.validator
         self._settings(upscaler.diffusion)
         steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
         if not upscaler.hr_upscaler:
@@ -230,60 +234,60 @@ class _Chain:
             raise refused("hrSecondPassSteps: required")
         if strength is None:
             raise refused("denoisingStrength: required")
-        scrutiny.value("hrUpscaler", upscaler.hr_upscaler, listed("upscalers"))
-        scrutiny.within("hrSecondPassSteps", steps, 0, STEPS_END)
+        validator.value("hrUpscaler", upscaler.hr_upscaler, listed("upscalers"))
+        validator.within("hrSecondPassSteps", steps, 0, MAX_STEPS)
         if scale := upscaler.hr_scale:
             size = int(self.width * scale), int(self.height * scale)
         elif upscaler.hr_resize_x and upscaler.hr_resize_y:
             size = upscaler.hr_resize_x, upscaler.hr_resize_y
         else:
             raise refused("hrScale: required, or both hrResizeX and hrResizeY")
-        self.width, self.height = scrutiny.resized(*size, asked_in_pixels=not scale)
+        self.width, self.height = validator.resized(*size, asked_in_pixels=not scale)
         # 0 steps mean as many as before, in the web UI whose upscaler this mirrors.
         self._pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
         if self.main is None and self.order is not None and len(self.passes) == 1:
             self.order = replace(self.order, denoising_strength=strength)
 
     def _repair(self, arg: AdetailerArgBody) -> None:
-        scrutiny = self.scrutiny
-        scrutiny.value("adModel", arg.ad_model, listed("adetailer_models"))
-        scrutiny.value(
+        validator = self.validator
+        validator.value("adModel", arg.ad_model, listed("adetailer_models"))
+        validator.value(
             "adMaskMergeInvert", arg.ad_mask_merge_invert, listed("adetailer_mask_merge_inverts")
         )
-        scrutiny.prompts("adPrompt", arg.ad_prompt)
-        scrutiny.prompts("adNegativePrompt", arg.ad_negative_prompt)
+        validator.prompts("adPrompt", arg.ad_prompt)
+        validator.prompts("adNegativePrompt", arg.ad_negative_prompt)
         if arg.ad_use_checkpoint and arg.ad_checkpoint:
-            scrutiny.model("adCheckpoint", arg.ad_checkpoint)
-        scrutiny.loras(arg.lora)
+            validator.model("adCheckpoint", arg.ad_checkpoint)
+        validator.loras(arg.lora)
         steps = self.steps
         if arg.ad_use_steps:
-            steps = scrutiny.within("adSteps", arg.ad_steps, 1, STEPS_END)
+            steps = validator.within("adSteps", arg.ad_steps, 1, MAX_STEPS)
         width, height = arg.ad_inpaint_width, arg.ad_inpaint_height
-        scrutiny.any_size(width, height)
+        validator.any_size(width, height)
         self._pass(f"adetailer {arg.ad_model}", steps=steps, size=(width, height))
 
     def _inpaint(self, inpaint: ImageToInpaintBody) -> None:
         self._settings(inpaint.diffusion)
-        self.scrutiny.value("resizeMode", inpaint.resize_mode, INPAINT_RESIZE_MODES)
-        self.scrutiny.value("inpaintingFill", inpaint.inpainting_fill, INPAINT_FILLS)
+        self.validator.value("resizeMode", inpaint.resize_mode, INPAINT_RESIZE_MODES)
+        self.validator.value("inpaintingFill", inpaint.inpainting_fill, INPAINT_FILLS)
         self.mask = self.mask or inpaint.mask_image_resource_id
         self.inputs.append(inpaint.mask_image_resource_id)
         self._pass("inpaint")
 
     def _video(self, video: VideoDiffusionBody) -> None:
-        scrutiny = self.scrutiny
-        scrutiny.value("generationMode", video.generation_mode, GENERATION_MODES)
+        validator = self.validator
+        validator.value("generationMode", video.generation_mode, GENERATION_MODES)
         if video.sd_model:
-            scrutiny.model("sdModel", video.sd_model)
-        scrutiny.prompts("prompts", video.prompts)
-        scrutiny.prompts("negativePrompts", video.negative_prompts)
+            validator.model("sdModel", video.sd_model)
+        validator.prompts("prompts", video.prompts)
+        validator.prompts("negativePrompts", video.negative_prompts)
         # The rules of pictures do not hold: 544 is no multiple of 64.
         self.width = video.width or self.width or 512
         self.height = video.height or self.height or 512
-        scrutiny.any_size(self.width, self.height)
+        validator.any_size(self.width, self.height)
         self.steps = VIDEO_STEPS
         self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
-        self.factors.append(scrutiny.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
+        self.factors.append(validator.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
             self.order = Order(
                 _joined(video.prompts),
@@ -294,14 +298,14 @@ class _Chain:
         self._pass("video")
 
     def _move(self, member: str, frames: int, fps: int) -> None:
-        self.frames = self.scrutiny.within(member, frames, 1, FRAMES_END)
-        self.fps = self.scrutiny.within("fps", fps or VIDEO_FPS, 1, FPS_END)
+        self.frames = self.validator.within(member, frames, 1, MAX_FRAMES)
+        self.fps = self.validator.within("fps", fps or VIDEO_FPS, 1, MAX_FPS)
 
     def _pass(
         self, name: str, *, steps: int | None = None, size: tuple[int, int] | None = None
     ) -> None:
-        if len(self.passes) == PASSES_END:
-            raise refused(f"stages: must sample at most {PASSES_END} times, found more")
+        if len(self.passes) == MAX_PASSES:
+            raise refused(f"stages: must sample at most {MAX_PASSES} times, found more")
         width, height = size or (self.width, self.height)
         steps = self.steps if steps is None else steps
         self.passes.append(Pass(name[:_PASS_NAME_LENGTH], width, height, steps, self.frames))

@@ -17,18 +17,18 @@ from msgspec.structs import replace
 from mock_server.core import chance
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import Job, JobState
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
-from mock_server.core.studio import Studio
-from mock_server.tams.choices import Choices
+from mock_server.tams.settings import TamsSettings
 from mock_server.web import pictures
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
-from mock_server.web.made_up import faker
+from mock_server.web.fake_data import faker
 from mock_server.web.object_store import refusal, terms
 from mock_server.web.pictures import Recipe
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
-from mock_server.web.results import Results, extension_of, keep_upload, media_type_of
+from mock_server.web.results import ResultFiles, extension_of, keep_upload, media_type_of
 
 _UPLOAD_INTERNATIONAL = "/tams-resource/upload/"
 _UPLOAD_MAINLAND = "/short-term/"
@@ -53,10 +53,14 @@ class Storage:
     """Hands out upload and result URLs and answers them."""
 
     def __init__(
-        self, studio: Studio, choices: Choices, results: Results, upload_bounds: Bounds
+        self,
+        job_service: JobService,
+        settings: TamsSettings,
+        results: ResultFiles,
+        upload_bounds: Bounds,
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.results = results
         put = Operation(
             "PUT",
@@ -101,7 +105,7 @@ class Storage:
     def upload_place(self, resource: Resource, account: Account, origin: str) -> dict[str, Any]:
         """Return the URL for the PUT and the headers that go with it, all values strings."""
         life = round(resource.upload_until - resource.made_at)
-        if self.choices.store_style == "mainland":
+        if self.settings.store_style == "mainland":
             path = _UPLOAD_MAINLAND + resource.id
             expires = str(int(resource.upload_until))
             signature = _upload_signature(account, path, expires)
@@ -122,22 +126,22 @@ class Storage:
 
     async def put(self, call: Call, payload: None) -> StoreAnswer:
         """Store an upload's bytes as they are; whether they are a picture shows in the job."""
-        resource = await self.studio.resource(call.params["resource_id"])
-        account = None if resource is None else await self.studio.owner(resource.account)
+        resource = await self.job_service.resource(call.params["resource_id"])
+        account = None if resource is None else await self.job_service.owner(resource.account)
         if resource is None or account is None:
             return _refusal(404, "NoSuchKey", "There is no such upload.")
         if not _upload_proved(account, call):
             return _refusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
         call.trace.account = account.id
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         if now >= resource.upload_until:
             return _refusal(403, "AccessDenied", "Request has expired")
-        if resource.uploaded_at is not None and self.choices.second_upload == "refuse":
+        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
             return _refusal(403, "AccessDenied", "The object is there already.")
-        if not call.body and self.choices.empty_upload == "refuse":
+        if not call.body and self.settings.empty_upload == "refuse":
             return _refusal(400, "MissingContentLength", "There are no bytes.")
-        await keep_upload(self.studio, account, resource, call.body, now)
-        match self.choices.upload_answer:
+        await keep_upload(self.job_service, account, resource, call.body, now)
+        match self.settings.upload_answer:
             case "ok":
                 return StoreAnswer(json_answer({"Status": "OK"}))
             case "empty":
@@ -154,26 +158,26 @@ class Storage:
         Observed form: `auth_key=<unix expiry>-<32 hex>-0-<md5>`, as content networks sign.
         """
         ended_at = job.ended_at
-        life = self.choices.result_url_life
+        life = self.settings.result_url_life
         day = datetime.fromtimestamp(ended_at, UTC)
         path = f"{_RESULTS}/short-term/{day:%Y-%m-%d}/COMFY/{_file(job, index)}"
-        if self.choices.result_url == "fresh":
+        if self.settings.result_url == "fresh":
             expiry, salt = int(now) + life, f"{now:.6f}"
         else:
             periods = self.result_period(job, now)
             expiry, salt = int(ended_at) + life * (periods + 1), "stable"
-        nonce = chance.unguessable(account.credentials.secret, path, salt)
+        nonce = chance.mac(account.credentials.secret, path, salt)
         digest = _result_digest(account, path, str(expiry), nonce)
         return f"{origin}{path}?auth_key={expiry}-{nonce}-0-{digest}"
 
     def result_period(self, job: Job, now: float) -> int:
         """Return the number of the period in which a finished job's URLs stay the same."""
-        return max(0, int((now - job.ended_at) // self.choices.result_url_life))
+        return max(0, int((now - job.ended_at) // self.settings.result_url_life))
 
     def result_life(self, job: Job, now: float) -> int:
         """Return the seconds that an answer says its URLs have left."""
-        life = self.choices.result_url_life
-        if self.choices.expired_in == "constant" or self.choices.result_url == "fresh":
+        life = self.settings.result_url_life
+        if self.settings.expired_in == "constant" or self.settings.result_url == "fresh":
             return life
         ended_at = job.ended_at
         return life - int((now - ended_at) % life)
@@ -182,8 +186,8 @@ class Storage:
         """Serve a finished picture, drawn at its first download and kept for a while."""
         stem = call.params["name"].partition(".")[0]
         job_id, _, index_text = stem.partition("_")
-        job = await self.studio.job(job_id)
-        account = None if job is None else await self.studio.owner(job.account)
+        job = await self.job_service.job(job_id)
+        account = None if job is None else await self.job_service.owner(job.account)
         index = int(index_text) if index_text in _INDEXES else -1
         if (
             job is None
@@ -193,12 +197,12 @@ class Storage:
         ):
             return _refusal(404, "NoSuchKey", "There is no such object.")
         call.trace.account = account.id
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         if problem := _result_problem(account, call, now):
             return _refusal(403, "AccessDenied", problem)
         ended_at = job.ended_at
-        lapsed = now >= ended_at + self.choices.short_term_days * _DAY
-        if lapsed or job.state_at(now) is not JobState.SUCCEEDED:
+        expired = now >= ended_at + self.settings.short_term_days * _DAY
+        if expired or job.state_at(now) is not JobState.SUCCEEDED:
             return _refusal(404, "NoSuchKey", "The object is kept no longer.")
         data = await self.results.file(job, index)
         answer = Answer(200, data, _headers(media_type_of(job)))

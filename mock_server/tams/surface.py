@@ -10,21 +10,20 @@ from typing import Any
 from mock_server.core.accounts import SERVER, Limits
 from mock_server.core.errors import (
     AlreadyEnded,
+    DomainError,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
     RequestRepeated,
-    StudioError,
 )
+from mock_server.core.jobs.service import JobService, Snapshot
+from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
-from mock_server.core.studio import Snapshot, Studio
-from mock_server.core.watch import Notify, Watch
 from mock_server.tams import errors, wire
-from mock_server.tams.answers import Answers
+from mock_server.tams.answers import JobAnswers
+from mock_server.tams.authentication import Authenticator
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
-from mock_server.tams.doorkeeper import Doorkeeper
 from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.requests import (
     CreateJob,
@@ -32,47 +31,48 @@ from mock_server.tams.requests import (
     LaxCreateResourceImage,
     PriceJob,
 )
-from mock_server.tams.stages import Commission, commission
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.storage import Storage, StoreAnswer
-from mock_server.tams.workflow.operations import Workflows
+from mock_server.tams.workflow.operations import WorkflowOperations
 from mock_server.web.calls import Answer, Bounds, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
-from mock_server.web.progress import progress_wished
-from mock_server.web.results import Results
+from mock_server.web.progress import wished_progression
+from mock_server.web.results import ResultFiles
 
 _UINT64 = 2**64
 _DAY = 86_400
 
 
-class Tams:
+class TamsSurface:
     """The vendor's voice over the studio."""
 
     name = "tams"
 
     def __init__(
         self,
-        studio: Studio,
-        choices: Choices,
-        results: Results,
+        job_service: JobService,
+        settings: TamsSettings,
+        results: ResultFiles,
         *,
         public_url: str = "",
         upload_bounds: Bounds | None = None,
         node_classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.public_url = public_url
         self.catalogue = Catalogue()
         upload_bounds = upload_bounds or Bounds()
-        self.storage = Storage(studio, choices, results, upload_bounds)
-        self.form_uploads = FormUploads(studio, choices, upload_bounds)
-        self.answers = Answers(choices, self.storage)
-        self.doorkeeper = Doorkeeper(studio, choices, lambda: self.plain_paths)
-        self.authenticate = self.doorkeeper.authenticate
-        self.workflows = Workflows(
-            studio,
-            choices,
+        self.storage = Storage(job_service, settings, results, upload_bounds)
+        self.form_uploads = FormUploads(job_service, settings, upload_bounds)
+        self.answers = JobAnswers(settings, self.storage)
+        self.authenticator = Authenticator(job_service, settings, lambda: self.plain_paths)
+        self.authenticate = self.authenticator.authenticate
+        self.workflows = WorkflowOperations(
+            job_service,
+            settings,
             self.catalogue,
             submit=self._submit_graph,
             request_key=self._request_key,
@@ -80,7 +80,7 @@ class Tams:
             classes_file=node_classes_file,
             templates_dir=templates_dir,
         )
-        lax = choices.bad_expire == "default"
+        lax = settings.bad_expire == "default"
         upload_body = LaxCreateResourceImage if lax else CreateResourceImage
         self.operations: Sequence[Operation] = (
             Operation(
@@ -122,7 +122,7 @@ class Tams:
 
     def limit(self, call: Call) -> tuple[Limits, str]:
         """Return the account's limit, and the path where it is one of each path (U10)."""
-        scope = "" if self.choices.limit_scope == "app" else f" {call.trace.operation}"
+        scope = "" if self.settings.limit_scope == "app" else f" {call.trace.operation}"
         return call.account.limits, scope
 
     # What goes in and out
@@ -131,7 +131,7 @@ class Tams:
         """Read the body leniently, as protobuf's JSON mapping does."""
         if operation.body is None:
             return None
-        return wire.parse(operation.body, call.body, both_spellings=self.choices.both_spellings)
+        return wire.parse(operation.body, call.body, both_spellings=self.settings.both_spellings)
 
     def render(self, result: Any, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
@@ -139,8 +139,8 @@ class Tams:
             return result.answer
         return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
 
-    def render_error(self, error: StudioError, trace: Trace) -> Answer:
-        return errors.render_error(error, self.choices)
+    def render_error(self, error: DomainError, trace: Trace) -> Answer:
+        return errors.render_error(error, self.settings)
 
     def render_crash(self, trace: Trace) -> Answer:
         return errors.crash(trace.id)
@@ -150,7 +150,7 @@ class Tams:
 
     def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
         answer = json_answer(
-            errors.status_body(12, "Method Not Allowed"), self.choices.wrong_method_status
+            errors.status_body(12, "Method Not Allowed"), self.settings.wrong_method_status
         )
         allow = (b"allow", ", ".join(allowed).encode())
         return Answer(answer.status, answer.body, (*answer.headers, allow))
@@ -160,8 +160,8 @@ class Tams:
     async def create_job(self, call: Call, payload: CreateJob) -> dict[str, Any]:
         """TAMS › 5.1: make a job and set its credits aside."""
         key = self._request_key(call, payload.request_id)
-        watch = self._watch(call, payload.notify_url, self.choices.notify_states)
-        return await self._submit(call, self._commission(call, payload), key, watch)
+        watch = self._watch(call, payload.notify_url, self.settings.notify_states)
+        return await self._submit(call, self._parse_order(call, payload), key, watch)
 
     async def get_job(self, call: Call, payload: None) -> dict[str, Any] | bytes:
         """TAMS › 5.2: a failed job is HTTP 200."""
@@ -172,18 +172,18 @@ class Tams:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
         job_id = _job_id(call)
         await self._own(call, job_id)
-        running_too = self.choices.cancel_running == "accept"
+        running_too = self.settings.cancel_running == "accept"
         try:
-            await self.studio.cancel(call.account, job_id, call.now, running_too=running_too)
+            await self.job_service.cancel(call.account, job_id, call.now, running_too=running_too)
         except AlreadyEnded:
-            over = (await self.studio.look(call.account, job_id, call.now)).state.final
-            if not over or self.choices.cancel_finished == "refuse":
+            over = (await self.job_service.look(call.account, job_id, call.now)).state.final
+            if not over or self.settings.cancel_finished == "refuse":
                 raise
         return {"jobId": job_id}
 
     async def price_job(self, call: Call, payload: PriceJob) -> dict[str, Any]:
         """TAMS › 5.4: what the job would cost, which is what it will be charged."""
-        return {"credits": float(self._commission(call, payload).work.price)}
+        return {"credits": float(self._parse_order(call, payload).work.price)}
 
     async def get_model(self, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.10: one model; there is no listing."""
@@ -208,75 +208,77 @@ class Tams:
 
     async def _reserve(self, call: Call, payload: CreateResourceImage) -> Resource:
         life, keep_for = self._upload_terms(payload)
-        return await self.studio.reserve(call.account, call.now, upload_for=life, keep_for=keep_for)
+        return await self.job_service.reserve(
+            call.account, call.now, upload_for=life, keep_for=keep_for
+        )
 
     def _origin(self, call: Call) -> str:
         return call.origin(self.public_url)
 
-    def _commission(self, call: Call, payload: CreateJob | PriceJob) -> Commission:
-        made = commission(payload.stages, self.choices, self.catalogue)
+    def _parse_order(self, call: Call, payload: CreateJob | PriceJob) -> ParsedOrder:
+        made = parse_order(payload.stages, self.settings, self.catalogue)
         for warning in made.warnings:
             call.remark(warning)
         return made
 
     def _request_key(self, call: Call, request_id: str) -> str:
         if not request_id:
-            if self.choices.request_id_missing == "refuse":
+            if self.settings.request_id_missing == "refuse":
                 raise Invalid("requestId", "requestId: required")
             return ""
-        if self.choices.request_id_scope == "operation":
+        if self.settings.request_id_scope == "operation":
             return f"{call.trace.operation} {request_id}"
         return request_id
 
     async def _submit_graph(
-        self, call: Call, made: Commission, request_key: str, url: str
+        self, call: Call, made: ParsedOrder, request_key: str, url: str
     ) -> dict[str, Any]:
-        notify = self.choices.running_notify
+        notify = self.settings.running_notify
         watch = None if notify == "off" else self._watch(call, url, notify)
         return await self._submit(call, made, request_key, watch)
 
     def _watch(self, call: Call, url: str, notify: str) -> Watch | None:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
-        if not url or self.choices.notify_payload == "off":
+        if not url or self.settings.notify_payload == "off":
             return None
         return Watch(url, self.name, Notify(notify), self._origin(call))
 
     async def _submit(
-        self, call: Call, made: Commission, request_key: str, watch: Watch | None
+        self, call: Call, made: ParsedOrder, request_key: str, watch: Watch | None
     ) -> dict[str, Any]:
         """Make a job and answer it, or the one that its request id made before (U13, U14)."""
-        choices = self.choices
-        if choices.missing_resource == "refuse":
+        settings = self.settings
+        if settings.missing_resource == "refuse":
             await self._refuse_missing_inputs(call, made)
         try:
-            snapshot = await self.studio.submit(
+            snapshot = await self.job_service.submit(
                 call.account,
                 made.order,
                 made.work,
                 call.now,
-                request_key="" if choices.repeated_request == "new" else request_key,
+                request_key="" if settings.repeated_request == "new" else request_key,
                 fingerprint=len(call.body) << 32 | crc32(call.body),
-                key_life=choices.request_id_life or float("inf"),
+                key_life=settings.request_id_life or float("inf"),
                 watch=watch,
-                progress=progress_wished(call),
+                progress=wished_progression(call),
             )
         except RequestRepeated as repeated:
             other = not repeated.same_content
-            if choices.repeated_request == "refuse" or (
-                other and choices.repeated_request_other_body == "refuse"
+            if settings.repeated_request == "refuse" or (
+                other and settings.repeated_request_other_body == "refuse"
             ):
                 raise
             if other:
                 call.remark(f"{repeated}, with another body; the first job is answered")
-            snapshot = await self.studio.look(call.account, repeated.job_id, call.now)
+            snapshot = await self.job_service.look(call.account, repeated.job_id, call.now)
             return self.answers.job(snapshot, call.account, self._origin(call))
-        if choices.state_on_create == "current":
+        if settings.state_on_create == "current":
             return self.answers.job(snapshot, call.account, self._origin(call))
         return self.answers.created(snapshot.job)
 
-    async def _refuse_missing_inputs(self, call: Call, made: Commission) -> None:
+    async def _refuse_missing_inputs(self, call: Call, made: ParsedOrder) -> None:
         for resource_id in made.work.inputs:
-            resource = await self.studio.resource(resource_id)
+            resource = await self.job_service.resource(resource_id)
             if resource is None or resource.account not in (call.account.id, SERVER):
                 raise Invalid("stages", f"resource {resource_id} not found")
             if problem := resource.problem_at(call.now):
@@ -284,15 +286,15 @@ class Tams:
 
     async def _own(self, call: Call, job_id: str) -> None:
         """Refuse another app's job in the way that the choice says (U9)."""
-        if self.choices.foreign_job_status == 403:
-            job = await self.studio.job(job_id)
+        if self.settings.foreign_job_status == 403:
+            job = await self.job_service.job(job_id)
             if job is not None and job.account != call.account.id:
                 raise Forbidden("the job belongs to another app")
 
     async def _look(self, call: Call, job_id: str) -> Snapshot:
         await self._own(call, job_id)
-        snapshot = await self.studio.look(call.account, job_id, call.now)
-        days = self.choices.job_retention_days
+        snapshot = await self.job_service.look(call.account, job_id, call.now)
+        days = self.settings.job_retention_days
         if days and snapshot.state.final and call.now >= snapshot.job.ended_at + days * _DAY:
             raise NotFound("job", job_id)
         return snapshot
@@ -304,14 +306,14 @@ class Tams:
             raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
         if payload.term not in (0, 1, 2):
             raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
-        if payload.term == 0 and self.choices.missing_term == "refuse":
+        if payload.term == 0 and self.settings.missing_term == "refuse":
             raise Invalid("term", "term: required")
-        keep_for = None if payload.term == 2 else self.choices.short_term_days * _DAY
-        return min(float(life or self.choices.upload_life), _LONGEST_LIFE), keep_for
+        keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
+        return min(float(life or self.settings.upload_life), _MAX_LIFE), keep_for
 
 
 # A hundred years: enough for everybody, and a date can still be made of it.
-_LONGEST_LIFE = 100 * 365 * 86_400.0
+_MAX_LIFE = 100 * 365 * 86_400.0
 
 
 def _job_id(call: Call) -> str:

@@ -31,7 +31,7 @@ from mock_server.tams.positions import (
     value_at,
     word_start,
 )
-from mock_server.tams.scalars import ELEMENTS_END, WRONG_SCALAR
+from mock_server.tams.scalars import MAX_ELEMENTS, WRONG_SCALAR
 
 
 def json_name(name: str) -> str:
@@ -40,7 +40,7 @@ def json_name(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-class Body(Struct, frozen=True):
+class TamsBody(Struct, frozen=True):
     """A message: fields in snake_case, each read in either spelling.
 
     Pydantic reads what is there, and what becomes of it is a `Struct`, as all that is passed on.
@@ -64,7 +64,7 @@ class Body(Struct, frozen=True):
         return typed_dict_schema(members, extra_behavior="ignore", config=both)
 
 
-Kind = TypeVar("Kind", bound=Body)
+Kind = TypeVar("Kind", bound=TamsBody)
 
 
 def parse(
@@ -104,29 +104,29 @@ _ODD = (b"null", b"NaN", b"Infinity")
 
 
 @cache
-def _reader(kind: type[Body]) -> SchemaValidator:
+def _reader(kind: type[TamsBody]) -> SchemaValidator:
     """Return what reads the members of a message; made by the first request that needs it."""
     return cast(SchemaValidator, TypeAdapter(kind).validator)  # or one that works alike
 
 
 @cache
-def _parts(kind: type[Body]) -> dict[str, tuple[str, type[Body] | None]]:
+def _parts(kind: type[TamsBody]) -> dict[str, tuple[str, type[TamsBody] | None]]:
     """Return for both spellings of each member its JSON name and what kind of message it holds."""
-    parts: dict[str, tuple[str, type[Body] | None]] = {}
+    parts: dict[str, tuple[str, type[TamsBody] | None]] = {}
     for field in fields(kind):
         alias = json_name(field.name)
         parts[field.name] = parts[alias] = (alias, next(_messages_in(field.type), None))
     return parts
 
 
-def _messages_in(annotation: Any) -> Iterator[type[Body]]:
-    if isinstance(annotation, type) and issubclass(annotation, Body):
+def _messages_in(annotation: Any) -> Iterator[type[TamsBody]]:
+    if isinstance(annotation, type) and issubclass(annotation, TamsBody):
         yield annotation
     for part in get_args(annotation):
         yield from _messages_in(part)
 
 
-def _without_nulls(kind: type[Body], data: Any) -> Any:
+def _without_nulls(kind: type[TamsBody], data: Any) -> Any:
     """Return the data without members that are null; maps of the caller's own stay as they are."""
     if isinstance(data, list):
         return [_without_nulls(kind, each) for each in data]
@@ -142,7 +142,7 @@ def _without_nulls(kind: type[Body], data: Any) -> Any:
 
 
 def _refuse_twins(
-    kind: type[Body], data: Any, raw: bytes, path: tuple[str | int, ...] = ()
+    kind: type[TamsBody], data: Any, raw: bytes, path: tuple[str | int, ...] = ()
 ) -> None:
     if isinstance(data, list):
         for index, each in enumerate(data):
@@ -179,7 +179,7 @@ def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:
     if not first["type"].startswith(WRONG_SCALAR):
         place = _place(text, offset)
         if first["type"] == "too_long":
-            return Malformed(f"proto: {place}: more than {ELEMENTS_END} values for field {name}")
+            return Malformed(f"proto: {place}: more than {MAX_ELEMENTS} values for field {name}")
         # An object or a list was expected.
         return Malformed(f"proto: syntax error {place}: unexpected token {token}")
     # A string's value begins behind its quote, as in the reference's example (made up, like every

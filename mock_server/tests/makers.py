@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Account, Credentials, Limits, Progress
+from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
+from mock_server.core.accounts import Account, Credentials, Limits, Progression
 from mock_server.core.clock import Clock
-from mock_server.core.jobs import Job, Order
-from mock_server.core.plans import PROFILES, Pass, Plan, Planner, Work
+from mock_server.core.jobs.job import Job, Order
+from mock_server.core.jobs.plans import PROFILES, Pass, Plan, Planner, Work
+from mock_server.core.jobs.service import JobRules, JobService
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record, Store, Transaction
-from mock_server.core.studio import Rules, Studio
-from mock_server.core.worlds import Defaults, Newborn, Worlds
 from mock_server.stores.memory import MemoryStore
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ def a_job(**changes: Any) -> Job:
         order=an_order(),
         plan=plan,
         price=Decimal("0.8"),
-        progress=Progress.TIME,
+        progress=Progression.TIME,
         submitted_at=submitted_at,
         starts_at=submitted_at + plan.lead,
         position=submitted_at,
@@ -106,8 +106,8 @@ def a_planner(name: str = "short", **changes: Any) -> Planner:
     return replace(Planner(PROFILES[name], MEMORY_PIXELS), **changes)
 
 
-def a_studio(store: Store | None = None, **rules: Any) -> Studio:
-    return Studio(store or MemoryStore(), Rules(rules.pop("planner", a_planner()), **rules))
+def a_job_service(store: Store | None = None, **rules: Any) -> JobService:
+    return JobService(store or MemoryStore(), JobRules(rules.pop("planner", a_planner()), **rules))
 
 
 def some_worlds(
@@ -117,11 +117,11 @@ def some_worlds(
     rate: float = 0.0,
     keep_accounts: int = 100,
     **rules: Any,
-) -> Worlds:
+) -> AccountService:
     """An opened server whose clock stands still, with the ready-made account "ready"."""
-    worlds = Worlds(
-        a_studio(**rules),
-        Defaults(
+    account_service = AccountService(
+        a_job_service(**rules),
+        AccountDefaults(
             balance=Decimal(100),
             limits=Limits(),
             seed=7,
@@ -130,10 +130,10 @@ def some_worlds(
             clock_start=start,
             clock_rate=rate,
         ),
-        Newborn(id="ready", ready_made=True),
+        AccountSpec(id="ready", ready_made=True),
     )
-    run(worlds.open(wall))
-    return worlds
+    run(account_service.open(wall))
+    return account_service
 
 
 def a_clock(at: float = NOW, rate: float = 0.0) -> Clock:

@@ -21,13 +21,13 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
-from mock_server.core.mailroom import Mailroom
+from mock_server.core.jobs.service import JobService
+from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery, in_turn
-from mock_server.core.studio import Studio
-from mock_server.core.watch import Watch
-from mock_server.web.letters import Correspondent, Reply, receiver_of
+from mock_server.core.outbox_service import OutboxService
+from mock_server.web.callback_formats import CallbackAdapter, CallbackReply, receiver_of
 from mock_server.web.sender import Sender
-from mock_server.web.targets import NameUnknown, Target, TargetRefused, Targets
+from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
 
 log = logging.getLogger("tams_mock")
 
@@ -36,27 +36,27 @@ TIMEOUT = 5.0
 FOR_EVER = float("inf")
 
 # A clock of one second in a million years would be more than event loops can count.
-LONGEST_SLEEP = 86400.0
+MAX_SLEEP = 86400.0
 
-Send = Callable[[Target, bytes], Awaitable[Reply]]
+Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
 
-class Postman:
+class CallbackDispatcher:
     """Delivers notices and asks questions, for every surface that was introduced to it."""
 
     def __init__(
         self,
-        studio: Studio,
+        job_service: JobService,
         wall: Callable[[], float],
         *,
-        targets: Targets,
+        targets: CallbackTargets,
         send: Send | None = None,
     ) -> None:
-        self.studio = studio
-        self.mailroom = Mailroom(studio.store, studio.rules.slots)
+        self.job_service = job_service
+        self.outbox_service = OutboxService(job_service.store, job_service.rules.slots)
         self.wall = wall
         self.targets = targets
-        self._correspondents: dict[str, Callable[[], Correspondent]] = {}
+        self._adapters: dict[str, Callable[[], CallbackAdapter]] = {}
         self._sender = Sender()
         self._send = send or self._sender.send
         self._closed = False
@@ -69,9 +69,9 @@ class Postman:
         self._runs: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def introduce(self, surface: str, correspondent: Callable[[], Correspondent]) -> None:
+    def register(self, surface: str, callback_adapter: Callable[[], CallbackAdapter]) -> None:
         """Say who words and addresses the notices of a surface; asked once there is one."""
-        self._correspondents[surface] = correspondent
+        self._adapters[surface] = callback_adapter
 
     # Coming by itself
 
@@ -111,9 +111,9 @@ class Postman:
     async def _round(self, account_id: str) -> None:
         news = self._news[account_id]
         try:
-            while (account := await self.studio.owner(account_id)) is not None:
+            while (account := await self.job_service.owner(account_id)) is not None:
                 news.clear()
-                now = await self.studio.now(account, self.wall())
+                now = await self.job_service.now(account, self.wall())
                 if self._held[account_id]:
                     self._standing.add(account_id)
                     break
@@ -137,7 +137,7 @@ class Postman:
 
         What a run is busy with is left to it: when it ends it wakes the round.
         """
-        moment, open_ones = await self.mailroom.ahead(account)
+        moment, open_ones = await self.outbox_service.ahead(account)
         moments = [moment] + [
             each.due_at
             for each in in_turn(open_ones, open_ones)
@@ -146,12 +146,12 @@ class Postman:
         next_moment = min((each for each in moments if each is not None), default=None)
         if next_moment is None:
             return None
-        rate = await self.studio.pace(account)
+        rate = await self.job_service.pace(account)
         if not rate:
             self._standing.add(account.id)
             return None
-        left = next_moment - await self.studio.now(account, self.wall())
-        return min(max(0.0, left) / rate, LONGEST_SLEEP)
+        left = next_moment - await self.job_service.now(account, self.wall())
+        return min(max(0.0, left) / rate, MAX_SLEEP)
 
     def _send_off(self, account: Account, receiver: str, now: float) -> None:
         run = self._runs.get((account.id, receiver))
@@ -182,31 +182,33 @@ class Postman:
         due_at: float | None = None,
     ) -> Delivery:
         """Let a notice about something that is no job leave now, or when it is due."""
-        delivery = await self.mailroom.post(account, watch, topic, content, now, due_at=due_at)
+        delivery = await self.outbox_service.post(
+            account, watch, topic, content, now, due_at=due_at
+        )
         self.wake(account.id)
         return delivery
 
     async def ask(
         self, account: Account, watch: Watch, topic: str, content: bytes, now: float
-    ) -> Reply:
+    ) -> CallbackReply:
         """Ask the receiver at once and only once, and return what it says.
 
         It waits for no other letter and holds up none; the log has it like a notice.
         """
-        question = await self.mailroom.post(account, watch, topic, content, now, asked=True)
+        question = await self.outbox_service.post(account, watch, topic, content, now, asked=True)
         reply, _ = await self._try(account, question, now)
         answered = question.repeated(reply.as_attempt(now, asked=True))
-        await self.mailroom.keep(account, answered)
+        await self.outbox_service.keep(account, answered)
         return reply
 
     async def body_of(self, account: Account, delivery: Delivery) -> bytes | None:
         """Return what a notice says; None where its job is kept no longer."""
         if not delivery.job:
             return delivery.content
-        job = await self.studio.job(delivery.job)
+        job = await self.job_service.job(delivery.job)
         if job is None:
             return None
-        return self._correspondents[delivery.watch.surface]().write(delivery, job, account)
+        return self._adapters[delivery.watch.surface]().write(delivery, job, account)
 
     # Deliveries
 
@@ -226,11 +228,11 @@ class Postman:
             delivery = await self._found(account, id)
             reply, _ = await self._try(account, delivery, now)
             delivery = delivery.repeated(reply.as_attempt(now, asked=delivery.asked))
-            await self.mailroom.keep(account, delivery)
+            await self.outbox_service.keep(account, delivery)
             return delivery
 
     async def _found(self, account: Account, id: str) -> Delivery:
-        delivery = await self.mailroom.find(account, id)
+        delivery = await self.outbox_service.find(account, id)
         if delivery is None:
             raise NotFound("callback", id)
         return delivery
@@ -239,8 +241,8 @@ class Postman:
         self, account: Account, now: float, until: float | None = None
     ) -> list[str]:
         """Settle the account and return who has something to get by then."""
-        due, open_ones = await self.mailroom.due(
-            account, now if until is None else until, settle_at=now
+        due, open_ones = await self.outbox_service.due(
+            account, now if until is None else until, apply_at=now
         )
         return list(dict.fromkeys(map(receiver_of, in_turn(due, open_ones))))
 
@@ -259,7 +261,7 @@ class Postman:
         tried: list[Delivery] = []
         async with self._turn(account, receiver):
             while True:
-                due, open_ones = await self.mailroom.due(account, until, settle_at=now)
+                due, open_ones = await self.outbox_service.due(account, until, apply_at=now)
                 ready = (each for each in in_turn(due, open_ones) if receiver_of(each) == receiver)
                 delivery = next(ready, None)
                 if delivery is None:
@@ -268,35 +270,37 @@ class Postman:
                 reply, final = await self._try(account, delivery, at)
                 attempt = reply.as_attempt(at, asked=delivery.asked)
                 delivery = delivery.tried(attempt, self._delays(delivery), final=final)
-                await self.mailroom.keep(account, delivery)
+                await self.outbox_service.keep(account, delivery)
                 tried.append(delivery)
 
     def _turn(self, account: Account, receiver: str) -> asyncio.Lock:
         return self._turns.setdefault((account.id, receiver), asyncio.Lock())
 
     def _delays(self, delivery: Delivery) -> Sequence[float]:
-        known = self._correspondents.get(delivery.watch.surface)
-        if known is None or delivery.topic in (correspondent := known()).once:
+        known = self._adapters.get(delivery.watch.surface)
+        if known is None or delivery.topic in (callback_adapter := known()).once:
             return ()
-        return correspondent.delays
+        return callback_adapter.delays
 
-    async def _try(self, account: Account, delivery: Delivery, at: float) -> tuple[Reply, bool]:
+    async def _try(
+        self, account: Account, delivery: Delivery, at: float
+    ) -> tuple[CallbackReply, bool]:
         """Send a notice; return the reply, and whether another try would make no sense."""
         url = delivery.watch.url
         try:
             body = await self.body_of(account, delivery)
             if body is None:
-                return Reply(0, "the job is kept no longer"), True
-            url = self._correspondents[delivery.watch.surface]().address(delivery, account, at)
+                return CallbackReply(0, "the job is kept no longer"), True
+            url = self._adapters[delivery.watch.surface]().address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
                 target = await self.targets.check(url)
                 return replace(await self._send(target, body), url=url), False
         except TargetRefused as refusal:
             final = not isinstance(refusal, NameUnknown)
-            return Reply(0, str(refusal), url=url), final
+            return CallbackReply(0, str(refusal), url=url), final
         except TimeoutError:
-            return Reply(0, f"no answer within {TIMEOUT:g} s", url=url), False
+            return CallbackReply(0, f"no answer within {TIMEOUT:g} s", url=url), False
         except Exception as error:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
-            return Reply(0, f"not foreseen: {type(error).__name__}", url=url), True
+            return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True

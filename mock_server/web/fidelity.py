@@ -7,26 +7,26 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from mock_server.web.choices import ChoiceTable, Fact, number_of
 from mock_server.web.pipeline import Operation
+from mock_server.web.vendor_settings import ChoiceTable, Fact, number_of
 
 
 def facts(
-    surface: str, operations: Iterable[Operation], known: Iterable[Fact], choices: ChoiceTable
+    surface: str, operations: Iterable[Operation], known: Iterable[Fact], settings: ChoiceTable
 ) -> Iterator[Fact]:
     """Yield operations, facts and choices; a choice's behaviour is its present value."""
     for operation in operations:
         what = f"{operation.method} {operation.path}"
         yield Fact(what, operation.summary, "doc", operation.source)
     yield from known
-    for name, field in type(choices).model_fields.items():
+    for name, field in type(settings).model_fields.items():
         yield Fact(
             subject=field.description or name,
-            behaviour=str(getattr(choices, name)),
+            behaviour=str(getattr(settings, name)),
             source="unknown",
             reference=number_of(field),
             setting=f"{surface}.{name}",
-            alternatives=_alternatives(field, getattr(choices, name)),
+            alternatives=_alternatives(field, getattr(settings, name)),
         )
 
 

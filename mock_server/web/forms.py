@@ -10,9 +10,9 @@ import logging
 
 from msgspec import Struct
 
-MOST_PARTS = 100
+MAX_PARTS = 100
 
-_LONGEST_BOUNDARY = 70  # RFC 2046
+_MAX_BOUNDARY = 70  # RFC 2046
 # Where the parser writes what it thinks of bad forms: nowhere, since the caller is told.
 _UNHEARD = logging.Logger("unheard", logging.CRITICAL)
 
@@ -52,9 +52,9 @@ def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
     if kind != b"multipart/form-data":
         raise NotAForm(f"expected multipart/form-data, found {kind.decode('latin-1') or 'nothing'}")
     boundary = options.get(b"boundary", b"")
-    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
-        raise MalformedForm(f"a boundary has 1 to {_LONGEST_BOUNDARY} signs, not {len(boundary)}")
-    reader = _Reader()
+    if not 0 < len(boundary) <= _MAX_BOUNDARY:
+        raise MalformedForm(f"a boundary has 1 to {_MAX_BOUNDARY} signs, not {len(boundary)}")
+    reader = _FormReader()
     try:
         parser = MultipartParser(
             boundary,
@@ -78,7 +78,7 @@ def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
     return tuple(reader.parts)
 
 
-class _Reader:
+class _FormReader:
     """Puts together what the parser finds, piece by piece."""
 
     def __init__(self) -> None:
@@ -89,8 +89,8 @@ class _Reader:
         self._pieces: list[memoryview] = []
 
     def part_begins(self) -> None:
-        if len(self.parts) == MOST_PARTS:
-            raise MalformedForm(f"a form has at most {MOST_PARTS} fields here, and this has more")
+        if len(self.parts) == MAX_PARTS:
+            raise MalformedForm(f"a form has at most {MAX_PARTS} fields here, and this has more")
         self._headers = {}
         self._pieces = []
 

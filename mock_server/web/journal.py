@@ -66,7 +66,7 @@ class Journal:
         """Return the exchange with this request id, if it is still kept."""
         return next((trace for trace in self._kept if trace.id == id), None)
 
-    def most_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
+    def max_shown_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
         """Return how many bytes are shown of a body with these headers; one more may be kept."""
         if len(body) > MEDIA_BYTES and _is_media(headers):
             return min(MEDIA_BYTES, self.body_bytes)
@@ -81,11 +81,11 @@ class Journal:
     def _keep(self, trace: Trace) -> None:
         short = min(self.body_bytes, MEDIA_BYTES)
         if len(trace.body) > short:
-            most = self.most_of(trace.body, trace.scope["headers"])
+            most = self.max_shown_of(trace.body, trace.scope["headers"])
             trace.body = trace.body[: most + 1]
         answer = trace.answer
         if answer is not None and len(answer.body) > short:
-            most = self.most_of(answer.body, answer.headers)
+            most = self.max_shown_of(answer.body, answer.headers)
             trace.answer = type(answer)(answer.status, answer.body[: most + 1], answer.headers)
         kept = self._kept
         kept.append(trace)

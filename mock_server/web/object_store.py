@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from mock_server.web.calls import Answer, Call
 
-_MOST_TERMS = 20
+_MAX_TERMS = 20
 
 
 def refusal(status: int, code: str, message: str) -> Answer:
@@ -25,6 +25,6 @@ def terms(call: Call) -> dict[str, str]:
     query = call.scope["query_string"].decode("latin-1")
     try:
         # Of two members with one name the first one counts.
-        return dict(reversed(parse_qsl(query, max_num_fields=_MOST_TERMS)))
+        return dict(reversed(parse_qsl(query, max_num_fields=_MAX_TERMS)))
     except ValueError:
         return {}

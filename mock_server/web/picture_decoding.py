@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-MOST_PIXELS = 64_000_000  # a picture that claims more is refused before it is decoded
+MAX_PIXELS = 64_000_000  # a picture that claims more is refused before it is decoded
 
 
 class UndecodablePicture(ValueError):
@@ -91,9 +91,9 @@ def _opened(data: bytes) -> ImageFile:
     formats: dict[str, Callable[[BytesIO], ImageFile]]
     formats = {"png": PngImageFile, "jpeg": JpegImageFile, "webp": WebPImageFile}
     image = formats[_format(data)](BytesIO(data))
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(
-            f"{image.width}x{image.height} are more than {MOST_PIXELS} pixels, the most we decode"
+            f"{image.width}x{image.height} are more than {MAX_PIXELS} pixels, the most we decode"
         )
     return image
 

@@ -29,7 +29,7 @@ __all__ = [
     "size_bytes",
 ]
 
-_MOST_HIDDEN = 0.85  # of a source, so that its owner always sees that it arrived
+_MAX_HIDDEN = 0.85  # of a source, so that its owner always sees that it arrived
 
 
 class Recipe(Struct, frozen=True):
@@ -104,7 +104,7 @@ def render(recipe: Recipe, source: bytes | None = None, mask: bytes | None = Non
 def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
     from PIL import Image
 
-    from mock_server.web import drawing, lettering
+    from mock_server.web import captions, drawing
     from mock_server.web.picture_decoding import fitted
 
     size = (recipe.width, recipe.height)
@@ -115,11 +115,11 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
     else:
         original = fitted(source, size)
         strength = min(1.0, max(0.0, recipe.denoising_strength))
-        structure = Image.blend(original.convert("L"), tones, _MOST_HIDDEN * strength)
+        structure = Image.blend(original.convert("L"), tones, _MAX_HIDDEN * strength)
         image = Image.blend(original, drawing.coloured(structure, ramp), strength)
         if mask is not None:
             image = Image.composite(image, original, fitted(mask, size).convert("L"))
-    caption = lettering.Caption(
+    caption = captions.Caption(
         title=recipe.prompt,
         seed=recipe.seed,
         label=recipe.label,
@@ -128,7 +128,7 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
         ink=drawing.ink(ramp),
         accent=drawing.accent(recipe.label),
     )
-    lettering.inscribe(image, caption)
+    captions.inscribe(image, caption)
     return image
 
 

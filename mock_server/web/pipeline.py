@@ -16,8 +16,8 @@ from msgspec import Struct, field
 from starlette.types import Receive, Scope, Send
 
 from mock_server.core.accounts import Account, Limits
-from mock_server.core.errors import StudioError
-from mock_server.core.studio import Studio
+from mock_server.core.errors import DomainError
+from mock_server.core.jobs.service import JobService
 from mock_server.web.calls import Answer, Bounds, Call, Disconnected, Trace, preflight, send_answer
 
 log = logging.getLogger("tams_mock")
@@ -67,7 +67,7 @@ class Surface(Protocol):
     def render(self, result: Any, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
 
-    def render_error(self, error: StudioError, trace: Trace) -> Answer:
+    def render_error(self, error: DomainError, trace: Trace) -> Answer:
         """Return the answer to one that did not."""
 
     def render_crash(self, trace: Trace) -> Answer:
@@ -80,7 +80,7 @@ class Surface(Protocol):
         """Return the answer to a method that a path does not offer."""
 
 
-class Table:
+class OperationTable:
     """Finds operations by path: literal paths first, then those with one id at the end."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
@@ -118,11 +118,11 @@ class Table:
 class Pipeline:
     """One surface as an ASGI app; the trace of the call is in its scope."""
 
-    def __init__(self, surface: Surface, studio: Studio, bounds: Bounds) -> None:
+    def __init__(self, surface: Surface, job_service: JobService, bounds: Bounds) -> None:
         self.surface = surface
-        self.studio = studio
+        self.job_service = job_service
         self.bounds = bounds
-        self.table = Table(surface.operations)
+        self.table = OperationTable(surface.operations)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace: Trace = scope["trace"]
@@ -152,7 +152,7 @@ class Pipeline:
         try:
             await call.read(receive, operation.bounds or self.bounds)
             return await self.serve(operation, call)
-        except StudioError as error:
+        except DomainError as error:
             return self.surface.render_error(error, call.trace)
         except Disconnected:
             raise
@@ -166,16 +166,16 @@ class Pipeline:
         if not operation.public:
             call.account = account = await surface.authenticate(call)
             call.trace.account = account.id
-            call.now = call.trace.now = await self.studio.now(account, call.wall)
+            call.now = call.trace.now = await self.job_service.now(account, call.wall)
             if operation.counted and (limit := surface.limit(call)) is not None:
                 limits, scope = limit
-                if remark := await self.studio.admit(account, limits, call.now, scope=scope):
+                if remark := await self.job_service.admit(account, limits, call.now, scope=scope):
                     call.remark(remark)
         payload = surface.validate(operation, call)
         return surface.render(await operation.run(call, payload), call.trace)
 
 
-class Switchboard:
+class Router:
     """Gives each call to the surface whose paths begin like it, or else to the first.
 
     The `others` are opened by the first call whose path does not begin like one of the first's.

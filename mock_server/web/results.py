@@ -7,9 +7,9 @@ import asyncio
 from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Account
-from mock_server.core.jobs import Job
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
-from mock_server.core.studio import Studio
 from mock_server.web import pictures, videos
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pictures import Recipe
@@ -19,7 +19,7 @@ _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
 async def keep_upload(
-    studio: Studio,
+    job_service: JobService,
     account: Account,
     resource: Resource,
     data: bytes,
@@ -32,15 +32,15 @@ async def keep_upload(
     stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
     if found is not None:
         stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    await studio.receive(account, stored, data, limit_bytes=limit_bytes)
+    await job_service.receive(account, stored, data, limit_bytes=limit_bytes)
     return stored
 
 
-class Results:
+class ResultFiles:
     """Makes the files of finished jobs when they are asked for."""
 
-    def __init__(self, studio: Studio, cache: PictureCache) -> None:
-        self.studio = studio
+    def __init__(self, job_service: JobService, cache: PictureCache) -> None:
+        self.job_service = job_service
         self.cache = cache
 
     async def file(self, job: Job, index: int) -> bytes:
@@ -60,7 +60,7 @@ class Results:
         """Return the bytes of an input, or None where there are none that can be drawn."""
         if not resource_id:
             return None
-        resource = await self.studio.resource(resource_id)
+        resource = await self.job_service.resource(resource_id)
         if resource is None or not resource.format:
             return None
         if resource.account == SERVER:
@@ -68,7 +68,7 @@ class Results:
             return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
         if resource.account != job.account:
             return None
-        return await self.studio.store.blobs.get(resource_id)
+        return await self.job_service.store.blobs.get(resource_id)
 
 
 def extension_of(job: Job) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from mock_server.web.letters import Reply
-from mock_server.web.targets import Target
+from mock_server.web.callback_formats import CallbackReply
+from mock_server.web.targets import CallbackTarget
 
 if TYPE_CHECKING:
     import httpx
@@ -20,7 +20,7 @@ class Sender:
     def __init__(self) -> None:
         self._client: asyncio.Task[httpx.AsyncClient] | None = None
 
-    async def send(self, target: Target, body: bytes) -> Reply:
+    async def send(self, target: CallbackTarget, body: bytes) -> CallbackReply:
         """POST the body to the first address that takes a connection."""
         if self._client is None:
             # Loading it takes a quarter of a second, and requests should not wait for that.
@@ -40,12 +40,12 @@ class Sender:
                 ) as answer:
                     beginning = await _beginning(answer)
                     problem = "" if answer.is_success else answer.reason_phrase
-                    return Reply(answer.status_code, problem, beginning)
+                    return CallbackReply(answer.status_code, problem, beginning)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 problem = f"{type(error).__name__}: {error}"
                 if not isinstance(error, httpx.ConnectError):
                     break
-        return Reply(0, problem)
+        return CallbackReply(0, problem)
 
     async def close(self) -> None:
         """Let go of the client."""

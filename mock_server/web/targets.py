@@ -29,7 +29,7 @@ class NameUnknown(TargetRefused):
     """The name leads nowhere; this may be otherwise soon."""
 
 
-class Target(Struct, frozen=True):
+class CallbackTarget(Struct, frozen=True):
     """A checked URL and the addresses that it leads to, so that no second look-up decides.
 
     `pinned_urls` have an address in place of the name, the first to be tried first. `host` is what
@@ -42,7 +42,7 @@ class Target(Struct, frozen=True):
     name: str
 
 
-class Targets:
+class CallbackTargets:
     """Checks callback URLs against the allowed hosts.
 
     `allowed` has host names, `private` (loopback and private addresses) or `any`. Addresses where
@@ -52,7 +52,7 @@ class Targets:
     def __init__(self, allowed: Sequence[str]) -> None:
         self.allowed = frozenset(name.lower() for name in allowed)
 
-    async def check(self, url: str) -> Target:
+    async def check(self, url: str) -> CallbackTarget:
         """Return where to connect for the URL, or raise TargetRefused."""
         parts = _parts(url)
         name = _ascii_name(parts.hostname or "")
@@ -69,7 +69,7 @@ class Targets:
             for address in addresses
         )
         host = _in_url(name) if port is None else f"{_in_url(name)}:{port}"
-        return Target(url, pinned_urls, host, name)
+        return CallbackTarget(url, pinned_urls, host, name)
 
     def _check_address(self, name: str, address: Address) -> None:
         if isinstance(address, IPv6Address) and address.ipv4_mapped:

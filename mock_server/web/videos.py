@@ -24,11 +24,11 @@ Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 
 LEAST_SIDE = 16  # of one block; smaller ones are made as large
-MOST_SIDE = 4096  # that decoders in browsers are sure to take
-MOST_PIXELS = 4096 * 2304
-MOST_PIXELS_IN_ALL = 1_000_000_000  # four minutes of 544×960 with 8 pictures a second
+MAX_VIDEO_SIDE = 4096  # that decoders in browsers are sure to take
+MAX_PIXELS = 4096 * 2304
+MAX_PIXELS_IN_ALL = 1_000_000_000  # four minutes of 544×960 with 8 pictures a second
 
-_MOST_DRAWN = 100_000_000
+_MAX_DRAWN = 100_000_000
 _EASY_PIXELS = 500_000  # posters are drawn no larger than this, and enlarged softly
 _ZOOM = 1.3
 _CHANGE = 0.45  # of a source, so that it is still known at the end
@@ -62,8 +62,10 @@ def frame_size(width: int, height: int, frames: int) -> Size:
     H.264 stores a colour for every other pixel, so odd sides lose their last row. What is too much
     for decoders, or for one thread of ours, becomes smaller in the same shape.
     """
-    most = min(MOST_PIXELS, MOST_PIXELS_IN_ALL // frames)
-    shrink = max(1.0, width / MOST_SIDE, height / MOST_SIDE, math.sqrt(width * height / most))
+    most = min(MAX_PIXELS, MAX_PIXELS_IN_ALL // frames)
+    shrink = max(
+        1.0, width / MAX_VIDEO_SIDE, height / MAX_VIDEO_SIDE, math.sqrt(width * height / most)
+    )
     return _even(width / shrink), _even(height / shrink)
 
 
@@ -100,21 +102,21 @@ def _pictures(recipe: VideoRecipe, size: Size, source: bytes | None) -> Iterator
     """Yield the pictures in their order; one that stands still for a while comes repeatedly."""
     from PIL import Image
 
-    from mock_server.web import drawing, lettering
+    from mock_server.web import captions, drawing
 
     first, last = _ends(recipe, size, source)
     camera = _camera(recipe, first.size, toward=source is not None)
     ramp = drawing.ramp(recipe.prompt, recipe.seed)
     colours = drawing.paper(ramp), drawing.ink(ramp), drawing.accent(recipe.label)
-    hold = math.ceil(recipe.frames * size[0] * size[1] / _MOST_DRAWN)
+    hold = math.ceil(recipe.frames * size[0] * size[1] / _MAX_DRAWN)
     digits = len(str(recipe.frames))
     for number in range(0, recipe.frames, hold):
         part = number / max(1, recipe.frames - 1)
         picture = Image.blend(first, last, part * part * (3 - 2 * part))
         picture = picture.resize(size, Image.Resampling.BILINEAR, camera(part))
         mark = f"{number + 1:0{digits}}/{recipe.frames} · {recipe.fps} fps"
-        caption = lettering.Caption(recipe.prompt, recipe.seed, recipe.label, mark, *colours)
-        lettering.inscribe(picture, caption)
+        caption = captions.Caption(recipe.prompt, recipe.seed, recipe.label, mark, *colours)
+        captions.inscribe(picture, caption)
         for _ in range(min(hold, recipe.frames - number)):
             yield picture
 

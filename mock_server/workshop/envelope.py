@@ -19,7 +19,7 @@ FAILURE = 20
 _JSON: Headers = ((b"content-type", b"application/json; charset=utf-8"),)
 
 
-class Failure(Struct, frozen=True):
+class ErrorDetail(Struct, frozen=True):
     """The error members of an answer: the platform's, and those of the service behind it."""
 
     code: str | None
@@ -39,15 +39,15 @@ def invocation_id(trace: Trace) -> str:
 
 def success(data: Any, trace: Trace) -> Answer:
     """Return the answer to an operation that went well."""
-    return _enveloped(SUCCESS, data, Failure(None, None), 200, trace)
+    return _enveloped(SUCCESS, data, ErrorDetail(None, None), 200, trace)
 
 
-def failure(what: Failure, trace: Trace, status: int = 200) -> Answer:
+def failure(what: ErrorDetail, trace: Trace, status: int = 200) -> Answer:
     """Return the answer to one that did not, with an HTTP status."""
     return _enveloped(FAILURE, None, what, status, trace)
 
 
-def _enveloped(result: int, data: Any, what: Failure, status: int, trace: Trace) -> Answer:
+def _enveloped(result: int, data: Any, what: ErrorDetail, status: int, trace: Trace) -> Answer:
     body = {
         "status": result,
         "apiInvokeId": invocation_id(trace),

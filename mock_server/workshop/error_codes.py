@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from mock_server.workshop.envelope import Failure
+from mock_server.workshop.envelope import ErrorDetail
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "workshop-error-codes.json"
 _MEMBERS = ("errCode", "errMessage", "subErrCode", "subErrMessage")
 
-ErrorCodes = Mapping[str, Failure]
+ErrorCodes = Mapping[str, ErrorDetail]
 
 
 @cache
@@ -48,21 +48,21 @@ def load_codes(path: Path | None) -> ErrorCodes:
     return {**shipped_codes(), **_read(table)}
 
 
-def worded(codes: ErrorCodes, situation: str, message: str = "") -> Failure:
+def worded(codes: ErrorCodes, situation: str, message: str = "") -> ErrorDetail:
     """Return the error members for a situation."""
     found = codes[situation]
     code, text, sub_code, sub_text = (
         None if each is None else each.replace("{message}", message)
         for each in (found.code, found.message, found.sub_code, found.sub_message)
     )
-    return Failure(code, text, sub_code, sub_text)
+    return ErrorDetail(code, text, sub_code, sub_text)
 
 
 def _read(table: dict[str, Any]) -> ErrorCodes:
     return {situation: _failure(situation, entry) for situation, entry in table.items()}
 
 
-def _failure(situation: str, entry: Any) -> Failure:
+def _failure(situation: str, entry: Any) -> ErrorDetail:
     if not isinstance(entry, dict) or entry.keys() - set(_MEMBERS):
         raise ValueError(f"{situation} is no object of {', '.join(_MEMBERS)}")
     values = [entry.get(name) for name in _MEMBERS]
@@ -71,4 +71,4 @@ def _failure(situation: str, entry: Any) -> Failure:
             raise ValueError(f"{situation}.{name} is neither a text nor null")
     if not values[0] and not values[2]:
         raise ValueError(f"{situation} has no code, so clients would take it for a success")
-    return Failure(*values)
+    return ErrorDetail(*values)

@@ -8,26 +8,26 @@ from mock_server.core.errors import (
     AlreadyEnded,
     Conflict,
     CreditsShort,
+    DomainError,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
     RateLimited,
     RequestRepeated,
-    StudioError,
     TooLarge,
     TooSlow,
     Unauthenticated,
 )
 from mock_server.web.calls import Answer, Trace
 from mock_server.workshop import gateway
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.envelope import failure
 from mock_server.workshop.error_codes import ErrorCodes, worded
 from mock_server.workshop.gateway import Situation
+from mock_server.workshop.settings import WorkshopSettings
 
 
-class Refused(StudioError):
+class Refused(DomainError):
     """A refusal of this service alone; `situation` is its name in the table of error codes."""
 
     def __init__(self, situation: str, message: str = "") -> None:
@@ -44,8 +44,8 @@ class Denied(Refused):
 
 
 # What is told apart in the envelope, by the neutral error; the nearest of a family decides.
-SITUATIONS: Mapping[type[StudioError], str] = {
-    StudioError: "crash",
+SITUATIONS: Mapping[type[DomainError], str] = {
+    DomainError: "crash",
     Invalid: "parameter",
     Malformed: "body",
     CreditsShort: "credits-short",
@@ -59,17 +59,19 @@ SITUATIONS: Mapping[type[StudioError], str] = {
 }
 
 
-def render_error(error: StudioError, choices: Choices, codes: ErrorCodes, trace: Trace) -> Answer:
+def render_error(
+    error: DomainError, settings: WorkshopSettings, codes: ErrorCodes, trace: Trace
+) -> Answer:
     """Return the answer to a refusal."""
-    turned_away = _turned_away(error, choices)
+    turned_away = _turned_away(error, settings)
     if turned_away is not None:
-        answer = gateway.refuse(turned_away, choices.gateway_generation)
+        answer = gateway.refuse(turned_away, settings.gateway_generation)
         return gateway.with_request_id(answer, trace.id)
     words = worded(codes, situation_of(error), _message(error))
-    return failure(words, trace, choices.failure_status)
+    return failure(words, trace, settings.failure_status)
 
 
-def situation_of(error: StudioError) -> str:
+def situation_of(error: DomainError) -> str:
     """Return the name of a refusal in the table of error codes."""
     if isinstance(error, Refused):
         return error.situation
@@ -78,22 +80,24 @@ def situation_of(error: StudioError) -> str:
     return next(SITUATIONS[each] for each in type(error).__mro__ if each in SITUATIONS)
 
 
-def _turned_away(error: StudioError, choices: Choices) -> gateway.Refusal | Situation | None:
+def _turned_away(
+    error: DomainError, settings: WorkshopSettings
+) -> gateway.GatewayRefusal | Situation | None:
     """Return why the gateway does not even let the call through to the service."""
     match error:
         case Unauthenticated():
-            refusal: gateway.Refusal | None = error.diagnosis
+            refusal: gateway.GatewayRefusal | None = error.diagnosis
             return refusal or Situation.NO_CREDENTIALS
         case RateLimited():
             return Situation.THROTTLED
         case TooLarge(what="body"):
             return Situation.BODY_TOO_LARGE
-        case Malformed() if choices.broken_json == "gateway":
+        case Malformed() if settings.broken_json == "gateway":
             return Situation.BODY_BAD
     return None
 
 
-def _message(error: StudioError) -> str:
+def _message(error: DomainError) -> str:
     # The field goes before its problem without a colon, as in "apiToken is required".
     if isinstance(error, Refused):
         return error.message

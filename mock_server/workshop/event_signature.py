@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SIGN = "sign"
 _NONCE_BYTES = 12
-_LONGEST = 4096
+_MAX_LENGTH = 4096
 
 
 def sign_of(secret: str, parameters: Iterable[tuple[str, str]]) -> str:
@@ -63,7 +63,7 @@ def unseal(secret: str, sealed: str) -> str | None:
     """Return the token, or None where this secret did not seal it."""
     from cryptography.exceptions import InvalidTag
 
-    if len(sealed) > _LONGEST:
+    if len(sealed) > _MAX_LENGTH:
         return None
     try:
         data = urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))

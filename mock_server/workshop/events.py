@@ -14,15 +14,15 @@ from pydantic_core import from_json, to_json
 
 from mock_server.core import ids
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import Snapshot
+from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery
-from mock_server.core.studio import Snapshot
-from mock_server.core.watch import Watch
-from mock_server.web.callbacks import Postman
-from mock_server.web.letters import Correspondent, Reply
-from mock_server.workshop.choices import Choices
+from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
+from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import SIGN, seal, signed_url
+from mock_server.workshop.settings import WorkshopSettings
 
 SURFACE = "workshop"
 
@@ -44,7 +44,7 @@ Submit = Callable[[Watch | None], Awaitable[Snapshot]]
 TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
 
 
-class Verdict(Struct, frozen=True):
+class AccessDecision(Struct, frozen=True):
     """Whether a call may go ahead, what the user reads if not, and what the journal should say."""
 
     allowed: bool
@@ -52,7 +52,7 @@ class Verdict(Struct, frozen=True):
     remark: str = ""
 
 
-class Occasion(Struct, frozen=True):
+class EventContext(Struct, frozen=True):
     """A call that events tell of: whose, under which ids, and for which end user.
 
     Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs
@@ -76,59 +76,61 @@ class Events:
 
     def __init__(
         self,
-        postman: Postman,
-        choices: Choices,
+        dispatcher: CallbackDispatcher,
+        settings: WorkshopSettings,
         secret: str,
         wall: Callable[[], float],
         task_data: TaskData,
     ) -> None:
-        self.postman = postman
-        self.choices = choices
+        self.dispatcher = dispatcher
+        self.settings = settings
         self.secret = secret
         self.wall = wall
         self.task_data = task_data
         kinds = {
             PRE_INVOKE: "synchronous",  # documented
             SD_PRE_INVOKE: "synchronous",  # documented
-            CONTROL_CONFIG: choices.control_config_kind,
-            COMMIT: choices.commit_kind,
-            ROLLBACK: choices.rollback_kind,
-            TASK_FINISHED: choices.task_finished_kind,
-            MODEL_LISTED: choices.model_listed_kind,
+            CONTROL_CONFIG: settings.control_config_kind,
+            COMMIT: settings.commit_kind,
+            ROLLBACK: settings.rollback_kind,
+            TASK_FINISHED: settings.task_finished_kind,
+            MODEL_LISTED: settings.model_listed_kind,
         }
         self._synchronous = frozenset(
             biz_type for biz_type, kind in kinds.items() if kind == "synchronous"
         )
 
     @property
-    def correspondent(self) -> Correspondent:
+    def callback_adapter(self) -> CallbackAdapter:
         """How the postman words, addresses and repeats events."""
-        return Correspondent(self._body, RETRY_DELAYS, self._url, once=self._synchronous)
+        return CallbackAdapter(self._body, RETRY_DELAYS, self._url, once=self._synchronous)
 
     # Before a call
 
-    async def before(self, occasion: Occasion, body: Mapping[str, Any]) -> Verdict:
+    async def before(self, context: EventContext, body: Mapping[str, Any]) -> AccessDecision:
         """Ask whether a call with this body may be carried out; the receiver takes the quota."""
-        return await self._permission(occasion, PRE_INVOKE, body)
+        return await self._permission(context, PRE_INVOKE, body)
 
-    async def before_generation(self, occasion: Occasion, checkpoint: Mapping[str, Any]) -> Verdict:
+    async def before_generation(
+        self, context: EventContext, checkpoint: Mapping[str, Any]
+    ) -> AccessDecision:
         """Ask whether a generation with this model may begin; if not, roll the call back."""
-        verdict = await self._permission(occasion, SD_PRE_INVOKE, {"checkpoint": checkpoint})
+        verdict = await self._permission(context, SD_PRE_INVOKE, {"checkpoint": checkpoint})
         if not verdict.allowed:
-            await self.rolled_back(occasion)
+            await self.rolled_back(context)
         return verdict
 
-    async def page_text(self, occasion: Occasion) -> Mapping[str, Any] | None:
+    async def page_text(self, context: EventContext) -> Mapping[str, Any] | None:
         """Return what the receiver wants a page to show, such as a quota; None for nothing."""
-        if not self._fires(occasion):
+        if not self._fires(context):
             return None
-        reply = await self._say(occasion, CONTROL_CONFIG, b"")
+        reply = await self._say(context, CONTROL_CONFIG, b"")
         data = reply.data() if reply is not None and reply.arrived else None
         return data if isinstance(data, dict) else None
 
     async def carry_out(
         self,
-        occasion: Occasion,
+        context: EventContext,
         asked: Mapping[str, Any],
         submit: Submit,
         remark: Callable[[str], object],
@@ -140,97 +142,97 @@ class Events:
         Permission for the call comes first, then that for a generation with the checkpoint. Raises
         Denied; what the journal should say goes to `remark`.
         """
-        _heed(await self.before(occasion, asked), remark)
+        _heed(await self.before(context, asked), remark)
         if checkpoint is not None:
-            _heed(await self.before_generation(occasion, checkpoint), remark)
+            _heed(await self.before_generation(context, checkpoint), remark)
         try:
-            return await submit(self.watch(occasion))
+            return await submit(self.watch(context))
         except Exception:
-            await self.rolled_back(occasion)
+            await self.rolled_back(context)
             raise
 
     # After it
 
-    def watch(self, occasion: Occasion) -> Watch | None:
+    def watch(self, context: EventContext) -> Watch | None:
         """Return the watch of the job that a call makes, if events tell of the call.
 
         At a good end they commit the call and send the result; at any other they roll it back.
         """
-        return self._watch(occasion) if self._fires(occasion) else None
+        return self._watch(context) if self._fires(context) else None
 
-    async def committed(self, occasion: Occasion) -> None:
+    async def committed(self, context: EventContext) -> None:
         """Tell that a call went through that makes no job."""
-        if self._fires(occasion):
-            await self._say(occasion, COMMIT, b"")
+        if self._fires(context):
+            await self._say(context, COMMIT, b"")
 
-    async def rolled_back(self, occasion: Occasion) -> None:
+    async def rolled_back(self, context: EventContext) -> None:
         """Tell that a call failed before there was a job."""
-        if self._fires(occasion):
-            await self._say(occasion, ROLLBACK, b"")
+        if self._fires(context):
+            await self._say(context, ROLLBACK, b"")
 
     async def model_listed(
-        self, occasion: Occasion, content: Mapping[str, Any], due_at: float
+        self, context: EventContext, content: Mapping[str, Any], due_at: float
     ) -> None:
         """Tell what became of a synchronised model, when it is due.
 
         Documented for a call that only servers make, so choice 42 does not hold it back.
         """
-        if self._url_for(occasion.account):
-            watch, body = self._watch(occasion), to_json(content)
-            await self.postman.post(
-                occasion.account, watch, MODEL_LISTED, body, occasion.now, due_at=due_at
+        if self._url_for(context.account):
+            watch, body = self._watch(context), to_json(content)
+            await self.dispatcher.post(
+                context.account, watch, MODEL_LISTED, body, context.now, due_at=due_at
             )
 
     # Inside
 
-    def _fires(self, occasion: Occasion) -> bool:
-        by_user = occasion.token is not None
-        return bool(self._url_for(occasion.account)) and (by_user or self.choices.server_events)
+    def _fires(self, context: EventContext) -> bool:
+        by_user = context.token is not None
+        return bool(self._url_for(context.account)) and (by_user or self.settings.server_events)
 
     def _url_for(self, account: Account) -> str:
-        return account.events_url or self.choices.event_url
+        return account.events_url or self.settings.event_url
 
-    def _watch(self, occasion: Occasion) -> Watch:
-        about = (occasion.api_id, occasion.invoke_id, occasion.token or "")
+    def _watch(self, context: EventContext) -> Watch:
+        about = (context.api_id, context.invoke_id, context.token or "")
         return Watch(
-            self._url_for(occasion.account),
+            self._url_for(context.account),
             SURFACE,
-            origin=occasion.origin,
+            origin=context.origin,
             reference=to_json(about).decode(),
             on_success=(COMMIT, TASK_FINISHED),
             on_failure=(ROLLBACK,),
         )
 
-    async def _say(self, occasion: Occasion, biz_type: str, body: bytes) -> Reply | None:
+    async def _say(self, context: EventContext, biz_type: str, body: bytes) -> CallbackReply | None:
         """Send an event of the kind that the choice says; return the reply to one that is asked."""
-        about = (occasion.account, self._watch(occasion), biz_type, body, occasion.now)
+        about = (context.account, self._watch(context), biz_type, body, context.now)
         if biz_type in self._synchronous:
-            return await self.postman.ask(*about)
-        await self.postman.post(*about)
+            return await self.dispatcher.ask(*about)
+        await self.dispatcher.post(*about)
         return None
 
     async def _permission(
-        self, occasion: Occasion, biz_type: str, body: Mapping[str, Any]
-    ) -> Verdict:
-        if not self._fires(occasion):
-            return Verdict(allowed=True)
-        reply = await self._say(occasion, biz_type, to_json(body))
-        return Verdict(allowed=True) if reply is None else self._verdict(biz_type, reply)
+        self, context: EventContext, biz_type: str, body: Mapping[str, Any]
+    ) -> AccessDecision:
+        if not self._fires(context):
+            return AccessDecision(allowed=True)
+        reply = await self._say(context, biz_type, to_json(body))
+        return AccessDecision(allowed=True) if reply is None else self._verdict(biz_type, reply)
 
-    def _verdict(self, biz_type: str, reply: Reply) -> Verdict:
+    def _verdict(self, biz_type: str, reply: CallbackReply) -> AccessDecision:
         """Read the documented `success` and `errMessage`; what lacks them is choice 41."""
         data = reply.data() if reply.arrived else None
         members = data if isinstance(data, dict) else {}
         success = members.get("success")
         if success is True:
-            return Verdict(allowed=True)
+            return AccessDecision(allowed=True)
         if success is False:
-            return Verdict(False, str(members.get("errMessage") or "the call was denied"))
+            return AccessDecision(False, str(members.get("errMessage") or "the call was denied"))
         what = f"status {reply.status}" if reply.status else reply.problem
         if reply.arrived:
             what = "no JSON object with success true or false"
         remark = f"{biz_type} was not answered as documented: {what}"
-        return Verdict(self.choices.unanswered_event == "allow", remark, remark)
+        return AccessDecision(self.settings.unanswered_event == "allow", remark, remark)
 
     def _body(self, delivery: Delivery, job: Job, account: Account) -> bytes:
         if delivery.topic != TASK_FINISHED:
@@ -241,9 +243,9 @@ class Events:
     def _url(self, delivery: Delivery, account: Account, at: float) -> str:
         """Return the URL of one try, signed anew as receivers look at nonce and timestamp."""
         api_id, invoke_id, sealed = from_json(delivery.watch.reference)
-        if sealed and self.choices.event_token == "encrypted":  # noqa: S105 - a choice's word
+        if sealed and self.settings.event_token == "encrypted":  # noqa: S105 - a choice's word
             sealed = seal(self.secret, sealed)
-        seconds = at if self.choices.event_timestamp == "account" else self.wall()
+        seconds = at if self.settings.event_timestamp == "account" else self.wall()
         tries = len(delivery.attempts)
         parameters = {
             "apiId": api_id,
@@ -257,7 +259,7 @@ class Events:
         return signed_url(delivery.watch.url, self.secret, parameters)
 
 
-def _heed(verdict: Verdict, remark: Callable[[str], object]) -> None:
+def _heed(verdict: AccessDecision, remark: Callable[[str], object]) -> None:
     if verdict.remark:
         remark(verdict.remark)
     if not verdict.allowed:

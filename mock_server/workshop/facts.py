@@ -5,7 +5,7 @@ At the end stands what nobody knows and no setting changes.
 
 from __future__ import annotations
 
-from mock_server.web.choices import Fact
+from mock_server.web.vendor_settings import Fact
 
 FACTS = (
     Fact("paths", "under /scc, every call is a POST", "doc", "Workshop › 2"),

@@ -12,13 +12,13 @@ from base64 import b64decode
 from urllib.parse import unquote_to_bytes
 
 from mock_server.core.accounts import Account
-from mock_server.core.studio import Studio
+from mock_server.core.jobs.service import JobService
 from mock_server.web.results import keep_upload
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.outputs import Outputs
-from mock_server.workshop.scrutiny import Remark, refused
 from mock_server.workshop.sd_tasks import FileField
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.temp_files import TempFiles
+from mock_server.workshop.validation import Remark, refused
 
 _SHOWN = 80
 
@@ -27,10 +27,14 @@ class FileInputs:
     """Looks up the files of tasks that are to be made."""
 
     def __init__(
-        self, studio: Studio, choices: Choices, temp_files: TempFiles, outputs: Outputs
+        self,
+        job_service: JobService,
+        settings: WorkshopSettings,
+        temp_files: TempFiles,
+        outputs: Outputs,
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.temp_files = temp_files
         self.outputs = outputs
 
@@ -58,15 +62,17 @@ class FileInputs:
     ) -> str:
         if field.picture and not media_type.startswith("image/"):
             raise refused(f"{field.name} must be a picture, found {media_type}")
-        place = await self.studio.reserve(
+        place = await self.job_service.reserve(
             account,
             now,
             upload_for=0,
-            keep_for=self.choices.upload_kept,
+            keep_for=self.settings.upload_kept,
             media_type=media_type,
         )
         limit_bytes = self.temp_files.upload_bounds.body_bytes
-        kept = await keep_upload(self.studio, account, place, data, now, limit_bytes=limit_bytes)
+        kept = await keep_upload(
+            self.job_service, account, place, data, now, limit_bytes=limit_bytes
+        )
         if field.picture and not kept.format:
             raise refused(f"{field.name} is no picture that can be read")
         return kept.id

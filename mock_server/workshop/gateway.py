@@ -19,7 +19,7 @@ from mock_server.web.calls import Answer
 
 Generation = Literal["newer", "older"]
 
-MOST_MESSAGE = 4096
+MAX_MESSAGE = 4096
 DIAGNOSIS_HEADER = b"x-mock-signature-diagnosis"
 
 
@@ -143,7 +143,7 @@ WORDS: Mapping[Situation, tuple[Words, Words]] = {
 }
 
 
-class Refusal(Struct, frozen=True):
+class GatewayRefusal(Struct, frozen=True):
     """Why a call is turned away, in a sentence that holds no secret.
 
     `expected` is the server's string to sign where the signature did not fit it, `diagnosis` one
@@ -160,10 +160,10 @@ class Refusal(Struct, frozen=True):
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-def refuse(refusal: Refusal | Situation, generation: Generation = "newer") -> Answer:
+def refuse(refusal: GatewayRefusal | Situation, generation: Generation = "newer") -> Answer:
     """Return the gateway's answer to a call that it turns away; the request id is not on it yet."""
     if isinstance(refusal, Situation):
-        refusal = Refusal(refusal, "")
+        refusal = GatewayRefusal(refusal, "")
     newer, older = WORDS[refusal.situation]
     words = older if generation == "older" else newer
     # Documented: without a code a status is not the gateway's. Its digits are those of the status.
@@ -175,10 +175,10 @@ def refuse(refusal: Refusal | Situation, generation: Generation = "newer") -> An
         message += f", Server StringToSign:`{text}`"
     headers = [
         (b"x-ca-error-code", code.encode()),
-        (b"x-ca-error-message", _line(message, MOST_MESSAGE)),
+        (b"x-ca-error-message", _line(message, MAX_MESSAGE)),
     ]
     if refusal.diagnosis:
-        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MOST_MESSAGE)))
+        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE)))
     return Answer(words.status, headers=tuple(headers))
 
 

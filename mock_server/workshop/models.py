@@ -14,12 +14,12 @@ from mock_server.core.models import OwnModel
 from mock_server.core.store import Store
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
-from mock_server.workshop.scrutiny import LONGEST_NAME, refused
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.validation import MAX_NAME_LENGTH, refused
 from mock_server.workshop.wire import CamelBody
 
-MOST_VERSIONS = 100
+MAX_VERSIONS = 100
 
 BaseModel = Literal[
     "v1.4", "v1.5", "v2.0", "v2.1", "vxl_0.9", "vxl_1.0", "vxl_distilled", "v1.5_lcm",
@@ -62,10 +62,10 @@ class Models:
     """Keeps synchronised models. `tell_listed` lets the customer know when one is listed."""
 
     def __init__(
-        self, store: Store, choices: Choices, tell_listed: TellListed = _tell_nobody
+        self, store: Store, settings: WorkshopSettings, tell_listed: TellListed = _tell_nobody
     ) -> None:
         self.store = store
-        self.choices = choices
+        self.settings = settings
         self.tell_listed = tell_listed
         self.operations = (
             Operation(
@@ -78,7 +78,7 @@ class Models:
         """Workshop › 10: keep the model as it is now; new versions are listed after a while."""
         versions = payload.versions or []
         _check_lengths(payload, versions)
-        listed_at = call.now + self.choices.model_listing_delay
+        listed_at = call.now + self.settings.model_listing_delay
         async with self.store.transaction(call.account.id) as tx:
             id = f"{call.account.id}/{payload.model_id}"
             known = await tx.get(OwnModel, id)
@@ -92,7 +92,7 @@ class Models:
                 names=(payload.model_id, payload.name, *ids),
                 listed_at=listed_at if known is None or news else known.listed_at,
             )
-            surplus = await tx.count(OwnModel, call.account.id) + 1 - self.choices.most_models
+            surplus = await tx.count(OwnModel, call.account.id) + 1 - self.settings.most_models
             if known is None and surplus > 0:
                 for oldest in await tx.list(OwnModel, call.account.id, limit=surplus):
                     await tx.delete(OwnModel, oldest.id)
@@ -102,7 +102,7 @@ class Models:
 
     async def check(self, account: Account, name: str, now: float) -> None:
         """Refuse a model that does not exist, where it is known which do (choice 14)."""
-        if not name or not self.choices.models or name in self.choices.models:
+        if not name or not self.settings.models or name in self.settings.models:
             return
         brought = await self.store.list(OwnModel, account.id)
         # Tasks name the file, which is that of a version or of the model with an extension.
@@ -122,8 +122,8 @@ def listing_result(model: OwnModel) -> dict[str, Any]:
 
 
 def _check_lengths(payload: SyncModel, versions: list[ModelVersion]) -> None:
-    if len(versions) > MOST_VERSIONS:
-        raise refused(f"versions must be at most {MOST_VERSIONS}, found {len(versions)}")
+    if len(versions) > MAX_VERSIONS:
+        raise refused(f"versions must be at most {MAX_VERSIONS}, found {len(versions)}")
     for path, text in (("modelId", payload.model_id), ("name", payload.name)):
         _check_length(path, text)
     for number, each in enumerate(versions):
@@ -132,5 +132,5 @@ def _check_lengths(payload: SyncModel, versions: list[ModelVersion]) -> None:
 
 
 def _check_length(path: str, text: str) -> None:
-    if not 1 <= len(text) <= LONGEST_NAME:
-        raise refused(f"{path} must have 1 to {LONGEST_NAME} characters, found {len(text)}")
+    if not 1 <= len(text) <= MAX_NAME_LENGTH:
+        raise refused(f"{path} must have 1 to {MAX_NAME_LENGTH} characters, found {len(text)}")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import takewhile
 
-MOST_OF_ONE = 10_000
-MOST_OF_ALL = 100_000
+MAX_PER_ACCOUNT = 10_000
+MAX_TOTAL = 100_000
 
 
 class Nonces:
@@ -22,8 +22,8 @@ class Nonces:
         self,
         life: float,
         *,
-        most_of_one: int = MOST_OF_ONE,
-        most_of_all: int = MOST_OF_ALL,
+        most_of_one: int = MAX_PER_ACCOUNT,
+        most_of_all: int = MAX_TOTAL,
     ) -> None:
         self.life = life
         self.most_of_one = most_of_one

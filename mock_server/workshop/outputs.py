@@ -12,16 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job, JobState
-from mock_server.core.studio import Studio
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.service import JobService
 from mock_server.web.calls import Answer, Call
 from mock_server.web.object_store import refusal, terms
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
-from mock_server.web.results import Results, extension_of, media_type_of
+from mock_server.web.results import ResultFiles, extension_of, media_type_of
 from mock_server.web.videos import frame_size
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.tickets import COMFYUI, Ticket, ticket_of
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import COMFYUI, TaskMetadata, metadata_of
 
 _FOLDERS = {"sd_webui": "sd", COMFYUI: "comfy"}
 _NAME = re.compile(r"(?P<task>[0-9a-z]{26})_(?P<index>\d{5})_\.(?:png|jpg|webp|mp4)")
@@ -30,27 +30,29 @@ _NAME = re.compile(r"(?P<task>[0-9a-z]{26})_(?P<index>\d{5})_\.(?:png|jpg|webp|m
 class Outputs:
     """Hands out the URLs of results and answers them."""
 
-    def __init__(self, studio: Studio, choices: Choices, results: Results) -> None:
-        self.studio = studio
-        self.choices = choices
+    def __init__(
+        self, job_service: JobService, settings: WorkshopSettings, results: ResultFiles
+    ) -> None:
+        self.job_service = job_service
+        self.settings = settings
         self.results = results
         self.operations = tuple(
             Operation(
                 "GET",
-                f"/{folder}/{shelf}/{{name}}",
+                f"/{folder}/{assets}/{{name}}",
                 self.get,
                 "Serve a result to whoever has its URL",
                 "Workshop › 8.3",
                 public=True,
             )
-            for folder, shelf in (("sd", "output"), ("comfy", "output"), ("comfy", "temp"))
+            for folder, assets in (("sd", "output"), ("comfy", "output"), ("comfy", "temp"))
         )
 
     def url(self, job: Job, index: int, account: Account, now: float, origin: str) -> str:
         """Return a URL for one of a task's files, good for a while from now (choice 30)."""
         path = f"/{object_key(job, index)}"
-        expires = str(int(now) + self.choices.result_url_life)
-        base = self.choices.file_url.rstrip("/") or origin
+        expires = str(int(now) + self.settings.result_url_life)
+        base = self.settings.file_url.rstrip("/") or origin
         return f"{base}{path}?expires={expires}&signature={_signature(account, path, expires)}"
 
     def file(self, job: Job, index: int, url: str) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class Outputs:
             return refusal(404, "NoSuchKey", "There is no such object.")
         job, index, account = found
         call.trace.account = account.id
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         problem = _problem(account, call.path, terms(call), now)
         if problem:
             return refusal(403, "AccessDenied", problem)
@@ -110,16 +112,16 @@ class Outputs:
 
     def _is_there(self, job: Job, now: float) -> bool:
         succeeded = job.state_at(now) is JobState.SUCCEEDED
-        return succeeded and now < job.ended_at + self.choices.task_life
+        return succeeded and now < job.ended_at + self.settings.task_life
 
     async def _find(self, path: str) -> tuple[Job, int, Account] | None:
         """Return the job and the number of the file at a path, and whose it is."""
         match = _NAME.fullmatch(path.rpartition("/")[2])
-        job = None if match is None else await self.studio.job(match["task"])
-        if match is None or job is None or ticket_of(job) is None:
+        job = None if match is None else await self.job_service.job(match["task"])
+        if match is None or job is None or metadata_of(job) is None:
             return None
         index = int(match["index"])
-        account = await self.studio.owner(job.account)
+        account = await self.job_service.owner(job.account)
         if account is None or index >= job.order.count or path != f"/{object_key(job, index)}":
             return None
         return job, index, account
@@ -127,9 +129,9 @@ class Outputs:
 
 def object_key(job: Job, index: int) -> str:
     """Return where a task's file lies; workflows keep previews apart (observed for outputs)."""
-    ticket = ticket_of(job) or Ticket("txt2img")
-    shelf = "temp" if index >= job.order.count - ticket.previews else "output"
-    return f"{_FOLDERS[ticket.product]}/{shelf}/{job.id}_{index:05}_.{extension_of(job)}"
+    metadata = metadata_of(job) or TaskMetadata("txt2img")
+    assets = "temp" if index >= job.order.count - metadata.previews else "output"
+    return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job)}"
 
 
 def _problem(account: Account, path: str, query: dict[str, str], now: float) -> str:
@@ -142,4 +144,4 @@ def _problem(account: Account, path: str, query: dict[str, str], now: float) -> 
 
 
 def _signature(account: Account, path: str, expires: str) -> str:
-    return chance.unguessable(account.credentials.secret, "GET", path, expires)
+    return chance.mac(account.credentials.secret, "GET", path, expires)

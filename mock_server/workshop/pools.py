@@ -11,20 +11,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job
-from mock_server.core.studio import Studio
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import JobService
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
-from mock_server.workshop.scrutiny import refused
-from mock_server.workshop.tickets import COMFYUI, SHARED_POOL, ticket_of
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import COMFYUI, SHARED_POOL, metadata_of
+from mock_server.workshop.validation import refused
 from mock_server.workshop.wire import CamelBody
 
 HEADER = b"x-sp-resource-config-id"
 
-MOST_POOLS = 100
-LONGEST_ID = 200
+MAX_POOLS = 100
+MAX_ID_LENGTH = 200
 
 Group = tuple[str, str]  # a pool and a sub-product
 
@@ -39,9 +39,9 @@ class QueryMonitor(CamelBody):
 class Pools:
     """Sends tasks to pools, and tells how busy they are."""
 
-    def __init__(self, studio: Studio, choices: Choices) -> None:
-        self.studio = studio
-        self.choices = choices
+    def __init__(self, job_service: JobService, settings: WorkshopSettings) -> None:
+        self.job_service = job_service
+        self.settings = settings
         self.operations = (
             Operation(
                 "POST", "/scc/query_sp_resource_monitor_data", self.monitor,
@@ -55,14 +55,14 @@ class Pools:
         Of private pools it is the one with the lowest utilisation, the first of equals; `default`
         among them takes what no private one does.
         """
-        known = check_pools(ids, self.choices)
+        known = check_pools(ids, self.settings)
         private = [pool for pool in known if pool != SHARED_POOL]
         if not private:
             return SHARED_POOL
         busy = await self._tasks(account, now)
         pool = min(private, key=lambda each: busy[each, product])
-        limit = self.choices.pool_limit
-        if not limit or busy[pool, product] / self.choices.pool_capacity < limit:
+        limit = self.settings.pool_limit
+        if not limit or busy[pool, product] / self.settings.pool_capacity < limit:
             return pool
         if SHARED_POOL in known:
             return SHARED_POOL
@@ -70,17 +70,17 @@ class Pools:
 
     async def monitor(self, call: Call, payload: QueryMonitor) -> Any:
         """Workshop › 9: whether there is a list, and the unit, are choice 37."""
-        pools = check_pools(",".join(payload.resource_config_ids), self.choices)
+        pools = check_pools(",".join(payload.resource_config_ids), self.settings)
         if not pools:
             raise refused("resourceConfigIds must name a pool")
         busy = await self._tasks(call.account, call.now)
         product = payload.sub_product
         data = [self._monitored(pool, product, busy[pool, product]) for pool in pools]
-        return data if self.choices.monitor_data == "list" else data[0]
+        return data if self.settings.monitor_data == "list" else data[0]
 
     def _monitored(self, pool: str, product: str, tasks: int) -> dict[str, Any]:
-        full = 1 if self.choices.utilisation_scale == "fraction" else 100
-        part = min(1.0, tasks / self.choices.pool_capacity)
+        full = 1 if self.settings.utilisation_scale == "fraction" else 100
+        part = min(1.0, tasks / self.settings.pool_capacity)
         group = "comfyui" if product == COMFYUI else "webui"
         return {
             "resourceConfigId": pool,
@@ -91,24 +91,24 @@ class Pools:
 
     async def _tasks(self, account: Account, now: float) -> Counter[Group]:
         """Return how many tasks wait or run in each group."""
-        jobs = await self.studio.store.list(Job, account.id)
+        jobs = await self.job_service.store.list(Job, account.id)
         return Counter(_groups(jobs, lambda job: job.state_at(now).final))
 
 
 def _groups(jobs: Sequence[Job], is_over: Callable[[Job], bool]) -> list[Group]:
     # Most of the jobs that are kept are known to be over, and need no further look.
     going_on = (job for job in jobs if job.ending is None and not is_over(job))
-    tickets = (ticket_of(job) for job in going_on)
-    return [(ticket.pool, ticket.product) for ticket in tickets if ticket is not None]
+    metadatas = (metadata_of(job) for job in going_on)
+    return [(metadata.pool, metadata.product) for metadata in metadatas if metadata is not None]
 
 
-def check_pools(ids: str, choices: Choices) -> tuple[str, ...]:
+def check_pools(ids: str, settings: WorkshopSettings) -> tuple[str, ...]:
     """Return the pools that are named, or refuse one that does not exist (choice 14)."""
     named = tuple(dict.fromkeys(filter(None, map(str.strip, ids.split(",")))))
-    if len(named) > MOST_POOLS or any(len(each) > LONGEST_ID for each in named):
-        raise refused(f"there must be at most {MOST_POOLS} pools of {LONGEST_ID} characters each")
+    if len(named) > MAX_POOLS or any(len(each) > MAX_ID_LENGTH for each in named):
+        raise refused(f"there must be at most {MAX_POOLS} pools of {MAX_ID_LENGTH} characters each")
     for pool in named:
-        if choices.pools and pool not in (*choices.pools, SHARED_POOL):
+        if settings.pools and pool not in (*settings.pools, SHARED_POOL):
             raise Refused("unlisted", f"The resource pool {pool!r} does not exist")
     return named
 

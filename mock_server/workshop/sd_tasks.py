@@ -13,17 +13,17 @@ from msgspec import Struct
 from pydantic import Field
 
 from mock_server.core.credits import ZERO
-from mock_server.core.jobs import Order
-from mock_server.core.plans import Pass, Work
-from mock_server.core.studio import RANDOM_SEED
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.scrutiny import Remark, Scrutiny, refused
-from mock_server.workshop.tickets import Kind, Ticket
-from mock_server.workshop.wire import Body, Whole
+from mock_server.core.jobs.job import Order
+from mock_server.core.jobs.plans import Pass, Work
+from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import Kind, TaskMetadata
+from mock_server.workshop.validation import Remark, TaskValidator, refused
+from mock_server.workshop.wire import Whole, WorkshopBody
 
 # The mock's own ends: a task needs no more files than this.
-MOST_INIT_IMAGES = 10
-MOST_UNITS = 10
+MAX_INIT_IMAGES = 10
+MAX_UNITS = 10
 
 DENOISING = 0.75
 CFG_SCALE = 7.0
@@ -31,7 +31,7 @@ CFG_SCALE = 7.0
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class ControlUnit(Body):
+class ControlUnit(WorkshopBody):
     """One control net; guidance is documented from 0 to 1, and the weight from 0 to 2."""
 
     module: str | None = None
@@ -42,15 +42,15 @@ class ControlUnit(Body):
     weight: Number | None = None
 
 
-class ControlNet(Body):
+class ControlNet(WorkshopBody):
     units: list[ControlUnit] | None = None
 
 
-class AlwaysOnScripts(Body):
+class AlwaysOnScripts(WorkshopBody):
     controlnet: ControlNet | None = None
 
 
-class Sampling(Body):
+class SamplingBody(WorkshopBody):
     """What both kinds of task have; none is required. The misspelling is the vendor's."""
 
     stable_diffusion_model: str = ""
@@ -76,7 +76,7 @@ class Sampling(Body):
         return {"modelId": model, "modelVersionId": model, "aliasName": alias}
 
 
-class TextToImage(Sampling):
+class TextToImage(SamplingBody):
     """POST /scc/sd_txt2img."""
 
     clip_skip: Whole | None = None
@@ -89,7 +89,7 @@ class TextToImage(Sampling):
         return [] if net is None else net.units or []
 
 
-class ImageToImage(Sampling):
+class ImageToImage(SamplingBody):
     """POST /scc/sd_img2img."""
 
     init_images: list[str] = Field(default_factory=list)
@@ -105,68 +105,72 @@ class FileField(Struct, frozen=True):
     picture: bool = True
 
 
-class Commission(Struct, frozen=True):
+class ParsedTask(Struct, frozen=True):
     """What was asked for; `files` are still to be looked up."""
 
     order: Order
     work: Work
-    ticket: Ticket
+    metadata: TaskMetadata
     files: tuple[FileField, ...] = ()
 
 
-def commission(payload: TextToImage | ImageToImage, choices: Choices, remark: Remark) -> Commission:
+def parse_order(
+    payload: TextToImage | ImageToImage, settings: WorkshopSettings, remark: Remark
+) -> ParsedTask:
     """Return what a body asks for, or refuse its first member that cannot be worked with."""
-    scrutiny = Scrutiny(choices, remark)
+    validator = TaskValidator(settings, remark)
     if payload.negative_prompt and not payload.negtive_prompt:
         remark("negative_prompt has no effect: the service spells it negtive_prompt")
-    width = scrutiny.side("width", payload.width)
-    height = scrutiny.side("height", payload.height)
-    steps = scrutiny.steps("steps", payload.steps)
-    count = scrutiny.count("batch_size", payload.batch_size)
-    cfg_scale = scrutiny.cfg_scale("cfg_scale", payload.cfg_scale)
+    width = validator.side("width", payload.width)
+    height = validator.side("height", payload.height)
+    steps = validator.steps("steps", payload.steps)
+    count = validator.count("batch_size", payload.batch_size)
+    cfg_scale = validator.cfg_scale("cfg_scale", payload.cfg_scale)
     parameters = [("sd_vae", payload.sd_vae), ("seed", str(payload.seed))]
     denoising = DENOISING
     kind: Kind = "txt2img"
     if isinstance(payload, ImageToImage):
         kind = "img2img"
-        denoising = scrutiny.part("denoising_strength", payload.denoising_strength)
+        denoising = validator.part("denoising_strength", payload.denoising_strength)
         parameters.append(("denoising_strength", f"{denoising:g}"))
-        files = _init_images(payload, choices, remark)
+        files = _init_images(payload, settings, remark)
     else:
         if payload.clip_skip is not None:
-            clip_skip = scrutiny.clip_skip("clip_skip", payload.clip_skip)
+            clip_skip = validator.clip_skip("clip_skip", payload.clip_skip)
             parameters.append(("clip_skip", str(clip_skip)))
         files = _control_images(payload.units)
     order = Order(
-        prompt=scrutiny.prompt("prompt", payload.prompt),
-        negative_prompt=scrutiny.prompt("negtive_prompt", payload.negtive_prompt),
+        prompt=validator.prompt("prompt", payload.prompt),
+        negative_prompt=validator.prompt("negtive_prompt", payload.negtive_prompt),
         # Clients send -1 for a seed of the service's; no other negative number is a seed.
         seed=payload.seed if payload.seed >= 0 else RANDOM_SEED,
         width=width,
         height=height,
         steps=steps,
         cfg_scale=cfg_scale,
-        sampler=scrutiny.name("sampler_name", payload.sampler_name) or choices.default_sampler,
-        model=scrutiny.name("stable_diffusion_model", payload.stable_diffusion_model),
+        sampler=validator.name("sampler_name", payload.sampler_name) or settings.default_sampler,
+        model=validator.name("stable_diffusion_model", payload.stable_diffusion_model),
         count=count,
         denoising_strength=denoising,
     )
-    scrutiny.name("sd_vae", payload.sd_vae)
-    work = Work((Pass("sampling", width, height, steps),), count, fixed_price=price(choices))
+    validator.name("sd_vae", payload.sd_vae)
+    work = Work((Pass("sampling", width, height, steps),), count, fixed_price=price(settings))
     kept = tuple((name, value) for name, value in parameters if value)
-    return Commission(order, work, Ticket(kind, parameters=kept), files)
+    return ParsedTask(order, work, TaskMetadata(kind, parameters=kept), files)
 
 
-def price(choices: Choices) -> Decimal | None:
+def price(settings: WorkshopSettings) -> Decimal | None:
     """Return what every task costs in credits, or None where it costs what its effort is worth."""
-    return ZERO if choices.credits == "none" else None
+    return ZERO if settings.credits == "none" else None
 
 
-def _init_images(payload: ImageToImage, choices: Choices, remark: Remark) -> tuple[FileField, ...]:
+def _init_images(
+    payload: ImageToImage, settings: WorkshopSettings, remark: Remark
+) -> tuple[FileField, ...]:
     images = payload.init_images
-    if len(images) > MOST_INIT_IMAGES:
-        raise refused(f"init_images must be at most {MOST_INIT_IMAGES}, found {len(images)}")
-    if not any(images) and choices.missing_init_image == "refuse":
+    if len(images) > MAX_INIT_IMAGES:
+        raise refused(f"init_images must be at most {MAX_INIT_IMAGES}, found {len(images)}")
+    if not any(images) and settings.missing_init_image == "refuse":
         raise refused("init_images is required")
     if len(images) > 1:
         remark("init_images: the pictures are made over the first one")
@@ -177,9 +181,9 @@ def _init_images(payload: ImageToImage, choices: Choices, remark: Remark) -> tup
 
 
 def _control_images(units: list[ControlUnit]) -> tuple[FileField, ...]:
-    if len(units) > MOST_UNITS:
+    if len(units) > MAX_UNITS:
         raise refused(
-            f"alwayson_scripts.controlnet.units must be at most {MOST_UNITS}, found {len(units)}"
+            f"alwayson_scripts.controlnet.units must be at most {MAX_UNITS}, found {len(units)}"
         )
     files = []
     for number, unit in enumerate(units):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.models import OwnModel
-from mock_server.core.studio import Snapshot
 from mock_server.web.calls import Call
 from mock_server.workshop.envelope import invocation_id
-from mock_server.workshop.events import Events, Occasion, Submit
+from mock_server.workshop.events import EventContext, Events, Submit
 from mock_server.workshop.models import listing_result
 
 
@@ -33,17 +33,17 @@ class ServerCalls:
         checkpoint: Mapping[str, Any] | None = None,
     ) -> Snapshot:
         """Make a task if the customer lets it through; what fails then is rolled back."""
-        occasion = self._occasion(call)
+        context = self._context(call)
         return await self.events.carry_out(
-            occasion, asked, submit, call.remark, checkpoint=checkpoint
+            context, asked, submit, call.remark, checkpoint=checkpoint
         )
 
     async def tell_listed(self, call: Call, model: OwnModel, due_at: float) -> None:
         """Tell that a synchronised model was listed, when it is."""
-        await self.events.model_listed(self._occasion(call), listing_result(model), due_at)
+        await self.events.model_listed(self._context(call), listing_result(model), due_at)
 
-    def _occasion(self, call: Call) -> Occasion:
-        return Occasion(
+    def _context(self, call: Call) -> EventContext:
+        return EventContext(
             account=call.account,
             api_id=call.path.rpartition("/")[2],
             invoke_id=invocation_id(call.trace),

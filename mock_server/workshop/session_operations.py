@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 
 from mock_server.core.errors import Conflict, Invalid, NotFound
-from mock_server.core.lobby import Lobby, WhenLive
-from mock_server.core.sessions import Metering, Seat, Session, Terms
+from mock_server.core.session_service import SessionService, WhenLive
+from mock_server.core.sessions import Metering, Session, SessionOptions, SessionSlot
 from mock_server.core.tokens import Token
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import check_listed, milliseconds, whole_seconds
 from mock_server.workshop.wire import CamelBody, Name, Whole, read_whole
 
@@ -56,9 +56,11 @@ class CreateSession(RefreshSession):
 class SessionOperations:
     """The operations on sessions. `public_url` is what URLs begin with in place of the caller's."""
 
-    def __init__(self, lobby: Lobby, choices: Choices, *, public_url: str = "") -> None:
-        self.lobby = lobby
-        self.choices = choices
+    def __init__(
+        self, session_service: SessionService, settings: WorkshopSettings, *, public_url: str = ""
+    ) -> None:
+        self.session_service = session_service
+        self.settings = settings
         self.public_url = public_url
         self.operations = (
             Operation(
@@ -85,24 +87,24 @@ class SessionOperations:
 
     async def create(self, call: Call, payload: CreateSession) -> dict[str, Any]:
         """Workshop › 6.1: with a live session there, choice 3."""
-        return await self._open(call, payload, WhenLive(self.choices.second_session))
+        return await self._open(call, payload, WhenLive(self.settings.second_session))
 
     async def refresh_or_create(self, call: Call, payload: CreateSession) -> dict[str, Any]:
         """Workshop › 6.1: the call that most integrations need."""
-        keep = self.choices.live_session_terms == "keep"
+        keep = self.settings.live_session_terms == "keep"
         return await self._open(call, payload, WhenLive.PROLONG if keep else WhenLive.RENEW)
 
     async def refresh(self, call: Call, payload: RefreshSession) -> dict[str, Any]:
         """Workshop › 6.4: documented to count from now, so it can shorten a session."""
         token = await self._token(call, payload)
         lifetime = self._lifetime(payload, Metering.TIME)
-        fresh = self.choices.session_url == "fresh"
+        fresh = self.settings.session_url == "fresh"
         try:
-            session = await self.lobby.prolong(
-                call.account, token.id, self._seat(payload), lifetime, call.now, new_id=fresh
+            session = await self.session_service.prolong(
+                call.account, token.id, self._slot(payload), lifetime, call.now, new_id=fresh
             )
         except NotFound:
-            if self.choices.refresh_missing_session == "fail":
+            if self.settings.refresh_missing_session == "fail":
                 raise
             created = CreateSession.model_construct(**dict(payload))
             return await self._open(call, created, WhenLive.KEEP)
@@ -111,9 +113,11 @@ class SessionOperations:
     async def query(self, call: Call, payload: SessionName) -> dict[str, Any] | None:
         """Workshop › 6.4: the seconds left are counted down; without a session choice 5."""
         token = await self._token(call, payload)
-        session = await self.lobby.find(call.account, token.id, self._seat(payload), call.now)
+        session = await self.session_service.find(
+            call.account, token.id, self._slot(payload), call.now
+        )
         if session is None:
-            if self.choices.missing_session == "fail":
+            if self.settings.missing_session == "fail":
                 raise NotFound("session")
             return None
         return self._shown(call, session)
@@ -121,62 +125,64 @@ class SessionOperations:
     async def delete(self, call: Call, payload: SessionName) -> None:
         """Workshop › 6.4: the URL stops working; choices 6 and 7."""
         token = await self._token(call, payload)
-        seat = self._seat(payload)
-        every = self.choices.delete_all_gadgets and not seat.gadget
-        closed = await self.lobby.close(
+        session_slot = self._slot(payload)
+        every = self.settings.delete_all_gadgets and not session_slot.gadget
+        closed = await self.session_service.close(
             call.account,
             token.id,
             call.now,
-            product=seat.product,
-            gadget=None if every else seat.gadget,
+            product=session_slot.product,
+            gadget=None if every else session_slot.gadget,
         )
-        if not closed and self.choices.delete_missing_session == "fail":
+        if not closed and self.settings.delete_missing_session == "fail":
             raise NotFound("session")
 
     def url(self, session: Session, origin: str) -> str:
         """Return where the end user is sent (choices 1 and 43); nothing in it tells the token."""
-        product = session.seat.product
-        chosen = self.choices.sd_webui_url if product == SD_WEBUI else self.choices.comfyui_api_url
+        product = session.session_slot.product
+        chosen = (
+            self.settings.sd_webui_url if product == SD_WEBUI else self.settings.comfyui_api_url
+        )
         base = (chosen or origin).rstrip("/")
-        if self.choices.custom_domain:
-            base = urlsplit(base)._replace(netloc=self.choices.custom_domain).geturl()
+        if self.settings.custom_domain:
+            base = urlsplit(base)._replace(netloc=self.settings.custom_domain).geturl()
         return f"{base}/{product}/s/{session.id}"
 
     async def _open(
         self, call: Call, payload: CreateSession, when_live: WhenLive
     ) -> dict[str, Any]:
         token = await self._token(call, payload)
-        check_listed("roleId", payload.role_id, self.choices.roles)
-        check_pools(payload.custom_resource_config_id, self.choices)
-        terms = Terms(
+        check_listed("roleId", payload.role_id, self.settings.roles)
+        check_pools(payload.custom_resource_config_id, self.settings)
+        terms = SessionOptions(
             lifetime=self._lifetime(payload, METERING[payload.session_mode]),
             metering=METERING[payload.session_mode],
             role=payload.role_id,
             pools=payload.custom_resource_config_id,
         )
         try:
-            session = await self.lobby.open(
+            session = await self.session_service.open(
                 call.account,
                 token.id,
-                self._seat(payload),
+                self._slot(payload),
                 terms,
                 call.now,
                 when_live=when_live,
                 again=lambda live: self._lifetime(payload, self._again(live, terms)),
-                new_id=self.choices.session_url == "fresh",
+                new_id=self.settings.session_url == "fresh",
             )
         except Conflict:
             raise Refused("session-live") from None
         return self._shown(call, session)
 
-    def _seat(self, payload: SessionName) -> Seat:
+    def _slot(self, payload: SessionName) -> SessionSlot:
         """Return which session is meant; with a gadget the sub-product is choice 8."""
-        given = self.choices.gadget_sub_product == "given" or not payload.gadget_id
-        return Seat(payload.sub_product if given else SD_WEBUI, payload.gadget_id)
+        given = self.settings.gadget_sub_product == "given" or not payload.gadget_id
+        return SessionSlot(payload.sub_product if given else SD_WEBUI, payload.gadget_id)
 
-    def _again(self, live: Session, terms: Terms) -> Metering:
+    def _again(self, live: Session, terms: SessionOptions) -> Metering:
         """Return whose default lifetime a live session is prolonged by (choice 10)."""
-        match self.choices.refresh_lifetime:
+        match self.settings.refresh_lifetime:
             case "live":
                 return live.metering
             case "call":
@@ -187,19 +193,19 @@ class SessionOperations:
         given = payload.expired_in_seconds
         if given is None:
             return DEFAULT_LIFETIMES[metering]
-        longest = self.choices.longest_session
+        longest = self.settings.longest_session
         if not 1 <= given <= longest:
             raise Invalid("expiredInSeconds", f"must be from 1 to {longest}, found {given}")
         return given
 
     async def _token(self, call: Call, payload: SessionName) -> Token:
         """Return the token of a session call, if it may have sessions now."""
-        token = await self.lobby.token(call.account, payload.api_token)
+        token = await self.session_service.token(call.account, payload.api_token)
         if token.disabled:
             raise Refused("token-disabled")
-        if token.expired_at(call.now) and self.choices.after_expiry == "refuse":
+        if token.expired_at(call.now) and self.settings.after_expiry == "refuse":
             raise Refused("token-expired")
-        check_listed("gadgetId", payload.gadget_id, self.choices.gadgets)
+        check_listed("gadgetId", payload.gadget_id, self.settings.gadgets)
         return token
 
     def _shown(self, call: Call, session: Session) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hashlib import md5
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from mock_server.workshop.gateway import Refusal, Situation
+from mock_server.workshop.gateway import GatewayRefusal, Situation
 
 Header = Callable[[bytes], bytes | None]  # a header's value by its name in lower case
 MissingList = Literal["either", "none", "key"]
@@ -31,12 +31,12 @@ FORM = b"application/x-www-form-urlencoded"
 
 # What comes behind so many parameters counts as the value of the last one: a form of some
 # megabytes must not be taken apart letter by letter.
-MOST_PARAMETERS = 10_000
-_LONGEST_TIMESTAMP = 20
+MAX_PARAMETERS = 10_000
+_MAX_TIMESTAMP_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class GatewayCredentials:
     """What the `x-ca-*` headers say; `names` are those of the signed headers as they are spelled.
 
     Without a list of signed headers `names` is None.
@@ -51,23 +51,25 @@ class Credentials:
     stage: bytes = b""
 
 
-def read_credentials(header: Header) -> Credentials | Refusal:
+def read_credentials(header: Header) -> GatewayCredentials | GatewayRefusal:
     """Read the `x-ca-*` headers; whatever the bytes are, nothing is raised."""
     key, signature = _value(header, b"x-ca-key"), _value(header, b"x-ca-signature")
     if not key:
-        return Refusal(Situation.NO_CREDENTIALS, "there is no x-ca-key header, or it is empty")
+        return GatewayRefusal(
+            Situation.NO_CREDENTIALS, "there is no x-ca-key header, or it is empty"
+        )
     if not signature:
-        return Refusal(
+        return GatewayRefusal(
             Situation.NO_CREDENTIALS, "there is no x-ca-signature header, or it is empty"
         )
     method = _value(header, b"x-ca-signature-method")
     algorithm = ALGORITHMS.get(method) if method else "sha256"
     if algorithm is None:
-        return Refusal(
+        return GatewayRefusal(
             Situation.HEADER_BAD,
             f"x-ca-signature-method is {_show(method)}, expected HmacSHA256 or HmacSHA1",
         )
-    return Credentials(
+    return GatewayCredentials(
         key.decode("latin-1"),
         signature,
         algorithm,
@@ -85,8 +87,8 @@ def listed(value: bytes) -> tuple[bytes, ...] | None:
 
 
 def check_timestamp(
-    credentials: Credentials, now: float, window: float, *, required: bool = False
-) -> Refusal | None:
+    credentials: GatewayCredentials, now: float, window: float, *, required: bool = False
+) -> GatewayRefusal | None:
     """Refuse a timestamp (ms) further than `window` seconds from `now`; 0 allows all.
 
     Documented: it is good for 15 minutes. What the gateway makes of one in the future is not
@@ -95,16 +97,16 @@ def check_timestamp(
     stamp = credentials.timestamp
     if not stamp:
         words = "there is no x-ca-timestamp header, or it is empty"
-        return Refusal(Situation.HEADER_MISSING, words) if required else None
-    if not stamp.isdigit() or len(stamp) > _LONGEST_TIMESTAMP:
-        return Refusal(
+        return GatewayRefusal(Situation.HEADER_MISSING, words) if required else None
+    if not stamp.isdigit() or len(stamp) > _MAX_TIMESTAMP_LENGTH:
+        return GatewayRefusal(
             Situation.TIMESTAMP_MALFORMED,
             f"x-ca-timestamp is {_show(stamp)}, expected milliseconds since 1970 in digits",
         )
     ahead = int(stamp) / 1000 - now
     if not window or abs(ahead) <= window:
         return None
-    return Refusal(
+    return GatewayRefusal(
         Situation.TIMESTAMP_EXPIRED,
         f"x-ca-timestamp {stamp.decode()} is {abs(ahead):.0f} s "
         f"{'ahead of' if ahead > 0 else 'behind'} the server's {now * 1000:.0f}, expected at most "
@@ -113,7 +115,7 @@ def check_timestamp(
 
 
 def check_signature(
-    credentials: Credentials,
+    credentials: GatewayCredentials,
     secret: str,
     method: str,
     target: bytes,
@@ -121,7 +123,7 @@ def check_signature(
     body: bytes,
     *,
     missing_list: MissingList = "either",
-) -> Refusal | None:
+) -> GatewayRefusal | None:
     """Verify a request with the AppSecret; `target` and `body` are the bytes as they came."""
     first = b""
     for names in name_lists(credentials, missing_list):
@@ -131,7 +133,7 @@ def check_signature(
         ):
             return None
         first = first or expected
-    return Refusal(
+    return GatewayRefusal(
         Situation.MISMATCH,
         f"the signature does not fit the server's string to sign of {len(first)} bytes",
         first,
@@ -139,7 +141,7 @@ def check_signature(
 
 
 def name_lists(
-    credentials: Credentials, missing_list: MissingList = "either"
+    credentials: GatewayCredentials, missing_list: MissingList = "either"
 ) -> Iterator[tuple[bytes, ...]]:
     """Yield the names whose lines may have been signed: those listed, or the guesses without.
 
@@ -209,7 +211,7 @@ def resource(target: bytes, form: bytes = b"") -> bytes:
 
 def pairs(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the parameters of a query or form in their order, decoded."""
-    for pair in encoded.split(b"&", MOST_PARAMETERS):
+    for pair in encoded.split(b"&", MAX_PARAMETERS):
         if pair:
             name, _, value = pair.partition(b"=")
             yield decoded(name), decoded(value)
@@ -232,7 +234,7 @@ def digest_of(body: bytes) -> bytes:
     return b2a_base64(md5(body, usedforsecurity=False).digest(), newline=False)
 
 
-def check_digest(header: Header, body: bytes) -> Refusal | None:
+def check_digest(header: Header, body: bytes) -> GatewayRefusal | None:
     """Refuse a `Content-MD5` that is not that of the body, or comes without one.
 
     It is optional, and does not go with a form, whose fields are signed themselves.
@@ -242,11 +244,11 @@ def check_digest(header: Header, body: bytes) -> Refusal | None:
         return None
     if not body:
         words = "there is a content-md5 header and no body"
-        return Refusal(Situation.DIGEST_WRONG, words)
+        return GatewayRefusal(Situation.DIGEST_WRONG, words)
     expected = digest_of(body)
     if hmac.compare_digest(expected, digest):
         return None
-    return Refusal(
+    return GatewayRefusal(
         Situation.DIGEST_WRONG,
         f"content-md5 is {_show(digest)}, expected {expected.decode()} of the {len(body)} bytes",
     )

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job, JobState
-from mock_server.core.studio import Snapshot
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.service import Snapshot
 from mock_server.web.results import image_seed
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.outputs import Outputs
-from mock_server.workshop.tickets import Ticket, ticket_of
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import TaskMetadata, metadata_of
 from mock_server.workshop.token_operations import milliseconds
-from mock_server.workshop.workflows import Workflows
+from mock_server.workshop.workflows import KnownWorkflows
 
 STATUS = {
     JobState.CREATED: "waiting",
@@ -37,8 +37,10 @@ Data = dict[str, Any]
 class TaskAnswers:
     """Builds the data of answers; the choices say how members that may vary look."""
 
-    def __init__(self, choices: Choices, outputs: Outputs, workflows: Workflows) -> None:
-        self.choices = choices
+    def __init__(
+        self, settings: WorkshopSettings, outputs: Outputs, workflows: KnownWorkflows
+    ) -> None:
+        self.settings = settings
         self.outputs = outputs
         self.workflows = workflows
 
@@ -46,32 +48,32 @@ class TaskAnswers:
         """Return the data of a submission; workflows have an estimate of the seconds they run."""
         job = snapshot.job
         data: Data = {"taskId": job.id, "status": STATUS[snapshot.state]}
-        if _ticket(job).kind == "workflow":
+        if _metadata(job).kind == "workflow":
             data["estimatedDurationInSeconds"] = round(job.plan.run, 1)
         return data
 
     def progress(self, snapshot: Snapshot, account: Account | None, origin: str) -> Data:
         """Return the data of a progress call; `account` is needed for the URL of a picture."""
         job, state, now = snapshot.job, snapshot.state, snapshot.now
-        ticket = _ticket(job)
+        metadata = _metadata(job)
         data: Data = {"etaRelative": 0, "progress": int(job.done_at(now) * 1000) / 1000}
         status = STATUS[state]
         if status == "waiting":
-            data["lastQueueRemaining"] = snapshot.ahead + self.choices.first_queue_place
+            data["lastQueueRemaining"] = snapshot.ahead + self.settings.first_queue_place
         elif status == "running":
             left = job.starts_at + job.plan.run - job.moment(now)
             data["etaRelative"] = round(max(0.0, left), 1)
-            data["message"] = "running" if ticket.kind == "workflow" else "sampling"
+            data["message"] = "running" if metadata.kind == "workflow" else "sampling"
         elif status == "failed":
             data["message"] = self.why_failed(snapshot)
         data |= {"taskId": job.id, "status": status}
         if status == "running":
             data["state"] = (
-                self.workflows.of(ticket).state_at(job, now)
-                if ticket.kind == "workflow"
+                self.workflows.of(metadata).state_at(job, now)
+                if metadata.kind == "workflow"
                 else _sampling_state(job, now)
             )
-        elif status == "succeeded" and ticket.kind == "workflow" and account is not None:
+        elif status == "succeeded" and metadata.kind == "workflow" and account is not None:
             # A public client downloads from here once the task has succeeded.
             data["currentImage"] = self.outputs.url(job, 0, account, now, origin)
         return data
@@ -79,9 +81,9 @@ class TaskAnswers:
     def result(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
         """Return the data of a result call; what has not succeeded is as the choices say."""
         status = STATUS[snapshot.state]
-        if status == "failed" and self.choices.failed_result == "fail":
+        if status == "failed" and self.settings.failed_result == "fail":
             raise Refused("task-failed", self.why_failed(snapshot))
-        if status in ("waiting", "running") and self.choices.unfinished_result == "fail":
+        if status in ("waiting", "running") and self.settings.unfinished_result == "fail":
             raise Refused("task-unfinished", f"The task is {status}")
         return self.data(snapshot, account, origin)
 
@@ -92,7 +94,7 @@ class TaskAnswers:
         if snapshot.state is JobState.SUCCEEDED:
             indexes = range(job.order.count)
             urls = [self.outputs.url(job, index, account, now, origin) for index in indexes]
-        if _ticket(job).kind == "workflow":
+        if _metadata(job).kind == "workflow":
             return self._workflow_data(snapshot, urls)
         return {
             "images": urls,
@@ -108,15 +110,15 @@ class TaskAnswers:
         if snapshot.state is JobState.CANCELED:
             return "The task was cancelled"
         reason = job.reason_at(now)
-        ticket = _ticket(job)
-        if ticket.kind != "workflow":
+        metadata = _metadata(job)
+        if metadata.kind != "workflow":
             return reason
-        node = self.workflows.of(ticket).failed_node(job, reason, now)
+        node = self.workflows.of(metadata).failed_node(job, reason, now)
         return f"Node {node.id} failed: {reason}"
 
     def _workflow_data(self, snapshot: Snapshot, urls: list[str]) -> Data:
         job = snapshot.job
-        version = self.workflows.of(_ticket(job))
+        version = self.workflows.of(_metadata(job))
         over, begun = snapshot.state.final, snapshot.state is JobState.RUNNING
         # What polls or a hand move has a beginning on a line of its own.
         begins_at = min(job.starts_at, job.ended_at if over else snapshot.now)
@@ -132,10 +134,10 @@ class TaskAnswers:
         }
 
 
-def _ticket(job: Job) -> Ticket:
-    ticket = ticket_of(job)
-    assert ticket is not None, "only tasks come here"  # noqa: S101
-    return ticket
+def _metadata(job: Job) -> TaskMetadata:
+    metadata = metadata_of(job)
+    assert metadata is not None, "only tasks come here"  # noqa: S101
+    return metadata
 
 
 def _sampling_state(job: Job, now: float) -> Data:
@@ -166,7 +168,7 @@ def _parameters(job: Job) -> dict[str, str]:
         "width": str(order.width),
         "height": str(order.height),
         "batch_size": str(order.count),
-        **dict(_ticket(job).parameters),
+        **dict(_metadata(job).parameters),
     }
 
 

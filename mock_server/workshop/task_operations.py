@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mock_server.core.studio import Snapshot
-from mock_server.core.watch import Watch
+from mock_server.core.jobs.service import Snapshot
+from mock_server.core.jobs.watch import Watch
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.web.progress import progress_wished
+from mock_server.web.progress import wished_progression
 from mock_server.workshop.pools import named_pools
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
 from mock_server.workshop.server_calls import ServerCalls
@@ -71,7 +71,7 @@ class TaskOperations:
                 call.now,
                 pools=named_pools(call),
                 watch=watch,
-                progress=progress_wished(call),
+                progress=wished_progression(call),
                 remark=call.remark,
             )
 
@@ -90,7 +90,7 @@ class TaskOperations:
                 call.now,
                 pools=named_pools(call),
                 watch=watch,
-                progress=progress_wished(call),
+                progress=wished_progression(call),
                 remark=call.remark,
             )
 

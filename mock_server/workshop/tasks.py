@@ -11,22 +11,22 @@ from typing import Any
 from msgspec.structs import replace
 
 from mock_server.core import ids
-from mock_server.core.accounts import Account, Progress
+from mock_server.core.accounts import Account, Progression
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import Job
-from mock_server.core.studio import Snapshot, Studio
-from mock_server.core.watch import Watch
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import JobService, Snapshot
+from mock_server.core.jobs.watch import Watch
 from mock_server.workshop import sd_tasks, workflow_tasks
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.file_inputs import FileInputs
 from mock_server.workshop.models import Models
 from mock_server.workshop.pools import Pools
-from mock_server.workshop.scrutiny import Remark
-from mock_server.workshop.sd_tasks import Commission, ImageToImage, TextToImage
+from mock_server.workshop.sd_tasks import ImageToImage, ParsedTask, TextToImage
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_answers import TaskAnswers
-from mock_server.workshop.tickets import ticket_of
+from mock_server.workshop.task_metadata import metadata_of
+from mock_server.workshop.validation import Remark
 from mock_server.workshop.workflow_tasks import ComfyPrompt
-from mock_server.workshop.workflows import Workflows
+from mock_server.workshop.workflows import KnownWorkflows
 
 
 def _unheard(text: str) -> None:
@@ -41,16 +41,16 @@ class Tasks:
 
     def __init__(
         self,
-        studio: Studio,
-        choices: Choices,
+        job_service: JobService,
+        settings: WorkshopSettings,
         inputs: FileInputs,
         pools: Pools,
         models: Models,
-        workflows: Workflows,
+        workflows: KnownWorkflows,
         answers: TaskAnswers,
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.inputs = inputs
         self.pools = pools
         self.models = models
@@ -65,11 +65,11 @@ class Tasks:
         *,
         pools: str = "",
         watch: Watch | None = None,
-        progress: Progress | None = None,
+        progress: Progression | None = None,
         remark: Remark = _unheard,
     ) -> Snapshot:
         """Make a standard SD task; `pools` are comma-separated ids (Workshop › 9)."""
-        made = sd_tasks.commission(payload, self.choices, remark)
+        made = sd_tasks.parse_order(payload, self.settings, remark)
         await self.models.check(account, made.order.model, now)
         return await self._submit(account, made, now, pools, watch, progress, remark)
 
@@ -81,20 +81,20 @@ class Tasks:
         *,
         pools: str = "",
         watch: Watch | None = None,
-        progress: Progress | None = None,
+        progress: Progression | None = None,
         remark: Remark = _unheard,
     ) -> Snapshot:
         """Make a task of a workflow; `pools` are comma-separated ids (Workshop › 9)."""
-        made = workflow_tasks.commission(payload, self.workflows, self.choices, remark)
+        made = workflow_tasks.parse_order(payload, self.workflows, self.settings, remark)
         return await self._submit(account, made, now, pools, watch, progress, remark)
 
     async def look(self, account: Account, task_id: str, now: float) -> Snapshot:
         """Return a task as it stands, or raise NotFound; a task that polls move is moved by it."""
-        job = await self.studio.job(task_id)
-        if job is None or job.account != account.id or ticket_of(job) is None:
+        job = await self.job_service.job(task_id)
+        if job is None or job.account != account.id or metadata_of(job) is None:
             raise NotFound("task", task_id)
-        snapshot = await self.studio.look(account, task_id, now)
-        if snapshot.state.final and now >= snapshot.job.ended_at + self.choices.task_life:
+        snapshot = await self.job_service.look(account, task_id, now)
+        if snapshot.state.final and now >= snapshot.job.ended_at + self.settings.task_life:
             raise NotFound("task", task_id)
         return snapshot
 
@@ -123,11 +123,11 @@ class Tasks:
     async def _submit(
         self,
         account: Account,
-        made: Commission,
+        made: ParsedTask,
         now: float,
         pools: str,
         watch: Watch | None,
-        progress: Progress | None,
+        progress: Progression | None,
         remark: Remark,
     ) -> Snapshot:
         order, waits_for, source = made.order, [], ""
@@ -136,12 +136,12 @@ class Tasks:
             if resource_id:
                 waits_for.append(resource_id)
                 source = resource_id if field.drawn else source
-        pool = await self.pools.place(account, pools, made.ticket.product, now)
-        ticket = replace(made.ticket, pool=pool)
+        pool = await self.pools.place(account, pools, made.metadata.product, now)
+        metadata = replace(made.metadata, pool=pool)
         secret = account.credentials.secret
-        return await self.studio.submit(
+        return await self.job_service.submit(
             account,
-            replace(order, source=source, notes=ticket.notes),
+            replace(order, source=source, notes=metadata.notes),
             replace(made.work, inputs=tuple(dict.fromkeys(waits_for))),
             now,
             watch=watch,

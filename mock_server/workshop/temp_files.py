@@ -12,24 +12,24 @@ from urllib.parse import urlsplit
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account
+from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
-from mock_server.core.studio import Studio
 from mock_server.web.calls import Answer, Bounds, Call
 from mock_server.web.object_store import refusal, terms
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
 from mock_server.web.results import keep_upload
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.scrutiny import refused
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import milliseconds
+from mock_server.workshop.validation import refused
 from mock_server.workshop.wire import CamelBody, Whole
 
 _FOLDER = "/temp-upload"
 _ADDRESS = re.compile(_FOLDER + r"/(?P<key>[^/]+)/(?P<name>[^/]+)")
 _KEY = re.compile(r"(?P<id>[0-9a-f-]{36})-(?P<proof>[0-9a-f]{32})")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
-_LONGEST_NAME = 100
-_LONGEST_MEDIA_TYPE = 200
+_MAX_NAME_LENGTH = 100
+_MAX_MEDIA_TYPE_LENGTH = 200
 
 
 class CreateUpload(CamelBody):
@@ -48,10 +48,15 @@ class TempFiles:
     """
 
     def __init__(
-        self, studio: Studio, choices: Choices, upload_bounds: Bounds, *, public_url: str = ""
+        self,
+        job_service: JobService,
+        settings: WorkshopSettings,
+        upload_bounds: Bounds,
+        *,
+        public_url: str = "",
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.upload_bounds = upload_bounds
         self.public_url = public_url
         address = _FOLDER + "/{key}/{name}"
@@ -73,20 +78,20 @@ class TempFiles:
     async def sign(self, call: Call, payload: CreateUpload) -> dict[str, Any]:
         """Workshop › 8.5: all members but accessUrl are required by the Python SDK."""
         media_type = payload.content_type.strip()
-        if len(media_type) > _LONGEST_MEDIA_TYPE or not _MEDIA_TYPE.fullmatch(media_type):
+        if len(media_type) > _MAX_MEDIA_TYPE_LENGTH or not _MEDIA_TYPE.fullmatch(media_type):
             raise refused("contentType must be a media type such as image/png")
         most = self.upload_bounds.body_bytes
         if payload.size is not None and not 0 <= payload.size <= most:
             raise refused(f"size must be from 0 to {most} bytes, found {payload.size}")
-        resource = await self.studio.reserve(
+        resource = await self.job_service.reserve(
             call.account,
             call.now,
-            upload_for=self.choices.upload_life,
-            keep_for=self.choices.upload_kept,
+            upload_for=self.settings.upload_life,
+            keep_for=self.settings.upload_kept,
             media_type=media_type,
         )
         path = _path(call.account, resource, _safe_name(payload.original_filename))
-        base = self.choices.file_url.rstrip("/") or call.origin(self.public_url)
+        base = self.settings.file_url.rstrip("/") or call.origin(self.public_url)
         expires = str(int(resource.upload_until))
         signature = _signature(call.account, path, expires)
         until = milliseconds(resource.upload_until)
@@ -95,7 +100,7 @@ class TempFiles:
             "accessUrl": f"{base}{path}",
             "objectKey": path[1:],
             "path": path[1:],
-            "expireTime": until if self.choices.expire_time == "milliseconds" else until // 1000,
+            "expireTime": until if self.settings.expire_time == "milliseconds" else until // 1000,
         }
 
     async def put(self, call: Call, payload: None) -> Answer:
@@ -109,7 +114,7 @@ class TempFiles:
         signature = _signature(account, call.path, expires)
         if not hmac.compare_digest(terms(call).get("signature", "").encode(), signature.encode()):
             return refusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         if now >= resource.upload_until:
             return refusal(403, "AccessDenied", "Request has expired.")
         sent = (call.header(b"content-type") or b"").decode("latin-1").strip()
@@ -117,7 +122,9 @@ class TempFiles:
             declared = f"Declared was {resource.media_type}, and sent {sent or 'no content type'}."
             return refusal(403, "SignatureDoesNotMatch", declared)
         limit_bytes = self.upload_bounds.body_bytes
-        await keep_upload(self.studio, account, resource, call.body, now, limit_bytes=limit_bytes)
+        await keep_upload(
+            self.job_service, account, resource, call.body, now, limit_bytes=limit_bytes
+        )
         return Answer(200, headers=())
 
     async def get(self, call: Call, payload: None) -> Answer:
@@ -127,10 +134,10 @@ class TempFiles:
             return refusal(404, "NoSuchKey", "There is no such object.")
         resource, account = found
         call.trace.account = account.id
-        now = call.trace.now = await self.studio.now(account, call.wall)
+        now = call.trace.now = await self.job_service.now(account, call.wall)
         data = None
         if resource.uploaded_at is not None and _is_kept(resource, now):
-            data = await self.studio.store.blobs.get(resource.id)
+            data = await self.job_service.store.blobs.get(resource.id)
         if data is None:
             return refusal(404, "NoSuchKey", "There are no bytes here, or no longer.")
         headers = (
@@ -156,8 +163,8 @@ class TempFiles:
         key = None if address is None else _KEY.fullmatch(address["key"])
         if address is None or key is None:
             return None
-        resource = await self.studio.resource(key["id"])
-        account = None if resource is None else await self.studio.owner(resource.account)
+        resource = await self.job_service.resource(key["id"])
+        account = None if resource is None else await self.job_service.owner(resource.account)
         if resource is None or account is None:
             return None
         expected = _path(account, resource, address["name"])
@@ -171,15 +178,15 @@ def _is_kept(resource: Resource, now: float) -> bool:
 
 def _path(account: Account, resource: Resource, name: str) -> str:
     """Return where a file lies; the key cannot be guessed, as whoever has it may read the file."""
-    proof = chance.unguessable(account.credentials.secret, "temp-upload", resource.id, name)
+    proof = chance.mac(account.credentials.secret, "temp-upload", resource.id, name)
     return f"{_FOLDER}/{resource.id}-{proof}/{name}"
 
 
 def _signature(account: Account, path: str, expires: str) -> str:
-    return chance.unguessable(account.credentials.secret, "PUT", path, expires)
+    return chance.mac(account.credentials.secret, "PUT", path, expires)
 
 
 def _safe_name(name: str) -> str:
     """Return a file name that can stand in a URL as it is."""
     last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-_LONGEST_NAME:].strip("._") or "file"
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-_MAX_NAME_LENGTH:].strip("._") or "file"

@@ -6,12 +6,12 @@ from typing import Any
 
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Invalid
-from mock_server.core.lobby import Lobby
+from mock_server.core.session_service import SessionService
 from mock_server.core.tokens import Token
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.wire import CamelBody, Name, Whole
 
 # Fewer digits than milliseconds have had since 2001 are most likely seconds.
@@ -44,9 +44,9 @@ class PutUserState(CamelBody):
 class TokenOperations:
     """The operations on tokens."""
 
-    def __init__(self, lobby: Lobby, choices: Choices) -> None:
-        self.lobby = lobby
-        self.choices = choices
+    def __init__(self, session_service: SessionService, settings: WorkshopSettings) -> None:
+        self.session_service = session_service
+        self.settings = settings
         self.operations = (
             Operation(
                 "POST", "/scc/allocate_token", self.allocate, "Make a token",
@@ -64,41 +64,45 @@ class TokenOperations:
 
     async def allocate(self, call: Call, payload: AllocateToken) -> dict[str, Any]:
         """Workshop › 5.1: every parameter is optional."""
-        longest = self.choices.longest_name
+        longest = self.settings.longest_name
         if len(payload.name) > longest:
             raise Invalid("name", f"must not be longer than {longest} characters")
         expires_at = self._expiry(payload.token_expired_at, call.now)
-        check_listed("sceneRoleId", payload.scene_role_id, self.choices.roles)
-        token = await self.lobby.allocate(
+        check_listed("sceneRoleId", payload.scene_role_id, self.settings.roles)
+        token = await self.session_service.allocate(
             call.account,
             call.now,
             name=payload.name,
             expires_at=expires_at,
             role=payload.scene_role_id,
-            unique_name=self.choices.unique_names,
+            unique_name=self.settings.unique_names,
         )
         return await self._shown(call, token)
 
     async def query(self, call: Call, payload: QueryToken) -> dict[str, Any]:
         """Workshop › 5.2: an expired token can still be asked for."""
-        return await self._shown(call, await self.lobby.token(call.account, payload.api_token))
+        return await self._shown(
+            call, await self.session_service.token(call.account, payload.api_token)
+        )
 
     async def put_user_state(self, call: Call, payload: PutUserState) -> None:
         """Workshop › 5.3: it cannot change the expiry or the name."""
-        check_listed("sceneRoleId", payload.scene_role_id or "", self.choices.roles)
+        check_listed("sceneRoleId", payload.scene_role_id or "", self.settings.roles)
         role, model, vae = map(
             self._attached,
             (payload.scene_role_id, payload.sd_checkpoint_file_id, payload.sd_vae),
         )
-        await self.lobby.change(call.account, payload.api_token, role=role, model=model, vae=vae)
+        await self.session_service.change(
+            call.account, payload.api_token, role=role, model=model, vae=vae
+        )
 
     def _attached(self, given: str | None) -> str | None:
         """Return what is to be attached; None leaves it as it is (choice 17)."""
-        return given or (None if self.choices.empty_attachment == "keep" else given)
+        return given or (None if self.settings.empty_attachment == "keep" else given)
 
     async def _shown(self, call: Call, token: Token) -> dict[str, Any]:
-        live = self.choices.used_time == "live"
-        used = await self.lobby.used(call.account, token.id, call.now, live=live)
+        live = self.settings.used_time == "live"
+        used = await self.session_service.used(call.account, token.id, call.now, live=live)
         return {
             "apiToken": token.id,
             "tokenExpiredAt": None if token.expires_at is None else milliseconds(token.expires_at),
@@ -110,10 +114,10 @@ class TokenOperations:
             return None
         if not 0 <= given <= LATEST * 1000:
             raise Invalid("tokenExpiredAt", "must be milliseconds from 1970 to 2999")
-        if given < _LEAST_MILLISECONDS and self.choices.short_expiry == "refuse":
+        if given < _LEAST_MILLISECONDS and self.settings.short_expiry == "refuse":
             raise Invalid("tokenExpiredAt", f"must be milliseconds (13 digits), found {given}")
         expires_at = given / 1000
-        if expires_at <= now and self.choices.past_expiry == "refuse":
+        if expires_at <= now and self.settings.past_expiry == "refuse":
             raise Invalid("tokenExpiredAt", f"must be in the future, found {given}")
         return expires_at
 

@@ -25,13 +25,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from mock_server.core.errors import Invalid, Malformed
 
-MOST_PARAMETERS = 100
-MOST_CHARACTERS = 1000
+MAX_PARAMETERS = 100
+MAX_CHARACTERS = 1000
 _BLANKS = b" \t\r\n"
 _INT64 = 2**63
 
 
-class Body(BaseModel):
+class WorkshopBody(BaseModel):
     """A request's body, or an object in it; unknown members are ignored, and null is absent.
 
     Members are spelled as their aliases say.
@@ -48,13 +48,13 @@ class Body(BaseModel):
         return {name: value for name, value in data.items() if value is not None}
 
 
-class CamelBody(Body):
+class CamelBody(WorkshopBody):
     """A body whose members are in camelCase, as most are."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-Kind = TypeVar("Kind", bound=Body)
+Kind = TypeVar("Kind", bound=WorkshopBody)
 
 
 def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
@@ -81,7 +81,7 @@ def parse_query(kind: type[Kind], query: bytes) -> Kind:
     """Return what a query says in place of a body, where that is allowed (choice 28)."""
     try:
         pairs = parse_qsl(
-            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS
         )
     except ValueError:
         raise Malformed("The query has too many parameters") from None
@@ -169,4 +169,4 @@ def read_whole(value: Any, info: ValidationInfo) -> Any:
 Whole = Annotated[int, BeforeValidator(read_whole)]
 
 # An id or a short text that is kept: nothing real comes near the bound.
-Name = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
+Name = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]

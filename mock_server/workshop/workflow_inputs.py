@@ -56,13 +56,13 @@ class InputField(BaseModel):
 
 
 # No field of a workflow means anything beyond this, and arithmetic would end there.
-_MOST = 2**63
+_MAX_INTEGER = 2**63
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    if not -_MOST <= value < _MOST:
+    if not -_MAX_INTEGER <= value < _MAX_INTEGER:
         raise ValueError("must fit 64 bits")
     return value
 

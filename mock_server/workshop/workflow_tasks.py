@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mock_server.core.jobs import Order
-from mock_server.core.plans import Work
-from mock_server.core.studio import RANDOM_SEED
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.scrutiny import LEAST_SIDE, Remark, Scrutiny, refused
-from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, Commission, FileField, price
-from mock_server.workshop.tickets import Ticket
-from mock_server.workshop.wire import Body
-from mock_server.workshop.workflows import Workflows
+from mock_server.core.jobs.job import Order
+from mock_server.core.jobs.plans import Work
+from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import TaskMetadata
+from mock_server.workshop.validation import LEAST_SIDE, Remark, TaskValidator, refused
+from mock_server.workshop.wire import WorkshopBody
+from mock_server.workshop.workflows import KnownWorkflows
 
 if TYPE_CHECKING:
     from mock_server.workshop.workflow_versions import Version
 
-MOST_INPUTS = 200
-_MOST_USED = 1e15  # a larger number of an unpublished workflow is none of those that are used
-LONGEST_ID = 200
+MAX_INPUTS = 200
+_MAX_USED = 1e15  # a larger number of an unpublished workflow is none of those that are used
+MAX_ID_LENGTH = 200
 
 # What each name of an input is for; the first that is there counts.
 _USES = {
@@ -40,7 +40,7 @@ _USES = {
 }
 
 
-class ComfyPrompt(Body):
+class ComfyPrompt(WorkshopBody):
     """POST /scc/comfy_prompt; one of `alias_id` and `version_id` is required."""
 
     workflow_id: str
@@ -51,60 +51,62 @@ class ComfyPrompt(Body):
     return_temp_files: bool = False
 
 
-def commission(
-    payload: ComfyPrompt, workflows: Workflows, choices: Choices, remark: Remark
-) -> Commission:
+def parse_order(
+    payload: ComfyPrompt, workflows: KnownWorkflows, settings: WorkshopSettings, remark: Remark
+) -> ParsedTask:
     """Return what a body asks for, or refuse the first input that cannot be worked with."""
     if not payload.alias_id and not payload.version_id:
         raise refused("alias_id or version_id is required")
     if not payload.workflow_id:
         raise refused("workflow_id is required")
     for id in (payload.workflow_id, payload.alias_id, payload.version_id):
-        if len(id) > LONGEST_ID:
-            raise refused(f"an id must not be longer than {LONGEST_ID} characters")
-    if len(payload.inputs) > MOST_INPUTS:
-        raise refused(f"inputs must be at most {MOST_INPUTS}, found {len(payload.inputs)}")
+        if len(id) > MAX_ID_LENGTH:
+            raise refused(f"an id must not be longer than {MAX_ID_LENGTH} characters")
+    if len(payload.inputs) > MAX_INPUTS:
+        raise refused(f"inputs must be at most {MAX_INPUTS}, found {len(payload.inputs)}")
     name, version = workflows.find(
         payload.workflow_id,
         payload.alias_id,
         payload.version_id,
-        alias_wins=choices.both_names == "alias",
-        unknown=choices.unknown_workflow == "accept",
+        alias_wins=settings.both_names == "alias",
+        unknown=settings.unknown_workflow == "accept",
     )
     given = {key: value for key, value in payload.inputs.items() if value is not None}
     values = given if version.open else _checked(given, version, remark)
-    scrutiny = Scrutiny(choices, remark)
-    width, height = _size(values, version, scrutiny)
-    steps = scrutiny.steps("inputs.steps", _number(values, "steps"))
+    validator = TaskValidator(settings, remark)
+    width, height = _size(values, version, validator)
+    steps = validator.steps("inputs.steps", _number(values, "steps"))
     frames = version.frames if version.is_video else 1
-    files = version.files or scrutiny.count("inputs.batch_size", _number(values, "batch") or 1)
+    files = version.files or validator.count("inputs.batch_size", _number(values, "batch") or 1)
     previews = 1 if payload.return_temp_files and not version.is_video else 0
     cfg_scale = _real(values, "cfg")
     denoising = _real(values, "denoise")
     order = Order(
-        prompt=scrutiny.prompt("inputs.prompt", _text(values, "prompt")),
-        negative_prompt=scrutiny.prompt("inputs.negative_prompt", _text(values, "negative")),
+        prompt=validator.prompt("inputs.prompt", _text(values, "prompt")),
+        negative_prompt=validator.prompt("inputs.negative_prompt", _text(values, "negative")),
         seed=RANDOM_SEED if payload.randomise_seeds else _seed(values),
         width=round(width * version.scale),
         height=round(height * version.scale),
         steps=steps,
-        cfg_scale=CFG_SCALE if cfg_scale is None else scrutiny.cfg_scale("inputs.cfg", cfg_scale),
-        sampler=choices.default_sampler,
+        cfg_scale=CFG_SCALE if cfg_scale is None else validator.cfg_scale("inputs.cfg", cfg_scale),
+        sampler=settings.default_sampler,
         model=payload.workflow_id,
         count=files + previews,
         format="png" if version.format == "mp4" else version.format,
         denoising_strength=DENOISING
         if denoising is None
-        else scrutiny.part("inputs.denoise", denoising),
+        else validator.part("inputs.denoise", denoising),
         frames=frames,
         fps=version.fps if version.is_video else 0,
     )
     # Files of one task come out of one batch, so previews cost nothing.
     passes = version.passes(width, height, steps, frames)
     count = 1 if version.outputs else files
-    work = Work(passes, count, fixed_price=price(choices))
-    ticket = Ticket("workflow", workflow=payload.workflow_id, version=name, previews=previews)
-    return Commission(order, work, ticket, _files(values, version))
+    work = Work(passes, count, fixed_price=price(settings))
+    metadata = TaskMetadata(
+        "workflow", workflow=payload.workflow_id, version=name, previews=previews
+    )
+    return ParsedTask(order, work, metadata, _files(values, version))
 
 
 def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict
     known = {each.name for each in version.inputs}
     for name in given:
         if name not in known:
-            remark(f"inputs.{name[:LONGEST_ID]} is no field of the workflow, and has no effect")
+            remark(f"inputs.{name[:MAX_ID_LENGTH]} is no field of the workflow, and has no effect")
     values: dict[str, Any] = {}
     for each in version.inputs:
         if each.name in given:
@@ -127,11 +129,11 @@ def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict
     return values
 
 
-def _size(values: Mapping[str, Any], version: Version, scrutiny: Scrutiny) -> tuple[int, int]:
+def _size(values: Mapping[str, Any], version: Version, validator: TaskValidator) -> tuple[int, int]:
     """Return the size in pixels that sampling has; an upscaler makes more of it."""
-    width = scrutiny.side("inputs.width", _number(values, "width"))
-    height = scrutiny.side("inputs.height", _number(values, "height"))
-    most = scrutiny.choices.most_side
+    width = validator.side("inputs.width", _number(values, "width"))
+    height = validator.side("inputs.height", _number(values, "height"))
+    most = validator.settings.most_side
     for field, side in (("width", width), ("height", height)):
         scaled = round(side * version.scale)
         if not LEAST_SIDE <= scaled <= 4 * most:
@@ -176,7 +178,7 @@ def _text(values: Mapping[str, Any], use: str) -> str:
 def _real(values: Mapping[str, Any], use: str) -> float | None:
     value = _used(values, use)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < _MOST_USED else None
+    return float(value) if is_number and abs(value) < _MAX_USED else None
 
 
 def _number(values: Mapping[str, Any], use: str) -> int | None:

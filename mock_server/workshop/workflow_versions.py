@@ -13,20 +13,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mock_server.core.jobs import Job
-from mock_server.core.plans import Pass
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.plans import Pass
 from mock_server.workshop.workflow_inputs import InputField
 
-_MOST_NODES = 200
-_MOST_OUTPUTS = 16
-_MOST_SCALE = 16
+_MAX_NODES = 200
+_MAX_OUTPUTS = 16
+_MAX_SCALE = 16
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Node(_Entry):
+class WorkflowNode(_Entry):
     """One node; `label` is its type. A node that `samples` works at the size of the picture.
 
     `scale` says how many times larger the picture is from here on.
@@ -55,8 +55,8 @@ class Version(_Entry):
     """
 
     inputs: tuple[InputField, ...] = ()
-    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=_MOST_NODES)]
-    outputs: Annotated[tuple[OutputField, ...], Field(max_length=_MOST_OUTPUTS)] = ()
+    nodes: Annotated[tuple[WorkflowNode, ...], Field(min_length=1, max_length=_MAX_NODES)]
+    outputs: Annotated[tuple[OutputField, ...], Field(max_length=_MAX_OUTPUTS)] = ()
     format: Literal["png", "jpeg", "webp", "mp4"] = "png"
     frames: Annotated[int, Field(ge=2, le=1000)] = 40
     fps: Annotated[int, Field(ge=1, le=60)] = 8
@@ -75,8 +75,8 @@ class Version(_Entry):
 
     @model_validator(mode="after")
     def _keeps_sizes(self) -> Version:
-        if not all(1 / _MOST_SCALE <= scale <= _MOST_SCALE for scale in self._scales):
-            raise ValueError(f"nodes must not scale by more than {_MOST_SCALE}, up or down")
+        if not all(1 / _MAX_SCALE <= scale <= _MAX_SCALE for scale in self._scales):
+            raise ValueError(f"nodes must not scale by more than {_MAX_SCALE}, up or down")
         return self
 
     @property
@@ -120,7 +120,7 @@ class Version(_Entry):
         most = (node.steps or job.order.steps) if node.samples else 1
         return {"nodeLabel": node.label, "step": int(part * most), "maxSteps": most}
 
-    def failed_node(self, job: Job, reason: str, now: float) -> Node:
+    def failed_node(self, job: Job, reason: str, now: float) -> WorkflowNode:
         """Return the node that a task failed at: the one in the reason, or the one at work."""
         for node in self.nodes:
             if f"{_pass_name(node)} " in reason:
@@ -164,12 +164,12 @@ def unpublished() -> Version:
     """Return what runs under an id that the catalogue does not have."""
     return Version(
         nodes=(
-            Node(id="1", label="LoadImage"),
-            Node(id="4", label="CheckpointLoaderSimple"),
-            Node(id="6", label="CLIPTextEncode"),
-            Node(id="3", label="KSampler", samples=True),
-            Node(id="8", label="VAEDecode"),
-            Node(id="9", label="SaveImage"),
+            WorkflowNode(id="1", label="LoadImage"),
+            WorkflowNode(id="4", label="CheckpointLoaderSimple"),
+            WorkflowNode(id="6", label="CLIPTextEncode"),
+            WorkflowNode(id="3", label="KSampler", samples=True),
+            WorkflowNode(id="8", label="VAEDecode"),
+            WorkflowNode(id="9", label="SaveImage"),
         ),
         open=True,
     )
@@ -186,7 +186,7 @@ def read_workflows(text: bytes) -> dict[str, Workflow]:
     return {each.id: each for each in file.workflows}
 
 
-def _pass_name(node: Node) -> str:
+def _pass_name(node: WorkflowNode) -> str:
     return f"{node.label} #{node.id}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mock_server.workshop.errors import Refused
-from mock_server.workshop.tickets import Ticket
+from mock_server.workshop.task_metadata import TaskMetadata
 
 if TYPE_CHECKING:
     from mock_server.workshop.workflow_versions import Version, Workflow
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "workshop-workflows.json"
 
 
-class Workflows:
+class KnownWorkflows:
     """Finds workflows by id; `own` ones stand in place of shipped ones with their ids."""
 
     def __init__(self, own: Mapping[str, Workflow] | None = None) -> None:
@@ -59,22 +59,22 @@ class Workflows:
             raise Refused("workflow-unknown", f"The workflow {id!r} has no {missing}")
         return name, found
 
-    def of(self, ticket: Ticket) -> Version:
+    def of(self, metadata: TaskMetadata) -> Version:
         """Return the version that a task runs."""
         from mock_server.workshop.workflow_versions import unpublished
 
-        workflow = self.known.get(ticket.workflow)
+        workflow = self.known.get(metadata.workflow)
         versions = {} if workflow is None else workflow.versions
-        return versions.get(ticket.version) or unpublished()
+        return versions.get(metadata.version) or unpublished()
 
 
-def load_workflows(path: Path | None) -> Workflows:
+def load_workflows(path: Path | None) -> KnownWorkflows:
     """Return the shipped workflows and those of a file; raises ValueError with a sentence."""
     if path is None:
-        return Workflows()
+        return KnownWorkflows()
     from mock_server.workshop.workflow_versions import read_workflows
 
     try:
-        return Workflows(read_workflows(path.read_bytes()))
+        return KnownWorkflows(read_workflows(path.read_bytes()))
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error

@@ -20,11 +20,11 @@ from itertools import repeat
 from pathlib import Path
 from types import FrameType
 
-from scripts._benchmark.cases import FULL, GROUPS, QUICK, Case, Cases, Sizes
-from scripts._benchmark.customer import Customer, request
+from scripts._benchmark.cases import FULL, GROUPS, QUICK, BenchmarkCase, Cases, Sizes
+from scripts._benchmark.customer import BenchmarkClient, request
 from scripts._benchmark.load import CONNECTIONS, Slice, drive
-from scripts._benchmark.results import Results, as_json
-from scripts._benchmark.servers import BARE, MOCK, Failed, Server, Servers, servers
+from scripts._benchmark.results import BenchmarkResults, as_json
+from scripts._benchmark.servers import BARE, MOCK, BenchmarkServer, Failed, Servers, servers
 from scripts._benchmark.tables import report
 
 START = "start"
@@ -38,7 +38,7 @@ def main() -> int:
     sizes = QUICK if arguments.quick else FULL
     wanted = arguments.only or [*GROUPS, START]
     try:
-        results = Results()
+        results = BenchmarkResults()
         if START in wanted:
             with servers() as started:
                 _measure_starts(results, started, sizes)
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*GROUPS, START],
+        settings=[*GROUPS, START],
         help="measure this alone; may be given more than once",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there as JSON")
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure_starts(results: Results, started: Servers, sizes: Sizes) -> None:
+def _measure_starts(results: BenchmarkResults, started: Servers, sizes: Sizes) -> None:
     """Start both by turns; the first time is only for the byte code."""
     results.starts = {"mock": [], "bare": []}
     results.memory = {"mock": [], "bare": []}
@@ -97,18 +97,20 @@ def _measure_starts(results: Results, started: Servers, sizes: Sizes) -> None:
                     results.memory[name].append(used)
 
 
-def _start_mock(started: Servers) -> tuple[Server, float]:
+def _start_mock(started: Servers) -> tuple[BenchmarkServer, float]:
     """Start the mock until it answers, and let it make a job."""
     server, seconds = started.timed_start("the mock", MOCK, "/_mock/ready")
-    drive(server, Customer.of(server.announced).orders(1, 1), connections=1, warm_up=0)
+    drive(server, BenchmarkClient.of(server.announced).orders(1, 1), connections=1, warm_up=0)
     return server, seconds
 
 
-def _start_bare(started: Servers) -> tuple[Server, float]:
+def _start_bare(started: Servers) -> tuple[BenchmarkServer, float]:
     return started.timed_start("the bare app", BARE, "/")
 
 
-def _measure_load(results: Results, started: Servers, sizes: Sizes, wanted: Sequence[str]) -> None:
+def _measure_load(
+    results: BenchmarkResults, started: Servers, sizes: Sizes, wanted: Sequence[str]
+) -> None:
     """Let short slices take turns, each group of cases between two slices of the yardstick.
 
     In every second round they come the other way round.
@@ -125,7 +127,7 @@ def _measure_load(results: Results, started: Servers, sizes: Sizes, wanted: Sequ
     if cases.growth is not None:
         results.growths.append(cases.growth)
     for number in range(sizes.rounds):
-        seen: list[tuple[Case, Slice]] = []
+        seen: list[tuple[BenchmarkCase, Slice]] = []
         for case in listed if number % 2 == 0 else reversed(listed):
             _say(f"{crew}, round {number + 1} of {sizes.rounds}: {case.title}")
             case.before()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice, repeat
 
 from scripts._benchmark import bare
-from scripts._benchmark.customer import Customer, noise_picture, order, request
+from scripts._benchmark.customer import BenchmarkClient, noise_picture, order, request
 from scripts._benchmark.load import CONNECTIONS, drive
 from scripts._benchmark.prepared import Prepared, poll_of_new_job, put_of_new_upload
-from scripts._benchmark.servers import BARE, MOCK, MOCK_WITHOUT_JOURNAL, Server, Servers
+from scripts._benchmark.servers import BARE, MOCK, MOCK_WITHOUT_JOURNAL, BenchmarkServer, Servers
 
 UPLOAD_BYTES = 64 * 1024
 FEW_JOBS = 100
@@ -46,7 +46,7 @@ QUICK = Sizes(crews=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_0
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class BenchmarkCase:
     """One kind of request to one server. `like` names the bare app's case that does the same.
 
     `requests` is asked anew for each round, after `before` has put the server in order.
@@ -54,7 +54,7 @@ class Case:
 
     name: str
     title: str
-    server: Server
+    server: BenchmarkServer
     requests: Callable[[int], Iterator[bytes]]
     like: str = ""
     before: Callable[[], object] = lambda: None
@@ -80,13 +80,15 @@ class Cases:
         self._bare_host = "{}:{}".format(*self.bare.address)
         self._shared: Prepared | None = None
 
-    def yardstick(self) -> Case:
+    def yardstick(self) -> BenchmarkCase:
         ask = request(self._bare_host, "GET", "/")
-        return Case(YARDSTICK, "bare: GET, the yardstick", self.bare, lambda _: repeat(ask))
+        return BenchmarkCase(
+            YARDSTICK, "bare: GET, the yardstick", self.bare, lambda _: repeat(ask)
+        )
 
     # The groups
 
-    def get(self) -> list[Case]:
+    def get(self) -> list[BenchmarkCase]:
         mock = self._mock()
         polls = mock.polls(mock.finished)
         return [
@@ -94,53 +96,55 @@ class Cases:
             _case("get", "signed GET, finished job", mock, polls),
         ]
 
-    def get_running(self) -> list[Case]:
+    def get_running(self) -> list[BenchmarkCase]:
         mock = self._mock()
         return [_case("get-running", "signed GET, running job", mock, mock.polls(mock.running))]
 
-    def get_once(self) -> list[Case]:
+    def get_once(self) -> list[BenchmarkCase]:
         """Each time another job, as clients do that stop polling once a job is finished."""
         server = self.servers.start("the mock for first looks", MOCK, "--progress", "instant")
-        customer = Customer.of(server.announced)
+        customer = BenchmarkClient.of(server.announced)
         polls = [poll_of_new_job(customer, server, number) for number in range(FIRST_LOOKS)]
         title = "signed GET, another job each time"
-        return [Case("get-once", title, server, lambda _: cycle(polls), "bare-get")]
+        return [BenchmarkCase("get-once", title, server, lambda _: cycle(polls), "bare-get")]
 
-    def get_token(self) -> list[Case]:
+    def get_token(self) -> list[BenchmarkCase]:
         mock = self._mock()
         poll = mock.customer.with_token("GET", f"/v1/jobs/{mock.finished}")
         return [_case("get-token", "bearer GET, finished job", mock, [poll])]
 
-    def create(self) -> list[Case]:
+    def create(self) -> list[BenchmarkCase]:
         """Creations that wait in line, as by default; each slice begins with an empty line."""
         server = self.servers.start("the mock for creations", MOCK)
-        customer = Customer.of(server.announced)
+        customer = BenchmarkClient.of(server.announced)
         sample = customer.signed("POST", "/v1/jobs", order(0))
         return [
             self._like("bare-create", "bare: POST job", sample),
             self._creations("create", "signed POST job, waiting", server, customer),
         ]
 
-    def create_instant(self) -> list[Case]:
+    def create_instant(self) -> list[BenchmarkCase]:
         """Creations that end at once and push older jobs out, as a long run has them."""
         options = ("--progress", "instant", "--keep-jobs", str(self.sizes.kept))
         server = self.servers.start("the mock for instant jobs", MOCK, *options)
-        customer = Customer.of(server.announced)
+        customer = BenchmarkClient.of(server.announced)
         drive(server, customer.orders(10**9, self.sizes.kept), warm_up=0)
         title = "signed POST job, instant"
         return [self._creations("create-instant", title, server, customer, keep=True)]
 
-    def upload(self) -> list[Case]:
+    def upload(self) -> list[BenchmarkCase]:
         server = self.servers.start("the mock for uploads", MOCK)
-        customer = Customer.of(server.announced)
+        customer = BenchmarkClient.of(server.announced)
         picture = noise_picture(UPLOAD_BYTES)
         puts = [put_of_new_upload(customer, server, picture) for _ in range(CONNECTIONS)]
         return [
             self._like("bare-upload", "bare: PUT 64 KB", puts[0]),
-            Case("upload", "PUT 64 KB picture", server, lambda _: cycle(puts), "bare-upload"),
+            BenchmarkCase(
+                "upload", "PUT 64 KB picture", server, lambda _: cycle(puts), "bare-upload"
+            ),
         ]
 
-    def picture(self) -> list[Case]:
+    def picture(self) -> list[BenchmarkCase]:
         mock = self._mock()
         target, size_bytes = mock.picture_of_about(bare.PICTURE_BYTES)
         title = f"cached picture, {size_bytes / 1024:.0f} KB"
@@ -148,11 +152,11 @@ class Cases:
         like = request(self._bare_host, "GET", "/picture")
         like_title = f"bare: GET {bare.PICTURE_BYTES / 1024:.0f} KB"
         return [
-            Case("bare-picture", like_title, self.bare, lambda _: repeat(like)),
+            BenchmarkCase("bare-picture", like_title, self.bare, lambda _: repeat(like)),
             _case("picture", title, mock, [get], like="bare-picture"),
         ]
 
-    def journal(self) -> list[Case]:
+    def journal(self) -> list[BenchmarkCase]:
         off = self._prepared("the mock, journal off", MOCK, "--journal-entries", "0")
         none = self._prepared("the mock without journal", MOCK_WITHOUT_JOURNAL)
         return [
@@ -160,7 +164,7 @@ class Cases:
             _case("no-journal", "signed GET, no journal", none, none.polls(none.finished)),
         ]
 
-    def jobs(self) -> list[Case]:
+    def jobs(self) -> list[BenchmarkCase]:
         return [
             self._among("among-few", FEW_JOBS),
             self._among("among-many", self.sizes.jobs),
@@ -168,10 +172,10 @@ class Cases:
 
     # Inside
 
-    def _like(self, name: str, title: str, sample: bytes) -> Case:
+    def _like(self, name: str, title: str, sample: bytes) -> BenchmarkCase:
         """Return the bare app's answer to what the mock is sent."""
         ask = _HOST.sub(b"host: " + self._bare_host.encode() + b"\r\n", sample, count=1)
-        return Case(name, title, self.bare, lambda _: repeat(ask))
+        return BenchmarkCase(name, title, self.bare, lambda _: repeat(ask))
 
     def _mock(self) -> Prepared:
         if self._shared is None:
@@ -182,8 +186,14 @@ class Cases:
         return Prepared(self.servers.start(name, module, "--clock-rate", "0", *options))
 
     def _creations(
-        self, name: str, title: str, server: Server, customer: Customer, *, keep: bool = False
-    ) -> Case:
+        self,
+        name: str,
+        title: str,
+        server: BenchmarkServer,
+        customer: BenchmarkClient,
+        *,
+        keep: bool = False,
+    ) -> BenchmarkCase:
         each = self.sizes.creates
         self.say(f"signing {each * self.sizes.rounds} requests")
         pool = customer.signed_orders(1, each * self.sizes.rounds)
@@ -195,12 +205,12 @@ class Cases:
             server.json("POST", "/_mock/reset?only=jobs", {})
 
         before = (lambda: None) if keep else clear
-        return Case(name, title, server, requests, "bare-create", before)
+        return BenchmarkCase(name, title, server, requests, "bare-create", before)
 
-    def _among(self, name: str, count: int) -> Case:
+    def _among(self, name: str, count: int) -> BenchmarkCase:
         options = ("--progress", "instant", "--keep-jobs", str(max(200_000, 2 * count)))
         server = self.servers.start(f"the mock with {count} jobs", MOCK, *options)
-        customer = Customer.of(server.announced)
+        customer = BenchmarkClient.of(server.announced)
         many = count > FEW_JOBS
         if many:
             drive(server, customer.orders(10**9, BEFORE_COUNTING), warm_up=0)
@@ -220,18 +230,20 @@ class Cases:
         if many:
             known = None if before is None or after is None else (after - before) / count
             self.growth = Growth(count, known)
-        return Case(name, f"signed GET among {count:,} jobs", server, lambda _: cycle(asked))
+        return BenchmarkCase(
+            name, f"signed GET among {count:,} jobs", server, lambda _: cycle(asked)
+        )
 
 
 def _case(
     name: str, title: str, mock: Prepared, asks: Sequence[bytes], *, like: str = "bare-get"
-) -> Case:
-    return Case(name, title, mock.server, lambda _: cycle(asks), like)
+) -> BenchmarkCase:
+    return BenchmarkCase(name, title, mock.server, lambda _: cycle(asks), like)
 
 
 _HOST = re.compile(rb"host: [^\r]*\r\n")
 
-GROUPS: dict[str, Callable[[Cases], list[Case]]] = {
+GROUPS: dict[str, Callable[[Cases], list[BenchmarkCase]]] = {
     "get": Cases.get,
     "get-running": Cases.get_running,
     "get-once": Cases.get_once,

@@ -31,7 +31,7 @@ _NEGATIVE = "blurry, low contrast, text, watermark, frame, extra limbs, out of f
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class BenchmarkClient:
     """An account as its owner knows it, and the server's host as he spells it."""
 
     host: str
@@ -40,7 +40,7 @@ class Customer:
     private_key: str = field(repr=False)
 
     @classmethod
-    def of(cls, announced: Mapping[str, Any]) -> Customer:
+    def of(cls, announced: Mapping[str, Any]) -> BenchmarkClient:
         """Return the ready-made account of a server, from what it says when it is ready."""
         account = announced["account"]
         return cls(
@@ -149,7 +149,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
 
-def _signed_order(customer: Customer, number: int) -> bytes:
+def _signed_order(customer: BenchmarkClient, number: int) -> bytes:
     return customer.signed("POST", "/v1/jobs", order(number))
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import uvloop
 
-from scripts._benchmark.servers import Failed, Server
+from scripts._benchmark.servers import BenchmarkServer, Failed
 
 CONNECTIONS = 16
 WARM_UP = 0.1
@@ -43,7 +43,7 @@ class Slice:
 
 
 def drive(
-    server: Server,
+    server: BenchmarkServer,
     requests: Iterator[bytes],
     *,
     seconds: float = float("inf"),
@@ -66,7 +66,7 @@ def drive(
 class _Run:
     """What the connections of one slice have in common."""
 
-    def __init__(self, server: Server, requests: Iterator[bytes], status: bytes) -> None:
+    def __init__(self, server: BenchmarkServer, requests: Iterator[bytes], status: bytes) -> None:
         self.server = server
         self.requests = requests
         self.status = status

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts._benchmark.customer import Customer, order, request
-from scripts._benchmark.servers import Failed, Server
+from scripts._benchmark.customer import BenchmarkClient, order, request
+from scripts._benchmark.servers import BenchmarkServer, Failed
 
 # Signed requests that take turns where one would do, so that remembering signatures helps nobody.
 VARIANTS = 200
@@ -19,9 +19,9 @@ SIDES = (512, 576, 640, 704)
 class Prepared:
     """A mock whose clock stands, with a finished job and one that runs."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: BenchmarkServer) -> None:
         self.server = server
-        self.customer = Customer.of(server.announced)
+        self.customer = BenchmarkClient.of(server.announced)
         self.finished = create(self.customer, server, order(1))
         self._until(self.finished, "SUCCESS")
         self.running = create(self.customer, server, order(2))
@@ -56,24 +56,26 @@ class Prepared:
         raise Failed(f"{self.server.name}: job {job_id} never came to be {status}")
 
 
-def ask(customer: Customer, server: Server, path: str, body: bytes | None = None) -> Any:
+def ask(
+    customer: BenchmarkClient, server: BenchmarkServer, path: str, body: bytes | None = None
+) -> Any:
     """Make one call that has to go well, with the customer's token; a body makes it a POST."""
     headers = {"authorization": f"Bearer {customer.token}"}
     return server.json("GET" if body is None else "POST", path, body, headers=headers)
 
 
-def create(customer: Customer, server: Server, body: bytes) -> str:
+def create(customer: BenchmarkClient, server: BenchmarkServer, body: bytes) -> str:
     """Create a job and return its id."""
     job_id: str = ask(customer, server, "/v1/jobs", body)["job"]["id"]
     return job_id
 
 
-def poll_of_new_job(customer: Customer, server: Server, number: int) -> bytes:
+def poll_of_new_job(customer: BenchmarkClient, server: BenchmarkServer, number: int) -> bytes:
     """Create a job and return a signed question about it."""
     return customer.signed("GET", f"/v1/jobs/{create(customer, server, order(number))}")
 
 
-def put_of_new_upload(customer: Customer, server: Server, data: bytes) -> bytes:
+def put_of_new_upload(customer: BenchmarkClient, server: BenchmarkServer, data: bytes) -> bytes:
     """Reserve a place for an upload and return the PUT that it asks for."""
     url: str = ask(customer, server, "/v1/resource/image", b"{}")["putUrl"]
     return request(customer.host, "PUT", _target(url), data, content_type="image/png")

@@ -12,11 +12,11 @@ from os import cpu_count
 from statistics import mean, median
 from typing import Any, Literal
 
-from scripts._benchmark.cases import Case, Growth
+from scripts._benchmark.cases import BenchmarkCase, Growth
 from scripts._benchmark.load import CONNECTIONS, Slice
 
 # Above this share of a processor, the load itself may be what holds a case back.
-LOAD_SHARE_MOST = 0.9
+MAX_LOAD_SHARE = 0.9
 
 
 # The members of a slice that are compared with the yardstick's.
@@ -24,14 +24,14 @@ MEMBERS = ("per_second", "p50", "p99", "cpu_us")
 
 
 @dataclass(slots=True)
-class Results:
+class BenchmarkResults:
     """Everything that was measured in one run. Starts in seconds, memory in bytes.
 
     `crews` is how many times the servers were started anew for it.
     `beside` has for each slice those of the yardstick that were taken before and after it.
     """
 
-    cases: dict[str, Case] = field(default_factory=dict)
+    cases: dict[str, BenchmarkCase] = field(default_factory=dict)
     slices: dict[str, list[Slice]] = field(default_factory=dict)
     beside: dict[str, list[tuple[Slice, Slice]]] = field(default_factory=dict)
     starts: dict[str, list[float]] = field(default_factory=dict)
@@ -39,10 +39,12 @@ class Results:
     crews: int = 0
     growths: list[Growth] = field(default_factory=list)
 
-    def add_round(self, seen: Sequence[tuple[Case, Slice]], yardstick: Case) -> None:
+    def add_round(
+        self, seen: Sequence[tuple[BenchmarkCase, Slice]], yardstick: BenchmarkCase
+    ) -> None:
         """Take in a round, in the order of time; it begins and ends with the yardstick."""
         before = seen[0][1]
-        waiting: list[tuple[Case, Slice]] = []
+        waiting: list[tuple[BenchmarkCase, Slice]] = []
         for case, slice in seen:
             if case is not yardstick:
                 waiting.append((case, slice))
@@ -53,7 +55,7 @@ class Results:
             self._add(case, slice, (slice, slice))
             before = slice
 
-    def _add(self, case: Case, slice: Slice, beside: tuple[Slice, Slice]) -> None:
+    def _add(self, case: BenchmarkCase, slice: Slice, beside: tuple[Slice, Slice]) -> None:
         self.cases.setdefault(case.name, case)
         self.slices.setdefault(case.name, []).append(slice)
         self.beside.setdefault(case.name, []).append(beside)
@@ -90,7 +92,7 @@ class Goal:
     title: str
     sign: Literal["≥", "≤"]
     limit: float
-    values: Callable[[Results], Sequence[float]]
+    values: Callable[[BenchmarkResults], Sequence[float]]
     stretch: float | None = None
     unit: str = ""
 
@@ -123,7 +125,7 @@ def _divided(values: Mapping[str, Sequence[float]]) -> list[float]:
     return [mock / bare for mock, bare in pairs]
 
 
-def _growths(results: Results) -> list[float]:
+def _growths(results: BenchmarkResults) -> list[float]:
     known = [growth.bytes_per_job for growth in results.growths]
     return [bytes_per_job / 1024 for bytes_per_job in known if bytes_per_job is not None]
 
@@ -165,7 +167,7 @@ GOALS = (
 )  # fmt: skip
 
 
-def findings(results: Results) -> list[Finding]:
+def findings(results: BenchmarkResults) -> list[Finding]:
     """Return what was found for each goal."""
     return [Finding(goal, goal.values(results)) for goal in GOALS]
 
@@ -182,7 +184,7 @@ def surroundings() -> dict[str, Any]:
     }
 
 
-def as_json(results: Results) -> dict[str, Any]:
+def as_json(results: BenchmarkResults) -> dict[str, Any]:
     """Return the whole run as data: every slice, every ratio to the yardstick, every goal."""
     return {
         "surroundings": surroundings(),

@@ -34,7 +34,7 @@ class Failed(Exception):
 
 
 @dataclass
-class Server:
+class BenchmarkServer:
     """A server that runs: what it said when it was ready, and its process."""
 
     name: str
@@ -117,9 +117,9 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._started: list[Server] = []
+        self._started: list[BenchmarkServer] = []
 
-    def start(self, name: str, module: Sequence[str], *options: str) -> Server:
+    def start(self, name: str, module: Sequence[str], *options: str) -> BenchmarkServer:
         """Start a server and return it once it says that it is ready."""
         module = [*module, *options]
         if "serve" in module:
@@ -134,12 +134,14 @@ class Servers:
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-        server = Server(name, process, log)
+        server = BenchmarkServer(name, process, log)
         self._started.append(server)
         server.announced = _first_line(server)
         return server
 
-    def timed_start(self, name: str, module: Sequence[str], path: str) -> tuple[Server, float]:
+    def timed_start(
+        self, name: str, module: Sequence[str], path: str
+    ) -> tuple[BenchmarkServer, float]:
         """Start a server and wait until it answers; return it and the seconds until then."""
         began = perf_counter()
         server = self.start(name, module)
@@ -176,7 +178,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
-def _first_line(server: Server) -> Mapping[str, Any]:
+def _first_line(server: BenchmarkServer) -> Mapping[str, Any]:
     """Wait for the line of JSON that a server prints when it is ready."""
     pipe = server.process.stdout
     assert pipe is not None

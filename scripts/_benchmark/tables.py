@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from scripts._benchmark.results import LOAD_SHARE_MOST, MEMBERS, Results, findings, surroundings
+from scripts._benchmark.results import (
+    MAX_LOAD_SHARE,
+    MEMBERS,
+    BenchmarkResults,
+    findings,
+    surroundings,
+)
 
 _COLUMNS = (
     "", "req/s", "p50 ms", "p99 ms", "CPU µs", "req/s ×", "p50 ×", "p99 ×", "CPU ×", "like ×"
 )  # fmt: skip
 
 
-def report(results: Results) -> str:
+def report(results: BenchmarkResults) -> str:
     """Return everything that was measured, as text."""
     parts = [", ".join(f"{name} {value}" for name, value in surroundings().items())]
     if results.slices:
@@ -32,7 +38,7 @@ def report(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _case_rows(results: Results) -> Iterator[tuple[str, ...]]:
+def _case_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
     for name, case in results.cases.items():
         ratios = [results.ratios(name, what) for what in MEMBERS]
         yield (
@@ -46,7 +52,7 @@ def _case_rows(results: Results) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _start_rows(results: Results) -> Iterator[tuple[str, ...]]:
+def _start_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
     yield (
         "start to the first answer, ms",
         *(f"{median(results.starts[name]) * 1000:.0f}" for name in ("mock", "bare")),
@@ -58,7 +64,7 @@ def _start_rows(results: Results) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _goal_rows(results: Results) -> Iterator[tuple[str, ...]]:
+def _goal_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
     for finding in findings(results):
         goal, values = finding.goal, finding.values
         if values:
@@ -73,12 +79,12 @@ def _goal_rows(results: Results) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _warnings(results: Results) -> Iterator[str]:
+def _warnings(results: BenchmarkResults) -> Iterator[str]:
     for growth in results.growths[:1]:
         yield f"Memory per job and the many jobs of goal 7 are about {growth.jobs:,} jobs."
     for name, case in results.cases.items():
         share = results.median(name, "load_share")
-        if share is not None and share > LOAD_SHARE_MOST:
+        if share is not None and share > MAX_LOAD_SHARE:
             yield (
                 f"Beware: the load for {case.title!r} took {share:.0%} of a processor;"
                 " it may be what was measured."

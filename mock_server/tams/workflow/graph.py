@@ -14,15 +14,15 @@ from typing import Any
 from msgspec import Struct, field
 
 from mock_server.core.errors import Invalid
-from mock_server.tams.workflow.graph_problems import REQUIRED, Problem, printable, refused
+from mock_server.tams.workflow.graph_problems import REQUIRED, GraphProblem, printable, refused
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
-from mock_server.tams.workflow.node_inputs import Rules, fits, input_problem, shown
+from mock_server.tams.workflow.node_inputs import InputRules, fits, input_problem, shown
 
 # The mock's own ends: nobody is known to send more, and an answer has to name every problem.
-NODES_END = 1_000
-LINKS_END = 100
-ALL_LINKS_END = 10_000
-NAME_LENGTH_END = 200
+MAX_NODES = 1_000
+MAX_LINKS = 100
+MAX_ALL_LINKS = 10_000
+MAX_NAME_LENGTH = 200
 
 _CYCLE_SHOWN = 8
 
@@ -34,7 +34,7 @@ class Link(Struct, frozen=True):
     output: int
 
 
-class Node(Struct, frozen=True):
+class GraphNode(Struct, frozen=True):
     """One node. `values` are its inputs that are no links; `known` is its class where it is."""
 
     id: str
@@ -50,18 +50,18 @@ class Graph(Struct):
     `problems` are in the way of running it; `warnings` are not.
     """
 
-    nodes: dict[str, Node]
+    nodes: dict[str, GraphNode]
     order: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[GraphProblem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def running(self) -> Iterator[Node]:
+    def running(self) -> Iterator[GraphNode]:
         """Yield the nodes that run, each after all that it needs."""
         return (self.nodes[each] for each in self.order)
 
 
-def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: Rules) -> Graph:
+def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
     """Return the graph of a request's free map, or raise Invalid with all that is wrong with it."""
     graph = inspect_graph(params, classes, rules)
     if graph.problems:
@@ -69,23 +69,23 @@ def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: Rules) ->
     return graph
 
 
-def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: Rules) -> Graph:
+def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
     """Return the graph with its problems, if it is one at all; Invalid if it is not."""
     if not params:
         raise Invalid("workflow", f"params: {REQUIRED}\n")
-    if len(params) > NODES_END:
+    if len(params) > MAX_NODES:
         raise Invalid(
-            "workflow", f"params: must have at most {NODES_END} nodes, found {len(params)}\n"
+            "workflow", f"params: must have at most {MAX_NODES} nodes, found {len(params)}\n"
         )
     ids = sorted(params, key=_node_order)
-    reader = _Reader(classes, rules)
+    reader = _GraphReader(classes, rules)
     graph = Graph({each: reader.node(each, params[each]) for each in ids})
     if reader.problems:
         raise refused(reader.problems)
     links = sum(len(node.links) for node in graph.nodes.values())
-    if links > ALL_LINKS_END:
+    if links > MAX_ALL_LINKS:
         raise Invalid(
-            "workflow", f"params: must have at most {ALL_LINKS_END} links, found {links}\n"
+            "workflow", f"params: must have at most {MAX_ALL_LINKS} links, found {links}\n"
         )
     graph.outputs = _outputs(graph.nodes)
     if not graph.outputs:
@@ -112,16 +112,16 @@ def _node_order(id: str) -> tuple[int, int, str]:
     return 1, 0, id
 
 
-class _Reader:
+class _GraphReader:
     """Makes nodes out of JSON, and remembers what is no node."""
 
-    def __init__(self, classes: NodeClasses, rules: Rules) -> None:
+    def __init__(self, classes: NodeClasses, rules: InputRules) -> None:
         self.classes = classes
         self.rules = rules
-        self.problems: list[Problem] = []
+        self.problems: list[GraphProblem] = []
 
-    def node(self, id: str, data: Any) -> Node:
-        node = Node(id, "", {}, {}, None)
+    def node(self, id: str, data: Any) -> GraphNode:
+        node = GraphNode(id, "", {}, {}, None)
         if not isinstance(data, dict):
             return self._bad(node, "node", f"must be an object, found {shown(data)}")
         class_type = data.get("classType")
@@ -131,11 +131,11 @@ class _Reader:
             return self._bad(node, "classType", REQUIRED)
         if not isinstance(class_type, str):
             return self._bad(node, "classType", f"must be a text, found {shown(class_type)}")
-        if max(len(id), len(class_type)) > NAME_LENGTH_END:
-            text = f"must have at most {NAME_LENGTH_END} characters, and the node's id too"
+        if max(len(id), len(class_type)) > MAX_NAME_LENGTH:
+            text = f"must have at most {MAX_NAME_LENGTH} characters, and the node's id too"
             return self._bad(node, "classType", text)
         known = self.classes.get(class_type)
-        node = Node(id, class_type, {}, {}, known)
+        node = GraphNode(id, class_type, {}, {}, known)
         if known is None and self.rules.unknown_class == "refuse":
             return self._bad(node, "classType", "must be a known class of nodes")
         inputs = data.get("inputs")
@@ -152,13 +152,13 @@ class _Reader:
                 values[name] = value
             else:
                 links[name] = link
-        if len(links) > LINKS_END:
-            text = f"must have at most {LINKS_END} links, found {len(links)}"
+        if len(links) > MAX_LINKS:
+            text = f"must have at most {MAX_LINKS} links, found {len(links)}"
             return self._bad(node, "inputs", text)
-        return Node(id, class_type, values, _in_place(links, known), known)
+        return GraphNode(id, class_type, values, _in_place(links, known), known)
 
-    def _bad(self, node: Node, name: str, text: str) -> Node:
-        self.problems.append(Problem(node.id, node.class_type, name, text))
+    def _bad(self, node: GraphNode, name: str, text: str) -> GraphNode:
+        self.problems.append(GraphProblem(node.id, node.class_type, name, text))
         return node
 
 
@@ -180,7 +180,7 @@ def _in_place(links: dict[str, Link], known: NodeClass | None) -> dict[str, Link
     return {name: links[name] for name in ordered}
 
 
-def _outputs(nodes: Mapping[str, Node]) -> tuple[str, ...]:
+def _outputs(nodes: Mapping[str, GraphNode]) -> tuple[str, ...]:
     """Return the nodes that the graph is run for; an unknown class that feeds nobody is one."""
     feeding = {link.node for node in nodes.values() for link in node.links.values()}
     return tuple(
@@ -193,13 +193,13 @@ def _outputs(nodes: Mapping[str, Node]) -> tuple[str, ...]:
 # The order
 
 
-def _order(graph: Graph) -> tuple[tuple[str, ...], Problem | None]:
+def _order(graph: Graph) -> tuple[tuple[str, ...], GraphProblem | None]:
     """Return the nodes that outputs need, each after its own needs, and the first cycle met.
 
     As the engine's: output after output, the needs of each in the order of its inputs.
     """
     done: dict[str, None] = {}
-    cycle: Problem | None = None
+    cycle: GraphProblem | None = None
     for output in graph.outputs:
         if output in done:
             continue
@@ -222,23 +222,23 @@ def _order(graph: Graph) -> tuple[tuple[str, ...], Problem | None]:
     return tuple(done), cycle
 
 
-def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> Problem:
+def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> GraphProblem:
     round_trip = [*path[path.index(start) :], start]
     steps = [printable(each) for each in round_trip]
     if len(steps) > _CYCLE_SHOWN:
         steps[_CYCLE_SHOWN - 2 : -1] = ["…"]
     text = f"must not need itself, found the cycle {' ← '.join(steps)}"
-    return Problem(id, graph.nodes[id].class_type, name, text)
+    return GraphProblem(id, graph.nodes[id].class_type, name, text)
 
 
 # The inputs
 
 
-def _problems(node: Node, graph: Graph, rules: Rules) -> Iterator[Problem]:
+def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[GraphProblem]:
     """Yield what is wrong with the inputs of one node, in the order of its class's inputs."""
 
-    def problem(name: str, text: str) -> Problem:
-        return Problem(node.id, node.class_type, name, text)
+    def problem(name: str, text: str) -> GraphProblem:
+        return GraphProblem(node.id, node.class_type, name, text)
 
     specs = node.known.inputs if node.known else {}
 

@@ -15,11 +15,11 @@ from mock_server.core.errors import Invalid
 # The documented words for "field is required".
 REQUIRED = "字段必填"
 
-LINES_END = 200
-_SHOWN_AT_MOST = 60
+MAX_LINES = 200
+_MAX_SHOWN = 60
 
 
-class Problem(Struct, frozen=True):
+class GraphProblem(Struct, frozen=True):
     """What is wrong with one input of a node, or with the node where `input` is no input's."""
 
     node: str
@@ -28,12 +28,12 @@ class Problem(Struct, frozen=True):
     text: str
 
 
-def refused(problems: Iterable[Problem]) -> Invalid:
+def refused(problems: Iterable[GraphProblem]) -> Invalid:
     """Return the refusal of a graph, in the documented form."""
     blocks: dict[tuple[str, str], list[str]] = {}
     left_out = 0
     for count, each in enumerate(problems):
-        if count < LINES_END:
+        if count < MAX_LINES:
             blocks.setdefault((each.node, each.class_type), []).append(
                 f"{printable(each.input)}: {each.text}\n"
             )
@@ -48,5 +48,5 @@ def refused(problems: Iterable[Problem]) -> Invalid:
 
 def printable(text: str) -> str:
     """Return a name that somebody else chose as one short line."""
-    text = text if len(text) <= _SHOWN_AT_MOST else text[:_SHOWN_AT_MOST] + "…"
+    text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
     return text if text.isprintable() else ascii(text)[1:-1]

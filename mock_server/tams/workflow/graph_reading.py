@@ -14,9 +14,9 @@ from math import sqrt
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from mock_server.tams.scrutiny import SIDE_END
-from mock_server.tams.workflow.graph import Graph, Node
-from mock_server.tams.workflow.graph_values import NAME_END, Values
+from mock_server.tams.validation import MAX_SIDE
+from mock_server.tams.workflow.graph import Graph, GraphNode
+from mock_server.tams.workflow.graph_values import MAX_NAME, Values
 from mock_server.tams.workflow.node_inputs import str_of
 
 SIZE_UNKNOWN = (512, 512)
@@ -24,8 +24,8 @@ UPSCALE_UNKNOWN = 4
 STEPS_UNKNOWN = 20
 
 _LATENT_STEP = 8
-_BATCH_END = 4096
-_SETTINGS_END = 20
+_MAX_BATCH = 4096
+_MAX_SETTINGS = 20
 
 _PICTURES = frozenset({"IMAGE", "LATENT", "MASK"})
 # What unknown classes call the inputs that carry the picture that they change.
@@ -57,7 +57,7 @@ class Picture(Struct, frozen=True):
         return self.width * self.height
 
 
-class Sampling(Struct, frozen=True):
+class GraphSampling(Struct, frozen=True):
     """One run of a sampler."""
 
     node: str
@@ -72,14 +72,14 @@ class Sampling(Struct, frozen=True):
     model: str
 
 
-class Reading(Struct):
+class GraphReading(Struct):
     """What running the graph comes to. `made` are the pictures of its outputs, node by node."""
 
-    samplings: list[Sampling] = field(default_factory=list)
+    samplings: list[GraphSampling] = field(default_factory=list)
     enlargements: dict[str, Picture] = field(default_factory=dict)
     made: dict[str, Picture] = field(default_factory=dict)
     uploads: dict[str, None] = field(default_factory=dict)
-    models: list[tuple[Node, str, str]] = field(default_factory=list)
+    models: list[tuple[GraphNode, str, str]] = field(default_factory=list)
 
 
 def uploads_of(graph: Graph) -> tuple[str, ...]:
@@ -88,12 +88,12 @@ def uploads_of(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each))
 
 
-def read(graph: Graph, sizes: Mapping[str, tuple[int, int]]) -> Reading:
+def read(graph: Graph, sizes: Mapping[str, tuple[int, int]]) -> GraphReading:
     """Return what the graph would make; `sizes` are those of uploads, in pixels, where known."""
     return _Follower(graph, sizes).follow()
 
 
-def _upload(node: Node) -> str | None:
+def _upload(node: GraphNode) -> str | None:
     """Return the upload that a node loads, "" if it loads something else, None if it loads none.
 
     A URL is no upload of ours, and is left to the engine.
@@ -115,11 +115,11 @@ class _Follower:
     def __init__(self, graph: Graph, sizes: Mapping[str, tuple[int, int]]) -> None:
         self.graph = graph
         self.sizes = sizes
-        self.reading = Reading()
+        self.reading = GraphReading()
         self.pictures: dict[str, Picture] = {}
         self.values = Values(graph)
 
-    def follow(self) -> Reading:
+    def follow(self) -> GraphReading:
         for node in self.graph.running():
             self.values.take(node)
             if picture := self._picture(node):
@@ -136,7 +136,7 @@ class _Follower:
             if output in self.pictures and (self.graph.nodes[output].known is not None) is known
         }
 
-    def _picture(self, node: Node) -> Picture | None:
+    def _picture(self, node: GraphNode) -> Picture | None:
         """Return the picture that a node passes on, if it has to do with any."""
         upload = _upload(node)
         if upload is not None:
@@ -149,12 +149,12 @@ class _Follower:
         if known is not None and not known.output and not _PICTURES.intersection(known.outputs):
             return None
         picture = self._carried(node)
-        width = self.values.integer(node, "width", 0, SIDE_END)
-        height = self.values.integer(node, "height", 0, SIDE_END)
+        width = self.values.integer(node, "width", 0, MAX_SIDE)
+        height = self.values.integer(node, "height", 0, MAX_SIDE)
         if picture is None:
             if not width or not height:
                 return Picture(*SIZE_UNKNOWN) if known is not None and known.output else None
-            batch = self.values.integer(node, "batch_size", 1, _BATCH_END) or 1
+            batch = self.values.integer(node, "batch_size", 1, _MAX_BATCH) or 1
             return self._fitted(node, Picture(width, height, batch))
         if node.known is not None and node.known.role == "upscaler":
             return self._enlarged(node, picture)
@@ -170,13 +170,13 @@ class _Follower:
             picture = _scaled(picture, factor)
         return self._fitted(node, self._batched(node, self._padded(node, picture)))
 
-    def _loaded(self, node: Node, upload: str) -> Picture:
-        width = self.values.integer(node, "_width", 0, SIDE_END)
-        height = self.values.integer(node, "_height", 0, SIDE_END)
+    def _loaded(self, node: GraphNode, upload: str) -> Picture:
+        width = self.values.integer(node, "_width", 0, MAX_SIDE)
+        height = self.values.integer(node, "_height", 0, MAX_SIDE)
         size = (width, height) if width and height else SIZE_UNKNOWN
         return self._fitted(node, Picture(*self.sizes.get(upload, size), source=upload))
 
-    def _carried(self, node: Node) -> Picture | None:
+    def _carried(self, node: GraphNode) -> Picture | None:
         """Return the picture that a node changes: out of the first of its inputs that brings one.
 
         A mask beside it is remembered, where it is another upload.
@@ -199,16 +199,16 @@ class _Follower:
         for names in _UNITED:
             if all(name in brought for name in names):
                 batch = sum(brought[name].batch for name in names)
-                picture = replace(picture, batch=min(batch, _BATCH_END))
+                picture = replace(picture, batch=min(batch, _MAX_BATCH))
         if mask is not None and mask.source and mask.source != picture.source:
             picture = replace(picture, mask=mask.source)
         return picture
 
-    def _padded(self, node: Node, picture: Picture) -> Picture:
+    def _padded(self, node: GraphNode, picture: Picture) -> Picture:
         if "left" not in node.values or "right" not in node.values:
             return picture
         left, top, right, bottom = (
-            self.values.integer(node, side, 0, SIDE_END) or 0
+            self.values.integer(node, side, 0, MAX_SIDE) or 0
             for side in ("left", "top", "right", "bottom")
         )
         if node.known is not None and node.known.outputs == ("MASK",):
@@ -217,30 +217,30 @@ class _Follower:
             picture, width=picture.width + left + right, height=picture.height + top + bottom
         )
 
-    def _batched(self, node: Node, picture: Picture) -> Picture:
-        amount = self.values.integer(node, "amount", 1, _BATCH_END) or 1
-        batch = min(picture.batch * amount, _BATCH_END)
+    def _batched(self, node: GraphNode, picture: Picture) -> Picture:
+        amount = self.values.integer(node, "amount", 1, _MAX_BATCH) or 1
+        batch = min(picture.batch * amount, _MAX_BATCH)
         if "batch_index" in node.values:
-            batch = min(batch, self.values.integer(node, "length", 1, _BATCH_END) or 1)
+            batch = min(batch, self.values.integer(node, "length", 1, _MAX_BATCH) or 1)
         return replace(picture, batch=batch)
 
-    def _enlarged(self, node: Node, picture: Picture) -> Picture:
+    def _enlarged(self, node: GraphNode, picture: Picture) -> Picture:
         link = node.links.get("upscale_model")
         factor = self.values.factors.get(link.node, UPSCALE_UNKNOWN) if link else UPSCALE_UNKNOWN
         picture = self._fitted(node, _scaled(picture, factor))
         self.reading.enlargements[node.id] = picture
         return picture
 
-    def _fitted(self, node: Node, picture: Picture) -> Picture:
+    def _fitted(self, node: GraphNode, picture: Picture) -> Picture:
         """Return the picture within the mock's ends; the engine's own form has whole blocks."""
         step = _LATENT_STEP if node.known and "LATENT" in node.known.outputs else 1
         width, height = (
-            min(max(side // step * step, step), SIDE_END)
+            min(max(side // step * step, step), MAX_SIDE)
             for side in (picture.width, picture.height)
         )
         return replace(picture, width=width, height=height)
 
-    def _sampled(self, node: Node) -> Picture:
+    def _sampled(self, node: GraphNode) -> Picture:
         picture = self._fitted(node, self._carried(node) or Picture(*SIZE_UNKNOWN))
         around = self._settings(node)
         steps = self._first_integer(around, ("steps",), 1, 10_000) or STEPS_UNKNOWN
@@ -262,7 +262,7 @@ class _Follower:
             sampler=node.id,
         )
         self.reading.samplings.append(
-            Sampling(
+            GraphSampling(
                 node=node.id,
                 class_type=node.class_type,
                 picture=painted,
@@ -277,17 +277,17 @@ class _Follower:
         )
         return painted
 
-    def _settings(self, sampler: Node) -> list[Node]:
+    def _settings(self, sampler: GraphNode) -> list[GraphNode]:
         """Return the sampler and the nodes that hold its settings."""
         around = [sampler]
         for node in around:
             for name in _SETTINGS:
                 link = node.links.get(name)
-                if link is not None and len(around) < _SETTINGS_END:
+                if link is not None and len(around) < _MAX_SETTINGS:
                     around.append(self.graph.nodes[link.node])
         return around
 
-    def _first(self, nodes: list[Node], names: tuple[str, ...]) -> float | None:
+    def _first(self, nodes: list[GraphNode], names: tuple[str, ...]) -> float | None:
         for node in nodes:
             for name in names:
                 number = self.values.number(node, name)
@@ -296,22 +296,22 @@ class _Follower:
         return None
 
     def _first_integer(
-        self, nodes: list[Node], names: tuple[str, ...], least: int, most: int
+        self, nodes: list[GraphNode], names: tuple[str, ...], least: int, most: int
     ) -> int | None:
         number = self._first(nodes, names)
         return None if number is None else int(min(max(number, least), most))
 
-    def _first_text(self, nodes: list[Node], names: tuple[str, ...]) -> str:
+    def _first_text(self, nodes: list[GraphNode], names: tuple[str, ...]) -> str:
         texts = (str_of(self.values.value(node, name)) for node in nodes for name in names)
-        return next((text for text in texts if text), "")[:NAME_END]
+        return next((text for text in texts if text), "")[:MAX_NAME]
 
-    def _prompt(self, nodes: list[Node], names: tuple[str, ...]) -> str:
+    def _prompt(self, nodes: list[GraphNode], names: tuple[str, ...]) -> str:
         links = (node.links.get(name) for node in nodes for name in names)
         said = (self.values.said(link) for link in links if link is not None)
         return next((text for text in said if text), "")
 
 
-def _samples(node: Node) -> bool:
+def _samples(node: GraphNode) -> bool:
     """Return whether a node samples; an unknown one does if it has the settings for it."""
     if node.known is not None:
         return node.known.role == "sampler"
@@ -320,5 +320,5 @@ def _samples(node: Node) -> bool:
 
 
 def _scaled(picture: Picture, factor: float) -> Picture:
-    factor = min(max(factor, 0.0), float(SIDE_END))
+    factor = min(max(factor, 0.0), float(MAX_SIDE))
     return replace(picture, width=int(picture.width * factor), height=int(picture.height * factor))

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from mock_server.tams.workflow.graph import Graph, Link, Node
+from mock_server.tams.workflow.graph import Graph, GraphNode, Link
 from mock_server.tams.workflow.node_inputs import number_of, str_of
 
-NAME_END = 100
-_TEXT_END = 20_000
+MAX_NAME = 100
+_MAX_TEXT = 20_000
 _RATIO_AREA = 1024 * 1024
 
 _TEXTS = ("text", "Text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl")
@@ -39,16 +39,16 @@ class Values:
         self.scalars: dict[str, Any] = {}
         self.models: dict[str, str] = {}
         self.factors: dict[str, int] = {}
-        self.named: list[tuple[Node, str, str]] = []
+        self.named: list[tuple[GraphNode, str, str]] = []
 
-    def take(self, node: Node) -> None:
+    def take(self, node: GraphNode) -> None:
         """Take in a node, after all that it needs."""
         named = node.values.keys() | node.links.keys()
         self._scalar(node, [name for name in _SCALARS if name in named])
         self._words(node, [name for name in _TEXTS if name in named])
         self._model(node)
 
-    def value(self, node: Node, name: str) -> Any:
+    def value(self, node: GraphNode, name: str) -> Any:
         """Return an input's plain value, through a link if it is one."""
         link = node.links.get(name)
         if link is None:
@@ -58,15 +58,15 @@ class Values:
             return value[link.output] if link.output < len(value) else None
         return value
 
-    def number(self, node: Node, name: str) -> float | None:
+    def number(self, node: GraphNode, name: str) -> float | None:
         return number_of(self.value(node, name))
 
-    def integer(self, node: Node, name: str, least: int, most: int) -> int | None:
+    def integer(self, node: GraphNode, name: str, least: int, most: int) -> int | None:
         """Return a whole number within the ends, or None where there is none."""
         number = self.number(node, name)
         return None if number is None else int(min(max(number, least), most))
 
-    def _scalar(self, node: Node, names: list[str]) -> None:
+    def _scalar(self, node: GraphNode, names: list[str]) -> None:
         if node.known is not None and node.known.role == "ratio":
             texts = (str_of(self.value(node, name)) for name in node.known.inputs)
             self.scalars[node.id] = _size_of_ratio(next(texts, ""))
@@ -79,9 +79,9 @@ class Values:
         if "string_a" in node.values or "string_a" in node.links:
             parts = [str_of(self.value(node, name)) for name in ("string_a", "string_b")]
             joint = str_of(self.value(node, "delimiter"))
-            self.scalars[node.id] = joint[:NAME_END].join(part[:_TEXT_END] for part in parts)
+            self.scalars[node.id] = joint[:MAX_NAME].join(part[:_MAX_TEXT] for part in parts)
 
-    def _words(self, node: Node, names: list[str]) -> None:
+    def _words(self, node: GraphNode, names: list[str]) -> None:
         """Pass on what a node says, by the names of its inputs; "" is all of it together."""
         if node.known is not None and node.known.role == "blank":
             return
@@ -111,17 +111,17 @@ class Values:
             return said.get(names[link.output], "")
         return said[""]
 
-    def _model(self, node: Node) -> None:
+    def _model(self, node: GraphNode) -> None:
         specs = node.known.inputs if node.known else {}
         for name, spec in specs.items():
             if spec.model and (value := str_of(self.value(node, name))):
                 self.named.append((node, name, value))
                 if spec.model == "CHECKPOINT":
-                    self.models[node.id] = value[:NAME_END]
+                    self.models[node.id] = value[:MAX_NAME]
         if node.id not in self.models:
             for name in ("ckpt_name", "unet_name"):
                 if value := str_of(self.value(node, name)):
-                    self.models[node.id] = value[:NAME_END]
+                    self.models[node.id] = value[:MAX_NAME]
         if node.id not in self.models:
             links = [node.links[name] for name in ("model", "guider") if name in node.links]
             for link in links or node.links.values():
@@ -136,7 +136,7 @@ def _joined(parts: list[str]) -> str:
     """Return the parts as one text; several of them are cut where it grows long."""
     if len(parts) == 1:
         return parts[0]
-    room, kept = _TEXT_END, []
+    room, kept = _MAX_TEXT, []
     for part in parts:
         kept.append(part[: max(0, room)])
         room -= len(part) + 2

@@ -9,26 +9,28 @@ from typing import Any
 
 from msgspec import Struct
 
-from mock_server.tams.choices import Leniency
+from mock_server.tams.settings import Leniency
 from mock_server.tams.workflow.node_classes import ANY, COMBO, InputSpec
 
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*")
-_NUMBER_LENGTH_MOST = 100
+_MAX_NUMBER_LENGTH = 100
 
 # Model ids and resource ids stand where ComfyUI has the names of files, which vary.
 _ID = re.compile(r"[0-9]{6,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-_SHOWN_AT_MOST = 60
+_MAX_SHOWN = 60
 
 
-class Rules(Struct, frozen=True):
+class InputRules(Struct, frozen=True):
     """How strictly graphs are looked at."""
 
     unknown_class: Leniency = "accept"
     unlisted_value: Leniency = "accept"
 
 
-def input_problem(spec: InputSpec, value: Any, rules: Rules, warn: Callable[[str], None]) -> str:
+def input_problem(
+    spec: InputSpec, value: Any, rules: InputRules, warn: Callable[[str], None]
+) -> str:
     """Return what is wrong with a value that is there and no link, or nothing."""
     if isinstance(value, list):
         return f"must be a link [node id, output index], found {shown(value)}"
@@ -74,7 +76,7 @@ def number_of(value: Any) -> int | float | None:
         return int(value)
     if isinstance(value, float):
         return value if isfinite(value) else None
-    if not isinstance(value, str) or len(value) > _NUMBER_LENGTH_MOST:
+    if not isinstance(value, str) or len(value) > _MAX_NUMBER_LENGTH:
         return None
     if not _NUMBER.fullmatch(value):
         return None
@@ -97,12 +99,12 @@ def str_of(value: Any) -> str:
 def shown(value: Any) -> str:
     """Return a value for a message, cut short where it is long."""
     if isinstance(value, str):
-        value = value[: _SHOWN_AT_MOST + 1]
+        value = value[: _MAX_SHOWN + 1]
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
         return "what is too long to show"
-    return text if len(text) <= _SHOWN_AT_MOST + 2 else f"{text[:_SHOWN_AT_MOST]}…"
+    return text if len(text) <= _MAX_SHOWN + 2 else f"{text[:_MAX_SHOWN]}…"
 
 
 _WORDS = {

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 
-class Step(Struct, frozen=True):
+class NodeStep(Struct, frozen=True):
     """One node of a running graph: its share of the time, and what it makes.
 
     `weight` counts against the other weights; `samples` are the sampler's steps, and `images` the
@@ -29,16 +29,16 @@ class Step(Struct, frozen=True):
     images: int = 0
 
 
-def notes_of(steps: Sequence[Step]) -> str:
+def notes_of(steps: Sequence[NodeStep]) -> str:
     """Return the steps as a text to keep in an order; equal graphs share one."""
     rows = [[each.id, each.class_type, each.weight, each.samples, each.images] for each in steps]
     return intern(json.dumps(rows, ensure_ascii=False, separators=(",", ":")))
 
 
 @lru_cache(maxsize=256)
-def steps_of(notes: str) -> tuple[Step, ...]:
+def steps_of(notes: str) -> tuple[NodeStep, ...]:
     """Return the steps that were kept in an order."""
-    return tuple(Step(*row) for row in json.loads(notes)) if notes else ()
+    return tuple(NodeStep(*row) for row in json.loads(notes)) if notes else ()
 
 
 def finish_item(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Invalid
-from mock_server.core.studio import Studio
+from mock_server.core.jobs.service import JobService
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
-from mock_server.tams.stages import INPUTS_END, Commission
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import MAX_INPUTS, ParsedOrder
 from mock_server.tams.workflow.requests import (
     CheckTemplate,
     CheckWorkflow,
@@ -26,14 +26,14 @@ from mock_server.web.pipeline import Operation
 if TYPE_CHECKING:
     from mock_server.tams.workflow.graph import Graph
     from mock_server.tams.workflow.node_classes import NodeClasses
-    from mock_server.tams.workflow.node_inputs import Rules
+    from mock_server.tams.workflow.node_inputs import InputRules
     from mock_server.tams.workflow.templates import Templates
 
 Body = dict[str, Any]
-Submit = Callable[[Call, Commission, str, str], Awaitable[Body]]
+Submit = Callable[[Call, ParsedOrder, str, str], Awaitable[Body]]
 
 
-class Workflows:
+class WorkflowOperations:
     """Translates calls about graphs and templates; what all jobs share is handed in.
 
     `submit` makes a job of a commission, a request key and the URL to be told of its progress (or
@@ -42,8 +42,8 @@ class Workflows:
 
     def __init__(
         self,
-        studio: Studio,
-        choices: Choices,
+        job_service: JobService,
+        settings: TamsSettings,
         catalogue: Catalogue,
         *,
         submit: Submit,
@@ -52,8 +52,8 @@ class Workflows:
         classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
-        self.studio = studio
-        self.choices = choices
+        self.job_service = job_service
+        self.settings = settings
         self.catalogue = catalogue
         self._classes_file = classes_file
         self._templates_dir = templates_dir
@@ -84,11 +84,11 @@ class Workflows:
         )  # fmt: skip
 
     @cached_property
-    def rules(self) -> Rules:
+    def rules(self) -> InputRules:
         """How strictly graphs are read."""
-        from mock_server.tams.workflow.node_inputs import Rules
+        from mock_server.tams.workflow.node_inputs import InputRules
 
-        return Rules(self.choices.unknown_class, self.choices.unlisted_value)
+        return InputRules(self.settings.unknown_class, self.settings.unlisted_value)
 
     @cached_property
     def classes(self) -> NodeClasses:
@@ -107,15 +107,15 @@ class Workflows:
     async def create_job(self, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""
         key = self._request_key(call, payload.request_id)
-        made = await self._commission(call, self._graph(payload))
+        made = await self._parse_order(call, self._graph(payload))
         return await self._submit(call, made, key, payload.running_notify_url)
 
     async def check_graph(self, call: Call, payload: CheckWorkflow) -> Body:
         """TAMS › 5.6: what the graph would cost; U39 for one that is not in order."""
         try:
-            made = await self._commission(call, self._graph(payload))
+            made = await self._parse_order(call, self._graph(payload))
         except Invalid as error:
-            if self.choices.bad_graph_check == "error":
+            if self.settings.bad_graph_check == "error":
                 raise
             call.remark(error.problem)
             return {"valid": False, "credits": 0}
@@ -127,20 +127,22 @@ class Workflows:
 
     async def check_template(self, call: Call, payload: CheckTemplate) -> Body:
         """TAMS › 5.8: what the filled-in template would cost (U40)."""
-        made = await self._commission(call, self._filled(payload))
+        made = await self._parse_order(call, self._filled(payload))
         price = {"credits": float(made.work.price)}
-        return price if self.choices.template_check_reply == "credits" else {"valid": True, **price}
+        return (
+            price if self.settings.template_check_reply == "credits" else {"valid": True, **price}
+        )
 
     async def create_template_job(self, call: Call, payload: CreateTemplateJob) -> Body:
         """TAMS › 5.9: make a job of a filled-in template; U42 for fields that are wrong."""
         key = self._request_key(call, payload.request_id)
         try:
-            made = await self._commission(call, self._filled(payload))
+            made = await self._parse_order(call, self._filled(payload))
         except Invalid as error:
-            if self.choices.bad_template_job == "refuse":
+            if self.settings.bad_template_job == "refuse":
                 raise
             sent = payload.fields.field_attrs
-            made = self.templates.doomed(payload.template_id, sent, self.choices, self.catalogue)
+            made = self.templates.doomed(payload.template_id, sent, self.settings, self.catalogue)
             call.remark(error.problem)
         return await self._submit(call, made, key, "")
 
@@ -153,14 +155,14 @@ class Workflows:
         return self.templates.fill(
             payload.template_id,
             payload.fields.field_attrs,
-            extra_fields=self.choices.extra_field,
+            extra_fields=self.settings.extra_field,
         )
 
-    async def _commission(self, call: Call, graph: Graph) -> Commission:
-        from mock_server.tams.workflow.commissions import commission_graph
+    async def _parse_order(self, call: Call, graph: Graph) -> ParsedOrder:
+        from mock_server.tams.workflow.orders import parse_graph
 
         sizes = await self._sizes(call, graph)
-        made = commission_graph(graph, self.choices, self.catalogue, sizes)
+        made = parse_graph(graph, self.settings, self.catalogue, sizes)
         for warning in made.warnings:
             call.remark(warning)
         return made
@@ -170,8 +172,8 @@ class Workflows:
         from mock_server.tams.workflow.graph_reading import uploads_of
 
         sizes = {}
-        for resource_id in uploads_of(graph)[: INPUTS_END + 1]:
-            found = await self.studio.resource(resource_id)
+        for resource_id in uploads_of(graph)[: MAX_INPUTS + 1]:
+            found = await self.job_service.resource(resource_id)
             if found is not None and found.account in (call.account.id, SERVER) and found.width:
                 sizes[resource_id] = (found.width, found.height)
         return sizes

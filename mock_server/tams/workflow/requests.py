@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic_core.core_schema import str_schema
 
 from mock_server.tams.scalars import FreeMap, IdString, Repeated, Scalar, String
-from mock_server.tams.wire import Body
+from mock_server.tams.wire import TamsBody
 
 
 def _text_of_integer(value: object) -> str:
@@ -23,7 +23,7 @@ def _text_of_integer(value: object) -> str:
 NodeId = Annotated[str, Scalar("string", str_schema(strict=True), _text_of_integer)]
 
 
-class CreateWorkflowJob(Body, frozen=True):
+class CreateWorkflowJob(TamsBody, frozen=True):
     """POST /v1/jobs/workflow."""
 
     request_id: String = ""
@@ -31,13 +31,13 @@ class CreateWorkflowJob(Body, frozen=True):
     running_notify_url: String = ""
 
 
-class CheckWorkflow(Body, frozen=True):
+class CheckWorkflow(TamsBody, frozen=True):
     """POST /v1/jobs/workflow/params/check."""
 
     params: FreeMap = {}  # noqa: RUF012
 
 
-class FieldAttrBody(Body, frozen=True):
+class FieldAttrBody(TamsBody, frozen=True):
     """A value for one of a template's fields; what is null or left out is None."""
 
     node_id: NodeId = ""
@@ -45,11 +45,11 @@ class FieldAttrBody(Body, frozen=True):
     field_value: Any = None
 
 
-class TemplateFieldsBody(Body, frozen=True):
+class TemplateFieldsBody(TamsBody, frozen=True):
     field_attrs: Repeated[FieldAttrBody] = ()
 
 
-class CheckTemplate(Body, frozen=True):
+class CheckTemplate(TamsBody, frozen=True):
     """POST /v1/workflows/template/check."""
 
     template_id: IdString = ""

@@ -20,14 +20,14 @@ from pydantic_core import to_json
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices, Leniency
-from mock_server.tams.stages import Commission
-from mock_server.tams.workflow.commissions import commission_graph
+from mock_server.tams.settings import Leniency, TamsSettings
+from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
 from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.tams.workflow.node_classes import NodeClasses
-from mock_server.tams.workflow.node_inputs import Rules
+from mock_server.tams.workflow.node_inputs import InputRules
+from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import FieldAttrBody
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "templates"
@@ -72,11 +72,11 @@ class Templates:
     """The templates that there are, and what becomes of them."""
 
     def __init__(
-        self, classes: NodeClasses, rules: Rules | None = None, folder: Path | None = None
+        self, classes: NodeClasses, rules: InputRules | None = None, folder: Path | None = None
     ) -> None:
         """Read all templates; UnreadableTemplate where a file of the folder is none."""
         self.classes = classes
-        self.rules = rules or Rules()
+        self.rules = rules or InputRules()
         self._known = {each.id: each for each in _folder(_SHIPPED)}
         if folder is not None:
             own = _folder(folder, lambda template: _graph_problem(template, classes))
@@ -129,9 +129,9 @@ class Templates:
         self,
         template_id: str,
         sent: Sequence[FieldAttrBody],
-        choices: Choices,
+        settings: TamsSettings,
         catalogue: Catalogue,
-    ) -> Commission:
+    ) -> ParsedOrder:
         """Return what makes a job that FAILS, where fields that are wrong are not refused (U42).
 
         It waits for an upload that nobody can make, and the reason for its failure names it after
@@ -142,8 +142,8 @@ class Templates:
             Field(each.node_id, each.field_name) for each in sent if each.field_value is not None
         }
         field = next((each for each in template.fields if each not in given), "of a template")
-        graph = inspect_graph(template.params, self.classes, Rules())
-        made = commission_graph(graph, choices, catalogue)
+        graph = inspect_graph(template.params, self.classes, InputRules())
+        made = parse_graph(graph, settings, catalogue)
         return replace(made, work=replace(made.work, inputs=(str(field),)))
 
     def _described(self, template: Template, field: Field) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def _field(data: Any, params: Mapping[str, Any], place: str) -> Field:
 def _graph_problem(template: Template, classes: NodeClasses) -> str:
     """Return what is wrong with a template's graph, apart from values that are sent anyway."""
     try:
-        graph = inspect_graph(template.params, classes, Rules())
+        graph = inspect_graph(template.params, classes, InputRules())
     except Invalid as error:
         return error.problem.rstrip("\n").replace("\n", "; ")
     editable = set(template.fields)

@@ -11,22 +11,22 @@ import httpx
 from anyio.lowlevel import checkpoint
 from starlette.types import Receive, Scope, Send
 
-from mock_server.control.api import Collaborators, Control, create_control
+from mock_server.control.api import Control, ControlDependencies, create_control
 from mock_server.control.operations import PREFIX
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.jobs import Job
-from mock_server.core.lobby import Lobby
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
-from mock_server.core.studio import Snapshot
-from mock_server.core.worlds import Worlds
+from mock_server.core.session_service import SessionService
 from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
-from mock_server.web.callbacks import Postman
+from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
+from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds, Call, json_answer, send_answer
 from mock_server.web.captures import CaptureError
-from mock_server.web.choices import Fact
 from mock_server.web.journal import Journal
-from mock_server.web.letters import Correspondent, Reply
-from mock_server.web.targets import Target, Targets
+from mock_server.web.targets import CallbackTarget, CallbackTargets
+from mock_server.web.vendor_settings import Fact
 
 TOKEN = "the-control-token"
 
@@ -34,33 +34,35 @@ TOKEN = "the-control-token"
 class Mock:
     """Everything in one place: what tests call, and what they look behind."""
 
-    def __init__(self, worlds: Worlds | None = None, **changes: Any) -> None:
+    def __init__(self, account_service: AccountService | None = None, **changes: Any) -> None:
         self.wall = NOW
-        self.worlds = worlds or some_worlds()
-        self.lobby = Lobby(self.worlds.store, slots=2, keep_tokens=100, keep_sessions=100)
+        self.account_service = account_service or some_worlds()
+        self.session_service = SessionService(
+            self.account_service.store, slots=2, keep_tokens=100, keep_sessions=100
+        )
         self.forgotten: list[str | None] = []
         self.answer: Any = {"status": "ok"}
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.callback_status = 200
         self.callback_answer = b""
-        self.postman = Postman(
-            self.worlds.studio,
+        self.dispatcher = CallbackDispatcher(
+            self.account_service.job_service,
             lambda: self.wall,
-            targets=Targets(["private"]),
+            targets=CallbackTargets(["private"]),
             send=self._send,
         )
-        correspondent = Correspondent(_notice, changes.pop("delays", ()))
-        self.postman.introduce("toy", lambda: correspondent)
-        self.worlds.studio.on_watched = self.postman.wake
+        callback_adapter = CallbackAdapter(_notice, changes.pop("delays", ()))
+        self.dispatcher.register("toy", lambda: callback_adapter)
+        self.account_service.job_service.on_watched = self.dispatcher.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         bounds |= changes.pop("journal", {})
         self.journal = Journal(self._vendor, lambda: self.wall, **bounds)
         known: dict[str, Any] = {
-            "worlds": self.worlds,
-            "studio": self.worlds.studio,
+            "account_service": self.account_service,
+            "job_service": self.account_service.job_service,
             "journal": self.journal,
-            "postman": self.postman,
-            "lobby": self.lobby,
+            "dispatcher": self.dispatcher,
+            "session_service": self.session_service,
             "wall": lambda: self.wall,
             "version": "1.2.3",
             "settings_rows": lambda: [{"name": "port", "value": 8080}],
@@ -71,7 +73,7 @@ class Mock:
             "explain": self._explain,
             "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
         }
-        self.control: Control = create_control(Collaborators(**(known | changes)))
+        self.control: Control = create_control(ControlDependencies(**(known | changes)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.control if scope["path"].startswith(PREFIX) else self.journal
@@ -94,19 +96,21 @@ class Mock:
             raise CaptureError("the line is no curl")
         return {"accepted": True, "given": captured}
 
-    async def _send(self, target: Target, body: bytes) -> Reply:
+    async def _send(self, target: CallbackTarget, body: bytes) -> CallbackReply:
         self.sent.append((target.url, json.loads(body)))
         problem = "" if self.callback_status == 200 else "as it was told"
-        return Reply(self.callback_status, problem, self.callback_answer)
+        return CallbackReply(self.callback_status, problem, self.callback_answer)
 
     async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
         """Make a job in an account's world."""
-        account = await self.worlds.find(id)
-        now = await self.worlds.studio.now(account, self.wall)
-        return await self.worlds.studio.submit(account, an_order(), some_work(), now, **changes)
+        account = await self.account_service.find(id)
+        now = await self.account_service.job_service.now(account, self.wall)
+        return await self.account_service.job_service.submit(
+            account, an_order(), some_work(), now, **changes
+        )
 
     async def account(self, id: str) -> Account:
-        return await self.worlds.find(id)
+        return await self.account_service.find(id)
 
 
 class Http:

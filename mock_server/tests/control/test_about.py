@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 from mock_server.control.operations import PREFIX
-from mock_server.core.worlds import Newborn, Worlds
+from mock_server.core.account_service import AccountService, AccountSpec
 from mock_server.tests.control.mock import Mock, a_client
-from mock_server.tests.makers import NOW, a_studio, run, some_worlds
+from mock_server.tests.makers import NOW, a_job_service, run, some_worlds
 
 
 async def test_health_and_version_are_told(http):
@@ -15,11 +15,13 @@ async def test_health_and_version_are_told(http):
 
 
 async def test_ready_is_a_problem_until_the_seeded_start_is_laid_out():
-    worlds = Worlds(a_studio(), some_worlds().defaults, Newborn(id="ready", ready_made=True))
-    async with a_client(Mock(worlds)) as http:
+    account_service = AccountService(
+        a_job_service(), some_worlds().defaults, AccountSpec(id="ready", ready_made=True)
+    )
+    async with a_client(Mock(account_service)) as http:
         assert (await http.problem(503, "GET", "/ready"))["type"].endswith(":not-ready")
 
-        await worlds.open(NOW)
+        await account_service.open(NOW)
 
         assert await http("GET", "/ready") == {"status": "ready"}
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mock_server.core.accounts import Progress
-from mock_server.core.watch import Notify, Watch
+from mock_server.core.accounts import Progression
+from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.tests.control.mock import Mock, a_client
 from mock_server.tests.makers import NOW, some_worlds
-from mock_server.web.letters import Correspondent
+from mock_server.web.callback_formats import CallbackAdapter
 
 URL = "http://127.0.0.1:1/hook"
 WATCH = Watch(URL, "toy")
@@ -103,7 +103,7 @@ async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
 @pytest.mark.parametrize("query", ["", "?account=ready"])
 async def test_changes_of_a_clock_wake_those_who_wait(http, query, monkeypatch):
     woken: list[str | None] = []
-    monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+    monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
 
     for method, path, body in (
         ("POST", "/clock/advance", {"seconds": 1}),
@@ -119,7 +119,7 @@ async def test_changes_of_a_clock_wake_those_who_wait(http, query, monkeypatch):
 
 async def test_looking_at_a_clock_wakes_nobody(http, monkeypatch):
     woken: list[str | None] = []
-    monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+    monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
 
     await http("GET", "/clock")
 
@@ -128,10 +128,10 @@ async def test_looking_at_a_clock_wakes_nobody(http, monkeypatch):
 
 @pytest.mark.parametrize("way", ["advance", "complete", "fail"])
 async def test_moving_a_job_by_hand_wakes_its_account(way, monkeypatch):
-    async with a_client(Mock(some_worlds(progress=Progress.MANUAL))) as http:
+    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
         job = (await http.mock.submit()).job
         woken: list[str | None] = []
-        monkeypatch.setattr(http.mock.postman, "wake", woken.append)
+        monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
 
         await http("POST", f"/jobs/{job.id}/{way}")
 
@@ -184,8 +184,8 @@ async def test_a_callback_is_shown_with_every_try():
 
 async def test_what_fell_due_is_listed_even_if_nobody_has_looked(http):
     job = (await http.mock.submit(watch=WATCH)).job
-    clock = await http.mock.worlds.clock(None)
-    await http.mock.worlds.set_clock(None, clock.moved_to(http.mock.wall, job.ends_at))
+    clock = await http.mock.account_service.clock(None)
+    await http.mock.account_service.set_clock(None, clock.moved_to(http.mock.wall, job.ends_at))
 
     (shown,) = await all_callbacks(http)
 
@@ -236,7 +236,7 @@ async def test_filters_that_make_no_sense_are_refused(http):
     ],
 )
 async def test_secrets_in_urls_are_hidden(http, url, shown):
-    job = (await http.mock.submit(watch=Watch(url, "toy"), progress=Progress.INSTANT)).job
+    job = (await http.mock.submit(watch=Watch(url, "toy"), progress=Progression.INSTANT)).job
     await http("POST", "/clock/advance", {"seconds": 1})
 
     (listed,) = await all_callbacks(http)
@@ -257,15 +257,15 @@ async def test_one_callback_shows_what_it_says(http):
 
 
 async def test_a_payload_that_is_no_json_is_shown_as_text(http):
-    job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
-    http.mock.postman.introduce("toy", lambda: Correspondent(lambda *_: b"a=b\xff"))
+    job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
+    http.mock.dispatcher.register("toy", lambda: CallbackAdapter(lambda *_: b"a=b\xff"))
 
     assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
 
 
 async def test_of_a_job_that_is_kept_no_longer_the_payload_is_unknown():
     async with a_client(Mock(some_worlds(keep_jobs=1))) as http:
-        job = (await http.mock.submit(watch=WATCH, progress=Progress.INSTANT)).job
+        job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
         await http.mock.submit()
 
         assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] is None
@@ -282,7 +282,7 @@ async def test_a_question_is_shown_with_what_was_answered(http):
     http.mock.callback_answer = b'{"success": false, "token": "not-for-everybody"}'
     account = await http.mock.account("ready")
     watch = Watch(f"{URL}?sign=abcdefgh", "toy", reference="i_1")
-    await http.mock.postman.ask(account, watch, "may I", b'{"prompt": "a boat"}', NOW)
+    await http.mock.dispatcher.ask(account, watch, "may I", b'{"prompt": "a boat"}', NOW)
 
     (shown,) = await all_callbacks(http)
     one = await http("GET", f"/callbacks/{shown['id']}")
@@ -302,7 +302,7 @@ async def test_a_question_is_shown_with_what_was_answered(http):
 
 async def test_notices_about_no_job_are_delivered_as_the_clock_moves(http):
     account = await http.mock.account("ready")
-    await http.mock.postman.post(
+    await http.mock.dispatcher.post(
         account, Watch(URL, "toy"), "listed", b'{"ok": 1}', NOW, due_at=NOW + 60
     )
 
@@ -318,7 +318,7 @@ async def test_notices_about_no_job_are_delivered_as_the_clock_moves(http):
 
 async def test_a_notice_without_a_body_has_no_payload(http):
     account = await http.mock.account("ready")
-    await http.mock.postman.post(account, Watch(URL, "toy"), "", b"", NOW, due_at=NOW + 60)
+    await http.mock.dispatcher.post(account, Watch(URL, "toy"), "", b"", NOW, due_at=NOW + 60)
 
     (shown,) = await all_callbacks(http)
 

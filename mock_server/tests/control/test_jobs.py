@@ -2,7 +2,7 @@
 
 import pytest
 
-from mock_server.core.accounts import Progress
+from mock_server.core.accounts import Progression
 from mock_server.tests.control.mock import Mock, a_client
 from mock_server.tests.makers import NOW, some_worlds
 
@@ -45,7 +45,7 @@ async def test_jobs_are_filtered_by_the_state_that_they_are_in_now(http):
 
 
 async def test_looking_at_a_job_here_is_no_poll():
-    async with a_client(Mock(some_worlds(progress=Progress.POLLS))) as http:
+    async with a_client(Mock(some_worlds(progress=Progression.POLLS))) as http:
         id = (await http.mock.submit()).job.id
         for _ in range(10):
             job = await http("GET", f"/jobs/{id}")
@@ -56,7 +56,7 @@ async def test_looking_at_a_job_here_is_no_poll():
 
 
 async def test_a_job_by_hand_goes_from_state_to_state():
-    async with a_client(Mock(some_worlds(progress=Progress.MANUAL))) as http:
+    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
         states: list[str] = []
@@ -68,7 +68,7 @@ async def test_a_job_by_hand_goes_from_state_to_state():
 
 
 async def test_a_job_by_hand_moves_by_seconds_of_its_own():
-    async with a_client(Mock(some_worlds(progress=Progress.MANUAL))) as http:
+    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
         await http("POST", f"/jobs/{id}/advance", {"seconds": 0.01})
@@ -110,6 +110,6 @@ async def test_any_job_can_be_failed(http, body, reason):
 
 async def test_unknown_jobs_are_not_found(http):
     await http.problem(404, "GET", "/jobs/1")
-    for verb in ("advance", "complete", "fail"):
-        await http.problem(404, "POST", f"/jobs/1/{verb}")
+    for command in ("advance", "complete", "fail"):
+        await http.problem(404, "POST", f"/jobs/1/{command}")
     await http.problem(404, "GET", "/jobs?account=nobody")

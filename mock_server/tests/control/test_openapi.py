@@ -77,7 +77,7 @@ def a_busy_mock() -> Mock:
             for _ in range(3):
                 await mock.submit()
                 await http.vendor("POST", "/toy", json={"a": 1})
-            await mock.lobby.allocate(await mock.account("ready"), mock.wall, name="ada")
+            await mock.session_service.allocate(await mock.account("ready"), mock.wall, name="ada")
 
     asyncio.run(fill())
     return mock
@@ -122,6 +122,6 @@ def in_no_time(body):
 
 
 def test_the_checks_had_something_to_look_at():
-    assert run(MOCK.worlds.all())
+    assert run(MOCK.account_service.all())
     # All but the one that describes the others.
     assert len(OPERATIONS) == len(MOCK.control.operations) - 1

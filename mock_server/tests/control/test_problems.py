@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from mock_server.control.problems import STUDIO, problem_of
 from mock_server.core import errors
-from mock_server.core.errors import StudioError
+from mock_server.core.errors import DomainError
 from mock_server.tests.control.mock import Mock, a_client
 
 EXAMPLES = {
-    errors.StudioError: (StudioError("?"), 500),
+    errors.DomainError: (DomainError("?"), 500),
     errors.Unauthenticated: (errors.Unauthenticated("who?"), 401),
     errors.Forbidden: (errors.Forbidden("no"), 403),
     errors.NotFound: (errors.NotFound("job", "1"), 404),
@@ -29,13 +29,13 @@ EXAMPLES = {
 }
 
 
-def family(kind: type[StudioError]) -> set[type[StudioError]]:
+def family(kind: type[DomainError]) -> set[type[DomainError]]:
     own = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
     return {kind}.union(*map(family, own))
 
 
 def test_every_refusal_of_the_studio_has_its_problem():
-    assert family(StudioError) == STUDIO.keys() == EXAMPLES.keys()
+    assert family(DomainError) == STUDIO.keys() == EXAMPLES.keys()
 
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
@@ -113,7 +113,7 @@ async def test_what_was_not_foreseen_is_a_500_with_the_request_id(http, monkeypa
     def fall_over(id):
         raise RuntimeError("the floor is wet")
 
-    monkeypatch.setattr(http.mock.worlds, "find", fall_over)
+    monkeypatch.setattr(http.mock.account_service, "find", fall_over)
 
     problem = await http.problem(500, "GET", "/accounts/a")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mock_server.control.resets import REQUESTS
-from mock_server.core.worlds import PARTS
+from mock_server.core.account_service import PARTS
 
 
 async def test_a_reset_of_the_server_leaves_the_ready_made_account(http):

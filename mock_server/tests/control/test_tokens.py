@@ -2,29 +2,29 @@
 
 import pytest
 
-from mock_server.core.lobby import WhenLive
-from mock_server.core.sessions import Metering, Seat, Terms
+from mock_server.core.session_service import WhenLive
+from mock_server.core.sessions import Metering, SessionOptions, SessionSlot
 from mock_server.tests.makers import NOW
 
-WEB, FLOW = Seat("web"), Seat("flow", "brush")
+WEB, FLOW = SessionSlot("web"), SessionSlot("flow", "brush")
 
 
 async def allocate(http, account="ready", **wish):
     mock = http.mock
-    owner = await mock.worlds.find(account)
-    now = await mock.worlds.studio.now(owner, mock.wall)
-    return (await mock.lobby.allocate(owner, now, **wish)).id
+    owner = await mock.account_service.find(account)
+    now = await mock.account_service.job_service.now(owner, mock.wall)
+    return (await mock.session_service.allocate(owner, now, **wish)).id
 
 
-async def enter(http, token, seat=WEB, lifetime=60.0, **terms):
-    lobby = http.mock.lobby
-    owner = await http.mock.worlds.find(await lobby.owner_of(token))
-    now = await http.mock.worlds.studio.now(owner, http.mock.wall)
-    return await lobby.open(
+async def enter(http, token, session_slot=WEB, lifetime=60.0, **terms):
+    session_service = http.mock.session_service
+    owner = await http.mock.account_service.find(await session_service.owner_of(token))
+    now = await http.mock.account_service.job_service.now(owner, http.mock.wall)
+    return await session_service.open(
         owner,
         token,
-        seat,
-        Terms(lifetime, **terms),
+        session_slot,
+        SessionOptions(lifetime, **terms),
         now,
         when_live=WhenLive.REPLACE,
         again=lambda live: lifetime,
@@ -145,18 +145,18 @@ async def test_a_token_is_switched_off_and_on(http):
     session = await enter(http, id)
 
     off = await http("POST", f"/tokens/{id}/disable")
-    barred = await http.mock.lobby.visit(session.id, NOW)
+    barred = await http.mock.session_service.session_access(session.id, NOW)
     on = await http("POST", f"/tokens/{id}/enable")
-    visit = await http.mock.lobby.visit(session.id, NOW)
+    session_access = await http.mock.session_service.session_access(session.id, NOW)
 
     assert (off["disabled"], on["disabled"]) == (True, False)
-    assert (barred.problem, visit.problem) == ("disabled", "")
+    assert (barred.problem, session_access.problem) == ("disabled", "")
     assert off["sessions"][0]["state"] == "live"
 
 
 async def test_the_sessions_of_one_token_are_closed(http):
     one, other = await allocate(http), await allocate(http)
-    ids = [(await enter(http, one, seat)).id for seat in (WEB, FLOW)]
+    ids = [(await enter(http, one, session_slot)).id for session_slot in (WEB, FLOW)]
     await enter(http, other)
     await advance(http, 5)
 
@@ -198,8 +198,8 @@ async def test_each_world_has_its_own_time_for_its_tokens(http):
 async def test_unknown_tokens_are_not_found(http):
     await http.problem(404, "GET", "/tokens/1")
     await http.problem(404, "GET", "/tokens?account=nobody")
-    for verb in ("expire", "disable", "enable", "sessions/close"):
-        await http.problem(404, "POST", f"/tokens/1/{verb}")
+    for command in ("expire", "disable", "enable", "sessions/close"):
+        await http.problem(404, "POST", f"/tokens/1/{command}")
     await http.problem(404, "POST", "/tokens/1/extend", {"never": True})
 
 
@@ -210,7 +210,7 @@ async def test_a_reset_of_tokens_takes_their_sessions_along(http):
     await http("POST", "/reset?only=tokens")
 
     assert (await http("GET", "/tokens"))["tokens"] == []
-    assert await http.mock.lobby.visit(session.id, NOW) is None
+    assert await http.mock.session_service.session_access(session.id, NOW) is None
 
 
 async def test_a_reset_of_sessions_leaves_tokens_with_their_use(http):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.core.credits import MOST, ZERO, Wallet, credits, in_usd, tenths_up
+from mock_server.core.credits import MAX_CREDITS, ZERO, Wallet, credits, in_usd, tenths_up
 from mock_server.core.errors import CreditsShort, Invalid
 
 amounts = st.decimals(0, 1000, places=1)
@@ -24,7 +24,7 @@ def a_wallet(opening="10", **sums):
         (1000, "1000"),
         ("-12.000001", "-12.000001"),
         ("1e3", "1000"),
-        (MOST, "1000000000"),
+        (MAX_CREDITS, "1000000000"),
     ],
 )
 def test_an_amount_is_read_exactly(value, amount):

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Progress
-from mock_server.core.jobs import Ending, JobState, position_after_polls
-from mock_server.core.plans import AT_ONCE, Failure, Plan
+from mock_server.core.accounts import Progression
+from mock_server.core.jobs.job import Ending, JobState, position_after_polls
+from mock_server.core.jobs.plans import AT_ONCE, Plan, PlannedFailure
 from mock_server.tests.makers import a_job, a_plan, an_order
 
 CREATED, PENDING, WAITING = JobState.CREATED, JobState.PENDING, JobState.WAITING
@@ -19,7 +19,7 @@ FAILED, CANCELED = JobState.FAILED, JobState.CANCELED
 ORDER = [CREATED, PENDING, WAITING, RUNNING]
 
 seconds = st.one_of(st.sampled_from([0.0, 0.1, 0.2, 1.0, 3.0]), st.floats(0, 100))
-failures = st.builds(Failure, st.floats(0, 1), st.just("why"))
+failures = st.builds(PlannedFailure, st.floats(0, 1), st.just("why"))
 plans = st.builds(
     Plan,
     created=seconds,
@@ -96,12 +96,12 @@ def test_progress_and_finished_pictures_only_grow(job, others):
 
 @given(timed_jobs(), st.lists(st.floats(0, 400), max_size=10))
 def test_strangers_only_become_fewer(job, others):
-    strangers = [job.strangers_at(now) for now in telling_moments(job, others)]
+    other_tenants = [job.other_tenants_at(now) for now in telling_moments(job, others)]
 
-    for (ahead, behind), (ahead_later, behind_later) in pairwise(strangers):
+    for (ahead, behind), (ahead_later, behind_later) in pairwise(other_tenants):
         assert ahead >= ahead_later >= 0
         assert behind >= behind_later >= 0
-    assert strangers[0] <= (job.plan.ahead, job.plan.behind)
+    assert other_tenants[0] <= (job.plan.ahead, job.plan.behind)
 
 
 @given(timed_jobs(), st.lists(st.floats(0, 400), max_size=10))
@@ -174,7 +174,7 @@ def test_a_cancelled_job_stays_cancelled():
 
 
 def test_a_failure_ends_the_job_early_and_says_why():
-    job = a_job(plan=a_plan(failure=Failure(0.6, "out of memory")))
+    job = a_job(plan=a_plan(failure=PlannedFailure(0.6, "out of memory")))
 
     assert job.state_at(110.9) is RUNNING
     assert job.reason_at(110.9) == ""
@@ -206,7 +206,7 @@ def test_each_stage_takes_its_own_time():
 def test_strangers_leave_evenly_and_the_last_of_them_before_the_start():
     job = a_job(plan=a_plan(ahead=3, behind=1))
 
-    assert [job.strangers_at(now) for now in (100, 101, 102, 103, 103.9, 104)] == [
+    assert [job.other_tenants_at(now) for now in (100, 101, 102, 103, 103.9, 104)] == [
         *((3, 1), (3, 1), (2, 1), (1, 0), (1, 0), (0, 0))
     ]
 
@@ -217,8 +217,8 @@ def test_strangers_leave_evenly_and_the_last_of_them_before_the_start():
         ({}, 115),
         ({"waits_for": ("picture",)}, 105),
         ({"ending": Ending(107, CANCELED)}, None),
-        ({"progress": Progress.POLLS}, None),
-        ({"progress": Progress.MANUAL, "waits_for": ("picture",)}, None),
+        ({"progress": Progression.POLLS}, None),
+        ({"progress": Progression.MANUAL, "waits_for": ("picture",)}, None),
     ],
 )
 def test_something_is_due_where_time_will_change_what_is_written_down(changes, due_at):
@@ -239,8 +239,8 @@ def test_something_is_due_where_time_will_change_what_is_written_down(changes, d
 def test_looks_show_a_job_waiting_then_running_then_over(needed, seen):
     states = []
     for polls in range(1, max(needed, 1) + 1):
-        job = a_job(progress=Progress.POLLS)
-        job = a_job(progress=Progress.POLLS, position=position_after_polls(job, polls, needed))
+        job = a_job(progress=Progression.POLLS)
+        job = a_job(progress=Progression.POLLS, position=position_after_polls(job, polls, needed))
         states.append(job.state_at(0))
 
     assert states == seen
@@ -248,12 +248,12 @@ def test_looks_show_a_job_waiting_then_running_then_over(needed, seen):
 
 @given(plans, starts, st.integers(1, 10))
 def test_the_last_look_ends_a_job_and_none_moves_it_back(plan, submitted_at, needed):
-    job = a_job(plan=plan, submitted_at=submitted_at, progress=Progress.POLLS)
+    job = a_job(plan=plan, submitted_at=submitted_at, progress=Progression.POLLS)
     states = [job.state_at(submitted_at)]
     for polls in range(1, needed + 1):
         position = position_after_polls(job, polls, needed)
         job = a_job(
-            plan=plan, submitted_at=submitted_at, progress=Progress.POLLS, position=position
+            plan=plan, submitted_at=submitted_at, progress=Progression.POLLS, position=position
         )
         states.append(job.state_at(submitted_at))
 
@@ -263,13 +263,13 @@ def test_the_last_look_ends_a_job_and_none_moves_it_back(plan, submitted_at, nee
 
 @given(plans, starts)
 def test_a_hand_that_goes_from_state_to_state_reaches_the_end(plan, submitted_at):
-    job = a_job(plan=plan, submitted_at=submitted_at, progress=Progress.MANUAL)
+    job = a_job(plan=plan, submitted_at=submitted_at, progress=Progression.MANUAL)
     states = [job.state_at(submitted_at)]
     while not states[-1].final and len(states) < 6:
         job = a_job(
             plan=plan,
             submitted_at=submitted_at,
-            progress=Progress.MANUAL,
+            progress=Progression.MANUAL,
             position=job.next_moment(),
         )
         states.append(job.state_at(submitted_at))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core.credits import ZERO, Entry, TopUp, Wallet
-from mock_server.core.jobs import Ending, JobState
+from mock_server.core.jobs.job import Ending, JobState
 from mock_server.core.ledger import entries
 from mock_server.tests.makers import a_job
 

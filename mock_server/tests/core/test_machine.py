@@ -13,13 +13,13 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Account, Progress
+from mock_server.core.account_service import PARTS, AccountSpec
+from mock_server.core.accounts import Account, Progression
 from mock_server.core.credits import ZERO, Wallet
 from mock_server.core.errors import AlreadyEnded, Conflict, CreditsShort, Invalid, RequestRepeated
-from mock_server.core.jobs import Job, JobState
-from mock_server.core.plans import Work
-from mock_server.core.studio import Snapshot
-from mock_server.core.worlds import PARTS, Newborn
+from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.plans import Work
+from mock_server.core.jobs.service import Snapshot
 from mock_server.tests.makers import (
     NOW,
     an_order,
@@ -69,19 +69,19 @@ class Customers(RuleBasedStateMachine):
     @initialize(rate=st.sampled_from([0.0, 1.0, 60.0]))
     def open(self, rate: float) -> None:
         self.wall = NOW
-        self.worlds = some_worlds(rate=rate, slots=SLOTS, keep_jobs=KEEP_JOBS)
-        self.studio = self.worlds.studio
+        self.account_service = some_worlds(rate=rate, slots=SLOTS, keep_jobs=KEEP_JOBS)
+        self.job_service = self.account_service.job_service
         self.memory = {"ada": Memory(), "bob": Memory()}
-        run(self.worlds.create(Newborn(id="ada", balance=OPENING), self.wall))
-        bob = Newborn(id="bob", balance=OPENING, clock_start=1000.3, clock_rate=0.5)
-        run(self.worlds.create(bob, self.wall))
+        run(self.account_service.create(AccountSpec(id="ada", balance=OPENING), self.wall))
+        bob = AccountSpec(id="bob", balance=OPENING, clock_start=1000.3, clock_rate=0.5)
+        run(self.account_service.create(bob, self.wall))
         self.alone: str | None = None
 
     def account(self, name: str) -> Account:
-        return run(self.worlds.find(name))
+        return run(self.account_service.find(name))
 
     def now(self, name: str) -> float:
-        return run(self.studio.now(self.account(name), self.wall))
+        return run(self.job_service.now(self.account(name), self.wall))
 
     def begin(self, name: str) -> tuple[Account, Memory, float]:
         """Note that only this customer does something, while time stands."""
@@ -97,21 +97,21 @@ class Customers(RuleBasedStateMachine):
     @rule(
         name=names,
         work=works,
-        progress=st.sampled_from(Progress),
+        progress=st.sampled_from(Progression),
         key=st.sampled_from(["", "", "", "one", "two"]),
         fingerprint=st.integers(1, 2),
         input=st.sampled_from(["", "", "nothing", "uploaded"]),
     )
     def submit(
-        self, name: str, work: Work, progress: Progress, key: str, fingerprint: int, input: str
+        self, name: str, work: Work, progress: Progression, key: str, fingerprint: int, input: str
     ) -> None:
         account, memory, now = self.begin(name)
         if input == "uploaded" and memory.uploads:
             work = replace(work, inputs=(memory.uploads[-1],))
         elif input == "nothing":
             work = replace(work, inputs=("nothing",))
-        before = run(self.studio.wallet(account, now))
-        submission = self.studio.submit(
+        before = run(self.job_service.wallet(account, now))
+        submission = self.job_service.submit(
             account,
             an_order(count=2),
             work,
@@ -133,7 +133,7 @@ class Customers(RuleBasedStateMachine):
         else:
             self.remember(memory, run(submission), key, fingerprint)
             return
-        assert run(self.studio.wallet(account, now)) == before
+        assert run(self.job_service.wallet(account, now)) == before
 
     def remember(self, memory: Memory, snapshot: Snapshot, key: str, fingerprint: int) -> None:
         assert snapshot.job.id not in memory.seen
@@ -149,7 +149,7 @@ class Customers(RuleBasedStateMachine):
         id = self.any_job(name, data)
         if id in self.kept(name):
             assert id is not None
-            snapshot = run(self.studio.look(account, id, now))
+            snapshot = run(self.job_service.look(account, id, now))
             assert snapshot.state is snapshot.job.state_at(now)
 
     @rule(name=names, what=st.sampled_from(["cancel", "complete", "fail"]), data=st.data())
@@ -161,11 +161,11 @@ class Customers(RuleBasedStateMachine):
         over = memory.seen[id].state.final
         try:
             if what == "cancel":
-                state = run(self.studio.cancel(account, id, now)).state
+                state = run(self.job_service.cancel(account, id, now)).state
                 assert state is JobState.CANCELED
             else:
                 failure = "tired" if what == "fail" else None
-                state = run(self.studio.finish(account, id, now, failure=failure)).state
+                state = run(self.job_service.finish(account, id, now, failure=failure)).state
                 assert state is (JobState.FAILED if failure else JobState.SUCCEEDED)
             assert not over
         except AlreadyEnded:
@@ -179,7 +179,7 @@ class Customers(RuleBasedStateMachine):
             return
         before = memory.seen[id]
         try:
-            snapshot = run(self.studio.advance(account, id, now, seconds=seconds))
+            snapshot = run(self.job_service.advance(account, id, now, seconds=seconds))
             assert not before.state.final
             assert seconds is not None or snapshot.state is not before.state
         except AlreadyEnded:
@@ -191,20 +191,24 @@ class Customers(RuleBasedStateMachine):
     def upload(self, name: str, readable: bool, for_ever: bool) -> None:
         account, memory, now = self.begin(name)
         keep_for = None if for_ever else 2.0
-        place = run(self.studio.reserve(account, now, upload_for=60, keep_for=keep_for))
+        place = run(self.job_service.reserve(account, now, upload_for=60, keep_for=keep_for))
         assert place.id not in memory.uploads
         memory.uploads.append(place.id)
         format = "png" if readable else ""
-        run(self.studio.receive(account, replace(place, uploaded_at=now, format=format), b"data"))
+        run(
+            self.job_service.receive(
+                account, replace(place, uploaded_at=now, format=format), b"data"
+            )
+        )
 
     # What the keeper does
 
     @rule(name=names, by=amounts)
     def top_up(self, name: str, by: Decimal) -> None:
         account, memory, now = self.begin(name)
-        balance = run(self.studio.wallet(account, now)).balance
+        balance = run(self.job_service.wallet(account, now)).balance
         try:
-            run(self.worlds.set_balance(account, now, to=None, by=by, reason="test"))
+            run(self.account_service.set_balance(account, now, to=None, by=by, reason="test"))
             memory.topped_up += by
         except Invalid:
             assert by < 0
@@ -213,12 +217,14 @@ class Customers(RuleBasedStateMachine):
     @rule(name=names, to=amounts)
     def set_balance(self, name: str, to: Decimal) -> None:
         account, memory, now = self.begin(name)
-        before = run(self.studio.wallet(account, now)).balance
+        before = run(self.job_service.wallet(account, now)).balance
         if to < min(before, ZERO):
             with pytest.raises(Invalid):
-                run(self.worlds.set_balance(account, now, to=to, by=ZERO, reason="test"))
+                run(self.account_service.set_balance(account, now, to=to, by=ZERO, reason="test"))
         else:
-            wallet = run(self.worlds.set_balance(account, now, to=to, by=ZERO, reason="test"))
+            wallet = run(
+                self.account_service.set_balance(account, now, to=to, by=ZERO, reason="test")
+            )
             assert wallet.balance == to
             memory.topped_up += to - before
 
@@ -226,7 +232,7 @@ class Customers(RuleBasedStateMachine):
     def reset(self, name: str, only: set[str]) -> None:
         account, memory, now = self.begin(name)
         parts = only or set(PARTS)
-        run(self.worlds.reset(account, only, self.wall))
+        run(self.account_service.reset(account, only, self.wall))
         back = self.now(name) < now
         if back or "jobs" in parts:
             memory.seen.clear()
@@ -251,7 +257,7 @@ class Customers(RuleBasedStateMachine):
     def advance_the_server(self, seconds: float) -> None:
         self.alone = "ada"
         before = self.now("ada")
-        _, events = run(self.worlds.advance(None, self.wall, before + seconds))
+        _, events = run(self.account_service.advance(None, self.wall, before + seconds))
         assert all(before < event.at <= before + seconds for event in events)
         assert {event.account for event in events} <= {"ada"}
         assert self.now("ada") == before + seconds
@@ -259,14 +265,14 @@ class Customers(RuleBasedStateMachine):
     @rule(seconds=pace)
     def advance_bob(self, seconds: float) -> None:
         account, _, before = self.begin("bob")
-        run(self.worlds.advance(account, self.wall, before + seconds))
+        run(self.account_service.advance(account, self.wall, before + seconds))
         assert self.now("bob") == before + seconds
 
     @rule()
     def go_to_bobs_next_event(self) -> None:
         account, memory, before = self.begin("bob")
         waiting = any(not each.state.final for each in memory.seen.values() if each.job.due_at)
-        _, events = run(self.worlds.advance(account, self.wall, None))
+        _, events = run(self.account_service.advance(account, self.wall, None))
         assert bool(events) == waiting
         assert {event.at for event in events} <= {self.now("bob")}
         assert self.now("bob") >= before
@@ -274,20 +280,20 @@ class Customers(RuleBasedStateMachine):
     @rule(rate=st.sampled_from([0.0, 1.0, 60.0]))
     def change_the_servers_pace(self, rate: float) -> None:
         self.alone = None
-        clock = run(self.worlds.clock(None))
-        run(self.worlds.set_clock(None, clock.with_rate(self.wall, rate)))
+        clock = run(self.account_service.clock(None))
+        run(self.account_service.set_clock(None, clock.with_rate(self.wall, rate)))
 
     # What is always true
 
     def snapshot(self, job: Job, now: float) -> Snapshot:
         """Look at a job without moving it, as a customer's look would where polls move it."""
-        if job.progress is Progress.POLLS:
+        if job.progress is Progression.POLLS:
             return Snapshot(job, now, job.state_at(now))
-        return run(self.studio.look(self.account(job.account), job.id, now))
+        return run(self.job_service.look(self.account(job.account), job.id, now))
 
     def kept(self, name: str) -> dict[str, Job]:
         async def jobs() -> dict[str, Job]:
-            async with self.studio.store.view() as view:
+            async with self.job_service.store.view() as view:
                 return {job.id: job for job in await view.list(Job, name)}
 
         return run(jobs())
@@ -296,7 +302,7 @@ class Customers(RuleBasedStateMachine):
     def everything_adds_up(self) -> None:
         for name, memory in self.memory.items():
             account, now = self.account(name), self.now(name)
-            wallet, lines = run(self.worlds.ledger(account, now))
+            wallet, lines = run(self.account_service.ledger(account, now))
             jobs = self.kept(name)
             self.see(memory, jobs, now)
 
@@ -345,7 +351,7 @@ class Customers(RuleBasedStateMachine):
             memory.seen[id] = snapshot
 
     def check_line(self, jobs: dict[str, Job], now: float) -> None:
-        timed = [job for job in jobs.values() if job.progress is Progress.TIME]
+        timed = [job for job in jobs.values() if job.progress is Progression.TIME]
         ran = [job for job in timed if job.starts_at < job.ended_at]
         for job in ran:
             at_once = [each for each in ran if each.starts_at <= job.starts_at < each.ended_at]

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from mock_server.core import settlement
-from mock_server.core.accounts import Progress
-from mock_server.core.jobs import JobState
+from mock_server.core.accounts import Progression
+from mock_server.core.jobs import due
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import PROGRESS_STEPS, Notify, Watch
 from mock_server.core.outbox import Delivery
-from mock_server.core.watch import PROGRESS_STEPS, Notify, Watch
 from mock_server.tests.makers import (
     NOW,
+    a_job_service,
     a_planner,
-    a_studio,
     an_account,
     an_order,
     run,
@@ -28,93 +28,93 @@ LATER = NOW + 1000
 IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
 
 
-def submit(studio, notify=Notify.END, now=NOW, work=None, topics=None, **changes):
+def submit(job_service, notify=Notify.END, now=NOW, work=None, topics=None, **changes):
     watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
     if watch is not None and topics is not None:
         watch = replace(watch, on_success=topics[0], on_failure=topics[1])
     work = work or some_work()
-    return run(studio.submit(ADA, an_order(), work, now, watch=watch, **changes)).job
+    return run(job_service.submit(ADA, an_order(), work, now, watch=watch, **changes)).job
 
 
-def notices(studio, now=LATER):
+def notices(job_service, now=LATER):
     """Return the account's notices as they are once time has come to `now`."""
 
     async def all_of_them():
-        await studio.wallet(ADA, now)
-        async with studio.store.view() as view:
+        await job_service.wallet(ADA, now)
+        async with job_service.store.view() as view:
             return list(await view.list(Delivery, ADA.id))
 
     return run(all_of_them())
 
 
-def told(studio, now=LATER):
-    return [(each.state, each.made_at) for each in notices(studio, now)]
+def told(job_service, now=LATER):
+    return [(each.state, each.made_at) for each in notices(job_service, now)]
 
 
 # Endings
 
 
-def succeed(studio):
-    job = submit(studio)
+def succeed(job_service):
+    job = submit(job_service)
     return job, JobState.SUCCEEDED, job.ends_at
 
 
-def run_out_of_memory(studio):
-    job = submit(studio, work=too_much_for_memory())
+def run_out_of_memory(job_service):
+    job = submit(job_service, work=too_much_for_memory())
     return job, JobState.FAILED, job.ends_at
 
 
-def miss_an_input(studio):
-    job = submit(studio, work=some_work(inputs=("nothing",)))
+def miss_an_input(job_service):
+    job = submit(job_service, work=some_work(inputs=("nothing",)))
     return job, JobState.FAILED, job.starts_at
 
 
-def be_cancelled_while_running(studio):
-    job = submit(studio)
+def be_cancelled_while_running(job_service):
+    job = submit(job_service)
     now = job.starts_at + 0.1
-    run(studio.cancel(ADA, job.id, now))
+    run(job_service.cancel(ADA, job.id, now))
     return job, JobState.CANCELED, now
 
 
-def be_cancelled_before_the_start(studio):
-    job = submit(studio)
-    run(studio.cancel(ADA, job.id, NOW + 0.1))
+def be_cancelled_before_the_start(job_service):
+    job = submit(job_service)
+    run(job_service.cancel(ADA, job.id, NOW + 0.1))
     return job, JobState.CANCELED, NOW + 0.1
 
 
-def be_completed_by_hand(studio):
-    job = submit(studio)
-    run(studio.finish(ADA, job.id, NOW + 0.1))
+def be_completed_by_hand(job_service):
+    job = submit(job_service)
+    run(job_service.finish(ADA, job.id, NOW + 0.1))
     return job, JobState.SUCCEEDED, NOW + 0.1
 
 
-def be_failed_by_hand(studio):
-    job = submit(studio)
-    run(studio.finish(ADA, job.id, NOW + 0.1, failure="tired"))
+def be_failed_by_hand(job_service):
+    job = submit(job_service)
+    run(job_service.finish(ADA, job.id, NOW + 0.1, failure="tired"))
     return job, JobState.FAILED, NOW + 0.1
 
 
-def be_done_at_once(studio):
-    return submit(studio, progress=Progress.INSTANT), JobState.SUCCEEDED, NOW
+def be_done_at_once(job_service):
+    return submit(job_service, progress=Progression.INSTANT), JobState.SUCCEEDED, NOW
 
 
-def be_polled_to_the_end(studio):
-    job = submit(studio, progress=Progress.POLLS)
+def be_polled_to_the_end(job_service):
+    job = submit(job_service, progress=Progression.POLLS)
     for look in range(4):
-        run(studio.look(ADA, job.id, NOW + look))
+        run(job_service.look(ADA, job.id, NOW + look))
     return job, JobState.SUCCEEDED, NOW + 3
 
 
-def be_moved_to_the_end(studio):
-    job = submit(studio, progress=Progress.MANUAL)
-    while not run(studio.advance(ADA, job.id, NOW + 7)).state.final:
+def be_moved_to_the_end(job_service):
+    job = submit(job_service, progress=Progression.MANUAL)
+    while not run(job_service.advance(ADA, job.id, NOW + 7)).state.final:
         pass
     return job, JobState.SUCCEEDED, NOW + 7
 
 
-def be_moved_without_its_input(studio):
-    job = submit(studio, progress=Progress.MANUAL, work=some_work(inputs=("nothing",)))
-    run(studio.advance(ADA, job.id, NOW + 7, seconds=1000))
+def be_moved_without_its_input(job_service):
+    job = submit(job_service, progress=Progression.MANUAL, work=some_work(inputs=("nothing",)))
+    run(job_service.advance(ADA, job.id, NOW + 7, seconds=1000))
     return job, JobState.FAILED, NOW + 7
 
 
@@ -136,28 +136,28 @@ def be_moved_without_its_input(studio):
     ids=lambda course: course.__name__,
 )
 def test_the_end_is_told_once_at_its_moment(course):
-    studio = a_studio()
-    job, state, at = course(studio)
+    job_service = a_job_service()
+    job, state, at = course(job_service)
 
-    (notice,) = notices(studio)
+    (notice,) = notices(job_service)
 
     assert (notice.job, notice.number, notice.state) == (job.id, 1, state)
     assert notice.made_at == notice.due_at == at
-    assert notices(studio, LATER + 1000) == [notice]
+    assert notices(job_service, LATER + 1000) == [notice]
 
 
 def test_nothing_is_told_before_the_end():
-    studio = a_studio()
-    job = submit(studio)
+    job_service = a_job_service()
+    job = submit(job_service)
 
-    assert notices(studio, job.ends_at - 0.001) == []
+    assert notices(job_service, job.ends_at - 0.001) == []
 
 
 def test_a_job_that_nobody_watches_tells_nothing():
-    studio = a_studio()
-    submit(studio, None)
+    job_service = a_job_service()
+    submit(job_service, None)
 
-    assert notices(studio) == []
+    assert notices(job_service) == []
 
 
 # Changes
@@ -165,8 +165,8 @@ def test_a_job_that_nobody_watches_tells_nothing():
 
 @pytest.mark.parametrize("pending", [0.0, 1.5])
 def test_every_change_is_told_in_order(pending):
-    studio = a_studio(planner=a_planner(pending=pending))
-    job = submit(studio, Notify.CHANGES)
+    job_service = a_job_service(planner=a_planner(pending=pending))
+    job = submit(job_service, Notify.CHANGES)
 
     expected = [
         (JobState.PENDING, job.pending_at),
@@ -174,59 +174,61 @@ def test_every_change_is_told_in_order(pending):
         (JobState.RUNNING, job.starts_at),
         (JobState.SUCCEEDED, job.ends_at),
     ]
-    assert told(studio) == expected[not pending :]
-    assert [each.number for each in notices(studio)] == list(range(1, len(told(studio)) + 1))
+    assert told(job_service) == expected[not pending :]
+    assert [each.number for each in notices(job_service)] == list(
+        range(1, len(told(job_service)) + 1)
+    )
 
 
 def test_a_change_is_told_as_soon_as_it_has_happened():
-    studio = a_studio()
-    job = submit(studio, Notify.CHANGES)
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES)
 
-    assert told(studio, job.queued_at - 0.001) == []
-    assert len(told(studio, job.queued_at)) == 1
-    assert len(told(studio, job.starts_at)) == 2
+    assert told(job_service, job.queued_at - 0.001) == []
+    assert len(told(job_service, job.queued_at)) == 1
+    assert len(told(job_service, job.starts_at)) == 2
 
 
 def test_a_job_that_is_cancelled_before_its_start_never_ran():
-    studio = a_studio()
-    job = submit(studio, Notify.CHANGES)
-    run(studio.cancel(ADA, job.id, job.queued_at + 0.1))
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES)
+    run(job_service.cancel(ADA, job.id, job.queued_at + 0.1))
 
-    assert [state for state, _ in told(studio)] == [JobState.WAITING, JobState.CANCELED]
+    assert [state for state, _ in told(job_service)] == [JobState.WAITING, JobState.CANCELED]
 
 
 def test_a_job_without_its_input_never_ran():
-    studio = a_studio()
-    job = submit(studio, Notify.CHANGES, work=some_work(inputs=("nothing",)))
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES, work=some_work(inputs=("nothing",)))
 
     expected = [(JobState.WAITING, job.queued_at), (JobState.FAILED, job.starts_at)]
-    assert told(studio) == expected
+    assert told(job_service) == expected
 
 
 def test_a_job_that_ends_at_once_tells_of_its_end_alone():
-    studio = a_studio()
-    submit(studio, Notify.CHANGES, progress=Progress.INSTANT)
+    job_service = a_job_service()
+    submit(job_service, Notify.CHANGES, progress=Progression.INSTANT)
 
-    assert told(studio) == [(JobState.SUCCEEDED, NOW)]
+    assert told(job_service) == [(JobState.SUCCEEDED, NOW)]
 
 
 def test_polls_tell_of_the_changes_that_they_bring():
-    studio = a_studio()
-    job = submit(studio, Notify.CHANGES, progress=Progress.POLLS)
-    seen = [run(studio.look(ADA, job.id, NOW + look)).state for look in range(6)]
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES, progress=Progression.POLLS)
+    seen = [run(job_service.look(ADA, job.id, NOW + look)).state for look in range(6)]
 
     changes = [seen[0], *(after for before, after in pairwise(seen) if after is not before)]
-    assert [state for state, _ in told(studio)] == changes
+    assert [state for state, _ in told(job_service)] == changes
     assert changes == [JobState.WAITING, JobState.RUNNING, JobState.SUCCEEDED]
 
 
 def test_a_hand_tells_of_the_changes_that_it_brings():
-    studio = a_studio()
-    job = submit(studio, Notify.CHANGES, progress=Progress.MANUAL)
+    job_service = a_job_service()
+    job = submit(job_service, Notify.CHANGES, progress=Progression.MANUAL)
     for seconds in (None, 0.0, 0.001, None, None):
-        run(studio.advance(ADA, job.id, NOW + 5, seconds=seconds))
+        run(job_service.advance(ADA, job.id, NOW + 5, seconds=seconds))
 
-    assert told(studio) == [
+    assert told(job_service) == [
         (JobState.WAITING, NOW + 5),
         (JobState.RUNNING, NOW + 5),
         (JobState.SUCCEEDED, NOW + 5),
@@ -234,14 +236,14 @@ def test_a_hand_tells_of_the_changes_that_it_brings():
 
 
 def test_a_start_that_moves_up_is_told_at_its_new_moment():
-    studio = a_studio(slots=1)
-    first = submit(studio)
-    second = submit(studio, Notify.CHANGES)
+    job_service = a_job_service(slots=1)
+    first = submit(job_service)
+    second = submit(job_service, Notify.CHANGES)
     now = first.starts_at + 0.1
-    run(studio.cancel(ADA, first.id, now))
-    moved = run(studio.look(ADA, second.id, now)).job
+    run(job_service.cancel(ADA, first.id, now))
+    moved = run(job_service.look(ADA, second.id, now)).job
 
-    of_second = [each for each in notices(studio) if each.job == second.id]
+    of_second = [each for each in notices(job_service) if each.job == second.id]
 
     assert moved.starts_at < second.starts_at
     assert [(each.state, each.made_at) for each in of_second] == [
@@ -264,10 +266,10 @@ def test_a_start_that_moves_up_is_told_at_its_new_moment():
     ],
 )
 def test_a_good_and_a_bad_end_are_told_under_topics_of_their_own(topics, work, expected):
-    studio = a_studio()
-    submit(studio, work=work, topics=topics)
+    job_service = a_job_service()
+    submit(job_service, work=work, topics=topics)
 
-    found = notices(studio)
+    found = notices(job_service)
 
     assert [each.topic for each in found] == expected
     assert [each.number for each in found] == list(range(1, len(expected) + 1))
@@ -275,18 +277,18 @@ def test_a_good_and_a_bad_end_are_told_under_topics_of_their_own(topics, work, e
 
 
 def test_a_cancelled_job_has_ended_badly():
-    studio = a_studio()
-    job = submit(studio, topics=(("kept",), ("undone",)))
-    run(studio.cancel(ADA, job.id, NOW + 0.1))
+    job_service = a_job_service()
+    job = submit(job_service, topics=(("kept",), ("undone",)))
+    run(job_service.cancel(ADA, job.id, NOW + 0.1))
 
-    assert [each.topic for each in notices(studio)] == ["undone"]
+    assert [each.topic for each in notices(job_service)] == ["undone"]
 
 
 def test_changes_before_the_end_have_no_topic():
-    studio = a_studio()
-    submit(studio, Notify.CHANGES, topics=(("kept", "done"), ()))
+    job_service = a_job_service()
+    submit(job_service, Notify.CHANGES, topics=(("kept", "done"), ()))
 
-    assert [each.topic for each in notices(studio)] == ["", "", "kept", "done"]
+    assert [each.topic for each in notices(job_service)] == ["", "", "kept", "done"]
 
 
 # Progress
@@ -294,10 +296,10 @@ def test_changes_before_the_end_have_no_topic():
 
 @pytest.mark.parametrize("work", [some_work(), too_much_for_memory()], ids=["well", "badly"])
 def test_progress_is_told_in_ten_growing_steps_and_then_the_end(work):
-    studio = a_studio()
-    job = submit(studio, Notify.PROGRESS, work=work)
+    job_service = a_job_service()
+    job = submit(job_service, Notify.PROGRESS, work=work)
 
-    *steps, end = notices(studio)
+    *steps, end = notices(job_service)
 
     assert [step.state for step in steps] == [JobState.RUNNING] * PROGRESS_STEPS
     assert end.state is (JobState.SUCCEEDED if job.plan.failure is None else JobState.FAILED)
@@ -308,19 +310,19 @@ def test_progress_is_told_in_ten_growing_steps_and_then_the_end(work):
 
 
 def test_progress_stops_where_a_job_is_cancelled():
-    studio = a_studio()
-    job = submit(studio, Notify.PROGRESS)
-    run(studio.cancel(ADA, job.id, job.starts_at + job.plan.run * 0.35))
+    job_service = a_job_service()
+    job = submit(job_service, Notify.PROGRESS)
+    run(job_service.cancel(ADA, job.id, job.starts_at + job.plan.run * 0.35))
 
-    assert [state for state, _ in told(studio)] == [JobState.RUNNING] * 4 + [JobState.CANCELED]
+    assert [state for state, _ in told(job_service)] == [JobState.RUNNING] * 4 + [JobState.CANCELED]
 
 
 def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
-    studio = a_studio()
-    job = submit(studio, Notify.PROGRESS)
-    run(studio.cancel(ADA, job.id, job.queued_at))
+    job_service = a_job_service()
+    job = submit(job_service, Notify.PROGRESS)
+    run(job_service.cancel(ADA, job.id, job.queued_at))
 
-    (notice,) = notices(studio)
+    (notice,) = notices(job_service)
     assert (notice.state, notice.done) == (JobState.CANCELED, 0)
 
 
@@ -329,15 +331,15 @@ def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_only_so_many_notices_are_kept_and_the_oldest_make_room(by_hand, monkeypatch):
-    monkeypatch.setattr(settlement, "KEEP_DELIVERIES", 5)
-    studio = a_studio(slots=1)
-    progress = Progress.MANUAL if by_hand else Progress.TIME
-    jobs = [submit(studio, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
+    monkeypatch.setattr(due, "KEEP_DELIVERIES", 5)
+    job_service = a_job_service(slots=1)
+    progress = Progression.MANUAL if by_hand else Progression.TIME
+    jobs = [submit(job_service, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
     for job in jobs if by_hand else ():
         for _ in range(3):
-            run(studio.advance(ADA, job.id, NOW + 3))
+            run(job_service.advance(ADA, job.id, NOW + 3))
 
-    kept = notices(studio)
+    kept = notices(job_service)
 
     assert len(kept) == 5
     assert (kept[-1].job, kept[-1].state) == (jobs[-1].id, JobState.SUCCEEDED)
@@ -350,14 +352,14 @@ deeds = st.tuples(
     st.sampled_from(["submit", "submit", "submit", "cancel", "complete", "advance"]),
     st.integers(0, 5),
     st.sampled_from([None, *Notify]),
-    st.sampled_from([Progress.TIME, Progress.TIME, Progress.INSTANT, Progress.MANUAL]),
+    st.sampled_from([Progression.TIME, Progression.TIME, Progression.INSTANT, Progression.MANUAL]),
     st.sampled_from([some_work(), some_work(inputs=("nothing",)), too_much_for_memory()]),
 )
 
 
 def history(happenings, looks):
     """Return the notices after deeds, with looks in between that change nothing."""
-    studio = a_studio(slots=1, planner=a_planner(pending=0.1))
+    job_service = a_job_service(slots=1, planner=a_planner(pending=0.1))
     jobs = []
     # A look at the moment of a deed comes before it.
     course = sorted(
@@ -366,21 +368,21 @@ def history(happenings, looks):
     )
     for now, _, deed in course:
         if deed is None:
-            notices(studio, now)
+            notices(job_service, now)
             continue
         _, what, number, notify, progress, work = deed
         if what == "submit":
-            jobs.append(submit(studio, notify, now, work, progress=progress).id)
+            jobs.append(submit(job_service, notify, now, work, progress=progress).id)
         elif jobs:
             id = jobs[number % len(jobs)]
-            over = run(studio.look(ADA, id, now)).state.final
+            over = run(job_service.look(ADA, id, now)).state.final
             if what == "cancel" and not over:
-                run(studio.cancel(ADA, id, now))
+                run(job_service.cancel(ADA, id, now))
             elif what == "complete" and not over:
-                run(studio.finish(ADA, id, now))
-            elif not over and not run(studio.look(ADA, id, now)).job.on_the_clock:
-                run(studio.advance(ADA, id, now))
-    return notices(studio)
+                run(job_service.finish(ADA, id, now))
+            elif not over and not run(job_service.look(ADA, id, now)).job.on_the_clock:
+                run(job_service.advance(ADA, id, now))
+    return notices(job_service)
 
 
 @settings(max_examples=150)

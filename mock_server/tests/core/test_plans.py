@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mock_server.core.plans import PROFILES, Failure, Pass, Plan, Profile, Work
+from mock_server.core.jobs.plans import PROFILES, Pass, Plan, PlannedFailure, TimingProfile, Work
 from mock_server.tests.makers import a_pass, a_plan, a_planner, some_work, too_much_for_memory
 
 sides = st.integers(1, 32).map(lambda number: number * 64)
@@ -23,27 +23,27 @@ factors = st.decimals("0.1", 10, places=2)
 works = st.builds(
     Work, st.lists(passes, min_size=1, max_size=4).map(tuple), st.integers(1, 4), factors
 )
-lucks = st.integers(0, 2**64 - 1)
+draws = st.integers(0, 2**64 - 1)
 
 
-@given(works, lucks)
-def test_a_plan_depends_on_nothing_but_luck_and_work(work, luck):
-    plan = a_planner().plan(work, luck)
+@given(works, draws)
+def test_a_plan_depends_on_nothing_but_luck_and_work(work, draw_number):
+    plan = a_planner().plan(work, draw_number)
     elsewhere = a_planner()
-    elsewhere.plan(some_work(), luck + 1)
+    elsewhere.plan(some_work(), draw_number + 1)
 
-    assert elsewhere.plan(work, luck) == plan
-    assert elsewhere.plan(replace(work, inputs=("a", "b")), luck) == plan
+    assert elsewhere.plan(work, draw_number) == plan
+    assert elsewhere.plan(replace(work, inputs=("a", "b")), draw_number) == plan
 
 
 def test_plans_differ_from_luck_to_luck():
-    assert len({a_planner().plan(some_work(), luck).wait for luck in range(100)}) > 50
+    assert len({a_planner().plan(some_work(), draw_number).wait for draw_number in range(100)}) > 50
 
 
-@given(works, lucks, st.sampled_from(sorted(PROFILES)))
-def test_a_plan_keeps_to_its_profile(work, luck, name):
+@given(works, draws, st.sampled_from(sorted(PROFILES)))
+def test_a_plan_keeps_to_its_profile(work, draw_number, name):
     profile = PROFILES[name]
-    plan = a_planner(name, pending=0.5).plan(work, luck)
+    plan = a_planner(name, pending=0.5).plan(work, draw_number)
 
     assert (plan.created, plan.pending) == (profile.created, 0.5)
     assert profile.wait[0] <= plan.wait <= profile.wait[1]
@@ -55,21 +55,21 @@ def test_a_plan_keeps_to_its_profile(work, luck, name):
 
 
 def test_every_rank_of_a_profile_comes_up():
-    plans = [a_planner().plan(some_work(), luck) for luck in range(200)]
+    plans = [a_planner().plan(some_work(), draw_number) for draw_number in range(200)]
 
     assert {plan.ahead for plan in plans} == {1, 2, 3}
     assert {plan.behind for plan in plans} == {0, 1, 2}
 
 
 def test_a_small_picture_is_done_within_three_seconds():
-    for luck in range(500):
-        plan = a_planner("short").plan(some_work(a_pass(512, 512, 15)), luck)
+    for draw_number in range(500):
+        plan = a_planner("short").plan(some_work(a_pass(512, 512, 15)), draw_number)
         assert 1.0 < plan.lead + plan.until_end < 3.0
 
 
 def test_plans_of_one_kind_are_shared():
     planner = a_planner()
-    plans = [planner.plan(some_work(), luck) for luck in range(2000)]
+    plans = [planner.plan(some_work(), draw_number) for draw_number in range(2000)]
 
     assert len({id(plan) for plan in plans}) <= 256
 
@@ -111,10 +111,10 @@ def test_more_work_never_costs_less(work, extra, what, amount):
     assert replace(work, factor=work.factor + Decimal("0.01")).price >= work.price
 
 
-@given(works, lucks)
-def test_more_work_never_takes_less_time(work, luck):
-    plan = a_planner().plan(work, luck)
-    longer = a_planner().plan(replace(work, count=work.count + 1), luck)
+@given(works, draws)
+def test_more_work_never_takes_less_time(work, draw_number):
+    plan = a_planner().plan(work, draw_number)
+    longer = a_planner().plan(replace(work, count=work.count + 1), draw_number)
 
     assert longer.run > plan.run
 
@@ -142,7 +142,7 @@ def test_a_picture_that_does_not_fit_fails_halfway_through_its_own_pass(passes):
 
 
 def test_a_studio_that_takes_no_time_can_still_run_out_of_memory():
-    profile = Profile("none", created=0, wait=(0, 0), load=0, per_effort=0)
+    profile = TimingProfile("none", created=0, wait=(0, 0), load=0, per_effort=0)
     plan = a_planner(profile=profile).plan(too_much_for_memory(), 7)
 
     assert plan.failure is not None
@@ -153,4 +153,4 @@ def test_a_plan_adds_up():
     plan = Plan(created=1, pending=2, wait=4, stages=(8, 16))
     assert (plan.lead, plan.run, plan.until_end) == (7, 24, 24)
 
-    assert a_plan(stages=(8, 16), failure=Failure(0.25, "why")).until_end == 6
+    assert a_plan(stages=(8, 16), failure=PlannedFailure(0.25, "why")).until_end == 6

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mock_server.core.jobs import Ending, Job, JobState
-from mock_server.core.plans import AT_ONCE, Plan
-from mock_server.core.queue import APART, BLOCK, Line, reordered
+from mock_server.core.jobs.job import Ending, Job, JobState
+from mock_server.core.jobs.plans import AT_ONCE, Plan
+from mock_server.core.jobs.queue import APART, BLOCK, QueueState, reordered
 from mock_server.tests.makers import NOW, a_job, a_plan
 
 plans = st.builds(
@@ -41,7 +41,7 @@ class Office:
 
     def __init__(self, slots, now=100.0):
         self.slots, self.now = slots, now
-        self.line = Line("ada", "ada")
+        self.line = QueueState("ada", "ada")
         self.jobs: dict[int, Job] = {}
         self.promised: dict[int, float] = {}
 
@@ -62,7 +62,7 @@ class Office:
             self.jobs.update((job.serial, job) for job in moved)
 
     def rank(self, job):
-        return job.strangers_at(self.now)[0] + self.line.ahead_at(job.starts_at, self.now)
+        return job.other_tenants_at(self.now)[0] + self.line.ahead_at(job.starts_at, self.now)
 
     def ranks(self):
         """Return serial and rank of all that wait in line."""
@@ -228,7 +228,7 @@ def test_fewer_slots_make_nobody_wait_longer_than_was_said():
 
 
 def test_a_line_of_hundreds_has_every_rank_once():
-    line, starts = Line("ada", "ada"), []
+    line, starts = QueueState("ada", "ada"), []
     for tick in range(3 * BLOCK + 5):
         line, _, start = line.joined(a_plan(), 2, NOW, tick)
         starts.append(start)

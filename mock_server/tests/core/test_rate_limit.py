@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mock_server.core.accounts import LimitMode, Limits
 from mock_server.core.errors import RateLimited
 from mock_server.core.rate_limit import Window
-from mock_server.tests.makers import NOW, a_studio, an_account, run
+from mock_server.tests.makers import NOW, a_job_service, an_account, run
 
 gaps = st.one_of(
     st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0]), st.floats(0, 2), st.floats(0, 1e-3)
@@ -82,12 +82,12 @@ def test_nothing_is_ever_admitted_under_a_limit_of_none():
     assert Window("ada", "ada").allowed_at(Limits(qps=0)) == math.inf
 
 
-def calls(studio, account, moments, **options):
+def calls(job_service, account, moments, **options):
     """Return what each call gets: nothing, a remark, or the moment at which it may come again."""
     answers = []
     for now in moments:
         try:
-            answers.append(run(studio.admit(account, account.limits, now, **options)))
+            answers.append(run(job_service.admit(account, account.limits, now, **options)))
         except RateLimited as refusal:
             answers.append(refusal.allowed_at)
     return answers
@@ -96,41 +96,45 @@ def calls(studio, account, moments, **options):
 def test_refused_calls_do_not_count():
     account = an_account(limits=Limits(qps=1))
 
-    assert calls(a_studio(), account, [0.0, 0.5, 0.9, 1.0]) == ["", 1.0, 1.0, ""]
+    assert calls(a_job_service(), account, [0.0, 0.5, 0.9, 1.0]) == ["", 1.0, 1.0, ""]
 
 
 def test_a_refusal_says_when_the_next_call_may_come():
-    studio, account = a_studio(), an_account(limits=Limits(qps=1))
-    run(studio.admit(account, account.limits, 10.0))
+    job_service, account = a_job_service(), an_account(limits=Limits(qps=1))
+    run(job_service.admit(account, account.limits, 10.0))
 
     with pytest.raises(RateLimited) as refusal:
-        run(studio.admit(account, account.limits, 10.25))
+        run(job_service.admit(account, account.limits, 10.25))
 
     assert (refusal.value.allowed_at, refusal.value.retry_after) == (11.0, 0.75)
 
 
 def test_without_a_limit_every_call_is_let_in_and_none_is_counted():
-    studio, account = a_studio(), an_account(limits=Limits(qps=1, mode=LimitMode.OFF))
+    job_service, account = a_job_service(), an_account(limits=Limits(qps=1, mode=LimitMode.OFF))
 
-    assert calls(studio, account, [0.0] * 20) == [""] * 20
-    assert run(studio.admit(an_account(), Limits(qps=1), 0.0)) == ""
+    assert calls(job_service, account, [0.0] * 20) == [""] * 20
+    assert run(job_service.admit(an_account(), Limits(qps=1), 0.0)) == ""
 
 
 def test_shadow_mode_lets_calls_through_and_tells_which_would_have_been_refused():
     account = an_account(limits=Limits(qps=2, mode=LimitMode.SHADOW))
 
-    answers = calls(a_studio(), account, [0.0, 0.0, 0.5, 1.0])
+    answers = calls(a_job_service(), account, [0.0, 0.0, 0.5, 1.0])
 
     assert [bool(answer) for answer in answers] == [False, False, True, False]
     assert "0.5 s" in answers[2]
 
 
 def test_accounts_and_scopes_have_windows_of_their_own():
-    studio, ada, bob = a_studio(), an_account("ada", limits=Limits(qps=1)), an_account("bob")
+    job_service, ada, bob = (
+        a_job_service(),
+        an_account("ada", limits=Limits(qps=1)),
+        an_account("bob"),
+    )
 
-    assert calls(studio, ada, [0.0, 0.0]) == ["", 1.0]
-    assert calls(studio, bob, [0.0]) == [""]
-    assert calls(studio, ada, [0.0, 0.0], scope="jobs") == ["", 1.0]
+    assert calls(job_service, ada, [0.0, 0.0]) == ["", 1.0]
+    assert calls(job_service, bob, [0.0]) == [""]
+    assert calls(job_service, ada, [0.0, 0.0], scope="jobs") == ["", 1.0]
     # "ada" with the scope "x" is not the account "adax".
-    assert calls(studio, ada, [0.0], scope="x") == [""]
-    assert calls(studio, an_account("adax", limits=Limits(qps=1)), [0.0]) == [""]
+    assert calls(job_service, ada, [0.0], scope="x") == [""]
+    assert calls(job_service, an_account("adax", limits=Limits(qps=1)), [0.0]) == [""]

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from mock_server import __version__
 from mock_server.cli import VERBS, tams_mock
-from mock_server.settings import settings_knobs
+from mock_server.settings import all_settings
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.signature import SignedHeader, check_signature, parse_authorization
 
@@ -44,17 +44,17 @@ def test_it_says_which_version_it_is():
 def test_every_verb_is_listed_and_has_help_of_its_own():
     listed = tell("--help").output
 
-    for verb, sentence in VERBS.items():
-        assert f"  {verb} " in listed
+    for command, sentence in VERBS.items():
+        assert f"  {command} " in listed
         assert sentence in listed
-        assert tell(verb, "--help").output.startswith(f"Usage: tams-mock {verb} [OPTIONS]")
+        assert tell(command, "--help").output.startswith(f"Usage: tams-mock {command} [OPTIONS]")
 
 
 def test_every_setting_is_an_option_of_serve():
     text = tell("serve", "--help").output
     words = set(text.replace("/", " ").split())
 
-    assert [knob.flag for knob in settings_knobs() if knob.flag not in words] == []
+    assert [setting.flag for setting in all_settings() if setting.flag not in words] == []
     assert "win over the environment over the file over the defaults" in " ".join(text.split())
 
 
@@ -97,7 +97,7 @@ def test_the_table_of_the_documentation_is_the_same_everywhere(monkeypatch):
     monkeypatch.setenv("TAMS_MOCK_PORT", "1")
 
     assert tell("settings", "--markdown").stdout == text
-    assert all(f"`{knob.environment}`" in text for knob in settings_knobs())
+    assert all(f"`{setting.environment}`" in text for setting in all_settings())
     columns = {line.replace(r"\|", "").count("|") for line in text.splitlines() if line[:1] == "|"}
     assert columns == {7}
 

@@ -74,13 +74,13 @@ def test_the_readmes_session_opens_until_its_time_is_over(tmp_path):
     assert (opened.status_code, over.status_code) == (200, 403)
 
 
-@pytest.mark.parametrize("verb", ["settings", "fidelity"])
-def test_a_table_in_the_documents_is_the_one_of_the_code(verb):
+@pytest.mark.parametrize("command", ["settings", "fidelity"])
+def test_a_table_in_the_documents_is_the_one_of_the_code(command):
     table = run(
-        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", verb, "--markdown"
+        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", command, "--markdown"
     )
 
-    document = (ROOT / "mock_server" / f"{verb.upper()}.md").read_text("utf-8")
+    document = (ROOT / "mock_server" / f"{command.upper()}.md").read_text("utf-8")
     assert document.endswith(table), "run scripts/documents"
 
 

@@ -8,18 +8,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mock_server.cli import tams_mock
-from mock_server.tams.choices import Choices
+from mock_server.tams.auth_diagnostics.explaining import explain
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tams.refusals.explaining import explain
+from mock_server.tams.settings import TamsSettings
+from mock_server.web.auth_diagnostics.explainers import explainer
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.captures import CaptureError
-from mock_server.web.refusals.explainers import explainer
-from mock_server.web.refusals.parties import Party
-from mock_server.workshop.choices import Choices as WorkshopChoices
-from mock_server.workshop.refusals import explaining
+from mock_server.workshop.auth_diagnostics import explaining
+from mock_server.workshop.settings import WorkshopSettings
 
 URL = "http://127.0.0.1:8080/v1/jobs"
-MINE = Party("default", "mockApp01", key_pair(0).public_pem)
-OTHER = Party("other", "otherApp", key_pair(1).public_pem)
+MINE = KnownAccount("default", "mockApp01", key_pair(0).public_pem)
+OTHER = KnownAccount("other", "otherApp", key_pair(1).public_pem)
 
 
 @pytest.fixture(autouse=True)
@@ -131,24 +131,24 @@ def test_a_mock_that_is_not_there_is_told():
 
 def test_the_control_api_gets_the_same_diagnosis():
     line = signed_line().replace('{"a": 1}', '{"a":1}')
-    data = explain({"curl": line}, (MINE, OTHER), Choices())
+    data = explain({"curl": line}, (MINE, OTHER), TamsSettings())
 
     assert [cause["id"] for cause in data["causes"]] == ["body-spaced"]
     assert json.loads(json.dumps(data)) == data
 
 
 def test_an_account_that_is_meant_is_told_from_the_one_in_the_header():
-    data = explain({"curl": signed_line(), "account": "other"}, (MINE, OTHER), Choices())
+    data = explain({"curl": signed_line(), "account": "other"}, (MINE, OTHER), TamsSettings())
 
     assert [cause["id"] for cause in data["causes"]] == ["app-id-of-another-account"]
     with pytest.raises(CaptureError, match="no account 'nobody'"):
-        explain({"curl": signed_line(), "account": "nobody"}, (MINE, OTHER), Choices())
+        explain({"curl": signed_line(), "account": "nobody"}, (MINE, OTHER), TamsSettings())
 
 
 # The Workshop
 
 SCC = "http://127.0.0.1:8080/scc/spQueryToken"
-KEYED = Party("default", "mockApp01", key="204800001", secret="mock-secret-0001")
+KEYED = KnownAccount("default", "mockApp01", key="204800001", secret="mock-secret-0001")
 
 
 def gateway_line(body: str = '{"a": 1}', *more: str) -> str:
@@ -188,10 +188,10 @@ async def test_each_request_is_explained_by_whoever_knows_its_scheme():
             return explaining.understands(capture)
 
         async def explain(self, captured):
-            return explaining.explain(captured, (KEYED,), WorkshopChoices())
+            return explaining.explain(captured, (KEYED,), WorkshopSettings())
 
     async def of_tams(captured):
-        return explain(captured, (MINE,), Choices())
+        return explain(captured, (MINE,), TamsSettings())
 
     ask = explainer([Gateway()], of_tams)
     gateway = await ask({"curl": gateway_line().replace("POST", "PUT")})

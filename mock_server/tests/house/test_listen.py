@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from mock_server.cli import tams_mock
-from mock_server.verbs.arrivals import read_arrival
-from mock_server.verbs.listen import MOST_BODY_BYTES, Manners, Receiver
+from mock_server.commands.listen import MAX_BODY_BYTES, EventReceiver, ReplyPolicy
+from mock_server.commands.received_callbacks import read_arrival
 from mock_server.workshop.event_signature import seal, signed_url
 
 SECRET = "mock-event-secret-0001"
@@ -109,9 +109,9 @@ async def post(receiver, url, content=b"", method="POST"):
         return await client.request(method, url, content=content)
 
 
-def a_receiver(**manners):
+def a_receiver(**reply_policy):
     told = []
-    return told, Receiver(SECRET, Manners(**manners), lambda *what: told.append(what))
+    return told, EventReceiver(SECRET, ReplyPolicy(**reply_policy), lambda *what: told.append(what))
 
 
 @pytest.mark.parametrize("event", ["apiAccessPreInvoke", "sdPreInvoke"])
@@ -157,7 +157,7 @@ async def test_an_answer_without_content_has_none():
 
 
 @pytest.mark.parametrize(
-    ("method", "size", "status"), [("GET", 0, 405), ("POST", MOST_BODY_BYTES + 1, 413)]
+    ("method", "size", "status"), [("GET", 0, 405), ("POST", MAX_BODY_BYTES + 1, 413)]
 )
 async def test_what_is_no_callback_is_refused_and_not_told_of(method, size, status):
     told, receiver = a_receiver()

@@ -1,4 +1,4 @@
-"""Coverage of the reference is counted: operations, members and enum values of the OpenAPI file.
+"""Coverage of the reference is counted: operations, members, enum values and known templates.
 
 What is not served stands in GAPS with a reason; a gap that has closed fails too.
 """
@@ -14,26 +14,35 @@ import pytest
 import yaml
 
 from mock_server.app import create_app
+from mock_server.core.account_service import AccountSpec
 from mock_server.core.errors import Malformed
+from mock_server.core.jobs.due import apply_due
 from mock_server.core.outbox import Delivery
-from mock_server.core.settlement import settle
-from mock_server.core.worlds import Newborn
 from mock_server.settings import Settings
 from mock_server.tams import requests
 from mock_server.tams.answers import STATUS
 from mock_server.tams.catalogue import ModelType
-from mock_server.tams.wire import Body, json_name, parse
+from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tams.workflow import requests as workflow
 from mock_server.tests.tams import graphs
+from mock_server.tests.tams.gaps import DESCRIBING, PLUGIN_TEMPLATE, PREPROCESSING, UNREAD
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 
-OPENAPI = yaml.safe_load(
-    (Path(__file__).parents[3] / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8")
-)
+ROOT = Path(__file__).parents[3]
+OPENAPI = yaml.safe_load((ROOT / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8"))
+CONSTANTS = json.loads((ROOT / "mock_server" / "data" / "tams-constants.json").read_bytes())
 SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 
 
 GAPS: dict[str, str] = {
+    "POST /v1/controlnet/detect": PREPROCESSING,
+    "schema ControlnetDetectRequest": PREPROCESSING,
+    "schema ControlnetDetectResponse": PREPROCESSING,
+    "POST /v1/img2prompt": DESCRIBING,
+    "schema Img2PromptRequest": DESCRIBING,
+    "schema Img2PromptResponse": DESCRIBING,
+    "template 840417077373405793": PLUGIN_TEMPLATE,
+    **{f"member {name}": reason for name, reason in UNREAD.items()},
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{
@@ -51,7 +60,7 @@ GAPS: dict[str, str] = {
     },
 }
 
-REQUESTS: dict[str, type[Body]] = {
+REQUESTS: dict[str, type[TamsBody]] = {
     "CreateJobRequest": requests.CreateJob,
     "JobCreditsRequest": requests.PriceJob,
     "Stage": requests.StageBody,
@@ -157,7 +166,7 @@ VALUES = (
 )
 
 
-def read_as(kind: type[Body], spelling: str, value: str) -> Body | None:
+def read_as(kind: type[TamsBody], spelling: str, value: str) -> TamsBody | None:
     """Return a message with one member, or None where it does not take the value."""
     try:
         return parse(kind, f'{{"{spelling}":{value}}}'.encode())
@@ -170,7 +179,10 @@ def test_every_member_of_a_request_is_read_in_both_spellings(schema):
     kind = REQUESTS[schema]
     described = set(SCHEMAS[schema]["properties"])
 
-    assert described <= {json_name(name) for name in kind.__struct_fields__}
+    missing = described - {json_name(name) for name in kind.__struct_fields__}
+    assert {f"member {schema}.{name}" for name in missing} == {
+        name for name in GAPS if name.startswith(f"member {schema}.")
+    }
     for name in kind.__struct_fields__:
         read = [read_as(kind, json_name(name), value) for value in VALUES]
         assert any(body not in (None, kind()) for body in read), name
@@ -189,6 +201,17 @@ def test_every_enum_value_is_known_or_a_gap():
     assert missing == {name for name in GAPS if name.startswith("value ")}
 
 
+async def test_every_template_that_clients_name_is_served_or_a_gap():
+    missing = set()
+    async with a_world() as world:
+        for template in CONSTANTS["known_ids"]["workflow_templates"]:
+            answer = await world.call("GET", f"/v1/workflows/{template['id']}")
+            if answer.status_code != 200:
+                missing.add(f"template {template['id']}")
+
+    assert missing == {name for name in GAPS if name.startswith("template ")}
+
+
 async def test_every_member_of_an_answer_is_served_or_a_gap():
     seen: set[str] = set()
     async for schema, body in answered():
@@ -198,20 +221,21 @@ async def test_every_member_of_an_answer_is_served_or_a_gap():
     }
 
     assert seen <= described, "the mock sends what nobody describes"
-    missing = {f"member {name}" for name in described - seen}
-    assert missing == {name for name in GAPS if name.startswith("member ")}
+    missing = described - seen
+    gaps = {name.removeprefix("member ") for name in GAPS if name.startswith("member ")}
+    assert missing == {name for name in gaps if name.partition(".")[0] not in REQUESTS}
 
 
 async def answered() -> AsyncIterator[tuple[str, Any]]:
     """Yield one answer for each schema of an answer, from a mock that shows every shape."""
-    choices = {"stages_shape": "2023", "zero_members": "send", "image_format": "present"}
-    async with a_world(tams=choices) as world:
+    settings = {"stages_shape": "2023", "zero_members": "send", "image_format": "present"}
+    async with a_world(tams=settings) as world:
         job = await world.submit()
         for _ in range(60):
             await world.advance(0.1)
             yield "JobResponse", (await world.call("GET", f"/v1/jobs/{job['id']}")).json()
         for seed in range(4):  # Some of the made-up models have trigger words and pictures.
-            other = await world.app.worlds.create(Newborn(seed=seed), NOW)
+            other = await world.app.account_service.create(AccountSpec(seed=seed), NOW)
             headers = {"authorization": f"Bearer {other.credentials.token}"}
             for model in ("643763684419793644", "600423083519508503"):
                 answer = await world.call("GET", f"/v1/models/{model}", headers=headers)
@@ -255,8 +279,8 @@ async def notices(payload: str) -> AsyncIterator[Any]:
         doomed["stages"][0]["inputInitialize"]["imageResourceId"] = "nowhere"
         for body in (text_to_image(), doomed):
             job = await world.submit({**body, "notifyUrl": "http://127.0.0.1:1/hook"})
-            async with world.app.studio.store.transaction(world.account.id) as tx:
-                (ended,) = await settle(tx, world.account, 2, await world.now() + 60)
+            async with world.app.job_service.store.transaction(world.account.id) as tx:
+                (ended,) = await apply_due(tx, world.account, 2, await world.now() + 60)
                 (told,) = [each for each in await tx.list(Delivery) if each.job == job["id"]]
             yield json.loads(world.app.tams.answers.notice(told, ended, world.account))
 

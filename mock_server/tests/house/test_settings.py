@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mock_server.knob_sources import SettingsError
-from mock_server.settings import Settings, read_settings, settings_knobs, settings_table
-from mock_server.tams.choices import Choices
+from mock_server.setting_sources import SettingsError
+from mock_server.settings import Settings, all_settings, read_settings, settings_table
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tams.settings import TamsSettings
 
-KNOBS = settings_knobs()
+KNOBS = all_settings()
 
 
 @pytest.fixture(autouse=True)
@@ -34,30 +34,30 @@ def row_of(settings: Settings, name: str) -> dict[str, object]:
     return next(row for row in settings_table(settings) if row["name"] == name)
 
 
-@pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
-def test_every_setting_has_a_sentence_a_group_and_says_what_it_takes(knob):
-    assert knob.sentence.endswith(".")
-    assert knob.sentence[0].isupper() or knob.sentence.startswith("IN")
-    assert knob.group
-    assert knob.expects
+@pytest.mark.parametrize("setting", KNOBS, ids=lambda setting: setting.name)
+def test_every_setting_has_a_sentence_a_group_and_says_what_it_takes(setting):
+    assert setting.sentence.endswith(".")
+    assert setting.sentence[0].isupper() or setting.sentence.startswith("IN")
+    assert setting.group
+    assert setting.expects
 
 
 def test_no_two_settings_share_a_flag_or_a_name_in_the_environment():
-    flags = Counter(knob.flag for knob in KNOBS)
-    names = Counter(knob.environment for knob in KNOBS)
+    flags = Counter(setting.flag for setting in KNOBS)
+    names = Counter(setting.environment for setting in KNOBS)
 
     assert set(flags.values()) == set(names.values()) == {1}
 
 
 def test_every_choice_of_a_surface_is_a_setting_that_names_its_unknown():
-    choices = {knob.leaf: knob for knob in KNOBS if knob.path[0] == "tams"}
+    settings = {setting.leaf: setting for setting in KNOBS if setting.path[0] == "tams"}
 
-    assert set(choices) == set(Choices.model_fields)
-    assert all(knob.unknown.startswith("U") for knob in choices.values())
+    assert set(settings) == set(TamsSettings.model_fields)
+    assert all(setting.unknown.startswith("U") for setting in settings.values())
 
 
 def test_names_are_the_promised_ones():
-    by_name = {knob.name: knob for knob in KNOBS}
+    by_name = {setting.name: setting for setting in KNOBS}
 
     assert by_name["tams.clock_skew"].flag == "--tams-clock-skew"
     assert by_name["tams.clock_skew"].environment == "TAMS_MOCK_TAMS_CLOCK_SKEW"
@@ -98,7 +98,7 @@ def test_a_surface_has_a_table_in_the_file_and_a_prefix_elsewhere(here, monkeypa
 
     settings = read_settings({"tams.nonce_replay": "refuse", "tams.limit_retry_after": True})
 
-    assert settings.tams == Choices(
+    assert settings.tams == TamsSettings(
         clock_skew=300,
         unknown_app_status=401,
         first_rank=0,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mock_server.cli import tams_mock
-from mock_server.workshop.signature import Credentials, check_signature, read_credentials
+from mock_server.workshop.signature import GatewayCredentials, check_signature, read_credentials
 
 URL = "http://127.0.0.1:8080/scc/spQueryToken?b=2&a=x%20y"
 TARGET = b"/scc/spQueryToken?b=2&a=x%20y"
@@ -34,7 +34,7 @@ def verifies(lines: list[str], body: bytes = b"", secret: str = "mock-secret-000
     pairs = (line.split(": ", 1) for line in lines)
     headers = {name.lower().encode(): value.encode() for name, value in pairs}
     credentials = read_credentials(headers.get)
-    assert isinstance(credentials, Credentials)
+    assert isinstance(credentials, GatewayCredentials)
     return check_signature(credentials, secret, "POST", TARGET, headers.get, body) is None
 
 

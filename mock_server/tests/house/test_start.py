@@ -12,7 +12,7 @@ from mock_server.settings import Settings
 
 START = """
 import sys
-from mock_server.verbs import serve
+from mock_server.commands import serve
 from mock_server.app import App
 App(serve.Settings())
 print(*sys.modules)

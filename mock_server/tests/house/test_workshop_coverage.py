@@ -16,11 +16,11 @@ import yaml
 from mock_server.app import create_app
 from mock_server.settings import Settings
 from mock_server.tests.workshop.world import World, a_world
-from mock_server.web.choices import number_of
+from mock_server.web.vendor_settings import number_of
 from mock_server.workshop import events, facts
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.gateway import WORDS
-from mock_server.workshop.wire import Body
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.wire import WorkshopBody
 
 OPENAPI = yaml.safe_load(
     (Path(__file__).parents[3] / "fixtures" / "openapi" / "workshop.yaml").read_text("utf-8")
@@ -84,7 +84,7 @@ def schema_of(path: str) -> dict[str, Any]:
     app = create_app(Settings())
     body = next(each.body for each in app.workshop.operations if each.path == f"/scc/{path}")
     assert body is not None
-    assert issubclass(body, Body)
+    assert issubclass(body, WorkshopBody)
     return body.model_json_schema(by_alias=True)
 
 
@@ -232,7 +232,9 @@ async def tasks_of(world: World, ask: Any) -> AsyncIterator[tuple[str, Any]]:
         if envelope["data"] is not None:
             tasks.append(("comfy" if path == "comfy_prompt" else "sd", envelope["data"]["taskId"]))
     for _, task in (tasks[1], tasks[-1]):
-        await world.app.studio.finish(world.account, task, await world.now(), failure="by hand")
+        await world.app.job_service.finish(
+            world.account, task, await world.now(), failure="by hand"
+        )
     for _ in range(60):
         for kind, task in tasks:
             yield await ask(f"{kind}_get_progress", taskId=task)
@@ -260,7 +262,7 @@ def test_every_code_of_the_gateway_is_one():
 
 
 def test_every_unknown_is_a_choice_or_settled():
-    chosen = {number_of(field) for field in Choices.model_fields.values()}
+    chosen = {number_of(field) for field in WorkshopSettings.model_fields.values()}
     settled = {fact.reference for fact in facts.FACTS if fact.source == "unknown"}
 
     assert chosen | settled == UNKNOWNS

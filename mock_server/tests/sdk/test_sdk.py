@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from dirty_equals import IsStr
 
-from mock_server.core.accounts import LimitMode, Progress
+from mock_server.core.accounts import LimitMode, Progression
 from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.web.pictures import Recipe, render
@@ -42,7 +42,7 @@ def test_the_vendors_client_walks_through_upload_job_picture_cancel_model_and_er
         tls=True,
         tls_port=0,
         state_dir=tmp_path / "state",
-        progress=Progress.POLLS,
+        progress=Progression.POLLS,
         rate_limit=LimitMode.OFF,
     )
     with serve_in_thread(settings) as server:

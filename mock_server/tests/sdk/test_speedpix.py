@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from dirty_equals import IsPositive
 
-from mock_server.core.accounts import LimitMode, Progress
+from mock_server.core.accounts import LimitMode, Progression
 from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.web.pictures import Recipe, render
-from mock_server.workshop.choices import Choices
+from mock_server.workshop.settings import WorkshopSettings
 
 HERE = Path(__file__).parent / "speedpix"
 
@@ -36,9 +36,9 @@ def walk(generation: str, way: str, tmp_path: Path, **workshop: Any) -> dict[str
     picture.write_bytes(render(Recipe("an uploaded picture", width=64, height=64)))
     settings = Settings(
         port=0,
-        progress=Progress.POLLS,
+        progress=Progression.POLLS,
         rate_limit=LimitMode.OFF,
-        workshop=Choices(**workshop),
+        workshop=WorkshopSettings(**workshop),
     )
     with serve_in_thread(settings) as server:
         account = server.account

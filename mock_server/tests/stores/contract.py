@@ -19,16 +19,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mock_server.core.accounts import SERVER, Birth, Credential, Limits, Progress
+from mock_server.core.account_service import AccountCounter
+from mock_server.core.accounts import SERVER, Credential, InitialAccount, Limits, Progression
 from mock_server.core.credits import TopUp, Wallet
-from mock_server.core.jobs import Ending, JobState
-from mock_server.core.plans import Failure
-from mock_server.core.queue import Line
+from mock_server.core.jobs.job import Ending, JobState
+from mock_server.core.jobs.plans import PlannedFailure
+from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.service import RequestKey, ServerClock
 from mock_server.core.rate_limit import Window
 from mock_server.core.resources import Resource
 from mock_server.core.store import Store, View
-from mock_server.core.studio import RequestKey, ServerClock
-from mock_server.core.worlds import Census
 from mock_server.tests.makers import a_clock, a_job, a_picture, a_plan, an_account, an_order
 
 
@@ -48,30 +48,30 @@ class Chore(Struct, frozen=True):
     due_at: float | None = None
 
 
-ADA = an_account("ada", clock=a_clock(), progress=Progress.POLLS, limits=Limits(window=0.5))
+ADA = an_account("ada", clock=a_clock(), progress=Progression.POLLS, limits=Limits(window=0.5))
 
 # One record of every kind that the core keeps, with every kind of value in it.
 RECORDS = (
     ADA,
-    Birth("ada", "ada", ADA),
+    InitialAccount("ada", "ada", ADA),
     Credential("app:1", "ada"),
     Wallet("ada", "ada", Decimal("1000.000001"), held=Decimal("0.10")),
     TopUp("ada/1", "ada", 1_750_000_000.123456, Decimal("-5"), "a reason – with “signs” 🦊"),
-    Line("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=((0.1,),), strangers=2),
+    QueueState("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=((0.1,),), other_tenants=2),
     Window("ada/jobs", "ada", (0.1, 1_750_000_000.3)),
     a_picture(keep_until=None),
     a_job(
         order=an_order(prompt="quotes ' \" \\ and\nlines\t\x00", seed=2**32 - 1, count=4),
-        plan=a_plan(stages=(0.1, 0.2), failure=Failure(0.5, "out of memory")),
+        plan=a_plan(stages=(0.1, 0.2), failure=PlannedFailure(0.5, "out of memory")),
         price=Decimal("0.8"),
         waits_for=("one", "two"),
         request_key="ada/key",
-        progress=Progress.MANUAL,
+        progress=Progression.MANUAL,
         ending=Ending(107.25, JobState.CANCELED, ""),
     ),
     RequestKey("ada/key", "ada", "1", 2**63 - 1, 100.0),
     ServerClock(SERVER, SERVER, a_clock(rate=60.0)),
-    Census(SERVER, SERVER, 12),
+    AccountCounter(SERVER, SERVER, 12),
     Chore("never", "ada", None),
     Thing("", "", ""),
 )
@@ -127,7 +127,7 @@ class Step:
         await self.go_on.wait()
 
 
-async def settle_down() -> None:
+async def idle() -> None:
     """Let everything that can run do so, until all that is left waits for something."""
     for _ in range(20):
         await asyncio.sleep(0)
@@ -407,7 +407,7 @@ class StoreContract:
         holding = asyncio.ensure_future(hold())
         await step.reached.wait()
         waiting = asyncio.ensure_future(put(store, Thing("1", "ada")))
-        await settle_down()
+        await idle()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -465,7 +465,7 @@ class StoreContract:
         writing = asyncio.ensure_future(write())
         await step.reached.wait()
         dropping = asyncio.ensure_future(store.drop("ada"))
-        await settle_down()
+        await idle()
         step.go_on.set()
         await asyncio.gather(writing, dropping)
 

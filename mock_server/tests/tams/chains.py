@@ -8,9 +8,9 @@ import pytest
 
 from mock_server.core.errors import Invalid
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
 from mock_server.tams.requests import CreateJob
-from mock_server.tams.stages import Commission, commission
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.wire import parse
 
 SD15, SDXL, FLUX = "600423083519508503", "834401335727231078", "757279507095956705"
@@ -55,13 +55,13 @@ def video(**members: Any) -> dict[str, Any]:
     return {"type": "VIDEO_DIFFUSION", "videoDiffusion": members}
 
 
-def ask(*stages: dict[str, Any], **choices: Any) -> Commission:
+def ask(*stages: dict[str, Any], **settings: Any) -> ParsedOrder:
     body = parse(CreateJob, json.dumps({"stages": stages}).encode())
-    return commission(body.stages, Choices(**choices), Catalogue())
+    return parse_order(body.stages, TamsSettings(**settings), Catalogue())
 
 
-def refusal(*stages: dict[str, Any], **choices: Any) -> str:
+def refusal(*stages: dict[str, Any], **settings: Any) -> str:
     with pytest.raises(Invalid) as caught:
-        ask(*stages, **choices)
+        ask(*stages, **settings)
     assert caught.value.field == "stages"
     return caught.value.problem

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from mock_server.core.errors import Invalid
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
-from mock_server.tams.stages import Commission
-from mock_server.tams.workflow.commissions import commission_graph
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, read_graph
 from mock_server.tams.workflow.node_classes import InputSpec, NodeClass, load_classes
-from mock_server.tams.workflow.node_inputs import Rules
+from mock_server.tams.workflow.node_inputs import InputRules
+from mock_server.tams.workflow.orders import parse_graph
 
 EXCHANGES = Path(__file__).resolve().parents[3] / "fixtures" / "exchanges" / "tams"
 
@@ -48,13 +48,13 @@ def changed(params: Params, id: str, **inputs: Any) -> Params:
 
 
 def read(params: Params, **rules: Any) -> Graph:
-    return read_graph(params, load_classes(), Rules(**rules))
+    return read_graph(params, load_classes(), InputRules(**rules))
 
 
 def ask(
-    params: Params, sizes: dict[str, tuple[int, int]] | None = None, **choices: Any
-) -> Commission:
-    return commission_graph(read(params), Choices(**choices), Catalogue(), sizes or {})
+    params: Params, sizes: dict[str, tuple[int, int]] | None = None, **settings: Any
+) -> ParsedOrder:
+    return parse_graph(read(params), TamsSettings(**settings), Catalogue(), sizes or {})
 
 
 def refusal(params: Params, **rules: Any) -> str:

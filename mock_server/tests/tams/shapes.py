@@ -7,9 +7,9 @@ import pytest
 from mock_server.core.errors import Malformed
 from mock_server.tams import requests
 from mock_server.tams.requests import CreateJob, CreateResourceImage, PriceJob
-from mock_server.tams.wire import Body, parse
+from mock_server.tams.wire import TamsBody, parse
 
-SHAPES: dict[str, type[Body]] = {
+SHAPES: dict[str, type[TamsBody]] = {
     "CreateJobRequest": CreateJob,
     "JobCreditsRequest": PriceJob,
     "CreateResourceImageRequest": CreateResourceImage,
@@ -24,7 +24,7 @@ SHAPES: dict[str, type[Body]] = {
 }  # fmt: skip
 
 
-def problem(kind: type[Body], raw: bytes | str, **options: Any) -> str:
+def problem(kind: type[TamsBody], raw: bytes | str, **options: Any) -> str:
     with pytest.raises(Malformed) as caught:
         parse(kind, raw.encode() if isinstance(raw, str) else raw, **options)
     return caught.value.problem

@@ -8,24 +8,26 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mock_server.tams.auth_diagnostics.causes import CAUSES
+from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+from mock_server.tams.auth_diagnostics.findings import Evidence
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tams.refusals.causes import CAUSES
-from mock_server.tams.refusals.diagnosis import diagnose
-from mock_server.tams.refusals.findings import Evidence
 from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, Mistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send
-from mock_server.web.refusals.efforts import FULL, QUICK, Effort
-from mock_server.web.refusals.explanations import MOST_TIPS, as_data, as_text, tips
-from mock_server.web.refusals.findings import Diagnosis
-from mock_server.web.refusals.parties import Party
+from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
+from mock_server.web.auth_diagnostics.findings import Diagnosis
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+from mock_server.web.auth_diagnostics.search_budget import FULL, QUICK, SearchBudget
 
-MINE = Party("default", APP, key_pair(0).public_pem, TOKEN, "mock-key-0001", SECRET)
-OTHER = Party("other", "otherApp", key_pair(1).public_pem, OTHER_TOKEN, "other-key", "other-secret")
-KEYLESS = Party("third", "keyless")
+MINE = KnownAccount("default", APP, key_pair(0).public_pem, TOKEN, "mock-key-0001", SECRET)
+OTHER = KnownAccount(
+    "other", "otherApp", key_pair(1).public_pem, OTHER_TOKEN, "other-key", "other-secret"
+)
+KEYLESS = KnownAccount("third", "keyless")
 PARTIES = (MINE, OTHER, KEYLESS)
 
 
-def look(sent: Sent, effort: Effort = FULL, **more: Any) -> Diagnosis:
+def look(sent: Sent, effort: SearchBudget = FULL, **more: Any) -> Diagnosis:
     meant = more.pop("meant", None)
     evidence = Evidence(
         sent.method,
@@ -34,7 +36,7 @@ def look(sent: Sent, effort: Effort = FULL, **more: Any) -> Diagnosis:
         sent.body,
         host=HOST,
         wall=float(NOW),
-        party=MINE if meant else None,
+        known_account=MINE if meant else None,
         others=PARTIES,
         **more,
     )
@@ -75,8 +77,8 @@ def test_every_cause_of_the_catalogue_is_made_by_a_mistake():
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=lambda cause: cause.id)
 def test_a_cause_says_what_is_wrong_and_how_to_mend_it(cause):
     assert cause.sentence.endswith((".", ")."))
-    assert len(cause.mend) > 20
-    assert cause.mend.endswith(".")
+    assert len(cause.fix) > 20
+    assert cause.fix.endswith(".")
     assert cause.source.startswith("TAMS › ")
 
 
@@ -94,7 +96,7 @@ def test_no_secret_shows_in_any_form_of_a_diagnosis(made):
 def test_tips_are_one_short_line_of_ascii(made):
     line = tips(diagnosed(made))
 
-    assert 0 < len(line) <= MOST_TIPS
+    assert 0 < len(line) <= MAX_TIPS
     assert line.isascii()
     assert line.isprintable()
     assert line.startswith(tuple(made.causes))

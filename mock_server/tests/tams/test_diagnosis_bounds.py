@@ -5,23 +5,26 @@ import json
 
 import pytest
 
+from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+from mock_server.tams.auth_diagnostics.findings import Evidence
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tams.refusals.diagnosis import diagnose
-from mock_server.tams.refusals.findings import Evidence
 from mock_server.tests.tams.signing import APP, TARGET, Sent, send
-from mock_server.web.refusals.efforts import FULL, QUICK
-from mock_server.web.refusals.parties import Party
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+from mock_server.web.auth_diagnostics.search_budget import FULL, QUICK
 
-MINE = Party("default", APP, key_pair(0).public_pem)
+MINE = KnownAccount("default", APP, key_pair(0).public_pem)
 UNEXPLAINED = send(signed_body=b"something else entirely")
 
 
-def evidence(sent: Sent, others: tuple[Party, ...] = (MINE,)) -> Evidence:
+def evidence(sent: Sent, others: tuple[KnownAccount, ...] = (MINE,)) -> Evidence:
     return Evidence(sent.method, sent.target, sent.authorization, sent.body, others=others)
 
 
-def crowd(size: int) -> tuple[Party, ...]:
-    return (MINE, *(Party(f"a{n}", f"app{n}", key_pair(n).public_pem) for n in range(1, size)))
+def crowd(size: int) -> tuple[KnownAccount, ...]:
+    return (
+        MINE,
+        *(KnownAccount(f"a{n}", f"app{n}", key_pair(n).public_pem) for n in range(1, size)),
+    )
 
 
 def forged(size_bytes: int = 256) -> Sent:

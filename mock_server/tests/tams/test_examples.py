@@ -12,15 +12,16 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Limits, Progress
+from mock_server.core.accounts import Limits, Progression
 from mock_server.core.credits import Wallet
-from mock_server.core.jobs import Ending, Job, JobState, Order
-from mock_server.core.mailroom import Mailroom
-from mock_server.core.plans import Failure, Plan
-from mock_server.core.queue import Line
+from mock_server.core.jobs.job import Ending, Job, JobState, Order
+from mock_server.core.jobs.plans import Plan, PlannedFailure
+from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.watch import Watch
+from mock_server.core.outbox_service import OutboxService
 from mock_server.core.resources import Resource
-from mock_server.core.watch import Watch
 from mock_server.tests.tams import graphs
+from mock_server.tests.tams.gaps import DESCRIBING, PREPROCESSING, PRICES
 from mock_server.tests.tams.world import NOW, ORIGIN, World, a_world
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "tams"
@@ -30,6 +31,14 @@ INJECTED = "answered only when a fault is injected, and faults are not there yet
 NOT_SERVED = {
     "status.202-repeat.json": INJECTED,
     "status.503-overload.json": INJECTED,
+    "controlnet-detect.json": PREPROCESSING,
+    "img2prompt.json": DESCRIBING,
+    "img2prompt.llm.json": DESCRIBING,
+    "job-credits.documented-2-steps.json": PRICES,
+    "job-credits.documented-8-steps.json": PRICES,
+    "job-credits.documented-35-steps.json": PRICES,
+    "job-credits.documented-60-steps.json": PRICES,
+    "job-credits.documented-example.json": PRICES,
 }
 # The settings that an example wants where it shows another choice than the default.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -64,16 +73,16 @@ def planted(*, age: float = 0.0, job_id: str = "934500000000000001", **changes: 
                 "order": Order("a red kite over green hills", seed=3363668210),
                 "plan": plan,
                 "price": Decimal("0.8"),
-                "progress": Progress.TIME,
+                "progress": Progression.TIME,
                 "submitted_at": submitted_at,
                 "starts_at": submitted_at + plan.lead,
                 **changes,
             }
         )
-        async with world.app.studio.store.transaction(world.account.id) as tx:
+        async with world.app.job_service.store.transaction(world.account.id) as tx:
             await tx.put(job)
             await tx.put(Wallet(world.account.id, world.account.id, Decimal(1000), held=job.price))
-            await tx.put(Line(world.account.id, world.account.id, starts=((job.starts_at,),)))
+            await tx.put(QueueState(world.account.id, world.account.id, starts=((job.starts_at,),)))
 
     return plant
 
@@ -87,7 +96,7 @@ async def same_request_before(world: World) -> None:
 
 async def limit_reached(world: World) -> None:
     """Use the account's window up."""
-    await world.app.worlds.change(replace(world.account, limits=Limits(qps=5)))
+    await world.app.account_service.change(replace(world.account, limits=Limits(qps=5)))
     for _ in range(5):
         await world.call("GET", "/v1/jobs/1")
 
@@ -125,7 +134,7 @@ PREPARED: dict[str, Preparation] = {
     "get-job.failed.json": planted(
         age=60,
         job_id="934500000000000022",
-        plan=Plan(1.0, 0.0, 1.0, (10.0,), failure=Failure(0.5, "generation failed")),
+        plan=Plan(1.0, 0.0, 1.0, (10.0,), failure=PlannedFailure(0.5, "generation failed")),
     ),
     "get-job.canceled.json": planted(
         age=60, job_id="934500000000000023", ending=Ending(NOW - 59, JobState.CANCELED)
@@ -202,8 +211,8 @@ async def test_the_notification_is_sent(name: str):
     watch = Watch("http://127.0.0.1:9999/hook", "tams", origin=ORIGIN)
     async with a_world(tams={"notify_payload": NOTICES[name]}) as world:
         await planted(age=60, job_id="934500000000000013", watch=watch)(world)
-        job = await world.app.studio.look(world.account, "934500000000000013", NOW)
-        (told,) = await Mailroom(world.app.studio.store, 2).all(world.account)
+        job = await world.app.job_service.look(world.account, "934500000000000013", NOW)
+        (told,) = await OutboxService(world.app.job_service.store, 2).all(world.account)
         sent = json.loads(world.app.tams.answers.notice(told, job.job, world.account))
 
     alike(sent, read(name)["request"]["body"])
@@ -213,6 +222,17 @@ async def test_the_notification_is_sent(name: str):
     "name", [name for name in NAMES if name not in NOT_SERVED and name not in NOTICES]
 )
 async def test_the_example_is_answered(name: str):
+    await replay(name)
+
+
+@pytest.mark.parametrize("name", NOT_SERVED)
+async def test_an_example_that_is_not_served_is_not_answered(name: str):
+    with pytest.raises(AssertionError):
+        await replay(name)
+
+
+async def replay(name: str) -> None:
+    """Send what an example sends, and assert that the answer is like the example's."""
     example = read(name)
     request, expected = example["request"], example["response"]
     key = (EXAMPLES / "rsa-public-key.pem").read_text("ascii")
@@ -229,7 +249,9 @@ async def test_the_example_is_answered(name: str):
             )
 
     assert answer.status_code == expected["httpStatus"], answer.text
-    if isinstance(expected["body"], str):
+    if name.startswith("job-credits.documented-"):
+        assert answer.json() == expected["body"]
+    elif isinstance(expected["body"], str):
         assert answer.text.startswith("<Error><Code>CallbackFailed</Code>")
     else:
         alike(answer.json(), expected["body"])
@@ -239,7 +261,9 @@ async def test_the_example_is_answered(name: str):
 async def sign_with(world: World, public_key: str) -> None:
     """Give the ready-made account the examples' public key."""
     credentials = replace(world.account.credentials, public_key=public_key)
-    world.account = await world.app.worlds.change(replace(world.account, credentials=credentials))
+    world.account = await world.app.account_service.change(
+        replace(world.account, credentials=credentials)
+    )
 
 
 async def put_like(world: World, request: dict[str, Any]) -> httpx.Response:
@@ -253,7 +277,7 @@ async def put_like(world: World, request: dict[str, Any]) -> httpx.Response:
 async def test_an_upload_is_known_to_the_account_that_reserved_it():
     async with a_world() as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()
-        async with world.app.studio.store.view() as view:
+        async with world.app.job_service.store.view() as view:
             kept = await view.get(Resource, place["resourceId"])
     assert kept is not None
     assert kept.account == world.account.id

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mock_server.core.errors import StudioError
+from mock_server.core.errors import DomainError
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
-from mock_server.tams.workflow.commissions import commission_graph
-from mock_server.tams.workflow.graph import NODES_END, read_graph
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.workflow.graph import MAX_NODES, read_graph
 from mock_server.tams.workflow.node_classes import (
     UnreadableClasses,
     load_classes,
     shipped_classes,
 )
-from mock_server.tams.workflow.node_inputs import Rules
+from mock_server.tams.workflow.node_inputs import InputRules
+from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tests.tams.graphs import (
     Params,
     changed,
@@ -338,11 +338,11 @@ likely_nodes = st.fixed_dictionaries(
     )
 )
 def test_garbage_is_refused_or_made_but_nothing_else(params: dict[str, Any]):
-    for rules in (Rules(), Rules(unknown_class="refuse", unlisted_value="refuse")):
+    for rules in (InputRules(), InputRules(unknown_class="refuse", unlisted_value="refuse")):
         try:
             graph = read_graph(params, load_classes(), rules)
-            made = commission_graph(graph, Choices(), Catalogue())
-        except StudioError:
+            made = parse_graph(graph, TamsSettings(), Catalogue())
+        except DomainError:
             continue
         assert 1 <= made.order.width <= 16384
         assert made.work.price > 0
@@ -363,10 +363,10 @@ def test_unknown_classes_are_read_without_a_crash(data):
         }
         for place, id in enumerate(ids)
     }
-    graph = read_graph(params, {}, Rules())
+    graph = read_graph(params, {}, InputRules())
     try:
-        made = commission_graph(graph, Choices(), Catalogue())
-    except StudioError:  # too many pictures
+        made = parse_graph(graph, TamsSettings(), Catalogue())
+    except DomainError:  # too many pictures
         return
 
     assert 1 <= made.order.width <= 16384
@@ -375,7 +375,7 @@ def test_unknown_classes_are_read_without_a_crash(data):
 
 
 def test_a_graph_of_too_many_nodes_is_refused_at_once():
-    params = {str(number): node("KSampler") for number in range(2 * NODES_END)}
+    params = {str(number): node("KSampler") for number in range(2 * MAX_NODES)}
     before = time.perf_counter()
 
     assert refusal(params) == "params: must have at most 1000 nodes, found 2000\n"
@@ -391,25 +391,25 @@ def test_a_node_has_an_end_of_links():
 
 def test_the_longest_chain_is_taken_quickly():
     params = {"0": node("LoadImage", image="a")}
-    for number in range(1, NODES_END - 1):
+    for number in range(1, MAX_NODES - 1):
         params[str(number)] = node("ImageInvert", image=[str(number - 1), 0])
-    params["last"] = node("SaveImage", images=[str(NODES_END - 2), 0], filename_prefix="x")
+    params["last"] = node("SaveImage", images=[str(MAX_NODES - 2), 0], filename_prefix="x")
     before = time.perf_counter()
 
-    assert len(read(params).order) == NODES_END
+    assert len(read(params).order) == MAX_NODES
     assert time.perf_counter() - before < 1
 
 
 def test_the_widest_graph_is_taken_in_time():
     params = {"0": node("PrimitiveString", value="a" * 100_000)}
-    for number in range(1, NODES_END - 1):
+    for number in range(1, MAX_NODES - 1):
         first = max(0, number - 10)
         inputs = {f"text{place}": [str(place), 0] for place in range(first, number)}
         params[str(number)] = node("Join", prompt=f"{number}", **inputs)
-    params["last"] = node("Show", text=[str(NODES_END - 2), 0])
+    params["last"] = node("Show", text=[str(MAX_NODES - 2), 0])
     before = time.perf_counter()
 
-    assert commission_graph(read(params), Choices(), Catalogue()).order.count == 1
+    assert parse_graph(read(params), TamsSettings(), Catalogue()).order.count == 1
     assert time.perf_counter() - before < 2
 
 

@@ -11,8 +11,8 @@ from dirty_equals import IsStr
 from msgspec.structs import replace
 from PIL import Image
 
-from mock_server.core.accounts import Limits, Progress
-from mock_server.core.worlds import Newborn
+from mock_server.core.account_service import AccountSpec
+from mock_server.core.accounts import Limits, Progression
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, a_world, text_to_image
 from mock_server.web.pictures import Recipe, render
 
@@ -120,8 +120,8 @@ async def test_a_result_url_stops_working_and_the_next_poll_hands_out_one_that_w
         again = (await world.job(job["id"]))["successInfo"]["images"][0]["url"]
         fresh = await world.http.get(again)
         await world.advance(8 * 86_400)
-        lapsed = await world.job(job["id"])
-        gone = await world.http.get(lapsed["successInfo"]["images"][0]["url"])
+        expired = await world.job(job["id"])
+        gone = await world.http.get(expired["successInfo"]["images"][0]["url"])
 
     assert late.status_code == 403
     assert fresh.status_code == 200
@@ -143,7 +143,7 @@ async def test_a_result_url_cannot_be_made_up():
 async def test_an_unfinished_jobs_pictures_are_not_there_yet():
     async with a_world() as world:
         job = await world.submit()
-        record = await world.app.studio.job(job["id"])
+        record = await world.app.job_service.job(job["id"])
         assert record is not None
         now = await world.now()
         url = world.app.tams.storage.result_url(record, world.account, 0, now, ORIGIN)
@@ -153,7 +153,7 @@ async def test_an_unfinished_jobs_pictures_are_not_there_yet():
 
 @pytest.mark.parametrize(("progress", "polls"), [("instant", 1), ("polls", 4), ("time", 1)])
 async def test_every_kind_of_progress_ends_well(progress, polls):
-    async with a_world(progress=Progress(progress)) as world:
+    async with a_world(progress=Progression(progress)) as world:
         job = await world.submit()
         if progress == "time":
             await world.advance(10)
@@ -180,13 +180,13 @@ async def test_one_job_may_be_moved_in_a_way_of_its_own():
 
 
 async def test_a_job_in_manual_progress_stays_until_a_hand_moves_it():
-    async with a_world(progress=Progress.MANUAL) as world:
+    async with a_world(progress=Progression.MANUAL) as world:
         job = await world.submit()
         await world.advance(1000)
         assert (await world.job(job["id"]))["status"] == "CREATED"
         seen = []
         for _ in range(3):
-            await world.app.studio.advance(world.account, job["id"], await world.now())
+            await world.app.job_service.advance(world.account, job["id"], await world.now())
             seen.append((await world.job(job["id"]))["status"])
 
     assert seen == ["WAITING", "RUNNING", "SUCCESS"]
@@ -270,7 +270,7 @@ async def test_a_repeated_request_id_is_the_first_job_as_it_stands_and_costs_onc
 
 
 @pytest.mark.parametrize(
-    ("choices", "other_body", "status", "code"),
+    ("settings", "other_body", "status", "code"),
     [
         ({"repeated_request": "refuse"}, False, 409, 6),
         ({"repeated_request_other_body": "refuse"}, True, 400, 3),
@@ -278,15 +278,15 @@ async def test_a_repeated_request_id_is_the_first_job_as_it_stands_and_costs_onc
         ({"repeated_request": "new"}, False, 200, None),
     ],
 )
-async def test_repeated_request_ids_follow_the_choices(choices, other_body, status, code):
-    async with a_world(tams=choices) as world:
+async def test_repeated_request_ids_follow_the_choices(settings, other_body, status, code):
+    async with a_world(tams=settings) as world:
         first = await world.submit(text_to_image("same"))
         width = 640 if other_body else 512
         answer = await world.call("POST", "/v1/jobs", text_to_image("same", width=width))
 
     assert answer.status_code == status
     assert answer.json().get("code") == code
-    if choices == {"repeated_request": "new"}:
+    if settings == {"repeated_request": "new"}:
         assert answer.json()["job"]["id"] != first["id"]
 
 
@@ -354,9 +354,9 @@ async def test_cancelling_an_unknown_job_is_not_found():
 
 
 async def test_jobs_of_another_app_are_not_found_or_forbidden_as_chosen():
-    for choices, status in (({}, 404), ({"foreign_job_status": 403}, 403)):
-        async with a_world(tams=choices) as world:
-            other = await world.app.worlds.create(Newborn(id="other"), NOW)
+    for settings, status in (({}, 404), ({"foreign_job_status": 403}, 403)):
+        async with a_world(tams=settings) as world:
+            other = await world.app.account_service.create(AccountSpec(id="other"), NOW)
             job = await world.submit()
             headers = {"authorization": f"Bearer {other.credentials.token}"}
             for method in ("GET", "DELETE"):
@@ -395,9 +395,9 @@ async def test_a_limit_in_shadow_lets_calls_through_and_remarks_on_them():
 
 
 async def test_the_limit_can_be_one_of_each_path_and_tell_when_to_come_again():
-    choices = {"limit_scope": "path", "limit_retry_after": True}
-    async with a_world(rate_limit="on", tams=choices) as world:
-        await world.app.worlds.change(replace(world.account, limits=Limits(qps=1)))
+    settings = {"limit_scope": "path", "limit_retry_after": True}
+    async with a_world(rate_limit="on", tams=settings) as world:
+        await world.app.account_service.change(replace(world.account, limits=Limits(qps=1)))
         first = await world.call("GET", "/v1/jobs/1")
         other = await world.call("GET", "/v1/models/1")
         again = await world.call("GET", "/v1/jobs/1")

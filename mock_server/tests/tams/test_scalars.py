@@ -5,7 +5,7 @@ import pytest
 from mock_server.tams import requests
 from mock_server.tams.requests import CreateResourceImage, DiffusionBody, StageBody
 from mock_server.tams.scalars import IdString, UInt64
-from mock_server.tams.wire import Body, parse
+from mock_server.tams.wire import TamsBody, parse
 from mock_server.tests.tams.shapes import problem
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_string_is_refused(written):
     )
 
 
-class Reference(Body, frozen=True):
+class Reference(TamsBody, frozen=True):
     number: UInt64 = 0
     text: IdString = ""
 

@@ -24,7 +24,7 @@ from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.signature import (
     BearerToken,
     Reason,
-    Refusal,
+    SignatureRefusal,
     SignedHeader,
     check_signature,
     check_timestamp,
@@ -50,7 +50,7 @@ def outcome(key, authorization: bytes, method: str, target: bytes, body: bytes) 
     if isinstance(header, SignedHeader):
         refusal = check_signature(header, key, method, target, body)
         return refusal.reason if refusal else None
-    assert isinstance(header, Refusal)
+    assert isinstance(header, SignatureRefusal)
     return header.reason
 
 
@@ -138,7 +138,7 @@ def test_the_documented_form_is_read(lenient):
 def test_only_the_lenient_grammar_reads_other_spellings(text):
     assert parse_authorization(text.encode()) == EXACT_HEADER
     refusal = parse_authorization(text.encode(), lenient=False)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, SignatureRefusal)
     assert refusal.reason in {Reason.GRAMMAR, Reason.SCHEME_UNKNOWN}
 
 
@@ -200,7 +200,7 @@ def test_a_value_is_split_from_its_name_at_the_first_equals_sign():
 def test_a_header_that_cannot_be_read_is_refused_with_its_reason(value, reason, lenient):
     refusal = parse_authorization(value, lenient=lenient)
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, SignatureRefusal)
     assert refusal.reason is reason
     assert len(refusal.detail) < 400
     assert refusal.detail.isascii()
@@ -220,7 +220,7 @@ def test_a_header_that_cannot_be_read_is_refused_with_its_reason(value, reason, 
 def test_a_refusal_never_repeats_what_may_be_a_token(value):
     refusal = parse_authorization(value)
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, SignatureRefusal)
     assert "secret" not in refusal.detail
 
 
@@ -237,14 +237,14 @@ def test_bearer_in_another_case_is_read_leniently_only():
     refusal = parse_authorization(b"bearer mock-token-0001", lenient=False)
 
     assert parse_authorization(b"bearer mock-token-0001") == BearerToken("mock-token-0001")
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, SignatureRefusal)
     assert refusal.reason is Reason.SCHEME_UNKNOWN
 
 
 @given(st.binary() | st.binary().map(lambda tail: b"TAMS-SHA256-RSA " + tail), st.booleans())
 def test_reading_never_raises(value, lenient):
     assert isinstance(
-        parse_authorization(value, lenient=lenient), SignedHeader | BearerToken | Refusal
+        parse_authorization(value, lenient=lenient), SignedHeader | BearerToken | SignatureRefusal
     )
 
 
@@ -279,7 +279,7 @@ def test_what_the_strict_grammar_reads_the_lenient_one_reads_alike(tokens):
 def test_a_signature_in_another_encoding_is_refused_with_what_was_found(text, found):
     refusal = decode_signature(replace(EXACT_HEADER, signature=text))
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, SignatureRefusal)
     assert refusal.reason is Reason.SIGNATURE_NOT_BASE64
     assert found in refusal.detail
 
@@ -307,7 +307,9 @@ def test_standard_base64_is_decoded(signature):
 
 @given(st.text())
 def test_decoding_never_raises(text):
-    assert isinstance(decode_signature(replace(EXACT_HEADER, signature=text)), bytes | Refusal)
+    assert isinstance(
+        decode_signature(replace(EXACT_HEADER, signature=text)), bytes | SignatureRefusal
+    )
 
 
 # --- freshness --------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mock_server.core.errors import Invalid
-from mock_server.core.jobs import Order
-from mock_server.core.plans import Pass
-from mock_server.core.studio import RANDOM_SEED
+from mock_server.core.jobs.job import Order
+from mock_server.core.jobs.plans import Pass
+from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.catalogue import Catalogue
-from mock_server.tams.choices import Choices
 from mock_server.tams.requests import CreateJob
-from mock_server.tams.stages import Commission, commission
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.wire import parse
 from mock_server.tests.tams.chains import (
     FLUX,
@@ -40,9 +40,9 @@ EXCHANGES = Path(__file__).resolve().parents[3] / "fixtures" / "exchanges" / "ta
 # The recorded bodies
 
 
-def replay(path: Path, **choices: Any) -> Commission:
+def replay(path: Path, **settings: Any) -> ParsedOrder:
     raw = json.loads(path.read_bytes())["request"]["rawBody"]
-    return commission(parse(CreateJob, raw.encode()).stages, Choices(**choices), Catalogue())
+    return parse_order(parse(CreateJob, raw.encode()).stages, TamsSettings(**settings), Catalogue())
 
 
 GOOD = [path for path in sorted(EXCHANGES.glob("create-job*.json")) if "error" not in path.name]
@@ -58,7 +58,7 @@ def test_every_recorded_job_that_is_taken_makes_an_order(path):
 
 
 @pytest.mark.parametrize(
-    ("case", "choices"),
+    ("case", "settings"),
     [
         ("body-empty-stages", {}),
         ("count-out-of-range", {}),
@@ -66,12 +66,12 @@ def test_every_recorded_job_that_is_taken_makes_an_order(path):
         ("size-not-multiple-of-64", {"bad_size": "refuse"}),
     ],
 )
-def test_every_recorded_job_that_is_refused_is_refused_with_its_words(case, choices):
+def test_every_recorded_job_that_is_refused_is_refused_with_its_words(case, settings):
     path = EXCHANGES / f"create-job.error-{case}.json"
     (detail,) = json.loads(path.read_bytes())["response"]["body"]["details"]
 
     with pytest.raises(Invalid) as caught:
-        replay(path, **choices)
+        replay(path, **settings)
 
     assert caught.value.field == detail["field"]
     assert caught.value.problem.startswith(detail["message"])

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from mock_server.core.worlds import Newborn
+from mock_server.core.account_service import AccountSpec
 from mock_server.tams import signature
-from mock_server.tams.choices import STRICT, Choices
-from mock_server.tams.doorkeeper import verdict_body
+from mock_server.tams.authentication import verdict_body
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tams.settings import STRICT, TamsSettings
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, World, a_world, text_to_image
 from mock_server.web.wall import wall
 
@@ -70,7 +70,7 @@ async def test_equal_nonces_are_let_in_unless_chosen_otherwise():
 
 
 @pytest.mark.parametrize(
-    ("choices", "headers", "status", "tips"),
+    ("settings", "headers", "status", "tips"),
     [
         ({}, {}, 401, "authorization header missing"),
         ({"no_authorization_status": 404}, {}, 404, "authorization header missing"),
@@ -80,8 +80,8 @@ async def test_equal_nonces_are_let_in_unless_chosen_otherwise():
         ({}, {"authorization": "Basic YTpi"}, 401, "scheme"),
     ],
 )
-async def test_who_is_not_known_is_told_so(choices, headers, status, tips):
-    async with a_world(tams=choices) as world:
+async def test_who_is_not_known_is_told_so(settings, headers, status, tips):
+    async with a_world(tams=settings) as world:
         answer = await world.call("GET", JOB, headers=headers)
 
     assert answer.status_code == status
@@ -125,7 +125,7 @@ async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_i
 async def test_an_account_without_a_key_cannot_sign():
     async with a_world() as world:
         bare = replace(world.account.credentials, public_key="")
-        await world.app.worlds.change(replace(world.account, credentials=bare))
+        await world.app.account_service.change(replace(world.account, credentials=bare))
         answer = await world.call("GET", JOB, headers=signed(world, "GET", JOB))
 
     assert answer.status_code == 401
@@ -155,7 +155,7 @@ async def test_a_strict_header_grammar_takes_the_documented_form_only():
 
 async def test_worlds_do_not_see_each_other():
     async with a_world() as world:
-        other = await world.app.worlds.create(Newborn(), NOW)
+        other = await world.app.account_service.create(AccountSpec(), NOW)
         job = await world.submit(text_to_image("same"))
         headers = {"authorization": f"Bearer {other.credentials.token}"}
         again = await world.call("POST", "/v1/jobs", text_to_image("same"), headers=headers)
@@ -252,9 +252,9 @@ async def test_what_is_not_offered_is_not_found(path):
     assert answer.json() == {"code": 5, "message": "Not Found", "details": []}
 
 
-@pytest.mark.parametrize(("choices", "status"), [({}, 405), ({"wrong_method_status": 501}, 501)])
-async def test_a_wrong_method_names_those_that_are_right(choices, status):
-    async with a_world(tams=choices) as world:
+@pytest.mark.parametrize(("settings", "status"), [({}, 405), ({"wrong_method_status": 501}, 501)])
+async def test_a_wrong_method_names_those_that_are_right(settings, status):
+    async with a_world(tams=settings) as world:
         answer = await world.call("PUT", "/v1/jobs")
 
     assert answer.status_code == status
@@ -262,9 +262,9 @@ async def test_a_wrong_method_names_those_that_are_right(choices, status):
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize(("choices", "status"), [({}, 413), ({"too_large_status": 400}, 400)])
-async def test_a_body_above_the_limit_is_refused_before_it_is_read(choices, status):
-    async with a_world(body_limit_bytes=1000, tams=choices) as world:
+@pytest.mark.parametrize(("settings", "status"), [({}, 413), ({"too_large_status": 400}, 400)])
+async def test_a_body_above_the_limit_is_refused_before_it_is_read(settings, status):
+    async with a_world(body_limit_bytes=1000, tams=settings) as world:
         announced = await world.call("POST", "/v1/jobs", b"x" * 1001)
 
         async def unannounced() -> Any:
@@ -359,7 +359,7 @@ async def test_what_nobody_foresaw_is_a_500_with_the_request_id(monkeypatch):
         async def broken(*_: Any, **__: Any) -> None:
             raise RuntimeError("not foreseen")
 
-        monkeypatch.setattr(world.app.studio, "look", broken)
+        monkeypatch.setattr(world.app.job_service, "look", broken)
         answer = await world.call("GET", JOB)
 
     assert answer.status_code == 500
@@ -381,13 +381,13 @@ async def test_a_model_that_is_known_has_a_picture_to_show_and_a_locked_one_want
 
 
 @pytest.mark.parametrize(
-    ("choices", "status"),
+    ("settings", "status"),
     [({}, 200), ({"strict": True}, 400), ({"strict": True, "bad_size": "accept"}, 200)],
 )
-async def test_strict_refuses_what_is_let_through_with_a_remark(choices, status):
+async def test_strict_refuses_what_is_let_through_with_a_remark(settings, status):
     body = text_to_image("one", width=520)
-    strict = choices.pop("strict", False)
-    async with a_world(strict=strict, tams=choices) as world:
+    strict = settings.pop("strict", False)
+    async with a_world(strict=strict, tams=settings) as world:
         answer = await world.call("POST", "/v1/jobs", body)
         remarks = next(iter(world.app.journal)).remarks
 
@@ -397,13 +397,13 @@ async def test_strict_refuses_what_is_let_through_with_a_remark(choices, status)
 
 
 def test_strict_turns_every_leniency_that_is_not_set_by_itself():
-    strict = Choices(strict=True, unknown_model="accept")
+    strict = TamsSettings(strict=True, unknown_model="accept")
 
     assert {name: getattr(strict, name) for name in STRICT} == {**STRICT, "unknown_model": "accept"}
-    assert all(getattr(Choices(), name) != value for name, value in STRICT.items())
+    assert all(getattr(TamsSettings(), name) != value for name, value in STRICT.items())
     lenient = {
         name
-        for name, field in Choices.model_fields.items()
+        for name, field in TamsSettings.model_fields.items()
         if field.default == "accept" and name not in OF_THE_CALLER
     }
     assert lenient <= STRICT.keys()

@@ -8,12 +8,12 @@ import pytest
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue, demo_uploads
-from mock_server.tams.choices import Choices
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.wire import parse
-from mock_server.tams.workflow.commissions import commission_graph
 from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.tams.workflow.node_classes import load_classes
-from mock_server.tams.workflow.node_inputs import Rules
+from mock_server.tams.workflow.node_inputs import InputRules
+from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
 from mock_server.tams.workflow.templates import Templates, UnreadableTemplate
 from mock_server.tests.tams.graphs import example, node, text_to_image
@@ -36,8 +36,8 @@ def fill_like(name, **options):
     return TEMPLATES.fill(body.template_id, body.fields.field_attrs, **options)
 
 
-def commissioned(graph):
-    return commission_graph(graph, Choices(), Catalogue())
+def parsed(graph):
+    return parse_graph(graph, TamsSettings(), Catalogue())
 
 
 # The recorded exchanges
@@ -87,7 +87,7 @@ def test_an_image_that_is_null_is_refused_word_for_word():
     ],
 )
 def test_a_filled_in_template_shows_the_values_that_were_sent(name, prompt):
-    made = commissioned(fill_like(name))
+    made = parsed(fill_like(name))
 
     assert (made.order.prompt, made.order.source) == (prompt, demo_uploads()[0])
     assert made.work.inputs == demo_uploads()[:1]
@@ -101,7 +101,7 @@ def test_a_filled_in_template_shows_the_values_that_were_sent(name, prompt):
 def test_a_choice_decides_the_size():
     sizes = {}
     for aspect in ("1:1", "3:4", "16:9"):
-        order = commissioned(TEMPLATES.fill(POSTER, attrs(n12_aspect=aspect))).order
+        order = parsed(TEMPLATES.fill(POSTER, attrs(n12_aspect=aspect))).order
         sizes[aspect] = (order.width, order.height)
 
     assert sizes == {"1:1": (1024, 1024), "3:4": (896, 1152), "16:9": (1344, 768)}
@@ -117,7 +117,7 @@ def test_the_first_of_several_fields_is_named():
 def test_of_two_values_for_one_field_the_last_counts():
     sent = [*attrs(n12_aspect="1:1"), *attrs(n12_aspect="16:9")]
 
-    assert commissioned(TEMPLATES.fill(POSTER, sent)).order.width == 1344
+    assert parsed(TEMPLATES.fill(POSTER, sent)).order.width == 1344
 
 
 def test_a_field_that_the_template_does_not_have_is_ignored_or_refused():
@@ -125,7 +125,7 @@ def test_a_field_that_the_template_does_not_have_is_ignored_or_refused():
 
     graph = TEMPLATES.fill(POSTER, sent)
     assert graph.warnings == ["fields: the template has no field 3:steps"]
-    assert commissioned(graph).order.steps == 20
+    assert parsed(graph).order.steps == 20
     with pytest.raises(FieldMismatch) as caught:
         TEMPLATES.fill(POSTER, sent, extra_fields="refuse")
     assert caught.value.problem == ("can't find [nodeId:fieldName] 3:steps in workflow template")
@@ -147,7 +147,7 @@ def test_filling_leaves_the_template_as_it_was():
 
 
 def test_a_job_that_shall_fail_waits_for_what_cannot_come():
-    made = TEMPLATES.doomed(ANIME, attrs(n25_image=None), Choices(), Catalogue())
+    made = TEMPLATES.doomed(ANIME, attrs(n25_image=None), TamsSettings(), Catalogue())
 
     assert made.work.inputs == ("25:image",)
     assert made.work.price > 0
@@ -168,7 +168,7 @@ def folder_of(tmp_path, *templates):
         text = each if isinstance(each, str) else json.dumps(each)
         (tmp_path / f"{number}.json").write_text(text)
     (tmp_path / "notes.txt").write_text("no template")
-    return Templates(load_classes(), Rules(), tmp_path)
+    return Templates(load_classes(), InputRules(), tmp_path)
 
 
 def test_templates_come_out_of_a_folder(tmp_path):
@@ -186,7 +186,7 @@ def test_templates_come_out_of_a_folder(tmp_path):
         {**MINE, "templateId": POSTER},
     )
 
-    assert commissioned(templates.fill("5", attrs(n5_width=640))).order.width == 640
+    assert parsed(templates.fill("5", attrs(n5_width=640))).order.width == 640
     assert templates.read("6")["fields"]["fieldAttrs"][0]["fieldValue"] is None
     assert templates.read(POSTER)["name"] == "Mine"
     assert templates.read(ANIME)["templateId"] == ANIME

@@ -91,7 +91,7 @@ async def test_more_bytes_than_the_store_takes_are_refused_and_not_kept():
     async with a_world(upload_limit_bytes=1000) as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()
         large = await world.http.put(place["putUrl"], content=b"x" * 1001)
-        resource = await world.app.studio.resource(place["resourceId"])
+        resource = await world.app.job_service.resource(place["resourceId"])
 
     assert large.status_code == 413
     assert resource is not None
@@ -99,7 +99,7 @@ async def test_more_bytes_than_the_store_takes_are_refused_and_not_kept():
 
 
 @pytest.mark.parametrize(
-    ("choices", "puts", "status"),
+    ("settings", "puts", "status"),
     [
         ({}, 2, 200),
         ({"second_upload": "refuse"}, 2, 403),
@@ -108,14 +108,14 @@ async def test_more_bytes_than_the_store_takes_are_refused_and_not_kept():
         ({"upload_answer": "empty"}, 1, 200),
     ],
 )
-async def test_the_store_follows_the_choices(choices, puts, status):
-    async with a_world(tams=choices) as world:
+async def test_the_store_follows_the_choices(settings, puts, status):
+    async with a_world(tams=settings) as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()
         for _ in range(max(1, puts)):
             answer = await world.http.put(place["putUrl"], content=PNG if puts else b"")
 
     assert answer.status_code == status
-    if choices == {"upload_answer": "empty"}:
+    if settings == {"upload_answer": "empty"}:
         assert answer.content == b""
 
 
@@ -160,7 +160,7 @@ async def test_a_missing_term_is_short_or_refused():
         await world.call("POST", "/v1/resource/image", {})
         short = await world.upload(b"x")
         for_ever = await world.upload(b"x", term=2)
-        kept = [await world.app.studio.resource(each) for each in (short, for_ever)]
+        kept = [await world.app.job_service.resource(each) for each in (short, for_ever)]
     async with a_world(tams={"missing_term": "refuse"}) as world:
         refused = await world.call("POST", "/v1/resource/image", {})
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.core.errors import Malformed, StudioError
+from mock_server.core.errors import DomainError, Malformed
 from mock_server.tams import requests
 from mock_server.tams.positions import offset_of, token_at
 from mock_server.tams.requests import (
@@ -17,7 +17,7 @@ from mock_server.tams.requests import (
     DiffusionBody,
     LaxCreateResourceImage,
 )
-from mock_server.tams.wire import Body, json_name, parse
+from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tests.tams.shapes import SHAPES, problem
 
 WEBHOOK = '"webhook":null'
@@ -38,11 +38,11 @@ JOBS = [
 ]
 
 
-def outcome(kind: type[Body], raw: bytes, **options: Any) -> Body | str:
+def outcome(kind: type[TamsBody], raw: bytes, **options: Any) -> TamsBody | str:
     """Return what was read, or what was said of it."""
     try:
         return parse(kind, raw, **options)
-    except StudioError as error:
+    except DomainError as error:
         return error.problem if isinstance(error, Malformed) else repr(error)
 
 

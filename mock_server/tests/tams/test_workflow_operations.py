@@ -157,9 +157,9 @@ async def test_a_running_graph_shows_node_after_node_and_ends_with_its_files():
     assert [each["filename"] for each in shown] == [image["url"] for image in finished["images"]]
 
 
-@pytest.mark.parametrize(("choices", "status"), [({}, 500), ({"field_not_sent_status": 400}, 400)])
-async def test_a_field_that_was_not_sent_has_the_status_of_its_choice(choices, status):
-    async with a_world(tams=choices) as world:
+@pytest.mark.parametrize(("settings", "status"), [({}, 500), ({"field_not_sent_status": 400}, 400)])
+async def test_a_field_that_was_not_sent_has_the_status_of_its_choice(settings, status):
+    async with a_world(tams=settings) as world:
         answer = await replay(world, "template-check.error-field-missing")
 
     assert answer.status_code == status

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mock_server.tams.wire import Body, json_name, parse
+from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tams.workflow.requests import (
     CheckTemplate,
     CheckWorkflow,
@@ -15,7 +15,7 @@ from mock_server.tams.workflow.requests import (
 from mock_server.tests.tams.graphs import EXCHANGES, example
 from mock_server.tests.tams.shapes import problem
 
-KINDS: dict[str, type[Body]] = {
+KINDS: dict[str, type[TamsBody]] = {
     "create-workflow-job": CreateWorkflowJob,
     "workflow-params-check": CheckWorkflow,
     "template-check": CheckTemplate,

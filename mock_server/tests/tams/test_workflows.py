@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core.errors import Forbidden, Invalid
-from mock_server.core.plans import Pass
-from mock_server.core.studio import RANDOM_SEED
+from mock_server.core.jobs.plans import Pass
+from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.workflow.graph_reading import uploads_of
-from mock_server.tams.workflow.node_progress import Step, finish_item, notes_of, steps_of
+from mock_server.tams.workflow.node_progress import NodeStep, finish_item, notes_of, steps_of
 from mock_server.tests.tams.chains import FLUX, IMAGE, LORA, MASK, SD15, SDXL
 from mock_server.tests.tams.graphs import (
     ask,
@@ -376,9 +376,9 @@ def test_equal_graphs_share_their_notes():
 
 
 STEPS = (
-    Step("4", "CheckpointLoaderSimple", 10),
-    Step("3", "KSampler", 80, samples=20),
-    Step("9", "SaveImage", 10, images=2),
+    NodeStep("4", "CheckpointLoaderSimple", 10),
+    NodeStep("3", "KSampler", 80, samples=20),
+    NodeStep("9", "SaveImage", 10, images=2),
 )
 
 
@@ -441,7 +441,11 @@ def test_the_shapes_that_may_vary():
 @given(
     st.lists(
         st.builds(
-            Step, st.text(max_size=3), st.text(max_size=3), st.integers(0, 100), st.integers(0, 50)
+            NodeStep,
+            st.text(max_size=3),
+            st.text(max_size=3),
+            st.integers(0, 100),
+            st.integers(0, 50),
         ),
         min_size=1,
         max_size=6,

@@ -38,12 +38,12 @@ class World:
 
     async def advance(self, seconds: float) -> None:
         """Move the server's clock ahead."""
-        clock = await self.app.worlds.clock(None)
-        await self.app.worlds.advance(None, wall(), clock.now(wall()) + seconds)
+        clock = await self.app.account_service.clock(None)
+        await self.app.account_service.advance(None, wall(), clock.now(wall()) + seconds)
 
     async def now(self) -> float:
         """Return the ready-made account's time."""
-        return await self.app.studio.now(self.account, wall())
+        return await self.app.job_service.now(self.account, wall())
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Poll a job that is there."""
@@ -69,8 +69,8 @@ class World:
 
     async def balance(self) -> float:
         """Return what can be spent."""
-        account = await self.app.worlds.find(self.account.id)
-        return float((await self.app.studio.wallet(account, await self.now())).balance)
+        account = await self.app.account_service.find(self.account.id)
+        return float((await self.app.job_service.wallet(account, await self.now())).balance)
 
 
 @asynccontextmanager

@@ -7,18 +7,23 @@ from contextlib import asynccontextmanager
 import pytest
 from anyio.lowlevel import checkpoint
 
-from mock_server.core.accounts import Progress
+from mock_server.core.account_service import AccountSpec
+from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs import JobState
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.outbox import Delivery
-from mock_server.core.watch import Notify, Watch
-from mock_server.core.worlds import Newborn
 from mock_server.tests.makers import NOW, HesitatingStore, an_order, some_work, some_worlds
 from mock_server.web import callbacks
-from mock_server.web.callbacks import Postman
-from mock_server.web.letters import KEPT_ANSWER_BYTES, Correspondent, Reply, receiver_of
+from mock_server.web.callback_formats import (
+    KEPT_ANSWER_BYTES,
+    CallbackAdapter,
+    CallbackReply,
+    receiver_of,
+)
+from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.sender import ANSWER_BYTES
-from mock_server.web.targets import Targets
+from mock_server.web.targets import CallbackTargets
 from mock_server.web.wall import wall
 
 URL = "http://127.0.0.1:1/hook"
@@ -35,24 +40,24 @@ def words(delivery, job, account):
 class Office:
     """A postman whose letters stay in a list, with a wall that moves by hand."""
 
-    def __init__(self, worlds=None, *, wall=None, **options):
+    def __init__(self, account_service=None, *, wall=None, **options):
         self.wall = NOW
-        self.worlds = worlds or some_worlds()
-        self.studio = self.worlds.studio
+        self.account_service = account_service or some_worlds()
+        self.job_service = self.account_service.job_service
         self.sent = []
         self.statuses = []
         self.answer = b""
         self.enough, self.wanted = asyncio.Event(), 1
         self.shut = {}
         options = {"write": words, "send": self._send} | options
-        self.postman = Postman(
-            self.studio,
+        self.dispatcher = CallbackDispatcher(
+            self.job_service,
             wall or (lambda: self.wall),
-            targets=Targets(["private"]),
+            targets=CallbackTargets(["private"]),
             send=options.pop("send"),
         )
-        self.postman.introduce("toy", lambda: Correspondent(**options))
-        self.studio.on_watched = self.postman.wake
+        self.dispatcher.register("toy", lambda: CallbackAdapter(**options))
+        self.job_service.on_watched = self.dispatcher.wake
 
     async def _send(self, target, body):
         self.sent.append((target.url, json.loads(body)))
@@ -61,7 +66,7 @@ class Office:
         if door := self.shut.get(target.url):
             await door.wait()
         status = self.statuses.pop(0) if self.statuses else 200
-        return Reply(status, "" if status == 200 else "not today", self.answer)
+        return CallbackReply(status, "" if status == 200 else "not today", self.answer)
 
     async def until_sent(self, number):
         self.wanted = number
@@ -71,38 +76,40 @@ class Office:
                 await self.enough.wait()
 
     async def account(self, id="ready"):
-        return await self.worlds.find(id)
+        return await self.account_service.find(id)
 
     async def submit(self, notify=Notify.END, *, id="ready", url=URL, topics=("",), **changes):
         account = await self.account(id)
-        now = await self.studio.now(account, self.postman.wall())
+        now = await self.job_service.now(account, self.dispatcher.wall())
         watch = Watch(url, "toy", notify, on_success=topics)
         work = changes.pop("work", some_work())
-        snapshot = await self.studio.submit(account, an_order(), work, now, watch=watch, **changes)
+        snapshot = await self.job_service.submit(
+            account, an_order(), work, now, watch=watch, **changes
+        )
         return snapshot.job
 
     async def deliver(self, now, id="ready"):
-        return await self.postman.deliver_due(await self.account(id), now)
+        return await self.dispatcher.deliver_due(await self.account(id), now)
 
     async def kept(self):
-        return list(await self.postman.mailroom.all(None))
+        return list(await self.dispatcher.outbox_service.all(None))
 
-    async def settled_down(self):
+    async def idle(self):
         """Wait until nothing goes on any more but what the clock has to bring."""
         async with asyncio.timeout(PATIENCE):
-            while going(self.postman):
+            while going(self.dispatcher):
                 await checkpoint()
 
 
-def going(postman):
-    return [*postman._rounds.values(), *postman._runs.values()]
+def going(dispatcher):
+    return [*dispatcher._rounds.values(), *dispatcher._runs.values()]
 
 
 @asynccontextmanager
 async def an_office(*args, **options):
     office = Office(*args, **options)
     yield office
-    await office.postman.close()
+    await office.dispatcher.close()
 
 
 def outline(tries):
@@ -212,8 +219,8 @@ async def test_a_name_that_is_not_known_yet_is_tried_again(monkeypatch):
 
 async def test_a_notice_of_a_job_that_is_kept_no_longer_is_given_up():
     async with an_office(some_worlds(keep_jobs=1), delays=[10.0]) as office:
-        first = await office.submit(progress=Progress.INSTANT, work=some_work())
-        await office.submit(progress=Progress.MANUAL)
+        first = await office.submit(progress=Progression.INSTANT, work=some_work())
+        await office.submit(progress=Progression.MANUAL)
 
         tries = await office.deliver(NOW)
 
@@ -249,7 +256,7 @@ async def test_what_is_forgotten_while_others_are_sent_is_not_sent():
         going_on = asyncio.create_task(office.deliver(NOW + 1000))
         await office.until_sent(1)
 
-        await office.worlds.reset(None, ["callbacks"], NOW)
+        await office.account_service.reset(None, ["callbacks"], NOW)
         door.set()
 
         assert len(await going_on) == 1
@@ -258,13 +265,13 @@ async def test_what_is_forgotten_while_others_are_sent_is_not_sent():
 
 async def test_a_world_that_ends_meanwhile_takes_its_callbacks_along():
     async with an_office() as office:
-        await office.worlds.create(Newborn(id="ada"), NOW)
+        await office.account_service.create(AccountSpec(id="ada"), NOW)
         door = office.shut[URL] = asyncio.Event()
         await office.submit(Notify.CHANGES, id="ada")
         going_on = asyncio.create_task(office.deliver(NOW + 1000, "ada"))
         await office.until_sent(1)
 
-        await office.worlds.delete("ada")
+        await office.account_service.delete("ada")
         door.set()
         await going_on
 
@@ -289,7 +296,7 @@ async def test_a_slow_receiver_holds_up_nobody_else():
 
 async def test_accounts_are_independent_even_at_one_receiver():
     async with an_office() as office:
-        await office.worlds.create(Newborn(id="ada"), NOW)
+        await office.account_service.create(AccountSpec(id="ada"), NOW)
         door = office.shut[URL] = asyncio.Event()
         await office.submit()
         going_on = asyncio.create_task(office.deliver(NOW + 1000))
@@ -305,9 +312,9 @@ async def test_accounts_are_independent_even_at_one_receiver():
 
 async def test_two_who_deliver_at_once_send_everything_once():
     async with an_office(some_worlds()) as office:
-        office.studio.store = office.worlds.store = office.postman.mailroom.store = HesitatingStore(
-            office.worlds.store
-        )
+        office.job_service.store = office.account_service.store = (
+            office.dispatcher.outbox_service.store
+        ) = HesitatingStore(office.account_service.store)
         await office.submit(Notify.PROGRESS)
 
         tries = await asyncio.gather(*(office.deliver(NOW + 1000) for _ in range(5)))
@@ -341,7 +348,7 @@ async def test_draining_tries_everything_open_until_nothing_is():
         await office.deliver(job.starts_at)
         now = job.starts_at + 0.1
 
-        tries = await office.postman.drain(await office.account(), now)
+        tries = await office.dispatcher.drain(await office.account(), now)
 
         assert outline(tries) == [(1, now, 500), (1, now, 500), (2, now, 200)]
         assert all(each.due_at is None for each in await office.kept())
@@ -352,15 +359,15 @@ async def test_draining_does_not_make_time_pass():
     async with an_office() as office:
         await office.submit()
 
-        assert await office.postman.drain(await office.account(), NOW) == []
+        assert await office.dispatcher.drain(await office.account(), NOW) == []
 
 
 async def test_draining_leaves_what_is_yet_to_happen():
     async with an_office() as office:
         await post(office, due_at=NOW + 60)
 
-        assert await office.postman.drain(await office.account(), NOW + 59) == []
-        assert len(await office.postman.drain(await office.account(), NOW + 60)) == 1
+        assert await office.dispatcher.drain(await office.account(), NOW + 59) == []
+        assert len(await office.dispatcher.drain(await office.account(), NOW + 60)) == 1
 
 
 async def test_a_notice_is_sent_once_more_however_it_went():
@@ -369,7 +376,7 @@ async def test_a_notice_is_sent_once_more_however_it_went():
         (tried,) = await office.deliver(job.ends_at)
         office.statuses = [500]
 
-        again = await office.postman.redeliver(await office.account(), tried.id, NOW + 77)
+        again = await office.dispatcher.redeliver(await office.account(), tried.id, NOW + 77)
 
         assert [(each.at, each.status) for each in again.attempts] == [
             (job.ends_at, 200),
@@ -385,40 +392,40 @@ async def test_sending_once_more_lets_a_notice_keep_its_schedule_unless_it_arriv
         job = await office.submit()
         (tried,) = await office.deliver(job.ends_at)
 
-        again = await office.postman.redeliver(await office.account(), tried.id, job.ends_at + 1)
+        again = await office.dispatcher.redeliver(await office.account(), tried.id, job.ends_at + 1)
         assert again.due_at == tried.due_at == job.ends_at + 10
 
-        again = await office.postman.redeliver(await office.account(), tried.id, job.ends_at + 2)
+        again = await office.dispatcher.redeliver(await office.account(), tried.id, job.ends_at + 2)
         assert (again.arrived, again.due_at) == (True, None)
         assert await office.deliver(NOW + 1000) == []
 
 
 async def test_only_the_owner_sends_once_more():
     async with an_office() as office:
-        bob = await office.worlds.create(Newborn(id="bob"), NOW)
+        bob = await office.account_service.create(AccountSpec(id="bob"), NOW)
         await office.submit()
         (tried,) = await office.deliver(NOW + 1000)
 
         with pytest.raises(NotFound):
-            await office.postman.redeliver(bob, tried.id, NOW)
+            await office.dispatcher.redeliver(bob, tried.id, NOW)
         with pytest.raises(NotFound):
-            await office.postman.redeliver(bob, "nothing", NOW)
+            await office.dispatcher.redeliver(bob, "nothing", NOW)
 
 
 # About other things than jobs
 
 
 async def post(office, content=b"{}", **options):
-    now = await office.studio.now(await office.account(), office.postman.wall())
+    now = await office.job_service.now(await office.account(), office.dispatcher.wall())
     watch = Watch(options.pop("url", URL), options.pop("surface", "toy"))
-    return await office.postman.post(
+    return await office.dispatcher.post(
         await office.account(), watch, "topic", content, now, **options
     )
 
 
 async def ask(office, url=URL):
     watch = Watch(url, "toy")
-    return await office.postman.ask(await office.account(), watch, "may I", b'{"a": 1}', NOW)
+    return await office.dispatcher.ask(await office.account(), watch, "may I", b'{"a": 1}', NOW)
 
 
 async def test_a_notice_about_no_job_leaves_by_itself():
@@ -426,7 +433,7 @@ async def test_a_notice_about_no_job_leaves_by_itself():
         await post(office, b'{"models": 2}')
 
         await office.until_sent(1)
-        await office.settled_down()
+        await office.idle()
 
         assert office.sent == [(URL, {"models": 2})]
         assert [each.arrived for each in await office.kept()] == [True]
@@ -436,7 +443,7 @@ async def test_a_notice_about_no_job_waits_for_its_moment_and_is_tried_again():
     async with an_office(delays=[10.0]) as office:
         office.statuses = [500]
         await post(office, due_at=NOW + 60)
-        await office.settled_down()
+        await office.idle()
         assert office.sent == []
 
         assert outline(await office.deliver(NOW + 100)) == [
@@ -520,7 +527,7 @@ async def test_a_question_holds_up_neither_its_account_nor_its_receiver():
         await office.until_sent(1)
         del office.shut[URL]
 
-        await office.submit(progress=Progress.INSTANT)
+        await office.submit(progress=Progression.INSTANT)
         assert len(await office.deliver(NOW)) == 1
         assert not asking.done()
 
@@ -531,7 +538,7 @@ async def test_a_question_holds_up_neither_its_account_nor_its_receiver():
 async def test_a_slow_notice_does_not_hold_up_a_question():
     async with an_office() as office:
         door = office.shut[URL] = asyncio.Event()
-        await office.submit(progress=Progress.INSTANT)
+        await office.submit(progress=Progression.INSTANT)
         await office.until_sent(1)
         del office.shut[URL]
 
@@ -557,7 +564,7 @@ async def test_a_running_clock_delivers_by_itself():
         job = await office.submit(Notify.CHANGES)
 
         await office.until_sent(3)
-        await office.settled_down()
+        await office.idle()
 
         kept = await office.kept()
         assert [each.state for each in kept] == ["waiting", "running", "succeeded"]
@@ -566,13 +573,13 @@ async def test_a_running_clock_delivers_by_itself():
 
 
 async def test_a_running_clock_tries_again_by_itself():
-    worlds = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(worlds, wall=wall, delays=[10.0, 60.0]) as office:
+    account_service = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(account_service, wall=wall, delays=[10.0, 60.0]) as office:
         office.statuses = [500, 500]
         await office.submit()
 
         await office.until_sent(3)
-        await office.settled_down()
+        await office.idle()
 
         (notice,) = await office.kept()
         first = notice.attempts[0].at
@@ -581,19 +588,19 @@ async def test_a_running_clock_tries_again_by_itself():
 
 async def test_what_happens_at_once_is_sent_though_the_clock_stands():
     async with an_office() as office:
-        await office.submit(progress=Progress.INSTANT)
+        await office.submit(progress=Progression.INSTANT)
 
         await office.until_sent(1)
-        await office.settled_down()
+        await office.idle()
         assert (await office.kept())[0].arrived
 
 
 async def test_what_a_hand_moves_is_sent_though_the_clock_stands():
     async with an_office() as office:
         job = await office.submit()
-        await office.settled_down()
+        await office.idle()
 
-        await office.studio.cancel(await office.account(), job.id, NOW)
+        await office.job_service.cancel(await office.account(), job.id, NOW)
 
         await office.until_sent(1)
 
@@ -602,13 +609,13 @@ async def test_what_a_hand_moves_is_sent_though_the_clock_stands():
 async def test_a_clock_that_goes_on_is_noticed(own):
     async with an_office(some_worlds(wall=wall()), wall=wall) as office:
         await office.submit(Notify.CHANGES)
-        await office.settled_down()
+        await office.idle()
         assert office.sent == []
 
         account = await office.account() if own else None
-        clock = await office.worlds.clock(account)
-        await office.worlds.set_clock(account, clock.with_rate(wall(), FAST))
-        office.postman.wake(account and account.id)
+        clock = await office.account_service.clock(account)
+        await office.account_service.set_clock(account, clock.with_rate(wall(), FAST))
+        office.dispatcher.wake(account and account.id)
 
         await office.until_sent(3)
 
@@ -619,11 +626,11 @@ async def test_a_clock_that_runs_faster_is_noticed(rate):
         await office.submit()
         for _ in range(20):
             await checkpoint()
-        assert going(office.postman)
+        assert going(office.dispatcher)
 
-        clock = await office.worlds.clock(None)
-        await office.worlds.set_clock(None, clock.with_rate(wall(), FAST))
-        office.postman.wake()
+        clock = await office.account_service.clock(None)
+        await office.account_service.set_clock(None, clock.with_rate(wall(), FAST))
+        office.dispatcher.wake()
 
         await office.until_sent(1)
 
@@ -637,8 +644,8 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
         looks += 1
         return wall()
 
-    worlds = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(worlds, wall=counted, delays=[1e9]) as office:
+    account_service = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(account_service, wall=counted, delays=[1e9]) as office:
         if what == "a try":
             office.statuses = [500]
         else:
@@ -660,27 +667,27 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
 async def test_whoever_moves_a_clock_delivers_and_nobody_else():
     async with an_office() as office:
         job = await office.submit()
-        clock = await office.worlds.clock(None)
+        clock = await office.account_service.clock(None)
 
-        with office.postman.held(["ready"]):
-            await office.worlds.set_clock(None, clock.moved_to(NOW, job.ends_at))
-            office.postman.wake("ready")
-            await office.settled_down()
+        with office.dispatcher.held(["ready"]):
+            await office.account_service.set_clock(None, clock.moved_to(NOW, job.ends_at))
+            office.dispatcher.wake("ready")
+            await office.idle()
             assert office.sent == []
-            with office.postman.held(["ready"]):
+            with office.dispatcher.held(["ready"]):
                 pass
-            await office.settled_down()
+            await office.idle()
             assert len(await office.deliver(job.ends_at)) == 1
-            await office.submit(progress=Progress.INSTANT)
-            await office.settled_down()
+            await office.submit(progress=Progression.INSTANT)
+            await office.idle()
             assert len(office.sent) == 1
 
         await office.until_sent(2)
 
 
 async def test_a_slow_receiver_does_not_hold_up_the_round():
-    worlds = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(worlds, wall=wall) as office:
+    account_service = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(account_service, wall=wall) as office:
         door = office.shut[URL] = asyncio.Event()
         await office.submit(Notify.CHANGES)
         await office.until_sent(1)
@@ -694,49 +701,51 @@ async def test_a_slow_receiver_does_not_hold_up_the_round():
 
 
 async def test_a_commit_that_comes_late_is_not_overlooked():
-    worlds = some_worlds(wall=wall(), rate=FAST)
-    async with an_office(worlds, wall=wall) as office:
-        store = HesitatingStore(worlds.store)
-        office.studio.store = worlds.store = office.postman.mailroom.store = store
+    account_service = some_worlds(wall=wall(), rate=FAST)
+    async with an_office(account_service, wall=wall) as office:
+        store = HesitatingStore(account_service.store)
+        office.job_service.store = account_service.store = (
+            office.dispatcher.outbox_service.store
+        ) = store
 
         for number in range(1, 20):
-            await office.submit(progress=Progress.INSTANT)
+            await office.submit(progress=Progression.INSTANT)
             await office.until_sent(number)
 
 
 async def test_news_that_come_while_the_round_is_about_to_end_are_heard():
     async with an_office() as office:
-        ahead, asked = office.postman.mailroom.ahead, 0
+        ahead, asked = office.dispatcher.outbox_service.ahead, 0
 
         async def meanwhile(account):
             nonlocal asked
             asked += 1
             found = await ahead(account)
             if asked == 1:
-                office.studio.on_watched = lambda account: None
-                await office.submit(progress=Progress.INSTANT)
-                office.postman.wake(account.id)
+                office.job_service.on_watched = lambda account: None
+                await office.submit(progress=Progression.INSTANT)
+                office.dispatcher.wake(account.id)
             return found
 
-        office.postman.mailroom.ahead = meanwhile
-        office.postman.wake("ready")
+        office.dispatcher.outbox_service.ahead = meanwhile
+        office.dispatcher.wake("ready")
 
         await office.until_sent(1)
 
 
 async def test_broken_state_is_logged_once_and_stops_no_other_account(caplog):
     async with an_office() as office:
-        await office.worlds.create(Newborn(id="ada"), NOW)
-        keep = office.postman.mailroom.keep
+        await office.account_service.create(AccountSpec(id="ada"), NOW)
+        keep = office.dispatcher.outbox_service.keep
 
         async def broken(account, delivery):
             if account.id == "ada":
                 raise OSError("the disk is full")
             await keep(account, delivery)
 
-        office.postman.mailroom.keep = broken
-        await office.submit(id="ada", progress=Progress.INSTANT)
-        await office.submit(progress=Progress.INSTANT)
+        office.dispatcher.outbox_service.keep = broken
+        await office.submit(id="ada", progress=Progression.INSTANT)
+        await office.submit(progress=Progression.INSTANT)
         await office.until_sent(2)
         for _ in range(200):
             await checkpoint()
@@ -750,15 +759,15 @@ async def test_closing_leaves_no_task():
     office = Office(some_worlds(wall=wall(), rate=1e-6), wall=wall)
     office.shut[URL] = asyncio.Event()
     await office.submit()
-    await office.submit(progress=Progress.INSTANT)
+    await office.submit(progress=Progression.INSTANT)
     await office.until_sent(1)
     assert asyncio.all_tasks() > before
 
-    await office.postman.close()
+    await office.dispatcher.close()
     assert asyncio.all_tasks() == before
 
     await office.submit()
-    office.postman.wake()
+    office.dispatcher.wake()
     assert asyncio.all_tasks() == before
 
 
@@ -766,7 +775,7 @@ async def test_frozen_worlds_leave_no_task():
     before = asyncio.all_tasks()
     async with an_office() as office:
         await office.submit(Notify.PROGRESS)
-        await office.settled_down()
+        await office.idle()
         await checkpoint()
 
         assert asyncio.all_tasks() == before
@@ -836,7 +845,7 @@ async def a_wire(*answers, **options):
 
 async def send(office, url):
     """Send a notice to the URL and return its only attempt."""
-    await office.worlds.reset(None, [], NOW)
+    await office.account_service.reset(None, [], NOW)
     await office.submit(url=url)
     (tried,) = await office.deliver(NOW + 1000)
     (attempt,) = tried.attempts
@@ -964,9 +973,11 @@ async def test_nobody_at_home_is_a_failure():
 
 
 async def test_everything_together_on_a_running_clock():
-    worlds = some_worlds(wall=wall(), rate=FAST)
+    account_service = some_worlds(wall=wall(), rate=FAST)
     refusals = [an_answer("503 Later")] * 2
-    async with a_wire(*refusals, worlds=worlds, wall=wall, delays=[5.0, 5.0]) as wire:
+    async with a_wire(
+        *refusals, account_service=account_service, wall=wall, delays=[5.0, 5.0]
+    ) as wire:
         receiver, office = wire
         await office.submit(Notify.CHANGES, url=receiver.url())
         async with asyncio.timeout(PATIENCE):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.web.forms import MOST_PARTS, MalformedForm, NotAForm, Part, read_form
+from mock_server.web.forms import MAX_PARTS, MalformedForm, NotAForm, Part, read_form
 
 TYPE = b"multipart/form-data; boundary=line"
 PNG = b"\x89PNG\r\n\x1a\n--line? no\r\n--lin\r\n\r\n"
@@ -77,7 +77,7 @@ def test_other_bodies_are_no_forms(content_type):
         (TYPE, a_form((b"no header", b"1"))),
         (TYPE, a_form((named(b"key") + b"\r\n" + b"X: 1\r\n" * 1000, b"1"))),
         (TYPE, a_form((named(b"k" * 1_000_000), b"1"))),
-        (TYPE, a_form(*[(named(b"key"), b"1")] * (MOST_PARTS + 1))),
+        (TYPE, a_form(*[(named(b"key"), b"1")] * (MAX_PARTS + 1))),
     ],
 )
 def test_broken_forms_are_refused_without_a_word_in_the_log(content_type, body, caplog):

@@ -20,11 +20,11 @@ import httpx
 import pytest
 
 from mock_server import serving
-from mock_server.listening.ports import ServingError
-from mock_server.listening.tls import server_tls
 from mock_server.settings import Settings
 from mock_server.tests.web import toy_app
 from mock_server.tests.web.toy_app import ToyApp
+from mock_server.transport.ports import ServingError
+from mock_server.transport.tls import server_tls
 from mock_server.web.wall import wall
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mock_server.web.targets import NameUnknown, TargetRefused, Targets
+from mock_server.web.targets import CallbackTargets, NameUnknown, TargetRefused
 
 NAMES = {
     "here.test": ["127.0.0.1"],
@@ -129,39 +129,39 @@ NO_URL = [
 
 @pytest.mark.parametrize("url", PRIVATE)
 async def test_private_addresses_are_allowed_as_such(url, asked):
-    assert (await Targets(["private"]).check(url)).url == url
-    assert (await Targets(["any"]).check(url)).url == url
+    assert (await CallbackTargets(["private"]).check(url)).url == url
+    assert (await CallbackTargets(["any"]).check(url)).url == url
     with pytest.raises(TargetRefused, match="does not allow"):
-        await Targets([]).check(url)
+        await CallbackTargets([]).check(url)
 
 
 @pytest.mark.parametrize("url", PUBLIC)
 async def test_public_addresses_are_allowed_where_any_is(url, asked):
-    assert (await Targets(["any"]).check(url)).url == url
+    assert (await CallbackTargets(["any"]).check(url)).url == url
     with pytest.raises(TargetRefused, match="does not allow"):
-        await Targets(["private"]).check(url)
+        await CallbackTargets(["private"]).check(url)
 
 
 @pytest.mark.parametrize("url", NEVER)
 async def test_where_clouds_keep_their_secrets_nothing_goes(url, asked):
     for allowed in (["private"], ["any"], ["metadata.test", "half.test", "169.254.169.254"]):
         with pytest.raises(TargetRefused):
-            await Targets(allowed).check(url)
+            await CallbackTargets(allowed).check(url)
     with pytest.raises(TargetRefused, match="never go"):
-        await Targets(["any"]).check(url)
+        await CallbackTargets(["any"]).check(url)
 
 
 @pytest.mark.parametrize("url", NO_URL)
 async def test_what_is_no_url_of_a_host_is_refused(url, asked):
     with pytest.raises(TargetRefused) as refused:
-        await Targets(["any"]).check(url)
+        await CallbackTargets(["any"]).check(url)
 
     assert not isinstance(refused.value, NameUnknown)
     assert asked == []
 
 
 async def test_hosts_are_allowed_by_name(asked):
-    targets = Targets(["Public.test", "93.184.216.34"])
+    targets = CallbackTargets(["Public.test", "93.184.216.34"])
 
     for url in ("http://public.test/", "http://PUBLIC.test:81/", "http://93.184.216.34/"):
         assert (await targets.check(url)).url == url
@@ -172,12 +172,12 @@ async def test_hosts_are_allowed_by_name(asked):
 
 async def test_a_name_that_leads_nowhere_may_do_so_later(asked):
     with pytest.raises(NameUnknown, match=r"nowhere\.test is not known"):
-        await Targets(["private"]).check("http://nowhere.test/")
+        await CallbackTargets(["private"]).check("http://nowhere.test/")
 
 
 async def test_the_words_of_a_refusal_hide_names_and_passwords(asked):
     with pytest.raises(TargetRefused) as refused:
-        await Targets([]).check("http://me:secret@here.test/?token=secret")
+        await CallbackTargets([]).check("http://me:secret@here.test/?token=secret")
 
     assert "secret" not in str(refused.value)
 
@@ -208,29 +208,29 @@ async def test_the_words_of_a_refusal_hide_names_and_passwords(asked):
 async def test_the_address_that_was_checked_stands_in_place_of_the_name(
     url, pinned, host, name, asked
 ):
-    target = await Targets(["private"]).check(url)
+    target = await CallbackTargets(["private"]).check(url)
 
     assert target.pinned_urls == (pinned,)
     assert (target.host, target.name) == (host, name)
 
 
 async def test_all_addresses_of_a_name_are_there_the_older_kind_first(asked):
-    target = await Targets(["private"]).check("http://localhost:3000/hook")
+    target = await CallbackTargets(["private"]).check("http://localhost:3000/hook")
 
     assert target.pinned_urls == ("http://127.0.0.1:3000/hook", "http://[::1]:3000/hook")
     assert asked == ["localhost"]
 
 
 async def test_addresses_are_never_looked_up(asked):
-    await Targets(["private"]).check("http://127.0.0.1/")
-    await Targets(["private"]).check("http://[::1]/")
+    await CallbackTargets(["private"]).check("http://127.0.0.1/")
+    await CallbackTargets(["private"]).check("http://[::1]/")
 
     assert asked == []
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1"])
 async def test_the_real_resolver_reads_numbers_as_the_connection_would(host):
-    (pinned,) = (await Targets(["private"]).check(f"http://{host}:81/")).pinned_urls
+    (pinned,) = (await CallbackTargets(["private"]).check(f"http://{host}:81/")).pinned_urls
 
     assert pinned == "http://127.0.0.1:81/"
 
@@ -238,4 +238,4 @@ async def test_the_real_resolver_reads_numbers_as_the_connection_would(host):
 @pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376"])
 async def test_the_real_resolver_does_not_hide_forbidden_addresses(host):
     with pytest.raises(TargetRefused, match="never go"):
-        await Targets(["any"]).check(f"http://{host}/")
+        await CallbackTargets(["any"]).check(f"http://{host}/")

@@ -14,9 +14,9 @@ from PIL import Image, ImageChops, ImageStat
 from mock_server.web.pictures import Recipe, UndecodablePicture, render
 from mock_server.web.videos import (
     LEAST_SIDE,
-    MOST_PIXELS,
-    MOST_PIXELS_IN_ALL,
-    MOST_SIDE,
+    MAX_PIXELS,
+    MAX_PIXELS_IN_ALL,
+    MAX_VIDEO_SIDE,
     VideoRecipe,
     frame_size,
     note,
@@ -69,11 +69,11 @@ def test_sizes_are_even_and_bounded_and_otherwise_those_that_were_asked_for(widt
 
     for asked, side in zip((width, height), found, strict=True):
         assert side % 2 == 0
-        assert LEAST_SIDE <= side <= max(LEAST_SIDE, min(asked, MOST_SIDE))
+        assert LEAST_SIDE <= side <= max(LEAST_SIDE, min(asked, MAX_VIDEO_SIDE))
     if min(width, height) >= 512 and max(width / height, height / width) < 4:
         pixels = found[0] * found[1]
-        assert pixels <= MOST_PIXELS
-        assert pixels * frames <= MOST_PIXELS_IN_ALL
+        assert pixels <= MAX_PIXELS
+        assert pixels * frames <= MAX_PIXELS_IN_ALL
     if min(width, height) >= 16 and max(width, height) <= 1920 and frames <= 240:
         assert found == (width // 2 * 2, height // 2 * 2)
 
@@ -86,7 +86,7 @@ def test_the_announced_size_is_that_of_the_file(width, height):
 
 
 def test_a_video_of_many_pictures_has_them_all_though_fewer_are_drawn(monkeypatch):
-    monkeypatch.setattr("mock_server.web.videos._MOST_DRAWN", 192 * 128 * 5)
+    monkeypatch.setattr("mock_server.web.videos._MAX_DRAWN", 192 * 128 * 5)
 
     pictures = pictures_of(render_video(replace(HARBOUR, frames=23)))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.listening.whole_messages import HELD_AT_MOST_BYTES, Desk, Pen
+from mock_server.transport.batched import MAX_HELD_BYTES, BatchedTransport, WriteBatch
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
 
@@ -38,11 +38,11 @@ class Wire:
         return f"the {name}"
 
 
-def a_pen(wire: Any, desk: Desk | None = None) -> Pen:
-    return Pen(wire, desk or Desk())
+def a_pen(wire: Any, page_operations: WriteBatch | None = None) -> BatchedTransport:
+    return BatchedTransport(wire, page_operations or WriteBatch())
 
 
-def in_a_turn(act: Callable[[Pen], object], wire: Wire) -> list[Any]:
+def in_a_turn(act: Callable[[BatchedTransport], object], wire: Wire) -> list[Any]:
     """Let something be written in one turn of a loop; return what had been sent in that turn."""
 
     async def turn() -> list[Any]:
@@ -84,8 +84,8 @@ def test_all_connections_send_at_the_end_of_the_turn_in_the_order_of_their_answe
     sent: list[Any] = []
 
     async def turn():
-        desk = Desk()
-        first, second = (a_pen(Wire(name, sent), desk) for name in ("first", "second"))
+        page_operations = WriteBatch()
+        first, second = (a_pen(Wire(name, sent), page_operations) for name in ("first", "second"))
         second.write(b"a")
         first.write(b"b")
         second.write(b"c")
@@ -97,7 +97,7 @@ def test_all_connections_send_at_the_end_of_the_turn_in_the_order_of_their_answe
     assert sent == [("second", [b"a", b"c"]), ("first", [b"b"])]
 
 
-@pytest.mark.parametrize("size_bytes", [HELD_AT_MOST_BYTES - len(HEAD), HELD_AT_MOST_BYTES])
+@pytest.mark.parametrize("size_bytes", [MAX_HELD_BYTES - len(HEAD), MAX_HELD_BYTES])
 def test_much_is_sent_at_once_and_never_copied(wire, size_bytes):
     body = b"a" * size_bytes
 
@@ -105,7 +105,7 @@ def test_much_is_sent_at_once_and_never_copied(wire, size_bytes):
         pen.write(HEAD)
         pen.write(body)
 
-    at_once = len(HEAD) + size_bytes > HELD_AT_MOST_BYTES
+    at_once = len(HEAD) + size_bytes > MAX_HELD_BYTES
     assert in_a_turn(answer, wire) == ([[HEAD, body]] if at_once else [])
     assert wire.sent == [[HEAD, body]]
     assert wire.sent[0][1] is body
@@ -113,14 +113,14 @@ def test_much_is_sent_at_once_and_never_copied(wire, size_bytes):
 
 def test_little_behind_much_waits_again(wire):
     def answer(pen):
-        pen.write(b"a" * (HELD_AT_MOST_BYTES + 1))
+        pen.write(b"a" * (MAX_HELD_BYTES + 1))
         pen.write(b"b")
 
     assert len(in_a_turn(answer, wire)) == 1
     assert wire.sent[1:] == [[b"b"]]
 
 
-@pytest.mark.parametrize("end", [Pen.close, Pen.write_eof])
+@pytest.mark.parametrize("end", [BatchedTransport.close, BatchedTransport.write_eof])
 def test_all_is_sent_before_the_end(wire, end):
     def answer(pen):
         pen.write(HEAD)
@@ -137,8 +137,8 @@ def test_nothing_is_sent_to_somebody_who_is_gone_and_others_get_theirs(wire):
     gone, there = Wire(), wire
 
     async def turn():
-        desk = Desk()
-        pens = [a_pen(each, desk) for each in (gone, there)]
+        page_operations = WriteBatch()
+        pens = [a_pen(each, page_operations) for each in (gone, there)]
         for pen in pens:
             pen.write(HEAD)
         pens[0].abort()

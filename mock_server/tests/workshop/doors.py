@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from mock_server.core.account_service import AccountService, AccountSpec
 from mock_server.core.accounts import Account
 from mock_server.core.errors import Unauthenticated
-from mock_server.core.worlds import Newborn, Worlds
 from mock_server.tests.makers import run, some_worlds
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
 from mock_server.web.calls import Answer, Call, Trace
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.doorkeeper import Doorkeeper
-from mock_server.workshop.gateway import Refusal, refuse
+from mock_server.workshop.authentication import Authenticator
+from mock_server.workshop.gateway import GatewayRefusal, refuse
+from mock_server.workshop.settings import WorkshopSettings
 
 PATHS = (b"/scc/spQueryToken", b"/scc/allocate_token", b"/scc/comfy_prompt")
 
@@ -36,32 +36,32 @@ def a_call(request: Request, wall: float = NOW) -> Call:
 class Door:
     """A doorkeeper, and what it says to calls."""
 
-    def __init__(self, **choices: Any) -> None:
-        self.worlds: Worlds = some_worlds()
+    def __init__(self, **settings: Any) -> None:
+        self.account_service: AccountService = some_worlds()
         self.account = self.add("ada", key=KEY, secret=SECRET)
-        self.choices = Choices(**choices)
-        self.keeper = Doorkeeper(self.worlds.studio, self.choices, lambda: PATHS)
+        self.settings = WorkshopSettings(**settings)
+        self.keeper = Authenticator(self.account_service.job_service, self.settings, lambda: PATHS)
 
     def add(self, id: str, **wish: Any) -> Account:
         """Make an account."""
-        return run(self.worlds.create(Newborn(id=id, **wish), NOW))
+        return run(self.account_service.create(AccountSpec(id=id, **wish), NOW))
 
-    def open(self, request: Request | Call, wall: float = NOW) -> Account | Refusal:
+    def open(self, request: Request | Call, wall: float = NOW) -> Account | GatewayRefusal:
         """Let a call in, or return why it is turned away."""
         call = request if isinstance(request, Call) else a_call(request, wall)
         try:
             return run(self.keeper.authenticate(call))
         except Unauthenticated as error:
-            refusal: Refusal = error.diagnosis
+            refusal: GatewayRefusal = error.diagnosis
             return refusal
 
     def turned_away(self, request: Request | Call, wall: float = NOW) -> str:
         """Return the situation of a refusal; empty where the call is let in."""
         outcome = self.open(request, wall)
-        return outcome.situation.value if isinstance(outcome, Refusal) else ""
+        return outcome.situation.value if isinstance(outcome, GatewayRefusal) else ""
 
     def answer(self, request: Request | Call, wall: float = NOW) -> Answer:
         """Return the gateway's answer to a call that is turned away."""
         refusal = self.open(request, wall)
-        assert isinstance(refusal, Refusal)
-        return refuse(refusal, self.choices.gateway_generation)
+        assert isinstance(refusal, GatewayRefusal)
+        return refuse(refusal, self.settings.gateway_generation)

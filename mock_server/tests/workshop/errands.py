@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from mock_server.core.jobs import Job
+from mock_server.core.jobs.job import Job
 from mock_server.tests.workshop.world import World
 from mock_server.web.pictures import Recipe, render
-from mock_server.workshop.tickets import Ticket, ticket_of
+from mock_server.workshop.task_metadata import TaskMetadata, metadata_of
 
 POSTER = "01key7y1m0workf10w00000001"
 LARGE = "01key7y1m0workf10w00000002"
@@ -81,16 +81,16 @@ async def running(world: World, task_id: str) -> dict[str, Any]:
 
 async def job_of(world: World, task_id: str) -> Job:
     """Return the job that a task is."""
-    job = await world.app.studio.job(task_id)
+    job = await world.app.job_service.job(task_id)
     assert job is not None
     return job
 
 
-async def ticket_in(world: World, task_id: str) -> Ticket:
+async def metadata_in(world: World, task_id: str) -> TaskMetadata:
     """Return what is remembered of a task beside its order."""
-    ticket = ticket_of(await job_of(world, task_id))
-    assert ticket is not None
-    return ticket
+    metadata = metadata_of(await job_of(world, task_id))
+    assert metadata is not None
+    return metadata
 
 
 async def download(world: World, url: str) -> Image.Image:

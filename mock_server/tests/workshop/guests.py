@@ -13,7 +13,7 @@ from mock_server.tests.workshop.world import ORIGIN, World
 SAME_ORIGIN = {"sec-fetch-site": "same-origin", "origin": ORIGIN}
 
 
-class Guest:
+class PageUser:
     """A browser at a session's page; `path` is where the page is now."""
 
     def __init__(self, world: World, token: str, url: str) -> None:
@@ -61,9 +61,9 @@ class Guest:
         return await self.http.put(path, json=body, headers=SAME_ORIGIN)
 
 
-async def a_guest(world: World, token: str = "", name: str = "", **members: Any) -> Guest:
+async def a_user(world: World, token: str = "", name: str = "", **members: Any) -> PageUser:
     """Open a session of a long while, for a token of its own unless one is named."""
     token = token or (await world.data("/scc/allocate_token", {"name": name}))["apiToken"]
     body = {"apiToken": token, "expiredInSeconds": 100_000, **members}
     data = await world.data("/scc/spRefreshOrCreateSession", body)
-    return Guest(world, token, data["sessionUrl"])
+    return PageUser(world, token, data["sessionUrl"])

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from mock_server.core import errors
-from mock_server.core.errors import StudioError
-from mock_server.knob_sources import SettingsError
+from mock_server.core.errors import DomainError
+from mock_server.setting_sources import SettingsError
 from mock_server.settings import read_settings
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.calls import Trace
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.error_codes import load_codes, shipped_codes, worded
 from mock_server.workshop.errors import SITUATIONS, render_error, situation_of
+from mock_server.workshop.settings import WorkshopSettings
 
 # One of each class of the studio's tree, so that a class that is new has to be put here.
-SAMPLES: dict[type[StudioError], StudioError] = {
-    StudioError: StudioError("no"),
+SAMPLES: dict[type[DomainError], DomainError] = {
+    DomainError: DomainError("no"),
     errors.Unauthenticated: errors.Unauthenticated("no"),
     errors.Forbidden: errors.Forbidden("no"),
     errors.NotFound: errors.NotFound("job", "1"),
@@ -37,7 +37,7 @@ SAMPLES: dict[type[StudioError], StudioError] = {
 BY_THE_GATEWAY = {errors.Unauthenticated, errors.RateLimited}
 
 
-def tree(kind: type[StudioError]) -> set[type[StudioError]]:
+def tree(kind: type[DomainError]) -> set[type[DomainError]]:
     family = {kind}
     for child in kind.__subclasses__():
         if child.__module__ == errors.__name__:
@@ -45,13 +45,13 @@ def tree(kind: type[StudioError]) -> set[type[StudioError]]:
     return family
 
 
-def answered(error: StudioError, **choices: Any) -> Any:
+def answered(error: DomainError, **settings: Any) -> Any:
     trace = Trace("00000001", 1_768_464_000.0, {})
-    return render_error(error, Choices(**choices), shipped_codes(), trace)
+    return render_error(error, WorkshopSettings(**settings), shipped_codes(), trace)
 
 
 def test_every_class_of_the_studios_refusals_has_a_sample():
-    assert tree(StudioError) == set(SAMPLES)
+    assert tree(DomainError) == set(SAMPLES)
 
 
 @pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
@@ -68,7 +68,7 @@ def test_every_refusal_of_the_studio_has_an_answer(kind):
         assert (body["status"], body["data"]) == (20, None)
         assert body["errCode"]
         assert body["errMessage"]
-        assert kind is StudioError or body["errCode"] != "SYSTEM_ERROR"
+        assert kind is DomainError or body["errCode"] != "SYSTEM_ERROR"
 
 
 @pytest.mark.parametrize("kind", SITUATIONS)

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from mock_server.core.accounts import Progress
-from mock_server.core.jobs import JobState
+from mock_server.core.accounts import Progression
+from mock_server.core.jobs.job import JobState
 from mock_server.tests.makers import NOW, an_order, some_work, some_worlds, too_much_for_memory
 from mock_server.web import callbacks
-from mock_server.web.callbacks import Postman
-from mock_server.web.letters import Reply
-from mock_server.web.targets import Targets
-from mock_server.workshop.choices import Choices
+from mock_server.web.callback_formats import CallbackReply
+from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.targets import CallbackTargets
 from mock_server.workshop.event_signature import is_genuine, unseal
 from mock_server.workshop.events import (
     COMMIT,
@@ -29,10 +28,11 @@ from mock_server.workshop.events import (
     ROLLBACK,
     SD_PRE_INVOKE,
     TASK_FINISHED,
+    AccessDecision,
+    EventContext,
     Events,
-    Occasion,
-    Verdict,
 )
+from mock_server.workshop.settings import WorkshopSettings
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "workshop"
 URL = "http://127.0.0.1:1/your/callback"
@@ -46,23 +46,23 @@ YES, NO = b'{"success": true, "errMessage": null}', b'{"success": false, "errMes
 class Desk:
     """Events whose letters stay in a list, in a world whose clock stands."""
 
-    def __init__(self, **choices):
-        self.worlds = some_worlds()
-        self.studio = self.worlds.studio
+    def __init__(self, **settings):
+        self.account_service = some_worlds()
+        self.job_service = self.account_service.job_service
         self.sent = []
         self.statuses = []
         self.answer = YES
-        self.postman = Postman(
-            self.studio, lambda: WALL, targets=Targets(["private"]), send=self._send
+        self.dispatcher = CallbackDispatcher(
+            self.job_service, lambda: WALL, targets=CallbackTargets(["private"]), send=self._send
         )
-        self.studio.on_watched = self.postman.wake
-        chosen = Choices(**{"event_url": URL} | choices)
-        self.events = Events(self.postman, chosen, SECRET, lambda: WALL, self._task_data)
-        self.postman.introduce("workshop", lambda: self.events.correspondent)
+        self.job_service.on_watched = self.dispatcher.wake
+        chosen = WorkshopSettings(**{"event_url": URL} | settings)
+        self.events = Events(self.dispatcher, chosen, SECRET, lambda: WALL, self._task_data)
+        self.dispatcher.register("workshop", lambda: self.events.callback_adapter)
 
     async def _send(self, target, body):
         self.sent.append((target.url, body))
-        return Reply(self.statuses.pop(0) if self.statuses else 200, "", self.answer)
+        return CallbackReply(self.statuses.pop(0) if self.statuses else 200, "", self.answer)
 
     @staticmethod
     def _task_data(job, account, origin, at):
@@ -70,25 +70,25 @@ class Desk:
         return {"taskId": job.id, "status": state, "images": [f"{origin}/1.png"]}
 
     async def account(self):
-        return await self.worlds.find("ready")
+        return await self.account_service.find("ready")
 
-    async def occasion(self, token=TOKEN, api_id="sd_txt2img", invoke_id="inv-1"):
-        return Occasion(await self.account(), api_id, invoke_id, token, ORIGIN, NOW)
+    async def context(self, token=TOKEN, api_id="sd_txt2img", invoke_id="inv-1"):
+        return EventContext(await self.account(), api_id, invoke_id, token, ORIGIN, NOW)
 
-    async def submit(self, occasion=None, **changes):
-        occasion = occasion or await self.occasion()
+    async def submit(self, context=None, **changes):
+        context = context or await self.context()
         work = changes.pop("work", some_work())
-        watch = self.events.watch(occasion)
-        made = await self.studio.submit(
-            occasion.account, an_order(), work, NOW, watch=watch, **changes
+        watch = self.events.watch(context)
+        made = await self.job_service.submit(
+            context.account, an_order(), work, NOW, watch=watch, **changes
         )
         return made.job
 
     async def deliver(self, now=NOW + 1000):
-        return await self.postman.deliver_due(await self.account(), now)
+        return await self.dispatcher.deliver_due(await self.account(), now)
 
     async def kept(self):
-        return list(await self.postman.mailroom.all(None))
+        return list(await self.dispatcher.outbox_service.all(None))
 
     @property
     def told(self):
@@ -97,10 +97,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def a_desk(**choices):
-    desk = Desk(**choices)
-    yield desk
-    await desk.postman.close()
+async def an_event_page(**settings):
+    page_operations = Desk(**settings)
+    yield page_operations
+    await page_operations.dispatcher.close()
 
 
 def parameters(url):
@@ -114,26 +114,28 @@ def read(name):
     return json.loads((EXAMPLES / f"callback-{name}.json").read_text("utf-8"))
 
 
-async def ask_before(desk, example):
-    occasion = await desk.occasion(invoke_id=invoke_id_of(example))
-    return await desk.events.before(occasion, example["request"]["body"])
+async def ask_before(page_operations, example):
+    context = await page_operations.context(invoke_id=invoke_id_of(example))
+    return await page_operations.events.before(context, example["request"]["body"])
 
 
-async def ask_before_generation(desk, example):
-    occasion = await desk.occasion(invoke_id=invoke_id_of(example))
+async def ask_before_generation(page_operations, example):
+    context = await page_operations.context(invoke_id=invoke_id_of(example))
     checkpoint = example["request"]["body"]["checkpoint"]
-    return await desk.events.before_generation(occasion, checkpoint)
+    return await page_operations.events.before_generation(context, checkpoint)
 
 
-async def finish(desk, example):
-    occasion = await desk.occasion(invoke_id=invoke_id_of(example))
-    await desk.submit(occasion, progress=Progress.INSTANT)
-    await desk.deliver(NOW)
+async def finish(page_operations, example):
+    context = await page_operations.context(invoke_id=invoke_id_of(example))
+    await page_operations.submit(context, progress=Progression.INSTANT)
+    await page_operations.deliver(NOW)
 
 
-async def roll_back(desk, example):
-    await desk.events.rolled_back(await desk.occasion(invoke_id=invoke_id_of(example)))
-    await desk.deliver(NOW)
+async def roll_back(page_operations, example):
+    await page_operations.events.rolled_back(
+        await page_operations.context(invoke_id=invoke_id_of(example))
+    )
+    await page_operations.deliver(NOW)
 
 
 COURSES = {
@@ -155,10 +157,10 @@ def invoke_id_of(example):
 async def test_the_example_is_sent(name):
     example = read(name)
     expected = parameters(example["request"]["path"])
-    async with a_desk() as desk:
-        desk.answer = json.dumps(example["response"]["body"]).encode()
-        await COURSES[name](desk, example)
-        url, body = next(each for each in desk.sent if expected["bizType"] in each[0])
+    async with an_event_page() as page_operations:
+        page_operations.answer = json.dumps(example["response"]["body"]).encode()
+        await COURSES[name](page_operations, example)
+        url, body = next(each for each in page_operations.sent if expected["bizType"] in each[0])
 
     found = parameters(url)
     assert list(found) == list(expected)
@@ -183,9 +185,9 @@ def test_every_example_is_sent():
 async def test_what_the_example_answers_counts(name):
     example = read(name)
     answer = example["response"]["body"]
-    async with a_desk() as desk:
-        desk.answer = json.dumps(answer).encode()
-        verdict = await ask_before(desk, example)
+    async with an_event_page() as page_operations:
+        page_operations.answer = json.dumps(answer).encode()
+        verdict = await ask_before(page_operations, example)
 
     assert (verdict.allowed, verdict.message) == (answer["success"], answer["errMessage"] or "")
 
@@ -199,56 +201,58 @@ def test_the_delays_are_those_of_the_example():
 
 
 async def test_each_try_is_signed_anew_and_carries_the_token_for_the_receiver_alone():
-    async with a_desk() as desk:
-        desk.statuses = [500] * 2
-        await desk.submit(progress=Progress.INSTANT)
-        await desk.deliver()
+    async with an_event_page() as page_operations:
+        page_operations.statuses = [500] * 2
+        await page_operations.submit(progress=Progression.INSTANT)
+        await page_operations.deliver()
 
-    assert len(desk.sent) == 4
-    for url, _ in desk.sent:
+    assert len(page_operations.sent) == 4
+    for url, _ in page_operations.sent:
         assert is_genuine(SECRET, urlsplit(url).query)
         assert TOKEN not in url
         assert unseal(SECRET, parameters(url)["apiToken"]) == TOKEN
-    nonces = [parameters(url)["nonce"] for url, _ in desk.sent]
+    nonces = [parameters(url)["nonce"] for url, _ in page_operations.sent]
     assert len(set(nonces)) == 4
 
 
 async def test_the_token_can_be_sent_in_clear():
-    async with a_desk(event_token="clear") as desk:
-        await desk.events.before(await desk.occasion(), {})
+    async with an_event_page(event_token="clear") as page_operations:
+        await page_operations.events.before(await page_operations.context(), {})
 
-    assert parameters(desk.sent[0][0])["apiToken"] == TOKEN
+    assert parameters(page_operations.sent[0][0])["apiToken"] == TOKEN
 
 
 @pytest.mark.parametrize(("clock", "expected"), [("wall", WALL), ("account", NOW + 60)])
 async def test_the_timestamp_is_that_of_the_chosen_clock(clock, expected):
-    async with a_desk(event_timestamp=clock) as desk:
-        await desk.events.model_listed(await desk.occasion(), {}, NOW + 60)
-        await desk.deliver()
+    async with an_event_page(event_timestamp=clock) as page_operations:
+        await page_operations.events.model_listed(await page_operations.context(), {}, NOW + 60)
+        await page_operations.deliver()
 
-    assert parameters(desk.sent[0][0])["timestamp"] == f"{expected * 1000:.0f}"
+    assert parameters(page_operations.sent[0][0])["timestamp"] == f"{expected * 1000:.0f}"
 
 
 # Before a call
 
 
 async def test_a_denied_call_is_told_why_without_a_second_try():
-    async with a_desk() as desk:
-        desk.answer = NO
-        verdict = await desk.events.before(await desk.occasion(), {"prompt": "a boat"})
-        await desk.deliver(NOW + 100_000)
+    async with an_event_page() as page_operations:
+        page_operations.answer = NO
+        verdict = await page_operations.events.before(
+            await page_operations.context(), {"prompt": "a boat"}
+        )
+        await page_operations.deliver(NOW + 100_000)
 
-    assert verdict == Verdict(allowed=False, message="used up")
-    assert desk.told == [PRE_INVOKE]
+    assert verdict == AccessDecision(allowed=False, message="used up")
+    assert page_operations.told == [PRE_INVOKE]
 
 
 @pytest.mark.parametrize("answer", [b'{"success": false}', b'{"success":false,"errMessage":null}'])
 async def test_a_denial_without_words_has_words_all_the_same(answer):
-    async with a_desk() as desk:
-        desk.answer = answer
-        verdict = await desk.events.before(await desk.occasion(), {})
+    async with an_event_page() as page_operations:
+        page_operations.answer = answer
+        verdict = await page_operations.events.before(await page_operations.context(), {})
 
-    assert verdict == Verdict(allowed=False, message="the call was denied")
+    assert verdict == AccessDecision(allowed=False, message="the call was denied")
 
 
 @pytest.mark.parametrize("choice", ["deny", "allow"])
@@ -266,9 +270,9 @@ async def test_a_denial_without_words_has_words_all_the_same(answer):
     ],
 )
 async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status, answer, words):
-    async with a_desk(unanswered_event=choice) as desk:
-        desk.answer, desk.statuses = answer, [status]
-        verdict = await desk.events.before(await desk.occasion(), {})
+    async with an_event_page(unanswered_event=choice) as page_operations:
+        page_operations.answer, page_operations.statuses = answer, [status]
+        verdict = await page_operations.events.before(await page_operations.context(), {})
 
     assert verdict.allowed is (choice == "allow")
     assert words in verdict.remark
@@ -277,61 +281,65 @@ async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status
 @pytest.mark.parametrize("choice", ["deny", "allow"])
 async def test_a_receiver_that_hangs_counts_as_one_that_does_not_answer(choice, monkeypatch):
     monkeypatch.setattr(callbacks, "TIMEOUT", 0.02)
-    async with a_desk(unanswered_event=choice) as desk:
+    async with an_event_page(unanswered_event=choice) as page_operations:
 
         async def hang(*args):
             await asyncio.Event().wait()
 
-        desk.postman._send = hang
-        verdict = await desk.events.before(await desk.occasion(), {})
+        page_operations.dispatcher._send = hang
+        verdict = await page_operations.events.before(await page_operations.context(), {})
 
     assert verdict.allowed is (choice == "allow")
     assert "no answer within" in verdict.remark
 
 
 async def test_a_generation_that_is_denied_gives_the_quota_back():
-    async with a_desk() as desk:
-        desk.answer = NO
-        verdict = await desk.events.before_generation(await desk.occasion(), {"modelId": "m-1"})
-        await desk.deliver()
+    async with an_event_page() as page_operations:
+        page_operations.answer = NO
+        verdict = await page_operations.events.before_generation(
+            await page_operations.context(), {"modelId": "m-1"}
+        )
+        await page_operations.deliver()
 
     assert not verdict.allowed
-    assert desk.told == [SD_PRE_INVOKE, ROLLBACK]
+    assert page_operations.told == [SD_PRE_INVOKE, ROLLBACK]
 
 
 async def test_a_page_shows_what_the_receiver_says():
-    async with a_desk() as desk:
-        desk.answer = b'{"text": "3 pictures left"}'
-        assert await desk.events.page_text(await desk.occasion()) == {"text": "3 pictures left"}
+    async with an_event_page() as page_operations:
+        page_operations.answer = b'{"text": "3 pictures left"}'
+        assert await page_operations.events.page_text(await page_operations.context()) == {
+            "text": "3 pictures left"
+        }
 
-        desk.answer = b"3 pictures left"
-        assert await desk.events.page_text(await desk.occasion()) is None
+        page_operations.answer = b"3 pictures left"
+        assert await page_operations.events.page_text(await page_operations.context()) is None
 
-        desk.answer, desk.statuses = b'{"text": "sorry"}', [500]
-        assert await desk.events.page_text(await desk.occasion()) is None
-        assert desk.told == [CONTROL_CONFIG] * 3
+        page_operations.answer, page_operations.statuses = b'{"text": "sorry"}', [500]
+        assert await page_operations.events.page_text(await page_operations.context()) is None
+        assert page_operations.told == [CONTROL_CONFIG] * 3
 
 
 async def test_a_page_may_be_told_of_without_a_question():
-    async with a_desk(control_config_kind="asynchronous") as desk:
-        assert await desk.events.page_text(await desk.occasion()) is None
-        await desk.deliver()
+    async with an_event_page(control_config_kind="asynchronous") as page_operations:
+        assert await page_operations.events.page_text(await page_operations.context()) is None
+        await page_operations.deliver()
 
-        assert [each.asked for each in await desk.kept()] == [False]
-        assert desk.told == [CONTROL_CONFIG]
+        assert [each.asked for each in await page_operations.kept()] == [False]
+        assert page_operations.told == [CONTROL_CONFIG]
 
 
 # After it
 
 
 async def test_a_good_end_commits_the_call_and_sends_what_was_made():
-    async with a_desk() as desk:
-        job = await desk.submit()
-        await desk.deliver()
+    async with an_event_page() as page_operations:
+        job = await page_operations.submit()
+        await page_operations.deliver()
 
-    assert desk.told == [COMMIT, TASK_FINISHED]
-    assert desk.sent[0][1] == b""
-    assert json.loads(desk.sent[1][1]) == {
+    assert page_operations.told == [COMMIT, TASK_FINISHED]
+    assert page_operations.sent[0][1] == b""
+    assert json.loads(page_operations.sent[1][1]) == {
         "taskId": job.id,
         "status": JobState.SUCCEEDED,
         "images": [f"{ORIGIN}/1.png"],
@@ -340,35 +348,39 @@ async def test_a_good_end_commits_the_call_and_sends_what_was_made():
 
 @pytest.mark.parametrize("how", ["fail", "cancel"])
 async def test_a_bad_end_rolls_the_call_back(how):
-    async with a_desk() as desk:
-        job = await desk.submit(work=too_much_for_memory() if how == "fail" else some_work())
+    async with an_event_page() as page_operations:
+        job = await page_operations.submit(
+            work=too_much_for_memory() if how == "fail" else some_work()
+        )
         if how == "cancel":
-            await desk.studio.cancel(await desk.account(), job.id, NOW + 0.1)
-        await desk.deliver()
+            await page_operations.job_service.cancel(
+                await page_operations.account(), job.id, NOW + 0.1
+            )
+        await page_operations.deliver()
 
-    assert desk.told == [ROLLBACK]
-    assert parameters(desk.sent[0][0])["invokeId"] == "inv-1"
+    assert page_operations.told == [ROLLBACK]
+    assert parameters(page_operations.sent[0][0])["invokeId"] == "inv-1"
 
 
 async def test_a_call_without_a_job_is_committed_or_rolled_back():
-    async with a_desk() as desk:
-        await desk.events.committed(await desk.occasion())
-        await desk.events.rolled_back(await desk.occasion())
-        await desk.deliver()
+    async with an_event_page() as page_operations:
+        await page_operations.events.committed(await page_operations.context())
+        await page_operations.events.rolled_back(await page_operations.context())
+        await page_operations.deliver()
 
-    assert sorted(desk.told) == [COMMIT, ROLLBACK]
+    assert sorted(page_operations.told) == [COMMIT, ROLLBACK]
 
 
 async def test_a_synchronised_model_is_told_of_when_it_is_due_though_no_user_asked():
-    async with a_desk() as desk:
-        occasion = await desk.occasion(token=None, api_id="spSdModelSync")
-        await desk.events.model_listed(occasion, {"modelId": "m-1"}, NOW + 60)
-        assert await desk.deliver(NOW + 59.9) == []
-        await desk.deliver(NOW + 60)
+    async with an_event_page() as page_operations:
+        context = await page_operations.context(token=None, api_id="spSdModelSync")
+        await page_operations.events.model_listed(context, {"modelId": "m-1"}, NOW + 60)
+        assert await page_operations.deliver(NOW + 59.9) == []
+        await page_operations.deliver(NOW + 60)
 
-    assert desk.told == [MODEL_LISTED]
-    assert json.loads(desk.sent[0][1]) == {"modelId": "m-1"}
-    assert parameters(desk.sent[0][0])["apiToken"] == ""
+    assert page_operations.told == [MODEL_LISTED]
+    assert json.loads(page_operations.sent[0][1]) == {"modelId": "m-1"}
+    assert parameters(page_operations.sent[0][0])["apiToken"] == ""
 
 
 @pytest.mark.parametrize("kind", ["asynchronous", "synchronous"])
@@ -380,67 +392,71 @@ async def test_only_what_is_asynchronous_is_tried_again(biz_type, kind):
         TASK_FINISHED: "task_finished_kind",
         MODEL_LISTED: "model_listed_kind",
     }
-    async with a_desk(**{names[biz_type]: kind}) as desk:
-        desk.statuses = [500] * 100
+    async with an_event_page(**{names[biz_type]: kind}) as page_operations:
+        page_operations.statuses = [500] * 100
         if biz_type == MODEL_LISTED:
-            await desk.events.model_listed(await desk.occasion(), {}, NOW)
+            await page_operations.events.model_listed(await page_operations.context(), {}, NOW)
         elif biz_type == ROLLBACK:
-            await desk.events.rolled_back(await desk.occasion())
+            await page_operations.events.rolled_back(await page_operations.context())
         else:
-            await desk.submit()
-        await desk.deliver(NOW + 100_000)
+            await page_operations.submit()
+        await page_operations.deliver(NOW + 100_000)
 
-    assert desk.told.count(biz_type) == (17 if kind == "asynchronous" else 1)
+    assert page_operations.told.count(biz_type) == (17 if kind == "asynchronous" else 1)
 
 
 # Whose calls
 
 
-async def use_everything(desk, occasion):
+async def use_everything(page_operations, context):
     verdicts = [
-        await desk.events.before(occasion, {}),
-        await desk.events.before_generation(occasion, {}),
+        await page_operations.events.before(context, {}),
+        await page_operations.events.before_generation(context, {}),
     ]
-    assert await desk.events.page_text(occasion) is None
-    await desk.events.committed(occasion)
-    await desk.events.rolled_back(occasion)
-    await desk.submit(occasion)
-    await desk.deliver()
+    assert await page_operations.events.page_text(context) is None
+    await page_operations.events.committed(context)
+    await page_operations.events.rolled_back(context)
+    await page_operations.submit(context)
+    await page_operations.deliver()
     return verdicts
 
 
 async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
-    async with a_desk(event_url="") as desk:
-        occasion = await desk.occasion()
-        assert await use_everything(desk, occasion) == [Verdict(allowed=True)] * 2
-        await desk.events.model_listed(occasion, {}, NOW)
+    async with an_event_page(event_url="") as page_operations:
+        context = await page_operations.context()
+        assert await use_everything(page_operations, context) == [AccessDecision(allowed=True)] * 2
+        await page_operations.events.model_listed(context, {}, NOW)
 
-        assert (desk.sent, await desk.kept()) == ([], [])
+        assert (page_operations.sent, await page_operations.kept()) == ([], [])
 
 
 async def test_an_account_hears_of_its_events_at_a_url_of_its_own():
-    async with a_desk(event_url="") as desk:
-        account = replace(await desk.account(), events_url="http://127.0.0.1:9/mine")
-        await desk.events.before(replace(await desk.occasion(), account=account), {})
+    async with an_event_page(event_url="") as page_operations:
+        account = replace(await page_operations.account(), events_url="http://127.0.0.1:9/mine")
+        await page_operations.events.before(
+            replace(await page_operations.context(), account=account), {}
+        )
 
-        assert [url.partition("?")[0] for url, _ in desk.sent] == ["http://127.0.0.1:9/mine"]
+        assert [url.partition("?")[0] for url, _ in page_operations.sent] == [
+            "http://127.0.0.1:9/mine"
+        ]
 
 
 async def test_calls_of_servers_fire_nothing_by_themselves():
-    async with a_desk() as desk:
-        desk.answer = NO
-        occasion = await desk.occasion(token=None)
-        assert await use_everything(desk, occasion) == [Verdict(allowed=True)] * 2
+    async with an_event_page() as page_operations:
+        page_operations.answer = NO
+        context = await page_operations.context(token=None)
+        assert await use_everything(page_operations, context) == [AccessDecision(allowed=True)] * 2
 
-        assert (desk.sent, await desk.kept()) == ([], [])
+        assert (page_operations.sent, await page_operations.kept()) == ([], [])
 
 
 async def test_calls_of_servers_can_fire_events_without_a_token():
-    async with a_desk(server_events=True) as desk:
-        await desk.events.before(await desk.occasion(token=None), {})
+    async with an_event_page(server_events=True) as page_operations:
+        await page_operations.events.before(await page_operations.context(token=None), {})
 
-    assert parameters(desk.sent[0][0])["apiToken"] == ""
-    assert is_genuine(SECRET, urlsplit(desk.sent[0][0]).query)
+    assert parameters(page_operations.sent[0][0])["apiToken"] == ""
+    assert is_genuine(SECRET, urlsplit(page_operations.sent[0][0]).query)
 
 
 # The retries
@@ -448,13 +464,13 @@ async def test_calls_of_servers_can_fire_events_without_a_token():
 
 async def log(statuses, jobs, steps):
     """Return the log, and what was sent in which order, after moving the clock in steps."""
-    async with a_desk() as desk:
-        desk.answer, desk.statuses = b"", list(statuses)
+    async with an_event_page() as page_operations:
+        page_operations.answer, page_operations.statuses = b"", list(statuses)
         for _ in range(jobs):
-            await desk.submit()
+            await page_operations.submit()
         for seconds in steps:
-            await desk.deliver(NOW + seconds)
-        return await desk.kept(), desk.sent
+            await page_operations.deliver(NOW + seconds)
+        return await page_operations.kept(), page_operations.sent
 
 
 failures = st.sampled_from([400, 404, 500, 503, 302, 0])
@@ -500,12 +516,12 @@ def test_the_log_does_not_depend_on_the_steps_in_which_time_goes(statuses, jobs,
 @given(st.lists(st.one_of(failures, st.just(200)), max_size=40), st.integers(1, 3))
 def test_the_receiver_gets_everything_in_the_order_of_its_moments(statuses, jobs):
     async def tries():
-        async with a_desk() as desk:
-            desk.statuses = list(statuses)
+        async with an_event_page() as page_operations:
+            page_operations.statuses = list(statuses)
             for _ in range(jobs):
-                await desk.submit()
-            tried = await desk.deliver(NOW + 50_000)
-            return [each.attempts[-1].at for each in tried], desk.sent, tried
+                await page_operations.submit()
+            tried = await page_operations.deliver(NOW + 50_000)
+            return [each.attempts[-1].at for each in tried], page_operations.sent, tried
 
     moments, sent, tried = asyncio.run(tries())
 

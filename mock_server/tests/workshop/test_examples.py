@@ -13,8 +13,8 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from mock_server.core.jobs import Job
-from mock_server.core.sessions import Seat, Session
+from mock_server.core.jobs.job import Job
+from mock_server.core.sessions import Session, SessionSlot
 from mock_server.core.tokens import Token
 from mock_server.tests.workshop.world import NOW, World, a_world
 
@@ -37,7 +37,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 async def put(world: World, *records: Any) -> None:
-    async with world.app.studio.store.transaction(world.account.id) as tx:
+    async with world.app.job_service.store.transaction(world.account.id) as tx:
         for record in records:
             await tx.put(record)
 
@@ -51,15 +51,15 @@ def known(token: str, **members: Any) -> Preparation:
     return prepare
 
 
-def seated(token: str, secret: str, lifetime: float = 3600.0) -> Preparation:
+def slotted(token: str, secret: str, lifetime: float = 3600.0) -> Preparation:
     """Return a preparation that lays a token with a session in the WebUI, opened at NOW."""
 
     async def prepare(world: World) -> None:
-        account, seat = world.account.id, Seat("sd_webui")
+        account, session_slot = world.account.id, SessionSlot("sd_webui")
         await put(
             world,
             Token(token, account, NOW - 10_000, sessions=(secret,)),
-            Session(secret, account, token, seat, NOW, NOW + lifetime),
+            Session(secret, account, token, session_slot, NOW, NOW + lifetime),
         )
 
     return prepare
@@ -71,7 +71,7 @@ def submitted(by: str, task: str, seconds: float = 0.0, failure: str = "") -> Pr
     async def prepare(world: World) -> None:
         answer = await send(world, read(by))
         made = answer.json()["data"]["taskId"]
-        async with world.app.studio.store.transaction(world.account.id) as tx:
+        async with world.app.job_service.store.transaction(world.account.id) as tx:
             job = await tx.get(Job, made)
             assert job is not None
             await tx.delete(Job, made)
@@ -79,7 +79,7 @@ def submitted(by: str, task: str, seconds: float = 0.0, failure: str = "") -> Pr
         await world.advance(seconds)
         if failure:
             now = await world.now()
-            await world.app.studio.finish(world.account, task, now, failure=failure)
+            await world.app.job_service.finish(world.account, task, now, failure=failure)
 
     return prepare
 
@@ -110,13 +110,13 @@ PREPARED: dict[str, Preparation] = {
     "session-create-comfyui-inference": known(ALICE),
     "session-create-gadget": known(ALICE),
     "session-create-webui-default": known(ALICE),
-    "session-delete": seated(ALICE, "ebfa84ae5afe9686cad3e808"),
-    "session-query": seated(ALICE, "ebfa84ae5afe9686cad3e808"),
+    "session-delete": slotted(ALICE, "ebfa84ae5afe9686cad3e808"),
+    "session-query": slotted(ALICE, "ebfa84ae5afe9686cad3e808"),
     "session-query-none": known(BOB),
-    "session-refresh": seated(ALICE, "ebfa84ae5afe9686cad3e808"),
+    "session-refresh": slotted(ALICE, "ebfa84ae5afe9686cad3e808"),
     "session-refresh-none": known(BOB),
     "session-refresh-or-create-creates": known(BOB),
-    "session-refresh-or-create-refreshes": seated(BOB, "ce228fc93fdce61c229e3617"),
+    "session-refresh-or-create-refreshes": slotted(BOB, "ce228fc93fdce61c229e3617"),
     "token-query": known(ALICE, expires_at=1_770_969_600.0, used=5400.0),
     "token-update-config": known(ALICE),
 }

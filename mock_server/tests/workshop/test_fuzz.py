@@ -22,7 +22,7 @@ from mock_server.settings import Settings
 from mock_server.tests.workshop import signing
 from mock_server.tests.workshop.world import NOW
 from mock_server.web.wall import wall
-from mock_server.workshop.choices import Choices
+from mock_server.workshop.settings import WorkshopSettings
 
 DOCUMENT = yaml.safe_load(
     (Path(__file__).parents[3] / "fixtures" / "openapi" / "workshop.yaml").read_text("utf-8")
@@ -41,10 +41,13 @@ ASKED: list[Any] = [
 ]
 
 
-def an_app(**choices: Any) -> App:
+def an_app(**settings: Any) -> App:
     app = create_app(
         Settings(
-            rate_limit=LimitMode.OFF, clock_start=NOW, clock_rate=0, workshop=Choices(**choices)
+            rate_limit=LimitMode.OFF,
+            clock_start=NOW,
+            clock_rate=0,
+            workshop=WorkshopSettings(**settings),
         )
     )
     asyncio.run(app.open(wall()))

@@ -16,9 +16,9 @@ from mock_server.tests.workshop.signing import KEY, Request
 from mock_server.web.calls import Answer
 from mock_server.workshop.gateway import (
     DIAGNOSIS_HEADER,
-    MOST_MESSAGE,
+    MAX_MESSAGE,
     WORDS,
-    Refusal,
+    GatewayRefusal,
     Situation,
     refuse,
     request_id,
@@ -114,7 +114,7 @@ def test_the_older_generation_has_the_documented_words(situation, status, messag
 
 
 def test_an_older_mismatch_echoes_the_string_too():
-    answer = refuse(Refusal(Situation.MISMATCH, "", b"POST\n\n/scc/x"), "older")
+    answer = refuse(GatewayRefusal(Situation.MISMATCH, "", b"POST\n\n/scc/x"), "older")
 
     assert answer.status == 400
     assert headers_of(answer)["x-ca-error-message"] == (
@@ -124,27 +124,27 @@ def test_an_older_mismatch_echoes_the_string_too():
 
 @given(st.binary(max_size=200), st.text(max_size=200))
 def test_nothing_that_a_client_sent_can_end_a_header_line(string, line):
-    answer = refuse(Refusal(Situation.MISMATCH, "", b"x" + string, line))
+    answer = refuse(GatewayRefusal(Situation.MISMATCH, "", b"x" + string, line))
 
     for _, value in answer.headers:
         assert not re.search(rb"[\x00-\x1f\x7f]", value)
 
 
 def test_a_message_is_bounded():
-    answer = refuse(Refusal(Situation.MISMATCH, "", b"x" * 100_000, "y" * 100_000))
+    answer = refuse(GatewayRefusal(Situation.MISMATCH, "", b"x" * 100_000, "y" * 100_000))
 
-    assert all(len(value) <= MOST_MESSAGE for _, value in answer.headers)
+    assert all(len(value) <= MAX_MESSAGE for _, value in answer.headers)
     assert headers_of(answer)["x-ca-error-message"].endswith("...")
 
 
 def test_a_parameter_in_other_letters_is_echoed():
-    answer = refuse(Refusal(Situation.MISMATCH, "", "/scc/x?tenant=华东 1".encode()))
+    answer = refuse(GatewayRefusal(Situation.MISMATCH, "", "/scc/x?tenant=华东 1".encode()))
 
     assert "tenant=华东 1`" in headers_of(answer)["x-ca-error-message"]
 
 
 def test_a_diagnosis_is_a_header_of_its_own():
-    answer = refuse(Refusal(Situation.NONCE_USED, "", diagnosis="nonce-used: again"))
+    answer = refuse(GatewayRefusal(Situation.NONCE_USED, "", diagnosis="nonce-used: again"))
 
     assert dict(answer.headers)[DIAGNOSIS_HEADER] == b"nonce-used: again"
     assert DIAGNOSIS_HEADER not in dict(refuse(Situation.NONCE_USED).headers)

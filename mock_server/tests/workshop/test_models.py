@@ -110,7 +110,7 @@ async def test_the_customer_is_told_of_versions_that_were_not_there():
 async def test_the_whole_model_is_kept_as_it_was_sent_last():
     async with a_world() as world:
         await told_of(world, a_model(), a_model(name="Renamed", versions=[]))
-        async with world.app.studio.store.view() as view:
+        async with world.app.job_service.store.view() as view:
             (model,) = await view.list(OwnModel, world.account.id)
 
     assert (model.names, model.versions) == (("cust-model-1", "Renamed"), ())
@@ -120,7 +120,7 @@ async def test_the_oldest_models_make_room():
     async with a_world(workshop_most_models=2) as world:
         for number in range(4):
             await world.data(SYNC, a_model(modelId=f"m{number}"))
-        async with world.app.studio.store.view() as view:
+        async with world.app.job_service.store.view() as view:
             kept = await view.list(OwnModel, world.account.id)
 
     assert [each.names[0] for each in kept] == ["m2", "m3"]
@@ -131,5 +131,5 @@ async def test_a_reset_of_uploads_forgets_the_models():
         await world.data(SYNC, a_model())
         answer = await world.http.post("/_mock/reset?only=uploads", headers={"host": "127.0.0.1"})
         assert answer.status_code == 200, answer.text
-        async with world.app.studio.store.view() as view:
+        async with world.app.job_service.store.view() as view:
             assert await view.count(OwnModel) == 0

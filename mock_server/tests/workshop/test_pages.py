@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from PIL import Image
 
 from mock_server.tests.workshop.errands import DATA_URI, LONG
-from mock_server.tests.workshop.guests import SAME_ORIGIN, a_guest
+from mock_server.tests.workshop.guests import SAME_ORIGIN, a_user
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
-from mock_server.workshop.pages import shelf
+from mock_server.workshop.pages import assets
 
 PRODUCTS = ("sd_webui", "comfyui_api")
 BELOW = ("", "/state", "/history", "/workflows", "/pictures/x_0.png")
@@ -52,11 +52,11 @@ class Loaded(HTMLParser):
 @pytest.mark.parametrize("product", PRODUCTS)
 async def test_a_sessions_url_opens_a_page_and_all_its_files_are_there(product):
     async with a_world() as world:
-        guest = await a_guest(world, subProduct=product)
-        page = await guest.open()
+        user = await a_user(world, subProduct=product)
+        page = await user.open()
         loaded = Loaded(page.text)
         paths = [each for each in loaded.files if each.startswith("../static/")]
-        statuses = [(await guest.http.get(f"/{product}/s/{each}")).status_code for each in paths]
+        statuses = [(await user.http.get(f"/{product}/s/{each}")).status_code for each in paths]
 
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -67,18 +67,18 @@ async def test_a_sessions_url_opens_a_page_and_all_its_files_are_there(product):
 
 def test_no_page_and_no_script_runs_or_loads_anything_from_elsewhere():
     pages = ["page.html", "refusal.html", "sd_webui.html", "comfyui_api.html"]
-    texts = [(shelf.TEMPLATES / name).read_text("utf-8") for name in pages]
+    texts = [(assets.TEMPLATES / name).read_text("utf-8") for name in pages]
 
     assert [Loaded(text).inline for text in texts] == [[], [], [], []]
-    for name, (body, _) in shelf.static_files().items():
+    for name, (body, _) in assets.static_files().items():
         addresses = re.findall(rb"https?://[^\"'\s]+", body)
         assert set(addresses) <= {b"http://www.w3.org/2000/svg"}, name
 
 
 def test_what_scripts_import_is_on_the_shelf():
-    for name, (body, _) in shelf.static_files().items():
+    for name, (body, _) in assets.static_files().items():
         for imported in re.findall(rb'from "\./([^"]+)"', body):
-            assert imported.decode() in shelf.static_files(), name
+            assert imported.decode() in assets.static_files(), name
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -96,28 +96,28 @@ async def test_an_unknown_session_is_a_404_everywhere(product, below):
 async def test_a_session_of_one_product_opens_nothing_of_the_other(product, below):
     other = PRODUCTS[product == "sd_webui"]
     async with a_world() as world:
-        guest = await a_guest(world, subProduct=product)
-        answer = await guest.http.get(guest.path.replace(product, other) + below)
+        user = await a_user(world, subProduct=product)
+        answer = await user.http.get(user.path.replace(product, other) + below)
 
     assert answer.status_code == 404
     assert "There is no session at this address" in answer.text
 
 
-async def expire(world, guest):
+async def expire(world, user):
     await world.advance(200_000)
 
 
-async def close(world, guest):
-    await world.data("/scc/spDeleteSession", {"apiToken": guest.token})
+async def close(world, user):
+    await world.data("/scc/spDeleteSession", {"apiToken": user.token})
 
 
-async def replace_it(world, guest):
-    await world.data("/scc/spCreateSession", {"apiToken": guest.token})
+async def replace_it(world, user):
+    await world.data("/scc/spCreateSession", {"apiToken": user.token})
 
 
-async def disable(world, guest):
-    lobby = world.app.workshop.sessions.lobby
-    await lobby.change(world.account, guest.token, disabled=True)
+async def disable(world, user):
+    session_service = world.app.workshop.sessions.session_service
+    await session_service.change(world.account, user.token, disabled=True)
 
 
 ENDS = {
@@ -132,11 +132,11 @@ ENDS = {
 async def test_a_session_that_is_over_is_refused_with_why_and_when(why):
     end, when = ENDS[why]
     async with a_world(workshop_session_url="fresh") as world:
-        guest = await a_guest(world)
-        assert (await guest.open()).status_code == 200
-        await end(world, guest)
-        page, state = await guest.open(), await guest.get("state")
-        made = await guest.generate(prompt="a red kite")
+        user = await a_user(world)
+        assert (await user.open()).status_code == 200
+        await end(world, user)
+        page, state = await user.open(), await user.get("state")
+        made = await user.generate(prompt="a red kite")
 
     assert page.status_code == state.status_code == made.status_code == 403
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -150,11 +150,11 @@ async def test_a_session_that_is_over_is_refused_with_why_and_when(why):
 
 async def test_refreshing_a_session_keeps_its_page_alive():
     async with a_world() as world:
-        guest = await a_guest(world, expiredInSeconds=60)
+        user = await a_user(world, expiredInSeconds=60)
         await world.advance(50)
-        await world.data("/scc/spRefreshSession", {"apiToken": guest.token})
+        await world.data("/scc/spRefreshSession", {"apiToken": user.token})
         await world.advance(50)
-        state = await guest.state()
+        state = await user.state()
 
     assert state["secondsLeft"] == 3550
 
@@ -165,9 +165,9 @@ async def test_refreshing_a_session_keeps_its_page_alive():
 @pytest.mark.parametrize("below", ["", "/state", "/history", "/nothing"])
 async def test_every_answer_has_strict_headers(below):
     async with a_world() as world:
-        guest = await a_guest(world)
-        path = guest.path + below if below != "/nothing" else "/sd_webui/static/studio.css"
-        headers = (await guest.http.get(path)).headers
+        user = await a_user(world)
+        path = user.path + below if below != "/nothing" else "/sd_webui/static/studio.css"
+        headers = (await user.http.get(path)).headers
 
     policy = dict(
         each.strip().partition(" ")[::2] for each in headers["content-security-policy"].split(";")
@@ -186,7 +186,7 @@ async def test_every_answer_has_strict_headers(below):
 )
 async def test_a_choice_says_who_may_frame_the_page(choice, ancestors, option):
     async with a_world(workshop_page_frames=choice) as world:
-        headers = (await (await a_guest(world)).open()).headers
+        headers = (await (await a_user(world)).open()).headers
 
     assert f"frame-ancestors {ancestors}" in headers["content-security-policy"]
     assert headers["x-frame-options"] == option
@@ -207,9 +207,9 @@ async def test_nothing_in_a_request_names_a_file(name):
 
 async def test_the_state_tells_time_by_the_accounts_clock():
     async with a_world() as world:
-        guest = await a_guest(world, name="ada", sessionMode=20, roleId="painter")
+        user = await a_user(world, name="ada", sessionMode=20, roleId="painter")
         await world.advance(10)
-        state = await guest.state()
+        state = await user.state()
 
     assert state["now"] == NOW_MS + 10_000
     assert state["rate"] == 0
@@ -221,21 +221,21 @@ async def test_the_state_tells_time_by_the_accounts_clock():
 @pytest.mark.parametrize(("choice", "role"), [("session", "guest"), ("token", "painter")])
 async def test_a_choice_says_whose_role_counts(choice, role):
     async with a_world(workshop_winning_role=choice) as world:
-        guest = await a_guest(world, roleId="guest")
-        attached = {"apiToken": guest.token, "sceneRoleId": "painter"}
+        user = await a_user(world, roleId="guest")
+        attached = {"apiToken": user.token, "sceneRoleId": "painter"}
         await world.data("/scc/sp_put_user_state", attached)
-        state = await guest.state()
+        state = await user.state()
 
     assert state["role"] == role
 
 
 async def test_what_is_attached_to_a_token_is_what_its_page_draws_with():
     async with a_world() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         attached = {"sdCheckpointFileId": "boats_v2.safetensors", "sdVae": "soft.safetensors"}
-        await world.data("/scc/sp_put_user_state", {"apiToken": guest.token, **attached})
-        state = await guest.state()
-        item = await guest.finished()
+        await world.data("/scc/sp_put_user_state", {"apiToken": user.token, **attached})
+        state = await user.state()
+        item = await user.finished()
         result = await world.data("/scc/sd_get_result", {"taskId": item["id"]})
 
     assert (state["model"], state["vae"]) == ("boats_v2.safetensors", "soft.safetensors")
@@ -245,13 +245,13 @@ async def test_what_is_attached_to_a_token_is_what_its_page_draws_with():
 
 async def test_a_task_waits_runs_and_ends_in_the_history():
     async with a_world() as world:
-        guest = await a_guest(world)
-        task = await guest.draw(width=640, height=384, steps=12, seed=7, batch_size=2)
-        waiting = (await guest.state())["tasks"]
+        user = await a_user(world)
+        task = await user.draw(width=640, height=384, steps=12, seed=7, batch_size=2)
+        waiting = (await user.state())["tasks"]
         await world.advance(1.2)
-        running = (await guest.state())["tasks"]
+        running = (await user.state())["tasks"]
         await world.advance(LONG)
-        state = await guest.state()
+        state = await user.state()
 
     assert [(each["id"], each["status"], each["progress"]) for each in waiting] == [
         (task, "waiting", 0)
@@ -268,9 +268,9 @@ async def test_a_task_waits_runs_and_ends_in_the_history():
 
 async def test_a_picture_of_the_history_is_one_of_the_size_asked_for():
     async with a_world() as world:
-        guest = await a_guest(world)
-        item = await guest.finished(width=256, height=128)
-        answer = await guest.get(item["outputs"][0]["path"])
+        user = await a_user(world)
+        item = await user.finished(width=256, height=128)
+        answer = await user.get(item["outputs"][0]["path"])
 
     assert answer.headers["content-type"] == "image/png"
     assert Image.open(BytesIO(answer.content)).size == (256, 128)
@@ -278,7 +278,7 @@ async def test_a_picture_of_the_history_is_one_of_the_size_asked_for():
 
 async def test_pictures_are_seen_by_their_own_token_and_while_its_session_lives():
     async with a_world() as world:
-        ada, bob = await a_guest(world), await a_guest(world)
+        ada, bob = await a_user(world), await a_user(world)
         item = await ada.finished()
         path = item["outputs"][0]["path"]
         statuses = [(await each.get(path)).status_code for each in (ada, bob)]
@@ -296,7 +296,7 @@ async def test_pictures_are_seen_by_their_own_token_and_while_its_session_lives(
 
 async def test_two_tokens_never_see_each_others_history_or_preferences():
     async with a_world() as world:
-        ada, bob = await a_guest(world), await a_guest(world)
+        ada, bob = await a_user(world), await a_user(world)
         await ada.prefer({"values": {"prompt": "mine alone"}})
         await ada.finished(prompt="a secret garden")
         await ada.draw(prompt="another one")
@@ -313,15 +313,15 @@ async def test_two_tokens_never_see_each_others_history_or_preferences():
 
 async def test_history_and_preferences_outlive_a_session():
     async with a_world() as world:
-        guest = await a_guest(world)
-        await guest.prefer({"values": {"steps": "30"}})
-        item = await guest.finished()
+        user = await a_user(world)
+        await user.prefer({"values": {"steps": "30"}})
+        item = await user.finished()
         await world.advance(200_000)
-        again = await a_guest(world, guest.token)
+        again = await a_user(world, user.token)
         state = await again.state()
         picture = await again.get(item["outputs"][0]["path"])
 
-    assert again.path != guest.path
+    assert again.path != user.path
     assert [each["id"] for each in state["history"]["items"]] == [item["id"]]
     assert state["preferences"] == {"steps": "30"}
     assert picture.status_code == 200
@@ -329,8 +329,8 @@ async def test_history_and_preferences_outlive_a_session():
 
 async def test_the_products_of_a_token_have_preferences_of_their_own():
     async with a_world() as world:
-        drawing = await a_guest(world)
-        running = await a_guest(world, drawing.token, subProduct="comfyui_api")
+        drawing = await a_user(world)
+        running = await a_user(world, drawing.token, subProduct="comfyui_api")
         await drawing.prefer({"values": {"steps": "30"}})
         await running.prefer({"values": {"inputs.steps": "4"}})
         states = [(await each.state())["preferences"] for each in (drawing, running)]
@@ -340,14 +340,14 @@ async def test_the_products_of_a_token_have_preferences_of_their_own():
 
 async def test_history_comes_in_pages_without_gaps_or_repeats():
     async with a_world(workshop_page_tasks=100) as world:
-        guest = await a_guest(world)
-        made = [await guest.draw() for _ in range(7)]
+        user = await a_user(world)
+        made = [await user.draw() for _ in range(7)]
         await world.advance(LONG)
         seen: list[str] = []
         more = True
         while more:
             query = f"history?limit=3&before={seen[-1]}" if seen else "history?limit=3"
-            page = (await guest.get(query)).json()
+            page = (await user.get(query)).json()
             seen += [each["id"] for each in page["items"]]
             more = page["more"]
 
@@ -357,7 +357,7 @@ async def test_history_comes_in_pages_without_gaps_or_repeats():
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "99999999999999999999", "", "²"])
 async def test_a_limit_that_makes_no_sense_is_refused(limit):
     async with a_world() as world:
-        answer = await (await a_guest(world)).get(f"history?limit={limit}")
+        answer = await (await a_user(world)).get(f"history?limit={limit}")
 
     # An empty value is no value to those who read queries.
     assert answer.status_code == (200 if limit == "" else 422)
@@ -365,8 +365,8 @@ async def test_a_limit_that_makes_no_sense_is_refused(limit):
 
 async def test_a_failed_task_is_in_the_history_with_its_reason():
     async with a_world(memory_pixels=100_000) as world:
-        guest = await a_guest(world)
-        item = await guest.finished(width=1024, height=1024)
+        user = await a_user(world)
+        item = await user.finished(width=1024, height=1024)
 
     assert (item["status"], item["outputs"]) == ("failed", [])
     assert "out of memory" in item["reason"]
@@ -374,37 +374,37 @@ async def test_a_failed_task_is_in_the_history_with_its_reason():
 
 async def test_a_task_stopped_by_hand_is_in_the_history_as_failed():
     async with a_world() as world:
-        guest = await a_guest(world)
-        task = await guest.draw()
-        await world.app.studio.cancel(world.account, task, await world.now())
-        (item,) = (await guest.state())["history"]["items"]
+        user = await a_user(world)
+        task = await user.draw()
+        await world.app.job_service.cancel(world.account, task, await world.now())
+        (item,) = (await user.state())["history"]["items"]
 
     assert (item["status"], item["reason"]) == ("failed", "The task was cancelled")
 
 
 async def test_a_look_at_the_page_is_one_poll_of_each_task():
     async with a_world(progress="polls", polls=4) as world:
-        guest = await a_guest(world)
-        await guest.draw()
-        seen = [bool((await guest.state())["tasks"]) for _ in range(5)]
+        user = await a_user(world)
+        await user.draw()
+        seen = [bool((await user.state())["tasks"]) for _ in range(5)]
 
     assert seen == [True, True, True, False, False]
 
 
 async def test_tasks_that_had_to_make_room_are_left_out_of_the_history():
     async with a_world(keep_jobs=2) as world:
-        guest = await a_guest(world)
-        made = [(await guest.finished())["id"] for _ in range(4)]
-        state = await guest.state()
+        user = await a_user(world)
+        made = [(await user.finished())["id"] for _ in range(4)]
+        state = await user.state()
 
     assert [each["id"] for each in state["history"]["items"]] == [made[3], made[2]]
 
 
 async def test_pictures_are_those_that_the_studio_draws_for_the_task():
     async with a_world() as world:
-        guest = await a_guest(world)
-        item = await guest.finished(batch_size=2)
-        shown = [(await guest.get(each["path"])).content for each in item["outputs"]]
+        user = await a_user(world)
+        item = await user.finished(batch_size=2)
+        shown = [(await user.get(each["path"])).content for each in item["outputs"]]
         result = await world.data("/scc/sd_get_result", {"taskId": item["id"]})
         drawn = [(await world.http.get(url)).content for url in result["images"]]
 
@@ -449,7 +449,7 @@ def contrast(one, other):
     ],
 )
 def test_everything_can_be_read(scheme, ink, ground, least):
-    style = shelf.static_files()["studio.css"][0].decode()
+    style = assets.static_files()["studio.css"][0].decode()
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]+);", blocks[scheme]))
 
@@ -462,11 +462,11 @@ def test_everything_can_be_read(scheme, ink, ground, least):
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_whatever_a_prompt_says_comes_back_as_it_was_and_runs_nowhere(text):
     async with a_world() as world:
-        guest = await a_guest(world, name="x")
-        item = await guest.finished(prompt=text, negative_prompt=text)
-        await guest.prefer({"values": {"prompt": text}})
-        state = await guest.state()
-        page = await guest.open()
+        user = await a_user(world, name="x")
+        item = await user.finished(prompt=text, negative_prompt=text)
+        await user.prefer({"values": {"prompt": text}})
+        state = await user.state()
+        page = await user.open()
 
     assert item["prompt"] == item["negativePrompt"] == text
     assert state["preferences"] == {"prompt": text}
@@ -475,7 +475,7 @@ async def test_whatever_a_prompt_says_comes_back_as_it_was_and_runs_nowhere(text
 
 @given(text=st.text())
 def test_texts_of_templates_are_always_escaped(text):
-    page = shelf.fill("refusal.html", sentence=text, since="")
+    page = assets.fill("refusal.html", sentence=text, since="")
 
     shown = re.search("<p>(.*?)</p>", page, re.DOTALL)
     assert shown is not None
@@ -506,10 +506,10 @@ def test_texts_of_templates_are_always_escaped(text):
 async def test_a_form_that_makes_no_sense_is_refused_with_its_field(body, status, field):
     headers = {**SAME_ORIGIN, "content-type": "application/json"}
     async with a_world() as world:
-        guest = await a_guest(world)
-        path = f"{guest.path}/generate"
-        answer = await guest.http.post(path, content=body, headers=headers)
-        state = await guest.state()
+        user = await a_user(world)
+        path = f"{user.path}/generate"
+        answer = await user.http.post(path, content=body, headers=headers)
+        state = await user.state()
 
     assert (answer.status_code, answer.json()["field"]) == (status, field)
     assert answer.json()["message"]
@@ -538,10 +538,10 @@ def test_no_body_at_all_makes_a_page_stumble(product, call, body):
 
     async def send():
         async with a_world() as world:
-            guest = await a_guest(world, subProduct=product)
+            user = await a_user(world, subProduct=product)
             headers = {**SAME_ORIGIN, "content-type": "application/json"}
-            path = f"{guest.path}/{below}"
-            return await guest.http.request(method, path, content=body, headers=headers)
+            path = f"{user.path}/{below}"
+            return await user.http.request(method, path, content=body, headers=headers)
 
     answer = asyncio.run(send())
 
@@ -554,9 +554,9 @@ def test_no_body_at_all_makes_a_page_stumble(product, call, body):
 )
 async def test_preferences_are_a_few_texts_by_name(values):
     async with a_world() as world:
-        guest = await a_guest(world)
-        answer = await guest.prefer({"values": values})
-        kept = (await guest.state())["preferences"]
+        user = await a_user(world)
+        answer = await user.prefer({"values": values})
+        kept = (await user.state())["preferences"]
 
     assert answer.status_code == 422
     assert kept == {}
@@ -564,8 +564,8 @@ async def test_preferences_are_a_few_texts_by_name(values):
 
 async def test_preferences_that_are_too_large_are_refused():
     async with a_world() as world:
-        guest = await a_guest(world)
-        answer = await guest.prefer({"values": {"prompt": "x" * 300_000}})
+        user = await a_user(world)
+        answer = await user.prefer({"values": {"prompt": "x" * 300_000}})
 
     assert answer.status_code == 413
 
@@ -588,10 +588,10 @@ OTHER_SITES = [
 async def test_other_sites_spend_nothing_and_change_nothing(method, below, headers):
     body = {"prompt": "x", "values": {"prompt": "theirs"}}
     async with a_world() as world:
-        guest = await a_guest(world)
-        path = f"{guest.path}/{below}"
-        answer = await guest.http.request(method, path, json=body, headers=headers)
-        state = await guest.state()
+        user = await a_user(world)
+        path = f"{user.path}/{below}"
+        answer = await user.http.request(method, path, json=body, headers=headers)
+        state = await user.state()
 
     assert (answer.status_code, answer.json()["problem"]) == (403, "other-site")
     assert (state["tasks"], state["preferences"]) == ([], {})
@@ -600,9 +600,9 @@ async def test_other_sites_spend_nothing_and_change_nothing(method, below, heade
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_a_body_that_a_form_elsewhere_could_send_is_refused(media_type):
     async with a_world() as world:
-        guest = await a_guest(world)
-        answer = await guest.http.post(
-            f"{guest.path}/generate",
+        user = await a_user(world)
+        answer = await user.http.post(
+            f"{user.path}/generate",
             content=b'{"prompt": "x"}',
             headers={"content-type": media_type},
         )
@@ -621,9 +621,9 @@ async def test_a_body_that_a_form_elsewhere_could_send_is_refused(media_type):
 )
 async def test_a_page_under_another_name_of_the_mock_is_no_other_site(settings, origin):
     async with a_world(**settings) as world:
-        guest = await a_guest(world)
-        answer = await guest.http.post(
-            f"{guest.path}/generate", json={"prompt": "x"}, headers={"origin": origin}
+        user = await a_user(world)
+        answer = await user.http.post(
+            f"{user.path}/generate", json={"prompt": "x"}, headers={"origin": origin}
         )
 
     assert answer.status_code == 200
@@ -631,9 +631,9 @@ async def test_a_page_under_another_name_of_the_mock_is_no_other_site(settings, 
 
 async def test_a_picture_to_start_from_is_drawn_over():
     async with a_world() as world:
-        guest = await a_guest(world)
-        task = await guest.draw(image=DATA_URI, strength=0.1)
-        job = await world.app.studio.job(task)
+        user = await a_user(world)
+        task = await user.draw(image=DATA_URI, strength=0.1)
+        job = await world.app.job_service.job(task)
 
     assert job is not None
     assert job.order.source
@@ -642,9 +642,9 @@ async def test_a_picture_to_start_from_is_drawn_over():
 
 async def test_what_an_open_page_asks_all_the_time_leaves_the_journal_to_others():
     async with a_world() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         for _ in range(3):
-            await guest.state()
+            await user.state()
         kept = [trace.operation for trace in world.app.journal]
 
     assert "POST /scc/spRefreshOrCreateSession" in kept

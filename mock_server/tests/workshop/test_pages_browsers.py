@@ -6,18 +6,18 @@ import re
 
 import pytest
 
-from mock_server.tests.workshop.guests import Guest, a_guest
+from mock_server.tests.workshop.guests import PageUser, a_user
 from mock_server.tests.workshop.world import ORIGIN, a_world
 from mock_server.workshop.pages.browsers import NOTICE
 
 
-def second_browser(guest):
+def second_browser(user):
     """Return another browser at the same page."""
-    return Guest(guest.world, guest.token, guest.url)
+    return PageUser(user.world, user.token, user.url)
 
 
-async def notice(guest):
-    return (await guest.state())["notice"]
+async def notice(user):
+    return (await user.state())["notice"]
 
 
 def warnings(world):
@@ -26,8 +26,8 @@ def warnings(world):
 
 async def test_a_browser_gets_an_id_once_that_no_script_can_read():
     async with a_world() as world:
-        guest = await a_guest(world)
-        first, again = await guest.open(), await guest.open()
+        user = await a_user(world)
+        first, again = await user.open(), await user.open()
 
     cookie = first.headers["set-cookie"]
     assert re.fullmatch(
@@ -38,23 +38,23 @@ async def test_a_browser_gets_an_id_once_that_no_script_can_read():
 
 async def test_over_https_the_id_is_for_https_alone():
     async with a_world() as world:
-        guest = await a_guest(world)
-        answer = await guest.http.get(ORIGIN.replace("http:", "https:") + guest.path)
+        user = await a_user(world)
+        answer = await user.http.get(ORIGIN.replace("http:", "https:") + user.path)
 
     assert answer.headers["set-cookie"].endswith("; Secure")
 
 
 async def test_no_two_browsers_get_the_same_id():
     async with a_world() as world:
-        guest = await a_guest(world)
-        shown = {(await second_browser(guest).open()).headers["set-cookie"] for _ in range(20)}
+        user = await a_user(world)
+        shown = {(await second_browser(user).open()).headers["set-cookie"] for _ in range(20)}
 
     assert len(shown) == 20
 
 
 async def test_a_second_browser_is_warned_and_remarked_on_once():
     async with a_world() as world:
-        ada = await a_guest(world, name="ada")
+        ada = await a_user(world, name="ada")
         bob = second_browser(ada)
         await ada.open()
         alone = [await notice(ada), await notice(ada)]
@@ -71,7 +71,7 @@ async def test_a_second_browser_is_warned_and_remarked_on_once():
 
 async def test_a_browser_that_went_away_is_forgotten_after_a_while():
     async with a_world(workshop_shared_token=60) as world:
-        ada = await a_guest(world)
+        ada = await a_user(world)
         bob = second_browser(ada)
         for each in (ada, bob):
             await each.open()
@@ -86,7 +86,7 @@ async def test_a_browser_that_went_away_is_forgotten_after_a_while():
 
 async def test_the_warning_can_be_turned_off():
     async with a_world(workshop_shared_token=0) as world:
-        ada = await a_guest(world)
+        ada = await a_user(world)
         bob = second_browser(ada)
         for each in (ada, bob):
             await each.open()
@@ -99,7 +99,7 @@ async def test_the_warning_can_be_turned_off():
 @pytest.mark.parametrize("cookie", ["", "studio_browser=x", "a=b; studio_browser=" + "0" * 33])
 async def test_a_browser_that_keeps_no_cookies_is_nobody_in_particular(cookie):
     async with a_world() as world:
-        ada = await a_guest(world)
+        ada = await a_user(world)
         await ada.open()
         first = await notice(ada)
         answer = await world.http.get(f"{ada.path}/state", headers={"cookie": cookie})
@@ -109,7 +109,7 @@ async def test_a_browser_that_keeps_no_cookies_is_nobody_in_particular(cookie):
 
 async def test_two_tokens_in_one_browser_are_no_sharing():
     async with a_world() as world:
-        ada, bob = await a_guest(world), await a_guest(world)
+        ada, bob = await a_user(world), await a_user(world)
         bob.http = ada.http
         await ada.open()
         told = [await notice(each) for each in (ada, bob, ada, bob)]
@@ -120,23 +120,23 @@ async def test_two_tokens_in_one_browser_are_no_sharing():
 # Going on after the end
 
 
-async def over(guest):
+async def over(user):
     """Return what the open page is told once its session is over."""
-    answer = await guest.get("state")
+    answer = await user.get("state")
     assert answer.status_code == 403
     return answer.json()
 
 
 async def test_an_open_page_goes_on_with_the_next_session_of_its_token():
     async with a_world() as world:
-        guest = await a_guest(world)
-        await guest.open()
-        await guest.state()
+        user = await a_user(world)
+        await user.open()
+        await user.state()
         await world.advance(200_000)
-        before = await over(guest)
-        renewed = await a_guest(world, guest.token)
-        after = await over(guest)
-        page = await guest.open()
+        before = await over(user)
+        renewed = await a_user(world, user.token)
+        after = await over(user)
+        page = await user.open()
 
     assert before["next"] is None
     assert after["next"] == f"../s/{renewed.path.rpartition('/')[2]}"
@@ -145,13 +145,13 @@ async def test_an_open_page_goes_on_with_the_next_session_of_its_token():
 
 async def test_nobody_else_is_told_of_the_next_session():
     async with a_world() as world:
-        guest = await a_guest(world)
-        stranger, cookieless = second_browser(guest), second_browser(guest)
-        await guest.open()
-        await guest.state()
+        user = await a_user(world)
+        stranger, cookieless = second_browser(user), second_browser(user)
+        await user.open()
+        await user.state()
         await stranger.open()  # has a cookie, and has never been in
         await world.advance(200_000)
-        await a_guest(world, guest.token)
+        await a_user(world, user.token)
         told = [(await over(each))["next"] for each in (stranger, cookieless)]
 
     assert told == [None, None]
@@ -159,35 +159,35 @@ async def test_nobody_else_is_told_of_the_next_session():
 
 async def test_a_page_may_be_made_to_stay_over():
     async with a_world(workshop_open_page="stay") as world:
-        guest = await a_guest(world)
-        await guest.open()
-        await guest.state()
+        user = await a_user(world)
+        await user.open()
+        await user.state()
         await world.advance(200_000)
-        await a_guest(world, guest.token)
-        told = await over(guest)
+        await a_user(world, user.token)
+        told = await over(user)
 
     assert told["next"] is None
 
 
 async def test_a_session_of_the_other_product_is_not_the_next_one():
     async with a_world() as world:
-        guest = await a_guest(world)
-        await guest.open()
-        await guest.state()
+        user = await a_user(world)
+        await user.open()
+        await user.state()
         await world.advance(200_000)
-        await a_guest(world, guest.token, subProduct="comfyui_api")
-        told = await over(guest)
+        await a_user(world, user.token, subProduct="comfyui_api")
+        told = await over(user)
 
     assert told["next"] is None
 
 
 async def test_a_disabled_token_has_no_next_session():
     async with a_world() as world:
-        guest = await a_guest(world)
-        await guest.open()
-        await guest.state()
-        lobby = world.app.workshop.sessions.lobby
-        await lobby.change(world.account, guest.token, disabled=True)
-        told = await over(guest)
+        user = await a_user(world)
+        await user.open()
+        await user.state()
+        session_service = world.app.workshop.sessions.session_service
+        await session_service.change(world.account, user.token, disabled=True)
+        told = await over(user)
 
     assert (told["why"], told["next"]) == ("disabled", None)

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from mock_server.tests.workshop.errands import LONG
-from mock_server.tests.workshop.guests import a_guest
+from mock_server.tests.workshop.guests import a_user
 from mock_server.tests.workshop.world import a_world
-from mock_server.web.letters import Reply
+from mock_server.web.callback_formats import CallbackReply
 from mock_server.workshop.event_signature import unseal
 
 URL = "http://127.0.0.1:1/events"
@@ -23,13 +23,13 @@ class Customer:
     def __init__(self, world, **answers):
         self.answers = answers
         self.heard = []
-        world.app.postman._send = self._take
+        world.app.dispatcher._send = self._take
 
     async def _take(self, target, body):
         query = dict(parse_qsl(urlsplit(target.url).query))
         self.heard.append((query, json.loads(body) if body else None))
         answer = self.answers.get(query["bizType"], YES)
-        return Reply(200, "", json.dumps(answer).encode())
+        return CallbackReply(200, "", json.dumps(answer).encode())
 
     @property
     def events(self):
@@ -41,15 +41,15 @@ def listening(**settings):
 
 
 async def deliver(world):
-    account = await world.app.worlds.find(world.account.id)
-    await world.app.postman.deliver_due(account, await world.now())
+    account = await world.app.account_service.find(world.account.id)
+    await world.app.dispatcher.deliver_due(account, await world.now())
 
 
 async def test_a_generation_is_asked_for_and_told_of_under_one_id():
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         customer = Customer(world)
-        task = await guest.draw(prompt="a paper boat")
+        task = await user.draw(prompt="a paper boat")
         await world.advance(LONG)
         await deliver(world)
 
@@ -60,7 +60,7 @@ async def test_a_generation_is_asked_for_and_told_of_under_one_id():
     assert {query["apiId"] for query in queries} == {"sd_txt2img"}
     assert len({query["invokeId"] for query in queries}) == 1
     secret = world.app.settings.event_secret
-    assert {unseal(secret, query["apiToken"]) for query in queries} == {guest.token}
+    assert {unseal(secret, query["apiToken"]) for query in queries} == {user.token}
     assert customer.heard[0][1]["prompt"] == "a paper boat"
     assert set(customer.heard[1][1]["checkpoint"]) == {"modelId", "modelVersionId", "aliasName"}
     assert customer.heard[3][1]["taskId"] == task
@@ -75,11 +75,11 @@ async def test_a_generation_is_asked_for_and_told_of_under_one_id():
 )
 async def test_a_denied_call_makes_nothing_and_shows_the_customers_words(event, heard):
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         customer = Customer(world, **{event: {"success": False, "errMessage": "Quota <b>gone</b>"}})
-        answer = await guest.generate(prompt="x")
+        answer = await user.generate(prompt="x")
         await deliver(world)
-        state = await guest.state()
+        state = await user.state()
 
     assert answer.status_code == 403
     assert answer.json() == {"problem": "denied", "message": "Quota <b>gone</b>", "field": ""}
@@ -89,9 +89,9 @@ async def test_a_denied_call_makes_nothing_and_shows_the_customers_words(event, 
 
 async def test_what_fails_after_it_was_permitted_is_rolled_back():
     async with listening(balance=0, workshop_credits="priced") as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         customer = Customer(world)
-        answer = await guest.generate(prompt="x")
+        answer = await user.generate(prompt="x")
         await deliver(world)
 
     assert (answer.status_code, answer.json()["problem"]) == (402, "credits")
@@ -100,19 +100,19 @@ async def test_what_fails_after_it_was_permitted_is_rolled_back():
 
 async def test_a_form_that_makes_no_sense_is_never_asked_about():
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         customer = Customer(world)
-        await guest.generate(prompt="x", steps=0)
+        await user.generate(prompt="x", steps=0)
 
     assert customer.heard == []
 
 
 async def test_a_workflow_asks_for_the_call_alone():
     async with listening() as world:
-        guest = await a_guest(world, subProduct="comfyui_api")
+        user = await a_user(world, subProduct="comfyui_api")
         customer = Customer(world)
         form = {"workflow_id": "artistic_characters", "inputs": {"prompt": "a fox"}}
-        answer = await guest.generate(**form)
+        answer = await user.generate(**form)
 
     assert answer.status_code == 200
     assert customer.events == ["apiAccessPreInvoke"]
@@ -123,9 +123,9 @@ async def test_a_workflow_asks_for_the_call_alone():
 async def test_the_customers_note_is_on_the_page_as_text(name):
     note = "3 of 10 left <script>alert(1)</script>"
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         customer = Customer(world, sdImgGenControlConfig={name: note})
-        page = await guest.open()
+        page = await user.open()
 
     assert customer.events == ["sdImgGenControlConfig"]
     assert "3 of 10 left &lt;script&gt;" in page.text
@@ -135,9 +135,9 @@ async def test_the_customers_note_is_on_the_page_as_text(name):
 @pytest.mark.parametrize("answer", [None, [], {"text": 7}, {"text": None}, "x", {}])
 async def test_a_note_that_makes_no_sense_is_left_out(answer):
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         Customer(world, sdImgGenControlConfig=answer)
-        page = await guest.open()
+        page = await user.open()
 
     assert page.status_code == 200
     assert '<p class="banner" id="note"></p>' in page.text
@@ -145,9 +145,9 @@ async def test_a_note_that_makes_no_sense_is_left_out(answer):
 
 async def test_a_long_note_is_cut():
     async with listening() as world:
-        guest = await a_guest(world)
+        user = await a_user(world)
         Customer(world, sdImgGenControlConfig={"text": "x" * 100_000})
-        page = await guest.open()
+        page = await user.open()
 
     assert "x" * 2000 in page.text
     assert "x" * 2001 not in page.text
@@ -156,13 +156,13 @@ async def test_a_long_note_is_cut():
 @pytest.mark.parametrize("most", [1, 3])
 async def test_a_token_has_so_many_unfinished_tasks_and_no_more(most):
     async with a_world(workshop_page_tasks=most) as world:
-        guest, other = await a_guest(world), await a_guest(world)
+        user, other = await a_user(world), await a_user(world)
         for _ in range(most):
-            await guest.draw()
-        refused = await guest.generate(prompt="one more")
+            await user.draw()
+        refused = await user.generate(prompt="one more")
         elsewhere = await other.generate(prompt="mine")
         await world.advance(LONG)
-        later = await guest.generate(prompt="one more")
+        later = await user.generate(prompt="one more")
 
     assert (refused.status_code, refused.json()["problem"]) == (429, "full")
     assert elsewhere.status_code == later.status_code == 200
@@ -171,17 +171,17 @@ async def test_a_token_has_so_many_unfinished_tasks_and_no_more(most):
 @pytest.mark.parametrize(("mode", "used"), [(20, True), (10, False)])
 async def test_work_is_counted_where_the_session_meters_work(mode, used):
     async with a_world() as world:
-        guest = await a_guest(world, sessionMode=mode)
-        await guest.finished()
-        token = await world.data("/scc/spQueryToken", {"apiToken": guest.token})
+        user = await a_user(world, sessionMode=mode)
+        await user.finished()
+        token = await world.data("/scc/spQueryToken", {"apiToken": user.token})
 
     assert (token["usedSessionTimeInSeconds"] > 0) is used
 
 
 async def test_a_task_runs_in_the_pool_of_its_session():
     async with a_world() as world:
-        guest = await a_guest(world, customResourceConfigId="pool-7")
-        await guest.draw()
+        user = await a_user(world, customResourceConfigId="pool-7")
+        await user.draw()
         body = {"resourceConfigIds": ["pool-7"], "subProduct": "sd_webui"}
         (pool,) = await world.data("/scc/query_sp_resource_monitor_data", body)
 
@@ -190,9 +190,9 @@ async def test_a_task_runs_in_the_pool_of_its_session():
 
 async def test_a_full_pool_refuses_with_a_sentence():
     async with a_world(workshop_pool_limit=0.5, workshop_pool_capacity=1) as world:
-        guest = await a_guest(world, customResourceConfigId="pool-7")
-        await guest.draw()
-        answer = await guest.generate(prompt="x")
+        user = await a_user(world, customResourceConfigId="pool-7")
+        await user.draw()
+        answer = await user.generate(prompt="x")
 
     assert (answer.status_code, answer.json()["problem"]) == (409, "refused")
     assert answer.json()["message"]
@@ -204,20 +204,18 @@ async def test_a_full_pool_refuses_with_a_sentence():
 async def test_a_workflow_goes_from_node_to_node_and_gives_out_its_fields():
     nodes: list[str] = []
     async with a_world() as world:
-        guest = await a_guest(world, subProduct="comfyui_api")
-        listed = (await guest.get("workflows")).json()["workflows"]
+        user = await a_user(world, subProduct="comfyui_api")
+        listed = (await user.get("workflows")).json()["workflows"]
         caption = next(each for each in listed if each["id"].endswith("3"))
         version = caption["versions"][caption["aliases"]["main"]]
         form = {"workflow_id": caption["id"], "inputs": {"prompt": "a teapot"}}
-        assert (await guest.generate(**form)).status_code == 200
-        while tasks := (await guest.state())["tasks"]:
+        assert (await user.generate(**form)).status_code == 200
+        while tasks := (await user.state())["tasks"]:
             nodes += [each["node"] for each in tasks if each["node"] not in nodes[-1:]]
             await world.advance(0.05)
-        (item,) = (await guest.state())["history"]["items"]
+        (item,) = (await user.state())["history"]["items"]
         pictures = [
-            (await guest.get(each["path"])).status_code
-            for each in item["outputs"]
-            if "path" in each
+            (await user.get(each["path"])).status_code for each in item["outputs"] if "path" in each
         ]
 
     labels = [node["label"] for node in version["nodes"]]
@@ -243,16 +241,16 @@ async def test_a_workflow_goes_from_node_to_node_and_gives_out_its_fields():
 )
 async def test_an_input_that_makes_no_sense_is_refused_with_its_field(form, field):
     async with a_world() as world:
-        guest = await a_guest(world, subProduct="comfyui_api")
-        answer = await guest.generate(**form)
+        user = await a_user(world, subProduct="comfyui_api")
+        answer = await user.generate(**form)
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
 async def test_each_page_shows_the_tasks_of_its_own_product():
     async with a_world() as world:
-        drawing = await a_guest(world)
-        running = await a_guest(world, drawing.token, subProduct="comfyui_api")
+        drawing = await a_user(world)
+        running = await a_user(world, drawing.token, subProduct="comfyui_api")
         drawn = await drawing.draw()
         run = await running.draw(workflow_id="artistic_characters", inputs={"prompt": "a fox"})
         seen = [

@@ -13,9 +13,9 @@ from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.tests.devtools import Page, a_browser
 from mock_server.tests.workshop.world import NOW
-from mock_server.workshop.choices import Choices
+from mock_server.workshop.settings import WorkshopSettings
 
-UNSIGNED = Choices(signature_check="off")
+UNSIGNED = WorkshopSettings(signature_check="off")
 
 SHOWN = "[...document.querySelectorAll('#history img')].filter(i => i.naturalWidth > 0).length"
 TASKS = "document.querySelectorAll('#tasks > li').length"

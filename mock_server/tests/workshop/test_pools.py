@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server.tests.workshop.errands import LONG, prompt_of, ticket_in
+from mock_server.tests.workshop.errands import LONG, metadata_in, prompt_of
 from mock_server.tests.workshop.world import a_world
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
+from mock_server.workshop.settings import WorkshopSettings
 
 MONITOR = "/scc/query_sp_resource_monitor_data"
 
@@ -18,7 +18,7 @@ async def send(world, pools=None, path="/scc/comfy_prompt"):
     headers = {} if pools is None else {"X-SP-RESOURCE-CONFIG-ID": pools}
     body = prompt_of() if path == "/scc/comfy_prompt" else {"prompt": "a boat"}
     data = await world.data(path, body, headers=headers)
-    return (await ticket_in(world, data["taskId"])).pool
+    return (await metadata_in(world, data["taskId"])).pool
 
 
 async def ratios(world, *pools, **members):
@@ -89,9 +89,9 @@ async def test_a_pool_that_is_not_listed_is_refused_where_some_are():
 
 
 def test_the_pools_of_sessions_are_checked_like_those_of_tasks():
-    assert check_pools("a, b,,a,default", Choices()) == ("a", "b", "default")
+    assert check_pools("a, b,,a,default", WorkshopSettings()) == ("a", "b", "default")
     with pytest.raises(Refused, match="'b' does not exist"):
-        check_pools("a,b", Choices(pools=("a",)))
+        check_pools("a,b", WorkshopSettings(pools=("a",)))
 
 
 async def test_the_monitor_follows_the_tasks():

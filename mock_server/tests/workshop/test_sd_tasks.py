@@ -9,8 +9,8 @@ import pytest
 from dirty_equals import IsFloat, IsPartialDict, IsStr
 from PIL import Image
 
-from mock_server.core.accounts import Progress
-from mock_server.core.worlds import Newborn
+from mock_server.core.account_service import AccountSpec
+from mock_server.core.accounts import Progression
 from mock_server.tests.workshop.errands import (
     DATA_URI,
     LONG,
@@ -19,11 +19,11 @@ from mock_server.tests.workshop.errands import (
     draw,
     finished,
     job_of,
+    metadata_in,
     progress,
     redraw,
     reserve,
     running,
-    ticket_in,
     upload,
 )
 from mock_server.tests.workshop.world import NOW, ORIGIN, a_world
@@ -216,7 +216,7 @@ async def test_a_task_is_forgotten_a_day_after_its_end():
 
 async def test_a_task_of_nobody_or_of_somebody_else_does_not_exist():
     async with a_world() as world:
-        await world.app.worlds.create(Newborn(id="bob", key="bob-key"), NOW)
+        await world.app.account_service.create(AccountSpec(id="bob", key="bob-key"), NOW)
         task = await draw(world)
         for key in ("bob-key", "204800001"):
             envelope = await world.post(
@@ -365,7 +365,7 @@ async def test_the_result_of_one_task_can_be_the_beginning_of_the_next():
         first = (await finished(world, await draw(world, width=64, height=64)))["images"][0]
         second = await redraw(world, first, width=64, height=64, denoising_strength=0)
         source = (await job_of(world, second)).order.source
-        resource = await world.app.studio.resource(source)
+        resource = await world.app.job_service.resource(source)
 
         assert resource is not None
         assert (resource.width, resource.height) == (64, 64)
@@ -456,7 +456,7 @@ async def test_a_failed_result_is_a_failure_so_that_sdks_raise_and_silent_by_a_s
 async def test_a_task_that_a_hand_has_cancelled_shows_as_failed():
     async with a_world() as world:
         task = await draw(world)
-        await world.app.studio.cancel(world.account, task, await world.now())
+        await world.app.job_service.cancel(world.account, task, await world.now())
         shown = await progress(world, task)
         refusal = await world.refusal("/scc/sd_get_result", {"taskId": task})
 
@@ -473,13 +473,13 @@ async def test_the_result_of_an_unfinished_task_has_its_status_and_no_pictures()
     assert refusal == ("TASK_UNFINISHED", "The task is waiting")
 
 
-@pytest.mark.parametrize("progress_kind", list(Progress))
+@pytest.mark.parametrize("progress_kind", list(Progression))
 async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
     async with a_world(progress=progress_kind, polls=3) as world:
         task = await draw(world)
-        if progress_kind is Progress.MANUAL:
-            await world.app.studio.finish(world.account, task, await world.now())
-        if progress_kind is Progress.TIME:
+        if progress_kind is Progression.MANUAL:
+            await world.app.job_service.finish(world.account, task, await world.now())
+        if progress_kind is Progression.TIME:
             await world.advance(LONG)
         seen = [(await progress(world, task))["status"] for _ in range(4)]
 
@@ -492,8 +492,8 @@ async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
 async def test_a_task_costs_nothing_and_leaves_no_trace_in_the_ledger():
     async with a_world(balance=Decimal(0)) as world:
         await finished(world, await draw(world))
-        account = await world.app.worlds.find(world.account.id)
-        _, entries = await world.app.worlds.ledger(account, NOW + LONG)
+        account = await world.app.account_service.find(world.account.id)
+        _, entries = await world.app.account_service.ledger(account, NOW + LONG)
 
         assert await world.balance() == 0
     assert [entry.kind for entry in entries] == ["opening"]
@@ -515,9 +515,9 @@ async def test_where_a_task_runs_is_remembered_with_it():
     async with a_world() as world:
         header = {"x-sp-resource-config-id": "poolA"}
         data = await world.data("/scc/sd_txt2img", {}, headers=header)
-        ticket = await ticket_in(world, data["taskId"])
+        metadata = await metadata_in(world, data["taskId"])
 
-    assert (ticket.pool, ticket.product) == ("poolA", "sd_webui")
+    assert (metadata.pool, metadata.product) == ("poolA", "sd_webui")
 
 
 async def test_an_upload_that_is_no_picture_makes_the_task_fail():

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from mock_server.tests.workshop.errands import LONG, draw, prompt_of
 from mock_server.tests.workshop.world import a_world
-from mock_server.web.letters import Reply
+from mock_server.web.callback_formats import CallbackReply
 
 URL = "http://127.0.0.1:1/your/callback"
 MODEL = {
@@ -28,16 +28,16 @@ async def a_watched_world(answer: Any = None, *, server_events: bool = True):
     async def send(target, body):
         query = parse_qs(urlsplit(target.url).query)
         sent.append((query["bizType"][0], query["apiId"][0], from_json(body or b"null")))
-        return Reply(200, "", to_json(answer or {"success": True}))
+        return CallbackReply(200, "", to_json(answer or {"success": True}))
 
     async with a_world(workshop_event_url=URL, workshop_server_events=server_events) as world:
-        world.app.postman._send = send
+        world.app.dispatcher._send = send
         yield world, sent
 
 
 async def deliver(world):
     await world.advance(LONG)
-    await world.app.postman.deliver_due(world.account, await world.now())
+    await world.app.dispatcher.deliver_due(world.account, await world.now())
 
 
 async def test_the_customer_is_asked_before_a_task_and_told_of_its_end():
@@ -97,7 +97,7 @@ async def test_nobody_hears_of_calls_of_servers_unless_it_is_chosen(path):
 async def test_the_listing_of_a_model_is_told_when_it_is_due():
     async with a_watched_world(server_events=False) as (world, sent):
         await world.data("/scc/spSdModelSync", MODEL)
-        await world.app.postman.deliver_due(world.account, await world.now())
+        await world.app.dispatcher.deliver_due(world.account, await world.now())
         early = list(sent)
         await deliver(world)
 

@@ -67,38 +67,38 @@ class User:
     over: dict[str, str] = field(default_factory=dict)
     tasks: list[tuple[float, str]] = field(default_factory=list)
 
-    def end(self, seat: tuple[str, str], why: str, at: float) -> None:
-        stay = self.stays.pop(seat)
+    def end(self, session_slot: tuple[str, str], why: str, at: float) -> None:
+        stay = self.stays.pop(session_slot)
         self.used += stay.use_until(at)
         self.over[stay.url] = why
 
 
 class Integration(RuleBasedStateMachine):
-    @initialize(choices=st.fixed_dictionaries({k: st.sampled_from(v) for k, v in CHOICES.items()}))
-    def open(self, choices: dict[str, Any]) -> None:
-        self.desk = Reception(**choices)
-        self.users = [User(self.desk.allocate(name=name)) for name in ("ada", "bob")]
+    @initialize(settings=st.fixed_dictionaries({k: st.sampled_from(v) for k, v in CHOICES.items()}))
+    def open(self, settings: dict[str, Any]) -> None:
+        self.page_operations = Reception(**settings)
+        self.users = [User(self.page_operations.allocate(name=name)) for name in ("ada", "bob")]
 
     # What the model knows
 
     def chosen(self, name: str) -> Any:
-        return getattr(self.desk.choices, name)
+        return getattr(self.page_operations.settings, name)
 
     @property
     def now(self) -> float:
-        return self.desk.now
+        return self.page_operations.now
 
-    def settle(self) -> list[tuple[float, str]]:
+    def apply_due(self) -> list[tuple[float, str]]:
         """Let the model's sessions run out; return moments and ids of those that did."""
-        lapsed = []
+        expired = []
         for user in self.users:
-            for seat, stay in list(user.stays.items()):
+            for session_slot, stay in list(user.stays.items()):
                 if stay.expires <= self.now:
-                    lapsed.append((stay.expires, stay.url.rpartition("/")[2]))
-                    user.end(seat, "expired", stay.expires)
-        return lapsed
+                    expired.append((stay.expires, stay.url.rpartition("/")[2]))
+                    user.end(session_slot, "expired", stay.expires)
+        return expired
 
-    def seat(self, product: str, gadget: str) -> tuple[str, str]:
+    def session_slot(self, product: str, gadget: str) -> tuple[str, str]:
         fixed = gadget and self.chosen("gadget_sub_product") == "sd_webui"
         return ("sd_webui" if fixed else product, gadget)
 
@@ -114,9 +114,9 @@ class Integration(RuleBasedStateMachine):
             return moment
         return max(self.now, min(moment, user.expires))
 
-    def check(self, found: Any, user: User, seat: tuple[str, str]) -> None:
+    def check(self, found: Any, user: User, session_slot: tuple[str, str]) -> None:
         """Compare an answer with the model's session there, whose URL it takes over if new."""
-        stay = user.stays[seat]
+        stay = user.stays[session_slot]
         assert found == {
             "expiredAt": round(stay.expires * 1000),
             "apiToken": user.token,
@@ -124,22 +124,22 @@ class Integration(RuleBasedStateMachine):
             "expiredInSeconds": whole_seconds(stay.expires - self.now),
         }
         assert user.token not in stay.url
-        assert f"/{seat[0]}/" in stay.url
+        assert f"/{session_slot[0]}/" in stay.url
 
     def begin(
-        self, found: Any, user: User, seat: tuple[str, str], lifetime: float, mode: int
+        self, found: Any, user: User, session_slot: tuple[str, str], lifetime: float, mode: int
     ) -> None:
         assert found["sessionUrl"] not in user.over or self.chosen("session_url") == "stable"
         user.over.pop(found["sessionUrl"], None)
         stay = Stay(found["sessionUrl"], self.now, self.until(user, lifetime), mode)
-        user.stays[seat] = stay
-        self.check(found, user, seat)
+        user.stays[session_slot] = stay
+        self.check(found, user, session_slot)
 
-    def go_on(self, found: Any, user: User, seat: tuple[str, str], lifetime: float) -> None:
-        stay = user.stays[seat]
+    def go_on(self, found: Any, user: User, session_slot: tuple[str, str], lifetime: float) -> None:
+        stay = user.stays[session_slot]
         stay.expires = self.until(user, lifetime)
         self.moved(found["sessionUrl"], user, stay)
-        self.check(found, user, seat)
+        self.check(found, user, session_slot)
 
     def moved(self, url: str, user: User, stay: Stay) -> None:
         """Note the URL of a session that goes on, which is another one only by choice."""
@@ -158,8 +158,8 @@ class Integration(RuleBasedStateMachine):
     def create(
         self, who: int, product: str, gadget: str, mode: int, seconds: int | None, path: str
     ) -> None:
-        user, seat = self.users[who], self.seat(product, gadget)
-        found = self.desk.outcome(
+        user, session_slot = self.users[who], self.session_slot(product, gadget)
+        found = self.page_operations.outcome(
             path,
             apiToken=user.token,
             subProduct=product,
@@ -170,36 +170,36 @@ class Integration(RuleBasedStateMachine):
         if barred := self.barred(user):
             assert found == barred
             return
-        stay, second = user.stays.get(seat), self.chosen("second_session")
+        stay, second = user.stays.get(session_slot), self.chosen("second_session")
         lifetime = seconds or DEFAULTS[mode]
         if stay is None:
-            self.begin(found, user, seat, lifetime, mode)
+            self.begin(found, user, session_slot, lifetime, mode)
         elif path == "spRefreshOrCreateSession":
             by = {"live": stay.mode, "call": mode, "session": 10}[self.chosen("refresh_lifetime")]
             lifetime = seconds or DEFAULTS[by]
             if self.chosen("live_session_terms") == "take" and mode != stay.mode:
-                self.replace(found, user, seat, lifetime, mode)
+                self.replace(found, user, session_slot, lifetime, mode)
             else:
-                self.go_on(found, user, seat, lifetime)
+                self.go_on(found, user, session_slot, lifetime)
         elif second == "refuse":
             assert found == "session-live"
         elif second == "keep":
-            self.check(found, user, seat)
+            self.check(found, user, session_slot)
         else:
-            self.replace(found, user, seat, lifetime, mode)
+            self.replace(found, user, session_slot, lifetime, mode)
 
     def replace(
-        self, found: Any, user: User, seat: tuple[str, str], lifetime: float, mode: int
+        self, found: Any, user: User, session_slot: tuple[str, str], lifetime: float, mode: int
     ) -> None:
-        before = user.stays[seat].url
-        user.end(seat, "replaced", self.now)
+        before = user.stays[session_slot].url
+        user.end(session_slot, "replaced", self.now)
         assert (found["sessionUrl"] == before) == (self.chosen("session_url") == "stable")
-        self.begin(found, user, seat, lifetime, mode)
+        self.begin(found, user, session_slot, lifetime, mode)
 
     @rule(who=users, product=products, gadget=gadgets, seconds=lifetimes)
     def refresh(self, who: int, product: str, gadget: str, seconds: int | None) -> None:
-        user, seat = self.users[who], self.seat(product, gadget)
-        found = self.desk.outcome(
+        user, session_slot = self.users[who], self.session_slot(product, gadget)
+        found = self.page_operations.outcome(
             "spRefreshSession",
             apiToken=user.token,
             subProduct=product,
@@ -208,23 +208,23 @@ class Integration(RuleBasedStateMachine):
         )
         if barred := self.barred(user):
             assert found == barred
-        elif seat in user.stays:
-            self.go_on(found, user, seat, seconds or 3600)
+        elif session_slot in user.stays:
+            self.go_on(found, user, session_slot, seconds or 3600)
         elif self.chosen("refresh_missing_session") == "fail":
             assert found == "session-unknown"
         else:
-            self.begin(found, user, seat, seconds or 3600, 10)
+            self.begin(found, user, session_slot, seconds or 3600, 10)
 
     @rule(who=users, product=products, gadget=gadgets)
     def query(self, who: int, product: str, gadget: str) -> None:
-        user, seat = self.users[who], self.seat(product, gadget)
-        found = self.desk.outcome(
+        user, session_slot = self.users[who], self.session_slot(product, gadget)
+        found = self.page_operations.outcome(
             "spQuerySession", apiToken=user.token, subProduct=product, gadgetId=gadget
         )
         if barred := self.barred(user):
             assert found == barred
-        elif seat in user.stays:
-            self.check(found, user, seat)
+        elif session_slot in user.stays:
+            self.check(found, user, session_slot)
         else:
             assert found == (
                 None if self.chosen("missing_session") == "null" else "session-unknown"
@@ -232,15 +232,19 @@ class Integration(RuleBasedStateMachine):
 
     @rule(who=users, product=products, gadget=gadgets)
     def delete(self, who: int, product: str, gadget: str) -> None:
-        user, seat = self.users[who], self.seat(product, gadget)
-        found = self.desk.outcome(
+        user, session_slot = self.users[who], self.session_slot(product, gadget)
+        found = self.page_operations.outcome(
             "spDeleteSession", apiToken=user.token, subProduct=product, gadgetId=gadget
         )
         if barred := self.barred(user):
             assert found == barred
             return
         every = self.chosen("delete_all_gadgets") and not gadget
-        meant = [each for each in user.stays if each == seat or (every and each[0] == seat[0])]
+        meant = [
+            each
+            for each in user.stays
+            if each == session_slot or (every and each[0] == session_slot[0])
+        ]
         for each in meant:
             user.end(each, "closed", self.now)
         fails = not meant and self.chosen("delete_missing_session") == "fail"
@@ -249,7 +253,7 @@ class Integration(RuleBasedStateMachine):
     @rule(who=users)
     def ask_for_the_use(self, who: int) -> None:
         user = self.users[who]
-        found = self.desk.call("spQueryToken", apiToken=user.token)
+        found = self.page_operations.call("spQueryToken", apiToken=user.token)
         expires = None if user.expires is None else round(user.expires * 1000)
         assert (found["apiToken"], found["tokenExpiredAt"]) == (user.token, expires)
         used = self.use_of(user, live=self.chosen("used_time") == "live")
@@ -258,10 +262,14 @@ class Integration(RuleBasedStateMachine):
 
     @rule(who=users, metered=st.booleans())
     def work(self, who: int, metered: bool) -> None:
-        user, lobby = self.users[who], self.desk.lobby
-        submission = self.desk.worlds.studio.submit
-        job = run(submission(self.desk.account, an_order(), some_work(), self.now)).job
-        run(lobby.remember(self.desk.account, user.token, job.id, self.now, metered=metered))
+        user, session_service = self.users[who], self.page_operations.session_service
+        submission = self.page_operations.account_service.job_service.submit
+        job = run(submission(self.page_operations.account, an_order(), some_work(), self.now)).job
+        run(
+            session_service.remember(
+                self.page_operations.account, user.token, job.id, self.now, metered=metered
+            )
+        )
         if metered:
             user.tasks.append((self.now, job.id))
 
@@ -277,15 +285,15 @@ class Integration(RuleBasedStateMachine):
         moments += [user.expires for user in self.users if user.expires is not None]
         moments = [moment for moment in moments if moment > self.now]
         before = self.now
-        clock, _ = run(self.desk.worlds.advance(None, NOW, None))
+        clock, _ = run(self.page_operations.account_service.advance(None, NOW, None))
         assert before <= clock.now(NOW) <= min(moments, default=clock.now(NOW))
-        self.settle()
+        self.apply_due()
 
     def let_time_pass(self, to: float) -> None:
         before = self.now
-        fired = self.desk.advance(to - before)
+        fired = self.page_operations.advance(to - before)
         told = {(each.at, each.kind, each.id) for each in fired if each.kind != "job"}
-        expected = {(at, "session", id) for at, id in self.settle() if at > before}
+        expected = {(at, "session", id) for at, id in self.apply_due() if at > before}
         expected |= {
             (user.expires, "token", user.token)
             for user in self.users
@@ -297,14 +305,22 @@ class Integration(RuleBasedStateMachine):
     @rule(who=users, disabled=st.booleans())
     def switch(self, who: int, disabled: bool) -> None:
         user = self.users[who]
-        run(self.desk.lobby.change(self.desk.account, user.token, disabled=disabled))
+        run(
+            self.page_operations.session_service.change(
+                self.page_operations.account, user.token, disabled=disabled
+            )
+        )
         user.disabled = disabled
 
     @rule(who=users, seconds=st.sampled_from([None, 0, 30, 5000]))
     def set_expiry(self, who: int, seconds: int | None) -> None:
         user = self.users[who]
         expires = None if seconds is None else self.now + seconds
-        run(self.desk.lobby.set_expiry(self.desk.account, user.token, expires, self.now))
+        run(
+            self.page_operations.session_service.set_expiry(
+                self.page_operations.account, user.token, expires, self.now
+            )
+        )
         user.expires = expires
         if expires is not None and self.chosen("cut_sessions"):
             for stay in user.stays.values():
@@ -313,10 +329,13 @@ class Integration(RuleBasedStateMachine):
     @precondition(lambda self: any(user.tasks for user in self.users))
     @rule(data=st.data(), well=st.booleans())
     def end_a_task(self, data: st.DataObject, well: bool) -> None:
-        studio, account = self.desk.worlds.studio, self.desk.account
+        job_service, account = (
+            self.page_operations.account_service.job_service,
+            self.page_operations.account,
+        )
         _, id = data.draw(st.sampled_from([task for user in self.users for task in user.tasks]))
-        if not run(studio.look(account, id, self.now)).state.final:
-            run(studio.finish(account, id, self.now, failure=None if well else "tired"))
+        if not run(job_service.look(account, id, self.now)).state.final:
+            run(job_service.finish(account, id, self.now, failure=None if well else "tired"))
 
     # What is always true
 
@@ -325,32 +344,44 @@ class Integration(RuleBasedStateMachine):
         if live:
             used += sum(stay.use_until(self.now) for stay in user.stays.values())
         for began, id in user.tasks:
-            job = run(self.desk.worlds.studio.look(self.desk.account, id, self.now)).job
+            job = run(
+                self.page_operations.account_service.job_service.look(
+                    self.page_operations.account, id, self.now
+                )
+            ).job
             if job.ended_at <= self.now:
                 used += job.ended_at - began
         return used
 
     @invariant()
     def what_is_over_is_over_and_counted_once(self) -> None:
-        self.settle()
-        account, lobby = self.desk.account, self.desk.lobby
+        self.apply_due()
+        account, session_service = (
+            self.page_operations.account,
+            self.page_operations.session_service,
+        )
         for user in self.users:
             for live in (False, True):
-                found = run(lobby.used(account, user.token, self.now, live=live))
+                found = run(session_service.used(account, user.token, self.now, live=live))
                 assert found == pytest.approx(self.use_of(user, live=live), abs=1e-3)
             for stay in user.stays.values():
-                assert self.desk.problem(stay.url) == ("disabled" if user.disabled else "")
+                assert self.page_operations.problem(stay.url) == (
+                    "disabled" if user.disabled else ""
+                )
             for url, why in user.over.items():
                 if url not in [stay.url for stay in user.stays.values()]:
-                    assert self.desk.problem(url) == why
+                    assert self.page_operations.problem(url) == why
 
     @invariant()
     def a_token_has_one_live_session_at_each_seat(self) -> None:
-        self.settle()
-        account, lobby = self.desk.account, self.desk.lobby
+        self.apply_due()
+        account, session_service = (
+            self.page_operations.account,
+            self.page_operations.session_service,
+        )
         for user in self.users:
-            kept: list[Session] = run(lobby.sessions(account, user.token))
-            live = [astuple(each.seat) for each in kept if each.live_at(self.now)]
+            kept: list[Session] = run(session_service.sessions(account, user.token))
+            live = [astuple(each.session_slot) for each in kept if each.live_at(self.now)]
             assert sorted(live) == sorted(user.stays)
 
 

@@ -37,10 +37,12 @@ async def code(world: World, path: str, token: str, **members: Any) -> str:
 
 async def problem(world: World, session_url: str) -> str:
     """Return why nobody comes in by a URL, or nothing."""
-    lobby = world.app.workshop.tokens.lobby
-    visit = await lobby.visit(session_url.rpartition("/")[2], await world.now())
-    assert visit is not None
-    return visit.problem
+    session_service = world.app.workshop.tokens.session_service
+    session_access = await session_service.session_access(
+        session_url.rpartition("/")[2], await world.now()
+    )
+    assert session_access is not None
+    return session_access.problem
 
 
 @pytest.mark.parametrize("path", [CREATE, REFRESH_OR_CREATE])
@@ -126,7 +128,7 @@ async def test_a_token_that_is_switched_off_has_no_session_calls():
     async with a_world() as world:
         token = await a_token(world)
         first = await url(world, CREATE, token)
-        await world.app.workshop.tokens.lobby.change(world.account, token, disabled=True)
+        await world.app.workshop.tokens.session_service.change(world.account, token, disabled=True)
 
         for path in (CREATE, REFRESH_OR_CREATE, REFRESH, QUERY, DELETE):
             assert await code(world, path, token) == "TOKEN_DISABLED"
@@ -137,7 +139,7 @@ async def test_a_token_that_is_switched_off_has_no_session_calls():
 
 
 @pytest.mark.parametrize(
-    ("choices", "webui", "comfyui"),
+    ("settings", "webui", "comfyui"),
     [
         ({}, f"{ORIGIN}/sd_webui/s/", f"{ORIGIN}/comfyui_api/s/"),
         (
@@ -167,8 +169,8 @@ async def test_a_token_that_is_switched_off_has_no_session_calls():
         ),
     ],
 )
-async def test_w1_w43_a_url_begins_as_it_was_chosen(choices, webui, comfyui):
-    async with a_world(**choices) as world:
+async def test_w1_w43_a_url_begins_as_it_was_chosen(settings, webui, comfyui):
+    async with a_world(**settings) as world:
         token = await a_token(world)
 
         assert (await url(world, CREATE, token)).startswith(webui)
@@ -276,7 +278,7 @@ async def test_w9_a_session_that_goes_on_keeps_its_terms_or_takes_new_ones(choic
         await url(world, CREATE, token, roleId="old", customResourceConfigId="a")
         new = {"roleId": "new", "customResourceConfigId": "b", "sessionMode": 20}
         again = await url(world, REFRESH_OR_CREATE, token, **new)
-        session = await world.app.workshop.tokens.lobby.session(again.rpartition("/")[2])
+        session = await world.app.workshop.tokens.session_service.session(again.rpartition("/")[2])
 
     assert session is not None
     assert (session.role, session.pools, session.metering) == terms
@@ -306,7 +308,7 @@ async def test_w10_a_session_goes_on_for_the_default_of_the_mode_that_was_chosen
 
 @pytest.mark.parametrize("path", [CREATE, REFRESH_OR_CREATE, REFRESH])
 @pytest.mark.parametrize(
-    ("choices", "wrong", "right"),
+    ("settings", "wrong", "right"),
     [
         ({}, 0, 1),
         ({}, -1, 1),
@@ -318,8 +320,8 @@ async def test_w10_a_session_goes_on_for_the_default_of_the_mode_that_was_chosen
         ({"workshop_digit_strings": "accept"}, "0", "060"),
     ],
 )
-async def test_w11_a_lifetime_is_a_whole_number_within_bounds(path, choices, wrong, right):
-    async with a_world(**choices) as world:
+async def test_w11_a_lifetime_is_a_whole_number_within_bounds(path, settings, wrong, right):
+    async with a_world(**settings) as world:
         token = await a_token(world)
         if path == REFRESH:
             await url(world, CREATE, token, expiredInSeconds=5)
@@ -357,13 +359,13 @@ async def test_w13_a_session_is_cut_at_its_tokens_expiry_by_choice(cut, seconds)
 
 
 @pytest.mark.parametrize(
-    ("choices", "member"),
+    ("settings", "member"),
     [({"workshop_roles": ("r",)}, "roleId"), ({"workshop_gadgets": ("r",)}, "gadgetId")],
 )
-async def test_w14_what_is_listed_is_all_there_is(choices, member):
+async def test_w14_what_is_listed_is_all_there_is(settings, member):
     async with a_world() as world:
         await url(world, CREATE, await a_token(world), **{member: "any"})
-    async with a_world(**choices) as world:
+    async with a_world(**settings) as world:
         token = await a_token(world)
         await url(world, CREATE, token, **{member: "r"})
 

@@ -29,9 +29,9 @@ from mock_server.tests.workshop.signing import (
     parts,
     signed,
 )
-from mock_server.workshop.gateway import Refusal, Situation
+from mock_server.workshop.gateway import GatewayRefusal, Situation
 from mock_server.workshop.signature import (
-    Credentials,
+    GatewayCredentials,
     check_digest,
     check_signature,
     check_timestamp,
@@ -50,7 +50,7 @@ def outcome(request: Request, secret: str = SECRET, **options) -> Situation | No
     """Return why a request is refused, or None where it is let in."""
     headers = {name.lower(): value for name, value in request.wire}
     credentials = read_credentials(headers.get)
-    if isinstance(credentials, Refusal):
+    if isinstance(credentials, GatewayRefusal):
         return credentials.situation
     refusal = check_signature(
         credentials,
@@ -75,7 +75,7 @@ def test_a_vector_verifies_over_the_documented_string(vector):
     request = of(vector)
     headers = {name.lower(): value for name, value in request.wire}
     credentials = read_credentials(headers.get)
-    assert isinstance(credentials, Credentials)
+    assert isinstance(credentials, GatewayCredentials)
 
     string = string_to_sign(
         request.method, request.target.encode(), headers.get, request.body, credentials.names or ()
@@ -307,7 +307,7 @@ def test_a_mismatch_carries_the_servers_string():
     sent = signed(a_request(), secret="other")
     headers = dict(sent.wire)
     credentials = read_credentials(headers.get)
-    assert isinstance(credentials, Credentials)
+    assert isinstance(credentials, GatewayCredentials)
 
     refusal = check_signature(credentials, SECRET, "POST", TARGET.encode(), headers.get, sent.body)
 
@@ -317,7 +317,7 @@ def test_a_mismatch_carries_the_servers_string():
 
 def test_a_form_of_a_great_many_fields_is_signed_without_delay():
     body = b"&".join(b"%d=1" % number for number in range(200_000))
-    credentials = Credentials(KEY, b"x", names=())
+    credentials = GatewayCredentials(KEY, b"x", names=())
     headers = {b"content-type": FORM.encode()}
 
     refusal = check_signature(credentials, SECRET, "POST", TARGET.encode(), headers.get, body)
@@ -331,7 +331,7 @@ def test_a_form_of_a_great_many_fields_is_signed_without_delay():
 
 def stamped(text: str, now: float = NOW, window: float = 900, **options) -> Situation | None:
     refusal = check_timestamp(
-        Credentials(KEY, b"x", timestamp=text.encode()), now, window, **options
+        GatewayCredentials(KEY, b"x", timestamp=text.encode()), now, window, **options
     )
     return refusal.situation if refusal else None
 

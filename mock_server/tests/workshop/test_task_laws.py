@@ -9,7 +9,7 @@ from itertools import pairwise
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from mock_server.core.accounts import Progress
+from mock_server.core.accounts import Progression
 from mock_server.tests.workshop.errands import (
     LARGE,
     POSTER,
@@ -47,7 +47,7 @@ PATHS = st.sampled_from(
 
 
 @given(
-    kind=st.sampled_from([Progress.TIME, Progress.POLLS]),
+    kind=st.sampled_from([Progression.TIME, Progression.POLLS]),
     steps=st.lists(st.floats(0, 2), min_size=5, max_size=30),
     side=st.sampled_from([64, 512, 4096]),
     others=st.integers(0, 4),

@@ -7,7 +7,7 @@ from dirty_equals import IsInt, IsStr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.core.accounts import Progress
+from mock_server.core.accounts import Progression
 from mock_server.tests.workshop.errands import (
     PICTURE,
     finished,
@@ -81,7 +81,7 @@ async def test_a_put_needs_no_credentials_but_the_declared_content_type():
         url = (await reserve(world))["uploadUrl"]
         workshop = world.app.workshop
         strict = world.app.settings.workshop.model_copy(update={"signature_check": "on"})
-        workshop.doorkeeper.choices = strict
+        workshop.authenticator.settings = strict
         other, none, right = [
             await put(world, url, headers=headers)
             for headers in ({"content-type": "image/jpeg"}, {}, {"content-type": "IMAGE/PNG"})
@@ -200,7 +200,7 @@ async def test_an_upload_of_another_type_is_no_picture():
 
 
 async def test_a_file_that_arrives_before_the_task_starts_is_in_time():
-    async with a_world(progress=Progress.TIME) as world:
+    async with a_world(progress=Progression.TIME) as world:
         place = await reserve(world)
         task = await redraw(world, place["accessUrl"])
         await put(world, place["uploadUrl"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.core.worlds import Newborn
+from mock_server.core.account_service import AccountSpec
 from mock_server.tests.workshop.world import NOW_MS, World, a_world
 
 ALLOCATE, QUERY, PUT = "/scc/allocate_token", "/scc/spQueryToken", "/scc/sp_put_user_state"
@@ -26,7 +26,7 @@ async def used(world: World, token: str) -> int:
 
 
 async def attached(world: World, token: str) -> tuple[str, str, str]:
-    kept = await world.app.workshop.tokens.lobby.token(world.account, token)
+    kept = await world.app.workshop.tokens.session_service.token(world.account, token)
     return kept.role, kept.model, kept.vae
 
 
@@ -59,7 +59,7 @@ async def test_a_token_that_expired_can_still_be_asked_for():
 async def test_another_accounts_token_does_not_exist():
     async with a_world() as world:
         token = await allocate(world)
-        other = await world.app.worlds.create(Newborn(id="other"), 0.0)
+        other = await world.app.account_service.create(AccountSpec(id="other"), 0.0)
         as_other = {"x-ca-key": other.credentials.key}
 
         for path in (QUERY, PUT, CREATE, DELETE):
@@ -85,22 +85,22 @@ async def refused(world: World, path: str = ALLOCATE, **members: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("choices", "expiry"),
+    ("settings", "expiry"),
     [
         ({"workshop_past_expiry": "accept"}, NOW_MS - 1),
         ({"workshop_past_expiry": "accept", "workshop_short_expiry": "accept"}, 1_768_464_000),
         ({"workshop_past_expiry": "accept", "workshop_short_expiry": "accept"}, 0),
     ],
 )
-async def test_w12_an_expiry_that_looks_wrong_is_accepted_by_choice(choices, expiry):
-    async with a_world(**choices) as world:
+async def test_w12_an_expiry_that_looks_wrong_is_accepted_by_choice(settings, expiry):
+    async with a_world(**settings) as world:
         data = await world.data(ALLOCATE, {"tokenExpiredAt": expiry})
 
     assert data["tokenExpiredAt"] == expiry
 
 
 @pytest.mark.parametrize(
-    ("choices", "expiry", "words"),
+    ("settings", "expiry", "words"),
     [
         ({}, NOW_MS, "must be in the future"),
         ({}, NOW_MS - 1, "must be in the future"),
@@ -112,8 +112,8 @@ async def test_w12_an_expiry_that_looks_wrong_is_accepted_by_choice(choices, exp
         ({}, 2**63 - 1, "2999"),
     ],
 )
-async def test_w12_an_expiry_that_looks_wrong_is_refused_otherwise(choices, expiry, words):
-    async with a_world(**choices) as world:
+async def test_w12_an_expiry_that_looks_wrong_is_refused_otherwise(settings, expiry, words):
+    async with a_world(**settings) as world:
         told = await refused(world, tokenExpiredAt=expiry)
 
     assert told.startswith("tokenExpiredAt")
@@ -176,9 +176,9 @@ async def test_w18_a_name_is_given_twice_unless_it_is_to_be_unique():
     assert sorted(answer["status"] for answer in at_once) == [10, 20, 20, 20, 20]
 
 
-@pytest.mark.parametrize(("choices", "longest"), [({}, 128), ({"workshop_longest_name": 5}, 5)])
-async def test_w18_a_name_has_a_longest(choices, longest):
-    async with a_world(**choices) as world:
+@pytest.mark.parametrize(("settings", "longest"), [({}, 128), ({"workshop_longest_name": 5}, 5)])
+async def test_w18_a_name_has_a_longest(settings, longest):
+    async with a_world(**settings) as world:
         await allocate(world, name="名" * longest)
 
         assert f"{longest} characters" in await refused(world, name="名" * (longest + 1))

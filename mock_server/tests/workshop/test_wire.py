@@ -14,7 +14,14 @@ from pydantic import Field
 from mock_server.core.errors import Invalid, Malformed
 from mock_server.workshop.session_operations import CreateSession
 from mock_server.workshop.token_operations import AllocateToken
-from mock_server.workshop.wire import MOST_CHARACTERS, Body, CamelBody, Whole, parse, parse_query
+from mock_server.workshop.wire import (
+    MAX_CHARACTERS,
+    CamelBody,
+    Whole,
+    WorkshopBody,
+    parse,
+    parse_query,
+)
 
 
 class Inner(CamelBody):
@@ -29,7 +36,7 @@ class Outer(CamelBody):
     ratio: float = 1.5
 
 
-def problem(kind: type[Body], raw: bytes | str, **options: Any) -> str:
+def problem(kind: type[WorkshopBody], raw: bytes | str, **options: Any) -> str:
     with pytest.raises(Invalid) as caught:
         parse(kind, raw.encode() if isinstance(raw, str) else raw, **options)
     error = caught.value
@@ -165,7 +172,7 @@ def test_a_member_that_is_wrong_is_named_with_what_was_expected(kind, raw, words
 
 
 def test_an_id_has_a_bound():
-    within, beyond = "x" * MOST_CHARACTERS, "x" * (MOST_CHARACTERS + 1)
+    within, beyond = "x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)
 
     assert refused(parse, AllocateToken, json.dumps({"sceneRoleId": within}).encode()) is None
     assert "1000 characters" in problem(AllocateToken, json.dumps({"sceneRoleId": beyond}))

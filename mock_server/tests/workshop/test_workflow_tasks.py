@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dirty_equals import IsFloat, IsPartialDict, IsStr
 
-from mock_server.core.accounts import Progress
+from mock_server.core.accounts import Progression
 from mock_server.tests.workshop.errands import (
     CAPTION,
     DATA_URI,
@@ -20,13 +20,13 @@ from mock_server.tests.workshop.errands import (
     draw,
     finished,
     job_of,
+    metadata_in,
     progress,
     prompt_of,
     reserve,
     result,
     run_workflow,
     running,
-    ticket_in,
     upload,
 )
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
@@ -36,8 +36,8 @@ SUBMIT = "/scc/comfy_prompt"
 
 async def version_run(world, **names):
     data = await world.data(SUBMIT, {"workflow_id": POSTER, "inputs": {"prompt": "x"}, **names})
-    ticket = await ticket_in(world, data["taskId"])
-    return ticket.workflow, ticket.version
+    metadata = await metadata_in(world, data["taskId"])
+    return metadata.workflow, metadata.version
 
 
 async def test_a_submission_tells_how_long_the_task_will_run():
@@ -327,7 +327,7 @@ async def test_any_progress_or_result_call_finds_any_task():
 # How it ends
 
 
-@pytest.mark.parametrize("kind", [Progress.TIME, Progress.INSTANT])
+@pytest.mark.parametrize("kind", [Progression.TIME, Progression.INSTANT])
 async def test_a_picture_too_large_for_memory_fails_at_the_node_that_makes_it(kind):
     async with a_world(progress=kind) as world:
         task = await run_workflow(world, width=4096, height=4096)

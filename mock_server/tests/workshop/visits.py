@@ -6,15 +6,15 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import StudioError
-from mock_server.core.lobby import Lobby
-from mock_server.core.worlds import Worlds
+from mock_server.core.errors import DomainError
+from mock_server.core.session_service import SessionService
 from mock_server.tests.makers import NOW, run, some_worlds
 from mock_server.web.calls import Call, Trace
-from mock_server.workshop.choices import Choices
 from mock_server.workshop.errors import situation_of
 from mock_server.workshop.session_operations import SessionOperations
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import TokenOperations
 from mock_server.workshop.wire import parse
 
@@ -25,20 +25,25 @@ class Reception:
     """A lobby of the ready-made account, whose clock stands at NOW until it is advanced."""
 
     def __init__(
-        self, *, keep_tokens: int = 100, keep_sessions: int = 100, rules: Any = None, **choices: Any
+        self,
+        *,
+        keep_tokens: int = 100,
+        keep_sessions: int = 100,
+        rules: Any = None,
+        **settings: Any,
     ) -> None:
-        self.worlds: Worlds = some_worlds(**(rules or {"slots": 100}))
-        self.choices = Choices(**choices)
-        self.lobby = Lobby(
-            self.worlds.store,
+        self.account_service: AccountService = some_worlds(**(rules or {"slots": 100}))
+        self.settings = WorkshopSettings(**settings)
+        self.session_service = SessionService(
+            self.account_service.store,
             slots=100,
             keep_tokens=keep_tokens,
             keep_sessions=keep_sessions,
-            cut_sessions=self.choices.cut_sessions,
+            cut_sessions=self.settings.cut_sessions,
         )
         tokens, sessions = (
-            TokenOperations(self.lobby, self.choices),
-            SessionOperations(self.lobby, self.choices),
+            TokenOperations(self.session_service, self.settings),
+            SessionOperations(self.session_service, self.settings),
         )
         self.operations = {
             each.path.removeprefix("/scc/"): each
@@ -47,11 +52,11 @@ class Reception:
 
     @property
     def account(self) -> Account:
-        return run(self.worlds.find("ready"))
+        return run(self.account_service.find("ready"))
 
     @property
     def now(self) -> float:
-        return run(self.worlds.studio.now(self.account, NOW))
+        return run(self.account_service.job_service.now(self.account, NOW))
 
     def call(self, path: str, **members: Any) -> Any:
         """Return the data of a call; raises what it is refused with."""
@@ -68,7 +73,7 @@ class Reception:
 
     def advance(self, seconds: float) -> list[Any]:
         """Move the clock ahead; return what happened."""
-        return run(self.worlds.advance(None, NOW, self.now + seconds))[1]
+        return run(self.account_service.advance(None, NOW, self.now + seconds))[1]
 
     def allocate(self, **members: Any) -> str:
         token: str = self.call("allocate_token", **members)["apiToken"]
@@ -80,13 +85,15 @@ class Reception:
 
     def problem(self, session_url: str) -> str | None:
         """Return why nobody comes in by a URL, or nothing; None where it is not known."""
-        visit = run(self.lobby.visit(session_url.rpartition("/")[2], self.now))
-        return None if visit is None else visit.problem
+        session_access = run(
+            self.session_service.session_access(session_url.rpartition("/")[2], self.now)
+        )
+        return None if session_access is None else session_access.problem
 
     def outcome(self, path: str, **members: Any) -> Outcome:
         """Return the data of a call, or the situation that it is refused in."""
         try:
             data: Outcome = self.call(path, **members)
-        except StudioError as error:
+        except DomainError as error:
             return situation_of(error)
         return data

@@ -67,17 +67,17 @@ class World:
 
     async def advance(self, seconds: float) -> None:
         """Move the server's clock ahead."""
-        clock = await self.app.worlds.clock(None)
-        await self.app.worlds.advance(None, wall(), clock.now(wall()) + seconds)
+        clock = await self.app.account_service.clock(None)
+        await self.app.account_service.advance(None, wall(), clock.now(wall()) + seconds)
 
     async def now(self) -> float:
         """Return the ready-made account's time."""
-        return await self.app.studio.now(self.account, wall())
+        return await self.app.job_service.now(self.account, wall())
 
     async def balance(self) -> float:
         """Return what can be spent."""
-        account = await self.app.worlds.find(self.account.id)
-        return float((await self.app.studio.wallet(account, await self.now())).balance)
+        account = await self.app.account_service.find(self.account.id)
+        return float((await self.app.job_service.wallet(account, await self.now())).balance)
 
     def remarks(self) -> list[str]:
         """Return what the journal noted about the calls so far."""
@@ -91,13 +91,13 @@ async def a_world(**settings: Any) -> AsyncIterator[World]:
     `a_world(workshop_credits="priced")` is the choice `credits` of the Workshop.
     """
     prefix = "workshop_"
-    choices = {name[len(prefix) :]: value for name, value in settings.items() if prefix in name}
+    chosen = {name[len(prefix) :]: value for name, value in settings.items() if prefix in name}
     others = {name: value for name, value in settings.items() if prefix not in name}
     chosen = {
         "clock_start": NOW,
         "clock_rate": 0,
         "rate_limit": LimitMode.OFF,
-        "workshop": {"signature_check": "off", **choices},
+        "workshop": {"signature_check": "off", **chosen},
         **others,
     }
     app = create_app(Settings(**chosen))

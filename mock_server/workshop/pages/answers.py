@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.web.calls import Answer, Headers, json_answer
-from mock_server.workshop.choices import Choices
+from mock_server.workshop.settings import WorkshopSettings
 
 HTML = "text/html; charset=utf-8"
 
@@ -21,18 +21,18 @@ _POLICY = (
 )
 
 
-class Answers:
+class PageAnswers:
     """Puts on every answer what browsers are told to do, and not to do, with it."""
 
-    def __init__(self, choices: Choices) -> None:
-        policy = _POLICY.format(ancestors=_ANCESTORS[choices.page_frames])
+    def __init__(self, settings: WorkshopSettings) -> None:
+        policy = _POLICY.format(ancestors=_ANCESTORS[settings.page_frames])
         headers: list[tuple[bytes, bytes]] = [
             (b"cache-control", b"no-store"),
             (b"content-security-policy", policy.encode()),
             (b"referrer-policy", b"no-referrer"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        if option := _FRAME_OPTIONS.get(choices.page_frames):
+        if option := _FRAME_OPTIONS.get(settings.page_frames):
             headers.append((b"x-frame-options", option))
         self._headers: Headers = tuple(headers)
 

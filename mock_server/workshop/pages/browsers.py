@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from mock_server.core import chance
-from mock_server.core.lobby import Lobby
+from mock_server.core.session_service import SessionService
 from mock_server.web.calls import Call
-from mock_server.workshop.choices import Choices
-from mock_server.workshop.pages.doors import Guest
+from mock_server.workshop.pages.access import PageUser
+from mock_server.workshop.settings import WorkshopSettings
 
 COOKIE = "studio_browser"
 NOTICE = (
@@ -33,7 +33,7 @@ def browser_of(call: Call) -> str:
 def new_cookie(call: Call) -> tuple[bytes, bytes]:
     """Return the header that gives a browser an id, which nobody can guess."""
     secret = call.account.credentials.secret
-    browser = chance.unguessable(secret, "browser", call.trace.id, repr(call.wall))
+    browser = chance.mac(secret, "browser", call.trace.id, repr(call.wall))
     secure = "; Secure" if call.scope["scheme"] == "https" else ""
     cookie = f"{COOKIE}={browser}; Path=/; Max-Age={_YEAR}; HttpOnly; SameSite=Lax{secure}"
     return b"set-cookie", cookie.encode()
@@ -42,20 +42,20 @@ def new_cookie(call: Call) -> tuple[bytes, bytes]:
 class Browsers:
     """Notes which browsers come with a token, and warns where they are two."""
 
-    def __init__(self, lobby: Lobby, choices: Choices) -> None:
-        self.lobby = lobby
-        self.choices = choices
+    def __init__(self, session_service: SessionService, settings: WorkshopSettings) -> None:
+        self.session_service = session_service
+        self.settings = settings
 
-    async def notice(self, call: Call, guest: Guest) -> str:
+    async def notice(self, call: Call, user: PageUser) -> str:
         """Return what the page should say about others, and remark on it when it begins."""
-        browser, within = browser_of(call), self.choices.shared_token
+        browser, within = browser_of(call), self.settings.shared_token
         if not browser:
             return ""
-        meeting = await self.lobby.meet(
-            guest.account, guest.token.id, browser, guest.now, within=within
+        meeting = await self.session_service.meet(
+            user.account, user.token.id, browser, user.now, within=within
         )
         if meeting.others and meeting.new:
-            whose = guest.token.name or "this session"
+            whose = user.token.name or "this session"
             call.remark(
                 f"the token of {whose!r} is used by {meeting.others + 1} browsers at once;"
                 " it is meant for one end user"
@@ -65,5 +65,5 @@ class Browsers:
     async def knows(self, call: Call, token_id: str) -> bool:
         """Return whether the browser that calls was let in with the token before."""
         browser = browser_of(call)
-        gallery = await self.lobby.gallery(call.account, token_id)
-        return bool(browser) and any(each.browser == browser for each in gallery.browsers)
+        history = await self.session_service.history(call.account, token_id)
+        return bool(browser) and any(each.browser == browser for each in history.browsers)

@@ -6,18 +6,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue
 
-from mock_server.core.studio import RANDOM_SEED
-from mock_server.workshop.wire import Body, Whole
+from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.workshop.wire import Whole, WorkshopBody
 
-LONGEST_PROMPT = 20_000
+MAX_PROMPT = 20_000
 
 _LARGEST_SEED = 2**32 - 1
 
 Side = Annotated[Whole, Field(ge=64, le=2048, multiple_of=8)]
-Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 
 
-class DrawingForm(Body):
+class DrawingForm(WorkshopBody):
     """The form of the sd_webui page. `image` is a data URI of what to start from, if anything."""
 
     prompt: Annotated[Prompt, Field(min_length=1)]
@@ -59,7 +59,7 @@ class DrawingForm(Body):
         return asked
 
 
-class WorkflowForm(Body):
+class WorkflowForm(WorkshopBody):
     """The form of the comfyui_api page: a published workflow, and values for its inputs."""
 
     workflow_id: Annotated[str, Field(min_length=1, max_length=200)]
@@ -80,7 +80,7 @@ class WorkflowForm(Body):
         }
 
 
-class Preferences(Body):
+class Preferences(WorkshopBody):
     """What a page wants to find again: the values of its form, as plain texts by name."""
 
     values: Annotated[dict[Annotated[str, Field(max_length=100)], Prompt], Field(max_length=64)]

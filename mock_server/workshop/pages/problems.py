@@ -6,20 +6,20 @@ from typing import Any
 
 from mock_server.core.errors import (
     CreditsShort,
+    DomainError,
     Invalid,
     Malformed,
     NotFound,
-    StudioError,
     TooLarge,
 )
 from mock_server.workshop.errors import Denied, Refused
-from mock_server.workshop.pages.doors import TurnedAway
-from mock_server.workshop.pages.generating import TooManyTasks
+from mock_server.workshop.pages.access import AccessDenied
+from mock_server.workshop.pages.page_tasks import TooManyTasks
 from mock_server.workshop.pages.same_site import NotJson, OtherSite
 from mock_server.workshop.token_operations import milliseconds
 
 # By the error, the most special first: the status, and a word for the page's script.
-_KINDS: tuple[tuple[type[StudioError], int, str], ...] = (
+_KINDS: tuple[tuple[type[DomainError], int, str], ...] = (
     (NotJson, 415, "not-json"),
     (OtherSite, 403, "other-site"),
     (Denied, 403, "denied"),
@@ -42,11 +42,11 @@ _FIELDS = {
 }
 
 
-def problem(error: StudioError) -> tuple[int, dict[str, Any]]:
+def problem(error: DomainError) -> tuple[int, dict[str, Any]]:
     """Return status and body; an error that is not foreseen here is the surface's to answer."""
-    if isinstance(error, TurnedAway):
+    if isinstance(error, AccessDenied):
         return error.status, {
-            "problem": "over" if error.visit is not None else "unknown",
+            "problem": "over" if error.session_access is not None else "unknown",
             "why": error.why,
             "message": error.sentence,
             "since": error.since,

@@ -9,25 +9,25 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mock_server.core.lobby import Lobby
-from mock_server.core.studio import Studio
+from mock_server.core.jobs.service import JobService
+from mock_server.core.session_service import SessionService
 from mock_server.web.calls import Answer, Bounds, Call
 from mock_server.web.pipeline import Operation
-from mock_server.web.results import Results
-from mock_server.workshop.choices import Choices
+from mock_server.web.results import ResultFiles
 from mock_server.workshop.events import Events
 from mock_server.workshop.session_operations import COMFYUI, SD_WEBUI
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.tasks import Tasks
 
 if TYPE_CHECKING:
-    from mock_server.workshop.pages.desk import Desk
+    from mock_server.workshop.pages.operations import PageOperations
 
 SOURCE = "Workshop › 6.6"
 
 # What a page remembers is small; what it asks for may have a picture in it.
 _SMALL = Bounds(body_bytes=256 * 1024)
 
-Do = Callable[["Desk", Call, str], Awaitable[Answer]]
+Do = Callable[["PageOperations", Call, str], Awaitable[Answer]]
 
 
 class Pages:
@@ -35,18 +35,18 @@ class Pages:
 
     def __init__(
         self,
-        studio: Studio,
-        lobby: Lobby,
-        choices: Choices,
-        results: Results,
+        job_service: JobService,
+        session_service: SessionService,
+        settings: WorkshopSettings,
+        results: ResultFiles,
         tasks: Tasks,
         events: Events,
         *,
         public_url: str = "",
     ) -> None:
-        self.studio = studio
-        self.lobby = lobby
-        self.choices = choices
+        self.job_service = job_service
+        self.session_service = session_service
+        self.settings = settings
         self.results = results
         self.tasks = tasks
         self.events = events
@@ -56,20 +56,20 @@ class Pages:
             *self._of(COMFYUI),
             self._operation(
                 "GET", COMFYUI, "s/{session}/workflows",
-                lambda desk, call, product: desk.workflows(call, product),
+                lambda page_operations, call, product: page_operations.workflows(call, product),
                 "The workflows that a session's page offers",
             ),
         )  # fmt: skip
 
     @cached_property
-    def desk(self) -> Desk:
+    def page_operations(self) -> PageOperations:
         """What carries the operations out."""
-        from mock_server.workshop.pages.desk import Desk
+        from mock_server.workshop.pages.operations import PageOperations
 
-        return Desk(
-            self.studio,
-            self.lobby,
-            self.choices,
+        return PageOperations(
+            self.job_service,
+            self.session_service,
+            self.settings,
             self.results,
             self.tasks,
             self.events,
@@ -80,37 +80,37 @@ class Pages:
         return (
             self._operation(
                 "GET", product, "s/{session}",
-                lambda desk, call, product: desk.page(call, product),
+                lambda page_operations, call, product: page_operations.page(call, product),
                 "The page that a session's URL opens",
             ),
             self._operation(
                 "GET", product, "s/{session}/state",
-                lambda desk, call, product: desk.state(call, product),
+                lambda page_operations, call, product: page_operations.state(call, product),
                 "What a session's page shows",
             ),
             self._operation(
                 "GET", product, "s/{session}/history",
-                lambda desk, call, product: desk.history(call, product),
+                lambda page_operations, call, product: page_operations.history(call, product),
                 "Tasks of a session's token that are over",
             ),
             self._operation(
                 "GET", product, "s/{session}/pictures/{name}",
-                lambda desk, call, product: desk.picture(call, product),
+                lambda page_operations, call, product: page_operations.picture(call, product),
                 "A picture of a session's token",
             ),
             self._operation(
                 "POST", product, "s/{session}/generate",
-                lambda desk, call, product: desk.generate(call, product),
+                lambda page_operations, call, product: page_operations.generate(call, product),
                 "Make a task from a session's page", bounds=None,
             ),
             self._operation(
                 "PUT", product, "s/{session}/preferences",
-                lambda desk, call, product: desk.prefer(call, product),
+                lambda page_operations, call, product: page_operations.prefer(call, product),
                 "Keep what a session's page is set to", bounds=_SMALL,
             ),
             self._operation(
                 "GET", product, "static/{name}",
-                lambda desk, call, product: desk.file(call, product),
+                lambda page_operations, call, product: page_operations.file(call, product),
                 "A file that pages load",
             ),
         )  # fmt: skip
@@ -126,7 +126,7 @@ class Pages:
         bounds: Bounds | None = None,
     ) -> Operation:
         async def run(call: Call, payload: None) -> Answer:
-            return await do(self.desk, call, product)
+            return await do(self.page_operations, call, product)
 
         path = f"/{product}/{below}"
         return Operation(method, path, run, summary, SOURCE, public=True, bounds=bounds)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from mock_server.core.errors import StudioError
+from mock_server.core.errors import DomainError
 from mock_server.web.calls import Call
 
 
-class OtherSite(StudioError):
+class OtherSite(DomainError):
     """A browser says that another site's page made the call."""
 
 
-class NotJson(StudioError):
+class NotJson(DomainError):
     """The body is said to be something else than JSON, which pages of other sites could send."""
 
 

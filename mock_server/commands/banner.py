@@ -1,0 +1,78 @@
+"""What `serve` says when it is ready."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mock_server.transport.tls import TRUST_VARIABLES
+
+if TYPE_CHECKING:
+    from mock_server.serving import Server
+
+# Prices a picture and makes nothing; the form is that of TAMS › POST /v1/jobs/credits.
+_ORDER = {
+    "stages": [
+        {"type": "INPUT_INITIALIZE", "inputInitialize": {"seed": -1, "count": 1}},
+        {
+            "type": "DIFFUSION",
+            "diffusion": {
+                "width": 512,
+                "height": 512,
+                "prompts": [{"text": "a lighthouse"}],
+                "sampler": "DPM++ 2M Karras",
+                "sdVae": "Automatic",
+                "steps": 15,
+                "sd_model": "600423083519508503",
+                "clip_skip": 2,
+                "cfg_scale": 7,
+            },
+        },
+    ]
+}
+
+
+def banner(server: Server) -> str:
+    """Return the block: where, who, and a curl line that works as it stands."""
+    return "\n".join((*_facts(server), "", *_trust(server), "Try it:", f"  {curl_line(server)}"))
+
+
+def curl_line(server: Server) -> str:
+    """Return a command that prices a picture with the bearer token."""
+    token = server.account["accessToken"]
+    parts = (
+        f"{server.url}/v1/jobs/credits",
+        "-H",
+        f"Authorization: Bearer {token}",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        json.dumps(_ORDER, separators=(",", ":")),
+    )
+    return f"curl -sS {shlex.join(parts)}"
+
+
+def _facts(server: Server) -> Iterator[str]:
+    account = server.account
+    yield f"tams-mock is ready at {server.url}"
+    if server.tls_url:
+        yield f"  https        {server.tls_url}"
+    yield f"  control API  {server.url}/_mock"
+    yield f"  account      {account['id']}, {account['balance']} credits"
+    yield f"  app id       {account['appId']}"
+    yield f"  access token {account['accessToken']}"
+    yield f"  app key      {account['appKey']}"
+    if server.private_key_file is not None:
+        yield f"  private key  {server.private_key_file}"
+    elif server.settings.public_key_file is not None:
+        yield f"  private key  yours, to {server.settings.public_key_file}"
+
+
+def _trust(server: Server) -> Iterator[str]:
+    if server.ca_file is not None:
+        yield "To make clients trust the certificate:"
+        for name in TRUST_VARIABLES:
+            yield f"  export {name}={shlex.quote(str(server.ca_file))}"
+        yield ""

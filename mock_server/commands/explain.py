@@ -1,0 +1,205 @@
+"""`tams-mock explain`: why a captured request was refused, or that its signature is fine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mock_server.commands.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from mock_server.settings import Settings
+    from mock_server.web.auth_diagnostics.findings import Diagnosis
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.captures import Capture
+
+_MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+
+@click.command("explain", options_metavar="[OPTIONS]")
+@click.argument("file", required=False)
+@click.option("--curl", help="A curl line, in place of FILE.")
+@click.option("--har", type=click.Path(), help="A HAR file, in place of FILE.")
+@click.option("--entry", type=int, default=0, help="Which request of the HAR file, from 0.")
+@click.option("--raw", type=click.Path(), help="A file with a raw HTTP request.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    help="PEM file of the app's public key.  [default: the ready-made account's]",
+)
+@click.option(
+    "--app-secret",
+    help="Secret of the AppKey in a Workshop request.  [default: the ready-made account's]",
+)
+@click.option("--account", help="With --url: the id of the account that is meant.")
+@click.option("--url", help="Ask the mock that runs there, which knows all its accounts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@click.option("--colour/--no-colour", default=None, help="[default: on a terminal]")
+def command(
+    file: str | None,
+    curl: str | None,
+    har: str | None,
+    entry: int,
+    raw: str | None,
+    key: Path | None,
+    app_secret: str | None,
+    account: str | None,
+    url: str | None,
+    as_json: bool,
+    colour: bool | None,
+) -> None:
+    """Say what is wrong with the signature of a request in FILE (- is standard input).
+
+    FILE holds a curl line, a HAR file or a raw HTTP request. The exit code is 0 when the
+    signature is fine, 1 when it is not, 2 when the request cannot be read.
+
+    For example: tams-mock explain --curl "curl http://127.0.0.1:8080/v1/jobs/1 -H '…'"
+    """
+    if sum(each is not None for each in (file, curl, har, raw)) != 1:
+        raise UsageFailure("expected one of FILE, --curl, --har and --raw")
+    if account is not None and url is None:
+        raise UsageFailure("--account needs --url: only a running mock knows its accounts")
+    if url is not None and (key is not None or app_secret is not None):
+        option = "--key" if key is not None else "--app-secret"
+        raise UsageFailure(f"{option} and --url exclude each other: a running mock has the keys")
+    capture = _capture(file, curl, har, entry, raw)
+    if url is not None:
+        answer = _ask(url, capture, account)
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        sys.exit(0 if answer.get("accepted") else 1)
+    diagnosis = _diagnose(capture, key, app_secret)
+    if as_json:
+        from mock_server.web.auth_diagnostics.explanations import as_data
+
+        click.echo(json.dumps(as_data(diagnosis), indent=2, ensure_ascii=False))
+    else:
+        from mock_server.web.auth_diagnostics.explanations import as_text
+
+        colours = sys.stdout.isatty() if colour is None else colour
+        click.echo(as_text(diagnosis, colours=colours), color=colours)
+    sys.exit(0 if diagnosis.accepted else 1)
+
+
+def _capture(
+    file: str | None, curl: str | None, har: str | None, entry: int, raw: str | None
+) -> Capture:
+    from mock_server.web.captures import CaptureError, any_capture, har_entry, raw_request
+    from mock_server.web.curl_lines import curl_line
+
+    try:
+        if curl is not None:
+            return curl_line(curl, _read)
+        if har is not None:
+            return har_entry(json.loads(_read(har)), entry)
+        if raw is not None:
+            return raw_request(_read(raw))
+        return any_capture(_read(file or "-"), entry=entry, read_file=_read)
+    except CaptureError as error:
+        raise UsageFailure(str(error)) from error
+    except ValueError as error:
+        raise UsageFailure(f"{har} is no HAR file: {error}") from error
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageFailure(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Diagnosis:
+    from mock_server.setting_sources import SettingsError
+    from mock_server.settings import read_settings
+    from mock_server.tams.key_pairs import key_pair
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.workshop.auth_diagnostics.explaining import understands
+
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        raise UsageFailure.of(error) from error
+    ready_made = KnownAccount(
+        settings.account_id,
+        settings.app_id,
+        settings.public_key or key_pair(0).public_pem,
+        settings.access_token,
+        settings.app_key,
+        settings.app_secret,
+    )
+    if understands(capture):
+        return _explain_gateway(capture, ready_made, app_secret, settings)
+    return _explain_tams(capture, ready_made, key, settings)
+
+
+def _explain_gateway(
+    capture: Capture, ready_made: KnownAccount, app_secret: str | None, settings: Settings
+) -> Diagnosis:
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.workshop.auth_diagnostics.explaining import explain_capture
+
+    if app_secret is None:
+        return explain_capture(capture, (ready_made,), settings.workshop)
+    # Whose secret this is only its owner knows: it is taken for that of the AppKey in the header.
+    app_key = (capture.header("x-ca-key") or "").strip() or settings.app_key
+    own = KnownAccount("--app-secret", "", key=app_key, secret=app_secret)
+    return explain_capture(capture, (ready_made,), settings.workshop, meant=own)
+
+
+def _explain_tams(
+    capture: Capture, ready_made: KnownAccount, key: Path | None, settings: Settings
+) -> Diagnosis:
+    from mock_server.tams.auth_diagnostics.explaining import explain_capture
+    from mock_server.tams.key_pairs import PublicKeyError, load_public_key
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+
+    if key is None:
+        return explain_capture(capture, (ready_made,), settings.tams)
+    try:
+        pem = _read(str(key)).decode("ascii", "replace")
+        load_public_key(pem)
+    except PublicKeyError as error:
+        raise UsageFailure(f"--key {key} cannot be used: {error}") from error
+    # Whose key this is only its owner knows: it is taken for that of the app in the header.
+    own = KnownAccount(str(key), _app_id(capture) or settings.app_id, pem)
+    return explain_capture(capture, (ready_made,), settings.tams, meant=own)
+
+
+def _app_id(capture: Capture) -> str:
+    from mock_server.tams.auth_diagnostics.header_mistakes import read
+    from mock_server.tams.signature import SignedHeader
+
+    value = capture.header("authorization")
+    header = read(value.encode("latin-1", "replace") if value else None, lenient=True).header
+    return header.app_id if isinstance(header, SignedHeader) else ""
+
+
+def _ask(url: str, capture: Capture, account: str | None) -> dict[str, Any]:
+    """Ask a running mock."""
+    import httpx
+
+    members: dict[str, Any] = {
+        "method": capture.method,
+        "url": f"{capture.scheme}://{capture.host or 'localhost'}"
+        + capture.target.decode("utf-8", "surrogateescape"),
+        "headers": [{"name": name, "value": value} for name, value in capture.headers],
+        "bodyBase64": b64encode(capture.body).decode(),
+    }
+    if account is not None:
+        members["account"] = account
+    address = f"{url.rstrip('/')}/_mock/signature/explain"
+    try:
+        answer = httpx.post(address, json=members, timeout=30, trust_env=False)
+        found = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise UsageFailure(f"{address} does not answer: {error}") from error
+    if answer.status_code != 200 or not isinstance(found, dict):
+        detail = found.get("detail", "") if isinstance(found, dict) else ""
+        raise UsageFailure(f"{address} answered {answer.status_code}: {detail}")
+    return found

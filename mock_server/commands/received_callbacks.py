@@ -1,0 +1,114 @@
+"""What a receiver makes of a callback: whose words, what it tells, whether it is genuine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+
+class ReceivedCallback(Struct, frozen=True):
+    """One callback as it arrived.
+
+    `about` is the id of its job or task. Only the Workshop's are signed: elsewhere `genuine` is
+    None. `token` is what the secret opened, or what came in clear.
+    """
+
+    surface: str
+    event: str
+    about: str
+    state: str
+    api_id: str
+    invoke_id: str
+    token: str
+    genuine: bool | None
+    body: Any
+
+    def as_line(self) -> str:
+        """Return it on one line, with nothing in it that moves a terminal's cursor."""
+        words = [f"{self.surface:<8}", f"{self.event:<21}"]
+        words += [f"{name} {value}" for name, value in self._named() if value]
+        if self.genuine is not None:
+            words.append("sign ok" if self.genuine else "SIGN DOES NOT FIT")
+        line = "  ".join(words)
+        return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every member under its JSON name."""
+        return {
+            "surface": self.surface,
+            "event": self.event,
+            "about": self.about,
+            "state": self.state,
+            "apiId": self.api_id,
+            "invokeId": self.invoke_id,
+            "token": self.token,
+            "genuine": self.genuine,
+            "body": self.body,
+        }
+
+    def _named(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("job" if self.surface == "tams" else "task", self.about),
+            ("state", "" if self.surface == "tams" else self.state),
+            ("api", self.api_id),
+            ("invoke", self.invoke_id),
+            ("token", self.token),
+        )
+
+
+def read_arrival(query: bytes, body: bytes, secret: str) -> ReceivedCallback:
+    """Read a callback of either vendor; whatever the bytes are, nothing is raised."""
+    text = query.decode("latin-1")
+    given = dict(parse_qsl(text, keep_blank_values=True))
+    data = _read(body)
+    if "bizType" in given:
+        return _workshop(text, given, data, secret)
+    job = _member(data, "job")
+    state = _text(data, "status") or _text(job, "status")
+    return ReceivedCallback(
+        surface="tams",
+        event=state or "(no status)",
+        about=_text(data, "jobId") or _text(job, "id"),
+        state=state,
+        api_id="",
+        invoke_id="",
+        token="",
+        genuine=None,
+        body=data,
+    )
+
+
+def _workshop(query: str, given: dict[str, str], data: Any, secret: str) -> ReceivedCallback:
+    from mock_server.workshop.event_signature import is_genuine, unseal
+
+    token = given.get("apiToken", "")
+    return ReceivedCallback(
+        surface="workshop",
+        event=given["bizType"],
+        about=_text(data, "taskId"),
+        state=_text(data, "status"),
+        api_id=given.get("apiId", ""),
+        invoke_id=given.get("invokeId", ""),
+        token=unseal(secret, token) or token,
+        genuine=is_genuine(secret, query),
+        body=data,
+    )
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _member(data: Any, name: str) -> Any:
+    return data.get(name) if isinstance(data, dict) else None
+
+
+def _text(data: Any, name: str) -> str:
+    value = _member(data, name)
+    return "" if value is None else str(value)

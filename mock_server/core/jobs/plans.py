@@ -1,0 +1,188 @@
+"""How a job will go, decided when it is submitted: queue, passes, durations, outcome.
+
+A plan depends on what was ordered and on the job's luck, which comes from the account's seed and
+the job's number in it; on nothing else. Of a few hundred lucks only one makes a difference to
+another, so that many jobs of one kind share their plans.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+
+from msgspec import Struct
+
+from mock_server.core import chance
+from mock_server.core.credits import TENTH, tenths_up
+
+_REFERENCE_PIXELS = 768 * 768
+_PLAN_BUCKETS = 256
+
+
+class Pass(Struct, frozen=True):
+    """One run of the engine over the picture (or `frames` pictures) at a size in pixels."""
+
+    name: str
+    width: int
+    height: int
+    steps: int
+    frames: int = 1
+
+    @property
+    def effort(self) -> Decimal:
+        """How much work one picture is: 0.8 for 768×768 with 8 steps."""
+        area = Decimal(self.width * self.height) / _REFERENCE_PIXELS
+        return area * (Decimal("0.4") + Decimal("0.05") * self.steps) * self.frames
+
+
+class Work(Struct, frozen=True):
+    """What an order takes: its passes, the model's factor, and the pictures that it needs.
+
+    `fixed_price` in credits stands in place of the one that follows from the effort.
+    """
+
+    passes: tuple[Pass, ...]
+    count: int = 1
+    factor: Decimal = Decimal(1)
+    inputs: tuple[str, ...] = ()
+    fixed_price: Decimal | None = None
+
+    @property
+    def effort(self) -> Decimal:
+        return _effort(self.passes, self.count, self.factor)
+
+    @property
+    def price(self) -> Decimal:
+        """Credits: the effort in whole tenths, rounded up, and never less than one tenth."""
+        if self.fixed_price is not None:
+            return self.fixed_price
+        return _price(self.passes, self.count, self.factor)
+
+
+def _effort(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
+    return sum((each.effort for each in passes), Decimal(0)) * factor * count
+
+
+@lru_cache(maxsize=4096)
+def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
+    return max(TENTH, tenths_up(_effort(passes, count, factor)))
+
+
+# Profiles and planners are keys of caches, and no two of them are meant to be the same.
+class TimingProfile(Struct, frozen=True, eq=False):
+    """How fast a studio is. Seconds; pairs are the least and the most."""
+
+    name: str
+    created: float
+    wait: tuple[float, float]
+    load: float
+    per_effort: float
+    ahead: tuple[int, int] = (1, 3)
+    behind: tuple[int, int] = (0, 2)
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        TimingProfile("short", created=0.2, wait=(0.4, 0.8), load=0.6, per_effort=1.2),
+        TimingProfile(
+            "realistic",
+            created=1.0,
+            wait=(2.0, 10.0),
+            load=3.0,
+            per_effort=12.5,
+            ahead=(2, 12),
+            behind=(1, 9),
+        ),
+    )
+}
+
+
+class PlannedFailure(Struct, frozen=True):
+    """The work ends early, `after` this part (0 to 1) of its running time."""
+
+    after: float
+    reason: str
+
+
+class Plan(Struct, frozen=True):
+    """The course of one job, in seconds of its own."""
+
+    created: float
+    pending: float
+    wait: float
+    stages: tuple[float, ...]
+    ahead: int = 0
+    behind: int = 0
+    failure: PlannedFailure | None = None
+
+    @property
+    def lead(self) -> float:
+        """Seconds from submission to the earliest start."""
+        return self.created + self.pending + self.wait
+
+    @property
+    def run(self) -> float:
+        """Seconds of running, if nothing fails."""
+        return sum(self.stages)
+
+    @property
+    def until_end(self) -> float:
+        """Seconds from the start to the end."""
+        return self.run if self.failure is None else self.run * self.failure.after
+
+
+class Planner(Struct, frozen=True, eq=False):
+    """Makes plans for one kind of studio; `memory_pixels` is the largest picture that fits."""
+
+    profile: TimingProfile
+    memory_pixels: int
+    pending: float = 0.0
+
+    def plan(self, work: Work, draw_number: int) -> Plan:
+        """Return how the work will go with a luck, which is any number."""
+        return _planned(self, work.passes, work.count, work.factor, draw_number % _PLAN_BUCKETS)
+
+
+@lru_cache(maxsize=4096)
+def _planned(
+    planner: Planner, passes: tuple[Pass, ...], count: int, factor: Decimal, draw: int
+) -> Plan:
+    profile = planner.profile
+    draw_number = chance.number(0, "luck", draw)
+    pace = 0.9 + 0.2 * ((draw_number >> 48) / 0x10000)
+    scale = float(factor) * count * profile.per_effort * pace
+    shortest, longest = profile.wait
+    stages = tuple(profile.load / len(passes) + float(each.effort) * scale for each in passes)
+    return Plan(
+        created=profile.created,
+        pending=planner.pending,
+        wait=shortest + (longest - shortest) * ((draw_number >> 32 & 0xFFFF) / 0x10000),
+        stages=stages,
+        ahead=_between(profile.ahead, draw_number >> 16 & 0xFFFF),
+        behind=_between(profile.behind, draw_number & 0xFFFF),
+        failure=_memory_failure(passes, stages, planner.memory_pixels),
+    )
+
+
+def _memory_failure(
+    passes: tuple[Pass, ...], stages: tuple[float, ...], memory_pixels: int
+) -> PlannedFailure | None:
+    """Return the failure halfway through the first pass whose picture does not fit."""
+    for index, each in enumerate(passes):
+        if each.width * each.height > memory_pixels:
+            reason = (
+                f"out of memory: {each.name} at {each.width}x{each.height} needs more than"
+                f" the {memory_pixels} pixels that fit"
+            )
+            halfway = sum(stages[:index]) + stages[index] / 2
+            return PlannedFailure(halfway / (sum(stages) or 1.0), reason)
+    return None
+
+
+AT_ONCE = Plan(created=0.0, pending=0.0, wait=0.0, stages=(0.0,))
+
+
+def _between(bounds: tuple[int, int], draw_number: int) -> int:
+    least, most = bounds
+    return least + draw_number * (most - least + 1) // 0x10000

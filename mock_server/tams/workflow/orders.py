@@ -1,0 +1,208 @@
+"""From a graph that is in order to an order and the work that it takes (TAMS › 5.5 and 5.6).
+
+What it costs [unknown: the vendor's formula is not public]: every sampler is a pass at the size of
+its latent picture, with its steps, as often as its batch has pictures; an upscaler is a pass
+without steps at the size that it makes, and so is whatever enlarges the picture further or makes
+one without any sampler. The factor is that of the dearest model that samples.
+
+What is simplified: all pictures of a job have one size, that of the largest output; prompt, seed
+and sampler are those of the sampler that painted it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import partial
+
+from mock_server.core.errors import Forbidden
+from mock_server.core.jobs.job import Order, PictureFormat
+from mock_server.core.jobs.plans import Pass, Work
+from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.tams.catalogue import Catalogue
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.stages import MAX_INPUTS, MAX_PASSES, ParsedOrder
+from mock_server.tams.validation import MAX_COUNT
+from mock_server.tams.workflow.graph import Graph, GraphNode
+from mock_server.tams.workflow.graph_problems import GraphProblem, refused
+from mock_server.tams.workflow.graph_reading import GraphReading, GraphSampling, Picture, read
+from mock_server.tams.workflow.node_inputs import shown, str_of
+from mock_server.tams.workflow.node_progress import NodeStep, notes_of
+
+# The mock's own end: the store counts pictures with two digits.
+MAX_PICTURES = 100
+
+# What a node takes that does not sample, as a part of all passes together; a loader takes more.
+_LIGHT, _LOADER = Decimal("0.01"), Decimal("0.04")
+_WEIGHT_OF_ALL = 10_000
+
+_PASS_NAME_LENGTH = 60
+_FORMAT_INPUTS = ("format", "extension", "output_format", "file_type", "image_format")
+_FORMATS: dict[str, PictureFormat] = {
+    "jpeg": "jpeg",
+    "jpg": "jpeg",
+    "webp": "webp",
+    "png": "png",
+}
+_NO_SIZES: Mapping[str, tuple[int, int]] = {}
+
+
+def parse_graph(
+    graph: Graph,
+    settings: TamsSettings,
+    catalogue: Catalogue,
+    sizes: Mapping[str, tuple[int, int]] = _NO_SIZES,
+) -> ParsedOrder:
+    """Return the order and the work of a graph; `sizes` in pixels are those of known uploads.
+
+    Raises Invalid for what the mock cannot make and, where the choices say so, for models that it
+    does not know; Forbidden for a locked model.
+    """
+    reading = read(graph, sizes)
+    warnings = [*graph.warnings, *_model_warnings(reading, settings, catalogue)]
+    if len(reading.uploads) > MAX_INPUTS:
+        last = next(node for node in reversed(list(graph.running())) if "image" in node.values)
+        raise _refused(last, "image", f"must be one of at most {MAX_INPUTS} in a graph")
+    for sampling in reading.samplings:
+        if sampling.picture.batch > MAX_COUNT:
+            warnings.append(
+                f"node {sampling.node} batch_size: found {sampling.picture.batch},"
+                f" expected between 1 and {MAX_COUNT}"
+            )
+    images = {
+        output: reading.made[output].batch for output in graph.outputs if output in reading.made
+    } or {graph.outputs[-1]: 1}
+    count = sum(images.values())
+    if count > MAX_PICTURES:
+        last_output = graph.nodes[list(images)[-1]]
+        text = f"must be at most {MAX_PICTURES} pictures in all, found {count}"
+        raise _refused(last_output, "images", text)
+    passes = _passes(graph, reading)
+    main = max(reading.made.values(), key=lambda each: each.area, default=Picture(512, 512))
+    work_passes = tuple(passes.values())
+    if main.area > max((each.width * each.height for each in work_passes), default=0):
+        work_passes += (Pass("processing", main.width, main.height, 0, main.batch),)
+    if len(work_passes) > MAX_PASSES:
+        last_pass = graph.nodes[list(passes)[-1]]
+        raise _refused(last_pass, "node", f"must be one of at most {MAX_PASSES} that sample")
+    factors = [catalogue.factor_of(each.model) for each in reading.samplings if each.model]
+    order = _order(graph, reading, main, count, _steps(graph, passes, images, reading))
+    work = Work(
+        work_passes,
+        factor=max(factors, default=Decimal(1)),
+        inputs=tuple(reading.uploads),
+        fixed_price=settings.fixed_price,
+    )
+    return ParsedOrder(order, work, tuple(warnings))
+
+
+def _order(
+    graph: Graph, reading: GraphReading, main: Picture, count: int, steps: list[NodeStep]
+) -> Order:
+    make = partial(
+        Order,
+        width=main.width,
+        height=main.height,
+        count=count,
+        format=_format(graph, reading, main),
+        source=main.source,
+        mask=main.mask,
+        denoising_strength=main.strength if main.source else 0.75,
+        notes=notes_of(steps),
+    )
+    sampling = _painter(reading, main)
+    if sampling is None:
+        return make("", seed=RANDOM_SEED, steps=0)
+    return make(
+        sampling.prompt,
+        negative_prompt=sampling.negative_prompt,
+        seed=sampling.seed if sampling.seed >= 0 else RANDOM_SEED,
+        steps=sampling.steps,
+        cfg_scale=sampling.cfg_scale,
+        sampler=sampling.sampler,
+        model=sampling.model,
+    )
+
+
+def _painter(reading: GraphReading, main: Picture) -> GraphSampling | None:
+    """Return the sampler that painted the main picture, or the last there is."""
+    for each in reversed(reading.samplings):
+        if each.node == main.sampler:
+            return each
+    return reading.samplings[-1] if reading.samplings else None
+
+
+def _passes(graph: Graph, reading: GraphReading) -> dict[str, Pass]:
+    """Return the passes by the nodes that make them, in the order in which they run."""
+    samplings = {each.node: each for each in reading.samplings}
+    passes: dict[str, Pass] = {}
+    for node in graph.running():
+        name = f"{node.class_type} {node.id}"[:_PASS_NAME_LENGTH]
+        if node.id in samplings:
+            sampling = samplings[node.id]
+            picture, steps = sampling.picture, sampling.steps
+        elif node.id in reading.enlargements:
+            picture, steps = reading.enlargements[node.id], 0
+        else:
+            continue
+        passes[node.id] = Pass(name, picture.width, picture.height, steps, picture.batch)
+    return passes
+
+
+def _steps(
+    graph: Graph, passes: Mapping[str, Pass], images: Mapping[str, int], reading: GraphReading
+) -> list[NodeStep]:
+    """Return the nodes in the order in which they run, with their shares of the time."""
+    whole = sum((each.effort for each in passes.values()), Decimal(0)) or Decimal(1)
+    samples = {each.node: each.steps for each in reading.samplings}
+    steps = []
+    for node in graph.running():
+        if node.id in passes:
+            part = passes[node.id].effort / whole
+        else:
+            loader = node.known is not None and node.known.role == "loader"
+            part = _LOADER if loader else _LIGHT
+        weight = max(1, int(part * _WEIGHT_OF_ALL))
+        steps.append(
+            NodeStep(
+                node.id, node.class_type, weight, samples.get(node.id, 0), images.get(node.id, 0)
+            )
+        )
+    return steps
+
+
+def _format(graph: Graph, reading: GraphReading, main: Picture) -> PictureFormat:
+    """Return the format that the main picture's output names, in its inputs or its class."""
+    for output, picture in reading.made.items():
+        if picture == main:
+            node = graph.nodes[output]
+            words = [str_of(node.values.get(name)) for name in _FORMAT_INPUTS]
+            for text in (*words, node.class_type):
+                for word, format in _FORMATS.items():
+                    if len(text) <= _PASS_NAME_LENGTH and word in text.lower():
+                        return format
+    return "png"
+
+
+def _model_warnings(
+    reading: GraphReading, settings: TamsSettings, catalogue: Catalogue
+) -> list[str]:
+    """Look at the models that are named, as strictly as the choices say."""
+    problems: list[GraphProblem] = []
+    for node, name, model_id in reading.models:
+        if model_id in settings.locked_models:
+            raise Forbidden(f"{name}: model {model_id} needs an access key")
+        wanted = node.known.inputs[name].model if node.known else ""
+        found = catalogue.type_of(model_id)
+        if found != wanted:
+            kind = "an unknown model" if found is None else f"a {found}"
+            text = f"must be a model of type {wanted} that the mock knows"
+            problem = f"{text}, found {shown(model_id)}, {kind}"
+            problems.append(GraphProblem(node.id, node.class_type, name, problem))
+    if problems and settings.unknown_model == "refuse":
+        raise refused(problems)
+    return [f"node {each.node} {each.input}: {each.text}" for each in problems]
+
+
+def _refused(node: GraphNode, name: str, text: str) -> Exception:
+    return refused([GraphProblem(node.id, node.class_type, name, text)])

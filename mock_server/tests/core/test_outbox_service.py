@@ -1,0 +1,309 @@
+"""What waits in the outbox, in which order it goes, and what is written down of it."""
+
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from mock_server.core.accounts import Progression
+from mock_server.core.jobs import due
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.core.outbox import Attempt, Delivery, in_turn
+from mock_server.core.outbox_service import OutboxService
+from mock_server.tests.makers import NOW, a_job_service, an_account, an_order, run, some_work
+
+ADA, BOB = an_account("ada"), an_account("bob")
+FOR_EVER = float("inf")
+
+
+def a_delivery(job="1", number=1, at=100.0, **changes):
+    delivery = Delivery(
+        id=f"{job}-{number}",
+        account="ada",
+        job=job,
+        number=number,
+        watch=Watch("http://127.0.0.1:1/", "toy"),
+        state=JobState.RUNNING,
+        done=0.0,
+        made_at=at,
+        due_at=at,
+    )
+    return replace(delivery, **changes)
+
+
+def due_at(delivery):
+    return delivery.due_at
+
+
+def an_outbox_service(*records):
+    outbox_service = OutboxService(a_job_service().store, 2)
+
+    async def fill():
+        for record in records:
+            async with outbox_service.store.transaction(record.account) as tx:
+                await tx.put(record)
+
+    run(fill())
+    return outbox_service
+
+
+def a_working_outbox_service(**rules):
+    job_service = a_job_service(**rules)
+    return job_service, OutboxService(job_service.store, job_service.rules.slots)
+
+
+def submit(job_service, notify=Notify.END, **changes):
+    watch = None if notify is None else Watch("http://127.0.0.1:1/", "toy", notify)
+    work = changes.pop("work", some_work())
+    return run(job_service.submit(ADA, an_order(), work, NOW, watch=watch, **changes)).job
+
+
+# One delivery
+
+
+def test_a_delivery_that_arrives_is_over():
+    tried = a_delivery().tried(Attempt(100.0, 204), [10.0])
+
+    assert (tried.arrived, tried.due_at) == (True, None)
+
+
+@pytest.mark.parametrize("status", [0, 100, 199, 300, 302, 404, 500])
+def test_only_a_status_of_the_two_hundreds_is_an_arrival(status):
+    assert not Attempt(0.0, status).arrived
+    assert Attempt(0.0, 200).arrived
+    assert Attempt(0.0, 299).arrived
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=6))
+def test_after_each_failure_the_next_delay_passes_until_there_is_none(delays):
+    delivery, moments = a_delivery(), []
+    while delivery.due_at is not None:
+        moments.append(delivery.due_at)
+        delivery = delivery.tried(Attempt(delivery.due_at, 500), delays)
+
+    assert len(moments) == len(delivery.attempts) == len(delays) + 1
+    assert moments[0] == 100.0
+    for (before, after), delay in zip(pairwise(moments), delays, strict=True):
+        assert after == before + delay
+
+
+def test_a_failure_that_is_final_is_not_tried_again():
+    assert a_delivery().tried(Attempt(100.0, 0), [10.0], final=True).due_at is None
+
+
+def test_a_failure_out_of_turn_leaves_the_schedule_alone():
+    waiting = a_delivery().tried(Attempt(100.0, 500), [10.0])
+
+    assert waiting.repeated(Attempt(103.0, 500)).due_at == 110.0
+    assert waiting.repeated(Attempt(103.0, 200)).due_at is None
+
+
+def test_what_has_arrived_once_has_arrived():
+    arrived = a_delivery().tried(Attempt(100.0, 200), [])
+
+    again = arrived.repeated(Attempt(200.0, 500))
+
+    assert (again.arrived, again.due_at, len(again.attempts)) == (True, None, 2)
+
+
+# Whose turn it is
+
+
+def test_a_later_one_of_a_job_waits_for_the_earlier():
+    first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
+    other = a_delivery(job="2", at=102.0)
+
+    assert in_turn([second, other], [first, second, other]) == [other]
+    assert in_turn([first, second], [first, second]) == [first]
+    assert in_turn([second], [replace(first, due_at=None), second]) == [second]
+
+
+def test_the_topics_of_a_job_do_not_wait_for_each_other():
+    first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
+    other = a_delivery(number=3, at=102.0, topic="other")
+
+    assert in_turn([second, other], [first, second, other]) == [other]
+
+
+def test_what_is_about_no_job_waits_for_nothing():
+    first, second = (a_delivery("", id=id, at=at) for id, at in (("a-1", 100.0), ("b-1", 101.0)))
+
+    assert in_turn([second], [first, second]) == [second]
+
+
+outboxes = st.lists(
+    st.builds(
+        a_delivery,
+        job=st.sampled_from("123"),
+        topic=st.sampled_from(["", "other"]),
+        number=st.integers(1, 5),
+        at=st.floats(0, 100),
+        due_at=st.none() | st.floats(0, 200),
+    ),
+    max_size=12,
+    unique_by=lambda each: each.id,
+)
+
+
+@given(outboxes, st.floats(0, 200))
+def test_those_in_turn_are_the_first_of_their_lanes_the_earliest_first(outbox, until):
+    open_ones = [each for each in outbox if each.due_at is not None]
+    due = [each for each in open_ones if due_at(each) <= until]
+
+    ready = in_turn(due, open_ones)
+
+    firsts: dict[tuple[str, str], Delivery] = {}
+    for each in sorted(open_ones, key=lambda each: each.number):
+        firsts.setdefault((each.job, each.topic), each)
+    assert {each.id for each in ready} == {each.id for each in firsts.values() if each in due}
+    assert all(due_at(one) <= due_at(other) for one, other in pairwise(ready))
+    assert in_turn(due[::-1], open_ones[::-1]) == ready
+
+
+# The room
+
+
+def test_what_has_fallen_due_is_written_down_before_it_is_handed_out():
+    job_service, outbox_service = a_working_outbox_service()
+    job = submit(job_service)
+
+    assert run(outbox_service.due(ADA, job.ends_at - 0.001)) == ([], [])
+    due, open_ones = run(outbox_service.due(ADA, job.ends_at))
+
+    assert due == open_ones
+    assert [each.state for each in due] == [JobState.SUCCEEDED]
+
+
+def test_looking_ahead_does_not_move_time():
+    job_service, outbox_service = a_working_outbox_service()
+    job = submit(job_service)
+    late = a_delivery(job="0", at=NOW, due_at=job.ends_at + 1000)
+
+    async def put():
+        async with outbox_service.store.transaction("ada") as tx:
+            await tx.put(late)
+
+    run(put())
+
+    assert run(outbox_service.due(ADA, FOR_EVER, apply_at=NOW)) == ([late], [late])
+    assert run(outbox_service.due(ADA, NOW)) == ([], [late])
+
+
+def test_what_lies_ahead_is_the_next_moment_of_a_watched_job_and_the_open_notices():
+    job_service, outbox_service = a_working_outbox_service()
+    assert run(outbox_service.ahead(ADA)) == (None, [])
+    submit(job_service, None)
+    assert run(outbox_service.ahead(ADA)) == (None, [])
+
+    job = submit(job_service, Notify.CHANGES)
+    assert run(outbox_service.ahead(ADA)) == (job.queued_at, [])
+
+    run(job_service.wallet(ADA, job.queued_at))
+    moment, (notice,) = run(outbox_service.ahead(ADA))
+    assert (moment, notice.state) == (job.starts_at, JobState.WAITING)
+    assert run(outbox_service.ahead(BOB)) == (None, [])
+
+
+def test_what_a_hand_moves_has_no_moment_ahead():
+    job_service, outbox_service = a_working_outbox_service()
+    submit(job_service, progress=Progression.MANUAL)
+
+    assert run(outbox_service.ahead(ADA)) == (None, [])
+
+
+def test_a_start_that_may_fail_is_looked_at_because_others_move_up_then():
+    job_service, outbox_service = a_working_outbox_service(slots=1)
+    unwatched = submit(job_service, None, work=some_work(inputs=("nothing",)))
+    behind = submit(job_service)
+
+    assert run(outbox_service.ahead(ADA))[0] == unwatched.starts_at < behind.ends_at
+
+
+def test_notices_are_listed_for_one_or_for_all():
+    mine, other = a_delivery(), a_delivery(job="2", account="bob")
+    outbox_service = an_outbox_service(mine, other)
+
+    assert run(outbox_service.all(None)) == [mine, other]
+    assert run(outbox_service.all(BOB)) == [other]
+
+
+def test_a_notice_is_found_by_its_owner_alone():
+    outbox_service = an_outbox_service(a_delivery())
+
+    assert run(outbox_service.find(ADA, "1-1")) == a_delivery()
+    assert run(outbox_service.find(BOB, "1-1")) is None
+    assert run(outbox_service.find(ADA, "1-2")) is None
+
+
+def test_a_notice_that_was_forgotten_meanwhile_stays_so():
+    outbox_service = an_outbox_service()
+
+    run(outbox_service.keep(ADA, a_delivery().tried(Attempt(100.0, 200), [])))
+
+    assert run(outbox_service.all(None)) == []
+
+
+def test_what_waited_for_a_notice_is_due_when_that_is_over():
+    first, second = a_delivery(number=1), a_delivery(number=2, at=101.0)
+    third, other = a_delivery(number=3, at=300.0), a_delivery(job="2", at=101.0)
+    outbox_service = an_outbox_service(first, second, third, other)
+
+    waiting = first.tried(Attempt(100.0, 500), [50.0])
+    run(outbox_service.keep(ADA, waiting))
+    assert run(outbox_service.all(None)) == [waiting, second, third, other]
+
+    over = waiting.tried(Attempt(150.0, 500), [50.0])
+    run(outbox_service.keep(ADA, over))
+    assert run(outbox_service.all(None)) == [over, replace(second, due_at=150.0), third, other]
+
+
+# About other things than jobs
+
+WATCH = Watch("http://127.0.0.1:1/", "toy", reference="i_1")
+
+
+def test_a_notice_about_no_job_is_due_when_it_is_told_to_be():
+    outbox_service = an_outbox_service()
+
+    now = run(outbox_service.post(ADA, WATCH, "listed", b"{}", NOW))
+    late = run(outbox_service.post(ADA, WATCH, "listed", b"[]", NOW, due_at=NOW + 60))
+
+    assert (now.due_at, late.due_at) == (NOW, NOW + 60)
+    assert (now.made_at, late.made_at) == (NOW, NOW + 60)
+    assert (late.job, late.state, late.topic, late.content) == ("", None, "listed", b"[]")
+    assert late.watch.reference == "i_1"
+    assert run(outbox_service.due(ADA, NOW)) == ([now], [now, late])
+    assert run(outbox_service.due(ADA, FOR_EVER, apply_at=NOW)) == ([now], [now, late])
+    assert run(outbox_service.ahead(ADA)) == (None, [now, late])
+
+
+def test_a_question_is_kept_and_never_due():
+    outbox_service = an_outbox_service()
+
+    question = run(outbox_service.post(ADA, WATCH, "may I", b"{}", NOW, asked=True))
+
+    assert (question.asked, question.due_at) == (True, None)
+    assert run(outbox_service.due(ADA, FOR_EVER)) == ([], [])
+    assert run(outbox_service.all(ADA)) == [question]
+
+
+def test_notices_about_no_job_have_ids_of_their_own():
+    job_service, outbox_service = a_working_outbox_service()
+
+    ids = [run(outbox_service.post(ADA, WATCH, "", b"", NOW)).id for _ in range(3)]
+    job = submit(job_service, progress=Progression.INSTANT)
+
+    assert len({*ids, f"{job.id}-1"}) == 4
+    assert [each.id for each in run(outbox_service.all(ADA))] == [*ids, f"{job.id}-1"]
+
+
+def test_notices_about_no_job_make_room_as_all_do(monkeypatch):
+    monkeypatch.setattr(due, "KEEP_DELIVERIES", 3)
+    outbox_service = an_outbox_service()
+
+    posted = [run(outbox_service.post(ADA, WATCH, "", b"", NOW, asked=True)) for _ in range(5)]
+
+    assert run(outbox_service.all(ADA)) == posted[2:]

@@ -1,0 +1,215 @@
+"""Who is let in by the gateway, in which order it looks, and what it remembers."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from mock_server.core.accounts import Account
+from mock_server.tests.makers import a_clock, run
+from mock_server.tests.workshop.doors import Door, a_call
+from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
+from mock_server.workshop.authentication import NONCE_LIFE, Proof, verdict_body
+from mock_server.workshop.gateway import DIAGNOSIS_HEADER, GatewayRefusal
+
+FRESH = signed(a_request())
+
+
+def another(nonce: str = "another", **headers: str | None):
+    """Return a request as good as the first, with another nonce."""
+    return signed(a_request(x_ca_nonce=nonce).having(**headers))
+
+
+def test_a_signed_call_is_its_accounts():
+    door, call = Door(), a_call(FRESH)
+
+    assert door.open(call) == door.account
+    assert call.trace.account == "ada"
+    assert verdict_body(call.trace.verdict) == {
+        "accepted": True,
+        "scheme": "gateway",
+        "checked": True,
+        "appKey": KEY,
+        "nonce": FRESH.value("x-ca-nonce"),
+        "timestamp": f"{NOW}000",
+        "stage": None,
+        "signedHeaders": FRESH.value("x-ca-signature-headers").split(","),
+    }
+
+
+def test_each_account_has_a_secret_of_its_own():
+    door = Door()
+    bob = door.add("bob", key="204800002", secret="another-secret")
+
+    assert door.open(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == bob
+    assert door.turned_away(signed(a_request(x_ca_key="204800002"))) == "mismatch"
+
+
+TURNED_AWAY = {
+    "unsigned": (a_request(), "no-credentials"),
+    "without a key": (FRESH.having(x_ca_key=None), "no-credentials"),
+    "of an unknown key": (another(x_ca_key="999"), "unknown-key"),
+    "signed for another method": (
+        signed(a_request(), believed=a_request("post")),
+        "mismatch",
+    ),
+    "of another algorithm": (another(x_ca_signature_method="HmacMD5"), "header-bad"),
+    "too late": (another(x_ca_timestamp=f"{NOW - 901}000"), "timestamp-expired"),
+    "in seconds": (another(x_ca_timestamp=f"{NOW}"), "timestamp-expired"),
+    "at no time": (another(x_ca_timestamp="soon"), "timestamp-malformed"),
+    "for no stage": (another(x_ca_stage="BETA"), "stage-unknown"),
+    "with another body": (replace(FRESH, body=b"{}"), "digest-wrong"),
+}
+
+
+@pytest.mark.parametrize("name", TURNED_AWAY)
+def test_a_call_is_turned_away_that_is(name):
+    request, situation = TURNED_AWAY[name]
+    door, call = Door(), a_call(request)
+
+    assert door.turned_away(call) == situation
+    assert isinstance(call.trace.verdict, Proof)
+    body = verdict_body(call.trace.verdict)
+    assert body is not None
+    assert (body["accepted"], body["reason"]) == (False, situation)
+    assert not body["diagnosis"]["accepted"]
+    assert body["diagnosis"]["complete"]
+
+
+def test_a_nonce_is_good_once_in_fifteen_minutes():
+    door = Door(timestamp_window=0)
+
+    assert [door.turned_away(FRESH, NOW + later) for later in (0, 1, NONCE_LIFE - 1)] == [
+        "",
+        "nonce-used",
+        "nonce-used",
+    ]
+    assert door.turned_away(FRESH, NOW + NONCE_LIFE) == ""
+
+
+def test_a_nonce_is_each_keys_own():
+    door = Door()
+    door.add("bob", key="204800002", secret="another-secret")
+
+    assert door.turned_away(FRESH) == ""
+    assert door.turned_away(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == ""
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        FRESH.having(x_ca_signature="AAAA"),
+        replace(FRESH, body=b"{}"),
+        signed(a_request(x_ca_timestamp="5")),
+        signed(a_request(x_ca_stage="BETA")),
+    ],
+    ids=["signature", "digest", "timestamp", "stage"],
+)
+def test_a_call_that_is_refused_does_not_use_up_its_nonce(refused):
+    door = Door()
+
+    assert refused.value("x-ca-nonce") == FRESH.value("x-ca-nonce")
+    assert door.turned_away(refused) != ""
+    assert door.turned_away(FRESH) == ""
+
+
+def test_nonces_may_be_used_again_or_be_demanded():
+    lax, strict = Door(nonce_replay="accept"), Door(nonce_required=True)
+    without = signed(a_request(x_ca_nonce=None, x_ca_signature_headers="x-ca-key"))
+
+    assert [lax.turned_away(FRESH), lax.turned_away(FRESH)] == ["", ""]
+    assert [Door().turned_away(without), strict.turned_away(without)] == ["", "nonce-missing"]
+
+
+def test_a_timestamp_may_be_demanded():
+    without = another(x_ca_timestamp=None, x_ca_signature_headers="x-ca-key")
+
+    assert Door().turned_away(without) == ""
+    assert Door(timestamp_required=True).turned_away(without) == "header-missing"
+
+
+def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
+    door = Door()
+    run(door.account_service.change(replace(door.account, clock=a_clock(NOW + 1e6))))
+
+    assert door.turned_away(FRESH) == ""
+    assert door.turned_away(another(), NOW + 1e6) == "timestamp-expired"
+
+
+def test_a_timestamp_can_be_judged_by_the_accounts_clock():
+    door = Door(timestamp_clock="account")
+    run(door.account_service.change(replace(door.account, clock=a_clock(NOW))))
+
+    assert door.turned_away(FRESH, NOW + 1e6) == ""
+
+
+def test_a_digest_of_other_bytes_is_taken_where_that_is_lax():
+    assert Door(content_md5="lax").turned_away(replace(FRESH, body=b"{}")) == ""
+
+
+def test_stages_can_be_chosen():
+    assert Door().turned_away(another(x_ca_stage="PRE")) == ""
+    assert Door(stages=("RELEASE",)).turned_away(another(x_ca_stage="PRE")) == "stage-unknown"
+
+
+def test_a_key_can_lose_its_leave():
+    assert Door(unauthorized_keys=(KEY,)).turned_away(FRESH) == "unauthorized"
+    assert Door(expired_keys=(KEY,)).turned_away(FRESH) == "authorization-expired"
+
+
+def test_without_a_list_the_choice_says_what_is_signed():
+    plain = a_request(x_ca_signature_headers=None)
+    of_key = signed(plain, believed=plain.having(x_ca_signature_headers="X-Ca-Key"))
+
+    assert Door().turned_away(of_key) == ""
+    assert Door(missing_header_list="none").turned_away(of_key) == "mismatch"
+
+
+def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account():
+    door = Door(signature_check="off")
+    bob = door.add("bob", key="204800002")
+    unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")
+    call = a_call(unsigned)
+
+    assert door.open(call) == bob
+    assert verdict_body(call.trace.verdict) == {
+        "accepted": True,
+        "scheme": "gateway",
+        "checked": False,
+    }
+    stand_in = door.open(a_request(x_ca_key=None))
+    assert isinstance(stand_in, Account)
+    assert stand_in.ready_made
+    assert door.turned_away(a_request(x_ca_key="999")) == "unknown-key"
+
+
+def test_a_refusal_says_in_a_header_what_is_wrong():
+    wrong = signed(a_request(), secret=SECRET + "\n")
+
+    assert dict(Door().answer(wrong).headers)[DIAGNOSIS_HEADER].startswith(b"secret-decorated: ")
+    assert DIAGNOSIS_HEADER not in dict(Door(debug_header=False).answer(wrong).headers)
+
+
+def test_a_flood_of_refusals_goes_on_without_a_diagnosis():
+    door = Door()
+    refusals = [door.open(FRESH.having(x_ca_signature=f"A{number:03}")) for number in range(40)]
+    diagnoses = [each.diagnosis for each in refusals if isinstance(each, GatewayRefusal)]
+
+    assert len(diagnoses) == 40
+    assert diagnoses[0]
+    assert diagnoses[-1] == ""
+
+
+def test_a_secret_in_the_place_of_the_key_does_not_show():
+    door, call = Door(), a_call(signed(a_request(x_ca_key=SECRET), secret=KEY))
+    refusal = door.open(call)
+
+    assert isinstance(refusal, GatewayRefusal)
+    assert refusal.diagnosis.startswith("key-and-secret-swapped: ")
+    assert SECRET not in str(verdict_body(call.trace.verdict))
+    assert SECRET not in str(refusal)
+
+
+def test_what_another_surface_found_is_not_for_here():
+    assert verdict_body(None) is None
+    assert verdict_body("a verdict of somebody else") is None

@@ -1,0 +1,133 @@
+"""A bound on a request's head, for uvicorn's fast protocol, which has none.
+
+What is counted are the target as it is parsed, the headers once they are complete, trailers with
+them, and whole chunks for as long as a head stays unfinished, so that a header without end is
+noticed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from mock_server.transport.batched import BatchingProtocol, WriteBatch
+
+# How long a refused client may go on sending. Closing at once would make the kernel throw away
+# the refusal along with what was not read.
+LINGER = 1.0
+
+
+class _TooLarge(Exception):
+    """The head of a request is beyond the limit; the parser wraps it in an error of its own."""
+
+
+class BoundedHttp(BatchingProtocol):
+    """Refuses a target that is too long with 414, and headers that are too large with 431."""
+
+    limit_bytes: ClassVar[int]
+
+    _heads = 0  # how many began on this connection
+    _in_head = False
+    _header_count = 0  # of a whole head; what comes on top are trailers
+    _unfinished_bytes = 0
+    _received_bytes = 0  # in the chunks that hold the present head, or parts of it
+    _refusal: bytes | None = None  # what is said, now or behind the answers that are to come
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.headers = []  # which are counted, also where a head has not yet begun
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
+        head = self._heads if self._in_head else None
+        self._received_bytes = len(data) if head is None else self._received_bytes + len(data)
+        super().data_received(data)
+        too_large = False
+        if self._in_head and len(self.url) > self.limit_bytes:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+        elif self._in_head:
+            # Where a head began in the middle of a chunk, that chunk may hold calls before it.
+            self._unfinished_bytes += len(data) if self._heads == head else self._parsed_bytes()
+            too_large = self._unfinished_bytes > self.limit_bytes
+        elif len(self.headers) > self._header_count:
+            too_large = self._parsed_bytes() > self.limit_bytes
+        if too_large and self._refusal is None:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._heads += 1
+        self._in_head = True
+        self._unfinished_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        # Most heads come with all around them in less than the limit, and need no counting.
+        if self._received_bytes > self.limit_bytes:
+            if len(self.url) > self.limit_bytes:
+                self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+                raise _TooLarge
+            if self._parsed_bytes() > self.limit_bytes:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                raise _TooLarge
+        self._header_count = len(self.headers)
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._refusal is not None:
+            return
+        if self._is_answering():
+            self._refusal = self._refused(HTTPStatus.BAD_REQUEST, msg)
+        else:
+            super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refusal is not None and not self._is_answering():
+            self._send(self._refusal)
+
+    def _parsed_bytes(self) -> int:
+        """Return how much of the present head was parsed: its target and whole headers."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _is_answering(self) -> bool:
+        """Say whether a whole call was taken that has not been answered to its end."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        limit = f"{status.phrase}: the limit is {self.limit_bytes} bytes."
+        self._refusal = self._refused(status, limit)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._send(self._refusal)
+        elif cycle.more_body:  # These are trailers, and its answer may have begun.
+            self.transport.close()
+
+    def _refused(self, status: HTTPStatus, why: str) -> bytes:
+        text = f"{why}\n".encode()
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        return b"".join([STATUS_LINE[status], *lines, b"\r\n", text])
+
+    def _send(self, refusal: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(refusal)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
+
+
+def bounded(limit_bytes: int) -> type[BoundedHttp]:
+    """Return the protocol with a limit and a desk of its own, for the connections of one port."""
+    return type("BoundedHttp", (BoundedHttp,), {"limit_bytes": limit_bytes, "batch": WriteBatch()})

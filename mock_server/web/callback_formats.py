@@ -1,0 +1,68 @@
+"""What is sent out and what comes back, and how a surface words, addresses and repeats it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from mock_server.core.accounts import Account
+from mock_server.core.jobs.job import Job
+from mock_server.core.outbox import Attempt, Delivery
+
+# How much of the answer to a question is kept for the log.
+KEPT_ANSWER_BYTES = 4096
+
+
+class CallbackReply(Struct, frozen=True):
+    """What came of one try: the status, or 0 and what went wrong, and the body of the answer.
+
+    `url` is where the try went.
+    """
+
+    status: int
+    problem: str = ""
+    body: bytes = b""
+    url: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        return 200 <= self.status < 300
+
+    def data(self) -> Any:
+        """Return the body read as JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def as_attempt(self, at: float, *, asked: bool) -> Attempt:
+        """Return what the outbox keeps of a try at a moment of virtual time."""
+        answer = self.body[:KEPT_ANSWER_BYTES].decode(errors="replace") if asked else ""
+        return Attempt(at, self.status, self.problem, self.url, answer)
+
+
+def _where_it_is_watched(delivery: Delivery, account: Account, at: float) -> str:
+    return delivery.watch.url
+
+
+class CallbackAdapter(Struct, frozen=True):
+    """How a surface tells its customers of something.
+
+    `write` makes the body of a notice about a job, `address` the URL of one try at a moment of
+    virtual time, and `delays[n]` seconds pass after the n-th failure, unless it is on a topic that
+    is told `once`.
+    """
+
+    write: Callable[[Delivery, Job, Account], bytes]
+    delays: Sequence[float] = ()
+    address: Callable[[Delivery, Account, float], str] = _where_it_is_watched
+    once: Collection[str] = ()
+
+
+def receiver_of(delivery: Delivery) -> str:
+    """Return who gets the notice, as one that is sent one notice after the other."""
+    scheme, _, rest = delivery.watch.url.partition("//")
+    return f"{scheme}//{rest.partition('/')[0].rpartition('@')[2]}".lower()

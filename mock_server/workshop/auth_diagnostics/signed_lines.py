@@ -1,0 +1,213 @@
+"""What clients sign in place of the header lines that the server makes from their list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import NamedTuple
+from urllib.parse import quote
+
+from mock_server.web.auth_diagnostics.findings import Step, Variant
+from mock_server.workshop.auth_diagnostics.evidence import Evidence
+from mock_server.workshop.signature import UNSIGNABLE
+
+Lines = tuple[tuple[bytes, bytes], ...]  # names, each with its value
+_Way = tuple[tuple[Step, ...], Lines]
+_Order = Callable[[Lines], Lines]
+
+
+class _Form(NamedTuple):
+    step: Step
+    line: bytes
+    end: bytes = b""
+
+
+_PLAIN = b"%b:%b\n"
+_FORMS = (
+    _Form(Step("line-blank", "name: value"), b"%b: %b\n"),
+    _Form(Step("line-blank", "name : value"), b"%b : %b\n"),
+    _Form(Step("line-equals", "name=value"), b"%b=%b\n"),
+    _Form(Step("line-names-left-out", "the value alone"), b"%.0b%b\n"),
+    _Form(Step("lines-joined-otherwise", "with &"), b"%b:%b&", b"&"),
+    _Form(Step("lines-joined-otherwise", "with commas"), b"%b:%b,", b","),
+    _Form(Step("lines-joined-otherwise", "with blanks"), b"%b:%b ", b" "),
+    _Form(Step("lines-joined-otherwise", "with nothing"), b"%b:%b"),
+    _Form(Step("lines-joined-otherwise", "as name=value with &"), b"%b=%b&", b"&"),
+)
+# What a client may believe that it sends.
+_UNSENT = {
+    b"x-ca-stage": (b"RELEASE", b"TEST", b"PRE"),
+    b"x-ca-signature-method": (b"HmacSHA256", b"HmacSHA1"),
+    b"x-ca-version": (b"1",),
+}
+_MAX_NAMES = 24
+
+
+def line_variants(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+    """Yield what may be signed as header lines; `names` are those of the list."""
+    selections = list(_selections(evidence, names))
+    for steps, lines in selections:
+        yield Variant(steps, _text(_sorted(lines)))
+    listed = _valued(evidence, _signable(names or ()))
+    if names is None:
+        listed = selections[0][1] if selections else ()
+    missing = _LIST if names is None else ()
+    for step, order in _ORDERS:
+        yield Variant((*missing, step), _text(order(listed)))
+    for step, spelled in _spelled(listed):
+        yield Variant((*missing, step), _text(_sorted(spelled)))
+    for form in _FORMS:
+        yield Variant((*missing, form.step), _text(_sorted(listed), form))
+    for step, changed in _changed(evidence, listed):
+        yield Variant((*missing, step), _text(_sorted(changed)))
+    if len(listed) != len(set(listed)):
+        yield Variant((Step("name-listed-twice", "each time"),), _text(tuple(sorted(listed))))
+
+
+def line_pairs(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+    """Yield what two or three mistakes make of the lines: in choice, spelling and order."""
+    listed: _Way = ((), _valued(evidence, _signable(names or ())))
+    for steps, lines in (*([listed] if names is not None else []), *_selections(evidence, names)):
+        spellings = [((), lines), *(((step,), other) for step, other in _spelled(lines))]
+        orders: list[tuple[tuple[Step, ...], _Order]] = [((), _sorted)]
+        orders += [((step,), order) for step, order in _ORDERS]
+        for (spelling, spelled), (ordering, order) in product(spellings, orders):
+            several = (*steps, *spelling, *ordering)
+            if len(several) > 1:
+                yield Variant(several, _text(order(spelled)))
+
+
+_LIST = (Step("list-not-sent", "there is no x-ca-signature-headers"),)
+
+
+def _signable(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return tuple(name for name in names[:_MAX_NAMES] if name.lower() not in UNSIGNABLE)
+
+
+def _valued(evidence: Evidence, names: tuple[bytes, ...]) -> Lines:
+    return tuple((name, evidence.value(name.lower())) for name in names)
+
+
+def _selections(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[_Way]:
+    """Yield other choices of headers than that of the list."""
+    listed_as = {name.lower(): name for name in names or ()}
+    every = dict.fromkeys(
+        listed_as.get(name.lower(), name)
+        for name, _ in evidence.headers
+        if name.lower().startswith(b"x-ca-")
+    )
+    sent = _valued(evidence, _signable(tuple(every)))
+    if names is None:
+        yield _LIST, sent
+        for lines in (
+            tuple(line for line in sent if line[0].lower() in _KEYED),
+            tuple(line for line in sent if line[0].lower() != b"x-ca-signature-method"),
+        ):
+            yield _LIST, lines
+        return
+    listed = _valued(evidence, _signable(names))
+    yield (Step("lines-left-out", "the list names some"),), ()
+    for number, (name, _) in enumerate(listed):
+        stage = name.lower() == b"x-ca-stage"
+        cause = "stage-not-signed" if stage else "line-left-out"
+        yield (_named(cause, name),), (*listed[:number], *listed[number + 1 :])
+    yield (
+        (Step("empty-lines-left-out", "of headers that are empty or did not come"),),
+        tuple(line for line in listed if line[1]),
+    )
+    if any(b"_" in name for name in names):
+        hyphened = tuple(name.replace(b"_", b"-") for name in names)
+        yield (Step("names-underscored", "in the list"),), _valued(evidence, _signable(hyphened))
+    known = {name.lower() for name, _ in listed}
+    for line in sent:
+        if line[0].lower() not in known:
+            yield (_named("line-not-in-list", line[0]),), (*listed, line)
+    yield (Step("lines-of-all-headers", "whatever the list says"),), sent
+    apart = _valued(evidence, tuple(name for name in names if name.lower() in UNSIGNABLE))
+    if apart:
+        yield (_named("unsignable-signed", apart[0][0]),), (*listed, *apart)
+    for name in (b"x-ca-signature-headers", b"X-Ca-Signature-Headers"):
+        line = (name, evidence.value(b"x-ca-signature-headers"))
+        yield (_named("unsignable-signed", name),), (*listed, line)
+
+
+_KEYED = {b"x-ca-key", b"x-ca-timestamp", b"x-ca-nonce"}
+
+
+def _spelled(lines: Lines) -> Iterator[tuple[Step, Lines]]:
+    """Yield the lines with names that are spelled otherwise than in the list."""
+    for cause, how, spell in (
+        ("names-lower-cased", "x-ca-…", bytes.lower),
+        ("names-capitalised", "X-Ca-…", bytes.title),
+        ("names-upper-cased", "X-CA-…", bytes.upper),
+        ("names-upper-cased", "X-CA-Key", _prefixed),
+        ("names-underscored", "x_ca_…", lambda name: name.replace(b"-", b"_")),
+        ("names-underscored", "hyphens for underscores", lambda name: name.replace(b"_", b"-")),
+    ):
+        yield Step(cause, how), tuple((spell(name), value) for name, value in lines)
+
+
+def _prefixed(name: bytes) -> bytes:
+    return b"X-CA-" + name[5:].title() if name.lower().startswith(b"x-ca-") else name
+
+
+def _changed(evidence: Evidence, lines: Lines) -> Iterator[tuple[Step, Lines]]:
+    """Yield the lines with one value that is not the one that came."""
+    for number, (name, value) in enumerate(lines):
+        for step, other in _values(evidence, name, value):
+            yield step, (*lines[:number], (name, other), *lines[number + 1 :])
+
+
+def _values(evidence: Evidence, name: bytes, value: bytes) -> Iterator[tuple[Step, bytes]]:
+    several = evidence.values(name.lower())
+    if len(several) > 1:
+        yield _named("header-sent-twice", name), several[0].strip(b" \t")
+        yield _named("header-sent-twice", name), b",".join(several)
+        yield _named("header-sent-twice", name), b", ".join(several)
+    if not value:
+        hyphened = evidence.value(name.lower().replace(b"_", b"-"))
+        if b"_" in name and hyphened:
+            yield _named("names-underscored", name), hyphened
+        for other in _UNSENT.get(name.lower(), ()):
+            yield _named("value-not-sent", name), other
+        return
+    if name.lower() == b"x-ca-timestamp" and value.isdigit():
+        cause = "timestamp-signed-otherwise"
+        yield Step(cause, "in seconds"), value[:-3]
+        yield Step(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
+        yield Step(cause, "in milliseconds"), value + b"000"
+    yield _named("value-case", name), value.lower()
+    yield _named("value-case", name), value.upper()
+    yield _named("value-space", name), value + b" "
+    yield _named("value-space", name), b" " + value
+    yield _named("value-space", name), b"".join(value.split())
+    yield _named("value-encoded", name), quote(value, safe="").encode()
+    yield _named("value-left-out", name), b""
+
+
+def _named(cause: str, name: bytes) -> Step:
+    return Step(cause, name.decode("latin-1")[:60])
+
+
+def _sorted(lines: Lines) -> Lines:
+    return tuple(sorted(dict.fromkeys(lines)))
+
+
+_ORDERS: tuple[tuple[Step, _Order], ...] = (
+    (
+        Step("list-order-kept", "in the order of the list"),
+        lambda lines: tuple(dict.fromkeys(lines)),
+    ),
+    (
+        Step("names-sorted-otherwise", "without regard to case"),
+        lambda lines: tuple(sorted(dict.fromkeys(lines), key=lambda line: line[0].lower())),
+    ),
+    (Step("names-sorted-otherwise", "backwards"), lambda lines: _sorted(lines)[::-1]),
+)
+
+
+def _text(lines: Lines, form: _Form | None = None) -> bytes:
+    if form is None:
+        return b"".join([_PLAIN % line for line in lines])
+    joined = b"".join([form.line % line for line in lines])
+    return joined.removesuffix(form.end) + b"\n" if form.end else joined

@@ -1,0 +1,245 @@
+"""Who calls the Workshop: the gateway's signatures, and why one was refused (Workshop › 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mock_server.core.accounts import Account, credential_id
+from mock_server.core.errors import Unauthenticated
+from mock_server.core.jobs.service import JobService
+from mock_server.web.calls import Call
+from mock_server.workshop.gateway import GatewayRefusal, Situation
+from mock_server.workshop.nonces import Nonces
+from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.signature import (
+    GatewayCredentials,
+    check_digest,
+    check_signature,
+    check_timestamp,
+    read_credentials,
+)
+
+if TYPE_CHECKING:
+    from mock_server.web.auth_diagnostics.findings import Diagnosis
+    from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    from mock_server.web.captures import Capture
+
+# Documented: a nonce is not to be used twice within 15 minutes.
+NONCE_LIFE = 900.0
+
+
+class Proof(Struct, frozen=True):
+    """What the check of a call's credentials found, for the journal and the diagnosis.
+
+    `checked` is false where the settings take the AppKey's word.
+    """
+
+    credentials: GatewayCredentials | None
+    refusal: GatewayRefusal | None = None
+    diagnosis: Diagnosis | None = None
+    checked: bool = True
+    scheme: str = "gateway"
+
+
+def verdict_body(verdict: Any) -> dict[str, Any] | None:
+    """Return the result of a credentials check as data to show; what is not ours is None."""
+    if not isinstance(verdict, Proof):
+        return None
+    credentials, refusal = verdict.credentials, verdict.refusal
+    body: dict[str, Any] = {
+        "accepted": refusal is None,
+        "scheme": verdict.scheme,
+        "checked": verdict.checked,
+    }
+    # What stands for the AppKey may be a secret by mistake: it is shown only if somebody has it.
+    if credentials is not None and not _is_unknown(refusal):
+        names = credentials.names
+        body |= {
+            "appKey": credentials.key,
+            "nonce": _text(credentials.nonce),
+            "timestamp": _text(credentials.timestamp),
+            "stage": _text(credentials.stage),
+            "signedHeaders": None if names is None else [name.decode("latin-1") for name in names],
+        }
+    if refusal is not None:
+        body |= {"reason": refusal.situation.value, "detail": refusal.detail}
+    if verdict.diagnosis is not None:
+        from mock_server.web.auth_diagnostics.explanations import as_data
+
+        body["diagnosis"] = as_data(verdict.diagnosis)
+    return body
+
+
+class Authenticator:
+    """Lets callers in. `paths` are those that are served, for guessing which one was meant."""
+
+    def __init__(
+        self,
+        job_service: JobService,
+        settings: WorkshopSettings,
+        paths: Callable[[], tuple[bytes, ...]],
+    ) -> None:
+        self.job_service = job_service
+        self.settings = settings
+        self.paths = paths
+        self.nonces = Nonces(NONCE_LIFE)
+
+    async def authenticate(self, call: Call) -> Account:
+        """Return the account whose AppKey signed the call, or raise Unauthenticated."""
+        if self.settings.signature_check == "off":
+            return await self._believe(call)
+        credentials = read_credentials(call.header)
+        if isinstance(credentials, GatewayRefusal):
+            await self._refuse(call, None, credentials)
+        account = await self._owner(call, credentials.key, credentials)
+        by_wall = self.settings.timestamp_clock == "wall"
+        now = call.wall if by_wall else await self.job_service.now(account, call.wall)
+        if refusal := self._check(call, account, credentials, now):
+            await self._refuse(call, credentials, refusal, account, now)
+        call.trace.verdict = Proof(credentials)
+        return account
+
+    async def _owner(self, call: Call, key: str, credentials: GatewayCredentials | None) -> Account:
+        account = await self.job_service.account(credential_id("key", key))
+        if account is None:
+            words = "no app has the AppKey in x-ca-key"
+            await self._refuse(call, credentials, GatewayRefusal(Situation.UNKNOWN_KEY, words))
+        call.trace.account = account.id
+        return account
+
+    async def _believe(self, call: Call) -> Account:
+        """Return the AppKey's account unproved, or the ready-made one where there is no AppKey."""
+        call.trace.verdict = Proof(None, checked=False)
+        if key := call.header(b"x-ca-key"):
+            return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
+        accounts = await self.job_service.store.list(Account)
+        account = next((each for each in accounts if each.ready_made), None)
+        if account is None:
+            words = "there is no x-ca-key header, and no ready-made account to stand in"
+            await self._refuse(call, None, GatewayRefusal(Situation.NO_CREDENTIALS, words))
+        call.trace.account = account.id
+        return account
+
+    def _check(
+        self, call: Call, account: Account, credentials: GatewayCredentials, now: float
+    ) -> GatewayRefusal | None:
+        """Return what is wrong; a nonce counts as used only if nothing is."""
+        settings, header = self.settings, call.header
+        key, nonce = credentials.key, credentials.nonce
+        if credentials.stage and credentials.stage.decode("latin-1") not in settings.stages:
+            words = f"x-ca-stage is none of {', '.join(settings.stages)}"
+            return GatewayRefusal(Situation.STAGE_UNKNOWN, words)
+        if not nonce and settings.nonce_required:
+            return GatewayRefusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
+        refusal = (
+            check_timestamp(
+                credentials, now, settings.timestamp_window, required=settings.timestamp_required
+            )
+            or check_signature(
+                credentials,
+                account.credentials.secret,
+                call.method,
+                call.target,
+                header,
+                call.body,
+                missing_list=settings.missing_header_list,
+            )
+            or (check_digest(header, call.body) if settings.content_md5 == "strict" else None)
+        )
+        if refusal is not None:
+            return refusal
+        if key in settings.expired_keys:
+            words = f"the AppKey {key} is among expired_keys"
+            return GatewayRefusal(Situation.AUTHORIZATION_EXPIRED, words)
+        if key in settings.unauthorized_keys:
+            words = f"the AppKey {key} is among unauthorized_keys"
+            return GatewayRefusal(Situation.UNAUTHORIZED, words)
+        if nonce and settings.nonce_replay == "refuse":
+            if self.nonces.is_used(account.id, nonce, call.wall):
+                words = f"the nonce was used within the last {NONCE_LIFE:g} s"
+                return GatewayRefusal(Situation.NONCE_USED, words)
+            self.nonces.remember(account.id, nonce, call.wall)
+        return None
+
+    async def _refuse(
+        self,
+        call: Call,
+        credentials: GatewayCredentials | None,
+        refusal: GatewayRefusal,
+        account: Account | None = None,
+        now: float | None = None,
+    ) -> NoReturn:
+        diagnosis = await self._diagnosed(call, refusal, account, now)
+        call.trace.verdict = Proof(credentials, refusal, diagnosis)
+        if diagnosis is not None:
+            from mock_server.web.auth_diagnostics.explanations import tips
+
+            line = tips(diagnosis)
+            shown = line if self.settings.debug_header else ""
+            refusal = replace(refusal, detail=line, diagnosis=shown)
+        known = not _is_unknown(refusal)
+        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
+
+    async def _diagnosed(
+        self, call: Call, refusal: GatewayRefusal, account: Account | None, now: float | None
+    ) -> Diagnosis | None:
+        """Return what the client most likely did, unless too much of that was asked of late."""
+        budget = self.rate_limit.budget(call.trace.account, call.wall)
+        if budget is None:
+            return None
+        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
+        from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
+        from mock_server.workshop.auth_diagnostics.evidence import Evidence
+
+        accounts = await self.job_service.store.list(Account)
+        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
+        evidence = Evidence(
+            call.method,
+            call.target,
+            tuple(call.scope["headers"]),
+            call.body,
+            settings=self.settings,
+            scheme=call.scope["scheme"],
+            now=call.wall if now is None else now,
+            known_account=None if account is None else known_account_of(account),
+            others=map(known_account_of, likely_first),
+            refused=refusal.situation,
+            paths=self.paths(),
+        )
+        return diagnose(evidence, budget)
+
+    def understands(self, capture: Capture) -> bool:
+        """Say whether a captured request was meant for the Workshop."""
+        from mock_server.workshop.auth_diagnostics.explaining import understands
+
+        return understands(capture)
+
+    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with a captured request's signature; raises CaptureError."""
+        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
+        from mock_server.workshop.auth_diagnostics import explaining
+
+        known_accounts = [
+            known_account_of(each) for each in await self.job_service.store.list(Account)
+        ]
+        return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
+
+    @cached_property
+    def rate_limit(self) -> DiagnosisRateLimit:
+        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
+        from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+
+        return DiagnosisRateLimit()
+
+
+def _is_unknown(refusal: GatewayRefusal | None) -> bool:
+    return refusal is not None and refusal.situation is Situation.UNKNOWN_KEY
+
+
+def _text(value: bytes) -> str | None:
+    return value.decode("latin-1") or None
