@@ -1,12 +1,10 @@
 """Jobs that run once and are shared by many tests.
 
-Each test that uses one declares its cost, because the first of them pays. Pictures are downloaded
-at once: later tests may move time beyond the expiry of their URLs.
+Pictures are downloaded at once: later tests may move time beyond the expiry of their URLs.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +12,7 @@ from typing import Any
 
 from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.tams import TamsClient
+from contract_tests.shared_runs import SharedRuns
 from contract_tests.targets import ContractTarget
 
 FIRST_PAUSE = 0.3  # seconds between the first polls; short enough to see all states of a fast job
@@ -61,29 +60,11 @@ class SharedJobs:
     def __init__(self, tams: TamsClient, target: ContractTarget) -> None:
         self._tams = tams
         self._has_balance = target.has("balance")
-        self._kept: dict[str, JobHistory | str] = {}
+        self._runs: SharedRuns[JobHistory] = SharedRuns(tams.wire, "job")
 
     def __call__(self, order: Mapping[str, Any]) -> JobHistory:
         """Return the job of an order, run to its end; raises `Unmet` if it does not end."""
-        key = json.dumps(order, sort_keys=True)
-        if key not in self._kept:
-            try:
-                self._kept[key] = self._record(order)
-            except Unmet as error:
-                # A failed order is not paid for again.
-                self._kept[key] = str(error)
-                raise
-            return self._found(key)
-        history = self._found(key)
-        # So that the report of a failure shows these exchanges.
-        self._tams.wire.current_test().exchanges.extend(history.exchanges)
-        return history
-
-    def _found(self, key: str) -> JobHistory:
-        found = self._kept[key]
-        if isinstance(found, str):
-            raise Unmet(f"the job that this test looks at went wrong: {found}")
-        return found
+        return self._runs.get(order, lambda: self._record(order))
 
     def _record(self, order: Mapping[str, Any]) -> JobHistory:
         tams, current_test = self._tams, self._tams.wire.current_test()

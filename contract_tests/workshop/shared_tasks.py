@@ -1,18 +1,17 @@
 """Tasks that run once and are shared by many tests.
 
-Each test that uses one declares its cost, because the first of them pays. Files are downloaded at
-once: later tests may move time beyond the expiry of a task and of its URLs.
+Files are downloaded at once: later tests may move time beyond the expiry of a task and of its URLs.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.answers import JsonArray, ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
+from contract_tests.shared_runs import SharedRuns
 
 FIRST_PAUSE = 0.3  # seconds between the first polls; short enough to see all states of a fast task
 SLOWER = 1.2
@@ -63,29 +62,11 @@ class SharedTasks:
 
     def __init__(self, workshop: WorkshopClient) -> None:
         self._workshop = workshop
-        self._kept: dict[str, TaskHistory | str] = {}
+        self._runs: SharedRuns[TaskHistory] = SharedRuns(workshop.wire, "task")
 
     def __call__(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
         """Return the task of an order, run to its end; raises `Unmet` if it does not end."""
-        key = json.dumps([operation, order], sort_keys=True)
-        if key not in self._kept:
-            try:
-                self._kept[key] = self._record(operation, order)
-            except Unmet as error:
-                # A failed order is not paid for again.
-                self._kept[key] = str(error)
-                raise
-            return self._found(key)
-        history = self._found(key)
-        # So that the report of a failure shows these exchanges.
-        self._workshop.wire.current_test().exchanges.extend(history.exchanges)
-        return history
-
-    def _found(self, key: str) -> TaskHistory:
-        found = self._kept[key]
-        if isinstance(found, str):
-            raise Unmet(f"the task that this test looks at went wrong: {found}")
-        return found
+        return self._runs.get([operation, order], lambda: self._record(operation, order))
 
     def _record(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
         workshop, current_test = self._workshop, self._workshop.wire.current_test()
