@@ -44,7 +44,7 @@ class ControlClient:
 
     def make_account(self, **members: Any) -> MockAccount:
         """Make a new account; members are those of the control API, such as its balance."""
-        return _world(self._ask("POST", "/_mock/accounts", members))
+        return _account_from(self._ask("POST", "/_mock/accounts", members))
 
     def account_of(self, credentials: TargetCredentials) -> MockAccount | None:
         """Return the account with these credentials, or None if the mock does not have it."""
@@ -84,7 +84,7 @@ class ControlClient:
         raise ControlFailed(f"the target's {method} {path} failed: {problem}")
 
 
-def _world(account: dict[str, Any]) -> MockAccount:
+def _account_from(account: dict[str, Any]) -> MockAccount:
     def text(name: str) -> str:
         return str(account.get(name) or "")
 

@@ -89,18 +89,18 @@ def lines(planned_tests: Iterable[PlannedTest], settings: RunSettings) -> list[s
     calls = sum(planned.takes.calls for planned in run)
     seconds = max(calls * WINDOW / CALLS, sum(planned.takes.waited for planned in run))
     about = "" if all(planned.measured for planned in run) else "about "
-    told = [_line(planned) for planned in run]
+    text_lines = [_line(planned) for planned in run]
     costs = ", ".join(f"{price} {unit}" for unit, price in prices.items() if price) or "nothing"
     profile = planned_limits(settings).profile.value
-    told.append(
+    text_lines.append(
         f"{len(run)} of {len(every)} tests would run, profile {profile}: "
         f"at most {costs}; {about}{calls} calls, {about}{_duration(seconds)} in real time"
     )
     for unit, budget in (("credits", settings.max_credits), ("uses", settings.max_uses)):
         if budget is not None and prices[unit] > budget:
-            told.append(f"{unit}: the budget of {budget} is not enough for all of them")
-    told.append("nothing was sent")
-    return told
+            text_lines.append(f"{unit}: the budget of {budget} is not enough for all of them")
+    text_lines.append("nothing was sent")
+    return text_lines
 
 
 def _line(planned: PlannedTest) -> str:

@@ -13,7 +13,7 @@ from contract_tests import wall
 from contract_tests.credentials import BadSettings
 
 MAX_RUNS = 20
-_ASKED = "asked.json"
+_TARGET_FILE = "asked.json"
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 
@@ -23,20 +23,20 @@ def new_folder(state: Path) -> Path:
     return state / "runs" / f"{moment}-{secrets.token_hex(3)}"
 
 
-def last_folder(state: Path, asked: str) -> Path:
+def last_folder(state: Path, target: str) -> Path:
     """Return the folder of the last run of this target, or raise `BadSettings`."""
     for folder in reversed(_runs(state)):
-        if _asked(folder) == asked:
+        if _target_of(folder) == target:
             return folder
-    raise BadSettings(f"there is no run of {asked} in {state} to continue")
+    raise BadSettings(f"there is no run of {target} in {state} to continue")
 
 
-def make_folder(folder: Path, asked: str) -> None:
+def make_folder(folder: Path, target: str) -> None:
     """Make the folder of a run; files next to it are not touched."""
     folder.mkdir(parents=True, exist_ok=True)
     # This keeps the folder out of version control.
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    (folder / _ASKED).write_text(json.dumps({"target": asked}), encoding="utf-8")
+    (folder / _TARGET_FILE).write_text(json.dumps({"target": target}), encoding="utf-8")
 
 
 def delete_old_runs(state: Path) -> None:
@@ -50,12 +50,14 @@ def _runs(state: Path) -> list[Path]:
     return sorted(
         folder
         for folder in (state / "runs").glob("*")
-        if _NAME.fullmatch(folder.name) and not folder.is_symlink() and _asked(folder) is not None
+        if _NAME.fullmatch(folder.name)
+        and not folder.is_symlink()
+        and _target_of(folder) is not None
     )
 
 
-def _asked(folder: Path) -> str | None:
+def _target_of(folder: Path) -> str | None:
     try:
-        return str(json.loads((folder / _ASKED).read_text(encoding="utf-8"))["target"])
+        return str(json.loads((folder / _TARGET_FILE).read_text(encoding="utf-8"))["target"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -133,17 +133,17 @@ class RunnerPlugin:
             return report
         error = call.excinfo.value if call.excinfo else None
         outcome = outcome_of(error)
-        said = _one_line(error)
+        summary = _one_line(error)
         if call.when == "call":
             if outcome is TestOutcome.PASSED and execution.marks.observes:
                 outcome = TestOutcome.OBSERVED
-            outcome, said = self._judged(execution, outcome, said, report)
+            outcome, summary = self._judged(execution, outcome, summary, report)
             if outcome is TestOutcome.OBSERVED:
                 # JUnit has no such outcome. "skipped" is the one that claims nothing.
                 report.outcome = "skipped"
-                report.longrepr = (str(report.fspath), 0, f"Skipped: {said or OBSERVED_ONLY}")
+                report.longrepr = (str(report.fspath), 0, f"Skipped: {summary or OBSERVED_ONLY}")
         message = report.longreprtext if report.failed else ""
-        execution.take(outcome, said, self.run.redactor.text(message) if message else "")
+        execution.take(outcome, summary, self.run.redactor.text(message) if message else "")
         carried: dict[str, Any] = {"outcome": outcome.value}
         if call.when == "teardown":
             result = asdict(self._finished(execution))
@@ -159,15 +159,19 @@ class RunnerPlugin:
         self.run.close()
 
     def _judged(
-        self, execution: TestExecution, outcome: TestOutcome, said: str, report: pytest.TestReport
+        self,
+        execution: TestExecution,
+        outcome: TestOutcome,
+        summary: str,
+        report: pytest.TestReport,
     ) -> tuple[TestOutcome, str]:
         """Return outcome and reason after known differences were applied."""
         test = execution.test
         verdict = judge(outcome, test, self.run.target.kind, self.differences, today())
         if verdict is None:
-            return outcome, said
+            return outcome, summary
         execution.is_known = True
-        reason = f"{verdict.reason}; {said}" if said else verdict.reason
+        reason = f"{verdict.reason}; {summary}" if summary else verdict.reason
         if verdict.outcome is TestOutcome.SKIPPED:
             report.outcome = "skipped"
             report.longrepr = (str(report.fspath), 0, f"Skipped: {reason}")

@@ -188,16 +188,16 @@ def _open_mock(
 ) -> ContractTarget:
     given = settings.credentials
     known = control.account_of(given) if given.secrets() else None
-    world = known or control.make_account()
+    account = known or control.make_account()
     target = ContractTarget(
         "mock",
         dict.fromkeys(SURFACES, url),
-        world.credentials,
+        account.credentials,
         http,
-        MockClock(control, world.id),
+        MockClock(control, account.id),
         served=control.surfaces(),
         control=control,
-        account=world.id,
+        account=account.id,
         callback_url=settings.flags.callback_url,
         process=process,
     )
@@ -286,8 +286,8 @@ class MockProcess:
             return dict(json.loads(stdout.readline()))
         except ValueError:
             self._errors.seek(0)
-            said = self._errors.read().decode("utf-8", "replace").strip()[-800:]
+            output = self._errors.read().decode("utf-8", "replace").strip()[-800:]
             self.end()
-            raise TargetDown(f"the mock did not start: {said or 'it printed nothing'}") from None
+            raise TargetDown(f"the mock did not start: {output or 'it printed nothing'}") from None
         finally:
             timer.cancel()

@@ -73,29 +73,29 @@ class Harness:
         until: Callable[[TestResult], bool] = lambda result: False,
     ) -> list[TestRun]:
         """Run these tests, or all, and return their results; stop once `until` accepts one."""
-        world = ControlClient(self._http, self._mock.url).make_account()
+        account = ControlClient(self._http, self._mock.url).make_account()
         harness_plugin = HarnessPlugin(middleware, tests, until)
         with (
             MutatingProxy(self._mock.url, harness_plugin) as proxy,
             tempfile.TemporaryDirectory() as folder,
         ):
-            proxy.upstream.know(world.credentials)
+            proxy.upstream.know(account.credentials)
             file = Path(folder, "account.toml")
-            file.write_text(_account(world), encoding="utf-8")
+            file.write_text(_account(account), encoding="utf-8")
             arguments = [
                 *_FIXED, f"--target={proxy.url}", f"--config={file}", f"--state-dir={folder}",
                 *_places(tests),
             ]  # fmt: skip
-            said = io.StringIO()
+            output = io.StringIO()
             _forget_tests()
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 status = pytest.main(arguments, plugins=[harness_plugin])
             if proxy.faults:
                 raise MutantRunFailed(f"the proxy is at fault: {proxy.faults[0]}")
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            raise MutantRunFailed(f"pytest ended with {status}:\n{said.getvalue()[-2000:]}")
+            raise MutantRunFailed(f"pytest ended with {status}:\n{output.getvalue()[-2000:]}")
         if harness_plugin.missing:
-            raise MutantRunFailed(f"there is no test {harness_plugin.missing[0]} (any more)")
+            raise MutantRunFailed(f"test {harness_plugin.missing[0]} does not exist")
         return harness_plugin.runs
 
 
@@ -172,8 +172,8 @@ def as_toml(data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _account(world: MockAccount) -> str:
-    tams, workshop = world.credentials.tams, world.credentials.workshop
+def _account(account: MockAccount) -> str:
+    tams, workshop = account.credentials.tams, account.credentials.workshop
     return as_toml({
         "tams": {
             "app_id": tams.app_id, "private_key": tams.private_key,

@@ -79,7 +79,7 @@ def judge(mutant: Mutant, results: Sequence[TestResult], seconds: float = 0.0) -
         broken=tuple(
             result.test for result in results if result.outcome == TestOutcome.ERROR.value
         ),
-        problem="" if results else "there is no test for it",
+        problem="" if results else "noticed.json names no test",
         seconds=round(seconds, 2),
     )
 

@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant("event-twice", "Each event comes twice.", "Workshop › 11",
         "(?i)2 times|two times|twice|again",
         _events(twice)),
-    Mutant("event-torn", "The body of an event is no JSON.", "Workshop › 11", "not JSON",
+    Mutant("event-torn", "The body of an event is not JSON.", "Workshop › 11", "not JSON",
         _events(torn)),
     Mutant("event-without-request", "The body of an event is empty.", "Workshop › 11",
         "(?i)prompt|request|checkpoint", _events(_empty)),

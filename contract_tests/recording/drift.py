@@ -120,9 +120,9 @@ class SceneComparison:
             else:
                 for change in self._texts(where, name, value, now[name]):
                     kind = change.kind
-                    told = kind if kind.startswith("reference") else "header changed"
-                    severity = change.severity if told == kind else COSMETIC
-                    yield self._change(where, told, severity, change.before, change.now)
+                    reported = kind if kind.startswith("reference") else "header changed"
+                    severity = change.severity if reported == kind else COSMETIC
+                    yield self._change(where, reported, severity, change.before, change.now)
         for name, value in now.items():
             if name not in before:
                 yield self._change(f"headers.{name}", "header new", COSMETIC, now=value)

@@ -38,12 +38,12 @@ def report_lines(changes: list[Change], before: str, now: str) -> Iterator[str]:
         yield "No drift."
         return
     counts = Counter(change.severity for change in changes)
-    told = ", ".join(f"{counts[severity]} {severity.value}" for severity in Severity
+    text = ", ".join(f"{counts[severity]} {severity.value}" for severity in Severity
                      if counts[severity])  # fmt: skip
     lost = counts[Severity.UNREACHABLE]
     only_lost = lost == len(changes)
     who = "this says nothing about the service" if only_lost else suspect(before, now)
-    yield f"Drift: {told}; {who}."
+    yield f"Drift: {text}; {who}."
     for severity in Severity:
         found = [change for change in changes if change.severity is severity]
         if found:
@@ -74,14 +74,14 @@ def _lines(change: Change) -> Iterator[str]:
     where = f" {change.where}" if change.where else ""
     yield f"  {place}:{where}"
     if change.before is None and change.now is None:
-        told = KINDS[change.kind]
+        text = KINDS[change.kind]
     elif change.before is None and change.kind != "type changed":
-        told = f"{KINDS[change.kind]}: {_shown(change.now)}"
+        text = f"{KINDS[change.kind]}: {_shown(change.now)}"
     elif change.now is None and change.kind != "type changed":
-        told = f"{KINDS[change.kind]}: {_shown(change.before)}"
+        text = f"{KINDS[change.kind]}: {_shown(change.before)}"
     else:
-        told = f"{KINDS[change.kind]}: {_shown(change.before)} → {_shown(change.now)}"
-    yield f"      {told}"
+        text = f"{KINDS[change.kind]}: {_shown(change.before)} → {_shown(change.now)}"
+    yield f"      {text}"
 
 
 def _shown(value: Any) -> str:

@@ -59,17 +59,17 @@ class RecordingRun(Run):
 def record(
     settings: RunSettings,
     only: Sequence[str] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_scene: Callable[[str], None] = lambda _: None,
 ) -> RecordingResult:
     """Play the scenes (all, or the named ones) and return what was recorded.
 
-    `tell` gets the name of each scene before it is played. Raises `TargetDown`, `BadSettings`.
+    `on_scene` gets the name of each scene before it is played. Raises `TargetDown`, `BadSettings`.
     """
     with tempfile.TemporaryDirectory(prefix="tams-contract-") as state:
         # A recording is a run, so it has the folder of a run.
         run = RecordingRun(settings, new_folder(Path(state)), "record")
         try:
-            recording, not_played = _record_scenes(run, only, tell)
+            recording, not_played = _record_scenes(run, only, on_scene)
         finally:
             run.close()
         made = read_resources(sorted(run.folder.glob("made-*.jsonl")))
@@ -102,7 +102,7 @@ def from_run(folder: Path) -> Recording:
 
 
 def _record_scenes(
-    run: RecordingRun, only: Sequence[str] | None, tell: Callable[[str], None]
+    run: RecordingRun, only: Sequence[str] | None, on_scene: Callable[[str], None]
 ) -> tuple[Recording, tuple[tuple[str, str], ...]]:
     target = run.target
     if target.kind == "mock":
@@ -113,7 +113,7 @@ def _record_scenes(
             scene.surface not in run.settings.surfaces
         ):
             continue
-        tell(scene.name)
+        on_scene(scene.name)
         run.current_test = CurrentTest.of(scene.name, scene.surface, scene.marks.spends)
         try:
             admit(scene.surface, scene.marks, run.settings, run.limits, target, run.ledger)
@@ -153,15 +153,15 @@ def _context(run: RecordingRun) -> SceneContext:
 def _freeze_clock(settings: RunSettings, target: ContractTarget) -> None:
     """Freeze the account's clock at the time of all recordings."""
     control = ControlClient(target.http, target.urls["tams"], settings.control_token)
-    world = control.account_of(target.credentials)
-    if world is None:
+    account = control.account_of(target.credentials)
+    if account is None:
         raise TargetDown("the mock does not know the account of this run")
     token = settings.control_token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         answer = target.http.put(
             f"{target.urls['tams']}/_mock/clock",
-            params={"account": world.id},
+            params={"account": account.id},
             json={"now": FROZEN_AT, "rate": 0},
             headers=headers,
         )

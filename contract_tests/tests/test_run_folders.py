@@ -12,9 +12,9 @@ from contract_tests.run_folders import (
 )
 
 
-def a_run(state, number, asked="mock"):
+def a_run(state, number, target="mock"):
     folder = state / "runs" / f"20261122T0000{number:02d}-abcdef"
-    make_folder(folder, asked)
+    make_folder(folder, target)
     return folder
 
 
