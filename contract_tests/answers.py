@@ -14,7 +14,7 @@ class Unmet(AssertionError):
     """An expectation is not met; the message says what was expected and what was found."""
 
 
-class JsonObject(dict[str, Any]):
+class AnswerObject(dict[str, Any]):
     """A JSON object of an answer. Reading a missing member raises `Unmet`."""
 
     def __missing__(self, name: str) -> NoReturn:
@@ -22,7 +22,7 @@ class JsonObject(dict[str, Any]):
         raise Unmet(f"the answer has no member {name!r} where it was expected; it has: {there}")
 
 
-class JsonArray(list[Any]):
+class AnswerArray(list[Any]):
     """A JSON array of an answer. Reading a missing item raises `Unmet`."""
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
@@ -62,7 +62,7 @@ class ReceivedAnswer:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON; objects are `JsonObject`, arrays `JsonArray`. Raises `Unmet`."""
+        """Return the body's JSON; objects are `AnswerObject`, arrays `AnswerArray`. Raises `Unmet`."""
         try:
             return wrapped(json.loads(self.content))
         except ValueError:
@@ -91,11 +91,11 @@ class ReceivedAnswer:
 
 
 def wrapped(value: Any) -> Any:
-    """Return JSON data as `JsonObject` and `JsonArray`, at every level."""
+    """Return JSON data as `AnswerObject` and `AnswerArray`, at every level."""
     if isinstance(value, dict):
-        return JsonObject((name, wrapped(member)) for name, member in value.items())
+        return AnswerObject((name, wrapped(member)) for name, member in value.items())
     if isinstance(value, list):
-        return JsonArray(wrapped(item) for item in value)
+        return AnswerArray(wrapped(item) for item in value)
     return value
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.answers import JsonArray, ReceivedAnswer, Unmet
+from contract_tests.answers import AnswerArray, ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
 from contract_tests.shared_runs import SharedRuns
 
@@ -50,11 +50,11 @@ class TaskHistory:
         """Return the observed states, in order, starting with that of the submission."""
         return [self.created["status"], *(look["status"] for look in self.all_looks)]
 
-    def images(self) -> JsonArray:
+    def images(self) -> AnswerArray:
         """Return its downloaded pictures, or raise `Unmet` if it did not succeed."""
         if self.result["status"] != "succeeded":
             raise Unmet(f"task {self.id} ended {self.result['status']}, expected succeeded")
-        return JsonArray(self.files[url] for url in self.result["images"])
+        return AnswerArray(self.files[url] for url in self.result["images"])
 
 
 class SharedTasks:
