@@ -62,7 +62,7 @@ class ReceivedAnswer:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON; objects are `AnswerObject`, arrays `AnswerArray`. Raises `Unmet`."""
+        """Return the JSON as `AnswerObject` and `AnswerArray`; raises `Unmet`."""
         try:
             return wrapped(json.loads(self.content))
         except ValueError:
