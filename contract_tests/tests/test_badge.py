@@ -44,7 +44,7 @@ def on(kind, *tests, **members):
         "worse",
     ],
 )
-def test_the_words_are_honest(report, words):
+def test_the_words_show_the_result(report, words):
     assert badge_words(report) == words
 
 

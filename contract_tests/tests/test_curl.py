@@ -62,7 +62,7 @@ def key():
 
 
 @pytest.mark.parametrize(("method", "body"), [("POST", BODY), ("GET", ""), ("DELETE", "")])
-def test_a_signed_tams_request_is_signed_anew(method, body, key, tmp_path):
+def test_a_signed_tams_request_gets_a_new_signature(method, body, key, tmp_path):
     file = tmp_path / "key.pem"
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with a_listener() as (url, arrived):
@@ -89,7 +89,7 @@ def test_a_signed_tams_request_is_signed_anew(method, body, key, tmp_path):
 
 
 @pytest.mark.parametrize("body", [BODY, ""])
-def test_a_workshop_request_is_signed_anew(body):
+def test_a_workshop_request_gets_a_new_signature(body):
     headers = [["accept", "application/json"], ["content-type", "application/json"],
                ["x-ca-key", "1"], ["x-ca-signature", "***"]]  # fmt: skip
     with a_listener() as (url, arrived):

@@ -27,7 +27,7 @@ def judge(number, answer):
 
 
 @pytest.mark.parametrize("calls", [1, 50])
-def test_a_law_makes_no_more_calls_than_it_may(calls):
+def test_a_check_makes_no_more_calls_than_allowed(calls):
     service = DoublingService()
 
     Fuzzer(calls).check(st.integers(), service.double, judge)
@@ -36,7 +36,7 @@ def test_a_law_makes_no_more_calls_than_it_may(calls):
 
 
 @pytest.mark.parametrize("calls", [2, 30])
-def test_a_law_that_asks_twice_has_half_the_examples(calls):
+def test_a_check_with_two_calls_has_half_the_examples(calls):
     service = DoublingService()
 
     def ask(number):
@@ -67,6 +67,6 @@ def test_a_missing_answer_is_a_failure():
 
 
 @pytest.mark.parametrize(("calls", "each"), [(0, 1), (1, 2)])
-def test_too_few_calls_for_one_example_disable_a_law(calls, each):
+def test_too_few_calls_for_one_example_disable_a_check(calls, each):
     with pytest.raises(Disabled, match="too small"):
         Fuzzer(calls).check(st.integers(), DoublingService().double, judge, calls_each=each)

@@ -41,7 +41,7 @@ def reserving(path, budget, times, more=""):
     )
 
 
-def test_processes_side_by_side_share_one_budget(tmp_path):
+def test_parallel_processes_share_one_budget(tmp_path):
     processes = [reserving(tmp_path, "7", 6) for _ in range(3)]
 
     said = [process.communicate()[0].count("reserved") for process in processes]
@@ -61,7 +61,7 @@ def test_what_a_killed_process_reserved_counts_as_spent(tmp_path):
         ledger(tmp_path, "2").reserve("credits", Decimal("1.5"), "t")
 
 
-def test_half_a_line_of_a_killed_process_swallows_nothing(tmp_path):
+def test_half_a_line_of_a_killed_process_loses_no_other_line(tmp_path):
     book = ledger(tmp_path)
     book.reserve("credits", Decimal(1), "t")
     with (tmp_path / "ledger.jsonl").open("a") as file:

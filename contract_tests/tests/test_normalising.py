@@ -65,13 +65,13 @@ def test_two_ids_are_two_references():
     assert bodies == [[{"jobId": "{{job-1}}"}, {"jobId": "{{job-2}}"}]]
 
 
-def test_a_number_stays_known_as_a_number():
+def test_a_number_is_marked_as_a_number():
     assert body_of(an_exchange({"expiredAt": 1768467600000})) == [
         {"expiredAt": "{{time-1:number}}"}
     ]
 
 
-def test_what_the_client_has_said_is_constant():
+def test_values_that_the_client_sent_are_constant():
     sent = {"stages": [{"sdModel": "600423083519508503"}]}
 
     bodies = body_of(an_exchange({"message": "no model 600423083519508503"}, sent=sent))
@@ -134,7 +134,7 @@ def test_credentials_and_what_a_signer_makes_are_hidden():
     }
 
 
-def test_bytes_are_told_by_what_they_are():
+def test_binary_bodies_are_described():
     png = bytes.fromhex(
         "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
         "0000000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"

@@ -33,7 +33,7 @@ def test_a_known_difference_fails_when_it_is_gone():
     assert "is gone" in verdict(TestOutcome.PASSED).reason
 
 
-def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
+def test_it_excuses_no_other_test_no_other_target_and_no_error_of_the_suite():
     assert verdict(TestOutcome.FAILED, test="tams/test_a.py::test_c") is None
     assert verdict(TestOutcome.FAILED, target="mock") is None
     assert verdict(TestOutcome.ERROR) is None
@@ -56,7 +56,7 @@ def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
         ),
     ],
 )
-def test_an_entry_that_is_not_understood_is_an_error(tmp_path, text, words):
+def test_an_invalid_entry_is_an_error(tmp_path, text, words):
     (tmp_path / "d.toml").write_text(text, encoding="utf-8")
 
     with pytest.raises(SuiteError, match=words):

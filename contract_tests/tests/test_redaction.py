@@ -23,7 +23,7 @@ def test_a_known_secret_is_hidden_wherever_it_stands(secret, before, after):
 
 
 @given(SECRETS)
-def test_what_stands_where_secrets_stand_is_hidden(secret):
+def test_values_in_places_for_secrets_are_hidden(secret):
     redactor = SecretRedactor()
 
     assert redactor.header("Authorization", f"Bearer {secret}") == f"Bearer {HIDDEN}"

@@ -106,7 +106,7 @@ def test_a_failure_shows_expectation_source_exchange_and_how_to_repeat_it():
         assert words in text
 
 
-def test_money_is_shown_against_its_budget():
+def test_spent_credits_are_shown_with_their_budget():
     text = text_of(html_page(a_report(a_result(), money=[MoneyRow("credits", "20", "2.3")])))
 
     assert "Spent at most 2.3 of 20 credits ." in text
@@ -134,7 +134,7 @@ def test_a_pass_on_a_mock_claims_nothing_about_the_services():
     assert "says nothing about the real services" in html_page(a_report(a_result()))
 
 
-def test_unknowns_are_answered_by_values_with_their_number():
+def test_open_questions_show_observed_values():
     text = text_of(html_page(a_report(a_result())))
 
     assert "U28 Is the next job in the queue of rank 0 or 1? rank: 1 2× 2" in text

@@ -111,7 +111,7 @@ def send_at_submission(signal_, nested, fake_tams):
     fake_tams.on_submission = lambda: os.kill(int(path.read_text()), signal_)
 
 
-def test_the_budget_is_kept_and_the_balance_says_so(nested, fake_tams):
+def test_the_budget_is_not_exceeded(nested, fake_tams):
     nested.write(SUBMITTING)
 
     nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3")
@@ -121,7 +121,7 @@ def test_the_budget_is_kept_and_the_balance_says_so(nested, fake_tams):
     assert {"unit": "credits", "budget": "1.3", "spent": "1.2"} in nested.report()["money"]
 
 
-def test_a_run_that_was_killed_goes_on_within_its_budget(nested, fake_tams):
+def test_a_killed_run_continues_within_its_budget(nested, fake_tams):
     send_at_submission(signal.SIGKILL, nested, fake_tams)
     killed = nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3")
     fake_tams.on_submission = None
@@ -144,7 +144,7 @@ def test_a_resumed_run_skips_what_passed_or_observed(nested, fake_tams):
     result.stdout.fnmatch_lines(["collected 4 items / 2 deselected / 2 selected"])
 
 
-def test_outcomes_are_told_apart(nested, fake_tams):
+def test_every_outcome_is_reported(nested, fake_tams):
     nested.write(OUTCOMES)
 
     result = nested.run(fake_tams.url, "--junitxml=junit.xml")
@@ -271,7 +271,7 @@ def test_workers_share_the_budget(nested, fake_tams):
     assert sorted(nested.outcomes().values()) == ["disabled", "passed", "passed"]
 
 
-def test_an_interrupted_run_has_a_summary_and_can_go_on(nested, fake_tams):
+def test_an_interrupted_run_has_a_summary_and_can_continue(nested, fake_tams):
     send_at_submission(signal.SIGINT, nested, fake_tams)
 
     result = nested.run(fake_tams.url, "--profile=full", "--max-credits=5")

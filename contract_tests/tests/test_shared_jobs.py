@@ -69,7 +69,7 @@ def test_a_test_that_shares_a_job_shows_its_exchanges() -> None:
     assert tams.current.exchanges == [{"of": 1}]
 
 
-def test_a_job_that_went_wrong_is_not_ordered_again() -> None:
+def test_a_failed_job_is_not_ordered_again() -> None:
     tams = FakeTamsClient(Unmet("no such state"))
     shared_jobs = _shared_jobs(tams)
 

@@ -35,7 +35,7 @@ def signed(auth, method="POST", url="http://h/p?a=1", **more):
 
 
 @pytest.mark.parametrize("vector", TAMS, ids=lambda vector: vector["name"])
-def test_the_string_of_tams_is_that_of_the_vector(vector):
+def test_the_string_of_tams_matches_the_vector(vector):
     text = tams_string_to_sign(
         vector["method"],
         vector["pathAndQuery"].encode(),
@@ -49,7 +49,7 @@ def test_the_string_of_tams_is_that_of_the_vector(vector):
 
 
 @pytest.mark.parametrize("vector", WORKSHOP, ids=lambda vector: vector["id"])
-def test_the_signature_of_the_workshop_is_that_of_the_vector(vector):
+def test_the_signature_of_the_workshop_matches_the_vector(vector):
     body = vector.get("rawBody", "").encode()
     text = workshop_string_to_sign(
         vector["method"], vector["target"].encode(), vector["headers"], body
@@ -76,7 +76,7 @@ def test_tams_signs_path_and_query_and_not_the_host(pem):
     assert one != signed(auth, "GET", "http://one/v1?k=+").headers["authorization"]
 
 
-def test_the_bearer_token_goes_as_it_is():
+def test_the_bearer_token_is_sent_unchanged():
     assert signed(TamsBearer("t")).headers["authorization"] == "Bearer t"
 
 

@@ -32,7 +32,7 @@ def opened(url, **environment):
     return open_target(read_settings(Flags(url), environment))
 
 
-def test_it_has_a_fresh_account_and_a_clock(mock):
+def test_a_mock_has_a_new_account_and_a_clock(mock):
     before = mock.clock.now()
 
     mock.clock.let_pass(3600)
@@ -43,7 +43,7 @@ def test_it_has_a_fresh_account_and_a_clock(mock):
     assert all(map(mock.has, ("bearer", "signature", "clock", "balance", "callbacks")))
 
 
-def test_another_run_has_another_account_there(mock):
+def test_another_run_has_another_account_at_the_same_mock(mock):
     other = opened(mock.urls["tams"])
 
     assert other.credentials.tams.app_id != mock.credentials.tams.app_id
