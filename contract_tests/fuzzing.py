@@ -48,7 +48,7 @@ class Fuzzer:
             suppress_health_check=list(HealthCheck),
         )
         @given(examples)
-        def law(example: Example) -> None:
+        def check_example(example: Example) -> None:
             nonlocal left
             # Hypothesis repeats examples. Answers are remembered, so a repetition makes no call and
             # a failure stays a failure when no calls are left.
@@ -60,7 +60,7 @@ class Fuzzer:
                 known[key] = _remembered(ask, example)
             judge(example, known[key]())
 
-        law()
+        check_example()
 
 
 def _remembered(ask: Callable[[Example], Found], example: Example) -> Callable[[], Found]:
