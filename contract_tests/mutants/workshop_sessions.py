@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -56,12 +57,19 @@ def _long(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpRe
     return service.signed(call.with_json({**body, "expiredInSeconds": DAY}))
 
 
-def _lifetime_ignored(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    body = call.json
-    if not isinstance(body, dict) or body.get("expiredInSeconds") is None:
-        return call
-    rest = {name: value for name, value in body.items() if name != "expiredInSeconds"}
-    return service.signed(call.with_json(rest))
+def _dropping(
+    member: str,
+) -> Callable[[HttpCall, Memory, Service], HttpCall | HttpReply]:
+    """Return a change that removes a member from the body of a call."""
+
+    def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+        body = call.json
+        if not isinstance(body, dict) or body.get(member) is None:
+            return call
+        rest = {name: value for name, value in body.items() if name != member}
+        return service.signed(call.with_json(rest))
+
+    return change
 
 
 def _added_to_the_old(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
@@ -109,14 +117,6 @@ def _other_sub_product(call: HttpCall, memory: Memory, service: Service) -> Http
     if not isinstance(body, dict) or body.get("subProduct") is None:
         return call
     return service.signed(call.with_json({**body, "subProduct": "sd_webui"}))
-
-
-def _gadget_forgotten(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    body = call.json
-    if not isinstance(body, dict) or body.get("gadgetId") is None:
-        return call
-    rest = {name: value for name, value in body.items() if name != "gadgetId"}
-    return service.signed(call.with_json(rest))
 
 
 def _of_another(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
@@ -195,7 +195,7 @@ MUTANTS = (
     Mutant("refresh-lasts-a-day", "A refresh is for a day by default.", "Workshop › 6.2",
         "(?i)default|3600|hour|refresh", on_request("POST", r"/scc/spRefreshSession", _long)),
     Mutant("lifetime-ignored", "The requested lifetime is ignored.", "Workshop › 6.2",
-        "(?i)life|second|expir", on_request("POST", OPENED, _lifetime_ignored)),
+        "(?i)life|second|expir", on_request("POST", OPENED, _dropping("expiredInSeconds"))),
     Mutant("refresh-adds-to-the-old", "A refresh adds to the old expiry.", "Workshop › 6.4",
         "(?i)refresh", on_request("POST", REFRESHED, _added_to_the_old)),
     Mutant("refresh-never-shortens", "A refresh never shortens a session.", "Workshop › 6.4",
@@ -212,7 +212,7 @@ MUTANTS = (
         "Workshop › 6.4", "(?i)product",
         on_request("POST", r"/scc/sp(\w+)Session", _other_sub_product)),
     Mutant("gadgets-share", "A gadget gets the session without a gadget.", "Workshop › 6.4",
-        "(?i)gadget", on_request("POST", r"/scc/sp(\w+)Session", _gadget_forgotten)),
+        "(?i)gadget", on_request("POST", r"/scc/sp(\w+)Session", _dropping("gadgetId"))),
     Mutant("session-of-another-token", "A query answers the session of another token.",
         "Workshop › 6.4", "(?i)token", on_reply("POST", ANSWERED, _of_another)),
     Mutant("delete-has-no-status", "The answer to a destroy has no status.", "Workshop › 6.3",
