@@ -88,7 +88,8 @@ def command(
 def _capture(
     file: str | None, curl: str | None, har: str | None, entry: int, raw: str | None
 ) -> Capture:
-    from mock_server.web.captures import CaptureError, any_capture, har_entry, raw_request
+    from mock_server.web.capture_formats import any_capture, har_entry, raw_request
+    from mock_server.web.captures import CaptureError
     from mock_server.web.curl_lines import curl_line
 
     try:
@@ -102,7 +103,7 @@ def _capture(
     except CaptureError as error:
         raise UsageFailure(str(error)) from error
     except ValueError as error:
-        raise UsageFailure(f"{har} is no HAR file: {error}") from error
+        raise UsageFailure(f"{har} is not a HAR file: {error}") from error
 
 
 def _read(name: str) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from mock_server.web.auth_diagnostics.explanations import as_data
 from mock_server.web.auth_diagnostics.findings import Diagnosis
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-from mock_server.web.captures import Capture, CaptureError, described
+from mock_server.web.capture_formats import described
+from mock_server.web.captures import Capture, CaptureError
 
 Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -37,7 +38,7 @@ def answer_capture(
     known_accounts: Sequence[KnownAccount],
     diagnose: Callable[[Capture, KnownAccount | None], Diagnosis],
 ) -> dict[str, Any]:
-    """Read what `captures.described` takes and diagnose it; raises CaptureError.
+    """Read what `capture_formats.described` takes and diagnose it; raises CaptureError.
 
     Its member `account` says whose credentials were meant, which is None without it.
     """
