@@ -26,6 +26,7 @@ from mock_server.control.shapes import (
     WorldQuery,
 )
 from mock_server.core.errors import NotFound
+from mock_server.web.authentication import complete_verdict
 from mock_server.web.calls import Trace
 from mock_server.web.journal import Journal
 
@@ -185,6 +186,7 @@ class Requests:
         trace = self.journal.find(request.params["id"])
         if trace is None or is_own(trace):
             raise NotFound("request", request.params["id"])
+        await complete_verdict(trace)
         return self._exchange(trace)
 
     async def delete_requests(self, request: ControlRequest[WorldQuery, None]) -> DeletedBody:

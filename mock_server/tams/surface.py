@@ -22,7 +22,7 @@ from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
 from mock_server.tams import errors, wire
 from mock_server.tams.answers import JobAnswers
-from mock_server.tams.authentication import Authenticator
+from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.requests import (
@@ -68,7 +68,7 @@ class TamsSurface:
         self.storage = Storage(job_service, settings, results, upload_bounds)
         self.form_uploads = FormUploads(job_service, settings, upload_bounds)
         self.answers = JobAnswers(settings, self.storage)
-        self.authenticator = Authenticator(job_service, settings, lambda: self.plain_paths)
+        self.authenticator = TamsAuthenticator(job_service, settings, lambda: self.plain_paths)
         self.authenticate = self.authenticator.authenticate
         self.workflows = WorkflowOperations(
             job_service,

@@ -107,9 +107,7 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
     for name, value in options:
         if name == "upload-file":
             if url.endswith("/"):
-                raise CaptureError(
-                    "curl adds the file's name to an address that ends in /"
-                )
+                raise CaptureError("curl adds the file's name to an address that ends in /")
             method, body = "PUT", _file(value, read_file)
     method = next((value for name, value in reversed(options) if name == "request"), method)
     return capture(method, url, tuple(_headers(options, sends_form=bool(data))), body)

@@ -17,7 +17,7 @@ from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation
 from mock_server.web.results import ResultFiles
 from mock_server.workshop import errors, gateway, wire
-from mock_server.workshop.authentication import Authenticator
+from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.envelope import failure, success
 from mock_server.workshop.error_codes import load_codes, worded
 from mock_server.workshop.events import Events
@@ -61,7 +61,7 @@ class WorkshopSurface:
         self.job_service = job_service
         self.settings = settings
         self.codes = load_codes(error_codes_file)
-        self.authenticator = Authenticator(job_service, settings, lambda: self.paths)
+        self.authenticator = WorkshopAuthenticator(job_service, settings, lambda: self.paths)
         self.tokens = TokenOperations(session_service, settings)
         self.sessions = SessionOperations(session_service, settings, public_url=public_url)
         temp_files = TempFiles(job_service, settings, upload_bounds, public_url=public_url)

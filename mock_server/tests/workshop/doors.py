@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from mock_server.core.account_service import AccountService, AccountSpec
@@ -10,7 +11,7 @@ from mock_server.core.errors import Unauthenticated
 from mock_server.tests.makers import run, some_worlds
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
 from mock_server.web.calls import Answer, Call, Trace
-from mock_server.workshop.authentication import Authenticator
+from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.gateway import GatewayRefusal, refuse
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -34,13 +35,14 @@ def a_call(request: Request, wall: float = NOW) -> Call:
 
 
 class Door:
-    """A doorkeeper, and what it says to calls."""
+    """An authenticator, and what it says to calls."""
 
     def __init__(self, **settings: Any) -> None:
         self.account_service: AccountService = some_worlds()
         self.account = self.add("ada", key=KEY, secret=SECRET)
         self.settings = WorkshopSettings(**settings)
-        self.keeper = Authenticator(self.account_service.job_service, self.settings, lambda: PATHS)
+        job_service = self.account_service.job_service
+        self.authenticator = WorkshopAuthenticator(job_service, self.settings, lambda: PATHS)
 
     def add(self, id: str, **wish: Any) -> Account:
         """Make an account."""
@@ -50,7 +52,7 @@ class Door:
         """Let a call in, or return why it is turned away."""
         call = request if isinstance(request, Call) else a_call(request, wall)
         try:
-            return run(self.keeper.authenticate(call))
+            return asyncio.run(self.authenticator.authenticate(call))
         except Unauthenticated as error:
             refusal: GatewayRefusal = error.diagnosis
             return refusal
