@@ -14,6 +14,7 @@ from mock_server.control.matching import RequestMatch, entries, near_misses
 from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
+from mock_server.web.authentication import complete_verdict
 from mock_server.web.calls import CONTROL, Call, ControlRequest, Trace
 from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import (
@@ -190,6 +191,7 @@ class Requests:
         trace = self.journal.find(call.params["id"])
         if trace is None:
             raise NotFound("request", call.params["id"])
+        await complete_verdict(trace)
         return self._exchange(trace)
 
     async def delete_requests(

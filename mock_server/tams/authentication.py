@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountService
@@ -25,25 +24,27 @@ from mock_server.tams.signature import (
     check_timestamp,
     parse_authorization,
 )
-from mock_server.web.calls import Call
+from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.calls import Call, Explained
 
 if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.findings import Diagnosis
-    from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.auth_diagnostics.search_budget import SearchBudget
     from mock_server.web.captures import Capture
 
 
-class Proof(Struct, frozen=True):
+class TamsVerdict(Verdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | SignatureRefusal
     refusal: SignatureRefusal | None = None
-    diagnosis: Diagnosis | None = None
 
 
 def verdict_body(verdict: Any) -> dict[str, Any] | None:
     """Return the result of a credentials check as data to show; tokens stay out."""
-    if not isinstance(verdict, Proof):
+    if not isinstance(verdict, TamsVerdict):
         return None
     header, refusal = verdict.header, verdict.refusal
     body: dict[str, Any] = {"accepted": refusal is None}
@@ -59,15 +60,11 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
             body |= {"scheme": "bearer"}
     if refusal is not None:
         body |= {"reason": refusal.reason.value, "detail": refusal.detail}
-    if verdict.diagnosis is not None:
-        from mock_server.web.auth_diagnostics.explanations import as_data
-
-        body["diagnosis"] = as_data(verdict.diagnosis)
-    return body
+    return body | verdict.diagnosis_members()
 
 
-class Authenticator:
-    """Lets callers in. `paths` are those without an id, for guessing which one was meant."""
+class TamsAuthenticator(Authenticator):
+    """Finds the account of a signature or a bearer token."""
 
     def __init__(
         self,
@@ -75,9 +72,8 @@ class Authenticator:
         settings: TamsSettings,
         paths: Callable[[], tuple[bytes, ...]],
     ) -> None:
-        self.accounts = accounts
+        super().__init__(accounts, paths)
         self.settings = settings
-        self.paths = paths
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
@@ -102,7 +98,8 @@ class Authenticator:
             call.trace.account = account.id
             if refusal_found := self._check(call, account, header):
                 await self._refuse(call, header, refusal_found, account)
-        call.trace.verdict = Proof(header)
+        call.trace.verdict = TamsVerdict(header=header)
+        call.identity = header
         return account
 
     def _check(self, call: Call, account: Account, header: SignedHeader) -> SignatureRefusal | None:
@@ -119,17 +116,16 @@ class Authenticator:
 
     async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
         """Remember the nonce of a signature, or refuse one that was used before (U2)."""
-        proof = call.trace.verdict
-        header = proof.header if isinstance(proof, Proof) else None
+        header = call.identity
         if self.settings.nonce_replay != "refuse" or not isinstance(header, SignedHeader):
             return
         used = f"{header.app_id} {header.timestamp} {header.nonce}".encode()
         if await use_nonce(world.tx, world.account.id, used, world.wall):
             await world.save()
-        else:
-            words = f"the nonce {header.nonce} was used before"
-            refusal = SignatureRefusal(Reason.NONCE_REPLAYED, words)
-            await self._refuse(call, header, refusal, world.account)
+            return
+        words = f"the nonce {header.nonce} was used before"
+        refusal = SignatureRefusal(Reason.NONCE_REPLAYED, words)
+        raise Explained(partial(self._refuse, call, header, refusal, world.account))
 
     async def _refuse(
         self,
@@ -138,29 +134,26 @@ class Authenticator:
         refusal: SignatureRefusal,
         account: Account | None = None,
     ) -> NoReturn:
-        diagnosis = await self._diagnosed(call, refusal, account)
-        call.trace.verdict = Proof(header, refusal, diagnosis)
-        if diagnosis is not None:
-            from mock_server.web.auth_diagnostics.explanations import tips
-
-            refusal = replace(refusal, detail=tips(diagnosis))
+        shown = header.app_id if isinstance(header, SignedHeader) else ""
+        found = await self.diagnosed(call, shown, partial(self._evidence, call, refusal, account))
+        call.trace.verdict = TamsVerdict(
+            header=header, refusal=refusal, diagnosis=found.diagnosis, later=found.later
+        )
+        refusal = replace(refusal, detail=detail_of(found, refusal.detail))
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
         raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
 
-    async def _diagnosed(
-        self, call: Call, refusal: SignatureRefusal, account: Account | None
-    ) -> Diagnosis | None:
-        """Return what the client most likely did, unless too much of that was asked of late."""
-        budget = self.rate_limit.budget(call.trace.account, call.wall)
-        if budget is None:
-            return None
-        from mock_server.tams.auth_diagnostics.diagnosis import diagnose
-        from mock_server.tams.auth_diagnostics.findings import Evidence
+    def _evidence(
+        self,
+        call: Call,
+        refusal: SignatureRefusal,
+        account: Account | None,
+        others: Iterator[KnownAccount],
+    ) -> TamsEvidence:
+        from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
-        accounts = await self.accounts.store.list(Account)
-        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
-        evidence = Evidence(
+        return TamsEvidence(
             call.method,
             call.target,
             call.header(b"authorization"),
@@ -169,32 +162,28 @@ class Authenticator:
             scheme=call.scope["scheme"],
             wall=call.wall,
             known_account=None if account is None else known_account_of(account),
-            others=map(known_account_of, likely_first),
+            others=others,
             lenient=self.settings.header_grammar == "lenient",
             skew_seconds=self.settings.clock_skew or None,
             replayed=refusal.reason is Reason.NONCE_REPLAYED,
             one_scheme=self.settings.schemes == "one",
             paths=self.paths(),
         )
-        return diagnose(evidence, budget)
 
     def understands(self, capture: Capture) -> bool:
-        """Return whether a captured request may be meant for TAMS, as any may."""
-        return True
+        """Say whether a captured request was meant for TAMS, by its path."""
+        return capture.target.startswith(b"/v1/")
 
-    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with a captured request's signature; raises CaptureError."""
-        from mock_server.tams.auth_diagnostics import explaining
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
+    def diagnose(self, evidence: TamsEvidence, budget: SearchBudget) -> Paced[Diagnosis]:
+        """Work out what is wrong with credentials."""
+        from mock_server.tams.auth_diagnostics.diagnosis import diagnose
 
-        known_accounts = [
-            known_account_of(each) for each in await self.accounts.store.list(Account)
-        ]
-        return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
+        return diagnose(evidence, budget)
 
-    @cached_property
-    def rate_limit(self) -> DiagnosisRateLimit:
-        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
-        from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    def captured(
+        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
+    ) -> TamsEvidence:
+        """Return a captured request as evidence."""
+        from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence
 
-        return DiagnosisRateLimit()
+        return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())

@@ -24,7 +24,7 @@ from mock_server.core.resources import Resource
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams import errors, wire
 from mock_server.tams.answers import JobAnswers
-from mock_server.tams.authentication import Authenticator
+from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.requests import (
@@ -67,7 +67,7 @@ class TamsSurface:
         self.storage = Storage(accounts, settings, context.results, upload_bounds)
         self.form_uploads = FormUploads(accounts, settings, upload_bounds)
         self.answers = JobAnswers(settings, self.storage)
-        self.authenticator = Authenticator(accounts, settings, lambda: self.plain_paths)
+        self.authenticator = TamsAuthenticator(accounts, settings, lambda: self.plain_paths)
         self.authenticate = self.authenticator.authenticate
         self.workflows = WorkflowOperations(
             settings,

@@ -9,7 +9,7 @@ from typing import Any
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
-from mock_server.tams.authentication import Authenticator, verdict_body
+from mock_server.tams.authentication import TamsAuthenticator, verdict_body
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.surface import TamsSurface
 from mock_server.web.callback_formats import CallbackAdapter
@@ -44,7 +44,7 @@ class TamsVendor:
         return CallbackAdapter(self.surface.answers.notice, self.settings.notify_retry_delays)
 
     @property
-    def explainer(self) -> Authenticator:
+    def explainer(self) -> TamsAuthenticator:
         return self.surface.authenticator
 
     def register(self, accounts: AccountService, resets: ResetService) -> None:

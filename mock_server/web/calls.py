@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
 
 from msgspec import Struct, field
 from pydantic_core import to_json
@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import Malformed, TooLarge, TooSlow
+from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.unit_of_work import UnitOfWork
 
 log = logging.getLogger("tams_mock")
@@ -98,6 +98,14 @@ class Answered(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
+
+
+class Explained(DomainError):
+    """A refusal that takes time to explain: `explain` raises it, outside of any unit of work."""
+
+    def __init__(self, explain: Callable[[], Awaitable[NoReturn]]) -> None:
+        super().__init__("refused")
+        self.explain = explain
 
 
 class Call:

@@ -27,6 +27,7 @@ from mock_server.web.calls import (
     Bounds,
     Call,
     Disconnected,
+    Explained,
     Trace,
     preflight,
     send_answer,
@@ -192,8 +193,7 @@ class Pipeline:
         except Answered as early:
             answer = early.answer
         except DomainError as error:
-            refused = None if operation.refuse is None else operation.refuse(error, call)
-            answer = surface.render_error(error, call) if refused is None else refused
+            answer = await self._refused(operation, call, error)
         except Disconnected:
             raise
         except Exception:
@@ -202,6 +202,15 @@ class Pipeline:
         if self.hooks and (hooked := await self._hooked(Stage.ANSWERED, call)) is not None:
             return hooked
         return answer
+
+    async def _refused(self, operation: Operation, call: Call, error: DomainError) -> Answer:
+        if isinstance(error, Explained):
+            try:
+                await error.explain()
+            except DomainError as explained:
+                error = explained
+        refused = None if operation.refuse is None else operation.refuse(error, call)
+        return self.surface.render_error(error, call) if refused is None else refused
 
     async def _serve(self, operation: Operation, call: Call) -> Answer:
         if self.hooks:

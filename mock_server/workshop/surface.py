@@ -17,7 +17,7 @@ from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation
 from mock_server.web.results import ResultFiles
 from mock_server.workshop import errors, gateway, wire
-from mock_server.workshop.authentication import Authenticator
+from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.envelope import failure, success
 from mock_server.workshop.error_codes import load_codes, worded
 from mock_server.workshop.events import Events
@@ -62,7 +62,7 @@ class WorkshopSurface:
     ) -> None:
         self.settings = settings
         self.codes = load_codes(error_codes_file)
-        self.authenticator = Authenticator(accounts, settings, lambda: self.paths)
+        self.authenticator = WorkshopAuthenticator(accounts, settings, lambda: self.paths)
         temp_files = TempFiles(settings, upload_bounds, public_url=public_url)
         outputs = Outputs(settings, results)
         workflows = load_workflows(workflows_file)

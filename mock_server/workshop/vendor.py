@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mock_server.web.callback_formats import CallbackAdapter
     from mock_server.web.pipeline import Operation
     from mock_server.web.vendor_settings import Fact
-    from mock_server.workshop.authentication import Authenticator
+    from mock_server.workshop.authentication import WorkshopAuthenticator
     from mock_server.workshop.settings import WorkshopSettings
     from mock_server.workshop.surface import WorkshopSurface
 
@@ -90,7 +90,7 @@ class WorkshopVendor:
         return self.surface.events.callback_adapter
 
     @property
-    def explainer(self) -> Authenticator:
+    def explainer(self) -> WorkshopAuthenticator:
         return self.surface.authenticator
 
     @staticmethod

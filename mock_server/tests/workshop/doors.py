@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from mock_server.core.account_service import AccountService, AccountSpec
@@ -10,8 +11,8 @@ from mock_server.core.clock import Clock
 from mock_server.core.errors import Unauthenticated
 from mock_server.tests.makers import an_account_service, run
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
-from mock_server.web.calls import Answer, Call, Trace
-from mock_server.workshop.authentication import Authenticator
+from mock_server.web.calls import Answer, Call, Explained, Trace
+from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.gateway import GatewayRefusal, refuse
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -41,7 +42,7 @@ class Door:
         self.accounts = an_account_service()
         self.account = self.add("ada", key=KEY, secret=SECRET)
         self.settings = WorkshopSettings(**settings)
-        self.keeper = Authenticator(self.accounts, self.settings, lambda: PATHS)
+        self.authenticator = WorkshopAuthenticator(self.accounts, self.settings, lambda: PATHS)
 
     def add(self, id: str, **wish: Any) -> Account:
         """Make an account."""
@@ -65,13 +66,16 @@ class Door:
         call = request if isinstance(request, Call) else self.call(request, wall)
 
         async def enter() -> Account:
-            call.account = await self.keeper.authenticate(call)
-            async with call.act() as world:
-                await self.keeper.use_nonce(world, call)
+            call.account = await self.authenticator.authenticate(call)
+            try:
+                async with call.act() as world:
+                    await self.authenticator.use_nonce(world, call)
+            except Explained as refusal:
+                await refusal.explain()
             return call.account
 
         try:
-            return run(enter())
+            return asyncio.run(enter())
         except Unauthenticated as error:
             refusal: GatewayRefusal = error.diagnosis
             return refusal
