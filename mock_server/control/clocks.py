@@ -169,11 +169,11 @@ class Clocks:
     async def resume_clock(
         self, call: Call, request: ControlRequest[AccountQuery, ResumeBody]
     ) -> ClockBody:
-        id, wall, wish = request.query.account, call.wall, request.body.rate
+        id, wall, rate = request.query.account, call.wall, request.body.rate
 
         def resume(clock: Clock) -> Clock:
             before = clock.rate_before if clock.frozen else clock.rate
-            return clock.with_rate(wall, wish or before)
+            return clock.with_rate(wall, rate or before)
 
         await self._change(id, wall, resume)
         return await self._shown(id, wall)
