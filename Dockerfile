@@ -1,8 +1,8 @@
 # docker build -t tams-mock .
 # docker run --rm -p 127.0.0.1:8080:8080 -e TAMS_MOCK_CONTROL_TOKEN=choose-one tams-mock
 #
-# Inside a container the mock has to listen beyond loopback to be reached at all. It cannot know who
-# can reach it there, so /_mock wants the control token: Authorization: Bearer choose-one.
+# Inside a container, the mock must listen beyond loopback to be reachable. It cannot know who can
+# reach it there, so /_mock needs the control token: Authorization: Bearer choose-one.
 FROM python:3.13-slim AS build
 WORKDIR /app
 RUN python -m venv venv

@@ -1,1 +1,1 @@
-"""What is true of the vendors, told by tests that know HTTP, credentials and documents alone."""
+"""Tests of what the reference says about the vendors. They use only HTTP and credentials."""

@@ -1,4 +1,4 @@
-"""`tams-contract`, and `python -m contract_tests`: the command, if all that it needs is there."""
+"""`tams-contract`, and `python -m contract_tests`: the command, if its packages are installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command, or say what has to be installed for it."""
+    """Run the command, or say which package to install."""
     try:
         from contract_tests.cli import main as run
     except ModuleNotFoundError as error:
@@ -14,7 +14,7 @@ def main() -> None:
             raise
         sys.exit(
             f"tams-contract needs {error.name}, which is not installed: run scripts/contract in a"
-            " clone, which sets all up, or pip install 'tams-mock[contract]'"
+            " clone, which installs it, or pip install 'tams-mock[contract]'"
         )
     run()
 

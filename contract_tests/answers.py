@@ -1,4 +1,4 @@
-"""What came back, in a form that turns what is missing into an expectation that was not met."""
+"""Answers of the target. Reading a missing member or item is an unmet expectation."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, SupportsIndex
 
-EXCERPT = 600
+MAX_EXCERPT = 600
 
 
 class Unmet(AssertionError):
-    """The target did not keep its word; the message says what was expected and what was found."""
+    """An expectation is not met; the message says what was expected and what was found."""
 
 
-class Members(dict[str, Any]):
-    """A JSON object of an answer; a member that is not there is an unmet expectation."""
+class AnswerObject(dict[str, Any]):
+    """A JSON object of an answer. Reading a missing member raises `Unmet`."""
 
     def __missing__(self, name: str) -> NoReturn:
         there = ", ".join(self) or "none"
-        raise Unmet(f"the answer has no member {name!r} where it was expected; there: {there}")
+        raise Unmet(f"the answer has no member {name!r} where it was expected; it has: {there}")
 
 
-class Items(list[Any]):
-    """A JSON array of an answer; an item that is not there is an unmet expectation."""
+class AnswerArray(list[Any]):
+    """A JSON array of an answer. Reading a missing item raises `Unmet`."""
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         try:
             return super().__getitem__(index)
         except IndexError:
-            raise Unmet(f"the answer has {len(self)} items, and none at {index}") from None
+            raise Unmet(f"the answer has {len(self)} items, but none at index {index}") from None
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A request as it went out."""
+class SentRequest:
+    """A request as it was sent."""
 
     method: str
     url: str
@@ -46,10 +46,10 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReceivedAnswer:
     """What the target answered; `exchange` is its key in the transcript."""
 
-    sent: Sent
+    sent: SentRequest
     status: int
     headers: Mapping[str, str]
     content: bytes
@@ -62,18 +62,18 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Return the body's JSON; objects are `Members`, arrays `Items`. Raises `Unmet`."""
+        """Return the JSON as `AnswerObject` and `AnswerArray`; raises `Unmet`."""
         try:
             return wrapped(json.loads(self.content))
         except ValueError:
-            raise Unmet(f"{self.sent} answered no JSON: {self.excerpt()}") from None
+            raise Unmet(f"{self.sent} answered a body that is not JSON: {self.excerpt()}") from None
 
     def expect(self, *statuses: int) -> Any:
         """Return the JSON of an answer with one of these statuses, or raise `Unmet`."""
         self.expect_status(*statuses)
         return self.json
 
-    def expect_status(self, *statuses: int) -> Answer:
+    def expect_status(self, *statuses: int) -> ReceivedAnswer:
         """Return the answer itself if it has one of these statuses, or raise `Unmet`."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
@@ -83,15 +83,19 @@ class Answer:
     def excerpt(self) -> str:
         """Return the beginning of the body, for messages."""
         text = self.text
-        return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}… ({len(self.content)} bytes)"
+        return (
+            text
+            if len(text) <= MAX_EXCERPT
+            else f"{text[:MAX_EXCERPT]}… ({len(self.content)} bytes)"
+        )
 
 
 def wrapped(value: Any) -> Any:
-    """Return JSON data as `Members` and `Items`, all the way down."""
+    """Return JSON data as `AnswerObject` and `AnswerArray`, at every level."""
     if isinstance(value, dict):
-        return Members((name, wrapped(member)) for name, member in value.items())
+        return AnswerObject((name, wrapped(member)) for name, member in value.items())
     if isinstance(value, list):
-        return Items(wrapped(item) for item in value)
+        return AnswerArray(wrapped(item) for item in value)
     return value
 
 

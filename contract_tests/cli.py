@@ -1,4 +1,4 @@
-"""The command `tams-contract`: a run of the suite by pytest, without having to know pytest."""
+"""The command `tams-contract`: it runs the suite with pytest."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import click
 import pytest
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 from contract_tests.options import OPTIONS, Option
 from contract_tests.recording.commands import drift_command, record_command
 from contract_tests.settings import SURFACES
 
-HELP = """Say what is true of TAMS and the Workshop, of whatever answers.
+HELP = """Check a target against the documented behaviour of TAMS and the Workshop.
 
-Without a command the suite runs: against a mock that is started for it, against a URL, or against
-the real services. Tests that cost are run only when asked for, and never beyond --max-credits.
+Without a command the suite runs: against a mock that it starts, against a URL, or against the real
+services. Tests that cost credits run only with --profile, and never spend more than --max-credits.
 """
 _QUIET = (
     "-q", "--no-header", "--tb=short", "-r", "N", "-p", "no:cacheprovider", "-p", "no:randomly",
@@ -27,7 +27,7 @@ _QUIET = (
 @click.group("tams-contract", invoke_without_command=True, help=HELP)
 @click.option("-k", "expression", metavar="EXPR", help="Run the tests whose names match.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
-@click.option("--parallel", metavar="N", help="Run in N processes (wants pytest-xdist).")
+@click.option("--parallel", metavar="N", help="Run in N processes (needs pytest-xdist).")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 def tams_contract(
     expression: str | None,
@@ -48,18 +48,18 @@ def tams_contract(
 
 
 def run_suite(arguments: list[str]) -> int:
-    """Run the suite by pytest and return the exit status."""
+    """Run the suite with pytest and return the exit status."""
     folders = [str(PACKAGE / surface) for surface in SURFACES]
     fixed = ["-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent)]
     return int(pytest.main([*fixed, "-p", "contract_tests.plugin", *arguments, *folders]))
 
 
 def _words(option: Option, flags: dict[str, Any]) -> list[str]:
-    """Return what pytest is told for a flag."""
+    """Return pytest's arguments for a flag."""
     value = flags[option.field]
     if value is None or value is False:
         return []
-    # Paths are told as a person means them: from where the command was called.
+    # Paths stay relative to the folder from which the command was called.
     return [option.pytest_name] if value is True else [f"{option.pytest_name}={value}"]
 
 

@@ -1,4 +1,4 @@
-"""How time passes: by a mock's clock, or by waiting."""
+"""The target's time: a mock's clock that can be moved, or real time."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Callable
 from typing import Protocol
 
 from contract_tests import wall
-from contract_tests.control import Control
+from contract_tests.control import ControlClient
 from contract_tests.outcomes import Unsupported
 
 
-class Clock(Protocol):
+class TargetClock(Protocol):
     """A target's time."""
 
     moves: bool
-    """Whether time can be moved."""
+    """Whether this time can be moved."""
 
     def now(self) -> float:
         """Return the target's time in seconds since the epoch."""
 
     def elapsed(self) -> float:
-        """Return seconds that have passed for the target since some moment, for measuring."""
+        """Return the target's seconds since an arbitrary moment, to measure durations."""
 
     def pause(self, seconds: float) -> None:
-        """Let a little time pass, as between two calls."""
+        """Let a short time pass, for example between two calls."""
 
     def let_pass(self, seconds: float) -> None:
-        """Let time pass because a test wants it; raises `Unsupported` if it would take too long."""
+        """Let time pass for a test; raises `Unsupported` if it would take too long."""
 
 
 class WallClock:
-    """Real time: to let it pass is to wait."""
+    """Real time. Letting time pass means waiting."""
 
     moves = False
 
@@ -45,11 +45,11 @@ class WallClock:
         self._now, self._elapsed, self._sleep = now, elapsed, sleep
 
     def now(self) -> float:
-        """Return the wall's time."""
+        """Return the computer's time."""
         return self._now()
 
     def elapsed(self) -> float:
-        """Return seconds of a clock that every process of this computer shares."""
+        """Return seconds of a clock that all processes of this computer share."""
         return self._elapsed()
 
     def pause(self, seconds: float) -> None:
@@ -58,7 +58,7 @@ class WallClock:
             self._sleep(seconds)
 
     def let_pass(self, seconds: float) -> None:
-        """Wait, if that is not too long."""
+        """Wait, or raise `Unsupported` if that is too long."""
         if seconds > self._longest_wait:
             raise Unsupported(
                 f"{seconds:g} s would have to pass in real time; "
@@ -68,11 +68,11 @@ class WallClock:
 
 
 class MockClock:
-    """A mock's time for one account. It goes on by itself too; only what was moved is measured."""
+    """A mock's time for one account. It also runs by itself; only moves are measured."""
 
     moves = True
 
-    def __init__(self, control: Control, account: str) -> None:
+    def __init__(self, control: ControlClient, account: str) -> None:
         self._control = control
         self._account = account
         self._moved = 0.0
@@ -82,7 +82,7 @@ class MockClock:
         return self._control.now(self._account)
 
     def elapsed(self) -> float:
-        """Return how far time was moved: at least so much has passed, however fast we are."""
+        """Return how far time was moved. At least so many seconds have passed."""
         return self._moved
 
     def pause(self, seconds: float) -> None:
@@ -92,5 +92,5 @@ class MockClock:
             self._moved += seconds
 
     def let_pass(self, seconds: float) -> None:
-        """Move time ahead, by as much as it takes."""
+        """Move time ahead, without a limit."""
         self.pause(seconds)

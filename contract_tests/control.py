@@ -1,4 +1,4 @@
-"""The little that the suite asks of `/_mock`: an account, its clock, its balance."""
+"""A client of the few `/_mock` operations that the suite uses: account, clock, balance."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 import httpx
 
 from contract_tests.answers import Unmet
-from contract_tests.credentials import Credentials, TamsCredentials, WorkshopCredentials
+from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
 
 
 class ControlFailed(Unmet):
-    """`/_mock` is there and does not do what it is asked."""
+    """`/_mock` exists and does not carry out a request."""
 
 
 @dataclass(frozen=True)
-class World:
-    """An account of a mock: its id in the control API, and what opens it."""
+class MockAccount:
+    """An account of a mock: its id in the control API, and its credentials."""
 
     id: str
-    credentials: Credentials
+    credentials: TargetCredentials
 
 
-class Control:
+class ControlClient:
     """The control API of one mock, over HTTP."""
 
     def __init__(self, http: httpx.Client, url: str, token: str = "") -> None:
@@ -42,18 +42,18 @@ class Control:
         except ValueError:
             return False
 
-    def make_world(self, **members: Any) -> World:
-        """Make a fresh account; members are those of the control API, such as its balance."""
-        return _world(self._ask("POST", "/_mock/accounts", members))
+    def make_account(self, **members: Any) -> MockAccount:
+        """Make a new account; members are those of the control API, such as its balance."""
+        return _account_from(self._ask("POST", "/_mock/accounts", members))
 
-    def world_of(self, credentials: Credentials) -> World | None:
-        """Return the account that given credentials belong to, if the mock has it."""
+    def account_of(self, credentials: TargetCredentials) -> MockAccount | None:
+        """Return the account with these credentials, or None if the mock does not have it."""
         for account in self._ask("GET", "/_mock/accounts").get("accounts", []):
             tams, workshop = credentials.tams, credentials.workshop
             if (tams.app_id and account.get("appId") == tams.app_id) or (
                 workshop.app_key and account.get("appKey") == workshop.app_key
             ):
-                return World(str(account["id"]), credentials)
+                return MockAccount(str(account["id"]), credentials)
         return None
 
     def surfaces(self) -> frozenset[str]:
@@ -84,10 +84,10 @@ class Control:
         raise ControlFailed(f"the target's {method} {path} failed: {problem}")
 
 
-def _world(account: dict[str, Any]) -> World:
+def _account_from(account: dict[str, Any]) -> MockAccount:
     def text(name: str) -> str:
         return str(account.get(name) or "")
 
     tams = TamsCredentials(text("appId"), text("privateKey"), text("accessToken"))
     workshop = WorkshopCredentials(text("appKey"), text("appSecret"))
-    return World(text("id"), Credentials(tams, workshop))
+    return MockAccount(text("id"), TargetCredentials(tams, workshop))

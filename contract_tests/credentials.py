@@ -27,19 +27,19 @@ TABLES = ("tams", "workshop")
 
 
 class BadSettings(Exception):
-    """What was asked for cannot be; the message says what to change."""
+    """A setting cannot be used; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class TamsCredentials:
-    """What opens TAMS: an app id with its private key (PEM text), a bearer token, or both."""
+    """Credentials of TAMS: an app id with its private key (PEM text), a bearer token, or both."""
 
     app_id: str = ""
     private_key: str = ""
     access_token: str = ""
 
     def auth(self) -> httpx.Auth | None:
-        """Return the credential that tests use by default: the signature where there is one."""
+        """Return the default credential: the signature if there is one, else the token."""
         return self.signature() or self.bearer()
 
     def signature(self) -> TamsSignature | None:
@@ -53,13 +53,13 @@ class TamsCredentials:
         return TamsBearer(self.access_token) if self.access_token else None
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be written down."""
+        """Return the values that must never be written to a file."""
         return tuple(filter(None, (self.private_key, self.access_token)))
 
 
 @dataclass(frozen=True)
 class WorkshopCredentials:
-    """What opens the Workshop: AppKey and AppSecret."""
+    """Credentials of the Workshop: AppKey and AppSecret."""
 
     app_key: str = ""
     app_secret: str = ""
@@ -71,13 +71,13 @@ class WorkshopCredentials:
         return WorkshopSignature(self.app_key, self.app_secret)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be written down."""
+        """Return the values that must never be written to a file."""
         return (self.app_secret,) if self.app_secret else ()
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """The credentials of both surfaces and where each is; a surface may have none."""
+class TargetCredentials:
+    """Credentials and endpoints of both surfaces; a surface may have none."""
 
     tams: TamsCredentials = TamsCredentials()
     workshop: WorkshopCredentials = WorkshopCredentials()
@@ -85,16 +85,16 @@ class Credentials:
     workshop_endpoint: str = ""
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be written down."""
+        """Return the values that must never be written to a file."""
         return self.tams.secrets() + self.workshop.secrets()
 
 
 def read_credentials(
     environment: Mapping[str, str], file: Path | None, folder: Path
-) -> Credentials:
-    """Return what environment and file say; the environment wins.
+) -> TargetCredentials:
+    """Return the credentials of environment and file; the environment wins.
 
-    Without a `file` the one in `folder` is read if it is there. Raises `BadSettings`.
+    Without a `file`, the default file in `folder` is read if it exists. Raises `BadSettings`.
     """
     values = _read_file(file, folder)
     for name, (table, key) in ENVIRONMENT.items():
@@ -107,12 +107,12 @@ def read_credentials(
     )
     if bool(tams.app_id) != bool(tams.private_key) and not tams.access_token:
         missing = "TAMS_PRIVATE_KEY" if tams.app_id else "TAMS_APP_ID"
-        raise BadSettings(f"{missing} is missing: a signature takes an app id and a private key")
+        raise BadSettings(f"{missing} is missing: a signature needs an app id and a private key")
     try:
         tams.signature()
     except BadKey as error:
         raise BadSettings(f"TAMS_PRIVATE_KEY: {error}") from None
-    return Credentials(
+    return TargetCredentials(
         tams=tams,
         workshop=WorkshopCredentials(
             app_key=values.get(("workshop", "app_key"), ""),
@@ -124,7 +124,7 @@ def read_credentials(
 
 
 def as_url(text: str, name: str) -> str:
-    """Return a host or URL as a URL without a slash at its end; a host alone means https."""
+    """Return a host or URL as a URL without a slash at the end; a host alone means https."""
     if not text:
         return ""
     url = (text if "://" in text else f"https://{text}").rstrip("/")
@@ -143,7 +143,7 @@ def _read_file(file: Path | None, folder: Path) -> dict[tuple[str, str], str]:
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} is no TOML: {error}") from None
+        raise BadSettings(f"{path} is not valid TOML: {error}") from None
     return dict(_entries(path, data))
 
 
@@ -158,7 +158,7 @@ def _entries(path: Path, data: Mapping[str, Any]) -> list[tuple[tuple[str, str],
                 names = ", ".join(sorted(name for of, name in known if of == table))
                 raise BadSettings(f"{path}: [{table}] {key} is not known; expected {names}")
             if not isinstance(value, str):
-                raise BadSettings(f"{path}: [{table}] {key} is not a text in quotes")
+                raise BadSettings(f"{path}: [{table}] {key} must be a text in quotes")
             found.append(((table, key), value))
     return found
 
@@ -171,7 +171,7 @@ def _pem(value: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise BadSettings(
-            f"TAMS_PRIVATE_KEY is neither PEM text nor a file to read: {value[:200]}: {reason}"
+            f"TAMS_PRIVATE_KEY is neither PEM text nor a readable file: {value[:200]}: {reason}"
         ) from None

@@ -1,4 +1,4 @@
-"""Known differences: failures that are excused until a day, and no longer than they are true."""
+"""Known differences: failures that are excused until a day."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from contract_tests import wall
-from contract_tests.documents import PACKAGE
-from contract_tests.outcomes import Outcome, SuiteError
+from contract_tests.openapi import PACKAGE
+from contract_tests.outcomes import SuiteError, TestOutcome
 
 FILE = PACKAGE / "known_differences.toml"
 TARGETS = ("mock", "url", "real", "*")
 
 
 @dataclass(frozen=True)
-class Difference:
+class KnownDifference:
     """One entry of the file."""
 
     test: str
@@ -27,15 +27,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What becomes of an outcome in the light of the known differences."""
+class JudgedOutcome:
+    """The outcome of a test after a known difference was applied."""
 
-    outcome: Outcome
+    outcome: TestOutcome
     reason: str
 
 
-def read_differences(path: Path = FILE) -> list[Difference]:
-    """Return the entries of a file; raises `SuiteError` for what cannot be understood."""
+def read_differences(path: Path = FILE) -> list[KnownDifference]:
+    """Return the entries of a file; raises `SuiteError` for an invalid entry."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         if set(data) - {"difference"}:
@@ -46,24 +46,24 @@ def read_differences(path: Path = FILE) -> list[Difference]:
 
 
 def judge(
-    outcome: Outcome, test: str, target: str, differences: list[Difference], today: date
-) -> Verdict | None:
-    """Return what a known difference makes of an outcome, or None if there is none.
+    outcome: TestOutcome, test: str, target: str, differences: list[KnownDifference], today: date
+) -> JudgedOutcome | None:
+    """Return the outcome after known differences, or None if no entry applies.
 
-    Only what passed or failed is judged: a test that did not run says nothing.
+    Entries apply to tests that ran to their end and to failures.
     """
     for known in differences:
         if known.test != test or known.target not in (target, "*"):
             continue
-        if outcome is Outcome.PASSED:
-            words = "the known difference has gone away: take it out of known_differences.toml"
-            return Verdict(Outcome.FAILED, f"{words} ({known.reason})")
-        if outcome is Outcome.FAILED and today > known.until:
+        if outcome in (TestOutcome.PASSED, TestOutcome.OBSERVED):
+            words = "the known difference is gone: remove it from known_differences.toml"
+            return JudgedOutcome(TestOutcome.FAILED, f"{words} ({known.reason})")
+        if outcome is TestOutcome.FAILED and today > known.until:
             words = f"the known difference ({known.reason}) was excused until {known.until}"
-            return Verdict(Outcome.FAILED, words)
-        if outcome is Outcome.FAILED:
+            return JudgedOutcome(TestOutcome.FAILED, words)
+        if outcome is TestOutcome.FAILED:
             words = f"known difference since {known.since}, excused until {known.until}"
-            return Verdict(Outcome.SKIPPED, f"{words}: {known.reason}")
+            return JudgedOutcome(TestOutcome.SKIPPED, f"{words}: {known.reason}")
     return None
 
 
@@ -72,7 +72,7 @@ def today() -> date:
     return datetime.fromtimestamp(wall.now(), UTC).date()
 
 
-def _entry(path: Path, row: dict[str, object]) -> Difference:
+def _entry(path: Path, row: dict[str, object]) -> KnownDifference:
     names = ("test", "target", "reason", "since", "until")
     if set(row) != set(names):
         raise SuiteError(f"{path}: a difference has {', '.join(names)}; found {sorted(row)}")
@@ -80,7 +80,7 @@ def _entry(path: Path, row: dict[str, object]) -> Difference:
     if target not in TARGETS:
         raise SuiteError(f"{path}: target is {target!r}, expected one of {', '.join(TARGETS)}")
     if not isinstance(since, date) or not isinstance(until, date) or since > until:
-        raise SuiteError(f"{path}: since and until of {test} are days, the first not the later")
+        raise SuiteError(f"{path}: since and until of {test} are days, since not after until")
     if not isinstance(reason, str) or not reason.strip():
         raise SuiteError(f"{path}: {test} has no reason")
-    return Difference(str(test), str(target), reason, since, until)
+    return KnownDifference(str(test), str(target), reason, since, until)

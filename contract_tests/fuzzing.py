@@ -1,4 +1,4 @@
-"""Requests that Hypothesis makes up, within a number of calls that is never exceeded."""
+"""Requests that Hypothesis generates, within a fixed number of calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Example = TypeVar("Example")
 Found = TypeVar("Found")
 
 
-class Fuzz:
-    """Looks for examples that break a law; each law may make `calls` calls."""
+class Fuzzer:
+    """Looks for examples that fail a check; each check may make `calls` calls."""
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
@@ -28,15 +28,15 @@ class Fuzz:
         *,
         calls_each: int = 1,
     ) -> None:
-        """Ask the target about examples and judge what it answers.
+        """Send examples to the target and judge its answers.
 
-        `ask` makes `calls_each` calls; `judge` makes none and asserts. A failure is shown as it was
-        found: making it smaller would take many calls. Raises `Disabled` if there are too few
-        calls for one example.
+        `ask` makes `calls_each` calls; `judge` makes none and asserts. Failures are not minimised,
+        because that would take many calls. Raises `Disabled` if there are too few calls for one
+        example.
         """
         left = self.calls // calls_each
         if left < 1:
-            raise Disabled(f"--fuzz-calls {self.calls} is too few for one example")
+            raise Disabled(f"--fuzz-calls {self.calls} is too small for one example")
         known: dict[str, Callable[[], Found]] = {}
 
         @settings(
@@ -48,10 +48,10 @@ class Fuzz:
             suppress_health_check=list(HealthCheck),
         )
         @given(examples)
-        def law(example: Example) -> None:
+        def check_example(example: Example) -> None:
             nonlocal left
-            # Hypothesis comes back to an example; what it was answered is remembered, so that
-            # coming back costs nothing, and a failure stays one when no call is left.
+            # Hypothesis repeats examples. Answers are remembered, so a repetition makes no call and
+            # a failure stays a failure when no calls are left.
             key = repr(example)
             if key not in known:
                 if left < 1:
@@ -60,15 +60,15 @@ class Fuzz:
                 known[key] = _remembered(ask, example)
             judge(example, known[key]())
 
-        law()
+        check_example()
 
 
 def _remembered(ask: Callable[[Example], Found], example: Example) -> Callable[[], Found]:
-    """Ask now, and return what tells the answer, or the expectation that was not met, again."""
+    """Ask now, and return a function that repeats the answer or the unmet expectation."""
     try:
         found = ask(example)
     except AssertionError as unmet:
-        # An `except` clause forgets its variable at the end.
+        # Python deletes the variable of an `except` clause at its end.
         failure = unmet
 
         def fail() -> Found:

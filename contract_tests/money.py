@@ -1,9 +1,9 @@
-"""Money: a budget that is never crossed, kept in a ledger that survives the process.
+"""Money: a budget that is never exceeded, and a ledger on disk.
 
-Before a submission leaves, its price is reserved: the line is on disk (fsync) before the first byte
-is sent, under a lock that all processes of the run share. Afterwards the line is settled with what
-the job says it costs, or released if the target refused. What was neither (a lost answer, a killed
-process) counts as spent, so the sum is always the most that can have been spent.
+The price of a submission is reserved before the submission is sent: the line is on disk (fsync),
+written under a lock that all processes of the run share. Afterwards the line is settled with the
+price of the job, or released if the target refused. A line that is neither (a lost answer, a killed
+process) counts as spent, so the sum is an upper bound of what was spent.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ UNITS = {"tams": "credits", "workshop": "uses"}
 
 
 class BudgetUsedUp(Disabled):
-    """The next submission might cross the budget, so it does not leave."""
+    """The next submission could exceed the budget, so it is not sent."""
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """An amount set aside for one submission."""
+    """An amount that is reserved for one submission."""
 
     id: str
     unit: str
@@ -38,14 +38,14 @@ class Reservation:
 
 
 class Ledger:
-    """What a run has spent at most, in a file of lines; `budgets` has a limit for each unit."""
+    """The upper bound of what a run has spent, in a file; `budgets` has a limit for each unit."""
 
     def __init__(self, path: Path, budgets: dict[str, Decimal | None]) -> None:
         self._path = path
         self._budgets = budgets
 
     def reserve(self, unit: str, amount: Decimal, test: str) -> Reservation:
-        """Set an amount aside, or raise `BudgetUsedUp`; it is on disk when this returns."""
+        """Reserve an amount, or raise `BudgetUsedUp`; it is on disk when this returns."""
         with self._locked() as file:
             spent = _sum(_lines(file), unit)
             budget = self._budgets.get(unit)
@@ -67,23 +67,23 @@ class Ledger:
         return reservation
 
     def settle(self, reservation: Reservation, amount: Decimal) -> None:
-        """Put what it really cost in place of what was set aside."""
+        """Replace the reserved amount by the actual cost."""
         with self._locked() as file:
             _append(file, {"kind": "settle", "id": reservation.id, "amount": str(amount)})
 
     def release(self, reservation: Reservation) -> None:
-        """Give back what was set aside: the target refused, and nothing was made."""
+        """Cancel a reservation, because the target refused and nothing was made."""
         self.settle(reservation, Decimal(0))
 
     def spent(self, unit: str) -> Decimal:
-        """Return the most that can have been spent."""
+        """Return the upper bound of what was spent."""
         if not self._path.exists():
             return Decimal(0)
         with self._locked() as file:
             return _sum(_lines(file), unit)
 
     def left(self, unit: str) -> Decimal | None:
-        """Return what may still be spent; None is without limit."""
+        """Return what may still be spent; None means no limit."""
         budget = self._budgets.get(unit)
         return None if budget is None else max(Decimal(0), budget - self.spent(unit))
 
@@ -95,8 +95,8 @@ class Ledger:
             yield file
 
 
-class Allowance:
-    """What one test has declared, and what of it is taken."""
+class SpendingAllowance:
+    """What one test has declared to spend, and what it has reserved so far."""
 
     def __init__(self, declared: Decimal, unit: str, test: str) -> None:
         self.declared = declared
@@ -105,18 +105,18 @@ class Allowance:
         self.taken = Decimal(0)
 
     def take(self, ledger: Ledger, price: Decimal | None) -> Reservation:
-        """Reserve a price out of what was declared; without a price, all that is left of it.
+        """Reserve a price from the declared amount; without a price, reserve the rest of it.
 
-        Raises `SuiteError` if the test has declared nothing, `Disabled` if the target asks for
-        more than was declared, `BudgetUsedUp` if the run may not spend so much any more.
+        Raises `SuiteError` if the test has declared nothing, `Disabled` if the price exceeds the
+        declared amount, `BudgetUsedUp` if it exceeds the budget of the run.
         """
         left = self.declared - self.taken
         if self.declared == 0:
-            raise SuiteError(f"{self.test} makes something that costs and has no @spends")
+            raise SuiteError(f"{self.test} makes a call that costs and has no @spends")
         amount = left if price is None else price
         if amount > left or (price is None and left <= 0):
             raise Disabled(
-                f"the target asks {amount} {self.unit} where {left} of the declared "
+                f"the target asks {amount} {self.unit}, but {left} of the declared "
                 f"{self.declared} are left"
             )
         reservation = ledger.reserve(self.unit, amount, self.test)
@@ -124,12 +124,12 @@ class Allowance:
         return reservation
 
     def give_back(self, reservation: Reservation) -> None:
-        """Count an amount as not taken: it was released."""
+        """Return a released amount to the test."""
         self.taken -= reservation.amount
 
 
 def _append(file: IO[str], line: dict[str, Any]) -> None:
-    # A process that was killed may have left half a line; it must not swallow this one.
+    # A killed process may have left half a line. The line feed keeps this line separate.
     file.write("\n" + json.dumps(line) + "\n")
     file.flush()
     os.fsync(file.fileno())
@@ -143,7 +143,7 @@ def _lines(file: IO[str]) -> Iterator[dict[str, Any]]:
         try:
             line = json.loads(text)
         except ValueError:
-            continue  # half a line: its submission never left
+            continue  # half a line: its submission was never sent
         yield line
 
 

@@ -1,4 +1,4 @@
-"""The flags of a run: one table, from which pytest's options and those of the command are made."""
+"""The flags of a run. Pytest's options and those of the command are made from this table."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from contract_tests.settings import SURFACES, Flags, Profile
+from contract_tests.settings import SURFACES, Flags, RunProfile
 
 
 @dataclass(frozen=True)
 class Option:
-    """A flag: its name for the command, the field of `Flags`, what it takes, what it does.
+    """A flag: its name, its field of `Flags`, the kind of its value, a sentence for the help.
 
-    `takes` is text, path, number, whole or nothing; `own` says that the name is too common for
-    pytest, where it becomes `--contract-…`.
+    `takes` is text, path, number, whole or nothing; `own` means that pytest's name has the prefix
+    `--contract-`, because the plain name is too common.
     """
 
     name: str
@@ -29,30 +29,30 @@ class Option:
 
     @property
     def pytest_name(self) -> str:
-        """Return what pytest calls it."""
+        """Return the name of the option in pytest."""
         return f"--contract-{self.name[2:]}" if self.own else self.name
 
 
 OPTIONS = (
-    Option("--target", "target", "text", "What to talk to: mock (default), real, or a URL.", "T"),
+    Option("--target", "target", "text", "The target: mock (default), real, or a URL.", "T"),
     Option("--config", "config", "path", "TOML file with endpoints and credentials.", "FILE"),
     Option("--ca-file", "ca_file", "path", "One more certificate authority to trust.", "FILE"),
     Option("--only", "only", "text", "One surface alone.", choices=SURFACES),
     Option(
-        "--profile", "profile", "text", "How much may be done; README.md has a table.",
-        choices=tuple(profile.value for profile in Profile),
+        "--profile", "profile", "text", "Which tests run, by cost: free, cheap or full.",
+        choices=tuple(profile.value for profile in RunProfile),
     ),
-    Option("--plan", "plan", "nothing", "Say what would run and cost, and send nothing."),
-    Option("--max-credits", "max_credits", "text", "Credits that are never exceeded.", "N"),
-    Option("--max-uses", "max_uses", "text", "The same for uses of the Workshop.", "N"),
-    Option("--destructive", "destructive", "nothing", "Also what gets in the way of others."),
-    Option("--resume", "resume", "nothing", "Go on with the last run of this target."),
-    Option("--longest-wait", "longest_wait", "number", "Seconds of real time to wait for.", "S"),
-    Option("--fuzz-calls", "fuzz_calls", "whole", "Calls that each generating test may make.", "N"),
+    Option("--plan", "plan", "nothing", "Print what would run and cost; send nothing."),
+    Option("--max-credits", "max_credits", "text", "Maximum of credits to spend.", "N"),
+    Option("--max-uses", "max_uses", "text", "Maximum of uses of the Workshop.", "N"),
+    Option("--destructive", "destructive", "nothing", "Also run tests that disturb others."),
+    Option("--resume", "resume", "nothing", "Continue the last run of this target."),
+    Option("--longest-wait", "longest_wait", "number", "Maximum of seconds to wait at once.", "S"),
+    Option("--fuzz-calls", "fuzz_calls", "whole", "Calls of each generating test.", "N"),
     Option("--callback-url", "callback_url", "text", "A receiver the target can reach.", "URL"),
-    Option("--state-dir", "state_dir", "path", "Where runs keep their files.", "DIR"),
-    Option("--record-evidence", "record_evidence", "nothing", "Write down which tests passed."),
-    Option("--evidence", "evidence", "path", "The file with what passed when.", "FILE"),
+    Option("--state-dir", "state_dir", "path", "Folder for the files of runs.", "DIR"),
+    Option("--record-evidence", "record_evidence", "nothing", "Record which tests passed."),
+    Option("--evidence", "evidence", "path", "The file that records passes.", "FILE"),
     Option("--json", "json", "path", "Write the report as JSON.", "FILE", own=True),
     Option("--html", "html", "path", "Write the report as a page.", "FILE", own=True),
     Option("--badge", "badge", "path", "Write a badge.", "FILE", own=True),
@@ -60,7 +60,7 @@ OPTIONS = (
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Tell pytest the options."""
+    """Add the options to pytest."""
     group = parser.getgroup("contract", "contract tests")
     for option in OPTIONS:
         more: dict[str, Any] = {"dest": f"contract_{option.field}", "help": option.sentence}
@@ -73,7 +73,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def read_flags(config: pytest.Config) -> Flags:
-    """Return the flags as pytest understood them."""
+    """Return the flags that pytest parsed."""
     values = {
         option.field: config.getoption(f"contract_{option.field}", None) for option in OPTIONS
     }

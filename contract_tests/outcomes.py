@@ -1,4 +1,4 @@
-"""How a test can end, told apart."""
+"""The possible outcomes of a test."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from enum import Enum
 
 import pytest
 
-# pytest.skip.Exception is this class; under that name it cannot be a parent for type checkers.
+# This is pytest.skip.Exception. Type checkers do not accept that name as a parent.
 from _pytest.outcomes import Skipped
 
 from contract_tests.answers import Unmet
 
 
-class Outcome(Enum):
-    """See the table in README.md."""
+class TestOutcome(Enum):
+    """How a test ended; README.md has a table."""
+
+    __test__ = False
 
     PASSED = "passed"
+    OBSERVED = "observed"
     FAILED = "failed"
     SKIPPED = "skipped"
     DISABLED = "disabled"
@@ -24,43 +27,50 @@ class Outcome(Enum):
 
 
 LETTERS = {
-    Outcome.PASSED: ".",
-    Outcome.FAILED: "F",
-    Outcome.SKIPPED: "s",
-    Outcome.DISABLED: "d",
-    Outcome.UNSUPPORTED: "u",
-    Outcome.ERROR: "E",
+    TestOutcome.PASSED: ".",
+    TestOutcome.OBSERVED: "o",
+    TestOutcome.FAILED: "F",
+    TestOutcome.SKIPPED: "s",
+    TestOutcome.DISABLED: "d",
+    TestOutcome.UNSUPPORTED: "u",
+    TestOutcome.ERROR: "E",
 }
 
 
 class Disabled(Skipped):
-    """This run was not asked for this test."""
+    """This run does not include the test."""
 
 
 class Unsupported(Skipped):
-    """The target cannot show what the test is about."""
+    """The target lacks what the test needs."""
+
+
+class OnlyObserved(Skipped):
+    """The reference leaves the answer open, so the test has nothing to judge."""
 
 
 class SuiteError(Exception):
-    """The suite itself is at fault: a test does what it did not declare, a file is damaged …"""
+    """An error of the suite: for example, an undeclared call or a damaged file."""
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
-    """Return how a test ended that raised this."""
+def outcome_of(error: BaseException | None) -> TestOutcome:
+    """Return the outcome of a test that raised this error, or None."""
     match error:
         case None:
-            return Outcome.PASSED
+            return TestOutcome.PASSED
         case Disabled():
-            return Outcome.DISABLED
+            return TestOutcome.DISABLED
         case Unsupported():
-            return Outcome.UNSUPPORTED
+            return TestOutcome.UNSUPPORTED
+        case OnlyObserved():
+            return TestOutcome.OBSERVED
         case Skipped() | pytest.xfail.Exception():
-            return Outcome.SKIPPED
+            return TestOutcome.SKIPPED
         case Unmet() | AssertionError() | pytest.fail.Exception():
-            return Outcome.FAILED
+            return TestOutcome.FAILED
         case BaseExceptionGroup() as group:
-            # Hypothesis groups what different examples raised.
+            # Hypothesis groups the errors of several examples.
             found = {outcome_of(part) for part in group.exceptions}
-            return Outcome.FAILED if found == {Outcome.FAILED} else Outcome.ERROR
+            return TestOutcome.FAILED if found == {TestOutcome.FAILED} else TestOutcome.ERROR
         case _:
-            return Outcome.ERROR
+            return TestOutcome.ERROR

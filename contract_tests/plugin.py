@@ -1,7 +1,7 @@
-"""The suite's part in pytest: options, marks, and who does what in which process.
+"""The pytest plugin of the suite: options, markers, and the plugins of each process.
 
-With pytest-xdist the process that was called keeps the books and the workers perform; without it
-one process does both.
+With pytest-xdist, workers run the tests and the main process writes the reports. Without it, one
+process does both.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any
 
 import pytest
 
-from contract_tests.bookkeeper import Bookkeeper
 from contract_tests.credentials import BadSettings
 from contract_tests.fixtures import (
     RUN,
     clock,
     fuzz,
-    made,
     observe,
     receiver,
+    resources,
     run,
     tams,
     target,
     workshop,
 )
-from contract_tests.folders import last_folder, new_folder
-from contract_tests.marks import DESCRIPTIONS
+from contract_tests.markers import DESCRIPTIONS
 from contract_tests.options import add_options, read_flags
 from contract_tests.outcomes import SuiteError
-from contract_tests.performer import Performer, report_status
-from contract_tests.plan import Planner
+from contract_tests.plan import CostPlanner
+from contract_tests.report_plugin import ReportPlugin
 from contract_tests.run import Run
-from contract_tests.settings import Settings, read_settings
+from contract_tests.run_folders import last_folder, new_folder
+from contract_tests.runner_plugin import RunnerPlugin, report_status
+from contract_tests.settings import RunSettings, read_settings
 from contract_tests.suite import surface_of
-from contract_tests.targets import TargetDown, look_ahead, terms
+from contract_tests.targets import TargetDown, check_target, run_limits
 
-__all__ = ["clock", "fuzz", "made", "observe", "receiver", "run", "tams", "target", "workshop"]
+__all__ = ["clock", "fuzz", "observe", "receiver", "resources", "run", "tams", "target", "workshop"]
 
 FOLDER = pytest.StashKey[Path]()
 WORKER_INPUT = "contract_folder"
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read what was asked and hand out the parts; what cannot be is said before anything runs."""
+    """Read the settings and register the plugins; wrong settings end the run here."""
     for words in DESCRIPTIONS:
         config.addinivalue_line("markers", words)
     try:
@@ -60,23 +60,23 @@ def pytest_configure(config: pytest.Config) -> None:
             _check(config, settings)
         config.stash[FOLDER] = folder
         config.stash[RUN] = run = Run(settings, folder, _worker(config))
-        config.pluginmanager.register(Performer(run), "contract-performer")
+        config.pluginmanager.register(RunnerPlugin(run), "contract-runner")
         if settings.flags.plan:
-            config.pluginmanager.register(Planner(settings), "contract-planner")
+            config.pluginmanager.register(CostPlanner(settings), "contract-planner")
         elif not is_worker:
-            config.pluginmanager.register(Bookkeeper(settings, folder), "contract-bookkeeper")
+            config.pluginmanager.register(ReportPlugin(settings, folder), "contract-report")
     except (BadSettings, SuiteError, TargetDown) as error:
         raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist where the run keeps its files."""
+    """Pass the folder of the run to a worker of pytest-xdist."""
     node.workerinput[WORKER_INPUT] = str(node.config.stash[FOLDER])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let no stopwatch for whole tests run where time is real; waiting has ceilings of its own."""
+    """Disable the timeout of whole tests in real time; waiting has its own limits."""
     if config.stash[RUN].settings.flags.target != "mock" and config.pluginmanager.hasplugin(
         "timeout"
     ):
@@ -86,19 +86,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Tell disabled, unsupported and suite errors apart on the terminal."""
+    """Show the outcomes that pytest does not know on the terminal."""
     return report_status(report)
 
 
-def _check(config: pytest.Config, settings: Settings) -> None:
+def _check(config: pytest.Config, settings: RunSettings) -> None:
     if settings.flags.plan:
         if config.getoption("numprocesses", None):
-            raise BadSettings("--plan runs nothing, so it goes without -n")
+            raise BadSettings("--plan runs nothing: remove -n")
     elif not config.option.collectonly:
-        terms(settings, free_of_cost=look_ahead(settings))
+        run_limits(settings, free_of_cost=check_target(settings))
 
 
-def _folder(config: pytest.Config, settings: Settings) -> Path:
+def _folder(config: pytest.Config, settings: RunSettings) -> Path:
     given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if given is not None:
         return Path(given)

@@ -1,4 +1,4 @@
-"""Taking secrets out of what is written down, at the moment it is written."""
+"""Removing secrets from everything that the suite writes down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 HIDDEN = "***"
-LEAST_LENGTH = 6  # shorter secrets would be found in the middle of innocent words
+MIN_LENGTH = 6  # shorter secrets would match inside ordinary words
 
 _NAMES = r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid)"
 _NAME = re.compile(rf"(?i){_NAMES}|policy|callback")
@@ -21,26 +21,13 @@ _CREDENTIAL_HEADERS = {
 _KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
 
 
-class Redactor:
-    """Hides known secrets wherever they stand, and whatever stands where secrets stand."""
+class SecretRedactor:
+    """Hides known secrets everywhere, and all values in places for secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._words: set[str] = set()
-        self._pattern = re.compile(r"(?!)")
-        for secret in secrets:
-            self.learn(secret)
-
-    def learn(self, secret: str) -> None:
-        """Hide this text from now on, in its plain, quoted and escaped forms."""
-        if len(secret) < LEAST_LENGTH:
-            return
-        forms = {secret, quote(secret, safe=""), secret.replace("\n", "\\n")}
-        # Of a private key, every line is a secret.
-        forms |= {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
-        if not forms <= self._words:
-            self._words |= forms
-            longest_first = sorted(self._words, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        words = {form for secret in secrets for form in _forms(secret)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def text(self, value: str) -> str:
         """Return a text (a URL, a body, a message) without secrets."""
@@ -64,7 +51,7 @@ class Redactor:
         return value
 
     def header(self, name: str, value: str) -> str:
-        """Return a header's value; of a credential its scheme and its public parts stay."""
+        """Return a header's value; a credential keeps its scheme and its public parts."""
         if name.lower() not in _CREDENTIAL_HEADERS:
             return self.text(value)
         if name.lower() != "authorization":
@@ -72,3 +59,12 @@ class Redactor:
         scheme, blank, rest = value.partition(" ")
         kept = [match[0] for match in _KEPT.finditer(rest)] if blank else []
         return self.text(" ".join([scheme if blank else "", ",".join([*kept, HIDDEN])]).strip())
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the texts to hide for a secret: plain, quoted and escaped."""
+    if len(secret) < MIN_LENGTH:
+        return set()
+    # Every line of a private key is a secret.
+    lines = {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
+    return {secret, quote(secret, safe=""), secret.replace("\n", "\\n"), *lines}

@@ -1,4 +1,4 @@
-"""One run, seen from one of its processes: the target, the clients, and the files of the run."""
+"""One run in one of its processes: the target, the clients, and the files of the run."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from contract_tests import wall
-from contract_tests.case import Case, no_case
 from contract_tests.clients import tams, workshop
-from contract_tests.clients.tams import Tams
-from contract_tests.clients.wire import Rules, Wire
-from contract_tests.clients.workshop import Workshop
-from contract_tests.folders import make_folder
-from contract_tests.made import MadeThings
+from contract_tests.clients.tams import TamsClient
+from contract_tests.clients.wire import SurfaceRules, Wire
+from contract_tests.clients.workshop import WorkshopClient
+from contract_tests.current_test import CurrentTest, between_tests
 from contract_tests.money import Ledger
 from contract_tests.pacing import OwnPacer, Pacer, SharedPacer
-from contract_tests.redaction import Redactor
-from contract_tests.settings import Settings
-from contract_tests.targets import Target, Terms, open_target, terms
+from contract_tests.redaction import SecretRedactor
+from contract_tests.resources import ResourceLog
+from contract_tests.run_folders import make_folder
+from contract_tests.settings import RunSettings
+from contract_tests.targets import ContractTarget, RunLimits, open_target, run_limits
 from contract_tests.transcripts import Transcript
 
 LEDGER = "ledger.jsonl"
 
 
 class Run:
-    """What tests of one process share; opened when the first of them needs it."""
+    """What the tests of one process share. Each part opens when a test first needs it."""
 
-    def __init__(self, settings: Settings, folder: Path, worker: str) -> None:
+    def __init__(self, settings: RunSettings, folder: Path, worker: str) -> None:
         self.settings = settings
         self.folder = folder
         self.worker = worker
-        self.case = no_case()
+        self.current_test = between_tests()
         self.begun = False
 
     @cached_property
-    def target(self) -> Target:
+    def target(self) -> ContractTarget:
         """Return the target, opened. Raises `TargetDown`, `BadSettings`."""
         self.begun = True
         make_folder(self.folder, self.settings.flags.target)
@@ -49,91 +49,91 @@ class Run:
             "moves_time": target.clock.moves,
             "served": sorted(target.served),
             "notes": target.notes,
-            "profile": self.terms_of(target).profile.value,
-            "budgets": {unit: _text(n) for unit, n in self.terms_of(target).budgets.items()},
+            "profile": self.limits_of(target).profile.value,
+            "budgets": {unit: _text(n) for unit, n in self.limits_of(target).budgets.items()},
         }
         path = self.folder / "target.json"
         path.write_text(json.dumps(about), encoding="utf-8")
         return target
 
     @cached_property
-    def terms(self) -> Terms:
-        """Return what the run may do at its target."""
-        return self.terms_of(self.target)
+    def limits(self) -> RunLimits:
+        """Return the limits of the run at its target."""
+        return self.limits_of(self.target)
 
-    def terms_of(self, target: Target) -> Terms:
-        """Return what the run may do at a target."""
-        return terms(self.settings, free_of_cost=target.has_own_account)
+    def limits_of(self, target: ContractTarget) -> RunLimits:
+        """Return the limits of the run at a target."""
+        return run_limits(self.settings, free_of_cost=target.has_own_account)
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return the run's ledger."""
-        return Ledger(self.folder / LEDGER, dict(self.terms.budgets))
+        return Ledger(self.folder / LEDGER, dict(self.limits.budgets))
 
     @cached_property
-    def redactor(self) -> Redactor:
-        """Return what hides the secrets of this run."""
-        return Redactor(self.target.credentials.secrets())
+    def redactor(self) -> SecretRedactor:
+        """Return the redactor that knows the secrets of this run."""
+        return SecretRedactor(self.target.credentials.secrets())
 
     @cached_property
-    def made(self) -> MadeThings:
-        """Return the list of what this process made."""
-        return MadeThings(self.folder / f"made-{self.worker}.jsonl")
+    def resources(self) -> ResourceLog:
+        """Return the list of resources that this process made."""
+        return ResourceLog(self.folder / f"made-{self.worker}.jsonl")
 
     @cached_property
-    def tams(self) -> Tams:
-        """Return the client of TAMS, with the signature where there is one."""
+    def tams(self) -> TamsClient:
+        """Return the client of TAMS, with the default credential."""
         wire = self._wire(tams.RULES)
-        return Tams(wire, self.target, self.target.credentials.tams.auth())
+        return TamsClient(wire, self.target, self.target.credentials.tams.auth())
 
     @cached_property
-    def workshop(self) -> Workshop:
+    def workshop(self) -> WorkshopClient:
         """Return the client of the Workshop."""
-        return Workshop(self._wire(workshop.RULES), self.target.credentials.workshop.auth())
+        return WorkshopClient(self._wire(workshop.RULES), self.target.credentials.workshop.auth())
 
     def observe(self, unknown: str, what: str, value: Any) -> None:
-        """Write down what this target does where the reference does not know."""
+        """Record what this target does where the reference is silent."""
         plain = json.loads(json.dumps(value, ensure_ascii=False, default=str))
         shown = self.redactor.value(plain)
-        self.case.observations.append(
-            {"unknown": unknown, "what": what, "value": shown, "test": self.case.test}
+        self.current_test.observations.append(
+            {"unknown": unknown, "what": what, "value": shown, "test": self.current_test.test}
         )
 
     def close(self) -> None:
-        """Put away what was made, and close the target."""
+        """Clean up what was made, and close the target."""
         if not self.begun:
             return
-        self.case = no_case()
+        self.current_test = between_tests()
         if "target" not in self.__dict__:
             return
         try:
             if "tams" in self.__dict__:
-                self.tams.put_away(self.made.open_things("job"))
+                self.tams.clean_up(self.resources.still_open("job"))
             if "workshop" in self.__dict__:
-                self.workshop.put_away()
+                self.workshop.clean_up()
         except AssertionError as error:
-            self.note(f"not everything could be put away: {error}")
+            self.note(f"the clean-up failed: {error}")
         finally:
             self.target.close()
             if "transcript" in self.__dict__:
                 self.transcript.close()
 
     def note(self, text: str) -> None:
-        """Leave a note for the report."""
+        """Add a note to the report."""
         with (self.folder / "notes.txt").open("a", encoding="utf-8") as file:
             file.write(text.replace("\n", " ") + "\n")
 
     @cached_property
     def transcript(self) -> Transcript:
         """Return this process's transcript."""
-        # A run that is resumed goes on in the same folder, and its keys stay unique by the moment.
+        # A resumed run uses the same folder. The time in the prefix keeps its keys unique.
         prefix = f"{self.worker}-{int(wall.now()):x}-"
         path = self.folder / f"transcript-{self.worker}.jsonl"
         return Transcript(path, prefix, self.redactor)
 
-    def _wire(self, rules: Rules) -> Wire:
+    def _wire(self, rules: SurfaceRules) -> Wire:
         target = self.target
-        current: Callable[[], Case] = lambda: self.case  # noqa: E731
+        current: Callable[[], CurrentTest] = lambda: self.current_test  # noqa: E731
         return Wire(
             rules,
             target.urls.get(rules.surface, ""),
@@ -142,8 +142,8 @@ class Run:
             pacer=self._pacer(rules.surface),
             ledger=self.ledger,
             transcript=self.transcript,
-            made=self.made,
-            case=current,
+            resources=self.resources,
+            current_test=current,
         )
 
     def _pacer(self, surface: str) -> Pacer:

@@ -1,4 +1,4 @@
-"""What a run was asked for: flags, environment and file, read once."""
+"""The settings of a run: flags, environment and file, read once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
 
-from contract_tests.credentials import BadSettings, Credentials, as_url, read_credentials
+from contract_tests.credentials import BadSettings, TargetCredentials, as_url, read_credentials
 
 SURFACES = ("tams", "workshop")
 STATE_FOLDER = ".tams-contract"
 REAL_HINT = "TAMS_ENDPOINT (with TAMS_APP_ID and TAMS_PRIVATE_KEY, or TAMS_ACCESS_TOKEN)"
 
 
-class Profile(Enum):
-    """How much a run may do; see the table in README.md."""
+class RunProfile(Enum):
+    """Which tests run, by cost; README.md has a table."""
 
     FREE = "free"
     CHEAP = "cheap"
@@ -26,7 +26,7 @@ class Profile(Enum):
 
 @dataclass(frozen=True)
 class Flags:
-    """What was typed; None where nothing was."""
+    """The flags as typed; None for a flag that was not typed."""
 
     target: str = "mock"
     config: Path | None = None
@@ -50,14 +50,14 @@ class Flags:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """A run's settings; `profile` and the budgets are None where the kind of target decides."""
+class RunSettings:
+    """A run's settings; `profile` and the budgets are None if the kind of target decides."""
 
     flags: Flags
-    credentials: Credentials
+    credentials: TargetCredentials
     control_token: str
     surfaces: tuple[str, ...]
-    profile: Profile | None
+    profile: RunProfile | None
     max_credits: Decimal | None
     max_uses: Decimal | None
     state_dir: Path
@@ -72,18 +72,18 @@ def read_settings(
     flags: Flags,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-) -> Settings:
+) -> RunSettings:
     """Return the settings, or raise `BadSettings` with what to change."""
     environment = os.environ if environment is None else environment
     folder = folder or Path.cwd()
     if flags.only not in (None, *SURFACES):
         raise BadSettings(f"--only is {flags.only!r}, expected tams or workshop")
     if flags.ca_file is not None and not flags.ca_file.is_file():
-        raise BadSettings(f"--ca-file {flags.ca_file} is no file")
+        raise BadSettings(f"--ca-file {flags.ca_file} is not a file")
     if flags.fuzz_calls is not None and flags.fuzz_calls < 0:
         raise BadSettings(f"--fuzz-calls is {flags.fuzz_calls}, expected 0 or more")
     if flags.target == "mock":
-        credentials = Credentials()
+        credentials = TargetCredentials()
     else:
         credentials = read_credentials(environment, flags.config, folder)
     if flags.target == "real":
@@ -92,7 +92,7 @@ def read_settings(
         if "://" not in flags.target:
             raise BadSettings(f"--target is {flags.target!r}, expected mock, real or http(s)://…")
         as_url(flags.target, "--target")
-    return Settings(
+    return RunSettings(
         flags=flags,
         credentials=credentials,
         control_token=environment.get("TAMS_MOCK_CONTROL_TOKEN", ""),
@@ -104,7 +104,7 @@ def read_settings(
     )
 
 
-def _check_real(credentials: Credentials, flags: Flags) -> None:
+def _check_real(credentials: TargetCredentials, flags: Flags) -> None:
     tams, workshop = credentials.tams.auth(), credentials.workshop.auth()
     wanted = (flags.only,) if flags.only else SURFACES
     if not (tams and "tams" in wanted) and not (workshop and "workshop" in wanted):
@@ -122,11 +122,11 @@ def _check_real(credentials: Credentials, flags: Flags) -> None:
             )
 
 
-def _profile(text: str | None) -> Profile | None:
+def _profile(text: str | None) -> RunProfile | None:
     try:
-        return Profile(text) if text else None
+        return RunProfile(text) if text else None
     except ValueError:
-        known = ", ".join(profile.value for profile in Profile)
+        known = ", ".join(profile.value for profile in RunProfile)
         raise BadSettings(f"--profile is {text!r}, expected one of {known}") from None
 
 

@@ -30,7 +30,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class BadKey(ValueError):
-    """A private key cannot be read, or is of another kind than RSA."""
+    """A private key cannot be read, or is not an RSA key."""
 
 
 def tams_string_to_sign(
@@ -45,8 +45,8 @@ def workshop_string_to_sign(
 ) -> bytes:
     """Return what the Workshop's gateway signs, from the headers as they are sent.
 
-    The lines of signed headers are sorted by name and spelled as in the list; parameters of query
-    and form are decoded, sorted, and only the first of each name counts.
+    Signed headers are sorted by name and spelled as in the list. Parameters of query and form are
+    decoded and sorted; only the first of each name counts.
     """
     sent = {name.lower(): value for name, value in headers.items()}
     names = [name.strip() for name in sent.get("x-ca-signature-headers", "").split(",")]
@@ -76,7 +76,7 @@ class TamsBearer(httpx.Auth):
 class TamsSignature(httpx.Auth):
     """The standard scheme of TAMS: RSA-SHA256 over method, target, time, nonce and body.
 
-    `private_key_pem` is PKCS#1 or PKCS#8 text without a password; anything else is a `BadKey`.
+    `private_key_pem` is PKCS#1 or PKCS#8 text without a password; other texts raise `BadKey`.
     """
 
     requires_request_body = True
@@ -114,8 +114,8 @@ class TamsSignature(httpx.Auth):
 class WorkshopSignature(httpx.Auth):
     """The Workshop's scheme: an HMAC of the API gateway, with AppKey and AppSecret.
 
-    `signed` names the headers that are signed, spelled as they shall stand in the list; `digested`
-    says whether a body gets a Content-MD5; `stage` and `dated` add `x-ca-stage` and `date`.
+    `signed` names the signed headers, spelled as in the list; `digested` adds a Content-MD5 to
+    bodies; `stage` and `dated` add `x-ca-stage` and `date`.
     """
 
     requires_request_body = True
@@ -146,7 +146,7 @@ class WorkshopSignature(httpx.Auth):
         self._nonce = nonce
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign the request as it will be sent, with the headers that it has by now."""
+        """Sign the request as it will be sent, with its present headers."""
         headers, now = request.headers, self._clock()
         headers["x-ca-key"] = self.app_key
         headers["x-ca-timestamp"] = str(int(now * 1000))
@@ -159,7 +159,7 @@ class WorkshopSignature(httpx.Auth):
             headers["date"] = formatdate(now, usegmt=True)
         is_form = headers.get("content-type", "").lower().startswith(FORM)
         if self._digested and request.content and not is_form:
-            # The scheme demands this digest; it protects nothing.
+            # The scheme requires this digest. It is not used for security.
             digest = hashlib.md5(request.content, usedforsecurity=False).digest()
             headers["content-md5"] = base64.b64encode(digest).decode()
         text = workshop_string_to_sign(
@@ -181,7 +181,7 @@ def _resource(target: bytes, form: bytes) -> str:
     return path.decode("latin-1") + ("?" + "&".join(pairs) if parameters else "")
 
 
-@lru_cache(maxsize=8)  # looking whether a key is sound takes a tenth of a second
+@lru_cache(maxsize=8)  # checking a key takes a tenth of a second
 def read_private_key(pem: str | bytes) -> rsa.RSAPrivateKey:
     """Return the RSA key of a PEM text without a password, or raise `BadKey`."""
     data = pem.encode() if isinstance(pem, str) else pem
@@ -190,5 +190,5 @@ def read_private_key(pem: str | bytes) -> rsa.RSAPrivateKey:
     except (ValueError, TypeError) as error:
         raise BadKey("the private key cannot be read: expected PEM without a password") from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise BadKey("the private key is no RSA key")
+        raise BadKey("the private key is not an RSA key")
     return key

@@ -1,4 +1,4 @@
-"""Which of pytest's items are contract tests, and what they are called."""
+"""Which of pytest's items are contract tests, and their ids."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.documents import PACKAGE
-from contract_tests.marks import BadMark, Marks, read_marks
+from contract_tests.markers import BadMarker, Markers, read_markers
+from contract_tests.openapi import PACKAGE
 from contract_tests.settings import SURFACES
 
 ROOTS = pytest.StashKey[tuple[Path, ...]]()
-MARKS = pytest.StashKey[Marks]()
+MARKERS = pytest.StashKey[Markers]()
 
 
 def suite_roots(config: pytest.Config) -> tuple[Path, ...]:
-    """Return the folders whose `tams/` and `workshop/` hold contract tests."""
+    """Return the folders whose `tams/` and `workshop/` contain contract tests."""
     if ROOTS not in config.stash:
         more = [Path(config.rootpath, path) for path in config.getini("contract_roots")]
         config.stash[ROOTS] = (PACKAGE, *more)
@@ -33,7 +33,7 @@ def surface_of(item: pytest.Item) -> str | None:
 
 
 def test_id(item: pytest.Item) -> str:
-    """Return a test's name from the root of the suite: `tams/test_jobs.py::test_…`."""
+    """Return the id of a test, relative to the root of the suite: `tams/test_jobs.py::test_…`."""
     for root in suite_roots(item.config):
         if item.path.is_relative_to(root):
             _, _, name = item.nodeid.partition("::")
@@ -41,20 +41,20 @@ def test_id(item: pytest.Item) -> str:
     return item.nodeid
 
 
-def marks_of(item: pytest.Item) -> Marks:
-    """Return what a contract test says of itself."""
-    if MARKS not in item.stash:
-        item.stash[MARKS] = read_marks(item)
-    return item.stash[MARKS]
+def markers_of(item: pytest.Item) -> Markers:
+    """Return the markers of a contract test."""
+    if MARKERS not in item.stash:
+        item.stash[MARKERS] = read_markers(item)
+    return item.stash[MARKERS]
 
 
-def check_marks(items: list[pytest.Item]) -> None:
-    """Raise `pytest.UsageError` if tests lack their source, or have marks that are wrong."""
+def check_markers(items: list[pytest.Item]) -> None:
+    """Raise `pytest.UsageError` if tests have no source or wrong markers."""
     problems = []
     for item in items:
         try:
-            marks_of(item)
-        except BadMark as problem:
+            markers_of(item)
+        except BadMarker as problem:
             problems.append(str(problem))
     if problems:
         raise pytest.UsageError("contract tests cannot be collected:\n  " + "\n  ".join(problems))

@@ -1,4 +1,4 @@
-"""What is being talked to: the one place that knows."""
+"""The target of a run: how it is opened, and what it can do."""
 
 from __future__ import annotations
 
@@ -12,53 +12,54 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from contract_tests.clocks import Clock, MockClock, WallClock
-from contract_tests.control import Control
-from contract_tests.credentials import BadSettings, Credentials
+from contract_tests.clocks import MockClock, TargetClock, WallClock
+from contract_tests.control import ControlClient
+from contract_tests.credentials import BadSettings, TargetCredentials
 from contract_tests.outcomes import Unsupported
-from contract_tests.settings import SURFACES, Profile, Settings
+from contract_tests.settings import SURFACES, RunProfile, RunSettings
 
 TIMEOUT = 60.0  # seconds for one answer
-FUZZ_CALLS = 60  # calls of each generating test, where they cost nothing and disturb nobody
-FEW_FUZZ_CALLS = 12  # and elsewhere
+FUZZ_CALLS = 60  # calls of each generating test at a mock
+FEW_FUZZ_CALLS = 12  # and at other targets
 START_TIMEOUT = 60.0  # seconds for a mock to be ready; a busy computer takes a while
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class TargetDown(Exception):
-    """There is no target: it did not start, or nothing answers where it should be."""
+    """The target is missing: it did not start, or nothing answers at its URL."""
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a run may do at this target, once it is known whether money is at stake."""
+class RunLimits:
+    """What a run may do at its target: profile, budgets, destructive tests, generated calls."""
 
-    profile: Profile
+    profile: RunProfile
     budgets: Mapping[str, Decimal | None]
     destructive: bool
     fuzz_calls: int = 0
-    """Calls that each test may make which generates what it sends."""
+    """Calls that each generating test may make."""
 
 
-class Target:
-    """An open target, with the credentials that are used there."""
+class ContractTarget:
+    """An open target and the credentials for it."""
 
     def __init__(
         self,
         kind: str,
         urls: Mapping[str, str],
-        credentials: Credentials,
+        credentials: TargetCredentials,
         http: httpx.Client,
-        clock: Clock,
+        clock: TargetClock,
         *,
         served: frozenset[str] = frozenset(SURFACES),
-        control: Control | None = None,
+        control: ControlClient | None = None,
         account: str = "",
         callback_url: str | None = None,
         process: MockProcess | None = None,
@@ -77,11 +78,11 @@ class Target:
 
     @property
     def has_own_account(self) -> bool:
-        """Say whether this process has its account for itself."""
+        """Say whether this process has its own account."""
         return self._control is not None
 
     def has(self, capability: str) -> bool:
-        """Say whether the target can show something; see `marks.CAPABILITIES`."""
+        """Say whether the target has a capability; see `markers.CAPABILITIES`."""
         match capability:
             case "bearer":
                 return self.credentials.tams.bearer() is not None
@@ -92,7 +93,7 @@ class Target:
             case "callbacks":
                 hosts = {urlsplit(url).hostname for url in self.urls.values()}
                 return self.callback_url is not None or hosts <= _LOOPBACK
-        raise ValueError(f"there is no capability {capability!r}")
+        raise ValueError(f"{capability!r} is not a capability")
 
     def balance(self) -> Decimal:
         """Return the account's balance, or raise `Unsupported`."""
@@ -100,26 +101,26 @@ class Target:
             raise Unsupported("the balance cannot be read")
         return self._control.balance(self._account)
 
-    def another_account(self, **members: Any) -> Credentials:
-        """Return the credentials of one more account, made for a test; raises `Unsupported`."""
+    def another_account(self, **members: Any) -> TargetCredentials:
+        """Make another account for a test and return its credentials; raises `Unsupported`."""
         if self._control is None:
             raise Unsupported("another account cannot be made")
-        return self._control.make_world(**members).credentials
+        return self._control.make_account(**members).credentials
 
     def close(self) -> None:
-        """Close connections, and end the target if it was started for the run."""
+        """Close connections, and stop the target if the run started it."""
         self.http.close()
         if self._process is not None:
             self._process.end()
 
 
-def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
-    """Return what a run may do; raises `BadSettings` if money is at stake and no limit was set."""
-    profile = settings.profile or (Profile.FULL if free_of_cost else Profile.FREE)
-    if not free_of_cost and profile is not Profile.FREE and settings.max_credits is None:
+def run_limits(settings: RunSettings, *, free_of_cost: bool) -> RunLimits:
+    """Return the limits of a run; raises `BadSettings` if it may spend and no maximum was set."""
+    profile = settings.profile or (RunProfile.FULL if free_of_cost else RunProfile.FREE)
+    if not free_of_cost and profile is not RunProfile.FREE and settings.max_credits is None:
         raise BadSettings(
-            f"--profile {profile.value} may spend credits at this target: say --max-credits N "
-            "(--plan tells how many it may take)"
+            f"--profile {profile.value} may spend credits at this target: set --max-credits N "
+            "(--plan prints how many it may need)"
         )
     default = None if free_of_cost else Decimal(0)
     fuzz_calls = settings.flags.fuzz_calls
@@ -127,7 +128,7 @@ def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
         fuzz_calls = FUZZ_CALLS if free_of_cost else FEW_FUZZ_CALLS
     credits = default if settings.max_credits is None else settings.max_credits
     uses = default if settings.max_uses is None else settings.max_uses
-    return Terms(
+    return RunLimits(
         profile=profile,
         budgets={"credits": credits, "uses": uses},
         destructive=free_of_cost or settings.flags.destructive,
@@ -135,11 +136,11 @@ def terms(settings: Settings, *, free_of_cost: bool) -> Terms:
     )
 
 
-def look_ahead(settings: Settings) -> bool:
-    """Say whether the target is free of cost, before anything runs.
+def check_target(settings: RunSettings) -> bool:
+    """Say whether the target is free of cost, before tests run.
 
-    Raises `BadSettings` or `TargetDown` for what would make every test fail. The real services get
-    no request by this, only a connection.
+    Raises `BadSettings` or `TargetDown` if every test would fail. The real services get a
+    connection and no request.
     """
     if settings.flags.target == "mock":
         return True
@@ -152,8 +153,8 @@ def look_ahead(settings: Settings) -> bool:
         return _control(settings, http) is not None
 
 
-def open_target(settings: Settings) -> Target:
-    """Return the target, started if need be. Raises `TargetDown`, `BadSettings`."""
+def open_target(settings: RunSettings) -> ContractTarget:
+    """Return the target, started if necessary. Raises `TargetDown`, `BadSettings`."""
     if settings.flags.target == "mock":
         return _open_own_mock(settings)
     http = _http(settings)
@@ -161,7 +162,7 @@ def open_target(settings: Settings) -> Target:
     control = None if settings.flags.target == "real" else _control(settings, http)
     if control is not None:
         return _open_mock(settings, http, control, urls["tams"])
-    return Target(
+    return ContractTarget(
         "real" if settings.flags.target == "real" else "url",
         urls,
         settings.credentials,
@@ -171,41 +172,41 @@ def open_target(settings: Settings) -> Target:
     )
 
 
-def _open_own_mock(settings: Settings) -> Target:
+def _open_own_mock(settings: RunSettings) -> ContractTarget:
     process = MockProcess()
     http = _http(settings)
-    control = Control(http, process.url)
+    control = ControlClient(http, process.url)
     return _open_mock(settings, http, control, process.url, process)
 
 
 def _open_mock(
-    settings: Settings,
+    settings: RunSettings,
     http: httpx.Client,
-    control: Control,
+    control: ControlClient,
     url: str,
     process: MockProcess | None = None,
-) -> Target:
+) -> ContractTarget:
     given = settings.credentials
-    known = control.world_of(given) if given.secrets() else None
-    world = known or control.make_world()
-    target = Target(
+    known = control.account_of(given) if given.secrets() else None
+    account = known or control.make_account()
+    target = ContractTarget(
         "mock",
         dict.fromkeys(SURFACES, url),
-        world.credentials,
+        account.credentials,
         http,
-        MockClock(control, world.id),
+        MockClock(control, account.id),
         served=control.surfaces(),
         control=control,
-        account=world.id,
+        account=account.id,
         callback_url=settings.flags.callback_url,
         process=process,
     )
     if given.secrets() and known is None:
-        target.notes.append("the given credentials are not known to this mock: a fresh account")
+        target.notes.append("this mock does not know the given credentials: a new account is used")
     return target
 
 
-def _urls(settings: Settings) -> dict[str, str]:
+def _urls(settings: RunSettings) -> dict[str, str]:
     if settings.url:
         return dict.fromkeys(SURFACES, settings.url.rstrip("/"))
     credentials = settings.credentials
@@ -213,22 +214,28 @@ def _urls(settings: Settings) -> dict[str, str]:
     return {surface: url for surface, url in urls.items() if url}
 
 
-def _http(settings: Settings) -> httpx.Client:
-    verify: ssl.SSLContext | bool = True
-    if settings.flags.ca_file is not None:
-        verify = ssl.create_default_context()
-        try:
-            verify.load_verify_locations(settings.flags.ca_file)
-        except (ssl.SSLError, OSError) as error:
-            raise BadSettings(f"--ca-file {settings.flags.ca_file}: {error}") from None
-    # A proxy of the environment is on the way to the vendors, never to a mock on this computer.
+def _http(settings: RunSettings) -> httpx.Client:
+    # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
-    return httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
+    context = _ssl_context(settings.flags.ca_file)
+    return httpx.Client(verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
 
 
-def _control(settings: Settings, http: httpx.Client) -> Control | None:
+@cache  # loading the certificates takes longer than many tests
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx.create_ssl_context()
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except (ssl.SSLError, OSError) as error:
+        raise BadSettings(f"--ca-file {ca_file}: {error}") from None
+    return context
+
+
+def _control(settings: RunSettings, http: httpx.Client) -> ControlClient | None:
     url = settings.url.rstrip("/")
-    control = Control(http, url, settings.control_token)
+    control = ControlClient(http, url, settings.control_token)
     try:
         return control if control.is_there() else None
     except httpx.TransportError as error:
@@ -245,15 +252,15 @@ def _connect(url: str) -> None:
 
 
 class MockProcess:
-    """A mock that runs as long as this process does; raises `TargetDown` if it does not start."""
+    """A mock that runs as long as this process; raises `TargetDown` if it does not start."""
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        guardian = Path(__file__).with_name("guardian.py")
+        watchdog = Path(__file__).with_name("watchdog.py")
         command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--json"]
-        # In a session of its own, so that Ctrl-C leaves it running while things are put away.
+        # In its own session, so that Ctrl-C does not stop it during the clean-up.
         self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
-            [sys.executable, "-I", str(guardian), *command],
+            [sys.executable, "-I", str(watchdog), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -262,7 +269,7 @@ class MockProcess:
         self.url = str(self._first_line()["url"])
 
     def end(self) -> None:
-        """End the mock and wait until it is gone."""
+        """Stop the mock and wait for its end."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
@@ -279,8 +286,8 @@ class MockProcess:
             return dict(json.loads(stdout.readline()))
         except ValueError:
             self._errors.seek(0)
-            said = self._errors.read().decode("utf-8", "replace").strip()[-800:]
+            output = self._errors.read().decode("utf-8", "replace").strip()[-800:]
             self.end()
-            raise TargetDown(f"the mock did not start: {said or 'it said nothing'}") from None
+            raise TargetDown(f"the mock did not start: {output or 'it printed nothing'}") from None
         finally:
             timer.cancel()

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract_tests.answers import Sent
-from contract_tests.redaction import Redactor
+from contract_tests.answers import SentRequest
+from contract_tests.redaction import SecretRedactor
 
-BODY_LIMIT = 65_536  # characters of a body that are kept
-_READ_LIMIT = 4 * BODY_LIMIT  # bytes of a body that are looked at
-_TAIL = 8192  # characters before that limit that are not kept: half a secret is not recognised
+MAX_BODY = 65_536  # characters of a body that are kept
+_MAX_READ = 4 * MAX_BODY  # bytes of a body that are read
+_TAIL = 8192  # characters before that limit that are dropped: half a secret is not recognised
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a request that was sent `at` wall time and `took` so many seconds.
+class ExchangeResult:
+    """The result of a request that was sent `at` this wall time and `took` so many seconds.
 
-    Without a status no answer came, and `error` says why.
+    If `status` is None, no answer came and `error` says why.
     """
 
     at: float
@@ -33,9 +33,9 @@ class Outcome:
 
 
 class Transcript:
-    """Writes one process's exchanges to a file of its own; keys are unique in the run."""
+    """Writes the exchanges of one process to its own file; keys are unique in the run."""
 
-    def __init__(self, path: Path, prefix: str, redactor: Redactor) -> None:
+    def __init__(self, path: Path, prefix: str, redactor: SecretRedactor) -> None:
         self._path = path
         self._prefix = prefix
         self._redactor = redactor
@@ -44,17 +44,17 @@ class Transcript:
         self._file = path.open("a", encoding="utf-8")
 
     def write(
-        self, test: str, surface: str, sent: Sent, outcome: Outcome
+        self, test: str, surface: str, sent: SentRequest, result: ExchangeResult
     ) -> tuple[str, dict[str, Any]]:
-        """Write an exchange down; return its key and what was written."""
+        """Write an exchange; return its key and what was written."""
         self._count += 1
         key = f"{self._prefix}{self._count:05d}"
         entry: dict[str, Any] = {
             "exchange": key,
             "test": test,
             "surface": surface,
-            "at": round(outcome.at, 3),
-            "took_ms": round(outcome.took * 1000, 1),
+            "at": round(result.at, 3),
+            "took_ms": round(result.took * 1000, 1),
             "request": {
                 "method": sent.method,
                 "url": self._redactor.text(sent.url),
@@ -62,13 +62,13 @@ class Transcript:
                 **self._body(sent.body),
             },
         }
-        if outcome.status is None:
-            entry["error"] = self._redactor.text(outcome.error)
+        if result.status is None:
+            entry["error"] = self._redactor.text(result.error)
         else:
             entry["response"] = {
-                "status": outcome.status,
-                "headers": self._headers(outcome.headers),
-                **self._body(outcome.content),
+                "status": result.status,
+                "headers": self._headers(result.headers),
+                **self._body(result.content),
             }
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self._file.flush()
@@ -82,24 +82,24 @@ class Transcript:
         return [[name, self._redactor.header(name, value)] for name, value in headers]
 
     def _body(self, content: bytes) -> dict[str, Any]:
-        """Return a body as text, or what can be said of one that is no text."""
+        """Return a body as text, or the size and digest of a binary body."""
         if not content:
             return {}
         try:
             text = self._redactor.text(_beginning(content).decode())
-            if len(content) > _READ_LIMIT:
+            if len(content) > _MAX_READ:
                 text = text[:-_TAIL]
         except UnicodeDecodeError:
             digest = hashlib.sha256(content).hexdigest()
             return {"bytes": len(content), "sha256": digest}
-        if len(text) > BODY_LIMIT or len(content) > _READ_LIMIT:
-            return {"body": text[:BODY_LIMIT], "cut": True, "bytes": len(content)}
+        if len(text) > MAX_BODY or len(content) > _MAX_READ:
+            return {"body": text[:MAX_BODY], "cut": True, "bytes": len(content)}
         return {"body": text}
 
 
 def _beginning(content: bytes) -> bytes:
-    """Return the bytes that are looked at, cut between two characters."""
-    end = _READ_LIMIT
+    """Return the bytes to read, cut between two characters."""
+    end = _MAX_READ
     while end < len(content) and content[end] & 0xC0 == 0x80:
         end -= 1
     return content[:end]

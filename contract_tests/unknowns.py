@@ -1,4 +1,4 @@
-"""The open questions of the fact sheets, which a run observes and never judges."""
+"""The open questions of the fact sheets. Runs record answers and never judge them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 
 
 @cache
 def questions() -> Mapping[str, tuple[str, str]]:
-    """Return each unknown's number with its surface and its question, in order."""
+    """Return number, surface and question of each unknown, in order."""
     data = tomllib.loads((PACKAGE / "data" / "unknowns.toml").read_text(encoding="utf-8"))
     return {
         number: (surface, question)

@@ -1,4 +1,4 @@
-"""The wall: the one place where the suite reads real time and really waits."""
+"""Real time: the only module that reads the clock and waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def now() -> float:
 
 
 def elapsed() -> float:
-    """Return seconds of a clock that never steps back and is the same in every process."""
+    """Return seconds of a monotonic clock that is the same in every process."""
     return time.monotonic()
 
 

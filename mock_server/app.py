@@ -1,212 +1,175 @@
-"""The wiring: what is plugged into what, in which order."""
+"""The wiring: what is plugged into what. It loops over vendors; VENDORS alone names them."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from mock_server import __version__
 from mock_server.control.api import ControlDependencies, account_body, create_control
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.jobs.plans import PROFILES, Planner
-from mock_server.core.jobs.service import JobRules, JobService
-from mock_server.workshop.session_service import SessionService
+from mock_server.core.jobs.rules import JobRules
+from mock_server.core.resets import ResetService
 from mock_server.settings import Settings, read_settings, settings_table
-from mock_server.stores.memory import MemoryStore
-from mock_server.tams import authentication as tams_authentication
-from mock_server.tams import facts as tams_facts
+from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
-from mock_server.tams.settings import SETTLED
-from mock_server.tams.surface import TamsSurface
-from mock_server.web import fidelity
+from mock_server.tams.vendor import TamsVendor
+from mock_server.web.auth_diagnostics.explainers import explainer
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.journal import Journal
+from mock_server.web.observers import Tracing
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Pipeline, Router
+from mock_server.web.pipeline import Operation, Pipeline, Router
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
-from mock_server.web.vendor_settings import Fact, at_hand
+from mock_server.web.vendor_settings import Fact
+from mock_server.web.vendors import Vendor, VendorContext
 from mock_server.web.wall import wall
+from mock_server.workshop.vendor import WorkshopVendor
 
-if TYPE_CHECKING:
-    from mock_server.workshop.surface import WorkshopSurface
-
-CONTROL = "/_mock"
+VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
+    lambda context, settings: TamsVendor(
+        context,
+        settings.tams,
+        node_classes_file=settings.node_classes_file,
+        templates_dir=settings.templates_dir,
+    ),
+    lambda context, settings: WorkshopVendor(
+        context,
+        settings.workshop,
+        stored_bytes=settings.stored_bytes,
+        keep_tokens=settings.keep_tokens,
+        keep_sessions=settings.keep_sessions,
+        error_codes_file=settings.error_codes_file,
+        workflows_file=settings.workflows_file,
+        event_secret=settings.event_secret,
+    ),
+)
 
 
 class App:
-    """The whole mock as one ASGI app: the vendors behind the journal, and the control API."""
+    """The whole mock as one ASGI app: the vendors and the control API behind the observers."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.job_service = JobService(
-            MemoryStore(blob_bytes=settings.stored_bytes), _rules(settings)
+        self.accounts = AccountService(
+            open_store(blob_bytes=settings.stored_bytes),
+            _rules(settings),
+            _defaults(settings),
+            _ready_made(settings),
         )
-        self.account_service = AccountService(
-            self.job_service, _defaults(settings), _ready_made(settings)
-        )
+        self.resets = ResetService(self.accounts)
         self.pictures = PictureCache(settings.picture_cache_bytes)
-        self.results = ResultFiles(self.job_service, self.pictures)
-        self.session_service = SessionService(
-            self.job_service.store,
-            slots=settings.slots,
-            keep_tokens=settings.keep_tokens,
-            keep_sessions=settings.keep_sessions,
-            cut_sessions=settings.workshop.cut_sessions,
-        )
         self.dispatcher = CallbackDispatcher(
-            self.job_service, wall, targets=CallbackTargets(settings.callback_targets)
+            self.accounts, wall, targets=CallbackTargets(settings.callback_targets)
         )
-        self.tams = TamsSurface(
-            self.job_service,
-            at_hand(settings.tams),
-            self.results,
-            public_url=settings.public_url,
-            upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
-            node_classes_file=settings.node_classes_file,
-            templates_dir=settings.templates_dir,
-        )
-        bounds = Bounds(settings.body_limit_bytes, settings.body_timeout)
-        tams_notices = CallbackAdapter(self.tams.answers.notice, settings.tams.notify_retry_delays)
-        self.dispatcher.register(self.tams.name, lambda: tams_notices)
-        self.dispatcher.register("workshop", lambda: self.workshop.events.callback_adapter)
-        self.job_service.on_watched = self.dispatcher.wake
-        self.journal = Journal(
-            Router(
-                Pipeline(self.tams, self.job_service, bounds),
-                lambda: Pipeline(self.workshop, self.job_service, bounds),
-            ),
+        self.accounts.on_callbacks = self.dispatcher.wake
+        context = VendorContext(
+            self.accounts,
+            ResultFiles(self.accounts.store, self.pictures),
+            self.dispatcher,
             wall,
+            upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
+            public_url=settings.public_url,
+        )
+        made = [make(context, settings) for make in VENDORS]
+        self.vendors = {vendor.name: vendor for vendor in made}
+        for vendor in made:
+            vendor.register(self.accounts, self.resets)
+            self.dispatcher.register(vendor.name, _adapter_of(vendor))
+        self.journal = Journal(
             entries=settings.journal_entries,
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
-        self.control: ASGIApp = create_control(
+        control = create_control(
             ControlDependencies(
-                account_service=self.account_service,
-                job_service=self.job_service,
+                accounts=self.accounts,
+                resets=self.resets,
                 journal=self.journal,
-                wall=wall,
+                dispatcher=self.dispatcher,
                 version=__version__,
                 settings_rows=lambda: settings_table(settings),
                 routes=self.routes,
                 facts=self.facts,
-                forget_kept=self._forget_kept,
+                forget=self._forget_pictures,
                 check_public_key=load_public_key,
                 verdict_body=self._verdict_body,
                 explain=self._explain,
-                dispatcher=self.dispatcher,
-                session_service=self.session_service,
+                vendor_operations=self._control_operations,
                 control_token=settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
             )
         )
-
-    @cached_property
-    def workshop(self) -> WorkshopSurface:
-        """The second vendor's surface; who calls the first alone does not wait for it to load."""
-        from mock_server.workshop.surface import WorkshopSurface
-
-        settings = self.settings
-        return WorkshopSurface(
-            self.job_service,
-            self.session_service,
-            at_hand(settings.workshop),
-            self.results,
-            upload_bounds=Bounds(
-                min(settings.workshop.upload_limit_bytes, settings.stored_bytes),
-                settings.body_timeout,
-            ),
-            public_url=settings.public_url,
-            error_codes_file=settings.error_codes_file,
-            workflows_file=settings.workflows_file,
-            dispatcher=self.dispatcher,
-            event_secret=settings.event_secret,
-            wall=wall,
-        )
+        first, *others = (partial(self._pipeline, vendor) for vendor in made)
+        self.http = Tracing(Router(control, first(), *others), wall, [self.journal.keep])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path: str = scope["path"]
-            if path.startswith(CONTROL) and path[len(CONTROL) :][:1] in ("", "/"):
-                await self.control(scope, receive, send)
-            else:
-                await self.journal(scope, receive, send)
+            await self.http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
     async def open(self, wall: float) -> Account:
-        """Lay out the seeded start and return the ready-made account."""
-        return await self.account_service.open(wall)
+        """Make what the server begins with, and return the ready-made account."""
+        return await self.accounts.open(wall)
 
     async def close(self) -> None:
-        """Stop what goes on by itself, and let go of the home for state."""
+        """Stop what runs in the background, and close the store."""
         await self.dispatcher.close()
-        await self.job_service.store.close()
+        await self.accounts.store.close()
 
     def account_body(self, account: Account) -> dict[str, Any]:
         """Return what the control API answers for a new account."""
         return account_body(account, account.opening)
 
     def routes(self) -> list[dict[str, str]]:
-        """Return what the vendors' surfaces serve."""
+        """Return what the vendors serve."""
         return [
             {
                 "method": operation.method,
                 "path": operation.path,
-                "surface": surface.name,
+                "surface": vendor.name,
                 "summary": operation.summary,
                 "source": operation.source,
             }
-            for surface in (self.tams, self.workshop)
-            for operation in surface.operations
+            for vendor in self.vendors.values()
+            for operation in vendor.surface.operations
         ]
 
     def facts(self) -> list[Fact]:
         """Return where each behaviour comes from."""
-        from mock_server.workshop import facts as workshop_facts
+        return [fact for vendor in self.vendors.values() for fact in vendor.facts()]
 
-        tams, workshop, settings = self.tams, self.workshop, self.settings
-        known = (*tams_facts.FACTS, *SETTLED)
-        return [
-            *fidelity.facts(tams.name, tams.operations, known, settings.tams),
-            *fidelity.facts(
-                workshop.name, workshop.operations, workshop_facts.FACTS, settings.workshop
-            ),
-        ]
+    def _pipeline(self, vendor: Vendor) -> Pipeline:
+        bounds = Bounds(self.settings.body_limit_bytes, self.settings.body_timeout)
+        return Pipeline(vendor.surface, self.accounts, bounds)
+
+    def _control_operations(self) -> list[Operation]:
+        return [each for vendor in self.vendors.values() for each in vendor.control_operations()]
+
+    def _forget_pictures(self, account: str | None) -> None:
+        self.pictures.forget("" if account is None else f"{account}/")
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        from mock_server.web.auth_diagnostics.explainers import explainer
-
-        explain = explainer([self.workshop.authenticator], self.tams.authenticator.explain)
-        return await explain(captured)
+        first, *others = (vendor.explainer for vendor in self.vendors.values())
+        return await explainer(others, first.explain)(captured)
 
     def _verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        found = tams_authentication.verdict_body(verdict)
-        if found is None and self._workshop_is_open:
-            from mock_server.workshop import authentication as workshop_authentication
-
-            return workshop_authentication.verdict_body(verdict)
-        return found
-
-    @property
-    def _workshop_is_open(self) -> bool:
-        return "workshop" in vars(self)
-
-    def _forget_kept(self, account: str | None) -> None:
-        self.pictures.forget("" if account is None else f"{account}/")
-        if self._workshop_is_open:
-            self.workshop.authenticator.nonces.forget(account)
+        bodies = (vendor.verdict_body(verdict) for vendor in self.vendors.values())
+        return next((body for body in bodies if body is not None), None)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -225,6 +188,10 @@ def create_app(settings: Settings | None = None) -> App:
     return App(settings or read_settings())
 
 
+def _adapter_of(vendor: Vendor) -> Callable[[], CallbackAdapter]:
+    return lambda: vendor.callback_adapter
+
+
 def _own_hosts(settings: Settings) -> tuple[str, ...]:
     """Return the names beside localhost under which callers may know the server."""
     public = urlsplit(settings.public_url).hostname
@@ -233,11 +200,7 @@ def _own_hosts(settings: Settings) -> tuple[str, ...]:
 
 def _rules(settings: Settings) -> JobRules:
     return JobRules(
-        planner=Planner(
-            profile=PROFILES[settings.profile],
-            memory_pixels=settings.memory_pixels,
-            pending=settings.tams.pending_seconds,
-        ),
+        planner=Planner(PROFILES[settings.profile], settings.memory_pixels),
         progress=settings.progress,
         slots=settings.slots,
         polls=settings.polls,

@@ -1,4 +1,4 @@
-"""Verbs for people. Each is loaded when it is asked for, so that none waits for the others."""
+"""Commands for people. Each is loaded when it is run, so that no command waits for the others."""
 
 from __future__ import annotations
 
@@ -11,38 +11,47 @@ import click
 
 from mock_server import __version__
 
-# Each verb is the attribute `command` of the module of its name in `mock_server.commands`.
-VERBS = {
-    "serve": "Run the mock.",
-    "listen": "Receive callbacks and say what came.",
-    "explain": "Say what is wrong with the signature of a captured request.",
-    "routes": "List what is served.",
-    "fidelity": "Tell where each behaviour comes from.",
-    "settings": "Show every setting, its value and where that comes from.",
-    "sign": "Print the Authorization header for a TAMS request.",
+# Each command is the attribute `command` of the module of its name in `mock_server.commands`.
+COMMANDS = {
+    "Run": {
+        "serve": "Run the mock server.",
+        "listen": "Receive callbacks, print them, and answer them.",
+    },
+    "Signatures": {
+        "sign": "Print the signature headers for a request.",
+        "explain": "Say what is wrong with the signature of a captured request.",
+    },
+    "Reference": {
+        "routes": "List the operations that the mock serves.",
+        "settings": "Show every setting, its value and the source of the value.",
+        "fidelity": "Show where each behaviour of the mock comes from.",
+    },
 }
+NAMES = tuple(name for group in COMMANDS.values() for name in group)
 
 
 class Commands(click.Group):
-    """A group that imports a verb when it is run, and lists all of them without importing any."""
+    """A group that imports a command when it is run, and lists all without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in NAMES:
             return None
         command: click.Command = import_module(f"mock_server.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+        for group, commands in COMMANDS.items():
+            with formatter.section(group):
+                formatter.write_dl(list(commands.items()))
 
 
 @click.group(
     cls=Commands,
-    subcommand_metavar="VERB [OPTIONS]",
+    subcommand_metavar="COMMAND [OPTIONS]",
+    epilog="Help for one command: tams-mock COMMAND --help",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="tams-mock", message="%(prog)s %(version)s")
@@ -64,5 +73,5 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except BrokenPipeError:
-        status = 0  # whoever read the output has seen enough
+        status = 0  # the reader of the output has stopped reading
     sys.exit(status)

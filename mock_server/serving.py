@@ -3,8 +3,8 @@
     with serve_in_thread(Settings(port=0)) as server:
         httpx.get(server.url + "/_mock/health")
 
-http and https are two listeners of one app on one loop. Ports are claimed before anything else is
-loaded, so that one that is taken is known at once.
+http and https are two listeners of one app in one event loop. Ports are bound before the app is
+loaded, so that a port conflict is reported at once.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ from mock_server.web.wall import wall
 
 KEY_FILE = "default-private-key.pem"
 
-# Seconds that open requests have to finish, and that an idle connection is kept.
-GRACE = 3
-KEEP_ALIVE = 75
+SHUTDOWN_SECONDS = 3  # for open requests to finish
+KEEP_ALIVE_SECONDS = 75  # for idle connections
 
 log = logging.getLogger("tams_mock")
 
 
-class App(Protocol):
-    """What is served."""
+class ServedApp(Protocol):
+    """An app that can be served."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
@@ -50,7 +49,7 @@ class App(Protocol):
 
 
 class Server(Struct, frozen=True):
-    """A server that is ready: where it is and who can call it."""
+    """A ready server: its addresses and the ready-made account."""
 
     url: str
     tls_url: str | None
@@ -70,14 +69,14 @@ class Server(Struct, frozen=True):
 
 
 class Stop:
-    """Asks a server to stop; called again, to stop without waiting for open requests."""
+    """Stops a server; a second call stops it without waiting for open requests."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.insisted = asyncio.Event()
+        self.requested = asyncio.Event()
+        self.forced = asyncio.Event()
 
     def __call__(self) -> None:
-        (self.insisted if self.asked.is_set() else self.asked).set()
+        (self.forced if self.requested.is_set() else self.requested).set()
 
 
 async def run(
@@ -85,11 +84,11 @@ async def run(
     ready: Callable[[Server], None],
     stop: Stop | None = None,
     *,
-    create_app: Callable[[Settings], App] | None = None,
+    create_app: Callable[[Settings], ServedApp] | None = None,
 ) -> None:
-    """Serve until `stop` is called; `ready` is told when calls can come.
+    """Serve until `stop` is called; call `ready` when the server accepts requests.
 
-    Raises ServingError with a line for people where it cannot begin.
+    Raises ServingError, with a message for the user, if it cannot start.
     """
     stop = stop or Stop()
     with ExitStack() as stack:
@@ -100,7 +99,7 @@ async def run(
             tls = _tls(settings)
         if settings.beyond_loopback and not settings.control_token:
             settings = settings.model_copy(update={"control_token": secrets.token_urlsafe(24)})
-        app = (create_app or _the_mock)(settings)
+        app = (create_app or _mock_app)(settings)
         config = _config(app, settings.header_limit_bytes)
         lifespan = LifespanOn(config)
         await lifespan.startup()
@@ -121,17 +120,17 @@ async def run(
                 settings=settings,
             )
         )
-        await _tick(servers, stop.asked)
+        await _tick(servers, stop.requested)
         logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
-        await _unless(stop.insisted, _shut_down(servers))
+        await _unless(stop.forced, _shut_down(servers))
         await lifespan.shutdown()
 
 
 @contextmanager
 def serve_in_thread(
-    settings: Settings | None = None, *, create_app: Callable[[Settings], App] | None = None
+    settings: Settings | None = None, *, create_app: Callable[[Settings], ServedApp] | None = None
 ) -> Iterator[Server]:
-    """Serve in a thread of its own while the block runs; without settings, on free ports."""
+    """Serve in a thread while the block runs; without settings, on free ports."""
     started = threading.Event()
     outcome: list[Server | BaseException] = []
     control: list[Callable[[], object]] = []
@@ -150,7 +149,7 @@ def serve_in_thread(
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(serve())
-        except BaseException as error:  # it belongs to the thread that waits for this one
+        except BaseException as error:  # raised again in the thread that waits
             outcome.append(error)
         finally:
             started.set()
@@ -165,7 +164,7 @@ def serve_in_thread(
     try:
         yield first
     finally:
-        with suppress(RuntimeError):  # its loop is closed: it came to an end by itself
+        with suppress(RuntimeError):  # the loop is closed if the server has ended by itself
             control[0]()
         thread.join()
     if isinstance(outcome[-1], BaseException):
@@ -173,7 +172,7 @@ def serve_in_thread(
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the fastest loop that is there; None is the platform's own."""
+    """Return the factory of uvloop, if installed; None means the default event loop."""
     try:
         import uvloop
     except ImportError:
@@ -181,7 +180,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _the_mock(settings: Settings) -> App:
+def _mock_app(settings: Settings) -> ServedApp:
     from mock_server.app import create_app
 
     return create_app(settings)
@@ -191,23 +190,23 @@ def _protocol(header_limit_bytes: int) -> type[asyncio.Protocol] | str:
     try:
         from mock_server.transport.request_heads import bounded
     except ImportError:
-        return "h11"  # where there is no httptools; it is slower, and has a limit built in
+        return "h11"  # without httptools: slower, with its own limit
     return bounded(header_limit_bytes)
 
 
-def _config(app: App, header_limit_bytes: int, tls: Tls | None = None) -> uvicorn.Config:
+def _config(app: ServedApp, header_limit_bytes: int, tls: Tls | None = None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=_protocol(header_limit_bytes),
         ws="none",
-        lifespan="off",  # one for all listeners is started by `run`
+        lifespan="off",  # `run` starts one lifespan for all listeners
         interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         h11_max_incomplete_event_size=header_limit_bytes,
         ssl_context_factory=None if tls is None else lambda config, default: tls.context,
     )
@@ -227,9 +226,9 @@ async def _started(
 
 
 async def _tick(servers: list[uvicorn.Server], stop: asyncio.Event) -> None:
-    """Keep the Date header right until it is time to stop.
+    """Update the Date header once a second until `stop` is set.
 
-    uvicorn's own loop looks ten times a second; this one wakes once, and at once when asked.
+    uvicorn's own loop wakes ten times a second.
     """
     while not stop.is_set():
         for server in servers:
@@ -247,7 +246,7 @@ async def _shut_down(servers: list[uvicorn.Server]) -> None:
 
 
 async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
-    """Wait for `work`, but no longer than until `event`."""
+    """Wait for `work`; give up when `event` is set."""
     given_up = asyncio.create_task(event.wait())
     working = asyncio.create_task(work)
     await asyncio.wait((given_up, working), return_when=asyncio.FIRST_COMPLETED)
@@ -258,7 +257,7 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> No
 
 
 def _no_cancellation(record: logging.LogRecord) -> bool:
-    """Drop the tracebacks of requests that were cut off because the server stops."""
+    """Drop the tracebacks of requests that were cancelled because the server stops."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
@@ -270,15 +269,17 @@ def _tls(settings: Settings) -> Tls:
         return server_tls(settings.state_dir, names, wall())
     except OSError as error:
         raise ServingError(
-            f"{settings.state_dir} cannot hold the certificate authority: {error}"
+            f"the certificate authority cannot be stored in {settings.state_dir}: {error}"
             "; choose another folder with --state-dir"
         ) from error
     except ValueError as error:
-        raise ServingError(f"no certificate can be made for {', '.join(names)}: {error}") from error
+        raise ServingError(
+            f"a certificate for {', '.join(names)} cannot be made: {error}"
+        ) from error
 
 
 def _key_file(settings: Settings, account: Mapping[str, Any]) -> Path | None:
-    """Write the ready-made account's private key, where the mock has it."""
+    """Write the private key of the ready-made account, if the mock has it."""
     private_key = account.get("privateKey")
     if not private_key:
         return None

@@ -1,23 +1,26 @@
 """Where settings come from: flags win over the environment over a file over the defaults.
 
-Whatever is wrong is one line that names the setting as it was spelled, where it stood, what was
-found and what is expected.
+Whatever is wrong is one line: the place, the setting as it was spelled there, what was found and
+what is expected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from pydantic import ValidationError
 
-from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source
+from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source, as_text
 
 CONFIG_FILE = "tams-mock.toml"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
+
+# Variables with the prefix that are not settings. The project's own tests use the second.
+_OTHER_VARIABLES = (CONFIG_VARIABLE, PREFIX + "REQUIRE_ALL")
 
 
 class SettingsError(Exception):
@@ -41,119 +44,116 @@ def gather(
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
     config: Path | None,
-    *,
-    warn: Callable[[str], None],
-) -> tuple[dict[str, Any], dict[str, Origin]]:
-    """Return what was set, nested as the model is, and where each came from by name."""
-    origins = {
-        **_from_file(setting_list, environment, config),
-        **_from_environment(setting_list, environment, warn),
-        **{
-            setting.name: Origin("flag", setting.flag, flags[setting.name])
-            for setting in setting_list
-            if flags.get(setting.name) is not None
-        },
-    }
+) -> dict[str, Origin]:
+    """Return where each setting was set that is set, by name."""
+    names = {setting.name: setting for setting in setting_list}
+    variables = {setting.environment: setting for setting in setting_list}
+    tables = {setting.path[0] for setting in setting_list if len(setting.path) > 1}
+    origins: dict[str, Origin] = {}
+    problems: list[str] = []
+
+    def add(known: Mapping[str, Setting], found: Iterable[tuple[str, Origin]]) -> None:
+        for spelled, origin in found:
+            if spelled in known:
+                origins[known[spelled].name] = origin
+            else:
+                problems.append(f"{origin.place} is not a setting{_hint(spelled, known, tables)}")
+
+    add(names, _from_file(tables, environment, config))
+    add(variables, _from_environment(environment))
+    add(names, _from_flags(flags))
+    if problems:
+        raise SettingsError(problems)
+    return origins
+
+
+def nested(setting_list: Sequence[Setting], origins: Mapping[str, Origin]) -> dict[str, Any]:
+    """Return the values that were set, nested as the model is."""
     values: dict[str, Any] = {}
     for setting in setting_list:
-        if setting.name in origins:
+        if origin := origins.get(setting.name):
             table = values
             for name in setting.path[:-1]:
                 table = table.setdefault(name, {})
-            origin = origins[setting.name]
-            is_text = origin.source != "file" and isinstance(origin.found, str)
-            table[setting.leaf] = setting.from_text(origin.found) if is_text else origin.found
-    return values, origins
+            table[setting.path[-1]] = setting.read(origin.found)
+    return values
 
 
-@contextmanager
-def refusals(
-    setting_list: Sequence[Setting], values: Mapping[str, Any], origins: Mapping[str, Origin]
-) -> Iterator[None]:
-    """Turn what pydantic refuses into a SettingsError that people can act on."""
-    try:
-        yield
-    except ValidationError as error:
-        by_path = {setting.path: setting for setting in setting_list}
-        problems: dict[str, str] = {}
-        for each in error.errors(include_url=False):
-            path = tuple(str(part) for part in each["loc"])
-            setting = next(by_path[path[:end]] for end in (2, 1) if path[:end] in by_path)
-            origin = origins[setting.name]
-            found = HIDDEN if setting.secret else repr(origin.found)
-            reason = ""
-            if each["type"] == "value_error":
-                reason = each["msg"].removeprefix("Value error, ") + "; "
-            problems[setting.name] = (
-                f"{origin.place} is {found}: {reason}expected {setting.expects}"
-            )
-        raise SettingsError(list(problems.values())) from error
+def refusal(
+    setting_list: Sequence[Setting], origins: Mapping[str, Origin], error: ValidationError
+) -> SettingsError:
+    """Return what pydantic refuses as lines that people can act on."""
+    problems: dict[str, str] = {}
+    for each in error.errors(include_url=False):
+        setting = next(one for one in setting_list if one.path == each["loc"][: len(one.path)])
+        origin = origins[setting.name]
+        found = HIDDEN if setting.secret else _quoted(origin.found)
+        reasons = [f"expected {setting.expects}"]
+        if each["type"] == "value_error":
+            reasons.insert(0, each["msg"].removeprefix("Value error, "))
+        problems[setting.name] = f"{origin.place} is {found}: {'; '.join(reasons)}"
+    return SettingsError(list(problems.values()))
 
 
-def _from_environment(
-    setting_list: Sequence[Setting], environment: Mapping[str, str], warn: Callable[[str], None]
-) -> dict[str, Origin]:
-    # An empty variable counts as none: that is how compose files and CI pass on what is not set.
-    known = {setting.environment: setting for setting in setting_list}
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE:
-            warn(f"{name} in the environment is no setting{_meant(name, known)}")
-    return {
-        setting.name: Origin("environment", f"{name} in the environment", environment[name])
-        for name, setting in known.items()
-        if environment.get(name)
-    }
+def _quoted(found: Any) -> str:
+    return repr(found) if isinstance(found, str) else as_text(found)
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Origin]]:
+    for name, value in flags.items():
+        if value is not None:
+            yield name, Origin("flag", "--" + re.sub("[._]", "-", name), value)
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Origin]]:
+    for name, value in environment.items():
+        # An empty variable counts as unset: compose files and CI pass variables on like that.
+        if name.startswith(PREFIX) and name not in _OTHER_VARIABLES and value:
+            yield name, Origin("environment", f"{name} in the environment", value)
 
 
 def _from_file(
-    setting_list: Sequence[Setting], environment: Mapping[str, str], config: Path | None
-) -> dict[str, Origin]:
-    if config is None and environment.get(CONFIG_VARIABLE):
-        config = Path(environment[CONFIG_VARIABLE])
-    if config is None:
-        config = Path(CONFIG_FILE)
-        if not config.is_file():
-            return {}
-    found = dict(_leaves(_parsed(config), {setting.path[:-1] for setting in setting_list}))
-    known = {setting.path: setting for setting in setting_list}
-    names = [setting.name for setting in setting_list]
-    unknown = [
-        f"{'.'.join(path)} in {config} is no setting{_meant('.'.join(path), names)}"
-        for path in found
-        if path not in known
-    ]
-    if unknown:
-        raise SettingsError(unknown)
-    return {
-        known[path].name: Origin("file", f"{'.'.join(path)} in {config}", value)
-        for path, value in found.items()
-    }
-
-
-def _parsed(config: Path) -> dict[str, Any]:
+    tables: set[str], environment: Mapping[str, str], config: Path | None
+) -> Iterator[tuple[str, Origin]]:
+    named = config or environment.get(CONFIG_VARIABLE)
+    path = Path(named or CONFIG_FILE)
+    if not named and not path.is_file():
+        return
     import tomllib
 
     try:
-        return tomllib.loads(config.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        values = tomllib.loads(text)
     except OSError as error:
-        raise SettingsError([f"{config} cannot be read: {error.strerror or error}"]) from error
+        raise SettingsError([f"{path} cannot be read: {error.strerror or error}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{config} is no TOML: {error}"]) from error
+        problem = f"{path} is not TOML: {error}; write one `name = value` on each line"
+        raise SettingsError([problem]) from error
+    for key, value in values.items():
+        inner = value if key in tables and isinstance(value, dict) else {"": value}
+        for name, each in inner.items():
+            spelled = f"{key}.{name}" if name else key
+            yield spelled, Origin("file", f"{path}{_line_of(spelled, text)}: {spelled}", each)
 
 
-def _leaves(
-    table: Mapping[str, Any], tables: set[tuple[str, ...]], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, value in table.items():
-        here = (*path, name)
-        if isinstance(value, dict) and here in tables:
-            yield from _leaves(value, tables, here)
+def _line_of(name: str, text: str) -> str:
+    """Return the line of a file that sets this, if it is written in the usual way."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            table = header[1] + "."
+            key = header[1]
         else:
-            yield here, value
+            key = table + "".join(re.findall(r"^\s*([\w.-]+)\s*=", line))
+        if key == name:
+            return f", line {number}"
+    return ""
 
 
-def _meant(name: str, known: Sequence[str] | Mapping[str, Setting]) -> str:
+def _hint(name: str, known: Mapping[str, Setting], tables: set[str]) -> str:
     from difflib import get_close_matches
 
+    if name in tables:
+        return f" but a table: write [{name}] and its settings below"
     close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else "; `tams-mock settings` lists all"

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from msgspec import Struct
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 PREFIX = "TAMS_MOCK_"
 HIDDEN = "(hidden)"
 
-Source = Literal["flag", "environment", "file", "code", "default"]
-
-
-def setting(
-    group: str,
-    default: Any,
-    sentence: str,
-    *,
-    expects: str = "",
-    shown_default: str = "",
-    secret: bool = False,
-    **constraints: Any,
-) -> Any:
-    """Return a field; `expects` and `shown_default` are for people, where types do not tell."""
-    if callable(default):
-        constraints["default_factory"] = default
-    else:
-        constraints["default"] = default
-    return Field(
-        description=sentence,
-        json_schema_extra={
-            "group": group,
-            "expects": expects,
-            "shown_default": shown_default,
-            "secret": secret,
-        },
-        repr=not secret,
-        **constraints,
-    )
+# "flag", "environment", "file", "code", "default", or "preset" and its name.
+Source = str
 
 
 class Setting(Struct, frozen=True):
-    """One setting. `path` leads to it: ("port",), or ("tams", "clock_skew") for a surface's."""
+    """One setting. `path` leads to it: ("port",), or ("tams", "clock_skew") for a vendor's."""
 
     path: tuple[str, ...]
     field: FieldInfo
@@ -57,10 +30,6 @@ class Setting(Struct, frozen=True):
     @property
     def name(self) -> str:
         return ".".join(self.path)
-
-    @property
-    def leaf(self) -> str:
-        return self.path[-1]
 
     @property
     def flag(self) -> str:
@@ -71,50 +40,51 @@ class Setting(Struct, frozen=True):
         return PREFIX + "_".join(self.path).upper()
 
     @property
-    def group(self) -> str:
-        """The heading under which people look for it."""
-        return str(self._extra("group") or f"Choices of the {self.path[0].upper()} surface")
-
-    @property
     def sentence(self) -> str:
         return self.field.description or ""
 
     @property
+    def group(self) -> str:
+        """The heading under which people look for it."""
+        return str(self._about("group"))
+
+    @property
+    def common(self) -> bool:
+        """Whether the short help shows it."""
+        return bool(self._about("common"))
+
+    @property
     def unknown(self) -> str:
-        """The number of the open question that the setting answers, or nothing."""
-        return str(self._extra("unknown"))
+        """The number of the open question that the setting answers, or an empty text."""
+        return str(self._about("unknown"))
 
     @property
     def secret(self) -> bool:
-        return bool(self._extra("secret"))
-
-    @property
-    def kinds(self) -> tuple[Any, ...]:
-        """The types that it may have, None aside."""
-        return tuple(kind for kind in _flat(self.field.annotation) if kind is not NoneType)
+        return bool(self._about("secret"))
 
     @property
     def optional(self) -> bool:
-        return NoneType in _flat(self.field.annotation)
+        return isinstance(self.field.annotation, UnionType)
 
     @property
-    def is_switch(self) -> bool:
-        return self.kinds == (bool,)
+    def kind(self) -> Any:
+        """Its type, None left out."""
+        kinds = get_args(self.field.annotation) if self.optional else (self.field.annotation,)
+        return next(kind for kind in kinds if kind is not NoneType)
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What it can be, where that is a short list."""
-        (kind, *_) = self.kinds
-        if get_origin(kind) is Literal:
-            return tuple(str(word) for word in get_args(kind))
-        if isinstance(kind, type) and issubclass(kind, Enum):
-            return tuple(str(member.value) for member in kind)
+        """Its values, if they are a short list."""
+        if get_origin(self.kind) is Literal:
+            return tuple(str(word) for word in get_args(self.kind))
+        if isinstance(self.kind, type) and issubclass(self.kind, Enum):
+            return tuple(str(member.value) for member in self.kind)
         return ()
 
     @property
     def expects(self) -> str:
         """What it accepts, as the end of a sentence."""
-        if told := self._extra("expects"):
+        if told := self._about("expects"):
             return str(told)
         *most, last = (*self._kind_words(), *(["none"] if self.optional else []))
         return f"{', '.join(most)} or {last}" if most else last
@@ -126,47 +96,38 @@ class Setting(Struct, frozen=True):
     @property
     def shown_default(self) -> Any:
         """The default as documents say it, which is the same everywhere."""
-        return self._extra("shown_default") or plain(self.default)
-
-    def owner_in(self, settings: BaseModel) -> BaseModel:
-        """Return the model that has it as a field."""
-        for table in self.path[:-1]:
-            settings = getattr(settings, table)
-        return settings
-
-    def value_in(self, settings: BaseModel) -> Any:
-        return getattr(self.owner_in(settings), self.leaf)
+        return self._about("shown_default") or plain(self.default)
 
     def shown(self, value: Any) -> Any:
-        """Return the value as it may be shown; a secret is, where everybody knows it."""
+        """Return the value for people to see; a secret only if it is the default."""
         return HIDDEN if self.secret and value != self.default else plain(value)
 
-    def from_text(self, text: str) -> Any:
-        """Return what a flag or the environment says, for pydantic to judge."""
-        if self.optional and text.lower() == "none":
+    def read(self, found: Any) -> Any:
+        """Return what a source says in a form that pydantic can check."""
+        if not isinstance(found, str):
+            return found
+        if self.optional and found.lower() == "none":
             return None
-        (kind, *_) = self.kinds
-        if get_origin(kind) is Literal:
-            return next((word for word in get_args(kind) if str(word) == text), text)
-        if get_origin(kind) is tuple:
-            return [part.strip() for part in text.split(",") if part.strip()]
-        return text
+        if get_origin(self.kind) is Literal:
+            return next((word for word in get_args(self.kind) if str(word) == found), found)
+        if get_origin(self.kind) is tuple:
+            return [part.strip() for part in found.split(",") if part.strip()]
+        return found
 
-    def _extra(self, key: str) -> Any:
-        extra = self.field.json_schema_extra
-        return extra.get(key, "") if isinstance(extra, dict) else ""
+    def _about(self, key: str) -> Any:
+        about = self.field.json_schema_extra
+        return about[key] if isinstance(about, dict) else ""
 
     def _kind_words(self) -> tuple[str, ...]:
-        (kind, *_) = self.kinds
         if self.words:
             return self.words
-        if get_origin(kind) is tuple:
-            return ("texts with commas between them",)
-        if kind is bool:
+        if get_origin(self.kind) is tuple:
+            return ("values with commas between them",)
+        if self.kind is bool:
             return ("true", "false")
-        if kind in (int, float, Decimal):
-            return (("a whole number" if kind is int else "a number") + self._bounds(),)
-        return ("a path" if kind is Path else "a text",)
+        if self.kind in (int, float, Decimal):
+            return (("a whole number" if self.kind is int else "a number") + self._bounds(),)
+        return ("a path" if self.kind is Path else "a text",)
 
     def _bounds(self) -> str:
         limits = {
@@ -189,8 +150,10 @@ class Setting(Struct, frozen=True):
 
 @cache
 def settings_of(model: type[BaseModel]) -> tuple[Setting, ...]:
-    """Return every setting of a model, those of the models in it last."""
-    return tuple(sorted(_walk(model, ()), key=lambda setting: len(setting.path)))
+    """Return every setting of a model and of the models in it, group by group."""
+    found = sorted(_walk(model, ()), key=lambda setting: len(setting.path))
+    groups = list(dict.fromkeys(setting.group for setting in found))
+    return tuple(sorted(found, key=lambda setting: groups.index(setting.group)))
 
 
 def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Setting]:
@@ -201,43 +164,27 @@ def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Setting]:
             yield Setting((*path, name), field)
 
 
-def _flat(annotation: Any) -> Iterator[Any]:
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        for each in get_args(annotation):
-            yield from _flat(each)
-    elif origin is Annotated:
-        yield from _flat(get_args(annotation)[0])
-    else:
-        yield annotation
-
-
 def plain(value: Any) -> Any:
     """Return a setting's value as JSON has it."""
-    simpler: dict[type, Callable[[Any], Any]] = {
-        Path: str,
-        Decimal: lambda number: int(number) if number == int(number) else float(number),
-        Enum: lambda member: member.value,
-        tuple: list,
-        float: lambda number: int(number) if number.is_integer() else number,
-    }
-    for kind, simplify in simpler.items():
-        if isinstance(value, kind):
-            return simplify(value)
+    match value:
+        case Enum():
+            return value.value
+        case Path():
+            return str(value)
+        case Decimal() | float():
+            return int(value) if value == int(value) else float(value)
+        case tuple():
+            return list(value)
     return value
 
 
-def row(setting: Setting, settings: BaseModel, source: Source) -> dict[str, Any]:
-    """Return all about a setting and its value, ready for JSON and safe to show."""
-    return {
-        "name": setting.name,
-        "group": setting.group,
-        "flag": setting.flag,
-        "environment": setting.environment,
-        "type": setting.expects,
-        "default": setting.shown_default,
-        "value": setting.shown(setting.value_in(settings)),
-        "source": source,
-        "sentence": setting.sentence,
-        "unknown": setting.unknown,
-    }
+def as_text(value: Any) -> str:
+    """Return a plain value as people write it in the environment."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return ",".join(map(str, value))
+        case None:
+            return "none"
+    return str(value)

@@ -1,7 +1,7 @@
-"""Making .venv, for _setup.sh: from the locks, with hashes, one set-up at a time.
+"""Makes .venv for _setup.sh from the lock files, with hashes; one set-up runs at a time.
 
-What .venv was made from is copied into it at the very end. A set-up that was interrupted leaves
-no such copies and is started again from nothing.
+At the end, the lock files are copied into .venv. An interrupted set-up leaves no copies, so the
+next one starts from the beginning.
 """
 
 import fcntl
@@ -15,37 +15,37 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 MADE_FROM = VENV / "made-from"
 PYTHON = VENV / "bin" / "python"
-LOCKS = ("requirements.lock", "requirements-dev.lock")  # the second holds the first
+LOCKS = ("requirements.lock", "requirements-dev.lock")  # the second contains the first
 
 
 def main(lock: str, wanted_python: str) -> None:
-    """Bring .venv to what `lock` says, with the Python that runs this."""
-    with Path(__file__).open() as one_at_a_time:
-        # The children hold the lock too: if only this process dies, pip is not yet done. Hence
-        # close_fds=False below. No file has to be removed afterwards, whoever dies how.
-        os.set_inheritable(one_at_a_time.fileno(), True)
+    """Make .venv match `lock`, with the Python that runs this script."""
+    with Path(__file__).open() as lock_file:
+        # Child processes inherit the lock (see close_fds=False below): if only this process dies,
+        # pip is still running. The lock ends with the processes, so no file has to be removed.
+        os.set_inheritable(lock_file.fileno(), True)
         try:
-            fcntl.flock(one_at_a_time, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print("Waiting for another set-up to end.", flush=True)
-            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-        if not can_grow(wanted_python):
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
+        if not can_be_extended(wanted_python):
             version = ".".join(map(str, sys.version_info[:3]))
             print(f"Making .venv with Python {version}; this happens once.", flush=True)
             shutil.rmtree(MADE_FROM, ignore_errors=True)
             run(sys.executable, "-m", "venv", "--clear", str(VENV))
         elif is_made_from(lock) and is_made_from("pyproject.toml"):
-            return  # another set-up did it while this one waited
+            return  # another set-up has finished meanwhile
         print(f"Installing {lock}.", flush=True)
         pip_install("--only-binary=:all:", "--require-hashes", "-r", str(ROOT / lock))
         pip_install("--no-deps", "--no-index", "--no-build-isolation", "-e", str(ROOT))
-        rooms = [str(ROOT / room) for room in ("mock_server", "contract_tests")]
-        run(str(PYTHON), "-m", "compileall", "-q", *rooms)
+        packages = [str(ROOT / package) for package in ("mock_server", "contract_tests")]
+        run(str(PYTHON), "-m", "compileall", "-q", *packages)
         remember(lock, wanted_python)
 
 
-def can_grow(wanted_python: str) -> bool:
-    """Return whether .venv is sound and up to date, though it may not hold enough."""
+def can_be_extended(wanted_python: str) -> bool:
+    """Return whether .venv is valid and up to date; packages may still be missing."""
     commands = ["python", "tams-mock"] + ["pytest"] * (MADE_FROM / LOCKS[1]).exists()
     return (
         all((VENV / "bin" / command).exists() for command in commands)
@@ -71,7 +71,7 @@ def remember(lock: str, wanted_python: str) -> None:
 
 
 def pip_install(*arguments: str) -> None:
-    # A personal `user = true` would go past .venv.
+    # A user's pip setting `user = true` would install outside .venv.
     os.environ["PIP_USER"] = "0"
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", *arguments)

@@ -1,5 +1,5 @@
-# Sourced by the other scripts. `set_up LOCK` makes .venv when it is missing, broken or older than
-# LOCK; when nothing is to do, it starts no program and takes a few milliseconds.
+# Sourced by the other scripts. `set_up LOCK` makes .venv if it is missing, broken or older than LOCK.
+# If .venv is up to date, this starts no program and takes a few milliseconds.
 
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." >/dev/null && pwd)
 
@@ -10,7 +10,7 @@ set_up() {
     fi
 }
 
-is_set_up() { # was .venv made at this very place, from these very files?
+is_set_up() { # was .venv made in this folder from the present files?
     local made=$root/.venv/made-from file
     [[ -x $root/.venv/bin/python && -x $root/.venv/bin/tams-mock && -r $made/root ]] || return 1
     [[ $1 != requirements-dev.lock || -x $root/.venv/bin/pytest ]] || return 1
@@ -21,24 +21,24 @@ is_set_up() { # was .venv made at this very place, from these very files?
     done
 } 2>/dev/null
 
-find_python() { # $python becomes the first that will do; $PYTHON, if set, is the only one asked
+find_python() { # set $python to the first suitable one; $PYTHON, if set, is the only candidate
     local candidate without_venv= candidates=(python3.14 python3.13 python3.12 python3.11 python3)
     [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue
         if "$candidate" -c 'import ensurepip, venv'; then
-            # Without links, so that an upgrade of the system breaks .venv where it can be seen.
+            # Without links, so that a system upgrade breaks .venv visibly.
             python=$("$candidate" -c 'import os, sys; print(os.path.realpath(sys.executable))')
             return
         fi
         without_venv=$candidate
     done </dev/null 2>/dev/null
     if [[ -n $without_venv ]]; then
-        echo "$without_venv comes without venv and ensurepip, which are needed to set up." >&2
-        echo "On Debian and Ubuntu they are in a package: apt-get install python3-venv" >&2
+        echo "$without_venv has no venv and ensurepip modules, which the set-up needs." >&2
+        echo "On Debian and Ubuntu, install them with: apt-get install python3-venv" >&2
     else
-        echo "Python 3.11 or newer is needed, and ${PYTHON:-python3} is not that." >&2
-        echo "Install one, or name it: PYTHON=/path/to/python3.12 $0" >&2
+        echo "Python 3.11 or newer is needed, but ${PYTHON:-python3} is not." >&2
+        echo "Install it, or set its path: PYTHON=/path/to/python3.12 $0" >&2
     fi
     return 1
 }

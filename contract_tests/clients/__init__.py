@@ -1,1 +1,1 @@
-"""The suite's own clients: one voice per surface over one `Wire`."""
+"""The suite's clients: one for each surface, over one `Wire`."""

@@ -1,4 +1,4 @@
-"""TAMS in the words of a test."""
+"""A client of TAMS for tests."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.wire import Rules, Wire
-from contract_tests.made import Made
+from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.clients.wire import SurfaceRules, Wire
 from contract_tests.money import Reservation
-from contract_tests.targets import Target
+from contract_tests.resources import CreatedResource
+from contract_tests.targets import ContractTarget
 
 STATES = ("CREATED", "PENDING", "WAITING", "RUNNING", "SUCCESS", "FAILED", "CANCELED")
 TERMINAL = ("SUCCESS", "FAILED", "CANCELED")
-POLL = 2.0  # seconds between looks at a job; clients of the vendor take 1 to 10
-CEILING = 600.0  # seconds for a job to end
+POLL = 2.0  # seconds between polls of a job; the vendor's clients wait 1 to 10
+MAX_SECONDS = 600.0  # seconds for a job to end
 
 _CREATE = ("/v1/jobs", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
 _RESERVE = ("/v1/resource/image", "/v1/resource/image/sts")
 
 
-def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
+def _created(path: str, body: Any) -> Iterable[tuple[str, str]]:
     if not isinstance(body, dict):
         return
     job = body.get("job")
@@ -42,7 +42,7 @@ def _cost(body: Any) -> Decimal | None:
 
 
 def _decimal(value: object) -> Decimal | None:
-    """Return credits as they were said, a number or a text (`TAMS › 5.4`: accept both)."""
+    """Return credits, given as a number or a text (`TAMS › 5.4`: accept both)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -53,8 +53,8 @@ def _decimal(value: object) -> Decimal | None:
 
 
 # `TAMS › 4 Errors`: 202 asks for the same request again, 429 to slow down.
-RULES = Rules(
-    "tams", frozenset(_CREATE), frozenset({202, 429}), _made, _cost, frozenset({"upload"})
+RULES = SurfaceRules(
+    "tams", frozenset(_CREATE), frozenset({202, 429}), _created, _cost, frozenset({"upload"})
 )
 
 
@@ -67,20 +67,20 @@ class Upload:
     headers: Mapping[str, str]
 
 
-class Tams:
+class TamsClient:
     """A client of TAMS with one credential."""
 
-    def __init__(self, wire: Wire, target: Target, auth: httpx.Auth | None) -> None:
+    def __init__(self, wire: Wire, target: ContractTarget, auth: httpx.Auth | None) -> None:
         self.wire = wire
         self._target = target
         self._auth = auth
 
-    def using(self, auth: httpx.Auth | None) -> Tams:
+    def using(self, auth: httpx.Auth | None) -> TamsClient:
         """Return the same client with another credential; None sends none."""
-        return Tams(self.wire, self._target, auth)
+        return TamsClient(self.wire, self._target, auth)
 
-    def call(self, method: str, path: str, **options: Any) -> Answer:
-        """Send anything; options are those of `Wire.send`, and `auth`."""
+    def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
+        """Send any request; options are those of `Wire.send`, and `auth`."""
         return self.wire.send(method, path, **{"auth": self._auth, **options})
 
     def estimate(self, stages: Any) -> Decimal:
@@ -99,19 +99,19 @@ class Tams:
         return self.call("POST", "/v1/workflows/template/check", json=body).expect(200)
 
     def submit_job(self, order: Mapping[str, Any], **options: Any) -> Any:
-        """Create a job out of stages, after asking its price, and return it (`TAMS › 5.1`)."""
+        """Create a job from stages, after an estimate, and return it (`TAMS › 5.1`)."""
         body = {"requestId": a_request_id(), **order}
         reservation = self.reserve(self.estimate(body["stages"]))
         return self._submit("/v1/jobs", body, reservation, options)
 
     def submit_workflow(self, params: Any, **members: Any) -> Any:
-        """Create a job out of a graph, after asking its price, and return it (`TAMS › 5.5`)."""
+        """Create a job from a graph, after an estimate, and return it (`TAMS › 5.5`)."""
         body = {"requestId": a_request_id(), "params": params, **members}
         reservation = self.reserve(_credits(self.check_workflow(params)))
         return self._submit("/v1/jobs/workflow", body, reservation, {})
 
     def submit_template(self, template_id: str, fields: Any, **members: Any) -> Any:
-        """Create a job out of a template, after asking its price (`TAMS › 5.9`)."""
+        """Create a job from a template, after an estimate (`TAMS › 5.9`)."""
         reservation = self.reserve(_credits(self.check_template(template_id, fields)))
         body = {
             "requestId": a_request_id(),
@@ -122,13 +122,13 @@ class Tams:
         return self._submit("/v1/jobs/workflow/template", body, reservation, {})
 
     def job(self, job_id: str) -> Any:
-        """Return a job as it stands (`TAMS › 5.2`)."""
+        """Return a job in its present state (`TAMS › 5.2`)."""
         job = self.call("GET", f"/v1/jobs/{job_id}").expect(200)["job"]
         if job["status"] in TERMINAL:
-            self.wire.made.end(str(job_id), job["status"].lower())
+            self.wire.resources.end(str(job_id), job["status"].lower())
         return job
 
-    def cancel(self, job: Mapping[str, Any]) -> Answer:
+    def cancel(self, job: Mapping[str, Any]) -> ReceivedAnswer:
         """Cancel a job and return the answer (`TAMS › 5.3`)."""
         return self.call("DELETE", f"/v1/jobs/{job['id']}").expect_status(200)
 
@@ -138,12 +138,12 @@ class Tams:
         *,
         every: float = POLL,
         slower: float = 1.0,
-        ceiling: float = CEILING,
+        max_seconds: float = MAX_SECONDS,
     ) -> Iterator[Any]:
-        """Yield the job as it stands, time and again, until it is over.
+        """Poll the job until it is over, and yield each answer.
 
-        The pause grows by the factor `slower`, up to `POLL` seconds. Raises `Unmet` if it is not
-        over after `ceiling` seconds of the target's time.
+        The pause grows by the factor `slower`, up to `POLL` seconds. Raises `Unmet` if the job is
+        not over after `max_seconds` seconds of the target's time.
         """
         begin = self.wire.clock.elapsed()
         while True:
@@ -151,20 +151,24 @@ class Tams:
             yield seen
             if seen["status"] in TERMINAL:
                 return
-            if self.wire.clock.elapsed() - begin > ceiling:
-                raise Unmet(f"job {job['id']} is still {seen['status']} after {ceiling:g} s")
+            if self.wire.clock.elapsed() - begin > max_seconds:
+                raise Unmet(f"job {job['id']} is still {seen['status']} after {max_seconds:g} s")
             self.wire.clock.pause(every)
             every = max(every, min(every * slower, POLL))
 
     def wait_for(
-        self, job: Mapping[str, Any], *states: str, every: float = POLL, ceiling: float = CEILING
+        self,
+        job: Mapping[str, Any],
+        *states: str,
+        every: float = POLL,
+        max_seconds: float = MAX_SECONDS,
     ) -> Any:
         """Return the job once it is in one of the states, by default once it is over.
 
-        Raises `Unmet` if it ends in another one, or the ceiling is reached.
+        Raises `Unmet` if it ends in another state, or not within `max_seconds`.
         """
         wanted = states or TERMINAL
-        for seen in self.watch(job, every=every, ceiling=ceiling):
+        for seen in self.watch(job, every=every, max_seconds=max_seconds):
             if seen["status"] in wanted:
                 return seen
         raise Unmet(f"job {job['id']} ended {seen['status']}, expected {' or '.join(wanted)}")
@@ -192,32 +196,32 @@ class Tams:
         self.put(reserved, data).expect_status(200, 201, 203)
         return reserved.id
 
-    def put(self, upload: Upload, data: bytes, **options: Any) -> Answer:
+    def put(self, upload: Upload, data: bytes, **options: Any) -> ReceivedAnswer:
         """Put bytes to a reserved upload, without credentials."""
         headers = {**upload.headers, **options.pop("headers", {})}
         return self.wire.send(
             "PUT", upload.put_url, auth=None, content=data, headers=headers, **options
         )
 
-    def download(self, url: str) -> Answer:
+    def download(self, url: str) -> ReceivedAnswer:
         """Fetch a result, without credentials (`TAMS › 9`)."""
         return self.wire.send("GET", url, auth=None)
 
     def reserve(self, price: Decimal) -> Reservation:
-        """Set a price aside for one submission, out of what the test declared."""
-        return self.wire.case().allowance.take(self.wire.ledger, price)
+        """Reserve the price of one submission, from the amount that the test declared."""
+        return self.wire.current_test().allowance.take(self.wire.ledger, price)
 
-    def put_away(self, made: Iterable[Made]) -> None:
+    def clean_up(self, made: Iterable[CreatedResource]) -> None:
         """Cancel jobs that may still run, at the end of a run."""
         for thing in made:
             path = f"/v1/jobs/{thing.id}"
             seen = self.call("GET", path, checked=False)
             if seen.status == 200 and seen.json["job"]["status"] in TERMINAL:
-                self.wire.made.end(thing.id, seen.json["job"]["status"].lower())
+                self.wire.resources.end(thing.id, seen.json["job"]["status"].lower())
                 continue
             answer = self.call("DELETE", path, checked=False)
             ended = {200: "cancelled", 404: "gone"}
-            self.wire.made.end(thing.id, ended.get(answer.status, f"left ({answer.status})"))
+            self.wire.resources.end(thing.id, ended.get(answer.status, f"left ({answer.status})"))
 
     def _submit(
         self, path: str, body: Any, reservation: Reservation, options: dict[str, Any]

@@ -1,7 +1,7 @@
-"""The wire: the one place where requests to the target leave.
+"""The wire: the only module that sends requests to the target.
 
-It keeps the pace, repeats what the vendor asks to repeat, lets nothing leave that costs and was not
-reserved, writes everything down, and compares each answer with the OpenAPI file.
+It paces calls, repeats calls when the vendor asks for it, refuses calls that cost and have no
+reservation, writes the transcript, and compares each answer with the OpenAPI file.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from contract_tests import wall
-from contract_tests.answers import Answer, Sent, Unmet
-from contract_tests.case import Case
-from contract_tests.clocks import Clock
-from contract_tests.documents import description
-from contract_tests.made import MadeThings
+from contract_tests.answers import ReceivedAnswer, SentRequest, Unmet
+from contract_tests.clocks import TargetClock
+from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger, Reservation
+from contract_tests.openapi import description
 from contract_tests.pacing import Pacer
-from contract_tests.transcripts import Outcome, Transcript
+from contract_tests.resources import ResourceLog
+from contract_tests.transcripts import ExchangeResult, Transcript
 
-ATTEMPTS = 5
-LONGEST_RETRY = 60.0  # seconds; a longer Retry-After is not waited for
-KEPT_EXCHANGES = 40  # of one test, for its report; the transcript has all
+MAX_ATTEMPTS = 5
+MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-After
+MAX_EXCHANGES = 40  # of one test, in the report; the transcript has all
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
 _OVERLOADED = 503
 
@@ -38,18 +38,18 @@ class NoAnswer(Unmet):
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the wire has to know of a vendor.
+class SurfaceRules:
+    """What the wire needs to know about a vendor.
 
     `spending` are the paths below the endpoint whose calls cost; `repeated` are the statuses after
-    which the vendor wants the same call again; `made` and `cost` read an answer; `expiring` are the
-    kinds of made things that go away by themselves.
+    which the vendor asks for the same call again; `created` and `cost` read an answer; `expiring`
+    are the kinds of resources that expire by themselves.
     """
 
     surface: str
     spending: frozenset[str]
     repeated: frozenset[int]
-    made: Callable[[str, Any], Iterable[tuple[str, str]]]
+    created: Callable[[str, Any], Iterable[tuple[str, str]]]
     cost: Callable[[Any], Decimal | None]
     expiring: frozenset[str] = frozenset()
 
@@ -59,23 +59,23 @@ class Wire:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: SurfaceRules,
         endpoint: str,
         http: httpx.Client,
         *,
-        clock: Clock,
+        clock: TargetClock,
         pacer: Pacer,
         ledger: Ledger,
         transcript: Transcript,
-        made: MadeThings,
-        case: Callable[[], Case],
+        resources: ResourceLog,
+        current_test: Callable[[], CurrentTest],
     ) -> None:
         self.rules = rules
         self.endpoint = endpoint
         self.clock = clock
         self.ledger = ledger
-        self.made = made
-        self.case = case
+        self.resources = resources
+        self.current_test = current_test
         self._http = http
         self._pacer = pacer
         self._transcript = transcript
@@ -96,11 +96,11 @@ class Wire:
         retried: bool = True,
         checked: bool = True,
         reservation: Reservation | None = None,
-    ) -> Answer:
+    ) -> ReceivedAnswer:
         """Send a request and return the answer.
 
-        `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `Violation`, and, for what
-        costs, whatever `Allowance.take` raises.
+        `path` is below the endpoint, or a whole URL. Raises `NoAnswer`, `OpenApiViolation`,
+        and for calls that cost, the errors of `SpendingAllowance.take`.
         """
         own = path.startswith("/")
         if json is not ...:
@@ -112,8 +112,8 @@ class Wire:
         )
         costs = self.costs(method, str(request.url))
         if costs and reservation is None:
-            reservation = self.case().allowance.take(self.ledger, None)
-        turn = paced if own else None  # what lies elsewhere is not counted by the service
+            reservation = self.current_test().allowance.take(self.ledger, None)
+        turn = paced if own else None  # other hosts are not part of the rate limit
         answer = self._send_repeatedly(request, auth, costs, paced=turn, retried=retried)
         if costs and reservation is not None:
             self._settle(reservation, answer)
@@ -142,9 +142,9 @@ class Wire:
         *,
         paced: bool | None,
         retried: bool,
-    ) -> Answer:
+    ) -> ReceivedAnswer:
         repeated = self.rules.repeated if costs else self.rules.repeated | {_OVERLOADED}
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 answer = self._send_once(request, auth, paced=paced)
             except NoAnswer:
@@ -154,18 +154,18 @@ class Wire:
             if not retried or answer.status not in repeated:
                 break
             wait = _retry_after(answer) or 2.0 ** (attempt - 1)
-            if attempt == ATTEMPTS or wait > LONGEST_RETRY:
+            if attempt == MAX_ATTEMPTS or wait > MAX_RETRY_AFTER:
                 break
             self.clock.pause(wait)
         return answer
 
     def _send_once(
         self, request: httpx.Request, auth: httpx.Auth | None, *, paced: bool | None
-    ) -> Answer:
-        case = self.case()
+    ) -> ReceivedAnswer:
+        current_test = self.current_test()
         if paced is not None:
             self._pacer.take_turn(paced=paced)
-        case.calls += 1
+        current_test.calls += 1
         at, begin = wall.now(), wall.elapsed()
         fresh = httpx.Request(
             request.method, request.url, headers=request.headers, content=request.read()
@@ -175,60 +175,60 @@ class Wire:
         except httpx.TransportError as error:
             sent = _sent(fresh)
             words = f"{type(error).__name__}: {error}".rstrip(": ")
-            self._keep(case, sent, Outcome(at, wall.elapsed() - begin, error=words))
+            self._keep(current_test, sent, ExchangeResult(at, wall.elapsed() - begin, error=words))
             raise NoAnswer(f"{sent} got no answer: {words}") from error
         sent = _sent(response.request)
-        outcome = Outcome(
+        result = ExchangeResult(
             at,
             wall.elapsed() - begin,
             status=response.status_code,
             headers=tuple(response.headers.multi_items()),
             content=response.content,
         )
-        key = self._keep(case, sent, outcome)
-        return Answer(sent, response.status_code, response.headers, response.content, key)
+        key = self._keep(current_test, sent, result)
+        return ReceivedAnswer(sent, response.status_code, response.headers, response.content, key)
 
-    def _keep(self, case: Case, sent: Sent, outcome: Outcome) -> str:
-        key, entry = self._transcript.write(case.test, self.rules.surface, sent, outcome)
-        case.exchanges.append(entry)
-        # The first ones set the scene, the last ones show how it ended.
-        if len(case.exchanges) > KEPT_EXCHANGES:
-            del case.exchanges[KEPT_EXCHANGES // 2]
+    def _keep(self, current_test: CurrentTest, sent: SentRequest, result: ExchangeResult) -> str:
+        key, entry = self._transcript.write(current_test.test, self.rules.surface, sent, result)
+        current_test.exchanges.append(entry)
+        # The first exchanges show the set-up, the last ones show the end.
+        if len(current_test.exchanges) > MAX_EXCHANGES:
+            del current_test.exchanges[MAX_EXCHANGES // 2]
         return key
 
-    def _settle(self, reservation: Reservation, answer: Answer) -> None:
-        """Write down what a submission cost; where that is not certain, the reservation stays."""
+    def _settle(self, reservation: Reservation, answer: ReceivedAnswer) -> None:
+        """Record the cost of a submission; if it is not certain, the reservation stays."""
         if 400 <= answer.status < 500:
             self.ledger.release(reservation)
-            self.case().allowance.give_back(reservation)
+            self.current_test().allowance.give_back(reservation)
         elif answer.status == 200:
             cost = self.rules.cost(_parsed(answer))
             if cost is not None:
                 self.ledger.settle(reservation, cost)
 
-    def _register(self, path: str, answer: Answer) -> None:
+    def _register(self, path: str, answer: ReceivedAnswer) -> None:
         if answer.sent.method == "POST" and answer.status == 200:
-            for kind, id in self.rules.made(path, _parsed(answer)):
-                self.made.add(kind, id, self.rules.surface, self.case().test)
+            for kind, id in self.rules.created(path, _parsed(answer)):
+                self.resources.add(kind, id, self.rules.surface, self.current_test().test)
                 if kind in self.rules.expiring:
-                    self.made.end(id, "expires")
+                    self.resources.end(id, "expires")
 
 
-def _sent(request: httpx.Request) -> Sent:
+def _sent(request: httpx.Request) -> SentRequest:
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
-    return Sent(request.method, str(request.url), headers, request.content)
+    return SentRequest(request.method, str(request.url), headers, request.content)
 
 
-def _parsed(answer: Answer) -> Any:
+def _parsed(answer: ReceivedAnswer) -> Any:
     try:
         return jsons.loads(answer.content)
     except ValueError:
         return None
 
 
-def _retry_after(answer: Answer) -> float | None:
+def _retry_after(answer: ReceivedAnswer) -> float | None:
     try:
         return max(0.0, float(answer.headers.get("retry-after", "")))
     except ValueError:

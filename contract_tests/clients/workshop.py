@@ -1,4 +1,4 @@
-"""The Workshop in the words of a test."""
+"""A client of the Workshop for tests."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.wire import Rules, Wire
+from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.clients.wire import SurfaceRules, Wire
 
 SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
 TASK_STATES = ("waiting", "running", "succeeded", "failed")
 TASK_ENDS = ("succeeded", "failed")
 POLL = 1.0  # seconds between looks at a task, as the vendor's SDKs do
-CEILING = 600.0  # seconds for a task to end
+MAX_SECONDS = 600.0  # seconds for a task to end
 
 _GENERATE = ("/scc/sd_txt2img", "/scc/sd_img2img", "/scc/comfy_prompt")
 _BILL_TIME = ("/scc/spCreateSession", "/scc/spRefreshOrCreateSession", "/scc/spRefreshSession")
 _ONE_USE = Decimal(1)
 
 
-def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
+def _created(path: str, body: Any) -> Iterable[tuple[str, str]]:
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict):
         return
@@ -36,30 +36,32 @@ def _made(path: str, body: Any) -> Iterable[tuple[str, str]]:
 
 
 def _cost(body: Any) -> Decimal | None:
-    """Return one use for what was done, none for what was refused."""
+    """Return one use for a success, none for a refusal."""
     status = body.get("status") if isinstance(body, dict) else None
     return Decimal(0) if status == FAILURE else _ONE_USE if status == SUCCESS else None
 
 
 def shortened(token: str) -> str:
-    """Return enough of a token to recognise it and too little to use it."""
-    # The beginning of a token is its time, so that alone would not tell two of them apart.
+    """Return a shortened token that can be recognised and not used."""
+    # Tokens begin with their time. The end distinguishes tokens of the same time.
     return f"{token[:10]}…{token[-4:]}" if len(token) >= 20 else f"{token[:4]}…"
 
 
 # `Workshop › 3.4`: flow control is a 429 of the gateway.
-RULES = Rules("workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _made, _cost)
+RULES = SurfaceRules(
+    "workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _created, _cost
+)
 
 
-def _is_json(answer: Answer) -> bool:
+def _is_json(answer: ReceivedAnswer) -> bool:
     return answer.headers.get("content-type", "").startswith("application/json")
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """An answer of the service: its envelope's parts, and whether it says success."""
+    """An answer of the service with its envelope; `ok` means success."""
 
-    answer: Answer
+    answer: ReceivedAnswer
     ok: bool
     body: Any
 
@@ -79,19 +81,8 @@ class Envelope:
             raise Unmet(f"{self.answer.sent} answered without data: {self.answer.excerpt()}")
         return data
 
-    def expect_refusal(self) -> Envelope:
-        """Return the envelope of a refusal, or raise `Unmet`.
 
-        The HTTP status of a refusal is not published (W21), so both ways are accepted.
-        """
-        if self.ok:
-            raise Unmet(
-                f"{self.answer.sent} succeeded, expected a refusal: {self.answer.excerpt()}"
-            )
-        return self
-
-
-class Workshop:
+class WorkshopClient:
     """A client of the Workshop with one credential."""
 
     def __init__(self, wire: Wire, auth: httpx.Auth | None) -> None:
@@ -99,14 +90,14 @@ class Workshop:
         self._auth = auth
         self._sessions: list[dict[str, Any]] = []
 
-    def using(self, auth: httpx.Auth | None) -> Workshop:
+    def using(self, auth: httpx.Auth | None) -> WorkshopClient:
         """Return the same client with another credential; None sends none."""
-        other = Workshop(self.wire, auth)
-        other._sessions = self._sessions  # whoever made them, they are ended together
+        other = WorkshopClient(self.wire, auth)
+        other._sessions = self._sessions  # the sessions of both clients are ended together
         return other
 
-    def call(self, method: str, path: str, **options: Any) -> Answer:
-        """Send anything; options are those of `Wire.send`, and `auth`."""
+    def call(self, method: str, path: str, **options: Any) -> ReceivedAnswer:
+        """Send any request; options are those of `Wire.send`, and `auth`."""
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         return self.wire.send(method, path, **{"auth": self._auth, **options, "headers": headers})
 
@@ -121,13 +112,13 @@ class Workshop:
         return Envelope(answer, envelope["status"] == SUCCESS, envelope)
 
     def allocate_token(self, **members: Any) -> Any:
-        """Make a token (`Workshop › 5.1`); it stays, so the test `leaves_traces`."""
+        """Make a token (`Workshop › 5.1`). It stays, so the test needs `leaves_traces`."""
         data = self.ask("allocate_token", members).expect_data()
-        self.wire.made.end(shortened(str(data["apiToken"])), "stays")
+        self.wire.resources.end(shortened(str(data["apiToken"])), "stays")
         return data
 
     def query_token(self, token: str) -> Any:
-        """Return what is known of a token (`Workshop › 5.2`)."""
+        """Return the data of a token (`Workshop › 5.2`)."""
         return self.ask("spQueryToken", {"apiToken": token}).expect_data()
 
     def put_user_state(self, token: str, **members: Any) -> None:
@@ -146,14 +137,10 @@ class Workshop:
         """Move a session's expiry (`Workshop › 6.1`); one use."""
         return self._session("spRefreshSession", token, members)
 
-    def query_session(self, token: str, **members: Any) -> Any:
-        """Return a session's data (`Workshop › 6.1`)."""
-        return self.ask("spQuerySession", {"apiToken": token, **members}).expect_success()
-
     def delete_session(self, token: str, **members: Any) -> None:
         """End a session (`Workshop › 6.1`)."""
         self.ask("spDeleteSession", {"apiToken": token, **members}).expect_success()
-        self.wire.made.end(f"of token {shortened(token)}", "destroyed")
+        self.wire.resources.end(f"of token {shortened(token)}", "destroyed")
 
     def submit_txt2img(self, **members: Any) -> Any:
         """Submit text to image (`Workshop › 7`); one use."""
@@ -173,7 +160,7 @@ class Workshop:
         """Return a task's progress; `kind` is sd or comfy (`Workshop › 7`, `8.2`)."""
         seen = self.ask(f"{kind}_get_progress", {"taskId": task_id}).expect_data()
         if seen["status"] in TASK_ENDS:
-            self.wire.made.end(task_id, seen["status"])
+            self.wire.resources.end(task_id, seen["status"])
         return seen
 
     def result(self, task_id: str, kind: str = "sd") -> Any:
@@ -181,36 +168,41 @@ class Workshop:
         return self.ask(f"{kind}_get_result", {"taskId": task_id}).expect_data()
 
     def watch(
-        self, task_id: str, kind: str = "sd", *, every: float = POLL, ceiling: float = CEILING
+        self,
+        task_id: str,
+        kind: str = "sd",
+        *,
+        every: float = POLL,
+        max_seconds: float = MAX_SECONDS,
     ) -> Iterator[Any]:
-        """Yield the task's progress, time and again, until it is over; `Unmet` at the ceiling."""
+        """Poll the task until it is over and yield its progress; raises `Unmet` after too long."""
         begin = self.wire.clock.elapsed()
         while True:
             seen = self.progress(task_id, kind)
             yield seen
             if seen["status"] in TASK_ENDS:
                 return
-            if self.wire.clock.elapsed() - begin > ceiling:
-                raise Unmet(f"task {task_id} is still {seen['status']} after {ceiling:g} s")
+            if self.wire.clock.elapsed() - begin > max_seconds:
+                raise Unmet(f"task {task_id} is still {seen['status']} after {max_seconds:g} s")
             self.wire.clock.pause(every)
 
     def wait_for(
-        self, task_id: str, *states: str, kind: str = "sd", ceiling: float = CEILING
+        self, task_id: str, *states: str, kind: str = "sd", max_seconds: float = MAX_SECONDS
     ) -> Any:
         """Return the progress once the task is in one of the states, by default once it is over."""
         wanted = states or TASK_ENDS
-        for seen in self.watch(task_id, kind, ceiling=ceiling):
+        for seen in self.watch(task_id, kind, max_seconds=max_seconds):
             if seen["status"] in wanted:
                 return seen
         raise Unmet(f"task {task_id} ended {seen['status']}, expected {' or '.join(wanted)}")
 
-    def put_away(self) -> None:
-        """End the sessions of this run; what is left of a run that died expires by itself."""
+    def clean_up(self) -> None:
+        """End the sessions of this run. Sessions of a crashed run expire by themselves."""
         while self._sessions:
             session = self._sessions.pop()
             envelope = self.ask("spDeleteSession", session, checked=False)
             state = "destroyed" if envelope.ok else "expires"
-            self.wire.made.end(f"of token {shortened(str(session['apiToken']))}", state)
+            self.wire.resources.end(f"of token {shortened(str(session['apiToken']))}", state)
 
     def _session(self, operation: str, token: str, members: dict[str, Any]) -> Any:
         named = {"apiToken": token, "subProduct": members.get("subProduct", "sd_webui")}
@@ -221,6 +213,6 @@ class Workshop:
         return self._use(operation, {"apiToken": token, **members})
 
     def _use(self, operation: str, body: dict[str, Any]) -> Any:
-        """Set one use aside out of what the test declared, and do what takes it."""
-        reservation = self.wire.case().allowance.take(self.wire.ledger, _ONE_USE)
+        """Reserve one use from the declared amount, and make the call."""
+        reservation = self.wire.current_test().allowance.take(self.wire.ledger, _ONE_USE)
         return self.ask(operation, body, reservation=reservation).expect_data()

@@ -1,4 +1,4 @@
-"""Bodies: as JSON, as text, or what can be said of other bytes."""
+"""Bodies in recordings: as JSON, as text, or a description of binary data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-MOST_TEXT = 20_000  # characters of a text that are kept
+MAX_TEXT = 20_000  # characters of a text that are kept
 
 
 def read_body(content: bytes) -> dict[str, Any]:
@@ -20,12 +20,12 @@ def read_body(content: bytes) -> dict[str, Any]:
     try:
         return {"body": json.loads(text)}
     except (ValueError, RecursionError):
-        return {"body": text[:MOST_TEXT]}
+        return {"body": text[:MAX_TEXT]}
 
 
 def describe(content: bytes) -> dict[str, Any]:
-    """Return what a file is: the format and size of a picture, else its length."""
-    # Pictures are rare in a recording, and Pillow takes a while to load.
+    """Describe a file: the format and size of a picture, else its length."""
+    # Imported late: pictures are rare in recordings, and Pillow loads slowly.
     from PIL import Image, UnidentifiedImageError
 
     try:

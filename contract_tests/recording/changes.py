@@ -1,10 +1,10 @@
 """Changes between two recordings, and how much they matter.
 
-breaking     a client that worked does not: a member gone, another type, another status, a value of
-             a list of words that was never there, a relation between answers lost
-notable      a client may notice: new members, other values, other order, other forms of ids, URLs
-cosmetic     a person may notice: wording, order of members, headers that say more
-unreachable  nothing can be said: no answer came
+breaking     a client may stop working: a missing member, another type or status, a new enum value,
+             a lost relation between answers
+notable      a client may notice it: new members, other values or order, other forms of ids or URLs
+cosmetic     a person may notice it: wording, order of members, more headers
+unreachable  no answer came, so nothing can be compared
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Severity(Enum):
-    """How much a change matters, the most first."""
+    """How much a change matters, the most important first."""
 
     UNREACHABLE = "unreachable"
     BREAKING = "breaking"
@@ -24,13 +24,13 @@ class Severity(Enum):
 
     @property
     def rank(self) -> int:
-        """Return 0 for what matters most."""
+        """Return 0 for the most important severity."""
         return list(Severity).index(self)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change: in which exchange, at which member, what it was before and is now.
+    """One change: the exchange, the member, and the values before and now.
 
     `kind` is one of the keys of `KINDS`; `where` is a path such as body.job.status.
     """
@@ -51,24 +51,24 @@ class Change:
 KINDS = {
     "scene gone": "the scene is not in the second recording",
     "scene new": "the scene is not in the first recording",
-    "step gone": "the exchange did not come about",
+    "step gone": "the exchange is missing in the second recording",
     "step new": "the exchange is not in the first recording",
-    "no answer": "the connection broke, or nothing came in time",
+    "no answer": "the connection broke, or no answer came in time",
     "status changed": "another HTTP status",
     "member gone": "a member is missing",
-    "member new": "a member that was not there",
+    "member new": "a new member",
     "type changed": "a value of another type",
-    "word new": "a value of a list of words that the first recording never has there",
+    "word new": "a word that the first recording never has in this member",
     "value changed": "another value",
     "text changed": "other words for people",
-    "reference broken": "what was the same is not the same any more",
-    "reference merged": "what was different is the same now",
-    "form changed": "an id or a moment in another form",
+    "reference broken": "values that were the same are different now",
+    "reference merged": "values that were different are the same now",
+    "form changed": "an id or a time in another form",
     "url changed": "a URL of another form",
     "items changed": "another number of items",
-    "order changed": "the same in another order",
+    "order changed": "the same items in another order",
     "header gone": "a header is missing",
-    "header new": "a header that was not there",
+    "header new": "a new header",
     "header changed": "another value of a header",
-    "request changed": "not the same was asked, so answers cannot be compared strictly",
+    "request changed": "another request, so the answers cannot be compared strictly",
 }

@@ -1,7 +1,7 @@
 """The commands `record` and `drift`.
 
-Exit statuses of both: 0 done, or the same; 1 drift, or scenes that broke off; 2 asked wrongly;
-3 the target cannot be reached.
+Exit statuses of both: 0 done, or no drift; 1 drift, or incomplete scenes; 2 wrong use; 3 the target
+cannot be reached.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from contract_tests.recording.drift_report import (
     report_json,
     report_lines,
 )
-from contract_tests.recording.recorder import Taken, from_run, record
+from contract_tests.recording.recorder import RecordingResult, from_run, record
 from contract_tests.recording.shape import (
     BadRecording,
     Recording,
     read_recording,
     write_recording,
 )
-from contract_tests.settings import SURFACES, Flags, Profile, read_settings
+from contract_tests.settings import SURFACES, Flags, RunProfile, read_settings
 from contract_tests.targets import TargetDown
 
 FOLDER = Path("fixtures", "exchanges")
@@ -38,13 +38,13 @@ _FILE = click.Path(path_type=Path)
 
 
 def _target_options(command: Any) -> Any:
-    """Add the flags that say what is talked to and what it may cost, as for a run of the suite."""
+    """Add the flags for the target and its costs, as for a run of the suite."""
     for option in (
         click.option("--longest-wait", type=float, metavar="S", help="Seconds of real time."),
-        click.option("--max-uses", metavar="N", help="The same for uses of the Workshop."),
-        click.option("--max-credits", metavar="N", help="Credits that are never exceeded."),
-        click.option("--profile", type=click.Choice([p.value for p in Profile]),
-                     help="How much may be done; README.md has a table."),
+        click.option("--max-uses", metavar="N", help="Maximum of uses of the Workshop."),
+        click.option("--max-credits", metavar="N", help="Maximum of credits to spend."),
+        click.option("--profile", type=click.Choice([p.value for p in RunProfile]),
+                     help="Which tests run, by cost: free, cheap or full."),
         click.option("--only", type=click.Choice(SURFACES), help="One surface alone."),
         click.option("--ca-file", type=_FILE, metavar="FILE", help="One more authority to trust."),
         click.option("--config", type=_FILE, metavar="FILE", help="Endpoints and credentials."),
@@ -56,21 +56,21 @@ def _target_options(command: Any) -> Any:
 @click.command("record")
 @click.option("--target", default="mock", metavar="T", help="mock (default), real, or a URL.")
 @click.option("--out", type=_FILE, metavar="DIR",
-              help="Where to; fixtures/exchanges/KIND by default.")  # fmt: skip
+              help="Output folder; fixtures/exchanges/KIND by default.")  # fmt: skip
 @click.option("--run", "run_folder", type=_FILE, metavar="DIR",
-              help="Take the transcripts of a run of the suite, and send nothing.")  # fmt: skip
+              help="Use the transcripts of a run of the suite; send nothing.")  # fmt: skip
 @_target_options
 def record_command(target: str, out: Path | None, run_folder: Path | None, **flags: Any) -> None:
-    """Play every scene to the target, and write down what it answers.
+    """Play every scene against the target, and record its answers.
 
-    Ids, moments, signatures and secrets are replaced by references, so that two recordings of the
-    same target are equal. Scenes that cost are played where the profile and the budget allow it.
+    Ids, times, signatures and secrets are replaced by references, so that two recordings of the
+    same target are equal. Scenes that cost are played if the profile and the budget allow it.
     """
     if run_folder is not None:
         recording, broken = _or_exit(lambda: from_run(run_folder)), 0
     else:
-        taken = _record(target, None, flags)
-        recording, broken = taken.recording, _tell(taken)
+        result = _record(target, None, flags)
+        recording, broken = result.recording, _tell(result)
     folder = out or FOLDER / recording.target
     _or_exit(lambda: write_recording(recording, folder))
     count = sum(len(scene.exchanges) for scene in recording.scenes)
@@ -86,30 +86,30 @@ def record_command(target: str, out: Path | None, run_folder: Path | None, **fla
               help="Write the changes as JSON; - is standard output.")  # fmt: skip
 @click.option("--least", type=click.Choice(["breaking", "notable", "cosmetic"]),
               default="cosmetic", show_default=True,
-              help="What matters less does not count for the exit status.")  # fmt: skip
+              help="Less important changes do not count for the exit status.")  # fmt: skip
 @_target_options
 def drift_command(
     before: Path, now: Path | None, target: str | None, json_file: Any, least: str, **flags: Any
 ) -> None:
-    """Say what is different in NOW (a recording) or at a target, compared with BEFORE.
+    """Compare the recording BEFORE with the recording NOW, or with a target.
 
-    Exit status: 0 the same, 1 drift, 2 asked wrongly, 3 the target did not answer.
+    Exit status: 0 no drift, 1 drift, 2 wrong use, 3 the target did not answer.
     """
     if (now is None) == (target is None):
-        raise click.UsageError("say with what to compare: a second recording, or --target")
+        raise click.UsageError("name a second recording or --target, to compare with")
     first = _or_exit(lambda: read_recording(before))
     if now is not None:
         second = _or_exit(lambda: read_recording(now))
     else:
-        taken = _record(str(target), [scene.name for scene in first.scenes], flags)
-        _tell(taken)
-        second = taken.recording
-        # What this target was not asked for is no drift.
+        result = _record(str(target), [scene.name for scene in first.scenes], flags)
+        _tell(result)
+        second = result.recording
+        # Scenes that were not played at this target are not drift.
         played = {scene.name for scene in second.scenes}
         asked = tuple(scene for scene in first.scenes if scene.name in played)
         first = Recording(first.target, asked)
         if not asked:
-            raise click.UsageError("none of the scenes may be played there; see --profile")
+            raise click.UsageError("no scene may be played at this target; see --profile")
     changes = compare(first, second)
     status = exit_status(changes, Severity(least))
     if json_file is not None:
@@ -120,7 +120,7 @@ def drift_command(
     sys.exit(status)
 
 
-def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> Taken:
+def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> RecordingResult:
     given = {name: value for name, value in flags.items() if value is not None}
 
     def show(scene: str) -> None:
@@ -139,14 +139,14 @@ def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> Taken
         show("")
 
 
-def _tell(taken: Taken) -> int:
-    """Say what was not played and what stays at the target; return how many scenes broke off."""
-    for scene, reason in taken.not_played:
+def _tell(result: RecordingResult) -> int:
+    """Print missing scenes and remaining resources; return the number of incomplete scenes."""
+    for scene, reason in result.not_played:
         click.echo(f"not played {scene} {reason}", err=True)
-    if taken.recording.target != "mock":
-        for made in taken.left:
+    if result.recording.target != "mock":
+        for made in result.left:
             click.echo(f"left there: {made.kind} {made.id}", err=True)
-    return sum(1 for _, reason in taken.not_played if reason.startswith("to its end"))
+    return sum(1 for _, reason in result.not_played if reason.startswith("to its end"))
 
 
 def _or_exit(what: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Drift: what is different in a second recording, by shape and relation.
+"""Drift: the differences of a second recording, by shape and relation.
 
-Values that a vendor may choose are compared by their type alone; ids by what they stand for: what
-was the same id in the first recording has to be the same id in the second.
+Values that a vendor may choose are compared by type. Ids are compared by identity: equal ids in the
+first recording must be equal ids in the second.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from contract_tests.recording.changes import Change, Severity
 from contract_tests.recording.normalising import leaves
-from contract_tests.recording.shape import Exchange, Filmed, Recording
+from contract_tests.recording.shape import RecordedExchange, RecordedScene, Recording
 from contract_tests.recording.volatile import REFERENCE
 
 BREAKING, NOTABLE, COSMETIC = Severity.BREAKING, Severity.NOTABLE, Severity.COSMETIC
 
-# Amounts that are different each time where time is real, and mean nothing by themselves.
+# Amounts that differ in each recording in real time, and mean nothing by themselves.
 AMOUNTS = {
     "progress", "expiredin", "expiredinseconds", "runtime", "queuerank", "queuelen",
     "etarelative", "lastqueueremaining", "estimateddurationinseconds", "taskduration",
@@ -33,14 +33,14 @@ _HOSTS = {"endpoint", "host"}
 
 
 def compare(before: Recording, now: Recording) -> list[Change]:
-    """Return the changes from one recording to another, what matters most first."""
+    """Return the changes from one recording to another, the most important first."""
     first = {scene.name: scene for scene in before.scenes}
     second = {scene.name: scene for scene in now.scenes}
     words = _vocabulary(before)
     changes: list[Change] = []
     for name, scene in first.items():
         if name in second:
-            changes += _Scene(name, words).compare(scene, second[name])
+            changes += SceneComparison(name, words).compare(scene, second[name])
         else:
             changes.append(Change(name, "", "", "scene gone", NOTABLE))
     changes += [Change(name, "", "", "scene new", COSMETIC) for name in second if name not in first]
@@ -48,8 +48,8 @@ def compare(before: Recording, now: Recording) -> list[Change]:
 
 
 @dataclass
-class _Scene:
-    """The comparison of one scene: what stands for what is learned as it goes on."""
+class SceneComparison:
+    """The comparison of one scene. It learns which references correspond to each other."""
 
     name: str
     words: Mapping[str, set[str]]
@@ -58,11 +58,11 @@ class _Scene:
     forth: dict[str, str] = field(default_factory=dict)
     back: dict[str, str] = field(default_factory=dict)
 
-    def compare(self, before: Filmed, now: Filmed) -> list[Change]:
+    def compare(self, before: RecordedScene, now: RecordedScene) -> list[Change]:
         """Return the changes of a scene, exchange by exchange."""
         return list(self._exchanges(before, now))
 
-    def _exchanges(self, before: Filmed, now: Filmed) -> Iterator[Change]:
+    def _exchanges(self, before: RecordedScene, now: RecordedScene) -> Iterator[Change]:
         second = {exchange["step"]: exchange for exchange in now.exchanges}
         first = {exchange["step"]: exchange for exchange in before.exchanges}
         for step, exchange in first.items():
@@ -81,7 +81,7 @@ class _Scene:
             self.step = ""
             yield self._change("", "order changed", NOTABLE, common)
 
-    def _exchange(self, before: Exchange, now: Exchange) -> Iterator[Change]:
+    def _exchange(self, before: RecordedExchange, now: RecordedExchange) -> Iterator[Change]:
         if "error" in now:
             error = now["error"]
             if "error" not in before:
@@ -91,7 +91,7 @@ class _Scene:
             yield self._change("", "status changed", NOTABLE, before["error"],
                                now["response"]["status"])  # fmt: skip
             return
-        # What was asked is compared first, because it tells which ids stand for each other.
+        # Requests are compared first, because they tell which ids correspond.
         if any(self._values("request", "", before["request"], now["request"])):
             yield self._change("request", "request changed", COSMETIC)
         first, second = before["response"], now["response"]
@@ -120,9 +120,9 @@ class _Scene:
             else:
                 for change in self._texts(where, name, value, now[name]):
                     kind = change.kind
-                    told = kind if kind.startswith("reference") else "header changed"
-                    severity = change.severity if told == kind else COSMETIC
-                    yield self._change(where, told, severity, change.before, change.now)
+                    reported = kind if kind.startswith("reference") else "header changed"
+                    severity = change.severity if reported == kind else COSMETIC
+                    yield self._change(where, reported, severity, change.before, change.now)
         for name, value in now.items():
             if name not in before:
                 yield self._change(f"headers.{name}", "header new", COSMETIC, now=value)
@@ -141,7 +141,7 @@ class _Scene:
             yield self._change(where, "value changed", severity, before, now)
 
     def _objects(self, where: str, before: dict[str, Any], now: dict[str, Any]) -> Iterator[Change]:
-        # Members may be named by ids: they are compared under the names that they had before.
+        # Names of members may be ids: they are compared by their earlier names.
         named = {self._as_before(key): key for key in now}
         for key, value in before.items():
             path = f"{where}.{key}"
@@ -169,8 +169,8 @@ class _Scene:
         plain = name.lower()
         refs, others = REFERENCE.findall(before), REFERENCE.findall(now)
         if REFERENCE.split(before)[::4] == REFERENCE.split(now)[::4] and len(refs) == len(others):
-            # The same around the references, so they can be compared one by one. A signature of a
-            # URL is another one whenever it is made, and stands for nothing.
+            # The text around the references is the same, so they are compared one by one. The
+            # signature of a URL is new each time and has no identity.
             signed = REFERENCE.findall(before.partition("?")[2]) if _is_url(before) else []
             for index, (first, second) in enumerate(zip(refs, others, strict=True)):
                 bound = index < len(refs) - len(signed)
@@ -199,7 +199,7 @@ class _Scene:
             yield self._change(where, "form changed", NOTABLE, first, second)
             return
         if not bound or kind in _TIMES:
-            return  # which of two moments are the same depends on how fast we were
+            return  # which times are equal depends on the speed of the run
         first, second = _bare(first), _bare(second)
         if self.forth.setdefault(first, second) != second:
             yield self._change(where, "reference broken", BREAKING, first, second)
@@ -207,7 +207,7 @@ class _Scene:
             yield self._change(where, "reference merged", BREAKING, first, second)
 
     def _may_lack(self, key: str) -> bool:
-        """Say whether a member is left out while it is zero (`TAMS › 2`), which passes."""
+        """Say whether a member may be absent because it is zero for a while (`TAMS › 2`)."""
         return self.passing and key.lower() in AMOUNTS
 
     def _as_before(self, key: str) -> str:
@@ -221,7 +221,7 @@ class _Scene:
 
 
 def _vocabulary(recording: Recording) -> dict[str, set[str]]:
-    """Return the words that stand in members of the same name, anywhere in a recording."""
+    """Return the texts in members of each name, anywhere in a recording."""
     words: dict[str, set[str]] = {}
     for scene in recording.scenes:
         for exchange in scene.exchanges:

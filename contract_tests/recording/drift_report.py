@@ -1,4 +1,4 @@
-"""What is said of drift: to people, and to programs."""
+"""Reports of drift, for people and for programs."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 from contract_tests.recording.changes import KINDS, Change, Severity
 from contract_tests.recording.shape import as_text
 
-MANY = 40  # changes of one severity that are shown to a person
-LONGEST = 160  # characters of a value that are shown
+MAX_SHOWN = 40  # changes of one severity that are printed
+MAX_VALUE_LENGTH = 160  # characters of a value that are printed
 SAME, DRIFT, UNREACHABLE = 0, 1, 3
-"""Exit statuses; 2 is for what was asked wrongly."""
+"""Exit statuses; 2 is for wrong use."""
 
 
 def exit_status(changes: list[Change], least: Severity = Severity.COSMETIC) -> int:
-    """Return the exit status; changes that matter less than `least` do not count."""
+    """Return the exit status; changes less important than `least` do not count."""
     if any(change.severity is Severity.UNREACHABLE for change in changes):
         return UNREACHABLE
     return DRIFT if any(change.severity.rank <= least.rank for change in changes) else SAME
 
 
 def suspect(before: str, now: str) -> str:
-    """Return who has changed or errs, by the kinds of the two targets."""
+    """Return which side has changed, by the kinds of the two targets."""
     if before == now == "mock":
         return "the mock has changed"
     if "mock" in (before, now):
-        return "the mock differs from what answers in its place: an error of the mock, or news"
+        return "the mock differs from the service: an error of the mock, or a new behaviour"
     return "the service has changed"
 
 
@@ -38,21 +38,21 @@ def report_lines(changes: list[Change], before: str, now: str) -> Iterator[str]:
         yield "No drift."
         return
     counts = Counter(change.severity for change in changes)
-    told = ", ".join(f"{counts[severity]} {severity.value}" for severity in Severity
+    text = ", ".join(f"{counts[severity]} {severity.value}" for severity in Severity
                      if counts[severity])  # fmt: skip
     lost = counts[Severity.UNREACHABLE]
     only_lost = lost == len(changes)
-    who = "nothing is said of the service" if only_lost else suspect(before, now)
-    yield f"Drift: {told}; {who}."
+    who = "this says nothing about the service" if only_lost else suspect(before, now)
+    yield f"Drift: {text}; {who}."
     for severity in Severity:
         found = [change for change in changes if change.severity is severity]
         if found:
             yield ""
             yield f"{severity.value}:"
-        for change in found[:MANY]:
+        for change in found[:MAX_SHOWN]:
             yield from _lines(change)
-        if len(found) > MANY:
-            yield f"  … and {len(found) - MANY} more"
+        if len(found) > MAX_SHOWN:
+            yield f"  … and {len(found) - MAX_SHOWN} more"
 
 
 def report_json(changes: list[Change], before: str, now: str, status: int) -> str:
@@ -74,16 +74,16 @@ def _lines(change: Change) -> Iterator[str]:
     where = f" {change.where}" if change.where else ""
     yield f"  {place}:{where}"
     if change.before is None and change.now is None:
-        told = KINDS[change.kind]
+        text = KINDS[change.kind]
     elif change.before is None and change.kind != "type changed":
-        told = f"{KINDS[change.kind]}: {_shown(change.now)}"
+        text = f"{KINDS[change.kind]}: {_shown(change.now)}"
     elif change.now is None and change.kind != "type changed":
-        told = f"{KINDS[change.kind]}: {_shown(change.before)}"
+        text = f"{KINDS[change.kind]}: {_shown(change.before)}"
     else:
-        told = f"{KINDS[change.kind]}: {_shown(change.before)} → {_shown(change.now)}"
-    yield f"      {told}"
+        text = f"{KINDS[change.kind]}: {_shown(change.before)} → {_shown(change.now)}"
+    yield f"      {text}"
 
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"

@@ -1,6 +1,6 @@
-"""Normalising: volatile values become references, the same value the same one everywhere.
+"""Normalising: volatile values become references. Equal values become the same reference.
 
-`{{job-1}}` is the first job of a scene wherever it is named: in a body, in a URL, in a message.
+`{{job-1}}` is the first job of a scene, in bodies, URLs and messages.
 `{{time-1:number}}` was a JSON number. A second normalising changes nothing.
 """
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from contract_tests.recording import volatile
 from contract_tests.recording.bodies import read_body
-from contract_tests.recording.shape import Exchange, Raw
+from contract_tests.recording.shape import RawExchange, RecordedExchange
 from contract_tests.recording.volatile import REFERENCE
 from contract_tests.redaction import HIDDEN
 
-MOST_ROUNDS = 20
-SHORTEST = 6  # characters; a shorter value would be found in innocent words
+MAX_ROUNDS = 20
+MIN_LENGTH = 6  # characters; a shorter value would match inside ordinary words
 _DROPPED_SENT = {
     "host", "user-agent", "accept-encoding", "connection", "content-length", "transfer-encoding",
 }  # fmt: skip
@@ -26,7 +26,7 @@ _DROPPED = {
     "age", "alt-svc", "cf-ray", "cf-cache-status", "strict-transport-security",
     "nel", "report-to", "server-timing",
 }  # fmt: skip
-# Made anew for each request, by every client in its own way.
+# New for each request, and different in each client.
 _MADE_BY_SIGNER = {
     "x-ca-nonce": "{{nonce}}", "x-ca-timestamp": "{{now}}", "x-ca-signature": "{{signature}}",
     "content-md5": "{{digest}}", "date": "{{now}}",
@@ -36,10 +36,12 @@ _PARTS = {"nonce_str": "{{nonce}}", "timestamp": "{{now}}", "signature": "{{sign
 _NOW = "{{now}}"
 
 
-def normalise_scene(raws: Iterable[Raw], known: Mapping[str, str]) -> list[Exchange]:
+def normalise_scene(
+    raws: Iterable[RawExchange], known: Mapping[str, str]
+) -> list[RecordedExchange]:
     """Return the exchanges of a scene without anything volatile or secret.
 
-    `known` are values with the references that stand for them, as the endpoint and credentials.
+    `known` are values with their references, for example endpoint and credentials.
     """
     raws = list(raws)
     made = {value: ref for value, ref in known.items() if value}
@@ -49,12 +51,12 @@ def normalise_scene(raws: Iterable[Raw], known: Mapping[str, str]) -> list[Excha
     return normalise([_replaced(exchange, made) for exchange in exchanges])
 
 
-def normalise(exchanges: list[Exchange]) -> list[Exchange]:
-    """Return exchanges with references in place of what is volatile.
+def normalise(exchanges: list[RecordedExchange]) -> list[RecordedExchange]:
+    """Return exchanges with references instead of volatile values.
 
-    What a replacement uncovers is looked at again, until nothing is left.
+    Replacements are repeated until nothing changes.
     """
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         names = _learn(exchanges)
         replaced = [_replaced(exchange, names) for exchange in exchanges]
         if replaced == exchanges:
@@ -64,9 +66,9 @@ def normalise(exchanges: list[Exchange]) -> list[Exchange]:
 
 
 def leaves(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield every value that is no container, with its name and that of what it stands in.
+    """Yield every plain value, with the name of its parent and its own name.
 
-    Keys of objects come too, as texts without a name: the target may put ids there.
+    Keys of objects are included, as texts without a name: they may contain ids.
     """
     if isinstance(value, dict):
         for key, member in value.items():
@@ -74,14 +76,14 @@ def leaves(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[str, 
             yield from leaves(member, name, key)
     elif isinstance(value, list):
         for item in value:
-            # An item stands where its list does.
+            # An item has the name of its list.
             yield from leaves(item, parent, name)
     else:
         yield parent, name, value
 
 
-def _plain(raw: Raw) -> Exchange:
-    exchange: Exchange = {
+def _plain(raw: RawExchange) -> RecordedExchange:
+    exchange: RecordedExchange = {
         "step": raw.step,
         **({"passing": True} if raw.passing else {}),
         "request": {
@@ -101,11 +103,11 @@ def _plain(raw: Raw) -> Exchange:
 
 
 def _headers(headers: Iterable[tuple[str, str]], dropped: set[str]) -> dict[str, str]:
-    """Return the headers that say something, by name; cookies are secrets."""
+    """Return the relevant headers, by name; cookies are secrets."""
     found: dict[str, str] = {}
     for spelled, value in headers:
         name = spelled.lower()
-        # What a mock says beside the vendor's words is no part of any contract.
+        # Additional headers of a mock are not part of the contract.
         if name in dropped or name.startswith("x-mock-") or (name, value) == ("accept", "*/*"):
             continue
         shown = HIDDEN if "cookie" in name else value
@@ -113,7 +115,7 @@ def _headers(headers: Iterable[tuple[str, str]], dropped: set[str]) -> dict[str,
     return dict(sorted(found.items()))
 
 
-def _made_by_signer(raw: Raw) -> dict[str, str]:
+def _made_by_signer(raw: RawExchange) -> dict[str, str]:
     made: dict[str, str] = {}
     for spelled, value in raw.sent_headers:
         name = spelled.lower()
@@ -121,12 +123,12 @@ def _made_by_signer(raw: Raw) -> dict[str, str]:
             made[value] = _MADE_BY_SIGNER[name]
         elif name == "authorization":
             made |= {part: _PARTS[of] for of, part in _IN_SIGNATURE.findall(value)}
-    # A moment may be that of something else, too.
-    return {v: ref for v, ref in made.items() if len(v) >= SHORTEST and ref != _NOW}
+    # A time may also be the time of something else.
+    return {v: ref for v, ref in made.items() if len(v) >= MIN_LENGTH and ref != _NOW}
 
 
 def _signed_anew(headers: dict[str, str]) -> dict[str, str]:
-    """Return headers of a request with references for what its signer made."""
+    """Return headers of a request with references for the values of its signer."""
     shown = {name: _MADE_BY_SIGNER.get(name, value) for name, value in headers.items()}
     if "authorization" in shown:
         shown["authorization"] = _IN_SIGNATURE.sub(
@@ -135,30 +137,30 @@ def _signed_anew(headers: dict[str, str]) -> dict[str, str]:
     return shown
 
 
-class _Names:
-    """References, given out in the order in which values appear."""
+class ReferenceNames:
+    """References, numbered in the order in which values appear."""
 
-    def __init__(self, exchanges: list[Exchange]) -> None:
+    def __init__(self, exchanges: list[RecordedExchange]) -> None:
         self.given: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         for kind, number in _references(exchanges):
             self._counts[kind] = max(self._counts.get(kind, 0), number)
 
     def give(self, kind: str, value: str) -> None:
-        """Name a value, unless it has a name."""
+        """Give a value a reference, unless it has one."""
         if value not in self.given:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             self.given[value] = "{{" + f"{kind}-{self._counts[kind]}" + "}}"
 
 
-def _learn(exchanges: list[Exchange]) -> dict[str, str]:
-    names, constants = _Names(exchanges), set[str]()
+def _learn(exchanges: list[RecordedExchange]) -> dict[str, str]:
+    names, constants = ReferenceNames(exchanges), set[str]()
     for exchange in exchanges:
         request = exchange["request"]
         for parent, name, value in leaves(_message(request)):
             _learn_sent(names, constants, parent, name, value)
         for text in request["headers"].values():
-            # What is signed or granted there is replaced already; the rest are constants.
+            # Signatures and tokens are replaced already; the rest are constants.
             constants.update(found for _, found in volatile.looks(text))
         for parent, name, value in leaves(_message(exchange.get("response", {}))):
             _learn_received(names, constants, parent, name, value)
@@ -169,11 +171,13 @@ def _learn(exchanges: list[Exchange]) -> dict[str, str]:
 
 
 def _message(part: Mapping[str, Any]) -> list[Any]:
-    """Return what of a message is looked at for values, but its headers."""
+    """Return the parts of a message that may contain values, without its headers."""
     return [part.get("url", ""), part.get("body")]
 
 
-def _learn_sent(names: _Names, constants: set[str], parent: str, name: str, value: Any) -> None:
+def _learn_sent(
+    names: ReferenceNames, constants: set[str], parent: str, name: str, value: Any
+) -> None:
     kind = volatile.kind_of_member(parent, name)
     if isinstance(value, str) and kind in volatile.HIDDEN_WHEN_SENT and _is_free(value):
         names.give(kind, value)
@@ -189,33 +193,35 @@ def _learn_sent(names: _Names, constants: set[str], parent: str, name: str, valu
     _learn_looks(names, constants, text)
 
 
-def _learn_received(names: _Names, constants: set[str], parent: str, name: str, value: Any) -> None:
+def _learn_received(
+    names: ReferenceNames, constants: set[str], parent: str, name: str, value: Any
+) -> None:
     kind = volatile.kind_of_member(parent, name)
     if isinstance(value, str) and kind is not None and value not in constants:
-        long_enough = len(value) >= SHORTEST and any(c.isdigit() for c in value)
+        long_enough = len(value) >= MIN_LENGTH and any(c.isdigit() for c in value)
         if _is_free(value) and (long_enough or kind in volatile.SECRET):
             names.give(kind, value)
             return
     text = _text(name, value)
     for secret in volatile.secrets_of_url(text):
-        if secret not in constants and len(secret) >= SHORTEST:
+        if secret not in constants and len(secret) >= MIN_LENGTH:
             names.give("secret", secret)
     _learn_looks(names, constants, text)
 
 
-def _learn_looks(names: _Names, constants: set[str], text: str) -> None:
+def _learn_looks(names: ReferenceNames, constants: set[str], text: str) -> None:
     for kind, found in volatile.looks(text):
         if found not in constants:
             names.give(kind, found)
 
 
 def _text(name: str, value: Any) -> str:
-    """Return what is searched in a leaf; of numbers only those that may be moments or ids."""
+    """Return the text to search in a value; of numbers only possible times or ids."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         text = str(value)
-        # Ten digits may be an amount of anything; thirteen are milliseconds.
+        # Ten digits may be any amount; thirteen digits are milliseconds.
         return text if len(text) != 10 or volatile.holds_time(name) else ""
     return ""
 
@@ -232,11 +238,11 @@ def _references(value: Any) -> Iterator[tuple[str, int]]:
 
 
 def _replaced(value: Any, names: Mapping[str, str]) -> Any:
-    """Return a value with names in place of what they stand for, keys of objects included."""
+    """Return a value with references instead of values, in keys of objects too."""
     if not names:
         return value
     whole = dict(names)
-    inside = {value: ref for value, ref in names.items() if len(value) >= SHORTEST}
+    inside = {value: ref for value, ref in names.items() if len(value) >= MIN_LENGTH}
     longest_first = sorted(inside, key=lambda text: (-len(text), text))
     pattern = re.compile(
         "|".join([REFERENCE.pattern, *map(_bounded, longest_first)]) if inside else "(?!)"
@@ -260,7 +266,7 @@ def _replaced(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _bounded(value: str) -> str:
-    """Return a pattern for a value that is not just a part of a longer word or number."""
+    """Return a pattern for a value that is not a part of a longer word or number."""
     before = r"(?<![0-9A-Za-z])" if value[0].isalnum() else ""
     after = r"(?![0-9A-Za-z])" if value[-1].isalnum() else ""
     return f"{before}{re.escape(value)}{after}"

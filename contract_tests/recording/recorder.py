@@ -1,4 +1,4 @@
-"""Recording: playing the scenes to a target, and keeping what it said."""
+"""Recording: playing the scenes against a target, and keeping its answers."""
 
 from __future__ import annotations
 
@@ -14,75 +14,71 @@ import httpx
 import pytest
 
 from contract_tests.answers import Unmet
-from contract_tests.case import Case
-from contract_tests.control import Control
-from contract_tests.folders import new_folder
-from contract_tests.gates import admit
-from contract_tests.made import Made, read_made
+from contract_tests.control import ControlClient
+from contract_tests.current_test import CurrentTest
 from contract_tests.pacing import WINDOW
 from contract_tests.recording.normalising import normalise_scene
-from contract_tests.recording.scenes import Scene, Set
-from contract_tests.recording.shape import BadRecording, Filmed, Raw, Recording
+from contract_tests.recording.scenes import Scene, SceneContext
+from contract_tests.recording.shape import BadRecording, RawExchange, RecordedScene, Recording
 from contract_tests.recording.tams_scenes import scene as tams_scene
-from contract_tests.recording.tape import Tape, does, step_name
+from contract_tests.recording.transcript import RecordingTranscript, does, step_name
 from contract_tests.recording.workshop_scenes import scene as workshop_scene
+from contract_tests.resources import CreatedResource, read_resources
 from contract_tests.run import Run
-from contract_tests.settings import Settings
-from contract_tests.targets import Target, TargetDown
+from contract_tests.run_folders import new_folder
+from contract_tests.selection import admit
+from contract_tests.settings import RunSettings
+from contract_tests.targets import ContractTarget, TargetDown
 
 SCENES = (*tams_scene.all, *workshop_scene.all)
 
-# A mock's time stands still while it is recorded, so that nothing depends on how fast we are. The
-# moment is the same each time, and later than any at which somebody may record: 2033-05-18.
-STILL_AT = 2_000_000_000
+# A mock's clock is frozen during a recording, so that nothing depends on speed. The moment is the
+# same each time, and later than the time of any recording: 2033-05-18.
+FROZEN_AT = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A recording, what was not played and why, and what the target keeps of it."""
+class RecordingResult:
+    """A recording, the scenes that were not played, and the resources left at the target."""
 
     recording: Recording
     not_played: tuple[tuple[str, str], ...]
-    left: tuple[Made, ...]
+    left: tuple[CreatedResource, ...]
 
 
-class _Filming(Run):
-    """A run whose transcript is a tape."""
-
-    @cached_property
-    def tape(self) -> Tape:
-        """Return the tape."""
-        return Tape(self.folder / "transcript-record.jsonl", "record-", self.redactor)
+class RecordingRun(Run):
+    """A run whose transcript keeps the exchanges for a recording."""
 
     @cached_property
-    def transcript(self) -> Tape:
-        """Return the tape, which is a transcript."""
-        return self.tape
+    def transcript(self) -> RecordingTranscript:
+        """Return the transcript of this process."""
+        path = self.folder / "transcript-record.jsonl"
+        return RecordingTranscript(path, "record-", self.redactor)
 
 
 def record(
-    settings: Settings,
+    settings: RunSettings,
     only: Sequence[str] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Taken:
+    on_scene: Callable[[str], None] = lambda _: None,
+) -> RecordingResult:
     """Play the scenes (all, or the named ones) and return what was recorded.
 
-    `tell` is told each scene's name as it begins. Raises `TargetDown`, `BadSettings`.
+    `on_scene` gets the name of each scene before it is played. Raises `TargetDown`, `BadSettings`.
     """
     with tempfile.TemporaryDirectory(prefix="tams-contract-") as state:
-        # As any run, in a folder of runs: nothing that belongs to others lies beside it.
-        run = _Filming(settings, new_folder(Path(state)), "record")
+        # A recording is a run, so it has the folder of a run.
+        run = RecordingRun(settings, new_folder(Path(state)), "record")
         try:
-            recording, not_played = _play(run, only, tell)
+            recording, not_played = _record_scenes(run, only, on_scene)
         finally:
             run.close()
-        made = read_made(sorted(run.folder.glob("made-*.jsonl")))
+        made = read_resources(sorted(run.folder.glob("made-*.jsonl")))
         left = tuple(thing for thing in made if thing.state == "open")
-        return Taken(recording, not_played, left)
+        return RecordingResult(recording, not_played, left)
 
 
 def from_run(folder: Path) -> Recording:
-    """Return the exchanges of a run of the suite as a recording, a scene for each test.
+    """Return the exchanges of a run as a recording, with one scene for each test.
 
     Raises `BadRecording` for a folder without transcripts.
     """
@@ -91,91 +87,92 @@ def from_run(folder: Path) -> Recording:
         urls = {str(url): "{{endpoint}}" for url in about["urls"].values()}
         target = str(about["kind"])
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise BadRecording(f"{folder} is no folder of a run: {error}") from error
-    found: dict[str, list[Raw]] = {}
+        raise BadRecording(f"{folder} is not the folder of a run: {error}") from error
+    found: dict[str, list[RawExchange]] = {}
     for path in sorted(folder.glob("transcript-*.jsonl")):
         for name, raw in _read_transcript(path):
             raws = found.setdefault(name, [])
             step = step_name(raw.step, [other.step for other in raws])
-            raws.append(Raw(**{**raw.__dict__, "step": step}))
+            raws.append(RawExchange(**{**raw.__dict__, "step": step}))
     scenes = [
-        Filmed(name, "", (), tuple(normalise_scene(raws, urls))) for name, raws in found.items()
+        RecordedScene(name, "", (), tuple(normalise_scene(raws, urls)))
+        for name, raws in found.items()
     ]
     return Recording(target, tuple(sorted(scenes, key=lambda scene: scene.name)))
 
 
-def _play(
-    run: _Filming, only: Sequence[str] | None, tell: Callable[[str], None]
+def _record_scenes(
+    run: RecordingRun, only: Sequence[str] | None, on_scene: Callable[[str], None]
 ) -> tuple[Recording, tuple[tuple[str, str], ...]]:
     target = run.target
     if target.kind == "mock":
-        _hold_still(run.settings, target)
-    filmed, not_played = [], []
+        _freeze_clock(run.settings, target)
+    recorded, not_played = [], []
     for scene in SCENES:
         if (only is not None and scene.name not in only) or (
             scene.surface not in run.settings.surfaces
         ):
             continue
-        tell(scene.name)
-        run.case = Case.of(scene.name, scene.surface, scene.marks.spends)
+        on_scene(scene.name)
+        run.current_test = CurrentTest.of(scene.name, scene.surface, scene.marks.spends)
         try:
-            admit(scene.surface, scene.marks, run.settings, run.terms, target, run.ledger)
+            admit(scene.surface, scene.marks, run.settings, run.limits, target, run.ledger)
         except pytest.skip.Exception as reason:
             not_played.append((scene.name, str(reason)))
             continue
-        run.tape.take_out()  # what was left of the scene before
+        run.transcript.take_kept()  # exchanges that the previous scene left
         try:
             if target.clock.moves:
-                # The pace of one scene shall not be felt in the next.
+                # The pace of one scene must not affect the next.
                 target.clock.pause(2 * WINDOW)
-            scene.play(_a_set(run))
+            scene.play(_context(run))
         except (Unmet, pytest.skip.Exception) as reason:
             not_played.append((scene.name, f"to its end: {run.redactor.text(str(reason))}"))
         except httpx.HTTPError as reason:
             not_played.append((scene.name, f"to its end: {type(reason).__name__}: {reason}"))
-        exchanges = normalise_scene(run.tape.take_out(), _known(target, scene))
+        exchanges = normalise_scene(run.transcript.take_kept(), _known(target, scene))
         if exchanges:
             source = scene.marks.source
-            filmed.append(Filmed(scene.name, scene.says, source, tuple(exchanges)))
-    _check_reached(filmed)
-    return Recording(target.kind, tuple(filmed)), tuple(not_played)
+            recorded.append(RecordedScene(scene.name, scene.says, source, tuple(exchanges)))
+    _check_reached(recorded)
+    return Recording(target.kind, tuple(recorded)), tuple(not_played)
 
 
-def _a_set(run: _Filming) -> Set:
+def _context(run: RecordingRun) -> SceneContext:
     credentials = run.target.credentials
-    return Set(
+    return SceneContext(
         tams=run.tams,
         workshop=run.workshop,
         clock=run.target.clock,
-        tape=run.tape,
+        transcript=run.transcript,
         bearer=credentials.tams.bearer(),
         key=credentials.workshop.auth(),
     )
 
 
-def _hold_still(settings: Settings, target: Target) -> None:
-    """Stop the account's time at the moment of all recordings."""
-    control = Control(target.http, target.urls["tams"], settings.control_token)
-    world = control.world_of(target.credentials)
-    if world is None:
-        raise TargetDown("the mock does not know the account that it has made")
+def _freeze_clock(settings: RunSettings, target: ContractTarget) -> None:
+    """Freeze the account's clock at the time of all recordings."""
+    control = ControlClient(target.http, target.urls["tams"], settings.control_token)
+    account = control.account_of(target.credentials)
+    if account is None:
+        raise TargetDown("the mock does not know the account of this run")
     token = settings.control_token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         answer = target.http.put(
             f"{target.urls['tams']}/_mock/clock",
-            params={"account": world.id},
-            json={"now": STILL_AT, "rate": 0},
+            params={"account": account.id},
+            json={"now": FROZEN_AT, "rate": 0},
             headers=headers,
         )
     except httpx.TransportError as error:
-        raise TargetDown(f"the mock's time cannot be stopped: {error}") from error
+        raise TargetDown(f"the mock's clock cannot be frozen: {error}") from error
     if not answer.is_success:
-        raise TargetDown(f"the mock's time cannot be stopped: {answer.text[:300]}")
+        raise TargetDown(f"the mock's clock cannot be frozen: {answer.text[:300]}")
 
 
-def _known(target: Target, scene: Scene) -> dict[str, str]:
-    """Return what is known beforehand, and the references that stand for it."""
+def _known(target: ContractTarget, scene: Scene) -> dict[str, str]:
+    """Return the values that are known before the scene, with their references."""
     url = target.urls.get(scene.surface, "")
     tams, workshop = target.credentials.tams, target.credentials.workshop
     return {
@@ -188,27 +185,27 @@ def _known(target: Target, scene: Scene) -> dict[str, str]:
     }
 
 
-def _check_reached(scenes: list[Filmed]) -> None:
-    """Raise `TargetDown` if there were no answers at all."""
+def _check_reached(scenes: list[RecordedScene]) -> None:
+    """Raise `TargetDown` if no request was answered."""
     exchanges = [exchange for scene in scenes for exchange in scene.exchanges]
     if exchanges and all("error" in exchange for exchange in exchanges):
         raise TargetDown(f"the target answered nothing: {exchanges[0]['error']}")
 
 
-def _read_transcript(path: Path) -> Iterator[tuple[str, Raw]]:
+def _read_transcript(path: Path) -> Iterator[tuple[str, RawExchange]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
-            continue  # the last line of a process that was killed
+            continue  # the last line of a killed process
         surface, request = entry["surface"], entry["request"]
         response = entry.get("response") or {}
-        # A test's name becomes a file's: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
+        # The id of a test becomes a file name: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
         test = entry["test"].replace(".py::", ".").replace("/", ".").replace("::", ".")
         name = f"{surface}/{test.removeprefix(f'{surface}.')}"
         yield (
             name,
-            Raw(
+            RawExchange(
                 step=does(surface, request["method"], request["url"]),
                 method=request["method"],
                 url=request["url"],

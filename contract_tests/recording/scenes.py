@@ -1,7 +1,7 @@
-"""Scenes: what is asked of a target for a recording. They never judge what comes back.
+"""Scenes: fixed sequences of requests for a recording. They never judge the answers.
 
-A scene is a function of a `Set`; its name, docstring and marks are those of the recording. Scenes
-stand on their own and use constants, but for what has to be new each time.
+A scene is a function of a `SceneContext`; its name, docstring and markers are in the recording.
+Scenes are independent of each other and use constants where possible.
 """
 
 from __future__ import annotations
@@ -13,57 +13,57 @@ from typing import Any
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.tams import Tams
-from contract_tests.clients.workshop import Workshop
-from contract_tests.clocks import Clock
-from contract_tests.marks import Marks
+from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.clients.tams import TamsClient
+from contract_tests.clients.workshop import WorkshopClient
+from contract_tests.clocks import TargetClock
+from contract_tests.markers import Markers
 from contract_tests.money import Reservation
-from contract_tests.recording.tape import Tape
+from contract_tests.recording.transcript import RecordingTranscript
 
-LOOK_EVERY = 2.0  # seconds between looks while something is waited for, in real time
-LOOK_CLOSELY = 0.25  # the same where time is moved, and nothing is gained by haste
-LONGEST = 600.0  # seconds for something to come about
+POLL = 2.0  # seconds between polls in real time
+SHORT_POLL = 0.25  # the same if time is moved
+MAX_WAIT = 600.0  # seconds to wait for a state
 
 
 @dataclass(frozen=True)
-class Set:
-    """What a scene plays with."""
+class SceneContext:
+    """The clients and credentials of a scene."""
 
-    tams: Tams
-    workshop: Workshop
-    clock: Clock
-    tape: Tape
+    tams: TamsClient
+    workshop: WorkshopClient
+    clock: TargetClock
+    transcript: RecordingTranscript
     bearer: httpx.Auth | None
     key: httpx.Auth | None
 
     def one_use(self) -> Reservation:
-        """Set one use of the Workshop aside, out of what the scene declares."""
+        """Reserve one use of the Workshop, from the amount that the scene declares."""
         wire = self.workshop.wire
-        return wire.case().allowance.take(wire.ledger, Decimal(1))
+        return wire.current_test().allowance.take(wire.ledger, Decimal(1))
 
-    def until(self, look: Callable[[], Answer], over: Callable[[Any], bool]) -> Any:
-        """Look, unseen, until what comes back is what is waited for; return its JSON.
+    def until(self, look: Callable[[], ReceivedAnswer], over: Callable[[Any], bool]) -> Any:
+        """Poll until `over` accepts the answer, and return its JSON.
 
-        The last look can be kept: `tape.keep_last`. Raises `Unmet` where that takes too long, and
-        the scene ends there.
+        The polls are not recorded; `transcript.keep_last` records the last one. Raises `Unmet` if
+        it takes too long, which ends the scene.
         """
-        with self.tape.unseen():
+        with self.transcript.paused():
             begin = self.clock.elapsed()
-            pause = LOOK_CLOSELY if self.clock.moves else LOOK_EVERY
+            pause = SHORT_POLL if self.clock.moves else POLL
             while not over(found := look().json):
-                if self.clock.elapsed() - begin > LONGEST:
-                    raise Unmet(f"{LONGEST:g} s were not enough")
+                if self.clock.elapsed() - begin > MAX_WAIT:
+                    raise Unmet(f"the state did not come within {MAX_WAIT:g} s")
                 self.clock.pause(pause)
         return found
 
 
-def member(answer: Answer | Any, *names: str) -> Any:
-    """Return a member deep in an answer, or raise `Unmet`: without it the scene ends."""
-    found = answer.json if isinstance(answer, Answer) else answer
+def member(answer: ReceivedAnswer | Any, *names: str) -> Any:
+    """Return a nested member of an answer, or raise `Unmet`, which ends the scene."""
+    found = answer.json if isinstance(answer, ReceivedAnswer) else answer
     for name in names:
         if not isinstance(found, dict):
-            raise Unmet(f"there is no {'.'.join(names)} in what came back")
+            raise Unmet(f"the answer has no member {'.'.join(names)}")
         found = found[name]
     return found
 
@@ -74,16 +74,16 @@ class Scene:
 
     name: str
     says: str
-    marks: Marks
-    play: Callable[[Set], None]
+    marks: Markers
+    play: Callable[[SceneContext], None]
 
     @property
     def surface(self) -> str:
-        """Return the surface that is talked to."""
+        """Return the surface of the scene."""
         return self.name.partition("/")[0]
 
 
-class Scenes:
+class SceneRegistry:
     """The scenes of one surface, in the order in which they are written."""
 
     def __init__(self, surface: str) -> None:
@@ -96,11 +96,11 @@ class Scenes:
         spends: int = 0,
         needs: Iterable[str] = (),
         leaves_traces: bool = False,
-    ) -> Callable[[Callable[[Set], None]], Callable[[Set], None]]:
-        """Return a decorator that makes a function a scene; the arguments are marks of a test."""
-        marks = Marks(source, Decimal(spends), tuple(needs), leaves_traces, False, False)
+    ) -> Callable[[Callable[[SceneContext], None]], Callable[[SceneContext], None]]:
+        """Return a decorator that makes a function a scene; the arguments are markers."""
+        marks = Markers(source, Decimal(spends), tuple(needs), leaves_traces, False, False)
 
-        def add(play: Callable[[Set], None]) -> Callable[[Set], None]:
+        def add(play: Callable[[SceneContext], None]) -> Callable[[SceneContext], None]:
             name = f"{self.surface}/{play.__name__.replace('_', '-')}"
             says = " ".join((play.__doc__ or "").split())
             self.all.append(Scene(name, says, marks, play))

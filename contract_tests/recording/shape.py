@@ -1,12 +1,12 @@
-"""The shape of a recording, on disk: a folder with a file for each scene.
+"""The format of a recording on disk: a folder with a file for each scene.
 
     about.json               {"format": 1, "target": "mock"}
     tams/prices.json         one scene: {"scene", "says", "source", "exchanges": […]}
 
 An exchange has a `step`, a `request` (method, url, headers, body) and a `response` (status,
-headers, body) or, where no answer came, an `error`. A body is `body` (JSON as JSON, else text) or
-`file` (what can be said of bytes). What is `passing` need not come about each time. Nothing in it
-depends on the moment.
+headers, body) or, if no answer came, an `error`. A body is `body` (JSON as JSON, else text) or
+`file` (a description of binary data). A `passing` exchange may be missing in other recordings.
+Nothing depends on the time of the recording.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from typing import Any
 FORMAT = 1
 ABOUT = "about.json"
 
-Exchange = dict[str, Any]
+RecordedExchange = dict[str, Any]
 """A normalised exchange, as plain data."""
 
 
 class BadRecording(Exception):
-    """A folder holds no recording that can be read; the message says why."""
+    """A folder contains no readable recording; the message says why."""
 
 
 @dataclass(frozen=True)
-class Raw:
-    """An exchange as it went over the wire, secrets and all; it never leaves memory.
+class RawExchange:
+    """An exchange as sent and received, with its secrets. It is never written to a file.
 
-    Without a status no answer came, and `error` says why. What is `passing` may come about or not,
-    as it happens: a state that does not last.
+    If `status` is None, no answer came and `error` says why. `passing` means that the exchange
+    shows a short state, which other recordings may miss.
     """
 
     step: str
@@ -48,13 +48,13 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Filmed:
+class RecordedScene:
     """A scene as it was recorded; `name` begins with its surface, as in tams/prices."""
 
     name: str
     says: str
     source: tuple[str, ...]
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[RecordedExchange, ...]
 
     def to_text(self) -> str:
         """Return the text of the scene's file."""
@@ -72,23 +72,23 @@ class Recording:
     """All scenes of a target; `target` is mock, url or real."""
 
     target: str
-    scenes: tuple[Filmed, ...]
+    scenes: tuple[RecordedScene, ...]
 
 
 def as_text(data: Any) -> str:
-    """Return data as the JSON that is kept in version control: readable, one way to write it."""
+    """Return data as readable JSON in one fixed form, for version control."""
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     try:
         text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can hold
+    except UnicodeEncodeError:  # a lone surrogate, which needs an escape
         text = json.dumps(data, indent=2) + "\n"
     return text
 
 
 def write_recording(recording: Recording, folder: Path) -> None:
-    """Write a recording; scenes of its surfaces that are no more are taken away.
+    """Write a recording, and delete old scenes of its surfaces.
 
-    Raises `BadRecording` for a folder that holds something else, `OSError`.
+    Raises `BadRecording` for a folder with other content, `OSError`.
     """
     if folder.is_dir() and any(folder.iterdir()):
         read_recording(folder)
@@ -114,18 +114,20 @@ def read_recording(folder: Path) -> Recording:
         scenes = tuple(_read_scene(path) for path in sorted(folder.glob("*/*.json")))
         return Recording(str(about["target"]), scenes)
     except FileNotFoundError:
-        raise BadRecording(f"{folder} is no recording: there is no {ABOUT}") from None
+        raise BadRecording(f"{folder} is not a recording: {ABOUT} is missing") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRecording(f"{folder} is no recording that can be read: {error}") from error
+        raise BadRecording(f"{folder} is not a readable recording: {error}") from error
 
 
-def _read_scene(path: Path) -> Filmed:
+def _read_scene(path: Path) -> RecordedScene:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         exchanges = tuple(dict(exchange) for exchange in data["exchanges"])
         for exchange in exchanges:
             if not isinstance(exchange["step"], str) or not {"response", "error"} & set(exchange):
-                raise BadRecording(f"{path}: an exchange has a step, and a response or an error")
-        return Filmed(str(data["scene"]), str(data["says"]), tuple(data["source"]), exchanges)
+                raise BadRecording(f"{path}: an exchange needs a step, and a response or an error")
+        return RecordedScene(
+            str(data["scene"]), str(data["says"]), tuple(data["source"]), exchanges
+        )
     except (ValueError, KeyError, TypeError) as error:
-        raise BadRecording(f"{path} is no scene of a recording: {error}") from error
+        raise BadRecording(f"{path} is not a scene of a recording: {error}") from error

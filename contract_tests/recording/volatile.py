@@ -1,7 +1,7 @@
-"""What differs from one recording to the next, and how it is recognised.
+"""Volatile values, and how they are recognised.
 
-By the member that it stands in, where the reference names it (`TAMS › 5`, `Workshop › 5-8`); else
-by its looks. What a client says first and the target only repeats is no such thing: it is constant.
+They are recognised by the name of their member (`TAMS › 5`, `Workshop › 5-8`), else by their form.
+Values that the client sent first are constants.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from contract_tests.redaction import HIDDEN
 
-# Members and what they hold. A client makes request ids itself, new ones each time.
+# Members and the kind of their values. Clients make new request ids each time.
 NAMED = {
     "requestid": "request", "jobid": "job", "taskid": "task", "resourceid": "resource",
     "apitoken": "token", "apiinvokeid": "call", "objectkey": "file", "securitytoken": "secret",
@@ -21,7 +21,7 @@ NAMED = {
 IN_PARENT = {("job", "id"): "job", ("images", "id"): "image", ("resourceimage", "id"): "image",
              ("videos", "id"): "video"}  # fmt: skip
 SECRET = {"token", "secret"}
-"""Kinds whose members hide their whole value, however it looks."""
+"""Kinds whose whole value is hidden, whatever its form."""
 
 HIDDEN_WHEN_SENT = {"request", "token", "secret"}
 """Kinds that are hidden in requests too: they are new each time, or secrets."""
@@ -59,24 +59,24 @@ _SECRET_NAME = re.compile(
 
 
 def kind_of_member(parent: str, name: str) -> str | None:
-    """Return what a member holds by its name and the name of what it stands in."""
+    """Return the kind of a member's value, by its name and that of its parent."""
     plain = _plain(name)
     return IN_PARENT.get((_plain(parent), plain)) or NAMED.get(plain)
 
 
 def holds_time(name: str) -> bool:
-    """Say whether a member holds a moment."""
+    """Say whether a member is a time."""
     return name.lower() in TIMES or _plain(name) in TIMES
 
 
 def looks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what looks volatile in a text, in order: its kind and itself."""
+    """Yield kind and text of volatile parts of a text, in order."""
     for match in _LOOKS.finditer(text):
         yield match.lastgroup or "", match[0]
 
 
 def secrets_of_url(text: str) -> Iterator[str]:
-    """Yield values of parameters that grant something to whoever has the URL."""
+    """Yield the values of URL parameters that grant access."""
     for name, value in _PARAMETER.findall(text):
         if _SECRET_NAME.fullmatch(name) and not REFERENCE.search(value) and value != HIDDEN:
             yield value

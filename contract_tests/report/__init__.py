@@ -1,1 +1,1 @@
-"""What a run leaves behind: one document, and the pages that are made from it."""
+"""The report of a run: one document, and the pages made from it."""

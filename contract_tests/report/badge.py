@@ -1,17 +1,17 @@
-"""A badge: what a run found, in a picture of two words that fits into a page of somebody else."""
+"""The badge of a run: a small picture for web pages."""
 
 from __future__ import annotations
 
 from html import escape
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import RunReport
 from contract_tests.report.verdict import count, verdict
 
 LABEL = "contract"
 HEIGHT = 20
 PADDING = 7  # pixels on both sides of a text
-# White on each of these is readable: their contrast is above 4.5.
+# White text on these colours is readable: the contrast is above 4.5.
 COLOURS = {"good": "#257a3e", "bad": "#c0362c", "fault": "#8f5a00", "unsure": "#5c6470"}
 _LABEL_COLOUR = "#3a3f47"
 _NARROW, _WIDE = set("fijlrt1 ,.:()"), set("mwMW")
@@ -23,14 +23,14 @@ def badge(report: RunReport) -> str:
 
 
 def badge_words(report: RunReport) -> str:
-    """Return what a badge says: what went wrong before what went well, and nothing made up."""
+    """Return the text of the badge: failures before passes, and only tests that ran."""
     if (tone := verdict(report).tone) == "unsure":
         return "unverified" if report.complete else "interrupted"
     if tone == "good":
-        passed = f"{report.totals[Outcome.PASSED.value]} passed"
-        # A pass on a mock says nothing about the vendor, and the badge does not look as if it did.
+        passed = f"{report.totals[TestOutcome.PASSED.value]} passed"
+        # A pass on a mock says nothing about the vendor, so the badge names the mock.
         return f"{passed} (mock)" if report.target.kind == "mock" else passed
-    failed, errors = report.totals[Outcome.FAILED.value], report.totals[Outcome.ERROR.value]
+    failed, errors = report.totals[TestOutcome.FAILED.value], report.totals[TestOutcome.ERROR.value]
     parts = [f"{failed} failed"] if failed else []
     return ", ".join([*parts, count(errors, "suite error")] if errors else parts)
 
@@ -56,6 +56,6 @@ aria-label="{says}">
 
 
 def _width(text: str) -> int:
-    """Return about how wide a text is in pixels, with its padding."""
+    """Return the approximate width of a text in pixels, with its padding."""
     widths = (4.2 if c in _NARROW else 10.0 if c in _WIDE else 7.0 for c in text)
     return round(sum(widths)) + 2 * PADDING

@@ -1,7 +1,7 @@
 """Commands that send a recorded request again, from a shell that has the credentials.
 
-Secrets are shell variables, named as in the environment of the suite. A signed request is signed
-anew, by openssl: a signature of yesterday would reproduce nothing.
+Secrets are shell variables, named as in the environment of the suite. A signed request gets a
+new signature from openssl, because the old signature expires.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from contract_tests.redaction import HIDDEN
 from contract_tests.signing import SCHEME
 
-# Made by curl itself, by the commands below, or of no meaning to the target.
+# Made by curl, made by the commands below, or without meaning for the target.
 _OWN = {
     "host", "content-length", "connection", "accept-encoding", "user-agent", "authorization",
     "content-md5", "date", "x-ca-key", "x-ca-timestamp", "x-ca-nonce", "x-ca-signature",
@@ -35,7 +35,7 @@ S=$(printf '%s\\n%s\\n%s\\n%s\\n\\nx-ca-key:%s\\nx-ca-nonce:%s\\nx-ca-timestamp:
 
 
 def curl_command(request: dict[str, Any]) -> str:
-    """Return shell commands, the last of them curl, that send a request of a transcript again."""
+    """Return shell commands that send a request of a transcript again; the last one is curl."""
     headers = [(str(name), str(value)) for name, value in request.get("headers", [])]
     sent = {name.lower(): value for name, value in headers}
     method, url = str(request["method"]), str(request["url"])
@@ -62,7 +62,7 @@ def curl_command(request: dict[str, Any]) -> str:
             '"x-ca-signature-headers: x-ca-key,x-ca-nonce,x-ca-timestamp"',
             '"content-md5: $M"', '"x-ca-signature: $S"',
         ]  # fmt: skip
-    # curl would add a form's type to a body, and an Accept of its own; both may be signed.
+    # curl adds a Content-Type to a body, and an Accept; both may be signed.
     plain = [shlex.quote(f"{name}: {value}") for name, value in headers if name.lower() not in _OWN]
     plain += [f"'{name};'" for name in ("content-type",) if name not in sent and _has_body(request)]
     options = [f"-H {header}" for header in plain + credentials]
@@ -73,13 +73,13 @@ def curl_command(request: dict[str, Any]) -> str:
 
 
 def remark(request: dict[str, Any]) -> str:
-    """Return what has to be filled in before the commands work, if anything."""
+    """Return what to fill in before the commands work; an empty text if nothing."""
     if "sha256" in request:
-        return f"The body is {request.get('bytes')} bytes that are no text: put them into a file."
+        return f"The body is {request.get('bytes')} binary bytes: put them into the file `body`."
     if request.get("cut"):
-        return "The body was long, and only its beginning is here."
+        return "The body was long; only its beginning is here."
     if HIDDEN in f"{request.get('url')}{request.get('body', '')}":
-        return f"Put what was hidden ({HIDDEN}) back in."
+        return f"Replace {HIDDEN} by the hidden values."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Putting a run's report together from the files that its processes left."""
+"""Making the report of a run from the files of its processes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from contract_tests.made import read_made
 from contract_tests.money import UNITS, Ledger
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import (
     SCHEMA,
-    MadeRow,
     MoneyRow,
+    ResourceRow,
     RunReport,
     TargetFacts,
     TestResult,
     UnknownRow,
     read_result,
 )
+from contract_tests.resources import read_resources
 from contract_tests.run import LEDGER
 from contract_tests.settings import SURFACES
 from contract_tests.unknowns import questions
@@ -37,13 +37,13 @@ def read_results(folder: Path) -> dict[str, TestResult]:
         try:
             result = read_result(json.loads(text))
         except ValueError:
-            continue  # the last line of a process that was killed
+            continue  # the last line of a killed process
         results[result.test] = result
     return results
 
 
 def append_result(folder: Path, result: TestResult) -> None:
-    """Write a result down at once, for a run that is resumed."""
+    """Write a result at once, for a resumed run."""
     with (folder / RESULTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
 
@@ -51,7 +51,7 @@ def append_result(folder: Path, result: TestResult) -> None:
 def gather(
     folder: Path, asked: str, *, started: float, finished: float, complete: bool
 ) -> RunReport:
-    """Return the report of the run that has this folder."""
+    """Return the report of the run in a folder."""
     about = _about(folder)
     tests = sorted(read_results(folder).values(), key=lambda result: result.test)
     outcomes = Counter(result.outcome for result in tests)
@@ -74,7 +74,7 @@ def gather(
             served=about.get("served", []),
         ),
         profile=about.get("profile", ""),
-        totals={outcome.value: outcomes[outcome.value] for outcome in Outcome},
+        totals={outcome.value: outcomes[outcome.value] for outcome in TestOutcome},
         calls={s: sum(test.calls for test in tests if test.surface == s) for s in SURFACES},
         money=[
             MoneyRow(unit, budgets.get(unit), str(ledger.spent(unit))) for unit in UNITS.values()
@@ -84,7 +84,10 @@ def gather(
             UnknownRow(number, surface, question, [o for o in seen if o.unknown == number])
             for number, (surface, question) in questions().items()
         ],
-        made=[MadeRow(**asdict(made)) for made in read_made(sorted(folder.glob("made-*.jsonl")))],
+        made=[
+            ResourceRow(**asdict(made))
+            for made in read_resources(sorted(folder.glob("made-*.jsonl")))
+        ],
         notes=[
             *about.get("notes", []),
             *(notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else ()),

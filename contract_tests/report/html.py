@@ -1,7 +1,7 @@
-"""The report as one page: no network, no script, the same numbers as the JSON document.
+"""The report as one HTML page, without network and scripts, with the data of the JSON document.
 
-Whatever a target answered is shown as text: jinja2 escapes it, and a policy in the page forbids
-whatever an escape might have missed.
+Answers of a target are shown as text: jinja2 escapes them, and a Content-Security-Policy blocks
+what an escape might miss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.redaction import HIDDEN
 from contract_tests.report.badge import badge_words
 from contract_tests.report.curl import curl_command, remark
@@ -28,20 +28,21 @@ from contract_tests.settings import SURFACES
 
 TITLES = {"tams": "TAMS", "workshop": "Workshop"}
 EXPLAINED = {
-    Outcome.PASSED: "the target kept its word",
-    Outcome.FAILED: "it did not",
-    Outcome.ERROR: "the suite's own fault",
-    Outcome.SKIPPED: "nothing to say, or a known difference",
-    Outcome.UNSUPPORTED: "the target cannot show it",
-    Outcome.DISABLED: "this run was not asked for it",
+    TestOutcome.PASSED: "the target behaves as documented",
+    TestOutcome.OBSERVED: "recorded, not judged: the reference leaves it open",
+    TestOutcome.FAILED: "it does not",
+    TestOutcome.ERROR: "an error of the suite",
+    TestOutcome.SKIPPED: "nothing to check, or a known difference",
+    TestOutcome.UNSUPPORTED: "the target lacks what it needs",
+    TestOutcome.DISABLED: "not part of this run",
 }
 KNOWN = "known difference"
-SHOWN_BODY = 20_000  # characters of one body on the page; the transcript has all
+MAX_BODY = 20_000  # characters of one body on the page; the transcript has all
 
 
 @dataclass(frozen=True)
 class ShownExchange:
-    """An exchange as the page shows it; `answered` is the status, or why there was none."""
+    """An exchange as the page shows it; `answered` is the status, or the error."""
 
     title: str
     answered: str
@@ -55,7 +56,7 @@ class ShownExchange:
 
 @dataclass(frozen=True)
 class ShownValue:
-    """One value that was observed, and in how many observations."""
+    """One observed value, and the number of its observations."""
 
     what: str
     value: str
@@ -78,6 +79,7 @@ def html_page(report: RunReport) -> str:
         ended=[made for made in report.made if not made.left],
         unknowns=[(row, observed(row)) for row in report.unknowns],
         answered=sum(1 for row in report.unknowns if row.observations),
+        verifiable=sum(1 for test in report.tests if not test.observes),
         verified=Counter(kind for test in report.tests for kind in test.verified),
         urls=list(dict.fromkeys(report.target.urls.values())),
         excused=[(test, [show(exchange) for exchange in test.exchanges])
@@ -86,7 +88,7 @@ def html_page(report: RunReport) -> str:
 
 
 def show(exchange: Exchange) -> ShownExchange:
-    """Return an exchange in the form of messages on the wire."""
+    """Return an exchange as HTTP messages."""
     request, response = exchange.request, exchange.response
     status = str(response["status"]) if response else exchange.error or "no answer"
     return ShownExchange(
@@ -114,12 +116,12 @@ def _message(first: str, part: dict[str, Any]) -> str:
 
 def _shown_body(part: dict[str, Any]) -> str:
     if "sha256" in part:
-        return f"({part.get('bytes')} bytes that are no text, SHA-256 {part['sha256']})"
+        return f"({part.get('bytes')} binary bytes, SHA-256 {part['sha256']})"
     text = str(part.get("body", ""))
-    with suppress(ValueError, RecursionError):  # what is no JSON is shown as it came
+    with suppress(ValueError, RecursionError):  # other texts are shown unchanged
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    if len(text) > SHOWN_BODY:
-        return f"{text[:SHOWN_BODY]}\n… ({len(text)} characters)"
+    if len(text) > MAX_BODY:
+        return f"{text[:MAX_BODY]}\n… ({len(text)} characters)"
     return text + ("\n… (cut)" if part.get("cut") else "")
 
 
@@ -138,7 +140,7 @@ def _duration(seconds: float) -> str:
 
 
 def _fact(name: str) -> str:
-    """Return the name of a test as the sentence that it is."""
+    """Return the name of a test as a sentence."""
     return name.removeprefix("test_").replace("_", " ")
 
 

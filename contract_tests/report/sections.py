@@ -1,4 +1,4 @@
-"""A run's tests by the section of the reference on which they rest."""
+"""The tests of a run, grouped by section of the reference."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from contract_tests.report.shape import TestResult
 
 @dataclass(frozen=True)
 class Section:
-    """One section with the tests that rest on it first of all."""
+    """One section, with the tests that name it first."""
 
     name: str
     tests: tuple[TestResult, ...]
 
     @property
     def outcomes(self) -> Counter[str]:
-        """Return how many tests ended how."""
+        """Return the number of tests for each outcome."""
         return Counter(test.outcome for test in self.tests)
 
     @property
     def bad(self) -> int:
-        """Return how many tests failed or broke."""
+        """Return the number of tests that failed or had an error."""
         return self.outcomes["failed"] + self.outcomes["error"]
 
 

@@ -1,7 +1,7 @@
-"""The shape of a run's report. The JSON document is exactly this; pages are made from it.
+"""The data of a report. The JSON document is exactly this; pages are made from it.
 
-Amounts of money are texts, so that nothing is rounded. Times are seconds, moments are seconds since
-the epoch. Secrets were taken out before anything came here.
+Amounts of money are texts, so that nothing is rounded. Durations are seconds, times are seconds
+since the epoch. Secrets are already removed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Exchange:
     """A request and its answer, as the transcript has them.
 
     `request` has method, url, headers (pairs) and body; `response` has status, headers and body, or
-    is None where no answer came, and then `error` says why. A body that is no text is told by
-    `bytes` and `sha256`.
+    is None if no answer came, and then `error` says why. A binary body is described by `bytes` and
+    `sha256`.
     """
 
     exchange: str
@@ -31,7 +31,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a target did where the reference does not know."""
+    """What a target did where the reference is silent."""
 
     unknown: str
     what: str
@@ -43,10 +43,11 @@ class Observation:
 class TestResult:
     """How one test ended.
 
-    `outcome` is one of passed, failed, skipped, disabled, unsupported, error; `reason` is one line
-    of why, `message` the whole failure. `spends` was declared, `spent` is the most that it was.
-    `waited` are seconds of the target's time that the test let pass. `verified` has the day of the
-    last recorded pass for each kind of target. Exchanges are kept for what failed.
+    `outcome` is one of passed, observed, failed, skipped, disabled, unsupported, error; `reason` is
+    one line of why, `message` the whole failure. `spends` was declared, `spent` is an upper
+    bound. `waited` are seconds of the target's time that the test let pass. `observes` means that
+    the test judges nothing. `verified` has the day of the last recorded pass for each kind of
+    target. Exchanges are kept for failures.
     """
 
     __test__ = False
@@ -67,6 +68,7 @@ class TestResult:
     slow: bool = False
     destructive: bool = False
     leaves_traces: bool = False
+    observes: bool = False
     verified: dict[str, str] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
@@ -74,7 +76,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class UnknownRow:
-    """An open question and what this target does; without `observations` nothing was seen."""
+    """An open question and what this target does, if that was observed."""
 
     unknown: str
     surface: str
@@ -84,22 +86,22 @@ class UnknownRow:
 
 @dataclass(frozen=True)
 class MoneyRow:
-    """One unit (credits, uses): the budget (None is without limit) and the most that was spent."""
+    """One unit (credits, uses): the budget (None means no limit) and the most that was spent."""
 
     unit: str
     budget: str | None
     spent: str
 
 
-# States in which a thing that a run made needs nobody's care any more.
+# States in which a resource needs no further action.
 ENDED = frozenset(
     ("success", "succeeded", "failed", "canceled", "cancelled", "gone", "expires", "destroyed")
 )
 
 
 @dataclass(frozen=True)
-class MadeRow:
-    """A thing that the run made and what became of it."""
+class ResourceRow:
+    """A resource that the run made, and how it ended."""
 
     kind: str
     id: str
@@ -109,13 +111,13 @@ class MadeRow:
 
     @property
     def left(self) -> bool:
-        """Whether it is still there, for its owner to know of."""
+        """Whether it still exists at the target."""
         return self.state not in ENDED
 
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What was talked to; `kind` is mock, url or real."""
+    """The target; `kind` is mock, url or real."""
 
     asked: str
     kind: str
@@ -141,7 +143,7 @@ class RunReport:
     money: list[MoneyRow]
     tests: list[TestResult]
     unknowns: list[UnknownRow]
-    made: list[MadeRow]
+    made: list[ResourceRow]
     notes: list[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -160,22 +162,3 @@ def read_exchange(entry: dict[str, Any]) -> Exchange:
     """Return an exchange from a line of the transcript."""
     names = Exchange.__dataclass_fields__
     return Exchange(**{name: value for name, value in entry.items() if name in names})
-
-
-def read_report(data: dict[str, Any]) -> RunReport:
-    """Return a report from its JSON document."""
-    return RunReport(
-        **{
-            **data,
-            "target": TargetFacts(**data["target"]),
-            "money": [MoneyRow(**row) for row in data["money"]],
-            "tests": [read_result(row) for row in data["tests"]],
-            "unknowns": [
-                UnknownRow(
-                    **{**row, "observations": [Observation(**seen) for seen in row["observations"]]}
-                )
-                for row in data["unknowns"]
-            ],
-            "made": [MadeRow(**row) for row in data["made"]],
-        }
-    )

@@ -1,4 +1,4 @@
-"""The summary on the terminal: ten seconds of reading."""
+"""The short summary on the terminal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from contract_tests.report.shape import RunReport, TestResult
 
-WIDTH = 100
-MANY = 12  # lines of one kind that are shown
-FEW = 4
+LINE_WIDTH = 100
+MAX_SHOWN = 12  # lines of one kind that are shown
+MAX_RESOURCES_SHOWN = 4
 SAID_PLAINLY = {
-    "failed": "the target did not keep its word",
-    "error": "the suite's own fault",
-    "unsupported": "the target cannot show it",
-    "disabled": "not asked for",
+    "failed": "the target does not behave as documented",
+    "error": "an error of the suite",
+    "unsupported": "the target lacks what it needs",
+    "disabled": "not part of this run",
 }
 
 
@@ -40,7 +40,8 @@ def _headline(report: RunReport) -> str:
     elif bad:
         verdict = "NOT KEPT" if totals["failed"] else "SUITE AT FAULT"
     else:
-        verdict = "KEPT" if totals["passed"] else "NOTHING TESTED"
+        nothing = "ONLY OBSERVED" if totals["observed"] else "NOTHING TESTED"
+        verdict = "KEPT" if totals["passed"] else nothing
     counts = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
     return f"Contract {verdict}: {counts or 'no tests'} in {report.finished - report.started:.0f} s"
 
@@ -56,11 +57,11 @@ def _tests(report: RunReport, outcome: str) -> Iterator[str]:
     found = [test for test in report.tests if test.outcome == outcome]
     if found:
         yield f"{outcome} ({SAID_PLAINLY[outcome]}):"
-    for test in found[:MANY]:
+    for test in found[:MAX_SHOWN]:
         yield f"  {test.test}  [{', '.join(test.source)}]"
         yield f"      {_cut(test.reason)}"
-    if len(found) > MANY:
-        yield f"  … and {len(found) - MANY} more"
+    if len(found) > MAX_SHOWN:
+        yield f"  … and {len(found) - MAX_SHOWN} more"
 
 
 def _reasons(report: RunReport) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _reasons(report: RunReport) -> Iterator[str]:
         for test in report.tests:
             if test.outcome == outcome:
                 reasons[test.reason] = reasons.get(test.reason, 0) + 1
-        for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:MANY]:
+        for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:MAX_SHOWN]:
             yield f"{outcome}: {count} × {_cut(reason)}"
 
 
@@ -84,31 +85,32 @@ def _money(report: RunReport) -> Iterator[str]:
     left = [made for made in report.made if made.left]
     if report.made:
         yield f"made: {len(report.made)} things, {len(left)} of them left behind"
-    for made in left[:FEW]:
+    for made in left[:MAX_RESOURCES_SHOWN]:
         yield f"  {made.kind} {made.id}: {made.state} ({made.test})"
-    if len(left) > FEW:
-        yield f"  … and {len(left) - FEW} more; the JSON and HTML reports list them"
+    if len(left) > MAX_RESOURCES_SHOWN:
+        yield f"  … and {len(left) - MAX_RESOURCES_SHOWN} more; the JSON and HTML reports list them"
 
 
 def _unknowns(report: RunReport) -> Iterator[str]:
     answered = sum(1 for row in report.unknowns if row.observations)
-    unverified = sum(1 for test in report.tests if not test.verified.get("real"))
+    verifiable = [test for test in report.tests if not test.observes]
+    unverified = sum(1 for test in verifiable if not test.verified.get("real"))
     yield f"open questions observed: {answered} of {len(report.unknowns)}"
-    yield f"never verified on the real services: {unverified} of {len(report.tests)} tests"
+    yield f"never verified on the real services: {unverified} of {len(verifiable)} tests"
 
 
 def _ending(report: RunReport) -> Iterator[str]:
     if not report.complete:
-        yield "go on with --resume: what passed is not run again, what was spent stays counted"
+        yield "continue with --resume: passed tests are not run again, spent credits stay counted"
     yield f"transcripts and ledger: {report.folder}"
 
 
 def failures(report: RunReport) -> list[TestResult]:
-    """Return what went wrong, the target's failures first."""
+    """Return failures and errors, the failures first."""
     bad = [test for test in report.tests if test.outcome in ("failed", "error")]
     return sorted(bad, key=lambda test: (test.outcome != "failed", test.test))
 
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 2 * WIDTH else line[: 2 * WIDTH] + "…"
+    return line if len(line) <= 2 * LINE_WIDTH else line[: 2 * LINE_WIDTH] + "…"

@@ -1,39 +1,47 @@
-"""What a run says in one word and one line, for pages and badges."""
+"""The result of a whole run in one word and one line, for pages and badges."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract_tests.outcomes import Outcome
+from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import RunReport
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The word is for people in a hurry; `tone` is good, bad, fault or unsure."""
+class RunVerdict:
+    """The result of a whole run; `tone` is good, bad, fault or unsure."""
 
     word: str
     sentence: str
     tone: str
 
 
-def verdict(report: RunReport) -> Verdict:
-    """Return what a run says as a whole. What was not tested is never called kept."""
-    failed, errors, passed = (
+def verdict(report: RunReport) -> RunVerdict:
+    """Return the result of a whole run. It is "Kept" only if a test passed."""
+    failed, errors, passed, observed = (
         report.totals.get(outcome.value, 0)
-        for outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.PASSED)
+        for outcome in (
+            TestOutcome.FAILED,
+            TestOutcome.ERROR,
+            TestOutcome.PASSED,
+            TestOutcome.OBSERVED,
+        )
     )
     if failed:
-        words = f"{count(failed, 'test')} found that the target did not keep its word."
-        return Verdict("Not kept", words, "bad")
+        words = f"{count(failed, 'test')} found a difference from the documented behaviour."
+        return RunVerdict("Not kept", words, "bad")
     if errors:
-        words = f"{count(errors, 'test')} broke by the suite's own fault; the target is not judged."
-        return Verdict("Suite at fault", words, "fault")
+        words = f"{count(errors, 'test')} had an error of the suite; the target is not judged."
+        return RunVerdict("Suite at fault", words, "fault")
     if not report.complete:
-        return Verdict("Interrupted", "The run did not come to its end.", "unsure")
+        return RunVerdict("Interrupted", "The run did not finish.", "unsure")
+    also = f" {count(observed, 'test')} only observed." if observed else ""
     if not passed:
-        return Verdict("Nothing tested", "No test has run to its end.", "unsure")
-    return Verdict("Kept", f"The target kept its word in {count(passed, 'test')}.", "good")
+        word = "Only observed" if observed else "Nothing tested"
+        return RunVerdict(word, f"No test has passed or failed.{also}", "unsure")
+    words = f"The target behaved as documented in {count(passed, 'test')}.{also}"
+    return RunVerdict("Kept", words, "good")
 
 
 def count(number: int, thing: str) -> str:

@@ -1,1 +1,1 @@
-"""What is true of TAMS."""
+"""Contract tests of TAMS."""

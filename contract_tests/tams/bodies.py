@@ -1,7 +1,7 @@
-"""Bodies of TAMS that Hypothesis makes up: good ones in many spellings, and bad ones.
+"""Generated bodies for TAMS: good ones in many spellings, and bad ones.
 
-What may vary without a word changing its meaning is in `TAMS › 2 Wire conventions`: two spellings
-of each key, numbers as texts, members that nobody knows.
+`TAMS › 2 Wire conventions` says what may vary without another meaning: two spellings of each key,
+numbers as texts, unknown members.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNKNOWN_MEMBERS = (
 )  # fmt: skip
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _SIDES = st.sampled_from(range(512, 1025, 64))
-# What JSON can say; NaN and the infinities are none of it.
+# Values that JSON can express; NaN and infinity are not among them.
 _ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -33,7 +33,7 @@ _ANYTHING = st.recursive(
 
 @st.composite
 def good_stages(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Stages inside of every published range, that of 512 engines among them."""
+    """Stages within every published range, also that of 512 engines."""
     return small_stages(
         count=draw(st.integers(1, 4)),
         start={"seed": draw(st.sampled_from((-1, 0, 1, 4294967295)))},
@@ -49,7 +49,7 @@ def good_stages(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def spelled(draw: st.DrawFn, value: Any) -> Any:
-    """The same value, spelled in one of the ways that mean the same."""
+    """The same value in another spelling with the same meaning."""
     if isinstance(value, list):
         return [draw(spelled(item)) for item in value]
     if isinstance(value, bool) or not isinstance(value, dict):
@@ -62,7 +62,7 @@ def spelled(draw: st.DrawFn, value: Any) -> Any:
 
 @st.composite
 def damaged(draw: st.DrawFn, value: Any) -> Any:
-    """A value with anything in some place of it, or without a member."""
+    """A value with a random part, or without one member."""
     if isinstance(value, dict) and value and draw(st.integers(0, 3)):
         name = draw(st.sampled_from(sorted(value)))
         if not draw(st.integers(0, 3)):

@@ -1,4 +1,4 @@
-"""Chains of stages beyond text to image, each the cheapest of its kind (`TAMS › 6`)."""
+"""Chains of stages other than text to image, each as cheap as possible (`TAMS › 6`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contract_tests.tams.orders import SIDE, small_stages
 
 LORA = "643763684419793644"
 VIDEO_MODEL = "757279507095956705"
-NOBODYS = "00000000-0000-4000-8000-00000000dead"  # the id of an image that nobody uploaded
+UNKNOWN_IMAGE = "00000000-0000-4000-8000-00000000dead"  # not the id of an uploaded image
 TOO_LARGE = 2944  # pixels a side, in steps of 64; just beyond the area of 8,294,400
 
 
@@ -32,7 +32,7 @@ def sampled(**members: Any) -> dict[str, Any]:
 
 
 def upscaled(*, diffusion: bool, **members: Any) -> dict[str, Any]:
-    """Return the stage IMAGE_TO_UPSCALER; twice the size if nothing else is said."""
+    """Return the stage IMAGE_TO_UPSCALER; twice the size by default."""
     size = {} if "hrResizeX" in members or "hrResizeY" in members else {"hrScale": 2}
     plain = {"hrUpscaler": "R-ESRGAN 4x+", "hrSecondPassSteps": 1, "denoisingStrength": 0.3}
     return _own("IMAGE_TO_UPSCALER", "imageToUpscaler", {**plain, **size, **members}, diffusion)
@@ -68,7 +68,7 @@ def with_lora() -> dict[str, Any]:
 
 
 def a_film(**members: Any) -> dict[str, Any]:
-    """Return the stage VIDEO_DIFFUSION: one second of a small video out of text."""
+    """Return the stage VIDEO_DIFFUSION: one second of a small video from text."""
     plain = {
         "sdModel": VIDEO_MODEL,
         "generationMode": "TEXT_TO_VIDEO",

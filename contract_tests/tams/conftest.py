@@ -1,15 +1,15 @@
-"""What tests of TAMS share beyond the fixtures of the suite."""
+"""Fixtures of the tests of TAMS."""
 
 from __future__ import annotations
 
 import pytest
 
-from contract_tests.clients.tams import Tams
-from contract_tests.tams.recordings import Archive
-from contract_tests.targets import Target
+from contract_tests.clients.tams import TamsClient
+from contract_tests.tams.shared_jobs import SharedJobs
+from contract_tests.targets import ContractTarget
 
 
 @pytest.fixture(scope="session")
-def recorded(tams: Tams, target: Target) -> Archive:
-    """Jobs that run once for all tests which only look at them."""
-    return Archive(tams, target)
+def recorded(tams: TamsClient, target: ContractTarget) -> SharedJobs:
+    """Jobs that run once for all tests that only read them."""
+    return SharedJobs(tams, target)

@@ -1,6 +1,6 @@
-"""What came back as a result, decoded.
+"""Decoding of results.
 
-Pillow is at hand wherever the suite is, because the distribution that brings it wants it anyway.
+Pillow is always available, because the distribution depends on it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from io import BytesIO
 
 from PIL import Image
 
-from contract_tests.answers import Answer, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 
 _STARTS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
-def picture_in(answer: Answer) -> Image.Image:
+def picture_in(answer: ReceivedAnswer) -> Image.Image:
     """Return the picture of a good answer, decoded to its last pixel, or raise `Unmet`."""
     answer.expect_status(200)
     try:
@@ -22,10 +22,10 @@ def picture_in(answer: Answer) -> Image.Image:
             picture.load()
             return picture.copy()
     except (OSError, SyntaxError, ValueError) as error:
-        raise Unmet(f"{answer.sent} answered no picture that decodes: {error}") from None
+        raise Unmet(f"{answer.sent} answered a picture that cannot be decoded: {error}") from None
 
 
-def format_of(answer: Answer) -> str:
+def format_of(answer: ReceivedAnswer) -> str:
     """Return the MIME type of a picture or a video by its first bytes; empty if it is neither."""
     content = answer.content
     if content[4:8] == b"ftyp":

@@ -13,7 +13,7 @@ IMAGE, TEXT = ("25", "image"), ("27", "text")
 def a_graph(**sampler: Any) -> dict[str, Any]:
     """Return a graph that makes one small picture; keywords change its sampler's inputs.
 
-    A model's id stands where ComfyUI wants the name of a file.
+    ComfyUI expects a file name where this graph has the id of a model.
     """
     return {
         "3": _node("KSampler", {
@@ -33,7 +33,7 @@ def a_graph(**sampler: Any) -> dict[str, Any]:
 def a_vendor_graph(image: str | None) -> dict[str, Any]:
     """Return a graph of the vendor's node classes, as its ComfyUI plugin sends it.
 
-    Input names keep their own spelling, and `widgets_values` is a member that nobody asked for.
+    Input names keep their own spelling, and `widgets_values` is an additional member.
     """
     inputs = {"_height": SIDE, "_width": SIDE, "image": image, "upload": "image"}
     return {

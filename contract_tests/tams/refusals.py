@@ -1,30 +1,32 @@
-"""What every refusal has in common.
+"""The common form of refusals.
 
-The body is a JSON object with a `message`, because the vendor's SDK throws that for every answer
-other than 2xx, and with a whole number as `code` (`TAMS › 4 Errors`). Its words are mostly free.
+The body is a JSON object with a `message`, which the vendor's SDK throws for every answer other
+than 2xx, and with a whole number as `code` (`TAMS › 4 Errors`). Most words are not fixed.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Answer, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 
 REFUSED = tuple(range(400, 500))
-NOT_OFFERED = (*REFUSED, 501)  # U58: older gateways have 501 for a method that is not there
-PARAMS = "Params Valid"  # the message for invalid parameters; it reads like the opposite
+NOT_OFFERED = (*REFUSED, 501)  # U58: older gateways have 501 for an unknown method
+PARAMS = "Params Valid"  # the message for invalid parameters, as the vendor words it
 
 
-def refused(answer: Answer, *statuses: int) -> Any:
+def refused(answer: ReceivedAnswer, *statuses: int) -> Any:
     """Return the body of a refusal with one of these statuses, by default any 4xx."""
     body = answer.expect(*(statuses or REFUSED))
     return with_message(answer, body)
 
 
-def with_message(answer: Answer, body: Any) -> Any:
-    """Return the body if it is one of a refusal, whatever its status is; else raise `Unmet`."""
+def with_message(answer: ReceivedAnswer, body: Any) -> Any:
+    """Return the body if it has the form of a refusal, with any status; else raise `Unmet`."""
     if not isinstance(body, dict):
-        raise Unmet(f"{answer.sent} was refused without a JSON object: {answer.excerpt()}")
+        raise Unmet(
+            f"{answer.sent} was refused with a body that is not a JSON object: {answer.excerpt()}"
+        )
     if not isinstance(body["message"], str) or not body["message"]:
         raise Unmet(f"the message of a refusal is {body['message']!r}, expected some text")
     if isinstance(body["code"], bool) or not isinstance(body["code"], int):
@@ -32,8 +34,8 @@ def with_message(answer: Answer, body: Any) -> Any:
     return body
 
 
-def expect_no_crash(answer: Answer) -> bool:
-    """Say whether a call was carried out; a refusal has to be in order, and no server error."""
+def expect_no_crash(answer: ReceivedAnswer) -> bool:
+    """Say whether a call was carried out; raises `Unmet` unless its refusal is in order."""
     if answer.status == 200:
         return True
     refused(answer)
@@ -41,6 +43,6 @@ def expect_no_crash(answer: Answer) -> bool:
 
 
 def words_of(body: Any) -> str:
-    """Return the message of a refusal together with those of its details."""
+    """Return the messages of a refusal and of its details."""
     details = body.get("details") or []
     return " ".join([body["message"], *(str(detail.get("message", "")) for detail in details)])

@@ -1,10 +1,10 @@
-"""Laws of requests that Hypothesis makes up, at the operations that cost nothing."""
+"""Generated requests to operations that cost nothing."""
 
 import json
 
 from hypothesis import strategies as st
 
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.bodies import damaged, good_stages, spelled
 from contract_tests.tams.graphs import TEMPLATE, a_graph, filled_in
 from contract_tests.tams.orders import small_stages
@@ -16,7 +16,7 @@ FILLED = {"templateId": TEMPLATE, "fields": {"fieldAttrs": filled_in(PICTURE)}}
 
 
 def as_bytes(body):
-    """Return JSON as bytes; what cannot be said in UTF-8 is escaped."""
+    """Return JSON as bytes; lone surrogates are escaped."""
     return json.dumps(body).encode()
 
 
@@ -53,7 +53,7 @@ def test_every_order_within_the_ranges_has_a_price(tams, fuzz):
 
 
 @source("TAMS › 5.4", "TAMS › 4")
-def test_no_damaged_order_is_a_server_error(tams, fuzz):
+def test_a_damaged_order_never_causes_a_server_error(tams, fuzz):
     fuzz.check(
         damaged({"stages": small_stages()}),
         lambda body: tams.call("POST", PRICE, content=as_bytes(body)),
@@ -62,7 +62,7 @@ def test_no_damaged_order_is_a_server_error(tams, fuzz):
 
 
 @source("TAMS › 5.4", "TAMS › 4")
-def test_no_bytes_are_a_server_error(tams, fuzz):
+def test_random_bytes_never_cause_a_server_error(tams, fuzz):
     good = as_bytes({"stages": small_stages()})
     cut = st.tuples(st.integers(0, len(good)), st.binary(max_size=8)).map(
         lambda cut: good[: cut[0]] + cut[1] + good[cut[0] + len(cut[1]) :]
@@ -76,7 +76,7 @@ def test_no_bytes_are_a_server_error(tams, fuzz):
 
 
 @source("TAMS › 5.11", "TAMS › 4")
-def test_no_terms_of_an_upload_are_a_server_error(tams, fuzz):
+def test_the_terms_of_an_upload_never_cause_a_server_error(tams, fuzz):
     fuzz.check(
         damaged({"expireSec": 3600, "term": 1}),
         lambda body: tams.call("POST", "/v1/resource/image", content=as_bytes(body)),
@@ -85,7 +85,7 @@ def test_no_terms_of_an_upload_are_a_server_error(tams, fuzz):
 
 
 @source("TAMS › 5.6", "TAMS › 4")
-def test_no_damaged_graph_is_a_server_error(tams, fuzz):
+def test_a_damaged_graph_never_causes_a_server_error(tams, fuzz):
     fuzz.check(
         damaged({"params": a_graph()}),
         lambda body: tams.call("POST", "/v1/jobs/workflow/params/check", content=as_bytes(body)),
@@ -94,9 +94,9 @@ def test_no_damaged_graph_is_a_server_error(tams, fuzz):
 
 
 @source("TAMS › 5.8", "TAMS › 4")
-def test_no_damaged_template_is_a_server_error(tams, fuzz):
+def test_a_damaged_template_never_causes_a_server_error(tams, fuzz):
     def judge(body, answer):
-        # Of a field that was not sent the status is open, and 500 the customary one.
+        # The status for a missing field is not published; 500 is usual.
         if answer.status != 500 or answer.json.get("code") != 2:
             expect_no_crash(answer)
 

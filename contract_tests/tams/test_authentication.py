@@ -1,10 +1,10 @@
-"""Who is let in, and who is not."""
+"""Which credentials are accepted."""
 
 import httpx
 import pytest
 
 from contract_tests.answers import expect_one_of
-from contract_tests.marks import needs, source
+from contract_tests.markers import needs, source
 from contract_tests.signing import TamsBearer, TamsSignature
 from contract_tests.tams.orders import small_stages
 
@@ -40,7 +40,7 @@ class Changed(httpx.Auth):
 
 @source("TAMS › 3.2", "TAMS › 5.4")
 @needs("signature")
-def test_a_good_signature_is_let_in(tams, target):
+def test_a_good_signature_is_accepted(tams, target):
     answer = tams.call(
         "POST",
         f"{PRICE}?k=1",
@@ -65,7 +65,7 @@ def test_one_byte_changed_is_a_401(tams, target, observe, part):
 
 @source("TAMS › 3.1")
 @needs("bearer")
-def test_the_bearer_token_is_let_in(tams, target):
+def test_the_bearer_token_is_accepted(tams, target):
     auth = target.credentials.tams.bearer()
 
     tams.call("POST", PRICE, auth=auth, json={"stages": small_stages()}).expect(200)

@@ -1,10 +1,10 @@
-"""Requests that nobody could carry out: refused in order, and never a server error."""
+"""Malformed requests: they are refused in the documented form, without server errors."""
 
 import json
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.orders import MODEL, small_stages
 from contract_tests.tams.refusals import NOT_OFFERED, expect_no_crash, refused, with_message
 
@@ -18,7 +18,7 @@ BROKEN = {
     "single quotes": GOOD.replace('"', "'").encode(),
     "a comma too many": GOOD.replace("]}", "],}").encode(),
     "a comment": b"// stages\n" + GOOD.encode(),
-    "bytes that are no UTF-8": GOOD.replace("red", "r\xe9d").encode("latin-1"),
+    "bytes that are not UTF-8": GOOD.replace("red", "r\xe9d").encode("latin-1"),
     "zero bytes": b"\0" * 32,
     "a form": b"stages=1&requestId=2",
     "a list": b"[]",
@@ -64,7 +64,7 @@ IDS = {
     "digits of another script": "%E0%A5%A7%E0%A5%A8",
     "a blank": "%20",
     "a zero byte": "%00",
-    "bytes that are no UTF-8": "%ff%fe",
+    "bytes that are not UTF-8": "%ff%fe",
     "a path": "..%2f..%2fetc%2fpasswd",
     "quotes": "%27%22",
 }
@@ -85,7 +85,7 @@ NOT_THERE = (
 
 @source("TAMS › 4")
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_body_that_is_no_json_object_is_refused(tams, name, observe):
+def test_a_body_that_is_not_a_json_object_is_refused(tams, name, observe):
     answer = tams.call("POST", PRICE, content=BROKEN[name])
 
     body = refused(answer)
@@ -93,8 +93,9 @@ def test_a_body_that_is_no_json_object_is_refused(tams, name, observe):
 
 
 @source("TAMS › 4")
+@observes
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_body_is_no_server_error(tams, name, observe):
+def test_an_odd_body_is_not_a_server_error(tams, name, observe):
     answer = tams.call("POST", PRICE, content=ODD[name].encode())
 
     expect_no_crash(answer)
@@ -112,8 +113,8 @@ def test_parameters_of_a_wrong_kind_are_refused(tams, name, observe):
 @source("TAMS › 5.2", "TAMS › 5.7", "TAMS › 5.10", "TAMS › 4")
 @pytest.mark.parametrize("path", ["/v1/jobs/{}", "/v1/workflows/{}", "/v1/models/{}"])
 @pytest.mark.parametrize("name", IDS)
-def test_an_id_that_is_no_number_of_64_bits_is_refused(tams, path, name, observe):
-    # Not compared with the OpenAPI file: behind an escaped slash there is no such operation.
+def test_an_id_that_is_not_a_64_bit_number_is_refused(tams, path, name, observe):
+    # Not compared with the OpenAPI file, because a path with an escaped slash is no operation.
     answer = tams.call("GET", path.format(IDS[name]), checked=False)
 
     body = refused(answer)
@@ -139,17 +140,18 @@ def test_what_is_not_offered_is_refused(tams, method, path, observe):
 
 
 @source("TAMS › 11")
-def test_a_large_body_is_no_server_error(tams, observe):
+@observes
+def test_a_large_body_is_not_a_server_error(tams, observe):
     for megabytes in (1, 4, 11):
         stages = small_stages(prompts=[{"text": "kite " * (megabytes * 200_000)}])
-        # A body that a gateway stops may be refused with a page.
+        # A gateway may refuse a large body with an HTML page.
         answer = tams.call("POST", PRICE, json={"stages": stages}, checked=False)
         assert answer.status < 500, f"a body of {megabytes} MB is a server error"
         observe("U59", f"a body of {megabytes} MB", answer.status)
 
 
 @source("TAMS › 2.8")
-def test_a_get_may_have_a_body_that_nobody_reads(tams):
+def test_the_body_of_a_get_is_ignored(tams):
     answer = tams.call("GET", f"/v1/models/{MODEL}", content=b"{", headers={"Accept": "*/*"})
 
     answer.expect(200)

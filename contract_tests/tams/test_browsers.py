@@ -1,9 +1,9 @@
-"""Browsers call the service, too: the vendor's ComfyUI plugin does."""
+"""Calls from browsers, as the vendor's ComfyUI plugin makes them."""
 
 import pytest
 
 from contract_tests.answers import Unmet
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.orders import MODEL, small_stages
 
 ORIGIN = "https://plugin.example.test"
@@ -57,7 +57,7 @@ def preflight(tams, method, path, wanted="authorization,content-type"):
 def test_a_preflight_allows_the_call_with_its_headers(tams, method, path):
     answer = preflight(tams, method, path)
 
-    # GET and POST need no permission, and a star does not cover Authorization.
+    # GET and POST need no permission. A star does not include Authorization.
     methods = listed(answer, "access-control-allow-methods")
     assert method in ("GET", "POST") or {method.lower(), "*"} & methods, "CORS: the method"
     assert "authorization" in listed(answer, "access-control-allow-headers"), "CORS: Authorization"

@@ -3,9 +3,9 @@
 import pytest
 
 from contract_tests.clients.tams import TERMINAL
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.orders import a_small_order
-from contract_tests.tams.recordings import A_LULL
+from contract_tests.tams.shared_jobs import A_LULL
 
 LONGER = a_small_order(count=2, steps=20)
 
@@ -42,13 +42,14 @@ def test_a_waiting_job_can_be_cancelled(tams, clock, observe):
     answer = tams.call("DELETE", f"/v1/jobs/{job['id']}")
 
     observe("U30", "cancelling a waiting job", answer.status)
-    # Between look and call the job may have begun to run; of that nothing is known.
+    # The job may start to run before the call; that case is not documented.
     assert tams.wait_for(job)["status"] in TERMINAL
     if answer.status == 200:
         assert answer.json["jobId"] == job["id"]
 
 
 @source("TAMS › 5.3", "TAMS › 14")
+@observes
 @spends(2)
 def test_cancelling_a_running_job_leads_to_an_end(tams, clock, observe):
     job = _caught(tams, clock, LONGER, "RUNNING")
@@ -87,6 +88,7 @@ def test_cancelling_a_finished_job_does_not_change_it(tams, recorded, observe):
 
 
 @source("TAMS › 5.3")
+@observes
 def test_cancelling_an_unknown_job_is_observed(tams, observe):
     answer = tams.call("DELETE", "/v1/jobs/1")
 
@@ -97,7 +99,7 @@ def test_cancelling_an_unknown_job_is_observed(tams, observe):
 @source("TAMS › 5.3", "TAMS › 14")
 @needs("accounts")
 @spends(1)
-def test_a_stranger_cannot_cancel_a_job(tams, target, observe):
+def test_another_account_cannot_cancel_a_job(tams, target, observe):
     job = tams.submit_job(a_small_order())
     stranger = tams.using(target.another_account().tams.auth())
 

@@ -1,10 +1,10 @@
-"""Which chains of stages make a job: told by their price, which is free to ask."""
+"""Which chains of stages make a job. Their estimates tell it, and are free."""
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.chains import (
-    NOBODYS,
+    UNKNOWN_IMAGE,
     a_film,
     a_start,
     controlled,
@@ -15,7 +15,7 @@ from contract_tests.tams.chains import (
     with_lora,
 )
 
-IMAGE = NOBODYS  # prices do not ask whether there is one
+IMAGE = UNKNOWN_IMAGE  # estimates do not check whether it exists
 GOOD = {
     "text to image": [a_start(), sampled()],
     "image to image": [a_start(IMAGE), sampled(denoisingStrength=0.5)],
@@ -78,8 +78,9 @@ def test_a_chain_that_breaks_a_rule_is_refused(tams, chain):
 
 
 @source("TAMS › 6", "TAMS › 14")
+@observes
 @pytest.mark.parametrize("chain", OPEN)
-def test_a_chain_of_which_nothing_is_said_gets_an_answer(tams, observe, chain):
+def test_an_undocumented_chain_gets_an_answer(tams, observe, chain):
     answer = tams.call("POST", PRICE, json={"stages": OPEN[chain]})
 
     answer.expect_status(200, 400)
@@ -96,7 +97,7 @@ def test_a_stage_more_never_costs_less(tams):
 
 
 @source("TAMS › 6")
-def test_a_diffusion_in_an_upscaler_is_ignored_beside_a_stage_of_its_own(tams):
+def test_a_diffusion_in_an_upscaler_is_ignored_beside_a_diffusion_stage(tams):
     plain = tams.estimate([a_start(), sampled(), upscaled(diffusion=False)])
 
     stages = [a_start(), sampled(), upscaled(diffusion=True)]

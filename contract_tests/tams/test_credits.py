@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, source, spends
 from contract_tests.tams.graphs import a_graph
 from contract_tests.tams.orders import a_small_order, small_stages
 

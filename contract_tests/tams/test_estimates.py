@@ -1,8 +1,8 @@
-"""What an order may say, asked of the estimate, which costs nothing."""
+"""Which orders are valid. Estimates tell it, and are free."""
 
 import pytest
 
-from contract_tests.marks import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import refused, words_of
 
@@ -12,7 +12,7 @@ COUNTS = (-1, 5, 100)
 
 
 def ask(tams, stages):
-    """Return whether an order has a price, and the words with which it was refused."""
+    """Return whether an order has a price, and the words of a refusal."""
     answer = tams.call("POST", PRICE, json={"stages": stages})
     return (True, "") if answer.status == 200 else (False, words_of(refused(answer, 400)))
 
@@ -84,6 +84,7 @@ def test_a_job_with_a_bad_count_is_taken_or_refused_by_its_name(tams, count, obs
 
 
 @source("TAMS › 6")
+@observes
 @pytest.mark.parametrize(
     ("unknown", "what", "diffusion"),
     [
@@ -103,8 +104,8 @@ def test_a_job_with_a_bad_count_is_taken_or_refused_by_its_name(tams, count, obs
         ("U21", "a cfgScale of 36", {"cfgScale": 36}),
         ("U21", "a cfgScale of -1", {"cfgScale": -1}),
         ("U24", "no model", {"sdModel": None}),
-        ("U24", "a model that nobody made", {"sdModel": "1"}),
-        ("U24", "a model that is no number", {"sdModel": "sd-v1-5"}),
+        ("U24", "an unknown model", {"sdModel": "1"}),
+        ("U24", "a model that is not a number", {"sdModel": "sd-v1-5"}),
         ("U24", "a LoRA for the model", {"sdModel": "643763684419793644"}),
         ("U20", "no prompts", {"prompts": None}),
         ("U20", "an empty prompt", {"prompts": [{"text": ""}]}),
@@ -119,6 +120,7 @@ def test_what_the_reference_leaves_open_has_a_price_or_is_refused(
 
 
 @source("TAMS › 6")
+@observes
 @pytest.mark.parametrize("seed", [-2, 4294967296, 2**63 - 1, -(2**63), 2**63])
 def test_a_seed_beyond_its_range_has_a_price_or_is_refused(tams, seed, observe):
     taken, words = ask(tams, small_stages(start={"seed": seed}))
@@ -127,6 +129,7 @@ def test_a_seed_beyond_its_range_has_a_price_or_is_refused(tams, seed, observe):
 
 
 @source("TAMS › 6")
+@observes
 def test_the_stage_for_animations_has_a_price_or_is_refused(tams, observe):
     first, second = small_stages()
     third = {"type": "IMAGE_TO_ANIMATE_DIFF", "imageToAnimateDiff": {"videoLength": 8, "fps": 8}}

@@ -1,24 +1,25 @@
-"""Jobs that fail without anybody's fault, and what that costs."""
+"""Jobs that fail, and what they cost."""
 
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import needs, source, spends
-from contract_tests.tams.chains import NOBODYS, TOO_LARGE, a_start, sampled, upscaled
+from contract_tests.markers import needs, source, spends
+from contract_tests.outcomes import OnlyObserved
+from contract_tests.tams.chains import TOO_LARGE, UNKNOWN_IMAGE, a_start, sampled, upscaled
 
 
 def _without_its_image(tams):
-    """Return a chain whose start image nobody ever made."""
-    return [a_start(NOBODYS), sampled(denoisingStrength=0.5)]
+    """Return a chain whose start image does not exist."""
+    return [a_start(UNKNOWN_IMAGE), sampled(denoisingStrength=0.5)]
 
 
 def _never_uploaded(tams):
-    """Return a chain whose start image is reserved, and nothing was put there."""
+    """Return a chain whose start image is reserved and not uploaded."""
     return [a_start(tams.reserve_upload(expireSec=3600, term=1).id), sampled(denoisingStrength=0.5)]
 
 
 def _too_large(tams):
-    """Return a chain whose upscaler is beyond the largest area."""
+    """Return a chain whose upscaler exceeds the largest area."""
     large = upscaled(diffusion=False, hrResizeX=TOO_LARGE, hrResizeY=TOO_LARGE)
     return [a_start(), sampled(), large]
 
@@ -28,6 +29,8 @@ CHAINS = [
     pytest.param(_never_uploaded, "U25", id="image never uploaded", marks=spends(1)),
     pytest.param(_too_large, "U18", id="upscaler beyond memory", marks=spends(8)),
 ]
+
+REFUSED_AT_ONCE = "the job is refused at its creation, so it cannot fail"
 
 
 def _failed(tams, observe, unknown, stages):
@@ -46,12 +49,13 @@ def _failed(tams, observe, unknown, stages):
 def test_what_cannot_be_made_fails_with_a_reason(tams, observe, chain, unknown):
     job = _failed(tams, observe, unknown, chain(tams))
 
-    if job is not None:
-        assert job["status"] == "FAILED"
-        assert job["failedInfo"]["reason"], "a failed job has no reason"
-        assert not job.get("successInfo")
-        observe("U26", "failedInfo", job["failedInfo"])
-        observe("U33", "the credits member of a failed job", job.get("credits"))
+    if job is None:
+        raise OnlyObserved(REFUSED_AT_ONCE)
+    assert job["status"] == "FAILED"
+    assert job["failedInfo"]["reason"], "a failed job has no reason"
+    assert not job.get("successInfo")
+    observe("U26", "failedInfo", job["failedInfo"])
+    observe("U33", "the credits member of a failed job", job.get("credits"))
 
 
 @source("TAMS › 10")
@@ -70,8 +74,9 @@ def test_a_job_that_fails_costs_nothing(tams, observe, chain, unknown):
 def test_a_failed_job_stays_failed_and_readable(tams, clock, observe):
     job = _failed(tams, observe, "U25", _without_its_image(tams))
 
-    if job is not None:
-        clock.let_pass(5)
-        again = tams.call("GET", f"/v1/jobs/{job['id']}").expect(200)["job"]
-        assert again["status"] == "FAILED"
-        assert again["failedInfo"] == job["failedInfo"]
+    if job is None:
+        raise OnlyObserved(REFUSED_AT_ONCE)
+    clock.let_pass(5)
+    again = tams.call("GET", f"/v1/jobs/{job['id']}").expect(200)["job"]
+    assert again["status"] == "FAILED"
+    assert again["failedInfo"] == job["failedInfo"]

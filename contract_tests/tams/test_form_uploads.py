@@ -1,4 +1,4 @@
-"""Uploads by a browser's form, to a store of the Aliyun kind."""
+"""Uploads by HTML form, to an Aliyun OSS store."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ import re
 import pytest
 
 from contract_tests.clients.wire import NoAnswer
-from contract_tests.marks import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import refused
 
@@ -28,12 +28,12 @@ def test_a_form_comes_with_its_nine_texts(tams, members):
     form = tams.call("POST", RESERVE, json=members).expect(200)
 
     for name in MEMBERS:
-        assert isinstance(form[name], str), f"{name} is no text"
-    assert UUID.fullmatch(form["resourceId"]), "the resource's id is no UUID"
+        assert isinstance(form[name], str), f"{name} is not a text"
+    assert UUID.fullmatch(form["resourceId"]), "the resource's id is not a UUID"
 
 
 @source("TAMS › 5.12")
-def test_every_form_has_an_id_and_a_path_of_its_own(tams):
+def test_every_form_has_a_different_id_and_path(tams):
     one, other = (tams.call("POST", RESERVE, json=SHORT).expect(200) for _ in range(2))
 
     assert one["resourceId"] != other["resourceId"]
@@ -41,6 +41,7 @@ def test_every_form_has_an_id_and_a_path_of_its_own(tams):
 
 
 @source("TAMS › 5.12")
+@observes
 def test_what_a_form_is_made_of(tams, observe):
     form = tams.call("POST", RESERVE, json=SHORT).expect(200)
 
@@ -49,11 +50,12 @@ def test_what_a_form_is_made_of(tams, observe):
     try:
         policy = json.loads(base64.b64decode(form["policy"], validate=True))
     except ValueError:
-        policy = "no JSON in base64"
+        policy = "not JSON in base64"
     observe("U49", "conditions of a form", sorted(policy) if isinstance(policy, dict) else policy)
 
 
 @source("TAMS › 5.12")
+@observes
 def test_how_a_store_takes_a_form(tams, observe):
     form = tams.call("POST", RESERVE, json=SHORT).expect(200)
     fields = {

@@ -1,16 +1,16 @@
-"""Requests that come again: what the request id is for."""
+"""Repeated requests and the request id."""
 
 import pytest
 
 from contract_tests.answers import Unmet
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.graphs import a_graph
 from contract_tests.tams.orders import a_small_order, small_stages
 
 
 def _job_of(answer):
-    """Return the job of an answer, None for a refusal; anything else is an unmet expectation."""
+    """Return the job of an answer, None for a refusal; raises `Unmet` for other answers."""
     if answer.status == 200:
         return answer.json["job"]
     if not 400 <= answer.status < 500:
@@ -69,6 +69,7 @@ def test_the_same_request_twice_is_charged_once(tams):
 
 
 @source("TAMS › 5.1", "TAMS › 14")
+@observes
 @spends(2)
 def test_another_body_with_a_used_request_id_is_observed(tams, observe):
     request_id = a_request_id()
@@ -84,6 +85,7 @@ def test_another_body_with_a_used_request_id_is_observed(tams, observe):
 
 
 @source("TAMS › 5.1", "TAMS › 5.5", "TAMS › 14")
+@observes
 @spends(2)
 def test_a_request_id_used_at_another_operation_is_observed(tams, observe):
     request_id = a_request_id()
@@ -100,7 +102,7 @@ def test_a_request_id_used_at_another_operation_is_observed(tams, observe):
 
 @source("TAMS › 5.1", "TAMS › 14")
 @spends(2)
-def test_a_cancelled_request_that_comes_again_does_not_wake_its_job(tams, observe):
+def test_a_cancelled_request_that_comes_again_does_not_restart_its_job(tams, observe):
     order = {"requestId": a_request_id(), **a_small_order()}
     job = tams.submit_job(order)
     tams.cancel(job)
@@ -115,6 +117,7 @@ def test_a_cancelled_request_that_comes_again_does_not_wake_its_job(tams, observ
 
 
 @source("TAMS › 5.1", "TAMS › 14")
+@observes
 @spends(1)
 @pytest.mark.parametrize("request_id", [{}, {"requestId": ""}], ids=["missing", "empty"])
 def test_a_job_without_a_request_id_is_observed(tams, observe, request_id):

@@ -1,9 +1,9 @@
-"""Keys that nobody knows, at every door."""
+"""Unknown keys at every operation."""
 
 import pytest
 
 from contract_tests.answers import expect_one_of
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import TamsBearer
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.refusals import refused
@@ -25,7 +25,7 @@ HEADERS = ("Bearer", "bearer", "Bearer ,", "Basic dTpw", "Token x", "")
 
 
 def expect_no_such_app(answer):
-    # Not 401: the live service was seen to say 404, whatever was asked for.
+    # Not 401: the live service was observed to answer 404 for every path.
     refused(answer, 404)
     assert "job not found" not in answer.text
 
@@ -48,7 +48,7 @@ def test_no_job_is_made_for_an_unknown_token(tams, path):
 
 
 @source("TAMS › 3.4", "TAMS › 4")
-def test_who_is_unknown_learns_nothing_of_bad_parameters(tams):
+def test_an_unknown_token_is_refused_before_parameters_are_checked(tams):
     answer = tams.call("POST", "/v1/jobs/credits", auth=UNKNOWN, content=b"{")
 
     expect_no_such_app(answer)
@@ -56,7 +56,7 @@ def test_who_is_unknown_learns_nothing_of_bad_parameters(tams):
 
 @source("TAMS › 3.1", "TAMS › 4")
 @pytest.mark.parametrize("value", HEADERS)
-def test_a_header_without_a_key_lets_nobody_in(tams, value):
+def test_a_header_without_a_key_is_refused(tams, value):
     answer = tams.call("GET", f"/v1/models/{MODEL}", auth=None, headers={"Authorization": value})
 
     expect_one_of(answer.status, (400, 401, 404), "the status without a key")
@@ -76,6 +76,7 @@ def test_a_token_with_one_letter_changed_is_unknown(tams, target, position):
 
 
 @source("TAMS › 3.1")
+@observes
 @needs("bearer")
 def test_a_token_may_be_written_with_another_scheme_name_or_not(tams, target, observe):
     token = target.credentials.tams.access_token

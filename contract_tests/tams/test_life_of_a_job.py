@@ -1,10 +1,10 @@
-"""A job from its creation to its end, as its looks follow each other."""
+"""A job from its creation to its end, as polls show it."""
 
 import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.tams import STATES, TERMINAL
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.orders import a_small_order
 
 ORDER_OF_STATES = {state: place for place, state in enumerate(STATES[:4])}
@@ -14,7 +14,7 @@ SMALL = a_small_order()
 
 
 def _infos(job, name):
-    """Return the infos of a job; skip the test if it was never seen in their state."""
+    """Return the infos of a job; skips the test if it was never seen in their state."""
     return job.infos(name) or pytest.skip(f"no look at the job had {name}")
 
 
@@ -110,6 +110,7 @@ def test_a_finished_job_stays_finished(recorded, tams, clock):
 
 
 @source("TAMS › 7")
+@observes
 @spends(2)
 def test_a_running_job_may_show_what_it_works_at(recorded, observe):
     job = recorded(PAIR)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.orders import MODEL
 from contract_tests.tams.refusals import refused
 
@@ -65,7 +65,7 @@ def test_a_lora_is_a_model_too(tams):
 
 @source("TAMS › 5.10", "TAMS › 4")
 @pytest.mark.parametrize("model", UNKNOWN)
-def test_a_model_that_nobody_made_is_not_found(tams, model, observe):
+def test_an_unknown_model_is_not_found(tams, model, observe):
     body = refused(tams.call("GET", f"/v1/models/{model}"), 404)
 
     observe("U43", "the body for an unknown model", body)

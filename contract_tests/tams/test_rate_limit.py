@@ -1,21 +1,21 @@
-"""Five calls a second, and no more.
+"""The rate limit of five calls a second.
 
-A burst leaves from several threads, so that a long way to the service does not slow it down.
+A burst is sent from several threads, so that latency does not slow it down.
 """
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests.answers import Unmet
-from contract_tests.marks import destructive, source, spends
+from contract_tests.markers import destructive, observes, source, spends
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import with_message
 
-LIMIT = 5  # calls a second, if the vendor did not raise it
-BURST = 12  # more than twice the limit: two neighbouring seconds of a fixed window are too few
-QUIET = 2.0  # seconds after which nothing is left of a second's calls
-ATTEMPTS = 3  # a slow computer may need longer than a second for a burst
+LIMIT = 5  # calls a second, unless the vendor raised it
+BURST = 12  # more than twice the limit, so that two seconds of a fixed window are not enough
+QUIET = 2.0  # seconds after which earlier calls do not count any more
+ATTEMPTS = 3  # a burst may take longer than a second on a slow computer
 
 
 def call(tams):
@@ -28,7 +28,7 @@ def burst(number, make):
 
 
 def crowded_second(tams, clock):
-    """Return the answers of a burst that came over the limit."""
+    """Return the answers of a burst above the limit."""
     for _ in range(ATTEMPTS):
         clock.let_pass(QUIET)
         answers = burst(BURST, lambda: call(tams))
@@ -43,7 +43,7 @@ def crowded_second(tams, clock):
 
 @source("TAMS › 11", "TAMS › 4")
 @destructive
-def test_five_calls_of_a_second_are_let_in_and_others_are_a_429(tams, clock, observe):
+def test_five_calls_of_a_second_are_accepted_and_others_are_a_429(tams, clock, observe):
     answers = crowded_second(tams, clock)
 
     assert {answer.status for answer in answers} == {200, 429}
@@ -51,12 +51,12 @@ def test_five_calls_of_a_second_are_let_in_and_others_are_a_429(tams, clock, obs
     with_message(refusal, refusal.json)
     observe("U10", "the body of a 429", refusal.json)
     observe("U10", "Retry-After of a 429", refusal.headers.get("retry-after"))
-    observe("U10", f"let in of {BURST} at once", sum(a.status == 200 for a in answers))
+    observe("U10", f"accepted of {BURST} at once", sum(a.status == 200 for a in answers))
 
 
 @source("TAMS › 11")
 @destructive
-def test_after_a_quiet_second_calls_are_let_in_again(tams, clock):
+def test_after_a_quiet_second_calls_are_accepted_again(tams, clock):
     crowded_second(tams, clock)
 
     clock.let_pass(QUIET)
@@ -66,6 +66,7 @@ def test_after_a_quiet_second_calls_are_let_in_again(tams, clock):
 
 
 @source("TAMS › 11")
+@observes
 @destructive
 def test_whether_refused_calls_count(tams, clock, observe):
     crowded_second(tams, clock)
@@ -78,7 +79,7 @@ def test_whether_refused_calls_count(tams, clock, observe):
 
 @source("TAMS › 9", "TAMS › 11")
 @destructive
-def test_uploaded_bytes_are_no_calls(tams, clock):
+def test_uploads_do_not_count_as_calls(tams, clock):
     uploads = [tams.reserve_upload(term=1) for _ in range(BURST)]
     picture = a_picture(64)
     clock.let_pass(QUIET)
@@ -92,7 +93,7 @@ def test_uploaded_bytes_are_no_calls(tams, clock):
 @source("TAMS › 9", "TAMS › 11")
 @destructive
 @spends(2)
-def test_downloads_are_no_calls(tams, clock):
+def test_downloads_do_not_count_as_calls(tams, clock):
     job = tams.wait_for(tams.submit_job(a_small_order()), "SUCCESS")
     url = job["successInfo"]["images"][0]["url"]
     clock.let_pass(QUIET)

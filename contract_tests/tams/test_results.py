@@ -1,11 +1,11 @@
-"""What a job made: pictures as they were ordered, told about truly, and served for a while."""
+"""Results of jobs: pictures as ordered, correct metadata, and URLs that expire."""
 
 import re
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.decoding import format_of, picture_in
 from contract_tests.tams.orders import SIDE, a_small_order
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PAIR = a_small_order(count=2, width=576)
@@ -25,7 +25,7 @@ def test_pictures_are_as_many_as_ordered(recorded):
 @spends(2)
 def test_the_id_of_a_picture_is_a_uuid(recorded):
     for image in recorded(PAIR).images():
-        assert UUID.fullmatch(image["id"]), f"{image['id']!r} is no UUID"
+        assert UUID.fullmatch(image["id"]), f"{image['id']!r} is not a UUID"
 
 
 @source("TAMS › 12", "TAMS › 7")
@@ -156,6 +156,7 @@ def test_the_url_of_a_result_expires(tams, clock, observe):
 
 
 @source("TAMS › 9")
+@observes
 @needs("clock")
 @spends(1)
 def test_a_finished_job_can_be_read_for_days(tams, clock, observe):

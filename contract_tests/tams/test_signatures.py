@@ -1,4 +1,4 @@
-"""Signatures: which are good, and which are not, however small the difference."""
+"""Which signatures are accepted and which are refused."""
 
 import base64
 import json
@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 
 from contract_tests import wall
 from contract_tests.answers import expect_one_of
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import SCHEME, TamsBearer
-from contract_tests.tams.forgeries import Signed, Signer, as_documented
 from contract_tests.tams.orders import MODEL, a_small_order, small_stages
+from contract_tests.tams.signers import SignatureScheme, TamsSigner, as_documented
 
 PRICE = "/v1/jobs/credits"
 STAGES = {"stages": small_stages()}
@@ -65,15 +65,17 @@ SIGNED_OTHERWISE = {
     ).text(),
 }
 MADE_OTHERWISE = {
-    "another hash, SHA-1": lambda: Signer(digest=SHA1()),  # noqa: S303 - it has to be refused
-    "another hash, SHA-512": lambda: Signer(digest=SHA512()),
-    "another padding": lambda: Signer(padding=PSS),
-    "another key": lambda: Signer(key=another_key()),
-    "URL-safe base64": lambda: Signer(spell=lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")),
-    "hexadecimal": lambda: Signer(spell=lambda raw: raw.hex().encode()),
-    "half of it": lambda: Signer(spell=lambda raw: base64.b64encode(raw[:128])),
-    "nothing": lambda: Signer(spell=lambda raw: b""),
-    "no base64": lambda: Signer(spell=lambda raw: b"***"),
+    "another hash, SHA-1": lambda: SignatureScheme(digest=SHA1()),  # noqa: S303 - it has to be refused
+    "another hash, SHA-512": lambda: SignatureScheme(digest=SHA512()),
+    "another padding": lambda: SignatureScheme(padding=PSS),
+    "another key": lambda: SignatureScheme(key=another_key()),
+    "URL-safe base64": lambda: SignatureScheme(
+        spell=lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=")
+    ),
+    "hexadecimal": lambda: SignatureScheme(spell=lambda raw: raw.hex().encode()),
+    "half of it": lambda: SignatureScheme(spell=lambda raw: base64.b64encode(raw[:128])),
+    "nothing": lambda: SignatureScheme(spell=lambda raw: b""),
+    "no base64": lambda: SignatureScheme(spell=lambda raw: b"***"),
 }
 WRITTEN_OTHERWISE = {
     "another order": lambda pairs: as_documented(dict(reversed(pairs.items()))),
@@ -98,13 +100,13 @@ def price(tams, auth, **options):
 @needs("signature")
 @pytest.mark.parametrize("body", BODIES)
 def test_what_is_signed_is_the_body_as_it_was_sent(tams, app, body):
-    price(tams, Signed(app), content=BODIES[body].encode()).expect(200)
+    price(tams, TamsSigner(app), content=BODIES[body].encode()).expect(200)
 
 
 @source("TAMS › 3.2")
 @needs("signature")
 def test_a_query_is_part_of_what_is_signed(tams, app):
-    answer = tams.call("GET", f"/v1/models/{MODEL}?a=1&b=%20x&a=2", auth=Signed(app))
+    answer = tams.call("GET", f"/v1/models/{MODEL}?a=1&b=%20x&a=2", auth=TamsSigner(app))
 
     answer.expect(200)
 
@@ -112,7 +114,7 @@ def test_a_query_is_part_of_what_is_signed(tams, app):
 @source("TAMS › 3.2", "TAMS › 5.3")
 @needs("signature")
 def test_a_delete_is_signed_with_an_empty_body(tams, app):
-    answer = tams.call("DELETE", "/v1/jobs/1", auth=Signed(app))
+    answer = tams.call("DELETE", "/v1/jobs/1", auth=TamsSigner(app))
 
     assert answer.status != 401
     assert "app not found" not in answer.text
@@ -122,19 +124,19 @@ def test_a_delete_is_signed_with_an_empty_body(tams, app):
 @needs("signature")
 @pytest.mark.parametrize("kind", NONCES)
 def test_a_nonce_has_no_fixed_shape(tams, app, kind):
-    # Part of the nonce is fresh, so that a service which remembers them has no say here.
+    # Part of the nonce is new, so that a service that remembers nonces accepts it.
     fresh = f"{int(wall.now() * 1000):x}"
     nonce = fresh[-len(NONCES[kind]) :] + NONCES[kind][len(fresh) :]
 
-    price(tams, Signed(app, nonce=nonce)).expect(200)
+    price(tams, TamsSigner(app, nonce=nonce)).expect(200)
 
 
 @source("TAMS › 3.3")
 @needs("signature")
 def test_two_calls_of_one_second_may_share_their_nonce(tams, app, observe):
-    # The vendor's own demos make the nonce from the second, and two calls within it.
+    # The vendor's demos make the nonce from the second, and make two calls in one second.
     second = str(int(wall.now()))
-    auth = Signed(app, timestamp=second, nonce=f"{int(second):032x}")
+    auth = TamsSigner(app, timestamp=second, nonce=f"{int(second):032x}")
 
     tams.call("POST", "/v1/resource/image", auth=auth, json={"term": 1}).expect(200)
     both = price(tams, auth)
@@ -147,27 +149,27 @@ def test_two_calls_of_one_second_may_share_their_nonce(tams, app, observe):
 @needs("signature")
 @pytest.mark.parametrize("text", SIGNED_OTHERWISE)
 def test_a_signature_of_something_else_is_a_401(tams, app, text):
-    price(tams, Signed(app, text=SIGNED_OTHERWISE[text])).expect_status(401)
+    price(tams, TamsSigner(app, text=SIGNED_OTHERWISE[text])).expect_status(401)
 
 
 @source("TAMS › 3.2", "TAMS › 4")
 @needs("signature")
-@pytest.mark.parametrize("signer", MADE_OTHERWISE)
-def test_a_signature_made_in_another_way_is_a_401(tams, app, signer):
-    price(tams, Signed(app, signer=MADE_OTHERWISE[signer]())).expect_status(401)
+@pytest.mark.parametrize("scheme", MADE_OTHERWISE)
+def test_a_signature_made_in_another_way_is_a_401(tams, app, scheme):
+    price(tams, TamsSigner(app, scheme=MADE_OTHERWISE[scheme]())).expect_status(401)
 
 
 @source("TAMS › 3.2", "TAMS › 4")
 @needs("signature")
 @pytest.mark.parametrize("missing", ["app_id", "nonce_str", "timestamp", "signature"])
-def test_a_header_that_lacks_a_pair_lets_nobody_in(tams, app, missing, observe):
-    auth = Signed(
+def test_a_header_without_a_pair_is_refused(tams, app, missing, observe):
+    auth = TamsSigner(
         app, write=lambda pairs: as_documented({k: v for k, v in pairs.items() if k != missing})
     )
 
     status = price(tams, auth).status
 
-    # Without a signature it is 401. Where the app is not named, there may be no such app.
+    # Without a signature it is 401. Without an app id, the app may be unknown.
     allowed = {"signature": (401,), "app_id": (400, 401, 404)}.get(missing, (400, 401))
     expect_one_of(status, allowed, f"the status without {missing}")
     observe("U3", f"a header without {missing}", status)
@@ -176,16 +178,16 @@ def test_a_header_that_lacks_a_pair_lets_nobody_in(tams, app, missing, observe):
 @source("TAMS › 3.2", "TAMS › 4")
 @needs("signature")
 @pytest.mark.parametrize("value", [SCHEME, f"{SCHEME} ,", f"{SCHEME} x", "TAMS-SHA1-RSA a=b", "x"])
-def test_half_a_header_lets_nobody_in(tams, app, value):
-    answer = price(tams, Signed(app, write=lambda pairs: value))
+def test_half_a_header_is_refused(tams, app, value):
+    answer = price(tams, TamsSigner(app, write=lambda pairs: value))
 
     expect_one_of(answer.status, (400, 401, 404), "the status of half a header")
 
 
 @source("TAMS › 3.4")
 @needs("signature")
-def test_an_unknown_app_is_not_let_in(tams, app, observe):
-    answer = price(tams, Signed(app, app_id="noSuchApp0"))
+def test_an_unknown_app_is_refused(tams, app, observe):
+    answer = price(tams, TamsSigner(app, app_id="noSuchApp0"))
 
     expect_one_of(answer.status, (401, 404), "the status for an unknown app")
     observe("U5", "a signature of an unknown app", answer.json)
@@ -196,41 +198,44 @@ def test_an_unknown_app_is_not_let_in(tams, app, observe):
 @spends(1)
 def test_a_job_whose_signature_is_wrong_is_not_made(tams, app):
     order = {"requestId": "never-made", **a_small_order()}
-    auth = Signed(app, text=lambda parts: parts.text() + b" ")
+    auth = TamsSigner(app, text=lambda parts: parts.text() + b" ")
 
     tams.call("POST", "/v1/jobs", auth=auth, json=order).expect_status(401)
 
 
 @source("TAMS › 3.2")
+@observes
 @needs("signature")
 def test_how_far_off_a_timestamp_may_be(tams, app, observe):
     for seconds in (-86400, -900, -240, 240, 900, 86400):
-        auth = Signed(app, timestamp=str(int(wall.now()) + seconds))
+        auth = TamsSigner(app, timestamp=str(int(wall.now()) + seconds))
         answer = price(tams, auth)
         expect_one_of(answer.status, (200, 400, 401), f"the status {seconds:+} s off")
         observe("U1", f"a timestamp that is {seconds:+} s off", answer.status)
-    answer = price(tams, Signed(app, timestamp=str(int(wall.now() * 1000))))
+    answer = price(tams, TamsSigner(app, timestamp=str(int(wall.now() * 1000))))
     expect_one_of(answer.status, (200, 400, 401), "the status for milliseconds")
     observe("U1", "a timestamp in milliseconds", answer.status)
 
 
 @source("TAMS › 3.2")
+@observes
 @needs("signature")
 @pytest.mark.parametrize("write", WRITTEN_OTHERWISE)
-def test_a_header_written_in_another_way_is_let_in_or_refused(tams, app, write, observe):
-    status = price(tams, Signed(app, write=WRITTEN_OTHERWISE[write])).status
+def test_a_header_written_in_another_way_is_accepted_or_refused(tams, app, write, observe):
+    status = price(tams, TamsSigner(app, write=WRITTEN_OTHERWISE[write])).status
 
     expect_one_of(status, (200, 400, 401, 404), f"the status of a header with {write}")
     observe("U3", f"a header with {write}", status)
 
 
 @source("TAMS › 3.1", "TAMS › 3.4")
+@observes
 @needs("signature", "bearer")
 def test_whether_one_app_may_use_both_schemes(tams, app, observe):
-    signed = price(tams, Signed(app)).status
+    signed = price(tams, TamsSigner(app)).status
     token = price(tams, TamsBearer(app.access_token)).status
 
-    # An app that was set up for one of them gets the 404 of an unknown key with the other.
+    # An app that uses one scheme gets the 404 of an unknown key with the other.
     assert 200 in (signed, token)
     assert {signed, token} <= {200, 401, 404}
     observe("U7", "the signature and the token of one app", [signed, token])

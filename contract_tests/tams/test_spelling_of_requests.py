@@ -1,10 +1,10 @@
-"""In how many ways the same request may be written."""
+"""Different spellings of the same request."""
 
 import json
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.orders import small_stages
 
 PRICE = "/v1/jobs/credits"
@@ -64,6 +64,7 @@ def test_one_body_may_have_both_spellings(tams):
 
 
 @source("TAMS › 2.3")
+@observes
 def test_which_of_two_spellings_counts(tams, observe):
     one, four = ({"stages": small_stages(count=count)} for count in (1, 4))
     known = {price_of(tams, one): "the snake_case one", price_of(tams, four): "the camelCase one"}
@@ -109,14 +110,14 @@ def test_whole_numbers_may_be_texts(tams, initialize, diffusion):
 @pytest.mark.parametrize(
     "value", ["karras", 5, None, {"a": [1]}], ids=["text", "number", "null", "object"]
 )
-def test_members_that_nobody_knows_are_ignored(tams, member, value):
+def test_unknown_members_are_ignored(tams, member, value):
     assert price_of(tams, {"stages": stages(**{member: value})}) == price_of(
         tams, {"stages": stages()}
     )
 
 
 @source("TAMS › 2.5")
-def test_members_that_nobody_knows_are_ignored_at_every_level(tams):
+def test_unknown_members_are_ignored_at_every_level(tams):
     more = {"webhook": "https://example.test/hook", "extra": {"deep": [None, 1.5]}}
     first, second = stages(more, **more)
     body = {"stages": [{**first, **more}, {**second, **more}], **more}
@@ -142,6 +143,7 @@ def test_a_seed_may_be_the_one_for_a_random_one_or_any_of_its_range(tams, seed):
 
 
 @source("TAMS › 2.4")
+@observes
 @pytest.mark.parametrize(
     ("what", "initialize", "diffusion"),
     [
@@ -165,6 +167,7 @@ def test_how_far_leniency_goes(tams, what, initialize, diffusion, observe):
 
 
 @source("TAMS › 2.4")
+@observes
 def test_the_type_of_a_stage_may_be_its_number_or_not(tams, observe):
     first, second = stages()
     answer = tams.call(

@@ -1,10 +1,10 @@
-"""Every kind of stage as a job: it ends with pictures as large as its chain says."""
+"""Every kind of stage as a job: it makes pictures of the ordered size."""
 
 from decimal import Decimal
 
 import pytest
 
-from contract_tests.marks import source, spends
+from contract_tests.markers import source, spends
 from contract_tests.tams.chains import (
     a_start,
     controlled,
@@ -17,7 +17,7 @@ from contract_tests.tams.chains import (
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 CHAINS = {
     "image to image": (lambda image: [a_start(image), sampled(denoisingStrength=0.5)], SIDE),
@@ -44,7 +44,7 @@ def test_a_chain_makes_one_picture_of_its_size_at_its_price(tams, chain):
     stages = stages_of(tams.upload(a_picture(SIDE), expireSec=3600, term=1))
     price = tams.estimate(stages)
 
-    job = successful(tams.wait_for(tams.submit_job({"stages": stages}), every=1, ceiling=300))
+    job = successful(tams.wait_for(tams.submit_job({"stages": stages}), every=1, max_seconds=300))
 
     image = only(job["successInfo"]["images"], "pictures")
     assert picture_in(tams.download(image["url"])).size == (side, side), "the size as ordered"

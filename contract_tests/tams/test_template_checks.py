@@ -1,8 +1,8 @@
-"""Workflow templates: their fields, and checking them for nothing."""
+"""Workflow templates: their fields, and the free check."""
 
 import pytest
 
-from contract_tests.marks import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.graphs import TEMPLATE
 from contract_tests.tams.refusals import PARAMS, refused, with_message
 
@@ -74,7 +74,7 @@ def test_a_template_says_what_it_presently_holds(template, observe):
 
 @source("TAMS › 5.7", "TAMS › 4")
 @pytest.mark.parametrize("unknown", ["1", "934400000000000099", str(2**64 - 1)])
-def test_a_template_that_nobody_made_is_not_found(tams, unknown, observe):
+def test_an_unknown_template_is_not_found(tams, unknown, observe):
     body = refused(tams.call("GET", f"/v1/workflows/{unknown}"), 404)
 
     observe("U43", "the body for an unknown template", body)
@@ -145,6 +145,7 @@ def test_a_required_field_of_null_is_named_with_its_node(tams, filled, observe):
 
 
 @source("TAMS › 5.8")
+@observes
 def test_what_a_field_gets_that_the_template_does_not_have(tams, filled, observe):
     more = {"nodeId": "99", "fieldName": "nothing", "fieldValue": 1}
     answer = check(tams, [*filled, more])
@@ -155,13 +156,14 @@ def test_what_a_field_gets_that_the_template_does_not_have(tams, filled, observe
 
 
 @source("TAMS › 5.8", "TAMS › 4")
-def test_a_check_of_a_template_that_nobody_made_is_refused(tams, observe):
+def test_a_check_of_an_unknown_template_is_refused(tams, observe):
     body = refused(check(tams, [], "1"), 404)
 
     observe("U43", "the body of a check of an unknown template", body)
 
 
 @source("TAMS › 5.8")
+@observes
 @pytest.mark.parametrize("kind", VALUES)
 def test_any_json_may_stand_in_a_field(tams, filled, kind, observe):
     fields = [{**field, "fieldValue": VALUES[kind]} if field["fieldName"] == "text" else field

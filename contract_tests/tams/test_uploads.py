@@ -1,4 +1,4 @@
-"""Uploads: reserving them, putting bytes there, and drawing with what was put."""
+"""Uploads: reservations, PUTs, and jobs that use uploaded pictures."""
 
 import re
 from urllib.parse import urlsplit
@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract_tests.answers import Unmet, expect_one_of
-from contract_tests.marks import slow, source, spends
+from contract_tests.markers import observes, slow, source, spends
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import refused
 
 RESERVE = "/v1/resource/image"
-STORED = (200, 201, 203)  # 203 says that the store's own callback failed
+STORED = (200, 201, 203)  # 203 means that the callback of the store failed
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 GOOD = (
     {"expireSec": "3600", "term": 1},  # what the vendor's SDK sends
@@ -32,7 +32,7 @@ def _named(members):
 def test_a_reserved_upload_has_an_id_an_address_and_headers(tams, members):
     body = tams.call("POST", RESERVE, json=members).expect(200)
 
-    assert UUID.fullmatch(body["resourceId"]), "the resource's id is no UUID"
+    assert UUID.fullmatch(body["resourceId"]), "the resource's id is not a UUID"
     parts = urlsplit(body["putUrl"])
     assert parts.scheme in ("https", "http")
     assert parts.hostname
@@ -40,7 +40,7 @@ def test_a_reserved_upload_has_an_id_an_address_and_headers(tams, members):
 
 
 @source("TAMS › 5.11")
-def test_every_upload_has_an_id_and_an_address_of_its_own(tams):
+def test_every_upload_has_a_different_id_and_address(tams):
     uploads = [tams.reserve_upload(term=1) for _ in range(3)]
 
     assert len({upload.id for upload in uploads}) == 3, "ids of uploads differ"
@@ -48,14 +48,15 @@ def test_every_upload_has_an_id_and_an_address_of_its_own(tams):
 
 
 @source("TAMS › 9")
-def test_the_headers_of_an_upload_are_no_business_of_the_client_library(tams):
-    # A Java client refuses to be told these.
+def test_upload_headers_are_not_those_that_client_libraries_set(tams):
+    # A Java client refuses to set these.
     forbidden = {"host", "content-length", "connection", "transfer-encoding"}
 
     assert not forbidden & {name.lower() for name in tams.reserve_upload(term=1).headers}
 
 
 @source("TAMS › 5.11")
+@observes
 @pytest.mark.parametrize(
     "members",
     [
@@ -107,6 +108,7 @@ def test_a_content_type_that_the_client_adds_does_no_harm(tams):
 
 
 @source("TAMS › 9")
+@observes
 @pytest.mark.parametrize("content_type", [None, "application/octet-stream"])
 def test_what_a_put_with_another_content_type_gets(tams, content_type, observe):
     upload = tams.reserve_upload(term=1)
@@ -138,17 +140,18 @@ def test_an_upload_that_expired_takes_nothing(tams, clock, observe):
 
 
 @source("TAMS › 9")
+@observes
 @pytest.mark.parametrize(
     ("what", "data"),
     [
         ("nothing", b""),
-        ("a text", b"this is no picture"),
+        ("a text", b"this is not a picture"),
         ("half of a picture", a_picture(64)[:60]),
         ("4 MB", a_picture(64) + b"\0" * 4_000_000),
     ],
     ids=["nothing", "text", "half", "large"],
 )
-def test_what_is_no_picture_is_stored_or_refused(tams, what, data, observe):
+def test_bytes_that_are_not_a_picture_are_stored_or_refused(tams, what, data, observe):
     answer = tams.put(tams.reserve_upload(term=1), data)
 
     expect_one_of(answer.status, (*STORED, 400, 403, 411, 413), f"the status of a PUT of {what}")
@@ -156,6 +159,7 @@ def test_what_is_no_picture_is_stored_or_refused(tams, what, data, observe):
 
 
 @source("TAMS › 9")
+@observes
 def test_what_a_second_put_gets(tams, observe):
     upload = tams.reserve_upload(term=1)
     tams.put(upload, a_picture(64)).expect_status(*STORED)
@@ -179,9 +183,10 @@ def test_a_picture_that_was_put_can_be_drawn_over(tams, form):
 
 
 @source("TAMS › 9", "TAMS › 3.3")
+@observes
 @spends(2)
 def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, observe):
-    # As a demo does by mistake: it does not wait for its upload.
+    # A demo does this by mistake: it does not wait for its upload.
     upload = tams.reserve_upload(expireSec=3600, term=1)
     order = a_small_order(start={"imageResourceId": upload.id}, denoisingStrength=0.5)
 
@@ -196,6 +201,7 @@ def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, obser
 
 
 @source("TAMS › 5.4")
+@observes
 def test_what_a_picture_that_is_not_there_costs(tams, observe):
     order = a_small_order(start={"imageResourceId": "00000000-0000-4000-8000-00000000ffff"})
 

@@ -1,18 +1,18 @@
-"""Videos: what the newer description calls VIDEO_DIFFUSION, and moving pictures of a diffusion."""
+"""Videos: the stage VIDEO_DIFFUSION, and animations of a diffusion."""
 
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.marks import slow, source, spends
+from contract_tests.markers import slow, source, spends
 from contract_tests.tams.chains import a_film, a_start, sampled
 from contract_tests.tams.decoding import format_of
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 
 def _made(tams, observe, stages):
-    """Return the job of a chain that only some services know; skip the test if none is made."""
+    """Return the job of a chain that only some services know; skips the test if it is refused."""
     answer = tams.call("POST", "/v1/jobs", json={"requestId": a_request_id(), "stages": stages})
     if 400 <= answer.status < 500:
         observe("U62", "a video was refused", [answer.status, answer.json])

@@ -1,15 +1,15 @@
-"""Graphs: checked and priced for nothing, and run as jobs."""
+"""Graphs: the free check, and jobs."""
 
 from decimal import Decimal
 
 import pytest
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.graphs import a_graph, a_vendor_graph
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.recordings import only, successful
+from contract_tests.tams.shared_jobs import only, successful
 
 CHECK = "/v1/jobs/workflow/params/check"
 
@@ -57,6 +57,7 @@ def test_a_graph_that_lacks_an_input_is_not_valid(tams, observe, graph):
 
 
 @source("TAMS › 5.5", "TAMS › 14")
+@observes
 def test_an_unknown_node_class_is_observed(tams, observe):
     graph = {**a_graph(), "77": {"classType": "NodeNobodyWrote", "inputs": {"x": 1}}}
 

@@ -1,1 +1,1 @@
-"""The suite's own tests: they need no target, or the mock as a subprocess."""
+"""Tests of the suite itself. They need no target, or the mock as a subprocess."""

@@ -1,17 +1,17 @@
-"""What the suite's own tests share."""
+"""Fixtures of the suite's own tests."""
 
 import pytest
 
-from contract_tests.tests.inner import Inner
-from contract_tests.tests.toy import toy as a_toy
+from contract_tests.tests.fake_tams import fake_tams as run_fake_tams
+from contract_tests.tests.nested_suite import NestedSuite
 
 
 @pytest.fixture
-def toy():
-    with a_toy() as server:
+def fake_tams():
+    with run_fake_tams() as server:
         yield server
 
 
 @pytest.fixture
-def inner(pytester, monkeypatch):
-    return Inner(pytester, monkeypatch)
+def nested(pytester, monkeypatch):
+    return NestedSuite(pytester, monkeypatch)

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests.report.badge import COLOURS, badge, badge_words
-from contract_tests.tests.reports import a_report, a_result
+from contract_tests.tests.report_builders import a_report, a_result
 
 FAILED, ERROR = a_result("test_b", "failed"), a_result("test_c", "error")
 
@@ -24,17 +24,31 @@ def on(kind, *tests, **members):
         (on("real", a_result(), FAILED, ERROR), "1 failed, 1 suite error"),
         (on("real", ERROR, a_result("test_d", "error")), "2 suite errors"),
         (on("real", a_result(outcome="disabled")), "unverified"),
+        (on("real", a_result(outcome="observed")), "unverified"),
+        (on("real", a_result(), a_result("test_b", "observed")), "1 passed"),
         (on("real"), "unverified"),
         (on("real", a_result(), complete=False), "interrupted"),
         (on("real", FAILED, complete=False), "1 failed"),
     ],
-    ids=["pass", "mock", "fail", "both", "fault", "disabled", "nothing", "broken off", "worse"],
+    ids=[
+        "pass",
+        "mock",
+        "fail",
+        "both",
+        "fault",
+        "disabled",
+        "observed",
+        "mixed",
+        "nothing",
+        "broken off",
+        "worse",
+    ],
 )
-def test_the_words_are_honest(report, words):
+def test_the_words_show_the_result(report, words):
     assert badge_words(report) == words
 
 
-def test_the_badge_is_an_image_with_words_for_those_who_do_not_see_it():
+def test_the_badge_has_a_text_alternative():
     picture = ElementTree.fromstring(badge(on("real", a_result())))
 
     assert picture.attrib["aria-label"] == "contract: 1 passed"

@@ -26,7 +26,7 @@ def a_listener():
     """Listen on loopback and yield the URL and a list of what arrives."""
     arrived = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class CurlRequestHandler(BaseHTTPRequestHandler):
         def answer(self):
             length = int(self.headers.get("content-length") or 0)
             arrived.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
@@ -38,8 +38,8 @@ def a_listener():
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), CurlRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", arrived
         server.shutdown()
 
@@ -56,9 +56,13 @@ def run(command, **variables):
                    timeout=30)  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def key():
+    return rsa.generate_private_key(65537, 2048)
+
+
 @pytest.mark.parametrize(("method", "body"), [("POST", BODY), ("GET", ""), ("DELETE", "")])
-def test_a_signed_tams_request_is_signed_anew(method, body, tmp_path):
-    key = rsa.generate_private_key(65537, 2048)
+def test_a_signed_tams_request_gets_a_new_signature(method, body, key, tmp_path):
     file = tmp_path / "key.pem"
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with a_listener() as (url, arrived):
@@ -85,7 +89,7 @@ def test_a_signed_tams_request_is_signed_anew(method, body, tmp_path):
 
 
 @pytest.mark.parametrize("body", [BODY, ""])
-def test_a_workshop_request_is_signed_anew(body):
+def test_a_workshop_request_gets_a_new_signature(body):
     headers = [["accept", "application/json"], ["content-type", "application/json"],
                ["x-ca-key", "1"], ["x-ca-signature", "***"]]  # fmt: skip
     with a_listener() as (url, arrived):
@@ -121,13 +125,13 @@ def test_a_request_without_credentials_is_sent_without():
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"url": "u", "sha256": "ab", "bytes": 7}, "7 bytes that are no text"),
+        ({"url": "u", "sha256": "ab", "bytes": 7}, "7 binary bytes"),
         ({"url": "u", "body": "x", "cut": True}, "only its beginning"),
         ({"url": "u", "body": '{"apiToken":"***"}'}, "hidden"),
         ({"url": "u", "body": "{}"}, ""),
     ],
     ids=["bytes", "cut", "hidden", "whole"],
 )
-def test_what_has_to_be_filled_in_is_said(request_, words):
+def test_the_remark_says_what_to_fill_in(request_, words):
     assert words in remark(request_)
     assert bool(words) == bool(remark(request_))

@@ -9,7 +9,7 @@ from contract_tests.recording.drift import compare
 from contract_tests.recording.drift_report import exit_status, report_json, report_lines, suspect
 from contract_tests.recording.normalising import normalise
 from contract_tests.recording.shape import Recording
-from contract_tests.tests.recordings import a_recording, an_exchange, exchanges
+from contract_tests.tests.recording_builders import a_recording, an_exchange, exchanges
 
 JOB = {
     "job": {
@@ -26,14 +26,14 @@ HEADERS = {"content-type": "application/json", "x-ca-request-id": "{{call-1}}", 
 
 
 def a_base():
-    """Return a recording with something of every kind in it."""
+    """Return a recording with every kind of value."""
     created = an_exchange({"job": {"id": "{{job-1}}", "status": "CREATED"}}, step="create")
     look = an_exchange(deepcopy(JOB), step="look", headers=dict(HEADERS))
     return a_recording(created, look, an_exchange({"jobId": "{{job-1}}"}, step="cancel"))
 
 
 def changed(edit):
-    """Return what drift finds after an edit of the second exchange (or of the whole scene)."""
+    """Return the drift after an edit of the second exchange or of the scene."""
     base, other = a_base(), a_base()
     scene = list(other.scenes[0].exchanges)
     edited = edit(scene) or scene
@@ -93,7 +93,7 @@ EDITS = [
 @pytest.mark.parametrize(
     ("kind", "severity", "edit"), EDITS, ids=[f"{n}-{kind}" for n, (kind, _, _) in enumerate(EDITS)]
 )
-def test_a_single_change_is_found_and_graded(kind, severity, edit):
+def test_a_single_change_is_found_with_its_severity(kind, severity, edit):
     found = changed(edit)
 
     assert (kind, Severity(severity)) in {(change.kind, change.severity) for change in found}
@@ -111,7 +111,7 @@ def test_a_recording_does_not_drift_from_itself(scene):
     assert compare(recording, recording) == []
 
 
-def test_references_are_compared_by_what_they_stand_for_and_not_by_number():
+def test_references_are_compared_by_identity():
     text = json.dumps(a_base().scenes[0].exchanges)
     other = a_recording(*json.loads(text.replace("{{job-1}}", "{{job-7}}")))
 
@@ -131,21 +131,21 @@ def test_references_are_compared_by_what_they_stand_for_and_not_by_number():
         ),
     ],
 )
-def test_what_differs_each_time_is_no_drift(before, now):
+def test_values_that_differ_each_time_are_not_drift(before, now):
     assert compare(a_recording(an_exchange(before)), a_recording(an_exchange(now))) == []
 
 
-def test_a_state_that_passes_may_be_missed():
+def test_a_short_state_may_be_missed():
     seen = {**an_exchange({"progress": 3}, step="look while RUNNING"), "passing": True}
-    unseen = {**an_exchange({}, step="look while RUNNING"), "passing": True}
+    paused = {**an_exchange({}, step="look while RUNNING"), "passing": True}
     last = an_exchange({}, step="look")
 
     assert compare(a_recording(seen, last), a_recording(last)) == []
     assert compare(a_recording(last), a_recording(seen, last)) == []
-    assert compare(a_recording(seen, last), a_recording(unseen, last)) == []
+    assert compare(a_recording(seen, last), a_recording(paused, last)) == []
 
 
-def test_scenes_that_are_in_one_recording_alone_are_told():
+def test_scenes_in_one_recording_only_are_reported():
     one, two = a_recording(name="tams/one"), a_recording(name="tams/two")
 
     assert [(c.kind, c.scene) for c in compare(one, two)] == [
@@ -166,16 +166,16 @@ def test_scenes_that_are_in_one_recording_alone_are_told():
         (["breaking", "unreachable"], "breaking", 3),
     ],
 )
-def test_the_exit_status_follows_from_what_matters(severities, least, status):
+def test_the_exit_status_depends_on_the_severity(severities, least, status):
     changes = [Change("s", "", "", "value changed", Severity(name)) for name in severities]
 
     assert exit_status(changes, Severity(least)) == status
 
 
-def test_a_lost_answer_is_not_held_against_the_service():
+def test_a_lost_answer_says_nothing_about_the_service():
     changes = changed(an_answer_is_lost)
 
-    assert "nothing is said of the service" in "\n".join(report_lines(changes, "real", "real"))
+    assert "this says nothing about the service" in "\n".join(report_lines(changes, "real", "real"))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_lost_answer_is_not_held_against_the_service():
         ("mock", "mock", "the mock has changed"),
     ],
 )
-def test_the_report_says_who_has_changed(before, now, words):
+def test_the_report_says_which_side_has_changed(before, now, words):
     assert suspect(before, now).startswith(words)
 
 
@@ -200,7 +200,7 @@ def test_the_reports_name_the_place_and_both_values():
     assert '"where": "body.job.status"' in report_json(changes, "mock", "mock", 1)
 
 
-def test_no_drift_is_said_plainly():
+def test_no_drift_is_reported():
     nothing = Recording("mock", ())
 
     assert list(report_lines(compare(nothing, nothing), "mock", "mock")) == ["No drift."]

@@ -1,4 +1,4 @@
-"""The budget is never crossed: side by side, killed, resumed."""
+"""The budget is never exceeded, with several, killed and resumed processes."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.money import Allowance, BudgetUsedUp, Ledger
+from contract_tests.money import BudgetUsedUp, Ledger, SpendingAllowance
 from contract_tests.outcomes import Disabled, SuiteError
 
 RESERVE = """
@@ -41,7 +41,7 @@ def reserving(path, budget, times, more=""):
     )
 
 
-def test_processes_side_by_side_share_one_budget(tmp_path):
+def test_parallel_processes_share_one_budget(tmp_path):
     processes = [reserving(tmp_path, "7", 6) for _ in range(3)]
 
     said = [process.communicate()[0].count("reserved") for process in processes]
@@ -61,7 +61,7 @@ def test_what_a_killed_process_reserved_counts_as_spent(tmp_path):
         ledger(tmp_path, "2").reserve("credits", Decimal("1.5"), "t")
 
 
-def test_half_a_line_of_a_killed_process_swallows_nothing(tmp_path):
+def test_half_a_line_of_a_killed_process_loses_no_other_line(tmp_path):
     book = ledger(tmp_path)
     book.reserve("credits", Decimal(1), "t")
     with (tmp_path / "ledger.jsonl").open("a") as file:
@@ -122,14 +122,14 @@ def test_without_a_budget_there_is_no_limit(tmp_path):
 
 def test_a_test_without_a_declaration_may_not_spend(tmp_path):
     with pytest.raises(SuiteError, match="has no @spends"):
-        Allowance(Decimal(0), "credits", "t").take(ledger(tmp_path), Decimal("0.1"))
+        SpendingAllowance(Decimal(0), "credits", "t").take(ledger(tmp_path), Decimal("0.1"))
 
 
 def test_a_price_above_the_declaration_is_not_paid(tmp_path):
     book = ledger(tmp_path)
 
     with pytest.raises(Disabled, match=r"asks 1\.5 credits"):
-        Allowance(Decimal(1), "credits", "t").take(book, Decimal("1.5"))
+        SpendingAllowance(Decimal(1), "credits", "t").take(book, Decimal("1.5"))
 
     assert book.spent("credits") == 0
 
@@ -137,6 +137,6 @@ def test_a_price_above_the_declaration_is_not_paid(tmp_path):
 def test_without_a_price_the_whole_declaration_is_reserved(tmp_path):
     book = ledger(tmp_path)
 
-    Allowance(Decimal(2), "credits", "t").take(book, None)
+    SpendingAllowance(Decimal(2), "credits", "t").take(book, None)
 
     assert book.spent("credits") == 2

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 from contract_tests.recording.normalising import normalise, normalise_scene
-from contract_tests.recording.shape import Raw
-from contract_tests.tests.recordings import IMAGE, JOB, an_exchange, answers, exchanges
+from contract_tests.recording.shape import RawExchange
+from contract_tests.tests.recording_builders import IMAGE, JOB, an_exchange, answers, exchanges
 
 
 def body_of(*found):
@@ -65,13 +65,13 @@ def test_two_ids_are_two_references():
     assert bodies == [[{"jobId": "{{job-1}}"}, {"jobId": "{{job-2}}"}]]
 
 
-def test_a_number_stays_known_as_a_number():
+def test_a_number_is_marked_as_a_number():
     assert body_of(an_exchange({"expiredAt": 1768467600000})) == [
         {"expiredAt": "{{time-1:number}}"}
     ]
 
 
-def test_what_the_client_has_said_is_constant():
+def test_values_that_the_client_sent_are_constant():
     sent = {"stages": [{"sdModel": "600423083519508503"}]}
 
     bodies = body_of(an_exchange({"message": "no model 600423083519508503"}, sent=sent))
@@ -107,7 +107,7 @@ def test_credentials_and_what_a_signer_makes_are_hidden():
     header = (
         "TAMS-SHA256-RSA app_id=myApp0001,nonce_str=0f1e0f1e,timestamp=1768464000,signature=c2ln"
     )
-    raw = Raw(
+    raw = RawExchange(
         "step", "GET", "http://127.0.0.1:1234/v1/jobs/1",
         (("Authorization", header), ("Host", "127.0.0.1:1234")), b"", 401,
         (("Content-Type", "application/json"), ("Date", "Thu, 15 Jan 2026 08:00:00 GMT"),
@@ -134,13 +134,14 @@ def test_credentials_and_what_a_signer_makes_are_hidden():
     }
 
 
-def test_bytes_are_told_by_what_they_are():
+def test_binary_bodies_are_described():
     png = bytes.fromhex(
         "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
         "0000000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"
     )
     raws = [
-        Raw(f"{n}", "GET", "u", (), b"", 200, (), body) for n, body in enumerate((png, b"\xff\0"))
+        RawExchange(f"{n}", "GET", "u", (), b"", 200, (), body)
+        for n, body in enumerate((png, b"\xff\0"))
     ]
 
     found = [exchange["response"]["file"] for exchange in normalise_scene(raws, {})]

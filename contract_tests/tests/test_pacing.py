@@ -1,4 +1,4 @@
-"""Fewer than five calls leave in any second."""
+"""At most four calls are sent in any second."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ print(*waits)
 """
 
 
-class Time:
+class PausedTime:
     def __init__(self):
         self.now = 0.0
 
@@ -32,24 +32,24 @@ class Time:
         self.now += seconds
 
 
-def most_in_a_second(times):
+def max_in_a_second(times):
     return max(sum(1 for time in times if start <= time < start + 1) for start in times)
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.booleans()), min_size=1, max_size=40))
 def test_no_second_has_five_paced_calls(steps):
-    time, left = Time(), []
+    time, left = PausedTime(), []
     pacer = OwnPacer(time.elapsed, time.pause)
     for idle, _ in steps:
         time.pause(idle)
         pacer.take_turn()
         left.append(time.now)
 
-    assert most_in_a_second(left) <= 4
+    assert max_in_a_second(left) <= 4
 
 
 def test_unpaced_calls_do_not_wait_and_paced_ones_wait_for_them():
-    time = Time()
+    time = PausedTime()
     pacer = OwnPacer(time.elapsed, time.pause)
     for _ in range(6):
         pacer.take_turn(paced=False)
@@ -67,7 +67,7 @@ def test_processes_that_share_an_account_share_its_pace(tmp_path):
     waits = [float(wait) for p in processes for wait in p.communicate()[0].split()]
 
     assert len(waits) == 10
-    assert most_in_a_second(waits) <= 4
+    assert max_in_a_second(waits) <= 4
 
 
 def test_a_damaged_file_does_not_stop_the_run(tmp_path):

@@ -1,4 +1,4 @@
-"""The receiver of callbacks: what comes is kept, counted and answered as a test wants it."""
+"""The receiver keeps callbacks, and answers them as a test asks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 
 from contract_tests.answers import Unmet
 from contract_tests.clocks import WallClock
-from contract_tests.receiver import Receiver
+from contract_tests.receiver import CallbackReceiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiver() -> Iterator[CallbackReceiver]:
+    receiver = CallbackReceiver()
     yield receiver
     receiver.close()
 
 
-class _Time:
-    """A clock's time that passes only by waiting for it."""
+class ManualTime:
+    """A time that passes only by sleeping."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -33,59 +33,61 @@ class _Time:
 
 
 def _clock() -> WallClock:
-    time = _Time()
+    time = ManualTime()
     return WallClock(600, now=time.elapsed, elapsed=time.elapsed, sleep=time.sleep)
 
 
-def test_what_comes_is_kept_with_all_that_came(receiver: Receiver) -> None:
-    box = receiver.box()
+def test_a_notification_is_kept_whole(receiver: CallbackReceiver) -> None:
+    inbox = receiver.inbox()
 
-    answer = httpx.post(box.url, json={"jobId": "1"}, headers={"X-Sign": "a"}, trust_env=False)
+    answer = httpx.post(inbox.url, json={"jobId": "1"}, headers={"X-Sign": "a"}, trust_env=False)
 
-    (notice,) = box.notices()
-    assert (answer.status_code, notice.answered, notice.method) == (200, 200, "POST")
-    assert notice.json == {"jobId": "1"}
-    assert ("X-Sign", "a") in notice.headers
+    (notification,) = inbox.notifications()
+    assert (answer.status_code, notification.answered, notification.method) == (200, 200, "POST")
+    assert notification.json == {"jobId": "1"}
+    assert ("X-Sign", "a") in notification.headers
 
 
-def test_the_first_calls_get_the_answers_that_were_asked_for(receiver: Receiver) -> None:
-    box = receiver.box(500, 503)
+def test_the_first_calls_get_the_answers_that_were_asked_for(receiver: CallbackReceiver) -> None:
+    inbox = receiver.inbox(500, 503)
 
-    statuses = [httpx.post(box.url, trust_env=False).status_code for _ in range(3)]
+    statuses = [httpx.post(inbox.url, trust_env=False).status_code for _ in range(3)]
 
     assert statuses == [500, 503, 200]
 
 
-def test_boxes_do_not_see_each_others_calls(receiver: Receiver) -> None:
-    first, second = receiver.box(), receiver.box()
+def test_inboxes_do_not_share_notifications(receiver: CallbackReceiver) -> None:
+    first, second = receiver.inbox(), receiver.inbox()
 
     httpx.post(first.url, trust_env=False)
 
-    assert (len(first.notices()), len(second.notices())) == (1, 0)
+    assert (len(first.notifications()), len(second.notifications())) == (1, 0)
 
 
-def test_a_url_that_is_nobodys_is_not_found(receiver: Receiver) -> None:
-    url = receiver.box().url + "0"
+def test_an_unknown_url_is_not_found(receiver: CallbackReceiver) -> None:
+    url = receiver.inbox().url + "0"
 
     assert httpx.post(url, trust_env=False).status_code == 404
 
 
-def test_what_never_comes_is_an_unmet_expectation(receiver: Receiver) -> None:
+def test_a_missing_notification_is_an_unmet_expectation(receiver: CallbackReceiver) -> None:
     with pytest.raises(Unmet, match="no notifications came within 5 s"):
-        receiver.box().wait_for(_clock(), within=5)
+        receiver.inbox().wait_for(_clock(), within=5)
 
 
-def test_waiting_ends_when_enough_came(receiver: Receiver) -> None:
-    box = receiver.box()
+def test_waiting_ends_when_enough_came(receiver: CallbackReceiver) -> None:
+    inbox = receiver.inbox()
     for _ in range(2):
-        httpx.post(box.url, trust_env=False)
+        httpx.post(inbox.url, trust_env=False)
 
-    assert len(box.wait_for(_clock(), lambda came: len(came) == 2)) == 2
+    assert len(inbox.wait_for(_clock(), lambda came: len(came) == 2)) == 2
 
 
-def test_a_notice_that_is_no_json_is_an_unmet_expectation(receiver: Receiver) -> None:
-    box = receiver.box()
-    httpx.post(box.url, content=b'{"jobId"', trust_env=False)
+def test_a_notification_that_is_not_json_is_an_unmet_expectation(
+    receiver: CallbackReceiver,
+) -> None:
+    inbox = receiver.inbox()
+    httpx.post(inbox.url, content=b'{"jobId"', trust_env=False)
 
-    with pytest.raises(Unmet, match="no JSON"):
-        _ = box.notices()[0].json
+    with pytest.raises(Unmet, match="not JSON"):
+        _ = inbox.notifications()[0].json

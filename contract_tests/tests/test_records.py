@@ -1,21 +1,21 @@
-"""Known differences, evidence, unknowns, and what the documents of the suite promise."""
+"""Known differences, evidence, open questions, and the documents of the suite."""
 
 import ast
 from datetime import date, timedelta
 
 import pytest
 
-from contract_tests.differences import Difference, judge, read_differences
-from contract_tests.documents import PACKAGE, description, openapi_path
-from contract_tests.evidence import Passed, read_evidence, record_evidence
-from contract_tests.marks import CAPABILITIES, DESCRIPTIONS
+from contract_tests.differences import KnownDifference, judge, read_differences
+from contract_tests.evidence import PassRecord, read_evidence, record_evidence
+from contract_tests.markers import CAPABILITIES, DESCRIPTIONS
+from contract_tests.openapi import PACKAGE, description, openapi_path
 from contract_tests.options import OPTIONS
-from contract_tests.outcomes import Outcome, SuiteError
+from contract_tests.outcomes import SuiteError, TestOutcome
 from contract_tests.settings import Flags
 from contract_tests.unknowns import questions
 
 DAY = date(2026, 11, 22)
-KNOWN = Difference("tams/test_a.py::test_b", "real", "they differ", DAY, DAY + timedelta(10))
+KNOWN = KnownDifference("tams/test_a.py::test_b", "real", "they differ", DAY, DAY + timedelta(10))
 
 
 def verdict(outcome, test=KNOWN.test, target="real", day=DAY):
@@ -23,20 +23,20 @@ def verdict(outcome, test=KNOWN.test, target="real", day=DAY):
 
 
 def test_a_known_difference_is_excused_until_its_day():
-    assert verdict(Outcome.FAILED).outcome is Outcome.SKIPPED
-    assert verdict(Outcome.FAILED, day=KNOWN.until).outcome is Outcome.SKIPPED
-    assert verdict(Outcome.FAILED, day=KNOWN.until + timedelta(1)).outcome is Outcome.FAILED
+    assert verdict(TestOutcome.FAILED).outcome is TestOutcome.SKIPPED
+    assert verdict(TestOutcome.FAILED, day=KNOWN.until).outcome is TestOutcome.SKIPPED
+    assert verdict(TestOutcome.FAILED, day=KNOWN.until + timedelta(1)).outcome is TestOutcome.FAILED
 
 
-def test_a_known_difference_that_has_gone_away_fails():
-    assert verdict(Outcome.PASSED).outcome is Outcome.FAILED
-    assert "gone away" in verdict(Outcome.PASSED).reason
+def test_a_known_difference_fails_when_it_is_gone():
+    assert verdict(TestOutcome.PASSED).outcome is TestOutcome.FAILED
+    assert "is gone" in verdict(TestOutcome.PASSED).reason
 
 
-def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
-    assert verdict(Outcome.FAILED, test="tams/test_a.py::test_c") is None
-    assert verdict(Outcome.FAILED, target="mock") is None
-    assert verdict(Outcome.ERROR) is None
+def test_it_excuses_no_other_test_no_other_target_and_no_error_of_the_suite():
+    assert verdict(TestOutcome.FAILED, test="tams/test_a.py::test_c") is None
+    assert verdict(TestOutcome.FAILED, target="mock") is None
+    assert verdict(TestOutcome.ERROR) is None
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_it_excuses_no_other_test_no_other_target_and_no_fault_of_the_suite():
         (
             "[[difference]]\ntest='x'\ntarget='real'\nreason='r'\n"
             "since=2026-03-01\nuntil=2026-02-01",
-            "the first not the later",
+            "since not after until",
         ),
     ],
 )
-def test_an_entry_that_is_not_understood_is_an_error(tmp_path, text, words):
+def test_an_invalid_entry_is_an_error(tmp_path, text, words):
     (tmp_path / "d.toml").write_text(text, encoding="utf-8")
 
     with pytest.raises(SuiteError, match=words):
@@ -73,9 +73,9 @@ def test_known_differences_name_tests_that_exist():
 
 def test_evidence_is_kept_for_each_kind_of_target(tmp_path):
     path = tmp_path / "verified.json"
-    record_evidence(path, "mock", [("a", Passed("2026-01-01", 3, 1.5))])
-    record_evidence(path, "real", [("a", Passed("2026-02-01", 4, 9.0))])
-    record_evidence(path, "mock", [("b", Passed("2026-03-01", 1, 0.0))])
+    record_evidence(path, "mock", [("a", PassRecord("2026-01-01", 3, 1.5))])
+    record_evidence(path, "real", [("a", PassRecord("2026-02-01", 4, 9.0))])
+    record_evidence(path, "mock", [("b", PassRecord("2026-03-01", 1, 0.0))])
 
     found = read_evidence(path)
 
@@ -88,10 +88,10 @@ def test_without_a_file_everything_is_unverified(tmp_path):
     assert read_evidence(tmp_path / "none.json") == {}
 
 
-def test_a_file_that_is_no_evidence_is_an_error(tmp_path):
+def test_a_file_that_is_not_evidence_is_an_error(tmp_path):
     (tmp_path / "v.json").write_text("[]", encoding="utf-8")
 
-    with pytest.raises(SuiteError, match="no evidence"):
+    with pytest.raises(SuiteError, match="not a file that this suite"):
         read_evidence(tmp_path / "v.json")
 
 

@@ -10,7 +10,7 @@ from contract_tests.report.html import html_page
 from contract_tests.report.sections import by_section
 from contract_tests.report.shape import MoneyRow, Observation, UnknownRow
 from contract_tests.report.verdict import verdict
-from contract_tests.tests.reports import a_report, a_result, an_exchange
+from contract_tests.tests.report_builders import a_report, a_result, an_exchange
 
 HOSTILE = [
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</pre></details></main>",
@@ -41,7 +41,7 @@ def text_of(page):
 
 
 def page_saying(text):
-    """Return a page on which a text stands wherever a target can put one."""
+    """Return a page with a text in every place that a target controls."""
     answer = an_exchange(received={"message": text}, error="")
     plain = an_exchange("POST", f"http://t/{text}", sent=text, received=text)
     lost = an_exchange(error=text)
@@ -56,12 +56,12 @@ def page_saying(text):
 
 
 @given(st.sampled_from(HOSTILE) | st.text())
-def test_what_a_target_says_never_becomes_markup(text):
-    # An empty text would make the page leave parts out, which proves nothing.
+def test_text_of_a_target_never_becomes_markup(text):
+    # With an empty text the page leaves parts out.
     assert Tags(page_saying(f"x{text}")).seen == Tags(page_saying("x")).seen
 
 
-def test_the_page_needs_no_network_and_runs_nothing():
+def test_the_page_needs_no_network_and_runs_no_script():
     page = page_saying("x")
 
     assert "<script" not in page
@@ -81,10 +81,12 @@ def test_the_page_needs_no_network_and_runs_nothing():
         ([a_result("test_b", "failed")], {"complete": False}, "Not kept"),
         ([a_result()], {"complete": False}, "Interrupted"),
         ([a_result(outcome="skipped")], {}, "Nothing tested"),
+        ([a_result(outcome="observed")], {}, "Only observed"),
+        ([a_result(), a_result("test_b", "observed")], {}, "Kept"),
         ([], {}, "Nothing tested"),
     ],
 )
-def test_the_verdict_never_calls_kept_what_was_not_seen(tests, members, word):
+def test_the_verdict_is_kept_only_if_a_test_passed(tests, members, word):
     report = a_report(*tests, **members)
 
     assert verdict(report).word == word
@@ -104,21 +106,21 @@ def test_a_failure_shows_expectation_source_exchange_and_how_to_repeat_it():
         assert words in text
 
 
-def test_money_is_shown_against_its_budget():
+def test_spent_credits_are_shown_with_their_budget():
     text = text_of(html_page(a_report(a_result(), money=[MoneyRow("credits", "20", "2.3")])))
 
     assert "Spent at most 2.3 of 20 credits ." in text
     assert "3 calls." in text
 
 
-def test_what_was_left_behind_is_told_apart_from_what_ended():
+def test_resources_left_behind_are_shown_apart_from_ended_ones():
     text = text_of(html_page(a_report(a_result())))
 
     assert "1 thing left behind." in text
-    assert "What ended or ends by itself (1)" in text
+    assert "Ended, or ends by itself (1)" in text
 
 
-def test_an_unverified_test_is_shown_as_such():
+def test_an_unverified_test_is_shown_as_unverified():
     text = text_of(
         html_page(a_report(a_result(), a_result("test_b", verified={"real": "2026-01-02"})))
     )
@@ -129,10 +131,10 @@ def test_an_unverified_test_is_shown_as_such():
 
 
 def test_a_pass_on_a_mock_claims_nothing_about_the_services():
-    assert "says nothing of the real services" in html_page(a_report(a_result()))
+    assert "says nothing about the real services" in html_page(a_report(a_result()))
 
 
-def test_unknowns_are_answered_by_values_with_their_number():
+def test_open_questions_show_observed_values():
     text = text_of(html_page(a_report(a_result())))
 
     assert "U28 Is the next job in the queue of rank 0 or 1? rank: 1 2× 2" in text

@@ -1,8 +1,16 @@
-"""Whole runs against a toy whose balance is watched."""
+"""Whole runs against a fake of TAMS that counts its charges."""
 
+import json
 import os
 import signal
 
+# A run that is started in the background ignores SIGINT, and so do its child processes.
+PROCESS = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with open({path!r}, "w") as file:
+    file.write(str(os.getpid()))
+"""
 SUBMITTING = """
 @source("TAMS › 5.1")
 @spends(1)
@@ -22,16 +30,24 @@ def test_differs_no_more(tams):
 KNOWN = """
 from datetime import date
 import pytest
-from contract_tests.differences import Difference
+from contract_tests.differences import KnownDifference
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
-    config.pluginmanager.get_plugin("contract-performer").differences = [
-        Difference(f"tams/test_it.py::{name}", "url", "so be it", date(2026, 1, 1), date.max)
+    config.pluginmanager.get_plugin("contract-runner").differences = [
+        KnownDifference(f"tams/test_it.py::{name}", "url", "so be it", date(2026, 1, 1), date.max)
         for name in ("test_differs", "test_differs_no_more")
     ]
 """
-OUTCOMES = """
+OBSERVING = """
+@source("TAMS › 5.4")
+@observes
+def test_observing(observe):
+    observe("U34", "the price", {"token": "a-token-for-the-fake"})
+"""
+OUTCOMES = (
+    OBSERVING
+    + """
 @source("TAMS › 5.4")
 def test_passed(tams):
     assert tams.estimate([]) > 0
@@ -50,7 +66,7 @@ def test_not_as_described(tams):
 
 @source("TAMS › 5.4")
 def test_error(tams):
-    {}["the suite's own fault"]
+    {}["an error of the suite"]
 
 @source("TAMS › 5.4")
 def test_skipped(tams):
@@ -71,55 +87,69 @@ def test_too_long(clock):
     clock.let_pass(3600)
 
 @source("TAMS › 5.1")
-def test_secretly_dear(tams):
+def test_undeclared_cost(tams):
     tams.call("POST", "/v1/jobs", json={})
 
 @source("TAMS › 5.4")
-def test_observing(observe):
-    observe("U34", "the price", {"token": "a-token-for-the-toy"})
+def test_nothing_to_expect(observe):
+    observe("U34", "the price", 1)
+    raise OnlyObserved("the answer is left open")
+
+@source("TAMS › 5.4")
+@observes
+def test_in_vain(tams, observe):
+    observe("U34", "the price", 1)
+    assert tams.estimate([]) == 0
 """
+)
 
 
-def test_the_budget_is_kept_and_the_balance_says_so(inner, toy):
-    inner.write(SUBMITTING)
-
-    inner.run(toy.url, "--profile=full", "--max-credits=1.3")
-
-    assert toy.jobs == 2
-    assert list(inner.outcomes().values()) == ["passed", "passed", "disabled"]
-    assert {"unit": "credits", "budget": "1.3", "spent": "1.2"} in inner.report()["money"]
+def send_at_submission(signal_, nested, fake_tams):
+    """Write a suite whose process gets a signal while it waits for the answer to a submission."""
+    path = nested.folder / "pid"
+    nested.write(PROCESS.format(path=str(path)) + SUBMITTING)
+    fake_tams.on_submission = lambda: os.kill(int(path.read_text()), signal_)
 
 
-def test_a_run_that_was_killed_goes_on_within_its_budget(inner, toy):
-    pid_file = inner.folder / "pid"
-    inner.write(f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))" + SUBMITTING)
-    toy.on_submission = lambda: os.kill(int(pid_file.read_text()), signal.SIGKILL)
-    killed = inner.run(toy.url, "--profile=full", "--max-credits=1.3")
-    toy.on_submission = lambda: None
+def test_the_budget_is_not_exceeded(nested, fake_tams):
+    nested.write(SUBMITTING)
 
-    inner.run(toy.url, "--profile=full", "--max-credits=1.3", "--resume")
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3")
+
+    assert fake_tams.jobs == 2
+    assert list(nested.outcomes().values()) == ["passed", "passed", "disabled"]
+    assert {"unit": "credits", "budget": "1.3", "spent": "1.2"} in nested.report()["money"]
+
+
+def test_a_killed_run_continues_within_its_budget(nested, fake_tams):
+    send_at_submission(signal.SIGKILL, nested, fake_tams)
+    killed = nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3")
+    fake_tams.on_submission = None
+
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3", "--resume")
 
     assert killed.ret == -signal.SIGKILL
-    assert toy.jobs == 2  # one whose answer nobody saw, and one more
-    assert list(inner.outcomes().values()) == ["passed", "disabled", "disabled"]
+    assert fake_tams.jobs == 2  # the first one, whose answer was lost, and one more
+    assert list(nested.outcomes().values()) == ["passed", "disabled", "disabled"]
 
 
-def test_what_passed_is_not_run_again_after_a_resume(inner, toy):
-    inner.write(SUBMITTING)
-    inner.run(toy.url, "--profile=full", "--max-credits=5", "-k=0")
+def test_a_resumed_run_skips_what_passed_or_observed(nested, fake_tams):
+    nested.write(SUBMITTING + OBSERVING)
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "-k=0 or observing")
 
-    inner.run(toy.url, "--profile=full", "--max-credits=5", "--resume")
+    result = nested.run(fake_tams.url, "--profile=full", "--max-credits=5", "--resume")
 
-    assert toy.jobs == 3
-    assert list(inner.outcomes().values()) == ["passed"] * 3
+    assert fake_tams.jobs == 3
+    assert list(nested.outcomes().values()) == ["observed", "passed", "passed", "passed"]
+    result.stdout.fnmatch_lines(["collected 4 items / 2 deselected / 2 selected"])
 
 
-def test_outcomes_are_told_apart(inner, toy):
-    inner.write(OUTCOMES)
+def test_every_outcome_is_reported(nested, fake_tams):
+    nested.write(OUTCOMES)
 
-    result = inner.run(toy.url, "--junitxml=junit.xml")
+    result = nested.run(fake_tams.url, "--junitxml=junit.xml")
 
-    assert inner.outcomes() == {
+    assert nested.outcomes() == {
         "test_passed": "passed",
         "test_failed": "failed",
         "test_member_missing": "failed",
@@ -129,109 +159,134 @@ def test_outcomes_are_told_apart(inner, toy):
         "test_disabled": "disabled",
         "test_unsupported": "unsupported",
         "test_too_long": "unsupported",
-        "test_secretly_dear": "error",
-        "test_observing": "passed",
+        "test_undeclared_cost": "error",
+        "test_observing": "observed",
+        "test_nothing_to_expect": "observed",
+        "test_in_vain": "failed",
     }
     assert result.ret == 1
-    assert toy.jobs == 0
-    result.stdout.fnmatch_lines(["Contract NOT KEPT: 2 passed, 3 failed, 1 skipped, 1 disabled,*"])
-    junit = (inner.folder / "junit.xml").read_text(encoding="utf-8")
+    assert fake_tams.jobs == 0
+    result.stdout.fnmatch_lines(["Contract NOT KEPT: 1 passed, 2 observed, 4 failed, 1 skipped, *"])
+    junit = (nested.folder / "junit.xml").read_text(encoding="utf-8")
     assert '<property name="outcome" value="unsupported"' in junit
     assert '<property name="source" value="TAMS › 5.4"' in junit
 
 
-def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(inner, toy):
-    inner.write(OUTCOMES)
+def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
+    nested.write(OUTCOMES)
+    evidence = nested.folder / "verified.json"
 
-    inner.run(toy.url, "-k=failed or observing")
+    result = nested.run(
+        fake_tams.url, "-k=observing or nothing_to_expect", "--junitxml=junit.xml",
+        "--contract-html=report.html", "--contract-badge=badge.svg",
+        "--record-evidence", f"--evidence={evidence}",
+    )  # fmt: skip
 
-    failed, observing = inner.report()["tests"]
+    def text(name):
+        return (nested.folder / name).read_text(encoding="utf-8")
+
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["Contract ONLY OBSERVED: 2 observed in *", "*2 observed*"])
+    result.stdout.no_fnmatch_line("*[0-9] passed*")
+    assert nested.report()["totals"]["observed"] == 2
+    assert nested.report()["totals"]["passed"] == 0
+    assert 'skipped="2"' in text("junit.xml")
+    assert '<property name="outcome" value="observed"' in text("junit.xml")
+    assert "<strong>Only observed</strong>" in text("report.html")
+    assert "unverified" in text("badge.svg")
+    assert json.loads(text("verified.json")) == {"tests": {}}
+
+
+def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(nested, fake_tams):
+    nested.write(OUTCOMES)
+
+    nested.run(fake_tams.url, "-k=failed or observing")
+
+    failed, observing = nested.report()["tests"]
     (exchange,) = failed["exchanges"]
-    assert exchange["request"]["url"] == f"{toy.url}/v1/jobs/credits"
+    assert exchange["request"]["url"] == f"{fake_tams.url}/v1/jobs/credits"
     assert exchange["response"]["status"] == 200
     assert observing["observations"][0]["value"] == {"token": "***"}
-    # The test has the token in its text, and in its byte-code where that is kept.
-    suite = inner.folder / "suite"
-    files = [path for path in inner.folder.rglob("*") if path.is_file()]
-    telling = [path for path in files if b"a-token-for-the-toy" in path.read_bytes()]
+    # The test contains the token, in its source and its byte-code.
+    suite = nested.folder / "suite"
+    files = [path for path in nested.folder.rglob("*") if path.is_file()]
+    telling = [path for path in files if b"a-token-for-the-fake" in path.read_bytes()]
     assert (suite / "tams" / "test_it.py") in telling
     assert [path for path in telling if not path.is_relative_to(suite)] == []
 
 
-def test_what_was_left_running_is_cancelled_at_the_end(inner, toy):
-    inner.write(SUBMITTING)
-    toy.job_status = "RUNNING"
+def test_a_job_that_still_runs_is_cancelled_at_the_end(nested, fake_tams):
+    nested.write(SUBMITTING)
+    fake_tams.job_status = "RUNNING"
 
-    inner.run(toy.url, "--profile=full", "--max-credits=9", "-k=0")
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=9", "-k=0")
 
-    assert ("DELETE", "/v1/jobs/1") in toy.requests
-    (made,) = inner.report()["made"]
+    assert ("DELETE", "/v1/jobs/1") in fake_tams.requests
+    (made,) = nested.report()["made"]
     assert (made["kind"], made["id"], made["state"]) == ("job", "1", "cancelled")
 
 
-def test_a_test_without_a_source_is_not_collected(inner, toy):
-    inner.write("def test_it(tams): pass")
+def test_a_test_without_a_source_is_not_collected(nested, fake_tams):
+    nested.write("def test_it(tams): pass")
 
-    result = inner.run(toy.url)
+    result = nested.run(fake_tams.url)
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*test_it.py::test_it has no source*"])
-    assert toy.requests == [("GET", "/_mock/version")]
+    assert fake_tams.requests == [("GET", "/_mock/version")]
 
 
-def test_a_plan_sends_nothing_and_names_the_price(inner, toy):
-    inner.write(SUBMITTING)
+def test_a_plan_sends_nothing_and_names_the_price(nested, fake_tams):
+    nested.write(SUBMITTING)
 
-    result = inner.run(toy.url, "--profile=full", "--plan")
+    result = nested.run(fake_tams.url, "--profile=full", "--plan")
 
-    assert toy.requests == []
+    assert fake_tams.requests == []
     result.stdout.fnmatch_lines(
         ["*test_submit?0?  ≤ 1 credits, ~20 calls", "3 of 3 tests would run*at most 3 credits*"]
     )
 
 
-def test_spending_wants_a_budget_where_money_is_at_stake(inner, toy):
-    inner.write(SUBMITTING)
+def test_a_profile_that_spends_needs_a_budget_at_a_real_target(nested, fake_tams):
+    nested.write(SUBMITTING)
 
-    result = inner.run(toy.url, "--profile=cheap")
+    result = nested.run(fake_tams.url, "--profile=cheap")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*say --max-credits N*"])
+    result.stderr.fnmatch_lines(["*set --max-credits N*"])
 
 
-def test_nothing_tested_does_not_look_like_success(inner, toy):
-    inner.write(SUBMITTING)
+def test_nothing_tested_does_not_look_like_success(nested, fake_tams):
+    nested.write(SUBMITTING)
 
-    assert inner.run(toy.url).ret == 5
-
-
-def test_workers_share_the_budget(inner, toy):
-    inner.write(SUBMITTING)
-
-    inner.run(toy.url, "--profile=full", "--max-credits=1.3", "-p", "xdist.plugin", "-n2")
-
-    assert toy.jobs == 2
-    assert sorted(inner.outcomes().values()) == ["disabled", "passed", "passed"]
+    assert nested.run(fake_tams.url).ret == 5
 
 
-def test_an_interrupted_run_has_a_summary_and_can_go_on(inner, toy):
-    pid_file = inner.folder / "pid"
-    inner.write(f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))" + SUBMITTING)
-    toy.on_submission = lambda: os.kill(int(pid_file.read_text()), signal.SIGINT)
+def test_workers_share_the_budget(nested, fake_tams):
+    nested.write(SUBMITTING)
 
-    result = inner.run(toy.url, "--profile=full", "--max-credits=5")
+    nested.run(fake_tams.url, "--profile=full", "--max-credits=1.3", "-p", "xdist.plugin", "-n2")
+
+    assert fake_tams.jobs == 2
+    assert sorted(nested.outcomes().values()) == ["disabled", "passed", "passed"]
+
+
+def test_an_interrupted_run_has_a_summary_and_can_continue(nested, fake_tams):
+    send_at_submission(signal.SIGINT, nested, fake_tams)
+
+    result = nested.run(fake_tams.url, "--profile=full", "--max-credits=5")
 
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["Contract INTERRUPTED*", "*go on with --resume*"])
-    assert inner.report()["money"][0]["spent"] == "0.6"
+    result.stdout.fnmatch_lines(["Contract INTERRUPTED*", "*continue with --resume*"])
+    assert nested.report()["money"][0]["spent"] == "0.6"
 
 
-def test_a_known_difference_is_skipped_while_it_is_one_and_fails_when_it_is_gone(inner, toy):
-    inner.write(DIFFERING)
-    (inner.folder / "suite" / "conftest.py").write_text(KNOWN, encoding="utf-8")
+def test_a_known_difference_is_skipped_while_it_is_one_and_fails_when_it_is_gone(nested, fake_tams):
+    nested.write(DIFFERING)
+    (nested.folder / "suite" / "conftest.py").write_text(KNOWN, encoding="utf-8")
 
-    result = inner.run(toy.url)
+    result = nested.run(fake_tams.url)
 
-    assert inner.outcomes() == {"test_differs": "skipped", "test_differs_no_more": "failed"}
+    assert nested.outcomes() == {"test_differs": "skipped", "test_differs_no_more": "failed"}
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*the known difference has gone away*so be it*"])
+    result.stdout.fnmatch_lines(["*the known difference is gone*so be it*"])

@@ -1,10 +1,10 @@
-"""What people get wrong is told to them."""
+"""Error messages name the mistake."""
 
 import pytest
 
 from contract_tests.credentials import BadSettings
-from contract_tests.settings import Flags, Profile, read_settings
-from contract_tests.targets import TargetDown, look_ahead, terms
+from contract_tests.settings import Flags, RunProfile, read_settings
+from contract_tests.targets import TargetDown, check_target, run_limits
 
 TOKEN = {"TAMS_ACCESS_TOKEN": "token-1", "TAMS_ENDPOINT": "ap.example.test"}
 
@@ -43,8 +43,8 @@ def test_a_mistake_is_named(tmp_path, flags, environment, words):
     [
         ("[tams]\nendpont = 'x'", r"\[tams\] endpont is not known; expected access_token, app_id"),
         ("[tans]\n", "'tans' is not known"),
-        ("[tams]\napp_id = 3", "app_id is not a text"),
-        ("[tams", "is no TOML"),
+        ("[tams]\napp_id = 3", "app_id must be a text"),
+        ("[tams", "is not valid TOML"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
@@ -66,21 +66,14 @@ def test_the_environment_wins_over_the_file(tmp_path):
     assert credentials.tams_endpoint == "https://ap.example.test"
 
 
-def test_real_runs_cost_nothing_unless_told(tmp_path):
+def test_real_runs_cost_nothing_by_default(tmp_path):
     settings = read(Flags("real"), TOKEN, tmp_path)
 
-    found = terms(settings, free_of_cost=False)
+    found = run_limits(settings, free_of_cost=False)
 
-    assert found.profile is Profile.FREE
+    assert found.profile is RunProfile.FREE
     assert set(found.budgets.values()) == {0}
     assert not found.destructive
-
-
-def test_a_profile_that_spends_wants_a_budget(tmp_path):
-    settings = read(Flags("real", profile="cheap"), TOKEN, tmp_path)
-
-    with pytest.raises(BadSettings, match="say --max-credits N"):
-        terms(settings, free_of_cost=False)
 
 
 def test_credentials_of_the_environment_never_reach_a_mock_of_the_run(tmp_path):
@@ -88,8 +81,8 @@ def test_credentials_of_the_environment_never_reach_a_mock_of_the_run(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["real", "http://127.0.0.1:1"])
-def test_a_target_that_is_not_there_is_said_before_anything_runs(tmp_path, target):
+def test_a_missing_target_is_reported_before_the_run(tmp_path, target):
     settings = read(Flags(target), {**TOKEN, "TAMS_ENDPOINT": "http://127.0.0.1:1"}, tmp_path)
 
     with pytest.raises(TargetDown, match=r"http://127\.0\.0\.1:1"):
-        look_ahead(settings)
+        check_target(settings)

@@ -1,4 +1,4 @@
-"""Both signers against vectors that other people's signers agree with."""
+"""Both signatures match known vectors."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from contract_tests.documents import PACKAGE
+from contract_tests.openapi import PACKAGE
 from contract_tests.signing import (
     BadKey,
     TamsBearer,
@@ -35,7 +35,7 @@ def signed(auth, method="POST", url="http://h/p?a=1", **more):
 
 
 @pytest.mark.parametrize("vector", TAMS, ids=lambda vector: vector["name"])
-def test_the_string_of_tams_is_that_of_the_vector(vector):
+def test_the_string_of_tams_matches_the_vector(vector):
     text = tams_string_to_sign(
         vector["method"],
         vector["pathAndQuery"].encode(),
@@ -49,7 +49,7 @@ def test_the_string_of_tams_is_that_of_the_vector(vector):
 
 
 @pytest.mark.parametrize("vector", WORKSHOP, ids=lambda vector: vector["id"])
-def test_the_signature_of_the_workshop_is_that_of_the_vector(vector):
+def test_the_signature_of_the_workshop_matches_the_vector(vector):
     body = vector.get("rawBody", "").encode()
     text = workshop_string_to_sign(
         vector["method"], vector["target"].encode(), vector["headers"], body
@@ -76,7 +76,7 @@ def test_tams_signs_path_and_query_and_not_the_host(pem):
     assert one != signed(auth, "GET", "http://one/v1?k=+").headers["authorization"]
 
 
-def test_the_bearer_token_goes_as_it_is():
+def test_the_bearer_token_is_sent_unchanged():
     assert signed(TamsBearer("t")).headers["authorization"] == "Bearer t"
 
 
@@ -110,6 +110,6 @@ def test_a_form_has_no_digest_and_counts_as_parameters():
 
 
 @pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n"])
-def test_what_is_no_key_is_said_to_be_none(text):
+def test_a_text_that_is_not_a_key_is_refused(text):
     with pytest.raises(BadKey, match="cannot be read"):
         TamsSignature("a", text)

@@ -1,4 +1,4 @@
-"""The mock as a subprocess: it is there, it is ours, and it goes when we go."""
+"""The mock as a subprocess: it starts, has an account, and ends with its starter."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ import sys
 import httpx
 import pytest
 
-from contract_tests.guardian import guard
 from contract_tests.settings import Flags, read_settings
 from contract_tests.targets import open_target
+from contract_tests.watchdog import guard
 
 HOLD = """
 import os, signal
@@ -32,7 +32,7 @@ def opened(url, **environment):
     return open_target(read_settings(Flags(url), environment))
 
 
-def test_it_has_a_fresh_account_and_a_clock(mock):
+def test_a_mock_has_a_new_account_and_a_clock(mock):
     before = mock.clock.now()
 
     mock.clock.let_pass(3600)
@@ -43,7 +43,7 @@ def test_it_has_a_fresh_account_and_a_clock(mock):
     assert all(map(mock.has, ("bearer", "signature", "clock", "balance", "callbacks")))
 
 
-def test_another_run_has_another_account_there(mock):
+def test_another_run_has_another_account_at_the_same_mock(mock):
     other = opened(mock.urls["tams"])
 
     assert other.credentials.tams.app_id != mock.credentials.tams.app_id
@@ -62,15 +62,15 @@ def test_credentials_that_the_mock_knows_are_used(mock):
     known.close()
 
 
-def test_credentials_that_it_does_not_know_are_said_to_be_so(mock):
+def test_unknown_credentials_are_reported(mock):
     unknown = opened(mock.urls["tams"], TAMS_ACCESS_TOKEN="of-the-real-service")
 
     assert unknown.credentials.tams.access_token != "of-the-real-service"
-    assert "not known to this mock" in unknown.notes[0]
+    assert "does not know the given credentials" in unknown.notes[0]
     unknown.close()
 
 
-def test_the_mock_ends_with_whoever_started_it():
+def test_the_mock_ends_with_the_process_that_started_it():
     process = subprocess.run(
         [sys.executable, "-c", HOLD], check=False, stdout=subprocess.PIPE, text=True
     )
@@ -82,7 +82,7 @@ def test_the_mock_ends_with_whoever_started_it():
             httpx.get(f"{url}/_mock/health")
 
 
-def test_the_guardian_ends_when_its_command_does(monkeypatch):
+def test_the_watchdog_ends_when_its_command_does(monkeypatch):
     read, write = os.pipe()
     with os.fdopen(read) as stdin, os.fdopen(write, "w"):
         monkeypatch.setattr(sys, "stdin", stdin)

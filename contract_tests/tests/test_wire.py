@@ -1,4 +1,4 @@
-"""The wire guards money, repeats what it may, and judges what comes back."""
+"""The wire protects the budget, repeats calls, and checks the shape of answers."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -9,32 +9,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.answers import Unmet
-from contract_tests.case import Case
 from contract_tests.clients import tams, workshop
 from contract_tests.clients.wire import NoAnswer, Wire
 from contract_tests.clocks import WallClock
-from contract_tests.documents import Violation
-from contract_tests.made import MadeThings, read_made
+from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger
+from contract_tests.openapi import OpenApiViolation
 from contract_tests.outcomes import SuiteError
 from contract_tests.pacing import OwnPacer
-from contract_tests.redaction import Redactor
+from contract_tests.redaction import SecretRedactor
+from contract_tests.resources import ResourceLog, read_resources
 from contract_tests.transcripts import Transcript
 
 JOB = {"job": {"id": "1", "status": "CREATED", "credits": 0.3}}
 
 
-class Desk:
-    """A wire with a service behind it that answers what it is told, and no real time."""
+class WireUnderTest:
+    """A wire with a fake service and a fake clock."""
 
     def __init__(self, folder, *answers, spends="1"):
         self.waited: list[float] = []
         self.requests = []
         self._answers = list(answers)
         self.ledger = Ledger(folder / "ledger.jsonl", {"credits": Decimal(10)})
-        self.transcript = Transcript(folder / "t.jsonl", "t-", Redactor())
+        self.transcript = Transcript(folder / "t.jsonl", "t-", SecretRedactor())
         self.made_path = folder / "made.jsonl"
-        self.case = Case.of("a test", "tams", Decimal(spends))
+        self.current_test = CurrentTest.of("a test", "tams", Decimal(spends))
         clock = WallClock(120, lambda: 0.0, lambda: sum(self.waited), self.waited.append)
         self.wire = Wire(
             tams.RULES,
@@ -44,8 +44,8 @@ class Desk:
             pacer=OwnPacer(clock.elapsed, lambda _: None),
             ledger=self.ledger,
             transcript=self.transcript,
-            made=MadeThings(self.made_path),
-            case=lambda: self.case,
+            resources=ResourceLog(self.made_path),
+            current_test=lambda: self.current_test,
         )
 
     def _answer(self, request):
@@ -64,32 +64,32 @@ class Desk:
 
 
 def test_a_job_is_reserved_settled_and_registered(tmp_path):
-    desk = Desk(tmp_path, (200, JOB))
+    bench = WireUnderTest(tmp_path, (200, JOB))
 
-    desk.send("POST", "/v1/jobs", json={})
+    bench.send("POST", "/v1/jobs", json={})
 
-    assert desk.ledger.spent("credits") == Decimal("0.3")
-    assert [made.id for made in read_made([desk.made_path])] == ["1"]
+    assert bench.ledger.spent("credits") == Decimal("0.3")
+    assert [made.id for made in read_resources([bench.made_path])] == ["1"]
 
 
 def test_a_refused_job_costs_nothing(tmp_path):
-    desk = Desk(tmp_path, (400, {"code": 3, "message": "Params Valid"}))
+    bench = WireUnderTest(tmp_path, (400, {"code": 3, "message": "Params Valid"}))
 
-    desk.send("POST", "/v1/jobs", json={})
+    bench.send("POST", "/v1/jobs", json={})
 
-    assert desk.ledger.spent("credits") == 0
-    assert desk.case.allowance.taken == 0
+    assert bench.ledger.spent("credits") == 0
+    assert bench.current_test.allowance.taken == 0
 
 
 @pytest.mark.parametrize("answer", [httpx.ReadTimeout("slow"), (500, {"code": 13})])
-def test_a_job_whose_fate_is_not_known_counts_as_spent_and_is_not_sent_again(tmp_path, answer):
-    desk = Desk(tmp_path, answer)
+def test_a_job_without_an_answer_counts_as_spent_and_is_not_sent_again(tmp_path, answer):
+    bench = WireUnderTest(tmp_path, answer)
 
     with suppress(NoAnswer):
-        desk.send("POST", "/v1/jobs", json={})
+        bench.send("POST", "/v1/jobs", json={})
 
-    assert desk.ledger.spent("credits") == 1
-    assert len(desk.requests) == 1
+    assert bench.ledger.spent("credits") == 1
+    assert len(bench.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,22 +97,22 @@ def test_a_job_whose_fate_is_not_known_counts_as_spent_and_is_not_sent_again(tmp
     ["/v1/jobs", "/v1//jobs", "/v1/jobs/", "/v1/./jobs", "/V1/Jobs", "/v1/job%73", "/v1/jobs?x=1",
      "/v1/job%2573", "/v1/jobs/workflow/template", "http://toy/base/v1/jobs"],
 )  # fmt: skip
-def test_nothing_that_costs_leaves_without_a_declaration(tmp_path, path):
-    desk = Desk(tmp_path, (200, JOB), spends="0")
+def test_a_call_that_costs_is_not_sent_without_a_declaration(tmp_path, path):
+    bench = WireUnderTest(tmp_path, (200, JOB), spends="0")
 
     with pytest.raises(SuiteError, match="has no @spends"):
-        desk.send("POST", path, json={})
+        bench.send("POST", path, json={})
 
-    assert desk.requests == []
+    assert bench.requests == []
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/credits", "/v1/jobs/workflow/params/check"])
 def test_estimates_are_free(tmp_path, path):
-    desk = Desk(tmp_path, (200, {"credits": 1}), spends="0")
+    bench = WireUnderTest(tmp_path, (200, {"credits": 1}), spends="0")
 
-    desk.send("POST", path, json={})
+    bench.send("POST", path, json={})
 
-    assert len(desk.requests) == 1
+    assert len(bench.requests) == 1
 
 
 @given(st.sampled_from(sorted(workshop.RULES.spending)), st.booleans())
@@ -124,52 +124,54 @@ def test_every_generation_of_the_workshop_costs(path, upper):
 
 
 @pytest.mark.parametrize("status", [202, 429])
-def test_what_the_vendor_wants_again_is_sent_again(tmp_path, status):
-    desk = Desk(tmp_path, (status, {}, {"Retry-After": "7"}), (200, {"credits": 1}))
+def test_a_call_is_repeated_when_the_vendor_asks_for_it(tmp_path, status):
+    bench = WireUnderTest(tmp_path, (status, {}, {"Retry-After": "7"}), (200, {"credits": 1}))
 
-    answer = desk.send("POST", "/v1/jobs/credits", content=b"{ }")
+    answer = bench.send("POST", "/v1/jobs/credits", content=b"{ }")
 
     assert answer.status == 200
-    assert desk.waited == [7]
-    assert [request.content for request in desk.requests] == [b"{ }", b"{ }"]
+    assert bench.waited == [7]
+    assert [request.content for request in bench.requests] == [b"{ }", b"{ }"]
 
 
-def test_an_overloaded_service_is_asked_again_only_for_what_makes_nothing(tmp_path):
-    free = Desk(tmp_path, (503, {"code": 14}))
+def test_an_overloaded_service_is_asked_again_only_by_free_calls(tmp_path):
+    free = WireUnderTest(tmp_path, (503, {"code": 14}))
     free.send("GET", "/v1/jobs/1")
-    dear = Desk(tmp_path, (503, {"code": 14}))
+    dear = WireUnderTest(tmp_path, (503, {"code": 14}))
     dear.send("POST", "/v1/jobs", json={})
 
     assert len(free.requests) == 5
     assert len(dear.requests) == 1
 
 
-def test_a_refusal_is_not_repeated_when_that_is_what_is_looked_at(tmp_path):
-    desk = Desk(tmp_path, (429, {}))
+def test_a_call_is_not_repeated_when_the_test_says_so(tmp_path):
+    bench = WireUnderTest(tmp_path, (429, {}))
 
-    assert desk.send("GET", "/v1/jobs/1", retried=False).status == 429
-    assert len(desk.requests) == 1
+    assert bench.send("GET", "/v1/jobs/1", retried=False).status == 429
+    assert len(bench.requests) == 1
 
 
 def test_an_answer_that_is_not_as_described_is_a_violation(tmp_path):
-    desk = Desk(tmp_path, (200, {"job": {"id": 1, "status": "CREATED"}}))
+    bench = WireUnderTest(tmp_path, (200, {"job": {"id": 1, "status": "CREATED"}}))
 
-    with pytest.raises(Violation, match=r"\$\.job\.id: 1 is not of type 'string'"):
-        desk.send("GET", "/v1/jobs/1")
-
-
-def test_members_that_nobody_described_are_fine(tmp_path):
-    desk = Desk(tmp_path, (200, {"job": {"id": "1", "status": "WAITING", "new": 1}, "more": {}}))
-
-    assert desk.send("GET", "/v1/jobs/1").json["job"]["new"] == 1
+    with pytest.raises(OpenApiViolation, match=r"\$\.job\.id: 1 is not of type 'string'"):
+        bench.send("GET", "/v1/jobs/1")
 
 
-def test_what_is_missing_in_an_answer_is_an_unmet_expectation(tmp_path):
-    answer = Desk(tmp_path, (200, {"job": {"id": "1", "status": "WAITING"}})).send(
+def test_undocumented_members_are_allowed(tmp_path):
+    bench = WireUnderTest(
+        tmp_path, (200, {"job": {"id": "1", "status": "WAITING", "new": 1}, "more": {}})
+    )
+
+    assert bench.send("GET", "/v1/jobs/1").json["job"]["new"] == 1
+
+
+def test_a_missing_member_is_an_unmet_expectation(tmp_path):
+    answer = WireUnderTest(tmp_path, (200, {"job": {"id": "1", "status": "WAITING"}})).send(
         "GET", "/v1/jobs/1"
     )
 
-    with pytest.raises(Unmet, match=r"no member 'credits' .* there: id, status"):
+    with pytest.raises(Unmet, match=r"no member 'credits' .* it has: id, status"):
         answer.json["job"]["credits"]
     with pytest.raises(Unmet, match="answered 200, expected 404"):
         answer.expect(404)

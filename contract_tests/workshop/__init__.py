@@ -1,1 +1,1 @@
-"""What is true of the Workshop."""
+"""Contract tests of the Workshop."""

@@ -1,4 +1,4 @@
-"""What tests of the Workshop share beyond the fixtures of the suite."""
+"""Fixtures of the tests of the Workshop."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract_tests.clients.workshop import Workshop
+from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.targets import Target
-from contract_tests.workshop.customer import Customer
-from contract_tests.workshop.recordings import Archive
+from contract_tests.targets import ContractTarget
+from contract_tests.workshop.customer import CustomerServer
+from contract_tests.workshop.shared_tasks import SharedTasks
 
 
 @pytest.fixture(scope="session")
-def app(target: Target) -> WorkshopCredentials:
-    """The AppKey and AppSecret that calls are signed with."""
+def app(target: ContractTarget) -> WorkshopCredentials:
+    """The AppKey and AppSecret that sign the calls."""
     return target.credentials.workshop
 
 
 @pytest.fixture(scope="session")
-def recorded(workshop: Workshop) -> Archive:
-    """Tasks that run once for all tests which only look at them."""
-    return Archive(workshop)
+def recorded(workshop: WorkshopClient) -> SharedTasks:
+    """Tasks that run once for all tests that only read them."""
+    return SharedTasks(workshop)
 
 
 @pytest.fixture(scope="session")
-def customer() -> Iterator[Customer]:
-    """The customer's server, where events come; the test `needs("accounts", "callbacks")`."""
-    customer = Customer()
+def customer() -> Iterator[CustomerServer]:
+    """The customer's server, which receives events; the test `needs("accounts", "callbacks")`."""
+    customer = CustomerServer()
     yield customer
     customer.close()

@@ -1,12 +1,12 @@
-"""What answers of the service have in common (`Workshop › 4`)."""
+"""The envelope of answers of the service (`Workshop › 4`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import Answer, Unmet
+from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import FAILURE, SUCCESS, Envelope
-from contract_tests.workshop.gateways import CODE, turned_away
+from contract_tests.workshop.gateways import CODE, rejected
 
 ERRORS = ("errCode", "errMessage", "subErrCode", "subErrMessage")
 MEMBERS = ("status", "apiInvokeId", "data", *ERRORS, "startTime", "endTime")
@@ -34,16 +34,16 @@ def plain_success(envelope: Envelope) -> Any:
     return body
 
 
-def refused(answer: Answer) -> Any:
-    """Return the envelope of an orderly refusal, None if there is none, or raise `Unmet`.
+def refused(answer: ReceivedAnswer) -> Any:
+    """Return the envelope of a refusal, None for a refusal by the gateway, or raise `Unmet`.
 
-    The HTTP status is open (W21), and the gateway may refuse what the service never sees (W22);
-    a server error is neither.
+    The HTTP status is open (W21), and the gateway may refuse a call before the service (W22). A
+    server error is not a refusal.
     """
     if answer.status >= 500:
         raise Unmet(f"{answer.sent} answered {answer.status}: {answer.excerpt()}")
     if CODE in answer.headers:
-        turned_away(answer)
+        rejected(answer)
         return None
     body = complete(answer.json)
     if body["status"] != FAILURE:
@@ -53,8 +53,8 @@ def refused(answer: Answer) -> Any:
     return body
 
 
-def reason(answer: Answer) -> Any:
-    """Return how a call ended, for what is only observed: done, or status and codes."""
+def reason(answer: ReceivedAnswer) -> Any:
+    """Return how a call ended, for observations: success, or status and codes."""
     if CODE in answer.headers:
         return [answer.status, answer.headers[CODE]]
     body = answer.json
@@ -63,8 +63,8 @@ def reason(answer: Answer) -> Any:
     return [answer.status, FAILURE, *(body.get(name) for name in ERRORS)]
 
 
-def orderly(answer: Answer) -> bool:
-    """Say whether a call was carried out; if not, its refusal has to be in order."""
+def orderly(answer: ReceivedAnswer) -> bool:
+    """Say whether a call was carried out; raises `Unmet` unless its refusal is in order."""
     by_service = CODE not in answer.headers and 200 <= answer.status < 300
     if by_service and complete(answer.json)["status"] == SUCCESS:
         return True

@@ -1,43 +1,45 @@
-"""What the gateway in front of the service says: let in, or turned away (`Workshop › 3.4`)."""
+"""Answers of the gateway in front of the service: accepted or rejected (`Workshop › 3.4`)."""
 
 from __future__ import annotations
 
 import httpx
 
-from contract_tests.answers import Answer, Unmet
-from contract_tests.clients.workshop import Workshop
+from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.signing import workshop_string_to_sign
 
 CODE, MESSAGE, REQUEST_ID = "X-Ca-Error-Code", "X-Ca-Error-Message", "X-Ca-Request-Id"
 QUERY = "/scc/spQueryToken"
-NOBODYS_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - nobody made it
-A_QUESTION = {"apiToken": NOBODYS_TOKEN}
+UNKNOWN_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - it does not exist
+A_QUESTION = {"apiToken": UNKNOWN_TOKEN}
 
 
-def knock(workshop: Workshop, auth: httpx.Auth | None, **options: object) -> Answer:
-    """Ask for a token that nobody made: the gateway decides first, and nothing is left behind."""
+def ask_gateway(
+    workshop: WorkshopClient, auth: httpx.Auth | None, **options: object
+) -> ReceivedAnswer:
+    """Query an unknown token: the gateway decides first, and nothing is made."""
     target = options.pop("target", QUERY)
     if "content" not in options and "data" not in options:
         options.setdefault("json", A_QUESTION)
     return workshop.call("POST", str(target), auth=auth, **options)
 
 
-def let_in(answer: Answer) -> Answer:
-    """Return an answer of the service behind the gateway; raise `Unmet` if it never got there."""
+def accepted(answer: ReceivedAnswer) -> ReceivedAnswer:
+    """Return an answer of the service; raise `Unmet` if the gateway rejected the call."""
     code = answer.headers.get(CODE)
     if code is not None:
         message = answer.headers.get(MESSAGE)
         raise Unmet(
             f"the gateway refused {answer.sent} with {answer.status} {code} ({message}); "
-            "expected that the signature is good"
+            "expected an accepted signature"
         )
     if answer.status >= 500:
         raise Unmet(f"{answer.sent} answered {answer.status}: {answer.excerpt()}")
     return answer
 
 
-def turned_away(answer: Answer) -> Answer:
-    """Return a refusal by the gateway that is in order, or raise `Unmet`."""
+def rejected(answer: ReceivedAnswer) -> ReceivedAnswer:
+    """Return a refusal by the gateway, or raise `Unmet` unless it is in order."""
     if not 400 <= answer.status < 500:
         raise Unmet(
             f"{answer.sent} answered {answer.status}, expected a refusal by the gateway with a 4xx "
@@ -51,22 +53,22 @@ def turned_away(answer: Answer) -> Answer:
     return answer
 
 
-def mismatch(answer: Answer) -> Answer:
-    """Return a refusal of the signature that tells the server's own string, or raise `Unmet`."""
-    message = turned_away(answer).headers[MESSAGE]
+def mismatch(answer: ReceivedAnswer) -> ReceivedAnswer:
+    """Return a refusal of the signature that shows the server's string, or raise `Unmet`."""
+    message = rejected(answer).headers[MESSAGE]
     if "StringToSign" not in message:
-        raise Unmet(f"the refusal of a signature tells no server StringToSign: {message!r}")
+        raise Unmet(f"the refusal of a signature shows no server StringToSign: {message!r}")
     sent = answer.sent
     target = httpx.URL(sent.url).raw_path
     text = workshop_string_to_sign(sent.method, target, dict(sent.headers), sent.body).decode()
-    # An older page says that line feeds are left out, the newer one that they become `#`.
+    # An older page says that line feeds are removed, the newer one that they become `#`.
     if text.replace("\n", "#") not in message and text.replace("\n", "") not in message:
         raise Unmet(f"the server's StringToSign is {message!r}, expected {text!r} in it")
     return answer
 
 
-def verdict(answer: Answer) -> object:
-    """Return how the gateway decided, for what is only observed."""
+def verdict(answer: ReceivedAnswer) -> object:
+    """Return the decision of the gateway, for observations."""
     if answer.headers.get(CODE) is None:
-        return [answer.status, "let in"]
+        return [answer.status, "accepted"]
     return [answer.status, answer.headers[CODE], answer.headers.get(MESSAGE, "")[:80]]

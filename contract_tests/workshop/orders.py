@@ -1,14 +1,14 @@
-"""Orders for the Workshop: the cheapest that are still worth looking at.
+"""Orders for the Workshop, as cheap as possible.
 
-No size, number of steps or model is documented as required or as the least (`Workshop › 7`).
+No size, number of steps or model is documented as required or as the minimum (`Workshop › 7`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-WIDTH, HEIGHT = 512, 576  # two sides, so that they cannot be mistaken for each other
-WORKFLOW, VERSION = "artistic_characters", "v4"  # `Workshop › 8.1`: ready-made and documented
+WIDTH, HEIGHT = 512, 576  # different sides, so that a test notices if they are swapped
+WORKFLOW, VERSION = "artistic_characters", "v4"  # `Workshop › 8.1`: a documented preset
 
 A_VERSION = {"modelVersionId": "contract-1-v1", "name": "v1", "baseModel": "v1.5"}
 A_MODEL = {  # `Workshop › 10`: what is required; `civitia` is the documented spelling
@@ -42,7 +42,7 @@ def a_redrawing(image: str, **members: Any) -> dict[str, Any]:
 
 
 def some_inputs(**members: Any) -> dict[str, Any]:
-    """Return inputs of the ready-made workflow; keywords change them."""
+    """Return inputs of the preset workflow; keywords change them."""
     return {
         "prompt": "a red teapot on white",
         "negative": "blurry",
@@ -57,7 +57,7 @@ def some_inputs(**members: Any) -> dict[str, Any]:
 
 
 def a_prompt(**members: Any) -> dict[str, Any]:
-    """Return the body of a task of the ready-made workflow; keywords change it."""
+    """Return the body of a task of the preset workflow; keywords change it."""
     return {
         "workflow_id": WORKFLOW, "version_id": VERSION, "inputs": some_inputs(), **members
     }  # fmt: skip

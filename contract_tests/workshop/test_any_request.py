@@ -1,14 +1,14 @@
-"""Laws of requests that Hypothesis makes up, at the operations that cost nothing."""
+"""Generated requests to operations that cost nothing."""
 
 import json
 
 from hypothesis import strategies as st
 
-from contract_tests.marks import source
+from contract_tests.markers import source
 from contract_tests.tams.bodies import damaged
 from contract_tests.workshop.envelopes import orderly
-from contract_tests.workshop.forgeries import Signed
-from contract_tests.workshop.gateways import A_QUESTION, NOBODYS_TOKEN, QUERY, knock, let_in
+from contract_tests.workshop.gateways import A_QUESTION, QUERY, UNKNOWN_TOKEN, accepted, ask_gateway
+from contract_tests.workshop.signers import WorkshopSigner
 
 JSON = {"Content-Type": "application/json"}
 GOOD = {
@@ -33,7 +33,7 @@ def post(workshop, operation, content):
 
 
 @source("Workshop › 2", "Workshop › 4")
-def test_no_damaged_body_is_a_server_error(workshop, fuzz):
+def test_a_damaged_body_never_causes_a_server_error(workshop, fuzz):
     calls = st.sampled_from(sorted(GOOD)).flatmap(
         lambda operation: st.tuples(st.just(operation), damaged(GOOD[operation]))
     )
@@ -46,7 +46,7 @@ def test_no_damaged_body_is_a_server_error(workshop, fuzz):
 
 
 @source("Workshop › 2", "Workshop › 4")
-def test_no_bytes_are_a_server_error(workshop, fuzz):
+def test_random_bytes_never_cause_a_server_error(workshop, fuzz):
     good = json.dumps(A_QUESTION).encode()
     cut = st.tuples(st.integers(0, len(good)), st.binary(max_size=8)).map(
         lambda cut: good[: cut[0]] + cut[1] + good[cut[0] + len(cut[1]) :]
@@ -66,10 +66,10 @@ def test_whatever_the_parameters_are_their_signature_is_good(workshop, app, fuzz
     def ask(chosen):
         question = json.dumps(A_QUESTION).encode()
         return workshop.call(
-            "POST", QUERY, params=chosen, content=question, auth=Signed(app, headers=JSON)
+            "POST", QUERY, params=chosen, content=question, auth=WorkshopSigner(app, headers=JSON)
         )
 
-    fuzz.check(parameters, ask, lambda chosen, answer: let_in(answer))
+    fuzz.check(parameters, ask, lambda chosen, answer: accepted(answer))
 
 
 @source("Workshop › 3.2")
@@ -80,17 +80,17 @@ def test_whatever_is_signed_beside_the_usual_its_signature_is_good(workshop, app
     def ask(chosen):
         order, value = chosen
         headers = {"x-custom": value, "x-ca-signature-headers": ",".join(order)}
-        return knock(workshop, Signed(app, headers=headers))
+        return ask_gateway(workshop, WorkshopSigner(app, headers=headers))
 
-    fuzz.check(st.tuples(names, printable), ask, lambda chosen, answer: let_in(answer))
+    fuzz.check(st.tuples(names, printable), ask, lambda chosen, answer: accepted(answer))
 
 
 @source("Workshop › 5.2")
-def test_no_text_is_a_token_that_nobody_made(workshop, fuzz):
-    texts = PLAIN | st.just(NOBODYS_TOKEN.upper()) | st.from_regex(r"01[0-9a-z]{8,24}")
+def test_a_random_text_is_not_a_known_token(workshop, fuzz):
+    texts = PLAIN | st.just(UNKNOWN_TOKEN.upper()) | st.from_regex(r"01[0-9a-z]{8,24}")
 
     def judge(text, envelope):
         known = orderly(envelope.answer) and envelope.body["data"]
-        assert not known, f"the token {text!r}, which nobody made, is known"
+        assert not known, f"the unknown token {text!r} is found"
 
     fuzz.check(texts, lambda text: workshop.ask("spQueryToken", {"apiToken": text}), judge)

@@ -1,11 +1,11 @@
-"""What may be ordered: drawings and workflows, and in which words (`Workshop › 7`, `8.1`)."""
+"""Orders of drawings and workflows (`Workshop › 7`, `8.1`)."""
 
 import base64
 
 import pytest
 
 from contract_tests.clients.workshop import TASK_STATES
-from contract_tests.marks import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason, refused
@@ -89,6 +89,7 @@ def test_a_workflow_may_be_sent_to_the_shared_pool(workshop):
 
 
 @source("Workshop › 9", "Workshop › 12")
+@observes
 @spends(1)
 def test_what_an_unknown_pool_gets(workshop, observe):
     headers = {"X-SP-RESOURCE-CONFIG-ID": "no-such-pool"}
@@ -100,6 +101,7 @@ def test_what_an_unknown_pool_gets(workshop, observe):
 
 
 @source("Workshop › 7", "Workshop › 12")
+@observes
 @spends(1)
 def test_what_an_unknown_model_gets(workshop, observe):
     order = a_drawing(stable_diffusion_model="no-such-model.safetensors")
@@ -147,6 +149,7 @@ def test_a_workflow_without_what_is_required_is_refused(workshop, name):
 
 
 @source("Workshop › 8.1", "Workshop › 12")
+@observes
 @spends(2)
 def test_which_counts_where_alias_and_version_both_come(workshop, observe):
     for what, names in (
@@ -159,6 +162,7 @@ def test_which_counts_where_alias_and_version_both_come(workshop, observe):
 
 
 @source("Workshop › 8.1", "Workshop › 12")
+@observes
 @spends(2)
 def test_what_an_unknown_workflow_or_version_gets(workshop, observe):
     for what, order in (

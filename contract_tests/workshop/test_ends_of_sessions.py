@@ -1,18 +1,19 @@
-"""How sessions end, and what their URLs do until then (`Workshop › 6.4`, `6.6`)."""
+"""How sessions end, and when their URLs work (`Workshop › 6.4`, `6.6`)."""
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason
-from contract_tests.workshop.gateways import NOBODYS_TOKEN
+from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import TERMS, a_token, live_session, opens, visited
 from contract_tests.workshop.uses import use
 
-SHORT = 8  # seconds; whether there is a least lifetime is open (W11)
+SHORT = 8  # seconds; the minimum is not published (W11)
 
 
 def a_short_session(workshop, token, **terms):
-    """Return a session that was shortened, which is the surer way to a short one."""
+    """Return a short session; a refresh is the most reliable way to make one."""
     workshop.create_session(token, expiredInSeconds=600, **terms)
     terms.pop("sessionMode", None)
     return workshop.refresh_session(token, expiredInSeconds=SHORT, **terms)
@@ -81,6 +82,7 @@ def test_the_url_of_a_session_opens_a_page(workshop, observe):
 
 
 @source("Workshop › 6.6")
+@observes
 @leaves_traces
 @spends(1)
 def test_what_a_url_gets_that_is_one_letter_off(workshop, observe):
@@ -107,7 +109,7 @@ def test_what_happens_where_no_session_is_live(workshop, observe):
 
     for answer in (query.answer, delete.answer, refresh.answer):
         orderly(answer)
-    assert not (query.ok and query.body["data"]), "a session is live that nobody opened"
+    assert not (query.ok and query.body["data"]), "a session is live although none was opened"
     observe("W5", "a query without a live session", reason(query.answer))
     observe("W6", "a destroy without a live session", reason(delete.answer))
     observe("W4", "a refresh without a live session", reason(refresh.answer))
@@ -184,7 +186,7 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
     workshop.create_session(token, expiredInSeconds=600)
     asked = {"apiToken": token, "gadgetId": "01j1w6cxqzgadget", "expiredInSeconds": 600}
     if not orderly(use(workshop, "spCreateSession", asked).answer):
-        return
+        raise OnlyObserved("an unknown gadget gets no session")
     other = live_session(workshop, token, gadgetId=asked["gadgetId"], subProduct="comfyui_api")
     observe("W8", "the gadget's session is found under comfyui_api", other is not None)
 
@@ -197,6 +199,7 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
 
 
 @source("Workshop › 6.2", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(6)
 def test_which_lifetimes_are_refused(workshop, observe):
@@ -209,6 +212,7 @@ def test_which_lifetimes_are_refused(workshop, observe):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(2)
 def test_what_the_expiry_of_a_token_does_to_its_sessions(workshop, clock, observe):
@@ -227,6 +231,7 @@ def test_what_the_expiry_of_a_token_does_to_its_sessions(workshop, clock, observ
 
 
 @source("Workshop › 6.1", "Workshop › 12")
+@observes
 @leaves_traces
 @spends(2)
 def test_what_unknown_roles_and_pools_get(workshop, observe):
@@ -243,9 +248,9 @@ def test_what_unknown_roles_and_pools_get(workshop, observe):
     "operation",
     ["spCreateSession", "spRefreshSession", "spRefreshOrCreateSession", "spQuerySession"],
 )
-def test_a_token_that_nobody_made_has_no_session(workshop, observe, operation):
-    envelope = use(workshop, operation, {"apiToken": NOBODYS_TOKEN})
+def test_an_unknown_token_has_no_session(workshop, observe, operation):
+    envelope = use(workshop, operation, {"apiToken": UNKNOWN_TOKEN})
 
     observe("W14", f"an unknown token in {operation}", reason(envelope.answer))
     if orderly(envelope.answer):
-        assert envelope.body["data"] is None, "a token that nobody made has a session"
+        assert envelope.body["data"] is None, "an unknown token has a session"

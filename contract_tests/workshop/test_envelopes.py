@@ -5,9 +5,9 @@ import re
 import pytest
 
 from contract_tests import wall
-from contract_tests.marks import leaves_traces, source
+from contract_tests.markers import leaves_traces, source
 from contract_tests.workshop.envelopes import complete, plain_success, reason, refused
-from contract_tests.workshop.gateways import A_QUESTION, NOBODYS_TOKEN
+from contract_tests.workshop.gateways import A_QUESTION, UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import a_token
 from contract_tests.workshop.uses import stays
 
@@ -80,7 +80,7 @@ def test_no_two_invocations_have_the_same_id(workshop):
 
 
 @source("Workshop › 4", "Workshop › 2")
-def test_members_that_nobody_knows_do_no_harm(workshop):
+def test_unknown_members_are_ignored(workshop):
     body = {**UPLOAD, "sinceLately": {"anything": [1, None]}, "workflow_id": "x"}
 
     plain_success(workshop.ask("sp_create_temp_file_upload_sign", body))
@@ -88,6 +88,6 @@ def test_members_that_nobody_knows_do_no_harm(workshop):
 
 @source("Workshop › 2")
 def test_an_answer_is_json(workshop):
-    answer = workshop.ask("spQueryToken", {"apiToken": NOBODYS_TOKEN}).answer
+    answer = workshop.ask("spQueryToken", {"apiToken": UNKNOWN_TOKEN}).answer
 
     assert answer.headers["content-type"].startswith("application/json")

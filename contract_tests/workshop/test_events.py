@@ -1,45 +1,45 @@
-"""Events for the customer's server, fired by what an end user does on a session's page.
+"""Events for the customer's server, fired by an end user on a session's page.
 
-Only the names, the query, the kinds of two events and the retries are documented; how a page makes
-its calls is not, so these tests are for targets where an account can be made with a receiver, whose
-pages take a form at `generate`.
+The names, the query, the bodies of two events and the retries are documented. The calls of a page
+are not, so these tests need a target that can make an account with a receiver, and whose pages
+accept a form at `generate`.
 """
 
 import pytest
 
-from contract_tests.marks import leaves_traces, needs, source, spends
-from contract_tests.workshop.customer import ANY, Answering
+from contract_tests.markers import leaves_traces, needs, observes, source, spends
+from contract_tests.workshop.customer import ANY, EventReply
 from contract_tests.workshop.envelopes import plain_success
 from contract_tests.workshop.orders import A_MODEL, a_drawing
 from contract_tests.workshop.sessions import a_token, the_session
 from contract_tests.workshop.uses import a_use, use
 
-# Seconds of the account's clock within one of real time. How late an event is depends on the
-# computer then, so that the time between two of them says nothing.
+# Seconds of the account's clock in one second of real time. The delay of an event depends on the
+# computer, so the time between two events says nothing.
 FAST, VERY_FAST = 100.0, 10_000.0
-DAY = 86_400  # seconds; a lifetime that sessions are documented to have
+DAY = 86_400  # seconds; a documented lifetime of sessions
 QUERY = ("apiId", "bizType", "invokeId", "apiToken", "sign", "nonce", "timestamp")
 FORM = {"prompt": "a paper boat", "width": 512, "height": 512, "steps": 10, "seed": 7}
 PRE_INVOKE, SD_PRE_INVOKE = "apiAccessPreInvoke", "sdPreInvoke"
 COMMIT, ROLLBACK, FINISHED = "apiAccessCommit", "apiAccessRollback", "sdTaskFinished"
-DENIED = Answering(body={"success": False, "errMessage": "Your quota is used up"})
-RETRIES, ALL_RETRIES = 16, 17_140  # how often, and in how many seconds all together
+DENIED = EventReply(body={"success": False, "errMessage": "Your quota is used up"})
+RETRIES, ALL_RETRIES = 16, 17_140  # number of retries, and seconds until the last one
 EVENTS = needs("accounts", "callbacks")
 
 
 class EndUser:
-    """An end user at the page of a session, in an account whose events go to a mailbox."""
+    """An end user at the page of a session, in an account whose events go to an inbox."""
 
-    def __init__(self, workshop, target, mailbox, rate=FAST):
-        account = target.another_account(eventsUrl=mailbox.url, clock={"rate": rate})
+    def __init__(self, workshop, target, inbox, rate=FAST):
+        account = target.another_account(eventsUrl=inbox.url, clock={"rate": rate})
         self.workshop = workshop.using(account.workshop.auth())
-        self.mailbox, self.rate = mailbox, rate
+        self.inbox, self.rate = inbox, rate
         self.token = a_token(self.workshop)
         asked = {"apiToken": self.token, "expiredInSeconds": DAY}
         self.session = use(self.workshop, "spCreateSession", asked).expect_success()
 
     def draw(self, **members):
-        """Ask for a drawing, as the page does; one use."""
+        """Order a drawing, as the page does; one use."""
         wire = self.workshop.wire
         return wire.send(
             "POST", self.session["sessionUrl"] + "/generate", auth=None, json={**FORM, **members},
@@ -47,20 +47,20 @@ class EndUser:
         )  # fmt: skip
 
     def let_pass(self, seconds):
-        """Listen until so much has passed on the account's clock, which runs fast by itself."""
+        """Listen for so many seconds of the account's clock, which runs fast."""
         end = self._seconds_left() - seconds
         while (missing := self._seconds_left() - end) > 0:
-            self.mailbox.listen(missing / self.rate)
+            self.inbox.listen(missing / self.rate)
 
     def _seconds_left(self):
         return the_session(self.workshop, self.token)["expiredInSeconds"]
 
 
-def drawn(workshop, target, mailbox):
-    """Let an end user draw; return the end user once the task is over."""
-    user = EndUser(workshop, target, mailbox)
+def drawn(workshop, target, inbox):
+    """Order a drawing as an end user; return the end user once the task is over."""
+    user = EndUser(workshop, target, inbox)
     user.draw().expect_status(200)
-    mailbox.wait_for(FINISHED)
+    inbox.wait_for(FINISHED)
     return user
 
 
@@ -69,11 +69,11 @@ def drawn(workshop, target, mailbox):
 @leaves_traces
 @spends(2)
 def test_the_customer_is_asked_before_and_told_after(workshop, target, customer):
-    mailbox = customer.mailbox()
+    inbox = customer.inbox()
 
-    drawn(workshop, target, mailbox)
+    drawn(workshop, target, inbox)
 
-    came = [event.kind for event in mailbox.events()]
+    came = [event.kind for event in inbox.events()]
     for kind in (PRE_INVOKE, SD_PRE_INVOKE, COMMIT, FINISHED):
         assert came.count(kind) == 1, f"{kind} came {came.count(kind)} times: {came}"
     assert ROLLBACK not in came
@@ -86,17 +86,17 @@ def test_the_customer_is_asked_before_and_told_after(workshop, target, customer)
 @leaves_traces
 @spends(2)
 def test_an_event_is_a_post_with_seven_parameters(workshop, target, customer, observe):
-    mailbox = customer.mailbox()
+    inbox = customer.inbox()
 
-    user = drawn(workshop, target, mailbox)
+    user = drawn(workshop, target, inbox)
 
-    for event in mailbox.events():
+    for event in inbox.events():
         assert event.method == "POST"
         for name in QUERY:
             assert event.query.get(name), f"{event.kind} has no {name} in its query"
         assert event.query["timestamp"].isdecimal()
         assert event.query["apiToken"] != user.token, "apiToken of an event is not encrypted"
-    first = mailbox.events()[0]
+    first = inbox.events()[0]
     observe("W39", "apiId, and how long apiToken and sign are", [
         first.query["apiId"], len(first.query["apiToken"]), len(first.query["sign"])
     ])  # fmt: skip
@@ -107,14 +107,14 @@ def test_an_event_is_a_post_with_seven_parameters(workshop, target, customer, ob
 @leaves_traces
 @spends(2)
 def test_the_events_of_one_call_have_one_invoke_id(workshop, target, customer, observe):
-    mailbox = customer.mailbox()
+    inbox = customer.inbox()
 
-    drawn(workshop, target, mailbox)
+    drawn(workshop, target, inbox)
 
-    ids = {event.query["invokeId"] for event in mailbox.events()}
-    nonces = {event.query["nonce"] for event in mailbox.events()}
+    ids = {event.query["invokeId"] for event in inbox.events()}
+    nonces = {event.query["nonce"] for event in inbox.events()}
     assert len(ids) == 1, f"the events of one call have several invokeId: {ids}"
-    observe("W39", "each event has a nonce of its own", len(nonces) == len(mailbox.events()))
+    observe("W39", "each event has a different nonce", len(nonces) == len(inbox.events()))
 
 
 @source("Workshop › 11")
@@ -122,16 +122,16 @@ def test_the_events_of_one_call_have_one_invoke_id(workshop, target, customer, o
 @leaves_traces
 @spends(2)
 def test_the_customer_reads_what_the_user_asked_for(workshop, target, customer, observe):
-    mailbox = customer.mailbox()
+    inbox = customer.inbox()
 
-    drawn(workshop, target, mailbox)
+    drawn(workshop, target, inbox)
 
-    asked = mailbox.only(PRE_INVOKE)
+    asked = inbox.only(PRE_INVOKE)
     assert asked.json["prompt"] == FORM["prompt"], "the body is not the user's request"
-    generation = mailbox.only(SD_PRE_INVOKE)
+    generation = inbox.only(SD_PRE_INVOKE)
     for name in ("modelId", "modelVersionId", "aliasName"):
         assert name in generation.json["checkpoint"], f"the checkpoint has no {name}"
-    finished = mailbox.only(FINISHED)
+    finished = inbox.only(FINISHED)
     observe("W39", "members of sdTaskFinished", sorted(finished.json))
 
 
@@ -140,33 +140,34 @@ def test_the_customer_reads_what_the_user_asked_for(workshop, target, customer, 
 @leaves_traces
 @spends(2)
 def test_a_call_that_the_customer_denies_is_not_carried_out(workshop, target, customer, observe):
-    mailbox = customer.mailbox(**{PRE_INVOKE: DENIED})
-    user = EndUser(workshop, target, mailbox)
+    inbox = customer.inbox(**{PRE_INVOKE: DENIED})
+    user = EndUser(workshop, target, inbox)
 
     answer = user.draw()
     user.let_pass(20)
 
     assert answer.status < 500
     assert str(DENIED.body["errMessage"]) in answer.text, "the user does not see the errMessage"
-    came = [event.kind for event in mailbox.events()]
+    came = [event.kind for event in inbox.events()]
     for kind in (COMMIT, FINISHED):
         assert kind not in came, f"a call that was denied was carried out: {came}"
     observe("W41", f"a call that {PRE_INVOKE} denied", answer.status)
 
 
 @source("Workshop › 11", "Workshop › 12")
+@observes
 @EVENTS
 @leaves_traces
 @spends(2)
 def test_what_denying_a_generation_does(workshop, target, customer, observe):
-    mailbox = customer.mailbox(**{SD_PRE_INVOKE: DENIED})
-    user = EndUser(workshop, target, mailbox)
+    inbox = customer.inbox(**{SD_PRE_INVOKE: DENIED})
+    user = EndUser(workshop, target, inbox)
 
     answer = user.draw()
     user.let_pass(20)
 
     assert answer.status < 500
-    came = [event.kind for event in mailbox.events()]
+    came = [event.kind for event in inbox.events()]
     observe("W41", f"a call that {SD_PRE_INVOKE} denied", [answer.status, came])
 
 
@@ -175,14 +176,14 @@ def test_what_denying_a_generation_does(workshop, target, customer, observe):
 @leaves_traces
 @spends(2)
 def test_a_quota_that_was_taken_is_given_back_when_the_call_fails(workshop, target, customer):
-    mailbox = customer.mailbox()
+    inbox = customer.inbox()
 
-    EndUser(workshop, target, mailbox).draw(image="data:image/png;base64,AAAA")
+    EndUser(workshop, target, inbox).draw(image="data:image/png;base64,AAAA")
 
-    back = mailbox.wait_for(ROLLBACK)[0]
-    taken = mailbox.only(PRE_INVOKE)
+    back = inbox.wait_for(ROLLBACK)[0]
+    taken = inbox.only(PRE_INVOKE)
     assert back.query["invokeId"] == taken.query["invokeId"]
-    assert not mailbox.events(COMMIT)
+    assert not inbox.events(COMMIT)
 
 
 @source("Workshop › 11")
@@ -191,15 +192,15 @@ def test_a_quota_that_was_taken_is_given_back_when_the_call_fails(workshop, targ
 @spends(2)
 @pytest.mark.parametrize("kind", [PRE_INVOKE, SD_PRE_INVOKE])
 def test_a_synchronous_event_is_never_tried_again(workshop, target, customer, observe, kind):
-    mailbox = customer.mailbox(**{kind: Answering(statuses=(500,))})
-    user = EndUser(workshop, target, mailbox)
+    inbox = customer.inbox(**{kind: EventReply(statuses=(500,))})
+    user = EndUser(workshop, target, inbox)
 
     answer = user.draw()
     user.let_pass(20)
 
     assert answer.status < 500
     observe("W41", f"a call whose {kind} was answered 500", answer.status)
-    assert len(mailbox.events(kind)) == 1, f"{kind}, a synchronous event, was tried again"
+    assert len(inbox.events(kind)) == 1, f"{kind}, a synchronous event, was tried again"
 
 
 @source("Workshop › 11", "Workshop › 12")
@@ -209,16 +210,16 @@ def test_a_synchronous_event_is_never_tried_again(workshop, target, customer, ob
 def test_an_event_that_is_never_taken_is_tried_sixteen_times_more(
     workshop, target, customer, observe
 ):
-    refusing = Answering(statuses=(500, 404, 503) * 10)
-    mailbox = customer.mailbox(**dict.fromkeys((COMMIT, FINISHED), refusing))
-    user = EndUser(workshop, target, mailbox, rate=VERY_FAST)
+    refusing = EventReply(statuses=(500, 404, 503) * 10)
+    inbox = customer.inbox(**dict.fromkeys((COMMIT, FINISHED), refusing))
+    user = EndUser(workshop, target, inbox, rate=VERY_FAST)
 
     user.draw().expect_status(200)
-    mailbox.wait_for(FINISHED)
+    inbox.wait_for(FINISHED)
     user.let_pass(ALL_RETRIES + 8000)
 
     for kind in (COMMIT, FINISHED):
-        events = mailbox.events(kind)
+        events = inbox.events(kind)
         observe("W40", f"{kind} is tried again", len(events) > 1)
         assert len(events) in (1, 1 + RETRIES), f"{kind} was tried {len(events)} times"
         assert len({event.query["invokeId"] for event in events}) == 1
@@ -232,12 +233,12 @@ def test_an_event_that_is_never_taken_is_tried_sixteen_times_more(
 def test_an_event_that_is_taken_later_does_not_come_again(
     workshop, target, customer, observe, status
 ):
-    mailbox = customer.mailbox(**{FINISHED: Answering(statuses=(status,))})
-    user = drawn(workshop, target, mailbox)
+    inbox = customer.inbox(**{FINISHED: EventReply(statuses=(status,))})
+    user = drawn(workshop, target, inbox)
 
     user.let_pass(60)
 
-    tries = len(mailbox.events(FINISHED))
+    tries = len(inbox.events(FINISHED))
     observe("W40", f"{FINISHED} is tried again after a {status}", tries > 1)
     assert tries in (1, 2), f"{FINISHED} was taken, and came {tries} times"
 
@@ -247,26 +248,27 @@ def test_an_event_that_is_taken_later_does_not_come_again(
 @leaves_traces
 @spends(2)
 def test_any_status_of_success_ends_a_delivery(workshop, target, customer):
-    mailbox = customer.mailbox(**{COMMIT: Answering(statuses=(202,))})
+    inbox = customer.inbox(**{COMMIT: EventReply(statuses=(202,))})
 
-    user = drawn(workshop, target, mailbox)
+    user = drawn(workshop, target, inbox)
     user.let_pass(20)
 
-    assert len(mailbox.events(COMMIT)) == 1, "an event that was answered 202 came again"
+    assert len(inbox.events(COMMIT)) == 1, "an event that was answered 202 came again"
 
 
 @source("Workshop › 11", "Workshop › 12")
+@observes
 @EVENTS
 @spends(1)
 def test_whether_calls_of_servers_fire_events(workshop, target, customer, observe):
-    mailbox = customer.mailbox()
-    account = target.another_account(eventsUrl=mailbox.url, clock={"rate": FAST})
+    inbox = customer.inbox()
+    account = target.another_account(eventsUrl=inbox.url, clock={"rate": FAST})
     server = workshop.using(account.workshop.auth())
 
     task = server.submit_txt2img(**a_drawing())["taskId"]
     server.wait_for(task, "succeeded")
 
-    kinds = [event.kind for event in mailbox.events()]
+    kinds = [event.kind for event in inbox.events()]
     observe("W42", "events of a call without a token", kinds)
 
 
@@ -274,11 +276,11 @@ def test_whether_calls_of_servers_fire_events(workshop, target, customer, observ
 @EVENTS
 @leaves_traces
 def test_what_tells_that_a_model_was_listed(workshop, target, customer, observe):
-    mailbox = customer.mailbox()
-    account = target.another_account(eventsUrl=mailbox.url, clock={"rate": FAST * 10})
+    inbox = customer.inbox()
+    account = target.another_account(eventsUrl=inbox.url, clock={"rate": FAST * 10})
     server = workshop.using(account.workshop.auth())
 
     plain_success(server.ask("spSdModelSync", A_MODEL))
 
-    event = mailbox.wait_for(ANY)[0]
+    event = inbox.wait_for(ANY)[0]
     observe("W38", "the event after a model sync", [event.kind, event.json])

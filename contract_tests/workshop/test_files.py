@@ -1,10 +1,10 @@
-"""Files on their way in: a URL, the bytes, and what they are for (`Workshop › 8.5`)."""
+"""Uploads of files, and tasks that use them (`Workshop › 8.5`)."""
 
 from typing import Any
 
 import pytest
 
-from contract_tests.marks import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import a_prompt, a_redrawing, some_inputs
@@ -20,7 +20,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 def uploaded(workshop, content=PNG, media_type="image/png"):
-    """Put a file where the service wants it; return the place and the answer of the store."""
+    """Upload a file; return the data of the upload and the answer of the store."""
     asked = {"contentType": media_type, "originalFilename": "in.png"}
     place = workshop.ask(SIGN, asked).expect_success()
     headers = {"Content-Type": media_type}
@@ -81,6 +81,7 @@ def test_an_uploaded_file_can_be_an_input(workshop):
 
 
 @source("Workshop › 8.5")
+@observes
 @pytest.mark.parametrize("missing", ["contentType", "originalFilename"])
 def test_what_a_place_without_kind_or_name_gets(workshop, observe, missing):
     asked = {k: v for k, v in REQUESTS["as one SDK asks"].items() if k != missing}
@@ -92,6 +93,7 @@ def test_what_a_place_without_kind_or_name_gets(workshop, observe, missing):
 
 
 @source("Workshop › 8.5", "Workshop › 12")
+@observes
 def test_how_large_a_file_may_be_said_to_be(workshop, observe):
     for size in (0, -1, 2**31, 2**40):
         answer = workshop.ask(SIGN, {**REQUESTS["as one SDK asks"], "size": size}).answer

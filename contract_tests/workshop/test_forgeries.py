@@ -1,4 +1,4 @@
-"""Signatures that are not good, however small the difference, and how they are refused."""
+"""Wrong signatures, also with small differences, and how they are refused."""
 
 import json
 
@@ -6,25 +6,25 @@ import pytest
 
 from contract_tests import wall
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.marks import source, spends
+from contract_tests.markers import observes, source, spends
 from contract_tests.signing import FORM
-from contract_tests.workshop.forgeries import (
+from contract_tests.workshop.gateways import (
+    A_QUESTION,
+    QUERY,
+    accepted,
+    ask_gateway,
+    mismatch,
+    rejected,
+    verdict,
+)
+from contract_tests.workshop.orders import a_drawing
+from contract_tests.workshop.signers import (
     SIGNATURE,
-    Signed,
+    WorkshopSigner,
     digest_of,
     milliseconds_ago,
     one_byte_off,
 )
-from contract_tests.workshop.gateways import (
-    A_QUESTION,
-    QUERY,
-    knock,
-    let_in,
-    mismatch,
-    turned_away,
-    verdict,
-)
-from contract_tests.workshop.orders import a_drawing
 
 BODY = json.dumps(A_QUESTION, separators=(",", ":")).encode()
 CHANGED_AFTER = {
@@ -80,13 +80,15 @@ def test_one_byte_of_a_header_changed_after_signing_is_refused(workshop, app, pa
         "x-ca-signature-method": None,
     }
 
-    mismatch(knock(workshop, Signed(app, headers=headers, after=one_byte_off(name, place))))
+    mismatch(
+        ask_gateway(workshop, WorkshopSigner(app, headers=headers, after=one_byte_off(name, place)))
+    )
 
 
 @source("Workshop › 3.2", "Workshop › 3.4")
 @pytest.mark.parametrize("place", [0, 20, 42])
 def test_one_byte_of_the_signature_changed_is_refused(workshop, app, place):
-    mismatch(knock(workshop, Signed(app, after=one_byte_off(SIGNATURE, place))))
+    mismatch(ask_gateway(workshop, WorkshopSigner(app, after=one_byte_off(SIGNATURE, place))))
 
 
 @source("Workshop › 3.2", "Workshop › 3.4")
@@ -94,7 +96,7 @@ def test_one_byte_of_the_signature_changed_is_refused(workshop, app, place):
 def test_a_signature_of_another_text_is_refused(workshop, app, text):
     target = f"{QUERY}?b=2&a=1&c=x%20y&d="
 
-    mismatch(knock(workshop, Signed(app, text=SIGNED_OTHERWISE[text]), target=target))
+    mismatch(ask_gateway(workshop, WorkshopSigner(app, text=SIGNED_OTHERWISE[text]), target=target))
 
 
 @source("Workshop › 3.2", "Workshop › 3.4")
@@ -104,13 +106,13 @@ def test_one_byte_of_a_form_changed_after_signing_is_refused(workshop, app):
     def before(text):
         return text.replace("b=2", "b=3")
 
-    auth = Signed(app, headers=headers, text=before)
-    mismatch(knock(workshop, auth, content="apiToken=01j0000000&b=2"))
+    auth = WorkshopSigner(app, headers=headers, text=before)
+    mismatch(ask_gateway(workshop, auth, content="apiToken=01j0000000&b=2"))
 
 
 @source("Workshop › 3.2", "Workshop › 3.4")
 def test_a_signature_with_another_secret_is_refused(workshop, app):
-    mismatch(knock(workshop, Signed(app, secret=app.app_secret[:-1] + "~")))
+    mismatch(ask_gateway(workshop, WorkshopSigner(app, secret=app.app_secret[:-1] + "~")))
 
 
 @source("Workshop › 3.1", "Workshop › 3.4")
@@ -118,23 +120,23 @@ def test_a_signature_of_another_algorithm_than_the_one_named_is_refused(workshop
     def renamed(headers):
         headers["x-ca-signature-method"] = "HmacSHA1"
 
-    mismatch(knock(workshop, Signed(app, after=renamed)))
+    mismatch(ask_gateway(workshop, WorkshopSigner(app, after=renamed)))
 
 
 @source("Workshop › 3.1")
 @pytest.mark.parametrize("value", ["", "*", "AAAA", "0" * 64], ids=["none", "*", "AAAA", "hex"])
-def test_what_is_no_signature_at_all_is_refused(workshop, app, value):
+def test_a_text_that_is_not_a_signature_is_refused(workshop, app, value):
     def replaced(headers):
         headers[SIGNATURE] = value
 
-    turned_away(knock(workshop, Signed(app, after=replaced)))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, after=replaced)))
 
 
 @source("Workshop › 3.4")
 def test_the_refusal_tells_the_string_that_should_have_been_signed(workshop, app):
-    answer = knock(workshop, Signed(app, secret="not the secret"))  # noqa: S106
+    answer = ask_gateway(workshop, WorkshopSigner(app, secret="not the secret"))  # noqa: S106
 
-    # What the server says can be signed with the right secret: the same call is let in.
+    # The server's string, signed with the right secret, makes the same call acceptable.
     mismatch(answer)
     told = answer.headers["X-Ca-Error-Message"].partition("StringToSign:")[2].strip(" `")
     lines = told.split("#")
@@ -145,14 +147,14 @@ def test_the_refusal_tells_the_string_that_should_have_been_signed(workshop, app
 
 @source("Workshop › 3.4")
 def test_a_call_without_credentials_is_refused(workshop):
-    turned_away(knock(workshop, None))
+    rejected(ask_gateway(workshop, None))
 
 
 @source("Workshop › 3.4")
 def test_a_call_without_its_key_is_refused(workshop, app):
     headers = {"x-ca-key": None, "x-ca-signature-headers": "x-ca-timestamp,x-ca-nonce"}
 
-    turned_away(knock(workshop, Signed(app, headers=headers)))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
 
 @source("Workshop › 3.4")
@@ -161,14 +163,14 @@ def test_an_unknown_key_is_refused(workshop, app, known_secret):
     secret = app.app_secret if known_secret else "anything"
     stranger = WorkshopCredentials("100000000000001", secret)
 
-    turned_away(knock(workshop, Signed(stranger)))
+    rejected(ask_gateway(workshop, WorkshopSigner(stranger)))
 
 
 @source("Workshop › 3.3", "Workshop › 3.4")
 def test_a_digest_that_is_not_of_the_body_is_refused(workshop, app):
     headers = {"content-md5": digest_of(b"something else")}
 
-    turned_away(knock(workshop, Signed(app, headers=headers)))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
 
 @source("Workshop › 3.3", "Workshop › 3.4")
@@ -176,23 +178,24 @@ def test_one_byte_of_a_digested_body_changed_is_refused(workshop, app):
     headers = {"content-md5": digest_of(BODY), "content-type": "application/json"}
     changed = BODY.replace(b"nosuch", b"nosucx")
 
-    turned_away(knock(workshop, Signed(app, headers=headers), content=changed))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=changed))
 
 
 @source("Workshop › 3.3")
 def test_a_digest_without_a_body_is_refused(workshop, app):
     headers = {"content-md5": digest_of(b"something")}
 
-    turned_away(knock(workshop, Signed(app, headers=headers), content=b""))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=b""))
 
 
 @source("Workshop › 3.3", "Workshop › 12")
+@observes
 def test_what_a_body_gets_that_was_digested_in_another_spelling(workshop, app, observe):
-    # One of the SDKs digests compact JSON, and an old HTTP library sends it with blanks.
+    # One SDK makes the digest of compact JSON, and an old HTTP library sends JSON with blanks.
     headers = {"content-md5": digest_of(BODY), "content-type": "application/json"}
 
     spaced = json.dumps(A_QUESTION).encode()
-    answer = knock(workshop, Signed(app, headers=headers), content=spaced)
+    answer = ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=spaced)
 
     assert answer.status < 500
     observe("W26", "the digest is of compact JSON, and blanks were sent", verdict(answer))
@@ -203,19 +206,20 @@ def test_what_a_body_gets_that_was_digested_in_another_spelling(workshop, app, o
 def test_a_timestamp_beyond_fifteen_minutes_is_too_old(workshop, app, observe, minutes):
     headers = {"x-ca-timestamp": milliseconds_ago(minutes * 60)}
 
-    answer = turned_away(knock(workshop, Signed(app, headers=headers)))
+    answer = rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
     observe("W24", "an old timestamp", verdict(answer))
 
 
 @source("Workshop › 3.1", "Workshop › 12")
+@observes
 def test_what_a_timestamp_ahead_of_time_or_malformed_gets(workshop, app, observe):
     for what, value in (
         ("of an hour ahead", milliseconds_ago(-3600)),
         ("in seconds", str(int(wall.now()))),
         ("that is a word", "yesterday"),
     ):
-        answer = knock(workshop, Signed(app, headers={"x-ca-timestamp": value}))
+        answer = ask_gateway(workshop, WorkshopSigner(app, headers={"x-ca-timestamp": value}))
         assert answer.status < 500
         observe("W24", f"a timestamp {what}", verdict(answer))
 
@@ -225,28 +229,28 @@ def test_a_nonce_is_taken_once(workshop, app, observe):
     nonce = f"once-{milliseconds_ago(0)}-{id(app)}"
     headers = {"x-ca-nonce": nonce}
 
-    let_in(knock(workshop, Signed(app, headers=headers)))
-    again = turned_away(knock(workshop, Signed(app, headers=headers)))
+    accepted(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
+    again = rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
     observe("W24", "a nonce that was used", verdict(again))
 
 
 @source("Workshop › 3.1", "Workshop › 3.4")
 def test_a_request_and_its_nonce_cannot_be_played_again(workshop, app):
-    first = knock(workshop, Signed(app))
-    let_in(first)
+    first = ask_gateway(workshop, WorkshopSigner(app))
+    accepted(first)
 
     again = workshop.call(
         "POST", QUERY, auth=None, content=first.sent.body,
         headers={name: value for name, value in first.sent.headers if name.lower() != "host"},
     )  # fmt: skip
 
-    turned_away(again)
+    rejected(again)
 
 
 @source("Workshop › 3.4", "Workshop › 7")
 @spends(1)
 def test_a_task_whose_signature_is_wrong_is_not_made(workshop, app):
-    auth = Signed(app, text=lambda text: text + " ")
+    auth = WorkshopSigner(app, text=lambda text: text + " ")
 
     mismatch(workshop.call("POST", "/scc/sd_txt2img", auth=auth, json=a_drawing()))

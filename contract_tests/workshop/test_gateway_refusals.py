@@ -1,19 +1,20 @@
-"""What the gateway in front of the service refuses, and what its refusals look like."""
+"""What the gateway in front of the service refuses, and the form of its refusals."""
 
 import pytest
 
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.marks import source
-from contract_tests.workshop.forgeries import Signed, digest_of
-from contract_tests.workshop.gateways import QUERY, knock, turned_away, verdict
+from contract_tests.markers import observes, source
+from contract_tests.workshop.gateways import QUERY, ask_gateway, rejected, verdict
+from contract_tests.workshop.signers import WorkshopSigner, digest_of
 
 
 @source("Workshop › 3", "Workshop › 12")
+@observes
 @pytest.mark.parametrize("scheme", ["APPCODE", "Bearer"])
 def test_whether_anything_else_than_a_signature_opens(workshop, app, observe, scheme):
     headers = {"Authorization": f"{scheme} {app.app_key}"}
 
-    answer = knock(workshop, None, headers=headers)
+    answer = ask_gateway(workshop, None, headers=headers)
 
     assert answer.status < 500
     observe("W27", f"Authorization: {scheme} with the AppKey", verdict(answer))
@@ -21,14 +22,16 @@ def test_whether_anything_else_than_a_signature_opens(workshop, app, observe, sc
 
 @source("Workshop › 3.1", "Workshop › 3.4")
 def test_a_stage_that_does_not_exist_is_refused(workshop, app, observe):
-    answer = turned_away(knock(workshop, Signed(app, headers={"x-ca-stage": "NOSUCHSTAGE"})))
+    answer = rejected(
+        ask_gateway(workshop, WorkshopSigner(app, headers={"x-ca-stage": "NOSUCHSTAGE"}))
+    )
 
     observe("W23", "an unknown stage", verdict(answer))
 
 
 @source("Workshop › 3.4")
-def test_each_refusal_has_an_id_of_its_own(workshop):
-    ids = {turned_away(knock(workshop, None)).headers["X-Ca-Request-Id"] for _ in range(3)}
+def test_each_refusal_has_a_different_id(workshop):
+    ids = {rejected(ask_gateway(workshop, None)).headers["X-Ca-Request-Id"] for _ in range(3)}
 
     assert len(ids) == 3, f"X-Ca-Request-Id is repeated: {ids}"
 
@@ -37,27 +40,28 @@ def test_each_refusal_has_an_id_of_its_own(workshop):
 def test_how_the_gateway_words_its_refusals(workshop, app, observe):
     for what, auth in (
         ("no credentials", None),
-        ("an unknown key", Signed(WorkshopCredentials("100000000000001", "x"))),
-        ("a wrong signature", Signed(app, secret="x")),  # noqa: S106 - it has to be wrong
-        ("a wrong digest", Signed(app, headers={"content-md5": digest_of(b"else")})),
+        ("an unknown key", WorkshopSigner(WorkshopCredentials("100000000000001", "x"))),
+        ("a wrong signature", WorkshopSigner(app, secret="x")),  # noqa: S106 - it has to be wrong
+        ("a wrong digest", WorkshopSigner(app, headers={"content-md5": digest_of(b"else")})),
     ):
-        answer = turned_away(knock(workshop, auth))
+        answer = rejected(ask_gateway(workshop, auth))
         code = answer.headers["X-Ca-Error-Code"]
         assert code[1:4] == str(answer.status), f"X-Ca-Error-Code {code} of a {answer.status}"
         observe("W23", what, verdict(answer))
 
 
 @source("Workshop › 3.4")
-def test_a_path_that_is_no_operation_is_refused(workshop, app, observe):
-    answer = turned_away(knock(workshop, Signed(app), target="/scc/noSuchOperation"))
+def test_a_path_without_an_operation_is_refused(workshop, app, observe):
+    answer = rejected(ask_gateway(workshop, WorkshopSigner(app), target="/scc/noSuchOperation"))
 
-    observe("W23", "a path that is no operation", verdict(answer))
+    observe("W23", "a path without an operation", verdict(answer))
 
 
 @source("Workshop › 2", "Workshop › 12")
+@observes
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_what_other_methods_get(workshop, app, observe, method):
-    answer = workshop.call(method, f"{QUERY}?apiToken=01j0000000", auth=Signed(app))
+    answer = workshop.call(method, f"{QUERY}?apiToken=01j0000000", auth=WorkshopSigner(app))
 
     assert answer.status < 500
     observe("W28", f"{method} on a query", verdict(answer))

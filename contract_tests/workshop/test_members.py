@@ -1,14 +1,14 @@
-"""Which members answers have, each by its name (`Workshop › 5.1`, `6.3`, `7`, `8`).
+"""The members of answers, by name (`Workshop › 5.1`, `6.3`, `7`, `8`).
 
-The comparison with the OpenAPI file is left out here, so that what is missing is told by name.
+Answers are not compared with the OpenAPI file here, so that failures name the missing member.
 """
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, source, spends
 from contract_tests.workshop.orders import a_drawing, a_prompt
-from contract_tests.workshop.recordings import kind_of
 from contract_tests.workshop.sessions import a_token
+from contract_tests.workshop.shared_tasks import kind_of
 from contract_tests.workshop.uses import stays, use
 
 TOKEN = {"apiToken": str, "tokenExpiredAt": int | None, "usedSessionTimeInSeconds": int}

@@ -1,8 +1,9 @@
-"""Resource pools and models that customers bring along (`Workshop › 9`, `10`)."""
+"""Resource pools, and models of customers (`Workshop › 9`, `10`)."""
 
 import pytest
 
-from contract_tests.marks import leaves_traces, source
+from contract_tests.markers import leaves_traces, observes, source
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
 from contract_tests.workshop.orders import A_MODEL, A_VERSION
 
@@ -22,9 +23,9 @@ def test_the_use_of_a_pool_can_be_asked_for(workshop, observe, product):
 
     envelope = workshop.ask(MONITOR, asked)
 
-    if not orderly(envelope.answer):  # only a customer's own pools may count
+    if not orderly(envelope.answer):  # the use may be visible for a customer's own pools only
         observe("W37", "the use of the shared pool", reason(envelope.answer))
-        return
+        raise OnlyObserved("the use of the shared pool is refused")
     data = plain_success(envelope)["data"]
     observe("W37", "data is a list", isinstance(data, list))
     for pool in data if isinstance(data, list) else [data]:
@@ -38,6 +39,7 @@ def test_the_use_of_a_pool_can_be_asked_for(workshop, observe, product):
 
 
 @source("Workshop › 9", "Workshop › 12")
+@observes
 def test_what_several_pools_and_unknown_ones_get(workshop, observe):
     for what, ids in (("two pools", ["poolA", "poolB"]), ("no pool", [])):
         envelope = workshop.ask(MONITOR, {"resourceConfigIds": ids})
@@ -87,6 +89,7 @@ def test_a_version_without_what_is_required_is_refused(workshop, missing):
 
 
 @source("Workshop › 10", "Workshop › 12")
+@observes
 @leaves_traces
 def test_what_unknown_kinds_of_models_get(workshop, observe):
     for name in ("modelType", "sourceType"):

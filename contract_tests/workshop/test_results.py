@@ -1,12 +1,13 @@
-"""What tasks make: pictures as they were ordered, and maps that clients can read."""
+"""Results of tasks: pictures as ordered, and maps that clients can read."""
 
 import pytest
 
-from contract_tests.marks import needs, source, spends
+from contract_tests.markers import needs, observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.tams.decoding import picture_in
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import HEIGHT, WIDTH, a_drawing, a_prompt
-from contract_tests.workshop.recordings import fetched
+from contract_tests.workshop.shared_tasks import fetched
 from contract_tests.workshop.uses import use
 
 PAIR = ("sd_txt2img", a_drawing(batch_size=2))
@@ -94,9 +95,9 @@ def test_a_workflow_with_output_fields_tells_its_files(workshop, observe):
     order = {"workflow_id": POSTER, "alias_id": "main", "inputs": {"prompt": "a teapot"}}
     submission = use(workshop, "comfy_prompt", order)
     if not orderly(submission.answer):
-        # Workflows are published in the console, and this one may not be there.
+        # Workflows are published in the console, and this one may be missing.
         observe("W14", "an unknown workflow", reason(submission.answer))
-        return
+        raise OnlyObserved("the workflow is not known here")
     task = submission.body["data"]["taskId"]
     assert workshop.wait_for(task, kind="comfy")["status"] == "succeeded"
 
@@ -127,6 +128,7 @@ def test_the_url_of_an_image_expires(workshop, clock, observe):
 
 
 @source("Workshop › 7", "Workshop › 12")
+@observes
 @needs("clock")
 @spends(1)
 def test_how_long_a_task_and_its_urls_live(workshop, clock, observe):

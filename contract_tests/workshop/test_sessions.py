@@ -1,9 +1,10 @@
-"""Sessions: how they come to be, how long they last, and which is whose (`Workshop › 6`)."""
+"""Sessions: how they are made, how long they last, and whose they are (`Workshop › 6`)."""
 
 import pytest
 
 from contract_tests.clients.workshop import SUCCESS
-from contract_tests.marks import leaves_traces, source, spends
+from contract_tests.markers import leaves_traces, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import plain_success, refused
 from contract_tests.workshop.sessions import (
     DAY,
@@ -168,7 +169,7 @@ def test_a_session_can_be_opened_again_after_its_end(workshop, clock):
 @source("Workshop › 6.4")
 @leaves_traces
 @spends(2)
-def test_each_sub_product_has_a_session_of_its_own(workshop, clock):
+def test_each_sub_product_has_its_own_session(workshop, clock):
     token = a_token(workshop)
     webui = workshop.create_session(token, subProduct="sd_webui", expiredInSeconds=600)
     comfyui = workshop.create_session(token, subProduct="comfyui_api", expiredInSeconds=1200)
@@ -198,15 +199,15 @@ def test_the_sub_product_is_sd_webui_by_default(workshop):
 @source("Workshop › 6.2", "Workshop › 6.4")
 @leaves_traces
 @spends(2)
-def test_a_gadget_has_a_session_of_its_own(workshop, clock, observe):
+def test_a_gadget_has_its_own_session(workshop, clock, observe):
     token = a_token(workshop)
     plain = workshop.create_session(token, expiredInSeconds=600)
     asked = {"apiToken": token, "gadgetId": "01j1w6cxqzgadget", "expiredInSeconds": 1200}
     envelope = use(workshop, "spCreateSession", asked)
-    if not envelope.ok:  # the gadgets that there are, are in the console
+    if not envelope.ok:  # gadgets are made in the console
         refused(envelope.answer)
         observe("W14", "an unknown gadget", "refused")
-        return
+        raise OnlyObserved("an unknown gadget gets no session")
 
     gadget = envelope.expect_success()
 

@@ -1,13 +1,14 @@
-"""A task from its submission to its end, as looks at it follow each other (`Workshop › 7`, `8`)."""
+"""A task from its submission to its end, as polls show it (`Workshop › 7`, `8`)."""
 
 import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.workshop import TASK_ENDS, TASK_STATES
-from contract_tests.marks import source, spends
+from contract_tests.markers import observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason, refused
 from contract_tests.workshop.orders import a_drawing, a_prompt
-from contract_tests.workshop.recordings import submitted
+from contract_tests.workshop.shared_tasks import submitted
 from contract_tests.workshop.uses import use
 
 PAIR = ("sd_txt2img", a_drawing(batch_size=2))
@@ -16,7 +17,7 @@ BOTH = pytest.mark.parametrize(
     "order", [pytest.param(PAIR, id="sd"), pytest.param(PROMPT, id="comfy")]
 )
 PLACES = {state: place for place, state in enumerate(TASK_STATES)} | {"failed": 2}
-NOBODYS_TASK = "01j0000000nosuchtask000000"
+UNKNOWN_TASK = "01j0000000nosuchtask000000"
 
 
 @source("Workshop › 7", "Workshop › 8.1")
@@ -163,13 +164,13 @@ def test_each_look_is_at_the_task_that_was_asked_for(workshop):
 @source("Workshop › 7", "Workshop › 8", "Workshop › 12")
 @pytest.mark.parametrize("kind", ["sd", "comfy"])
 @pytest.mark.parametrize("what", ["progress", "result"])
-def test_a_task_that_nobody_made_is_not_there(workshop, observe, kind, what):
-    envelope = workshop.ask(f"{kind}_get_{what}", {"taskId": NOBODYS_TASK})
+def test_an_unknown_task_is_not_found(workshop, observe, kind, what):
+    envelope = workshop.ask(f"{kind}_get_{what}", {"taskId": UNKNOWN_TASK})
 
     observe("W30", f"{kind}_get_{what} of an unknown task", reason(envelope.answer))
     if orderly(envelope.answer):
         data = envelope.body["data"]
-        assert not (data and data.get("images")), "a task that nobody made has images"
+        assert not (data and data.get("images")), "an unknown task has images"
 
 
 @source("Workshop › 7", "Workshop › 8.2", "Workshop › 12")
@@ -180,7 +181,7 @@ def test_what_the_result_of_an_unfinished_task_is(recorded, order, observe):
 
     if early is None or early["status"] != 10:
         observe("W31", "the result of an unfinished task", early)
-        return
+        raise OnlyObserved("the result of an unfinished task is refused")
     data = early["data"]
     if data and data["status"] in ("waiting", "running"):
         assert not data.get("images"), "an unfinished task has images already"
@@ -188,12 +189,13 @@ def test_what_the_result_of_an_unfinished_task_is(recorded, order, observe):
 
 
 @source("Workshop › 7", "Workshop › 8", "Workshop › 12")
+@observes
 @spends(1)
 def test_whether_tasks_of_both_kinds_share_their_ids(workshop, observe):
     task = workshop.submit_prompt(**PROMPT[1])["taskId"]
     workshop.wait_for(task, kind="comfy")
 
-    # The page of a ready-made workflow sends its reader to the result call of SD tasks.
+    # The page of a preset workflow points to the result call of SD tasks.
     envelope = workshop.ask("sd_get_result", {"taskId": task})
 
     orderly(envelope.answer)
@@ -202,7 +204,7 @@ def test_whether_tasks_of_both_kinds_share_their_ids(workshop, observe):
 
 @source("Workshop › 8.2")
 @spends(1)
-def test_what_else_a_client_sends_with_a_look_does_no_harm(workshop):
+def test_extra_members_of_a_look_are_ignored(workshop):
     task = workshop.submit_prompt(**PROMPT[1])["taskId"]
     more = {"workflow_id": PROMPT[1]["workflow_id"], "alias_id": "main"}
 
@@ -221,7 +223,7 @@ def test_the_result_of_a_task_that_failed_is_a_failure(workshop, observe):
     if not submission.ok:
         refused(submission.answer)
         observe("W22", "an input that was never uploaded", reason(submission.answer))
-        return
+        raise OnlyObserved("a task whose input was never uploaded is refused at its creation")
     task = submission.body["data"]["taskId"]
     end = workshop.wait_for(task)
     observe("W22", "an input that was never uploaded", end["status"])

@@ -3,9 +3,9 @@
 import pytest
 
 from contract_tests.clients.workshop import SUCCESS
-from contract_tests.marks import leaves_traces, source
+from contract_tests.markers import leaves_traces, observes, source
 from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
-from contract_tests.workshop.gateways import NOBODYS_TOKEN
+from contract_tests.workshop.gateways import UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import a_token
 from contract_tests.workshop.uses import stays
 
@@ -75,7 +75,7 @@ def test_a_query_tells_what_was_told_when_the_token_was_made(workshop):
 
 @source("Workshop › 5.4")
 @leaves_traces
-def test_each_end_user_has_a_token_of_his_own(workshop, observe):
+def test_each_end_user_has_a_different_token(workshop, observe):
     tokens = [a_token(workshop, name="contract") for _ in range(2)]
 
     assert len(set(tokens)) == 2, "two end users have the same token"
@@ -85,12 +85,12 @@ def test_each_end_user_has_a_token_of_his_own(workshop, observe):
 
 
 @source("Workshop › 5.2")
-def test_a_token_that_nobody_made_is_not_known(workshop, observe):
-    envelope = workshop.ask("spQueryToken", {"apiToken": NOBODYS_TOKEN})
+def test_an_unknown_token_is_not_found(workshop, observe):
+    envelope = workshop.ask("spQueryToken", {"apiToken": UNKNOWN_TOKEN})
 
     observe("W14", "a query of an unknown token", reason(envelope.answer))
     if orderly(envelope.answer):
-        assert envelope.body["data"] is None, "a token that nobody made is known"
+        assert envelope.body["data"] is None, "an unknown token is found"
 
 
 @source("Workshop › 5.3")
@@ -120,11 +120,12 @@ def test_changing_what_is_attached_changes_neither_expiry_nor_usage(workshop, cl
 
 
 @source("Workshop › 5.3")
-def test_nothing_can_be_attached_to_no_token(workshop):
+def test_nothing_can_be_attached_without_a_token(workshop):
     refused(workshop.ask("sp_put_user_state", {"sceneRoleId": "role-1"}).answer)
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 def test_which_expiries_a_token_may_have(workshop, clock, observe):
     now = clock.now()
@@ -141,6 +142,7 @@ def test_which_expiries_a_token_may_have(workshop, clock, observe):
 
 
 @source("Workshop › 5.1", "Workshop › 12")
+@observes
 @leaves_traces
 def test_how_long_a_name_may_be(workshop, observe):
     for length in (128, 129, 2000):

@@ -1,1 +1,1 @@
-"""What `tams-mock` can be told to do, a module for each verb."""
+"""The commands of `tams-mock`, one module each."""

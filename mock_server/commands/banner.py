@@ -12,7 +12,7 @@ from mock_server.transport.tls import TRUST_VARIABLES
 if TYPE_CHECKING:
     from mock_server.serving import Server
 
-# Prices a picture and makes nothing; the form is that of TAMS › POST /v1/jobs/credits.
+# Asks for a price and makes nothing; the body of POST /v1/jobs/credits (TAMS › 5.4).
 _ORDER = {
     "stages": [
         {"type": "INPUT_INITIALIZE", "inputInitialize": {"seed": -1, "count": 1}},
@@ -35,12 +35,12 @@ _ORDER = {
 
 
 def banner(server: Server) -> str:
-    """Return the block: where, who, and a curl line that works as it stands."""
+    """Return the URLs, the account, and a curl line that works."""
     return "\n".join((*_facts(server), "", *_trust(server), "Try it:", f"  {curl_line(server)}"))
 
 
 def curl_line(server: Server) -> str:
-    """Return a command that prices a picture with the bearer token."""
+    """Return a command that asks for a price with the bearer token."""
     token = server.account["accessToken"]
     parts = (
         f"{server.url}/v1/jobs/credits",
@@ -67,12 +67,12 @@ def _facts(server: Server) -> Iterator[str]:
     if server.private_key_file is not None:
         yield f"  private key  {server.private_key_file}"
     elif server.settings.public_key_file is not None:
-        yield f"  private key  yours, to {server.settings.public_key_file}"
+        yield f"  private key  the one of your {server.settings.public_key_file}"
 
 
 def _trust(server: Server) -> Iterator[str]:
     if server.ca_file is not None:
-        yield "To make clients trust the certificate:"
+        yield "To make clients trust the certificate of https:"
         for name in TRUST_VARIABLES:
             yield f"  export {name}={shlex.quote(str(server.ca_file))}"
         yield ""

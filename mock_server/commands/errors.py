@@ -1,16 +1,21 @@
-"""Ending a verb with a line that people can act on."""
+"""Ending a command with a line that people can act on."""
 
 from __future__ import annotations
 
-from typing import IO, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from mock_server.setting_sources import SettingsError
 
+if TYPE_CHECKING:
+    from mock_server.settings import Settings
+
 
 class CommandFailure(click.ClickException):
-    """A verb that cannot do its work; each line of the message is printed on standard error."""
+    """A command that cannot do its work; each line of the message goes to standard error."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         for line in self.message.splitlines():
@@ -18,13 +23,25 @@ class CommandFailure(click.ClickException):
 
 
 class UsageFailure(CommandFailure):
-    """A verb that was asked for in a way that cannot be."""
+    """A command with arguments or settings that it cannot use."""
 
     exit_code = 2
 
     @classmethod
     def of(cls, error: SettingsError) -> UsageFailure:
         return cls(str(error))
+
+
+def settings_or_failure(
+    flags: Mapping[str, Any] | None = None, config: Path | None = None
+) -> Settings:
+    """Read the settings; wrong ones end the command."""
+    from mock_server.settings import read_settings
+
+    try:
+        return read_settings(flags, config=config)
+    except SettingsError as error:
+        raise UsageFailure.of(error) from error
 
 
 def say(line: str) -> None:

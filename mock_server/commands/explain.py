@@ -88,7 +88,8 @@ def command(
 def _capture(
     file: str | None, curl: str | None, har: str | None, entry: int, raw: str | None
 ) -> Capture:
-    from mock_server.web.captures import CaptureError, any_capture, har_entry, raw_request
+    from mock_server.web.capture_formats import any_capture, har_entry, raw_request
+    from mock_server.web.captures import CaptureError
     from mock_server.web.curl_lines import curl_line
 
     try:
@@ -102,7 +103,7 @@ def _capture(
     except CaptureError as error:
         raise UsageFailure(str(error)) from error
     except ValueError as error:
-        raise UsageFailure(f"{har} is no HAR file: {error}") from error
+        raise UsageFailure(f"{har} is not a HAR file: {error}") from error
 
 
 def _read(name: str) -> bytes:
@@ -119,7 +120,7 @@ def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Dia
     from mock_server.settings import read_settings
     from mock_server.tams.key_pairs import key_pair
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-    from mock_server.workshop.auth_diagnostics.explaining import understands
+    from mock_server.workshop.auth_diagnostics.evidence import understands
 
     try:
         settings = read_settings()
@@ -142,33 +143,38 @@ def _explain_gateway(
     capture: Capture, ready_made: KnownAccount, app_secret: str | None, settings: Settings
 ) -> Diagnosis:
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-    from mock_server.workshop.auth_diagnostics.explaining import explain_capture
+    from mock_server.web.auth_diagnostics.turns import finish
+    from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
+    from mock_server.workshop.auth_diagnostics.evidence import captured_evidence
 
-    if app_secret is None:
-        return explain_capture(capture, (ready_made,), settings.workshop)
-    # Whose secret this is only its owner knows: it is taken for that of the AppKey in the header.
-    app_key = (capture.header("x-ca-key") or "").strip() or settings.app_key
-    own = KnownAccount("--app-secret", "", key=app_key, secret=app_secret)
-    return explain_capture(capture, (ready_made,), settings.workshop, meant=own)
+    own = None
+    if app_secret is not None:
+        # Only its owner knows whose secret this is: it is taken for that of the header's AppKey.
+        app_key = (capture.header("x-ca-key") or "").strip() or settings.app_key
+        own = KnownAccount("--app-secret", "", key=app_key, secret=app_secret)
+    evidence = captured_evidence(capture, (ready_made,), settings.workshop, meant=own)
+    return finish(diagnose(evidence))
 
 
 def _explain_tams(
     capture: Capture, ready_made: KnownAccount, key: Path | None, settings: Settings
 ) -> Diagnosis:
-    from mock_server.tams.auth_diagnostics.explaining import explain_capture
+    from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence, diagnose
     from mock_server.tams.key_pairs import PublicKeyError, load_public_key
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.auth_diagnostics.turns import finish
 
-    if key is None:
-        return explain_capture(capture, (ready_made,), settings.tams)
-    try:
-        pem = _read(str(key)).decode("ascii", "replace")
-        load_public_key(pem)
-    except PublicKeyError as error:
-        raise UsageFailure(f"--key {key} cannot be used: {error}") from error
-    # Whose key this is only its owner knows: it is taken for that of the app in the header.
-    own = KnownAccount(str(key), _app_id(capture) or settings.app_id, pem)
-    return explain_capture(capture, (ready_made,), settings.tams, meant=own)
+    own = None
+    if key is not None:
+        try:
+            pem = _read(str(key)).decode("ascii", "replace")
+            load_public_key(pem)
+        except PublicKeyError as error:
+            raise UsageFailure(f"--key {key} cannot be used: {error}") from error
+        # Only its owner knows whose key this is: it is taken for that of the header's app.
+        own = KnownAccount(str(key), _app_id(capture) or settings.app_id, pem)
+    evidence = captured_evidence(capture, (ready_made,), settings.tams, meant=own)
+    return finish(diagnose(evidence))
 
 
 def _app_id(capture: Capture) -> str:

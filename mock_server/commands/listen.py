@@ -1,4 +1,4 @@
-"""`tams-mock listen`: a receiver for callbacks that says what came, and answers as it is told."""
+"""`tams-mock listen`: a receiver that prints callbacks, and answers them as the options say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from mock_server.commands.errors import CommandFailure, UsageFailure, say
+from mock_server.commands.errors import CommandFailure, say, settings_or_failure
 from mock_server.commands.received_callbacks import ReceivedCallback, read_arrival
 from mock_server.web.wall import wall
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 1024 * 1024
-GRACE = 3  # seconds that open answers have when it stops
+GRACE = 3  # seconds for open answers when it stops
 
-# The Workshop's questions, whose answers count (Workshop › 11).
+# The Workshop reads the answers to these events (Workshop › 11).
 _QUESTIONS = ("apiAccessPreInvoke", "sdPreInvoke")
 
 _WITHOUT_BODY = (204, 205, 304)
 
 
 class ReplyPolicy(Struct, frozen=True):
-    """How callbacks are answered: the status, 500 for the first `fail`, a denial, a delay (s)."""
+    """How callbacks are answered: status, 500 for the first `fail`, a denial, a delay (s)."""
 
     answer: int = 200
     fail: int = 0
@@ -40,10 +40,10 @@ class ReplyPolicy(Struct, frozen=True):
 
 
 class EventReceiver:
-    """An ASGI app that tells of each POST and answers it.
+    """An ASGI app that answers each POST and reports it.
 
-    `tell` gets what arrived and the status of the answer; `ready` is called when the server runs
-    and knows what to do with signals.
+    `tell` gets the callback and the status of the answer; `ready` is called when the server runs
+    and handles signals.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class EventReceiver:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            await _answer(send, 405, {"detail": "callbacks are posted here"})
+            await _answer(send, 405, {"detail": "send callbacks with POST"})
             return
         body = await _body(receive)
         if body is None:
-            await _answer(send, 413, {"detail": f"more than {MAX_BODY_BYTES} bytes"})
+            await _answer(send, 413, {"detail": f"the body has more than {MAX_BODY_BYTES} bytes"})
             return
         arrival = read_arrival(scope["query_string"], body, self.secret)
         self.count += 1
@@ -94,7 +94,7 @@ class EventReceiver:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """Return the body, or None where it is too large."""
+    """Return the body, or None if it is too large."""
     body = b""
     while True:
         message: Message = await receive()
@@ -116,21 +116,38 @@ async def _answer(send: Send, status: int, data: dict[str, Any] | None) -> None:
 
 
 @click.command("listen", options_metavar="[OPTIONS]")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
-@click.option("--secret", help="The event secret of the mock.  [default: the setting event_secret]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Port to listen on; 0 picks a free port.",
+)
+@click.option("--secret", help="Event secret of the mock.  [default: the setting event_secret]")
 @click.option(
     "--answer",
     type=click.IntRange(200, 599),
     default=200,
+    metavar="STATUS",
     show_default=True,
-    help="The status of every answer.",
+    help="Status of the answers.",
 )
-@click.option("--fail", type=click.IntRange(0), default=0, help="The first so many are a 500.")
-@click.option("--deny", metavar="TEXT", help="Deny what the Workshop asks, with this message.")
 @click.option(
-    "--delay", type=click.FloatRange(0, 86_400), default=0.0, help="Seconds before each answer."
+    "--fail",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Answer the first N callbacks with 500.",
 )
-@click.option("--count", type=click.IntRange(1), help="Stop after so many callbacks.")
+@click.option("--deny", metavar="TEXT", help="Deny what the Workshop asks for, with this message.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(0, 86_400),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait before each answer.",
+)
+@click.option("--count", type=click.IntRange(1), metavar="N", help="Stop after N callbacks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each callback as a line of JSON.")
 def command(
     port: int,
@@ -142,32 +159,22 @@ def command(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Receive the callbacks of both vendors on loopback until Ctrl-C, and say what came.
+    """Receive callbacks of both vendors on loopback, print them and answer them, until Ctrl-C.
 
     For example: tams-mock listen --deny "Your quota is used up"
     """
     from mock_server.transport.ports import ServingError
 
-    # SIGTERM ends it in the same way as Ctrl-C.
+    # SIGTERM ends the command like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     reply_policy = ReplyPolicy(answer, fail, deny, delay)
-    secret = _event_secret() if secret is None else secret
+    secret = settings_or_failure().event_secret if secret is None else secret
     try:
         with suppress(KeyboardInterrupt):
             _listen(port, secret, reply_policy, count, as_json)
     except ServingError as error:
         raise CommandFailure(str(error)) from error
     say("stopped")
-
-
-def _event_secret() -> str:
-    from mock_server.setting_sources import SettingsError
-    from mock_server.settings import read_settings
-
-    try:
-        return read_settings().event_secret
-    except SettingsError as error:
-        raise UsageFailure.of(error) from error
 
 
 def _listen(
@@ -206,7 +213,7 @@ def _listen(
 
 def _banner(url: str) -> str:
     return (
-        f"tams-mock listens for callbacks at {url}\n"
+        f"tams-mock is waiting for callbacks at {url}\n"
         f"  Workshop  tams-mock serve --workshop-event-url {url}\n"
         f'  TAMS      "notifyUrl": "{url}" in the body of a job\n'
     )

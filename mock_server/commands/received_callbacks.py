@@ -1,4 +1,4 @@
-"""What a receiver makes of a callback: whose words, what it tells, whether it is genuine."""
+"""Reading a received callback: which vendor sent it, what it says, whether it is genuine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from msgspec import Struct
 class ReceivedCallback(Struct, frozen=True):
     """One callback as it arrived.
 
-    `about` is the id of its job or task. Only the Workshop's are signed: elsewhere `genuine` is
-    None. `token` is what the secret opened, or what came in clear.
+    `about` is the id of its job or task. `genuine` is None for TAMS, which does not sign. `token`
+    is the decrypted token, or the token as it came.
     """
 
     surface: str
@@ -27,16 +27,16 @@ class ReceivedCallback(Struct, frozen=True):
     body: Any
 
     def as_line(self) -> str:
-        """Return it on one line, with nothing in it that moves a terminal's cursor."""
+        """Return it as one line of printable characters."""
         words = [f"{self.surface:<8}", f"{self.event:<21}"]
         words += [f"{name} {value}" for name, value in self._named() if value]
         if self.genuine is not None:
-            words.append("sign ok" if self.genuine else "SIGN DOES NOT FIT")
+            words.append("sign ok" if self.genuine else "WRONG SIGN")
         line = "  ".join(words)
         return "".join(letter if letter.isprintable() else "?" for letter in line)
 
     def as_json(self) -> dict[str, Any]:
-        """Return every member under its JSON name."""
+        """Return every member by its JSON name."""
         return {
             "surface": self.surface,
             "event": self.event,
@@ -60,7 +60,7 @@ class ReceivedCallback(Struct, frozen=True):
 
 
 def read_arrival(query: bytes, body: bytes, secret: str) -> ReceivedCallback:
-    """Read a callback of either vendor; whatever the bytes are, nothing is raised."""
+    """Read a callback of either vendor; no bytes make it raise."""
     text = query.decode("latin-1")
     given = dict(parse_qsl(text, keep_blank_values=True))
     data = _read(body)

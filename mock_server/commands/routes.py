@@ -1,4 +1,4 @@
-"""`tams-mock routes`: what is served, without starting a server."""
+"""`tams-mock routes`: the operations that the mock serves, without starting a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from mock_server.settings import Settings
 @click.command("routes")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List what the vendors' surfaces serve, and where the reference has it."""
+    """List the operations of both vendors, each with its section in the reference.
+
+    The control API is not in the list: see GET /_mock/openapi.json of a running mock.
+    """
     routes = create_app(Settings()).routes()
     if as_json:
         click.echo(json.dumps(routes, indent=2))

@@ -1,4 +1,4 @@
-"""`tams-mock serve`: every setting as an option, then a server until it is told to stop."""
+"""`tams-mock serve`: every setting as an option, then a server until a signal stops it."""
 
 from __future__ import annotations
 
@@ -10,78 +10,92 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mock_server.commands.errors import CommandFailure, UsageFailure, say
-from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE, SettingsError
-from mock_server.setting_types import Setting
-from mock_server.settings import Settings, all_settings, read_settings
+from mock_server.commands.errors import CommandFailure, say, settings_or_failure
+from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
+from mock_server.setting_types import Setting, as_text
+from mock_server.settings import Settings, all_settings
 
 if TYPE_CHECKING:
     from mock_server.serving import Server, Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# How many new objects there are before a collection. What calls leave behind are jobs and the
-# journal, no garbage, and to look at them as often as by default takes a thirtieth of all time.
+# New objects before a garbage collection. Calls leave jobs and journal entries, which are not
+# garbage; looking at them as often as Python's default does takes a thirtieth of the time.
 MAX_YOUNG_OBJECTS = 20_000
 
-HELP = f"""Run the mock until Ctrl-C or SIGTERM.
+HELP = f"""Run the mock server until Ctrl-C or SIGTERM.
 
-Every option has a name in the environment, TAMS_MOCK_PORT for --port, and a key in a TOML file,
-port in {CONFIG_FILE}; --tams-clock-skew is TAMS_MOCK_TAMS_CLOCK_SKEW there, and clock_skew in the
-table [tams]. Options win over the environment over the file over the defaults.
+A setting is a flag (--port 0), a variable in the environment (TAMS_MOCK_PORT=0), or a line in
+{CONFIG_FILE} (port = 0). For one vendor it is --tams-clock-skew 60, TAMS_MOCK_TAMS_CLOCK_SKEW=60,
+or clock_skew = 60 in the table [tams]. A flag without a value, like --tls, is turned off by
+--no-tls. A flag wins over the environment, the environment over the file, the file over a preset,
+and a preset over the default.
 """
+
+MORE = f"""\b
+These are the settings that most people need. There are {len(all_settings())} in all:
+  tams-mock serve --help-all    what each one does
+  tams-mock settings            the values now, and where they come from
+"""
+
+_EVERYTHING = "show every setting"
 
 
 class Serve(click.Command):
     """A command whose help has a section for each group of settings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = [parameter for parameter in self.params if not isinstance(parameter, SettingOption)]
-        with formatter.section("Options"):
-            formatter.write_dl(_records(own, ctx))
-        setting_list = [
-            parameter for parameter in self.params if isinstance(parameter, SettingOption)
-        ]
-        for group, options in groupby(setting_list, key=lambda option: option.setting.group):
+        everything = bool(ctx.meta.get(_EVERYTHING))
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            group = "Options"
+            if isinstance(parameter, SettingOption):
+                if not (everything or parameter.setting.common):
+                    continue
+                group = parameter.setting.group
+            if record := parameter.get_help_record(ctx):
+                groups.setdefault(group, []).append(record)
+        for group, records in groups.items():
             with formatter.section(group):
-                formatter.write_dl(_records(list(options), ctx))
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not ctx.meta.get(_EVERYTHING):
+            super().format_epilog(ctx, formatter)
 
 
 class SettingOption(click.Option):
-    """The option of one setting. It hands on text: what is right is for the settings to say."""
+    """The option of one setting. It passes on text; the settings decide what is right."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        flag = setting.flag
-        shown = setting.shown_default
-        known = "" if shown in (None, "") else f"  [default: {_as_typed(shown)}]"
+        flag, is_switch = setting.flag, setting.kind is bool
         super().__init__(
-            [f"{flag}/--no-{flag[2:]}" if setting.is_switch else flag, "__".join(setting.path)],
+            [f"{flag}/--no-{flag[2:]}" if is_switch else flag, "__".join(setting.path)],
             default=None,
-            type=click.BOOL if setting.is_switch else _kind(setting),
-            metavar=None if setting.is_switch or setting.words else "VALUE",
-            help=setting.sentence + known,
+            type=click.BOOL if is_switch else click.STRING,
+            metavar=f"[{'|'.join(setting.words)}]" if setting.words else "VALUE",
         )
 
-
-def _kind(setting: Setting) -> click.ParamType[str]:
-    return click.Choice(setting.words) if setting.words and not setting.optional else click.STRING
-
-
-def _as_typed(value: Any) -> str:
-    return ("off", "on")[value] if isinstance(value, bool) else str(value)
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        default = self.setting.shown_default
+        shown = ("off", "on")[default] if self.is_flag else as_text(default) or "empty"
+        names = self.setting.flag if self.is_flag else f"{self.setting.flag} {self.metavar}"
+        return names, f"{self.setting.sentence}  [default: {shown}]"
 
 
-def _records(parameters: list[click.Parameter], ctx: click.Context) -> list[tuple[str, str]]:
-    found = (parameter.get_help_record(ctx) for parameter in parameters)
-    return [record for record in found if record is not None]
+def _show_everything(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_EVERYTHING] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
 
 
 def _serve(config: Path | None, as_json: bool, **flags: Any) -> None:
@@ -93,14 +107,8 @@ def _serve(config: Path | None, as_json: bool, **flags: Any) -> None:
 
 
 def _run(config: Path | None, as_json: bool, flags: Mapping[str, Any]) -> None:
-    try:
-        settings = read_settings(
-            {name.replace("__", "."): value for name, value in flags.items()},
-            config=config,
-            warn=say,
-        )
-    except SettingsError as error:
-        raise UsageFailure.of(error) from error
+    by_name = {name.replace("__", "."): value for name, value in flags.items()}
+    settings = settings_or_failure(by_name, config)
     _log_to_stderr(settings)
 
     from mock_server.commands.banner import banner
@@ -109,9 +117,9 @@ def _run(config: Path | None, as_json: bool, flags: Mapping[str, Any]) -> None:
 
     def ready(server: Server) -> None:
         if server.settings.control_token != settings.control_token:
-            say(f"control token (made up, as none was set): {server.settings.control_token}")
+            say(f"control token (made by serve, as none was set): {server.settings.control_token}")
         click.echo(json.dumps(server.as_json()) if as_json else banner(server))
-        gc.freeze()  # what is there now stays, so collections need not look at it
+        gc.freeze()  # these objects stay, so collections need not look at them
         gc.set_threshold(MAX_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()
 
@@ -157,15 +165,23 @@ def _options() -> Iterator[click.Parameter]:
     yield click.Option(
         ["--config"],
         type=click.Path(path_type=Path),
-        help=f"TOML file with settings; also {CONFIG_VARIABLE}.  [default: {CONFIG_FILE} here]",
+        help=f"TOML file with settings; also {CONFIG_VARIABLE}.  [default: ./{CONFIG_FILE}]",
     )
     yield click.Option(
         ["--json", "as_json"],
         is_flag=True,
-        help="When ready, print one line of JSON on standard output and nothing else.",
+        help="When ready, print one line of JSON and nothing else on standard output.",
+    )
+    yield click.Option(
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_everything,
+        help="Show all settings and exit.",
     )
     for setting in all_settings():
         yield SettingOption(setting)
 
 
-command = Serve("serve", callback=_serve, params=list(_options()), help=HELP)
+command = Serve("serve", callback=_serve, params=list(_options()), help=HELP, epilog=MORE)

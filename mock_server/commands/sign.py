@@ -1,4 +1,4 @@
-"""`tams-mock sign`: the headers that a client of either surface sends, or the whole curl line."""
+"""`tams-mock sign`: the signature headers that a client of a vendor sends, or a curl line."""
 
 from __future__ import annotations
 
@@ -7,33 +7,30 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import click
 
-from mock_server.commands.errors import CommandFailure, UsageFailure
+from mock_server.commands.errors import CommandFailure, UsageFailure, settings_or_failure
 from mock_server.web.wall import wall
-
-if TYPE_CHECKING:
-    from mock_server.settings import Settings
 
 
 @click.command("sign", options_metavar="[OPTIONS]")
 @click.argument("method")
 @click.argument("url")
-@click.option("-d", "--body", default="", help="The body: text, @FILE, or @- for standard input.")
-@click.option("--app-id", help="Who signs.  [default: the ready-made account's]")
+@click.option("-d", "--body", default="", help="Body: text, @FILE, or @- for standard input.")
+@click.option("--app-id", help="TAMS app id.  [default: that of the ready-made account]")
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
-    help="PEM file of the private key.  [default: the ready-made account's]",
+    help="PEM file of the TAMS private key.  [default: that of the ready-made account]",
 )
-@click.option("--app-key", help="For the Workshop: who signs.  [default: the ready-made account's]")
-@click.option("--app-secret", help="For the Workshop: the secret.  [default: the ready-made one's]")
-@click.option("--timestamp", type=int, help="Seconds since the epoch.  [default: now]")
-@click.option("--nonce", help="The nonce.  [default: a random one]")
-@click.option("--curl", is_flag=True, help="Print the whole curl line.")
+@click.option("--app-key", help="Workshop AppKey.  [default: that of the ready-made account]")
+@click.option("--app-secret", help="Workshop AppSecret.  [default: that of the ready-made account]")
+@click.option("--timestamp", type=int, help="Unix time in seconds.  [default: now]")
+@click.option("--nonce", help="Nonce.  [default: random]")
+@click.option("--curl", is_flag=True, help="Print a curl line that sends the request.")
 def command(
     method: str,
     url: str,
@@ -46,10 +43,10 @@ def command(
     nonce: str | None,
     curl: bool,
 ) -> None:
-    """Print the signature for METHOD and URL, which may be a path.
+    """Print the signature headers for METHOD and URL, which may be a path.
 
-    That is the value of Authorization for TAMS. For the Workshop, which is meant by a path under
-    /scc/ or by an AppKey, it is all headers that are signed, one on each line.
+    For TAMS this is the value of Authorization. For the Workshop (a path below /scc/, or
+    --app-key) it is all signed headers, one on each line.
 
     For example: tams-mock sign POST http://127.0.0.1:8080/v1/resource/image -d '{}' --curl
     """
@@ -63,7 +60,9 @@ def command(
     )
     if app_key is not None or app_secret is not None or target.startswith(b"/scc/"):
         if app_id is not None or key is not None:
-            raise UsageFailure("--app-id and --key are for TAMS: the Workshop signs with an AppKey")
+            raise UsageFailure(
+                "--app-id and --key are for TAMS: for the Workshop use --app-key and --app-secret"
+            )
         headers = _gateway_headers(request, app_key, app_secret)
         shown = "\n".join(f"{name}: {value}" for name, value in headers.items())
     else:
@@ -113,7 +112,7 @@ def _gateway_headers(
     """Return the headers of the Workshop's gateway."""
     from mock_server.workshop.signature import sign
 
-    settings = _settings()
+    settings = settings_or_failure()
     if app_secret is None and app_key not in (None, settings.app_key):
         raise UsageFailure(f"--app-key {app_key} needs --app-secret")
     return sign(
@@ -128,7 +127,7 @@ def _gateway_headers(
 
 
 def _target(url: str) -> bytes:
-    """Return path and query as a client puts them into the request line."""
+    """Return path and query as a client sends them in the request line."""
     parts = urlsplit(url)
     if any(character <= " " for character in url) or not (parts.netloc or url.startswith("/")):
         raise UsageFailure(f"{url!r} is neither an http address nor a path that begins with /")
@@ -151,27 +150,17 @@ def _ready_made(*, needs_key: bool) -> tuple[str, str]:
     """Return the app id and the private key of the account that `serve` would make."""
     from mock_server.tams.key_pairs import key_pair
 
-    settings = _settings()
+    settings = settings_or_failure()
     if needs_key and settings.public_key_file is not None:
         raise UsageFailure(
-            f"the ready-made account has the key {settings.public_key_file}: "
-            "name its private half with --key"
+            f"the ready-made account uses {settings.public_key_file}: "
+            "give its private key with --key"
         )
     return settings.app_id, key_pair(0).private_pem
 
 
-def _settings() -> Settings:
-    from mock_server.setting_sources import SettingsError
-    from mock_server.settings import read_settings
-
-    try:
-        return read_settings()
-    except SettingsError as error:
-        raise UsageFailure.of(error) from error
-
-
 def _curl_line(request: _Unsigned, url: str, headers: Mapping[str, str], body: str) -> str:
-    # As the URL was signed it has to be sent: no dots resolved, no brackets taken for patterns.
+    # curl must send the URL as it was signed, with its dots and brackets.
     words = ["curl", "-sS", "--path-as-is", "--globoff"]
     words += ["--head"] if request.method == "HEAD" else ["-X", request.method]
     words += [f"http://127.0.0.1:8080{url}" if url.startswith("/") else url]
@@ -185,6 +174,6 @@ def _curl_line(request: _Unsigned, url: str, headers: Mapping[str, str], body: s
                 words += ["--data-raw", request.body.decode()]
             except UnicodeDecodeError as error:
                 raise CommandFailure(
-                    "the body is no text: name its file with --body @FILE"
+                    "the body is not text: give its file with --body @FILE"
                 ) from error
     return shlex.join(words)

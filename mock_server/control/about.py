@@ -1,4 +1,4 @@
-"""What this server is: its settings, its routes, and where its behaviour comes from."""
+"""What this server is: its settings, its routes, and the sources of its behaviour."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.control.operations import ControlOperation, ControlRequest
-from mock_server.control.shapes import OutgoingBody
-from mock_server.web.calls import Answer, json_answer
+from mock_server.web.calls import CONTROL, Answer, Call, ControlRequest, json_answer
+from mock_server.web.json_bodies import OutgoingBody
+from mock_server.web.pipeline import Operation
 
 
 class HealthBody(OutgoingBody):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["alive"]
 
 
 class ReadyBody(OutgoingBody):
-    """The seeded start is laid out."""
+    """The server is ready for calls."""
 
     status: Literal["ready"]
 
 
 class VersionBody(OutgoingBody):
-    """What answers here."""
+    """Name and version of the mock."""
 
     name: str
     version: str
 
 
 class SettingsBody(OutgoingBody):
-    """Every setting with its value and where that came from; secrets are not shown."""
+    """Every setting with its value and the value's source; secrets are hidden."""
 
     settings: list[dict[str, Any]]
 
 
 class RoutesBody(OutgoingBody):
-    """What is served, the vendors' surfaces first."""
+    """All operations, those of the vendors first."""
 
     routes: list[dict[str, Any]]
 
 
 class FactBody(OutgoingBody):
-    """A behaviour and its source: doc, client, observed, or unknown and therefore chosen."""
+    """A behaviour and its source: doc, client, observed, or unknown (then it is a choice)."""
 
     subject: str
     behaviour: str
@@ -54,30 +54,30 @@ class FactBody(OutgoingBody):
 
 
 class FidelityBody(OutgoingBody):
-    """Where each behaviour comes from."""
+    """The source of each behaviour."""
 
     facts: list[FactBody]
 
 
 class About:
-    """The operations that tell and change nothing."""
+    """Operations that only inform."""
 
     def __init__(
-        self, known: ControlDependencies, operations: Callable[[], Sequence[ControlOperation]]
+        self, known: ControlDependencies, operations: Callable[[], Sequence[Operation]]
     ) -> None:
         self.known = known
         self.operations = operations
         self._document: Answer | None = None
 
-    async def get_settings(self, request: ControlRequest[None, None]) -> SettingsBody:
+    async def get_settings(self, call: Call, request: ControlRequest[None, None]) -> SettingsBody:
         return SettingsBody(settings=[dict(row) for row in self.known.settings_rows()])
 
-    async def get_routes(self, request: ControlRequest[None, None]) -> RoutesBody:
+    async def get_routes(self, call: Call, request: ControlRequest[None, None]) -> RoutesBody:
         own = [
             {
                 "method": operation.method,
-                "path": operation.whole_path,
-                "surface": "control",
+                "path": operation.path,
+                "surface": CONTROL,
                 "summary": operation.summary,
                 "source": "",
             }
@@ -85,7 +85,7 @@ class About:
         ]
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
-    async def get_fidelity(self, request: ControlRequest[None, None]) -> FidelityBody:
+    async def get_fidelity(self, call: Call, request: ControlRequest[None, None]) -> FidelityBody:
         return FidelityBody(
             facts=[
                 FactBody(
@@ -100,8 +100,8 @@ class About:
             ]
         )
 
-    async def get_openapi(self, request: ControlRequest[None, None]) -> Answer:
-        """Describe all this; the document is made when it is asked for the first time."""
+    async def get_openapi(self, call: Call, request: ControlRequest[None, None]) -> Answer:
+        """Return the OpenAPI document, which the first call makes."""
         if self._document is None:
             from mock_server.control.openapi import document
 

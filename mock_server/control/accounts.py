@@ -1,18 +1,23 @@
-"""Worlds: making them, looking at them, changing their limits, ending them."""
+"""Accounts: create, read, delete, and change their limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from msgspec.structs import replace
 from pydantic import ConfigDict, Field, model_validator
 
+from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
-from mock_server.control.names import name_of
-from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import INVALID, ErrorBody, Problem
-from mock_server.control.shapes import (
+from mock_server.core.account_service import AccountSpec
+from mock_server.core.accounts import Account, LimitMode, Limits, Progression
+from mock_server.core.errors import NotFound
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.fake_data import faker
+from mock_server.web.json_bodies import (
     MAX_EXACT_INTEGER,
     WHOLE,
     Amount,
@@ -23,9 +28,6 @@ from mock_server.control.shapes import (
     OutgoingBody,
     Rate,
 )
-from mock_server.core.account_service import AccountService, AccountSpec
-from mock_server.core.accounts import Account, LimitMode, Limits, Progression
-from mock_server.web.journal import Journal
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Secret = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
@@ -35,14 +37,14 @@ WebAddress = Annotated[
     Field(
         pattern=r"^https?://[^\s/?#]+([/?][^\s#]*)?$",
         max_length=2000,
-        description="Where the Workshop's events of this world are posted to",
+        description="URL that receives the Workshop's events of this account",
     ),
 ]
-Slots = Annotated[int, Field(ge=1, le=1000, description="Jobs that run side by side"), WHOLE]
+Slots = Annotated[int, Field(ge=1, le=1000, description="Jobs that run at the same time"), WHOLE]
 
 
 class NewClockBody(IncomingBody):
-    """A clock of the account's own; it begins now if no start is given."""
+    """A clock for this account alone; it starts now if `start` is left out."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,7 +76,7 @@ class NewClockBody(IncomingBody):
 
 
 class NewAccountBody(IncomingBody):
-    """What may be wished for a new world; what is left out is made up or is the default."""
+    """Options of a new account; what is left out is generated or is the default."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -85,8 +87,8 @@ class NewAccountBody(IncomingBody):
         Annotated[
             str,
             Field(
-                description="PEM; without one a test key pair is handed out",
-                # The one who reads it says better what is wrong with it.
+                description="PEM; without it the account gets a test key pair",
+                # The key's parser words what is wrong with it better.
                 json_schema_extra={"pattern": "-----BEGIN (RSA )?PUBLIC KEY-----"},
             ),
         ]
@@ -104,7 +106,7 @@ class NewAccountBody(IncomingBody):
 
 
 class LimitsChangeBody(IncomingBody):
-    """New limits; what is left out stays as it is."""
+    """New limits; what is left out stays unchanged."""
 
     qps: Qps | None = None
     window: Annotated[float, Field(gt=0, le=86_400, description="Seconds")] | None = None
@@ -112,7 +114,7 @@ class LimitsChangeBody(IncomingBody):
 
 
 class LimitsBody(OutgoingBody):
-    """How many calls an account has within how many seconds, and what happens to others."""
+    """At most `qps` calls within `window` seconds, and whether more are refused."""
 
     qps: int
     window: float
@@ -124,7 +126,7 @@ class LimitsBody(OutgoingBody):
 
 
 class OwnClockBody(OutgoingBody):
-    """An account's own clock: what it showed when it was last set, and how fast it runs."""
+    """An account's own clock: its time when it was last set, and its rate."""
 
     set_to: float
     iso: str
@@ -133,7 +135,7 @@ class OwnClockBody(OutgoingBody):
 
 
 class AccountBody(OutgoingBody):
-    """A world. Null in `clock`, `progress`, `slots` and `eventsUrl` follows the server."""
+    """An account. Null in `clock`, `progress`, `slots`, `eventsUrl` means the server's value."""
 
     id: str
     name: str | None
@@ -154,86 +156,90 @@ class AccountBody(OutgoingBody):
 
 
 class AccountsBody(OutgoingBody):
-    """Every world, the oldest first."""
+    """All accounts, the oldest first."""
 
     accounts: list[AccountBody]
 
 
 class Accounts:
-    """The operations on worlds."""
+    """Operations on accounts."""
 
-    def __init__(
-        self,
-        account_service: AccountService,
-        journal: Journal,
-        forget_kept: Callable[[str | None], object],
-        check_public_key: Callable[[str], object],
-    ) -> None:
-        self.account_service = account_service
-        self.journal = journal
-        self.forget_kept = forget_kept
-        self.check_public_key = check_public_key
+    def __init__(self, known: ControlDependencies) -> None:
+        self.known = known
+        self.accounts = known.accounts
 
-    async def create_account(self, request: ControlRequest[None, NewAccountBody]) -> dict[str, Any]:
+    async def create_account(
+        self, call: Call, request: ControlRequest[None, NewAccountBody]
+    ) -> dict[str, Any]:
         body = request.body
         if body.public_key is not None:
             self._check(body.public_key)
-        account = await self.account_service.create(self._spec(body), request.wall)
+        account = await self.accounts.create(self._spec(body), call.wall)
         return account_body(account, account.opening)
 
-    async def list_accounts(self, request: ControlRequest[None, None]) -> dict[str, Any]:
-        accounts = await self.account_service.all()
-        return {"accounts": [await self._shown(each, request.wall) for each in accounts]}
+    async def list_accounts(
+        self, call: Call, request: ControlRequest[None, None]
+    ) -> dict[str, Any]:
+        listed = []
+        for account in await self.accounts.all():
+            with suppress(NotFound):  # It may be deleted meanwhile.
+                listed.append(await self._shown(account.id, call))
+        return {"accounts": listed}
 
-    async def get_account(self, request: ControlRequest[None, None]) -> dict[str, Any]:
-        return await self._shown(
-            await self.account_service.find(request.params["id"]), request.wall
-        )
+    async def get_account(self, call: Call, request: ControlRequest[None, None]) -> dict[str, Any]:
+        return await self._shown(call.params["id"], call)
 
-    async def delete_account(self, request: ControlRequest[None, None]) -> None:
-        await self._end(request.params["id"])
+    async def delete_account(self, call: Call, request: ControlRequest[None, None]) -> None:
+        await self._delete(call.params["id"])
 
-    async def delete_accounts(self, request: ControlRequest[None, None]) -> DeletedBody:
-        ends = [
-            account.id for account in await self.account_service.all() if not account.ready_made
-        ]
-        for id in ends:
-            await self._end(id)
-        return DeletedBody(deleted=len(ends))
+    async def delete_accounts(self, call: Call, request: ControlRequest[None, None]) -> DeletedBody:
+        deleted = 0
+        for account in await self.accounts.all():
+            if not account.ready_made:
+                with suppress(NotFound):
+                    await self._delete(account.id)
+                    deleted += 1
+        return DeletedBody(deleted=deleted)
 
-    async def get_limits(self, request: ControlRequest[None, None]) -> LimitsBody:
-        return LimitsBody.of((await self.account_service.find(request.params["id"])).limits)
+    async def get_limits(self, call: Call, request: ControlRequest[None, None]) -> LimitsBody:
+        return LimitsBody.of((await self.accounts.find(call.params["id"])).limits)
 
-    async def put_limits(self, request: ControlRequest[None, LimitsChangeBody]) -> LimitsBody:
-        account, body = await self.account_service.find(request.params["id"]), request.body
-        old = account.limits
-        limits = Limits(
-            qps=old.qps if body.qps is None else body.qps,
-            window=old.window if body.window is None else body.window,
-            mode=old.mode if body.rate_limit is None else body.rate_limit,
-        )
-        await self.account_service.change(replace(account, limits=limits))
+    async def put_limits(
+        self, call: Call, request: ControlRequest[None, LimitsChangeBody]
+    ) -> LimitsBody:
+        body = request.body
+        async with self._act(call.params["id"], call) as world:
+            old = world.account.limits
+            limits = Limits(
+                qps=old.qps if body.qps is None else body.qps,
+                window=old.window if body.window is None else body.window,
+                mode=old.mode if body.rate_limit is None else body.rate_limit,
+            )
+            await world.change_account(replace(world.account, limits=limits))
         return LimitsBody.of(limits)
 
-    async def _end(self, id: str) -> None:
-        await self.account_service.delete(id)
-        self.journal.forget(id)
-        self.forget_kept(id)
+    async def _delete(self, id: str) -> None:
+        await self.accounts.delete(id)
+        self.known.journal.forget(id)
+        self.known.forget(id)
 
-    async def _shown(self, account: Account, wall: float) -> dict[str, Any]:
-        job_service = self.account_service.job_service
-        wallet = await job_service.wallet(account, await job_service.now(account, wall))
-        return account_body(account, wallet.balance, name_of(account))
+    async def _shown(self, id: str, call: Call) -> dict[str, Any]:
+        async with self._act(id, call) as world:
+            account, wallet = world.account, await world.wallet()
+        return account_body(account, wallet.balance, _name_of(account))
+
+    def _act(self, id: str, call: Call) -> UnitOfWork:
+        return self.accounts.act(id, call.wall)
 
     def _check(self, public_key: str) -> None:
         try:
-            self.check_public_key(public_key)
+            self.known.check_public_key(public_key)
         except ValueError as error:
             pointed = ErrorBody(pointer="#/publicKey", detail=str(error))
             raise Problem(INVALID, f"publicKey: {error}", errors=[pointed]) from error
 
     def _spec(self, body: NewAccountBody) -> AccountSpec:
-        limits = self.account_service.defaults.limits
+        limits = self.accounts.defaults.limits
         if body.qps is not None:
             limits = replace(limits, qps=body.qps)
         if body.rate_limit is not None:
@@ -255,3 +261,8 @@ class Accounts:
             key=body.app_key or "",
             secret=body.app_secret or "",
         )
+
+
+def _name_of(account: Account) -> str:
+    """Return the account's name; one without a name gets one that follows from its seed."""
+    return account.name or faker(account.seed, "account").company()

@@ -1,38 +1,43 @@
-"""Callbacks: what left or will leave, each try and what came of it, and sending once more."""
+"""Callbacks: those sent and those to be sent, each attempt, and sending them again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from itertools import islice
+from itertools import chain
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from mock_server.control.descriptions import iso
-from mock_server.control.operations import ControlRequest
 from mock_server.control.redaction import HIDDEN, Redactor
-from mock_server.control.shapes import MomentBody, OutgoingBody, Query, WorldQuery
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import NotFound
+from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
 from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import AccountQuery, MomentBody, OutgoingBody, Query
+from mock_server.web.json_values import iso
+from mock_server.web.listing import newest, up_to_date
 
 
 class CallbacksQuery(Query):
     """Which callbacks are listed."""
 
-    account: str | None = Field(None, min_length=1, max_length=100, description="Only of this one")
-    job: str | None = Field(None, min_length=1, max_length=100, description="Only about this one")
-    state: JobState | None = Field(None, description="Only those that tell of this state")
+    account: str | None = Field(
+        None, min_length=1, max_length=100, description="Only those of this account"
+    )
+    job: str | None = Field(
+        None, min_length=1, max_length=100, description="Only those about this job"
+    )
+    state: JobState | None = Field(None, description="Only those about this state")
     topic: str | None = Field(None, max_length=100, description="Only those on this topic")
     kind: Literal["told", "asked"] | None = Field(None, description="Only notices, or questions")
     arrived: bool | None = Field(None, description="Only those that have arrived, or have not")
-    limit: int = Field(100, ge=1, le=1000, description="At most so many")
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
     def fits(self, delivery: Delivery) -> bool:
         return (
@@ -45,9 +50,9 @@ class CallbacksQuery(Query):
 
 
 class AttemptBody(OutgoingBody):
-    """One try, at a moment of virtual time; the status is 0 if there was no answer.
+    """One attempt, at a moment of virtual time; the status is 0 without an answer.
 
-    `url` is where it went, and `answer` what a question was answered; both without secrets.
+    `url` is where it was sent, and `answer` is the answer to a question; both without secrets.
     """
 
     at: float
@@ -71,10 +76,10 @@ class AttemptBody(OutgoingBody):
 
 
 class CallbackBody(OutgoingBody):
-    """A callback: the `number`-th about its job. It is open as long as `due` is not null.
+    """A callback: the `number`-th about its job. It is open while `due` is not null.
 
-    One that is open and due waits for an earlier one on its topic and job, or for its receiver.
-    What was `asked` was sent at once and once. `job` and `state` are null where it is about no job.
+    An open one that is due waits for an earlier one on its topic and job, or for its receiver. A
+    question (`asked`) is sent once, at once. `job` and `state` are null if it is about no job.
     """
 
     id: str
@@ -99,7 +104,7 @@ class CallbackBody(OutgoingBody):
 
 
 class WholeCallbackBody(CallbackBody):
-    """A callback and its payload; null if that is empty, or if its job is kept no longer."""
+    """A callback and its payload; null if that is empty, or if its job is no longer kept."""
 
     payload: Any
 
@@ -111,71 +116,60 @@ class CallbacksBody(OutgoingBody):
 
 
 class DrainedBody(OutgoingBody):
-    """The callbacks that were tried, in order; those that failed are given up."""
+    """The callbacks that were tried, in order; those that failed are not tried again."""
 
     callbacks: list[CallbackBody]
 
 
 class Callbacks:
-    """The operations on callbacks."""
+    """Operations on callbacks."""
 
-    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
-        self.account_service = account_service
+    def __init__(self, accounts: AccountService, dispatcher: CallbackDispatcher) -> None:
+        self.accounts = accounts
         self.dispatcher = dispatcher
 
-    async def list_callbacks(self, request: ControlRequest[CallbacksQuery, None]) -> CallbacksBody:
+    async def list_callbacks(
+        self, call: Call, request: ControlRequest[CallbacksQuery, None]
+    ) -> CallbacksBody:
         query = request.query
-        accounts = await self._accounts(query.account)
-        for account in accounts:
-            await self.account_service.apply_due(account, await self._now(account, request.wall))
-        listed = await self.dispatcher.outbox_service.all(
-            None if query.account is None else accounts[0]
+        await up_to_date(self.accounts, query.account, call.wall)
+        found = await newest(
+            self.accounts.store, Delivery, query.account, limit=query.limit, fits=query.fits
         )
-        found = islice(filter(query.fits, reversed(listed)), query.limit)
         return CallbacksBody(callbacks=[CallbackBody.of(delivery) for delivery in found])
 
-    async def get_callback(self, request: ControlRequest[None, None]) -> WholeCallbackBody:
-        account, delivery = await self._found(request)
+    async def get_callback(
+        self, call: Call, request: ControlRequest[None, None]
+    ) -> WholeCallbackBody:
+        account, delivery = await self._found(call)
         body = await self.dispatcher.body_of(account, delivery)
         return WholeCallbackBody(**_members(delivery), payload=_read(body) if body else None)
 
-    async def redeliver(self, request: ControlRequest[None, None]) -> CallbackBody:
-        account, delivery = await self._found(request)
-        now = await self._now(account, request.wall)
-        tried = await self.dispatcher.redeliver(account, delivery.id, now)
-        # Whatever waited for it need not do so any longer.
+    async def redeliver(self, call: Call, request: ControlRequest[None, None]) -> CallbackBody:
+        account, delivery = await self._found(call)
+        tried = await self.dispatcher.redeliver(account, delivery.id)
+        # Callbacks that waited for this one can be sent now.
         self.dispatcher.wake(account.id)
         return CallbackBody.of(tried)
 
-    async def drain(self, request: ControlRequest[WorldQuery, None]) -> DrainedBody:
-        async def drained(account: Account) -> list[Delivery]:
-            return await self.dispatcher.drain(account, await self._now(account, request.wall))
-
-        each_tried = await asyncio.gather(
-            *map(drained, await self._accounts(request.query.account))
-        )
-        # One that was tried several times is told once, as it is at last.
-        last = {delivery.id: delivery for tried in each_tried for delivery in tried}
+    async def drain(self, call: Call, request: ControlRequest[AccountQuery, None]) -> DrainedBody:
+        id = request.query.account
+        accounts = await self.accounts.all() if id is None else [await self.accounts.find(id)]
+        tried = await asyncio.gather(*(self._drained(each.id) for each in accounts))
+        # One that was tried several times is listed once, in its last state.
+        last = {delivery.id: delivery for delivery in chain(*tried)}
         return DrainedBody(callbacks=[CallbackBody.of(delivery) for delivery in last.values()])
 
-    async def _accounts(self, id: str | None) -> list[Account]:
-        return (
-            list(await self.account_service.all())
-            if id is None
-            else [await self.account_service.find(id)]
-        )
+    async def _drained(self, account_id: str) -> list[Delivery]:
+        try:
+            return await self.dispatcher.drain(account_id)
+        except AccountGone:  # It was deleted meanwhile.
+            return []
 
-    async def _now(self, account: Account, wall: float) -> float:
-        return await self.account_service.job_service.now(account, wall)
-
-    async def _found(self, request: ControlRequest[None, None]) -> tuple[Account, Delivery]:
-        id = request.params["id"]
-        delivery = await self.account_service.store.get(Delivery, id)
-        owner = (
-            None
-            if delivery is None
-            else await self.account_service.job_service.owner(delivery.account)
-        )
+    async def _found(self, call: Call) -> tuple[Account, Delivery]:
+        id = call.params["id"]
+        delivery = await self.accounts.store.get(Delivery, id)
+        owner = None if delivery is None else await self.accounts.get(delivery.account)
         if delivery is None or owner is None:
             raise NotFound("callback", id)
         return owner, delivery
@@ -206,7 +200,7 @@ def _kind(delivery: Delivery) -> Literal["told", "asked"]:
 
 
 def _shown(url: str) -> str:
-    """Return the URL without name and password, and without what is secret in its query."""
+    """Return the URL without user name, password, and the secrets in its query."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,32 +1,32 @@
-"""Virtual time: looking at it, setting it, moving it ahead, freezing it."""
+"""Virtual time: read, set, advance, freeze and resume clocks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Annotated, Any, Literal
 
-from msgspec import Struct
 from pydantic import Field
 
-from mock_server.control.descriptions import iso
-from mock_server.control.operations import ControlRequest
-from mock_server.control.problems import CONFLICT, Problem
-from mock_server.control.shapes import (
+from mock_server.core.account_service import AccountService
+from mock_server.core.clock import LATEST, Clock
+from mock_server.core.errors import AccountGone
+from mock_server.core.events import Event
+from mock_server.core.jobs.due import JOB
+from mock_server.core.jobs.job import JobState
+from mock_server.core.outbox import Delivery
+from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import (
+    AccountQuery,
     ChoiceBody,
     IncomingBody,
     Moment,
     OutgoingBody,
     Rate,
-    WorldQuery,
 )
-from mock_server.core.account_service import AccountService, Event
-from mock_server.core.accounts import Account
-from mock_server.core.clock import LATEST, Clock
-from mock_server.core.jobs.job import JobState
-from mock_server.core.outbox import Delivery
-from mock_server.workshop.sessions import SessionEndReason
-from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.json_values import iso
 
 
 class ClockChangeBody(ChoiceBody):
@@ -39,7 +39,7 @@ class ClockChangeBody(ChoiceBody):
 
 
 class AdvanceBody(ChoiceBody):
-    """Moves time ahead by seconds, to a moment, or to the next thing that happens by itself."""
+    """Moves time ahead by seconds, to a moment, or to the next event."""
 
     seconds: Annotated[float, Field(ge=0, le=LATEST)] | None = None
     to: Moment | None = None
@@ -47,15 +47,15 @@ class AdvanceBody(ChoiceBody):
 
 
 class ResumeBody(IncomingBody):
-    """How fast to go on; as before the freeze if it is left out."""
+    """The rate to resume at; by default the rate before the freeze."""
 
     rate: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
 class ClockBody(OutgoingBody):
-    """What time it is for an account, or (null) for the server and whoever follows it.
+    """The time of an account, or (null) of the server and all accounts that follow its clock.
 
-    `accounts_with_own_clock` do not follow the server's.
+    `accounts_with_own_clock` do not follow it.
     """
 
     account: str | None
@@ -68,7 +68,7 @@ class ClockBody(OutgoingBody):
 
 
 class EventBody(OutgoingBody):
-    """Something that time did: a job came into a state, or a session or a token expired.
+    """An event that time brought: a job reached a state, or a session or a token expired.
 
     `id` is that of the job, session or token; `job` repeats it for jobs.
     """
@@ -76,10 +76,10 @@ class EventBody(OutgoingBody):
     at: float
     iso: str
     account: str
-    kind: Literal["job", "session", "token"]
+    kind: str
     id: str
     job: str | None
-    state: JobState | SessionEndReason
+    state: str
 
     @classmethod
     def of(cls, event: Event) -> EventBody:
@@ -89,13 +89,13 @@ class EventBody(OutgoingBody):
             account=event.account,
             kind=event.kind,
             id=event.id,
-            job=event.id if event.kind == "job" else None,
+            job=event.id if event.kind == JOB else None,
             state=event.state,
         )
 
 
 class CallbackTryBody(OutgoingBody):
-    """One try to deliver a callback; the status is 0 if there was no answer."""
+    """One attempt to deliver a callback; the status is 0 without an answer."""
 
     id: str
     topic: str
@@ -118,107 +118,125 @@ class CallbackTryBody(OutgoingBody):
 
 
 class AdvancedBody(ClockBody):
-    """The clock after it was moved, and what fell due and was delivered on the way, in order."""
+    """The clock after a move, with the events and callbacks on the way, in order."""
 
     fired: list[EventBody]
     callbacks: list[CallbackTryBody]
 
 
-class Happened(Struct, frozen=True):
-    """What a move of a clock has brought about."""
-
-    fired: Sequence[Event] = ()
-    tries: Sequence[Delivery] = ()
-
-
 class Clocks:
-    """The operations on clocks."""
+    """Operations on clocks."""
 
-    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
-        self.account_service = account_service
+    def __init__(self, accounts: AccountService, dispatcher: CallbackDispatcher) -> None:
+        self.accounts = accounts
         self.dispatcher = dispatcher
 
-    async def get_clock(self, request: ControlRequest[WorldQuery, None]) -> ClockBody:
-        account = await self._account(request.query)
-        return await self._shown(account, request.wall)
+    async def get_clock(self, call: Call, request: ControlRequest[AccountQuery, None]) -> ClockBody:
+        return await self._shown(request.query.account, call.wall)
 
-    async def put_clock(self, request: ControlRequest[WorldQuery, ClockChangeBody]) -> AdvancedBody:
-        account, happened = await self._account(request.query), Happened()
-        if request.body.now is not None:
-            happened = await self._advance(account, request.wall, request.body.now)
-            account = await self._account(request.query)
-        if request.body.rate is not None:
-            await self._run(account, request.wall, request.body.rate)
-        return await self._moved(request, happened)
+    async def put_clock(
+        self, call: Call, request: ControlRequest[AccountQuery, ClockChangeBody]
+    ) -> AdvancedBody:
+        wall, moment, rate = call.wall, request.body.now, request.body.rate
 
-    async def advance_clock(self, request: ControlRequest[WorldQuery, AdvanceBody]) -> AdvancedBody:
-        account, to = await self._account(request.query), request.body.to
-        if request.body.seconds is not None:
-            to = (await self.account_service.clock(account)).now(
-                request.wall
-            ) + request.body.seconds
-            if to > LATEST:
-                raise Problem(CONFLICT, f"time ends at {iso(LATEST)}")
-        return await self._moved(request, await self._advance(account, request.wall, to))
+        def change(clock: Clock) -> Clock:
+            moved = clock if moment is None else clock.moved_to(wall, moment)
+            return moved if rate is None else moved.with_rate(wall, rate)
 
-    async def freeze_clock(self, request: ControlRequest[WorldQuery, None]) -> ClockBody:
-        await self._run(await self._account(request.query), request.wall, 0.0)
-        return await self._shown(await self._account(request.query), request.wall)
+        if moment is not None:
+            return await self._advance(call, request, change)
+        await self._change(request.query.account, wall, change)
+        return await self._advanced(call, request, (), ())
 
-    async def resume_clock(self, request: ControlRequest[WorldQuery, ResumeBody]) -> ClockBody:
-        account = await self._account(request.query)
-        clock = await self.account_service.clock(account)
-        rate = request.body.rate or (clock.rate_before if clock.frozen else clock.rate)
-        await self._run(account, request.wall, rate)
-        return await self._shown(await self._account(request.query), request.wall)
+    async def advance_clock(
+        self, call: Call, request: ControlRequest[AccountQuery, AdvanceBody]
+    ) -> AdvancedBody:
+        wall, seconds, moment = call.wall, request.body.seconds, request.body.to
 
-    async def _account(self, query: WorldQuery) -> Account | None:
-        return None if query.account is None else await self.account_service.find(query.account)
+        def move(clock: Clock) -> Clock:
+            if moment is not None:
+                return clock.moved_to(wall, moment)
+            return clock.advanced(wall, seconds or 0.0)
 
-    async def _run(self, account: Account | None, wall: float, rate: float) -> Clock:
-        clock = await self.account_service.clock(account)
-        clock = await self.account_service.set_clock(account, clock.with_rate(wall, rate))
-        self._wake(account)
-        return clock
+        return await self._advance(call, request, None if request.body.next else move)
 
-    async def _advance(self, account: Account | None, wall: float, to: float | None) -> Happened:
-        """Move a clock, and deliver what is due by then for everybody who follows it."""
-        if account is None:
-            followers = [each for each in await self.account_service.all() if each.clock is None]
-        else:
-            followers = [account]
-        with self.dispatcher.held([each.id for each in followers]):
-            clock, fired = await self.account_service.advance(account, wall, to)
-            now = clock.now(wall)
-            deliveries = (self.dispatcher.deliver_due(each, now) for each in followers)
-            tries = [each for tried in await asyncio.gather(*deliveries) for each in tried]
-        self._wake(account)
-        return Happened(fired, sorted(tries, key=lambda each: each.attempts[-1].at))
+    async def freeze_clock(
+        self, call: Call, request: ControlRequest[AccountQuery, None]
+    ) -> ClockBody:
+        id, wall = request.query.account, call.wall
+        await self._change(id, wall, lambda clock: clock.with_rate(wall, 0.0))
+        return await self._shown(id, wall)
 
-    def _wake(self, account: Account | None) -> None:
-        self.dispatcher.wake(None if account is None else account.id)
+    async def resume_clock(
+        self, call: Call, request: ControlRequest[AccountQuery, ResumeBody]
+    ) -> ClockBody:
+        id, wall, wish = request.query.account, call.wall, request.body.rate
 
-    async def _shown(self, account: Account | None, wall: float) -> ClockBody:
-        clock = await self.account_service.clock(account)
+        def resume(clock: Clock) -> Clock:
+            before = clock.rate_before if clock.frozen else clock.rate
+            return clock.with_rate(wall, wish or before)
+
+        await self._change(id, wall, resume)
+        return await self._shown(id, wall)
+
+    async def _change(self, id: str | None, wall: float, change: Callable[[Clock], Clock]) -> None:
+        await self.accounts.change_clock(id, wall, change)
+        self._wake(id)
+
+    async def _advance(
+        self,
+        call: Call,
+        request: ControlRequest[AccountQuery, Any],
+        move: Callable[[Clock], Clock] | None,
+    ) -> AdvancedBody:
+        """Move a clock, and deliver what is due by then for all accounts that follow it."""
+        id = request.query.account
+        followers = [id] if id is not None else await self._followers()
+        with self.dispatcher.held(followers):
+            events = await self.accounts.advance(id, call.wall, move)
+            delivered = await asyncio.gather(*map(self._delivered, followers))
+        self._wake(id)
+        tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
+        return await self._advanced(call, request, events, tries)
+
+    async def _followers(self) -> list[str]:
+        return [account.id for account in await self.accounts.all() if account.clock is None]
+
+    async def _delivered(self, account_id: str) -> list[Delivery]:
+        try:
+            return await self.dispatcher.deliver_due(account_id)
+        except AccountGone:  # It was deleted meanwhile.
+            return []
+
+    def _wake(self, id: str | None) -> None:
+        if id is None:  # A unit of work wakes its own account.
+            self.dispatcher.wake()
+
+    async def _shown(self, id: str | None, wall: float) -> ClockBody:
+        account = None if id is None else await self.accounts.find(id)
+        clock = await self.accounts.clock(account)
         now = clock.now(wall)
         return ClockBody(
-            account=None if account is None else account.id,
+            account=id,
             own=account is not None and account.clock is not None,
             now=now,
             iso=iso(now),
             rate=clock.rate,
             frozen=clock.frozen,
             accounts_with_own_clock=sum(
-                each.clock is not None for each in await self.account_service.all()
+                each.clock is not None for each in await self.accounts.all()
             ),
         )
 
-    async def _moved(
-        self, request: ControlRequest[WorldQuery, Any], happened: Happened
+    async def _advanced(
+        self,
+        call: Call,
+        request: ControlRequest[AccountQuery, Any],
+        events: Sequence[Event],
+        tries: Sequence[Delivery],
     ) -> AdvancedBody:
-        shown = await self._shown(await self._account(request.query), request.wall)
         return AdvancedBody(
-            **dict(shown),
-            fired=[EventBody.of(event) for event in happened.fired],
-            callbacks=[CallbackTryBody.of(each) for each in happened.tries],
+            **dict(await self._shown(request.query.account, call.wall)),
+            fired=[EventBody.of(event) for event in events],
+            callbacks=[CallbackTryBody.of(each) for each in tries],
         )

@@ -1,4 +1,4 @@
-"""What the control API is handed: everything else it does not know."""
+"""What the control API is given."""
 
 from __future__ import annotations
 
@@ -8,37 +8,42 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.jobs.service import JobService
-from mock_server.workshop.session_service import SessionService
+from mock_server.core.resets import ResetService
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.journal import Journal
+from mock_server.web.pipeline import Operation
 
 if TYPE_CHECKING:
     from mock_server.web.vendor_settings import Fact
 
 
+def no_operations() -> Sequence[Operation]:
+    """Return nothing: no vendor has control operations."""
+    return ()
+
+
 class ControlDependencies(Struct, frozen=True):
     """What the control API works with. `own_hosts` are names, beside localhost, for the server.
 
-    `forget_kept` drops what surfaces keep of jobs and calls beside the store; it takes an account's
-    id, or None for all. `check_public_key` raises ValueError with a sentence. `verdict_body` makes
-    data of what a surface found out about a signature.
+    `vendor_operations` returns the control operations of vendors, with whole paths; it is called
+    once, by the first call that is not a probe. `forget` drops what is kept of jobs and uploads
+    outside the store; it takes an account's id, or None for all. `check_public_key` raises
+    ValueError with a sentence. `verdict_body` returns a vendor's finding about a signature as data.
     """
 
-    account_service: AccountService
-    job_service: JobService
+    accounts: AccountService
+    resets: ResetService
     journal: Journal
-    wall: Callable[[], float]
+    dispatcher: CallbackDispatcher
     version: str
     settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[], Iterable[Fact]]
-    forget_kept: Callable[[str | None], object]
+    forget: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     verdict_body: Callable[[Any], dict[str, Any] | None]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-    dispatcher: CallbackDispatcher
-    session_service: SessionService
+    vendor_operations: Callable[[], Sequence[Operation]] = no_operations
     control_token: str = ""
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()

@@ -1,29 +1,16 @@
-"""How moments, amounts and accounts look in JSON; light enough for the start of a server."""
+"""What an account looks like in JSON; light enough for the start of a server."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from mock_server.core.accounts import Account
-
-_LAST_DATE = 253_402_300_799.0  # 9999-12-31T23:59:59Z
-
-
-def iso(moment: float) -> str:
-    """Return the moment as ISO 8601 in UTC."""
-    date = datetime.fromtimestamp(min(max(moment, 0.0), _LAST_DATE), UTC)
-    return date.isoformat().replace("+00:00", "Z")
-
-
-def plain_number(amount: Decimal) -> int | float:
-    """Return the amount as JSON has numbers; it has few enough digits to stay exact."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
+from mock_server.web.json_values import iso, plain_number
 
 
 def account_body(account: Account, balance: Decimal, name: str = "") -> dict[str, Any]:
-    """Return the account as the control API answers it; `name` is one that was made up."""
+    """Return the account as the control API answers it; `name` stands in for a missing one."""
     credentials, clock, limits = account.credentials, account.clock, account.limits
     return {
         "id": account.id,

@@ -1,7 +1,7 @@
-"""Who may come in: token holders from afar, anybody from here, never a browser from another site.
+"""Which callers are allowed: local ones, remote ones with the token, no pages of other sites.
 
-A page that somebody visits can send requests to a server on loopback. It cannot leave out `Origin`
-where it matters, it cannot choose `Host`, and it cannot send JSON without asking first.
+A web page can make its visitor's browser send requests to a server on loopback. It cannot leave out
+`Origin` where that matters, it cannot choose `Host`, and it cannot send JSON without a preflight.
 """
 
 from __future__ import annotations
@@ -26,25 +26,29 @@ _CHALLENGE = ((b"www-authenticate", b'Bearer realm="tams-mock control"'),)
 
 
 class Gate:
-    """Looks at a call's headers; what it does not like raises Problem."""
+    """Checks a call's headers, and raises Problem for callers that are not allowed."""
 
     def __init__(self, token: str, *, beyond_loopback: bool, own_hosts: Collection[str]) -> None:
         self.token = token.encode()
         self.beyond_loopback = beyond_loopback
         self.own_hosts = {"localhost", *(host.lower() for host in own_hosts)}
 
-    def check(self, call: Call, *, open: bool) -> None:
-        """Refuse callers that may not come in; `open` operations ask for no token."""
+    async def from_this_site(self, call: Call) -> None:
+        """Be the caller of an operation that asks for no token."""
         self._refuse_other_sites(call)
-        if open or self._has_token(call):
+
+    def check(self, call: Call) -> None:
+        """Refuse callers of other sites, remote ones without the token, and unknown hosts."""
+        self._refuse_other_sites(call)
+        if self._has_token(call):
             return
         if self.beyond_loopback:
             why = "send Authorization: Bearer <control token>"
             if not self.token:
                 why = "the server can be reached from beyond loopback and has no control token"
             raise Problem(UNAUTHENTICATED, why, headers=_CHALLENGE)
-        # A name that an attacker's DNS points to loopback makes a browser take the two for one
-        # site. An address cannot be rebound.
+        # An attacker's DNS can point a name to loopback, so that a browser takes this server for
+        # the attacker's site. An address cannot be rebound.
         host = call.header(b"host")
         if host is not None and not self._own(host.decode("latin-1")):
             raise Problem(
@@ -82,7 +86,7 @@ class Gate:
 
 
 def check_media_type(call: Call) -> None:
-    """Refuse a body that says that it is something else than JSON."""
+    """Refuse a body whose content type is not JSON."""
     media_type = call.header(b"content-type")
     if media_type is None or not call.body:
         return

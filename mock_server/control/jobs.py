@@ -1,31 +1,33 @@
-"""Jobs of every world, and moving them by hand."""
+"""Jobs of all accounts, and changing them by hand."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.control.operations import ControlRequest
-from mock_server.control.shapes import Amount, IncomingBody, MomentBody, OutgoingBody, Query
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account, Progression
+from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
-from mock_server.core.jobs.service import Snapshot
-from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import Amount, IncomingBody, MomentBody, OutgoingBody, Query
+from mock_server.web.listing import newest, up_to_date
 
 
 class JobsQuery(Query):
     """Which jobs are listed."""
 
-    account: str | None = Field(None, min_length=1, max_length=100, description="Only of this one")
+    account: str | None = Field(
+        None, min_length=1, max_length=100, description="Only those of this account"
+    )
     state: JobState | None = Field(None, description="Only those that are in this state now")
-    limit: int = Field(100, ge=1, le=1000, description="At most so many")
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
 
 class JobAdvanceBody(IncomingBody):
-    """By how many seconds of its own the job moves; into its next state if it is left out."""
+    """By how many of its seconds the job advances; by default, into its next state."""
 
     seconds: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
 
@@ -37,7 +39,7 @@ class JobFailureBody(IncomingBody):
 
 
 class JobBody(OutgoingBody):
-    """A job as it stands now, by its account's clock; moments that nobody knows yet are null."""
+    """A job now, by its account's clock; moments that are not known yet are null."""
 
     id: str
     account: str
@@ -66,7 +68,7 @@ class JobBody(OutgoingBody):
         ends = job.ended_at if job.on_the_clock or job.ending is not None else None
         starts = job.starts_at if job.on_the_clock else None
         if starts is not None and ends is not None and starts > ends:
-            starts = None  # It was ended before it could start.
+            starts = None  # It ended before it could start.
         return cls(
             id=job.id,
             account=job.account,
@@ -98,66 +100,51 @@ class JobsBody(OutgoingBody):
 
 
 class Jobs:
-    """The operations on jobs. Looking at one here does not count as a poll."""
+    """Operations on jobs. Reading one here does not count as a poll."""
 
-    def __init__(self, account_service: AccountService, dispatcher: CallbackDispatcher) -> None:
-        self.account_service = account_service
-        self.dispatcher = dispatcher
-        self.job_service = account_service.job_service
+    def __init__(self, accounts: AccountService) -> None:
+        self.accounts = accounts
 
-    async def list_jobs(self, request: ControlRequest[JobsQuery, None]) -> JobsBody:
+    async def list_jobs(self, call: Call, request: ControlRequest[JobsQuery, None]) -> JobsBody:
         query = request.query
-        if query.account is None:
-            accounts = await self.account_service.all()
-        else:
-            accounts = [await self.account_service.find(query.account)]
-        moments: dict[str, float] = {}
-        for account in accounts:
-            now = moments[account.id] = await self.job_service.now(account, request.wall)
-            await self.account_service.apply_due(account, now)
-        jobs = await self.account_service.store.list(Job, query.account)
-        found: list[JobBody] = []
-        for job in reversed(jobs):
-            job_now = moments.get(job.account)
-            if job_now is None or query.state not in (None, job.state_at(job_now)):
-                continue
-            found.append(JobBody.of(job, job_now))
-            if len(found) == query.limit:
-                break
-        return JobsBody(jobs=found)
+        moments = await up_to_date(self.accounts, query.account, call.wall)
 
-    async def get_job(self, request: ControlRequest[None, None]) -> JobBody:
-        account, now = await self._world(request)
-        await self.account_service.apply_due(account, now)
-        job = await self.job_service.job(request.params["id"])
+        def fits(job: Job) -> bool:
+            now = moments.get(job.account)
+            return now is not None and query.state in (None, job.state_at(now))
+
+        jobs = await newest(self.accounts.store, Job, query.account, limit=query.limit, fits=fits)
+        return JobsBody(jobs=[JobBody.of(job, moments[job.account]) for job in jobs])
+
+    async def get_job(self, call: Call, request: ControlRequest[None, None]) -> JobBody:
+        id = call.params["id"]
+        async with await self._act(call) as world:
+            job = await world.own(Job, id)
+            if job is None:
+                raise NotFound("job", id)
+            return JobBody.of(job, world.now)
+
+    async def advance_job(
+        self, call: Call, request: ControlRequest[None, JobAdvanceBody]
+    ) -> JobBody:
+        async with await self._act(call) as world:
+            seconds = request.body.seconds
+            snapshot = await world.jobs.advance(call.params["id"], seconds=seconds)
+            return JobBody.of(snapshot.job, world.now)
+
+    async def complete_job(self, call: Call, request: ControlRequest[None, None]) -> JobBody:
+        async with await self._act(call) as world:
+            snapshot = await world.jobs.finish(call.params["id"])
+            return JobBody.of(snapshot.job, world.now)
+
+    async def fail_job(self, call: Call, request: ControlRequest[None, JobFailureBody]) -> JobBody:
+        async with await self._act(call) as world:
+            snapshot = await world.jobs.finish(call.params["id"], failure=request.body.reason)
+            return JobBody.of(snapshot.job, world.now)
+
+    async def _act(self, call: Call) -> UnitOfWork:
+        """Open a unit of work on the account that has the job."""
+        job = await self.accounts.store.get(Job, call.params["id"])
         if job is None:
-            raise NotFound("job", request.params["id"])
-        return JobBody.of(job, now)
-
-    async def advance_job(self, request: ControlRequest[None, JobAdvanceBody]) -> JobBody:
-        account, now = await self._world(request)
-        seconds = request.body.seconds
-        id = request.params["id"]
-        return self._shown(await self.job_service.advance(account, id, now, seconds=seconds))
-
-    async def complete_job(self, request: ControlRequest[None, None]) -> JobBody:
-        account, now = await self._world(request)
-        return self._shown(await self.job_service.finish(account, request.params["id"], now))
-
-    async def fail_job(self, request: ControlRequest[None, JobFailureBody]) -> JobBody:
-        account, now = await self._world(request)
-        id, reason = request.params["id"], request.body.reason
-        return self._shown(await self.job_service.finish(account, id, now, failure=reason))
-
-    async def _world(self, request: ControlRequest[None, Any]) -> tuple[Account, float]:
-        """Return whose job it is, and what time it is there."""
-        job = await self.job_service.job(request.params["id"])
-        owner = None if job is None else await self.job_service.owner(job.account)
-        if owner is None:
-            raise NotFound("job", request.params["id"])
-        return owner, await self.job_service.now(owner, request.wall)
-
-    def _shown(self, snapshot: Snapshot) -> JobBody:
-        # It was moved by hand, and others may have moved up behind it.
-        self.dispatcher.wake(snapshot.job.account)
-        return JobBody.of(snapshot.job, snapshot.now)
+            raise NotFound("job", call.params["id"])
+        return self.accounts.act(job.account, call.wall)

@@ -1,4 +1,4 @@
-"""Which entries of the journal are meant, and by how little others are not."""
+"""Which entries of the journal match a filter, and which ones nearly do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields
 
-from mock_server.control.operations import PREFIX
-from mock_server.web.calls import Trace
+from mock_server.web.calls import CONTROL, Trace
 from mock_server.web.journal import Journal
 
 MAX_NEAR_MISSES = 5
 
 
 class RequestMatch(Struct, frozen=True):
-    """What is asked of an entry; None asks nothing. `path` is a prefix, `since` an earlier id."""
+    """A filter of entries; None matches all. `path` is a prefix, `since` an earlier id."""
 
     account: str | None = None
     method: str | None = None
@@ -27,7 +26,7 @@ class RequestMatch(Struct, frozen=True):
 
     @classmethod
     def of(cls, asked: Any) -> RequestMatch:
-        """Return what a query or body asks for."""
+        """Return the filter in a query or body."""
         return cls(**{field.name: getattr(asked, field.name) for field in fields(cls)})
 
     def __str__(self) -> str:
@@ -38,11 +37,11 @@ class RequestMatch(Struct, frozen=True):
         return next(self.misses(trace), None) is None
 
     def misses(self, trace: Trace) -> Iterator[str]:
-        """Yield in what the entry differs from what is asked."""
+        """Yield the differences between the entry and the filter."""
         method, path = trace.scope["method"], trace.scope["path"]
         status = None if trace.answer is None else trace.answer.status
         if self.since is not None and trace.id <= self.since:
-            yield f"since: it came before {self.since}"
+            yield f"since: it was before {self.since}"
         if self.account is not None and trace.account != self.account:
             yield f"account: {trace.account or 'unknown'}"
         if self.method is not None and method != self.method.upper():
@@ -55,19 +54,15 @@ class RequestMatch(Struct, frozen=True):
             yield f"operation: {trace.operation or 'none'}"
 
 
-def entries(journal: Journal) -> Iterator[Trace]:
-    """Yield what the vendors' surfaces were asked, the newest first."""
-    return (trace for trace in journal if not is_own(trace))
-
-
-def is_own(trace: Trace) -> bool:
-    """Say whether the entry is a call of the control API itself."""
-    path: str = trace.scope["path"]
-    return path == PREFIX or path.startswith(PREFIX + "/")
+def entries(journal: Journal, surface: str | None = None) -> Iterator[Trace]:
+    """Yield the calls of a surface, or of all vendors, the newest first."""
+    if surface == CONTROL:
+        return journal.control
+    return (trace for trace in journal if surface in (None, trace.surface))
 
 
 def near_misses(match: RequestMatch, traces: Iterable[Trace]) -> list[tuple[Trace, str]]:
-    """Return the newest entries that differ in one thing only, and in which."""
+    """Return the newest entries with one difference only, and the difference."""
     found: list[tuple[Trace, str]] = []
     for trace in traces:
         differs = list(match.misses(trace))

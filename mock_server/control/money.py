@@ -1,17 +1,18 @@
-"""Balances and ledgers: what an account can spend, and every line that led to it."""
+"""Balances and ledgers: what an account can spend, and every line of its history."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.control.descriptions import iso, plain_number
-from mock_server.control.operations import ControlRequest
-from mock_server.control.shapes import Amount, ChoiceBody, Credits, OutgoingBody
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account
 from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
+from mock_server.core.ledger import ledger_of, set_balance
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody
+from mock_server.web.json_values import iso, plain_number
 
 
 class BalanceChangeBody(ChoiceBody):
@@ -49,7 +50,7 @@ class BalanceBody(OutgoingBody):
 
 
 class LineBody(OutgoingBody):
-    """A line of the ledger: what it did to the balance, and the balance after it."""
+    """A line of the ledger: a change of the balance, and the balance after it."""
 
     at: float
     iso: str
@@ -61,7 +62,7 @@ class LineBody(OutgoingBody):
 
 
 class LedgerBody(OutgoingBody):
-    """The lines, the oldest first, their sums, and whether the two agree."""
+    """The lines, the oldest first, the account's sums, and whether the two agree."""
 
     lines: list[LineBody]
     sums: BalanceBody
@@ -97,31 +98,27 @@ class LedgerBody(OutgoingBody):
 
 
 class Money:
-    """The operations on balances."""
+    """Operations on balances."""
 
-    def __init__(self, account_service: AccountService) -> None:
-        self.account_service = account_service
+    def __init__(self, accounts: AccountService) -> None:
+        self.accounts = accounts
 
-    async def get_balance(self, request: ControlRequest[None, None]) -> BalanceBody:
-        account, now = await self._world(request)
-        return BalanceBody.of(await self.account_service.job_service.wallet(account, now))
+    async def get_balance(self, call: Call, request: ControlRequest[None, None]) -> BalanceBody:
+        async with self._act(call) as world:
+            return BalanceBody.of(await world.wallet())
 
-    async def put_balance(self, request: ControlRequest[None, BalanceChangeBody]) -> BalanceBody:
-        account, now = await self._world(request)
+    async def put_balance(
+        self, call: Call, request: ControlRequest[None, BalanceChangeBody]
+    ) -> BalanceBody:
         body = request.body
-        wallet = await self.account_service.set_balance(
-            account,
-            now,
-            to=body.balance,
-            by=body.top_up or ZERO,
-            reason=body.reason or "by hand",
-        )
-        return BalanceBody.of(wallet)
+        reason = body.reason or "by hand"
+        async with self._act(call) as world:
+            by = body.top_up or ZERO
+            return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
-    async def get_ledger(self, request: ControlRequest[None, None]) -> LedgerBody:
-        account, now = await self._world(request)
-        return LedgerBody.of(*await self.account_service.ledger(account, now))
+    async def get_ledger(self, call: Call, request: ControlRequest[None, None]) -> LedgerBody:
+        async with self._act(call) as world:
+            return LedgerBody.of(*await ledger_of(world))
 
-    async def _world(self, request: ControlRequest[Any, Any]) -> tuple[Account, float]:
-        account = await self.account_service.find(request.params["id"])
-        return account, await self.account_service.job_service.now(account, request.wall)
+    def _act(self, call: Call) -> UnitOfWork:
+        return self.accounts.act(call.params["id"], call.wall)

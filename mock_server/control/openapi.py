@@ -1,4 +1,4 @@
-"""The control API described by itself: OpenAPI 3.1, made from the table of operations."""
+"""The OpenAPI 3.1 document of the control API, made from its operations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from mock_server.control import problems
-from mock_server.control.operations import ControlOperation
-from mock_server.control.problems import Kind
-from mock_server.control.shapes import Query, WorldQuery
+from mock_server.control.problems import Kind, kind_of
+from mock_server.web.json_bodies import AccountQuery, Query
+from mock_server.web.pipeline import Operation
 
 _REQUEST_ID = {
     "X-Mock-Request-Id": {
-        "description": "Names this exchange",
+        "description": "Id of this exchange in the journal",
         "required": True,
         "schema": {"type": "string"},
     }
@@ -25,7 +25,7 @@ _REQUEST_ID = {
 _TEXT = {"type": "string"}
 _PROBLEM = {
     "type": "object",
-    "description": "RFC 9457; some types have members of their own.",
+    "description": "RFC 9457; some types have more members.",
     "required": ["type", "title", "status", "detail", "instance"],
     "properties": {
         "type": {"type": "string", "format": "uri"},
@@ -37,7 +37,7 @@ _PROBLEM = {
             "type": "array",
             "items": {
                 "type": "object",
-                "description": "What is wrong with a member of the body or with a parameter.",
+                "description": "An error in a member of the body or in a parameter.",
                 "required": ["detail"],
                 "properties": {"detail": _TEXT, "pointer": _TEXT, "parameter": _TEXT},
                 "additionalProperties": False,
@@ -56,10 +56,8 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def document(
-    operations: Iterable[ControlOperation], version: str, *, guarded: bool
-) -> dict[str, Any]:
-    """Return the document; `guarded` is whether the control token is asked for."""
+def document(operations: Iterable[Operation], version: str, *, guarded: bool) -> dict[str, Any]:
+    """Return the document; `guarded` says whether the control token is needed."""
     operations = tuple(operations)
     references, definitions = models_json_schema(
         [(model, mode) for model, mode in _models(operations)],
@@ -75,7 +73,7 @@ def document(
             name = "_or_".join(kind.name for kind in kinds)
             responses[name] = _problem(kinds, {"$ref": "#/components/schemas/Problem"})
             described["responses"][str(status)] = {"$ref": f"#/components/responses/{name}"}
-        paths.setdefault(operation.whole_path, {})[operation.method.lower()] = described
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
     components: dict[str, Any] = {
         "schemas": {**definitions.get("$defs", {}), "Problem": _PROBLEM},
         "responses": dict(sorted(responses.items())),
@@ -87,7 +85,7 @@ def document(
         "info": {
             "title": "tams-mock control API",
             "version": version,
-            "description": "Worlds, clocks, money, jobs by hand and the journal of a mock.",
+            "description": "Accounts, clocks, credits, jobs, callbacks and the journal.",
         },
         "paths": paths,
         "components": components,
@@ -95,7 +93,7 @@ def document(
 
 
 def _models(
-    operations: Iterable[ControlOperation],
+    operations: Iterable[Operation],
 ) -> Iterable[tuple[type[BaseModel], JsonSchemaMode]]:
     found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for operation in operations:
@@ -106,11 +104,11 @@ def _models(
     return found
 
 
-def _operation(operation: ControlOperation, schemas: Schemas, *, guarded: bool) -> dict[str, Any]:
+def _operation(operation: Operation, schemas: Schemas, *, guarded: bool) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.run.__name__,
         "summary": operation.summary,
-        "tags": [operation.path.split("/")[1]],
+        "tags": [operation.path.split("/")[2]],
     }
     if parameters := [*_path_parameters(operation), *_query_parameters(operation.query)]:
         described["parameters"] = parameters
@@ -124,12 +122,12 @@ def _operation(operation: ControlOperation, schemas: Schemas, *, guarded: bool) 
         schema = {"type": "object"} if operation.answer is None else schemas[operation.answer]
         good["content"] = {"application/json": {"schema": schema}}
     described["responses"] = {str(operation.status): good}
-    if guarded and not operation.open:
+    if guarded and operation.caller is None:
         described["security"] = [{"controlToken": []}]
     return described
 
 
-def _problems(operation: ControlOperation, *, guarded: bool) -> dict[int, list[Kind]]:
+def _problems(operation: Operation, *, guarded: bool) -> dict[int, list[Kind]]:
     kinds: list[Kind] = [
         problems.UNREADABLE,
         problems.INVALID,
@@ -139,11 +137,11 @@ def _problems(operation: ControlOperation, *, guarded: bool) -> dict[int, list[K
         problems.TOO_LARGE,
         problems.NOT_JSON,
         problems.CRASH,
-        *operation.problems,
+        *map(kind_of, operation.problems),
     ]
-    if guarded and not operation.open:
+    if guarded and operation.caller is None:
         kinds.append(problems.UNAUTHENTICATED)
-    if "{" in operation.path or issubclass(operation.query or Query, WorldQuery):
+    if "{" in operation.path or issubclass(operation.query or Query, AccountQuery):
         kinds.append(problems.NOT_FOUND)
     by_status: dict[int, list[Kind]] = {}
     for kind in sorted(set(kinds), key=lambda kind: (kind.status, kind.name)):
@@ -159,7 +157,7 @@ def _problem(kinds: Iterable[Kind], schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _path_parameters(operation: ControlOperation) -> list[dict[str, Any]]:
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", operation.path)

@@ -1,4 +1,4 @@
-"""Reading bodies and queries into the shapes that operations declare."""
+"""Bodies and queries, parsed into the types that operations declare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mock_server.control.problems import INVALID, UNREADABLE, ErrorBody, Problem, problem_in
 
 if TYPE_CHECKING:
-    from mock_server.control.shapes import IncomingBody, Query
+    from mock_server.web.json_bodies import IncomingBody, Query
 
 MAX_PARAMETERS = 50
 
@@ -19,10 +19,10 @@ Q = TypeVar("Q", bound="Query")
 
 
 def read_body(model: type[B] | None, data: bytes) -> B | None:
-    """Return the body in its shape; none at all is an empty object."""
+    """Return the body as the type; no body is an empty object."""
     if model is None:
         if data.strip() not in (b"", b"{}", b"null"):
-            raise Problem(INVALID, "a body is not expected here; the query says what is meant")
+            raise Problem(INVALID, "no body is expected here; use the query")
         return None
     try:
         return model.model_validate_json(data or b"{}")
@@ -31,7 +31,7 @@ def read_body(model: type[B] | None, data: bytes) -> B | None:
 
 
 def read_query(model: type[Q] | None, query: bytes) -> Q | None:
-    """Return the query's parameters in their shape; one that comes twice is a mistake."""
+    """Return the query's parameters as the type; a repeated parameter is an error."""
     try:
         pairs = parse_qsl(
             query.decode("latin-1"),
@@ -42,17 +42,17 @@ def read_query(model: type[Q] | None, query: bytes) -> Q | None:
     except UnicodeDecodeError as error:
         raise Problem(UNREADABLE, "the query is not UTF-8") from error
     except ValueError as error:
-        raise Problem(UNREADABLE, f"the query has over {MAX_PARAMETERS} parameters") from error
+        raise Problem(UNREADABLE, f"the query has more than {MAX_PARAMETERS} parameters") from error
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:
-            twice = ErrorBody(parameter=name, detail="comes twice")
-            raise Problem(INVALID, f"{name}: comes twice", errors=[twice])
+            repeated = ErrorBody(parameter=name, detail="is repeated")
+            raise Problem(INVALID, f"{name}: is repeated", errors=[repeated])
         values[name] = value
     if model is None:
         if values:
-            errors = [ErrorBody(parameter=name, detail="is not known") for name in values]
-            raise Problem(INVALID, f"{errors[0].parameter}: is not known", errors=errors)
+            errors = [ErrorBody(parameter=name, detail="is unknown") for name in values]
+            raise Problem(INVALID, f"{errors[0].parameter}: is unknown", errors=errors)
         return None
     try:
         return model.model_validate(values)

@@ -1,10 +1,11 @@
-"""What can go wrong in the control API, as RFC 9457 problems, and the studio's refusals as such."""
+"""What can go wrong in the control API, as RFC 9457 problems."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from math import ceil, isfinite
 from typing import Any, Literal
 from urllib.parse import quote
@@ -25,7 +26,6 @@ from mock_server.core.errors import (
     Malformed,
     NotFound,
     RateLimited,
-    RequestRepeated,
     TooLarge,
     TooSlow,
     Unauthenticated,
@@ -36,7 +36,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Kind(Struct, frozen=True):
-    """A sort of problem; its name is for programs and never changes."""
+    """A type of problem; programs rely on its name, so it never changes."""
 
     name: str
     status: int
@@ -48,37 +48,37 @@ class Kind(Struct, frozen=True):
 
 
 UNREADABLE = Kind("unreadable", 400, "The request cannot be read")
-INVALID = Kind("invalid", 400, "The request does not make sense")
+INVALID = Kind("invalid", 400, "The request is invalid")
 UNAUTHENTICATED = Kind("unauthenticated", 401, "The control token is missing or wrong")
 FORBIDDEN = Kind("forbidden", 403, "This is not allowed")
 CROSS_SITE = Kind("cross-site", 403, "Browsers may not call from another site")
 FOREIGN_HOST = Kind("foreign-host", 403, "The Host header names another host")
-NOT_FOUND = Kind("not-found", 404, "There is no such thing")
-WRONG_METHOD = Kind("wrong-method", 405, "The path knows other methods")
-TOO_SLOW = Kind("too-slow", 408, "The request did not come in time")
-NOT_SEEN = Kind("not-seen", 408, "The requests did not come in time")
-CONFLICT = Kind("conflict", 409, "It contradicts what is already there")
+NOT_FOUND = Kind("not-found", 404, "Not found")
+WRONG_METHOD = Kind("wrong-method", 405, "The path has other methods")
+TOO_SLOW = Kind("too-slow", 408, "The request did not arrive in time")
+NOT_SEEN = Kind("not-seen", 408, "The requests did not arrive in time")
+CONFLICT = Kind("conflict", 409, "The request conflicts with the current state")
 ENDED = Kind("already-ended", 409, "The job is over")
 CREDITS_SHORT = Kind("credits-short", 409, "There are too few credits")
-NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not those that were expected")
+NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not as expected")
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 NOT_JSON = Kind("not-json", 415, "The body is not JSON")
-NOT_A_CAPTURE = Kind("not-a-capture", 422, "It is not a captured request")
+NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
-CRASH = Kind("crash", 500, "This was not foreseen")
+CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
 
 
 class ErrorBody(Struct, frozen=True):
-    """One thing that is wrong: a member of the body (a JSON pointer to it) or a parameter."""
+    """One error: in a member of the body (`pointer` is a JSON pointer), or in a parameter."""
 
     detail: str
     pointer: str | None = None
     parameter: str | None = None
 
 
-class Problem(Exception):
-    """An answer that is not what was hoped for; `more` are members beside the usual ones."""
+class Problem(DomainError):
+    """A refusal in the form of the control API; `more` are members beside the usual ones."""
 
     def __init__(
         self,
@@ -115,27 +115,28 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-# The studio's refusals
+# Errors of the domain
 
 
 def problem_of(error: DomainError) -> Problem:
-    """Return the studio's refusal as a problem; the nearest entry of its family decides."""
-    for kind in type(error).__mro__:
-        if kind in STUDIO:
-            return STUDIO[kind](error)
-    return Problem(CRASH, str(error))
+    """Return the error as a problem, that of its class or of the nearest base class."""
+    if isinstance(error, Problem):
+        return error
+    return next(PROBLEMS[kind](error) for kind in type(error).__mro__ if kind in PROBLEMS)
 
 
-def _as(kind: Kind) -> Callable[[Any], Problem]:
-    return lambda error: Problem(kind, str(error))
+def kind_of(problem: Kind | type[DomainError]) -> Kind:
+    """Return the type of problem that an operation names, which may name an error instead."""
+    return problem if isinstance(problem, Kind) else KINDS[problem]
 
 
-def _invalid(kind: Kind) -> Callable[[Invalid], Problem]:
-    def problem(error: Invalid) -> Problem:
-        pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
-        return Problem(kind, str(error), errors=[pointed])
+def _plain(kind: Kind, error: DomainError) -> Problem:
+    return Problem(kind, str(error))
 
-    return problem
+
+def _invalid(error: Invalid) -> Problem:
+    pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
+    return Problem(INVALID, str(error), errors=[pointed])
 
 
 def _not_found(error: NotFound) -> Problem:
@@ -149,30 +150,39 @@ def _rate_limited(error: RateLimited) -> Problem:
     return Problem(RATE_LIMITED, str(error), headers=headers)
 
 
-STUDIO: dict[type[DomainError], Callable[[Any], Problem]] = {
-    Unauthenticated: _as(UNAUTHENTICATED),
-    Forbidden: _as(FORBIDDEN),
+# The type of problem for each error of the core; subclasses without an entry have their base's.
+KINDS: dict[type[DomainError], Kind] = {
+    Unauthenticated: UNAUTHENTICATED,
+    Forbidden: FORBIDDEN,
+    NotFound: NOT_FOUND,
+    Invalid: INVALID,
+    Malformed: UNREADABLE,
+    CreditsShort: CREDITS_SHORT,
+    TooLarge: TOO_LARGE,
+    TooSlow: TOO_SLOW,
+    RateLimited: RATE_LIMITED,
+    Conflict: CONFLICT,
+    AlreadyEnded: ENDED,
+    DomainError: CRASH,
+}
+
+# Errors whose problem says more than their message.
+PROBLEMS: dict[type[DomainError], Callable[[Any], Problem]] = {
+    **{kind: partial(_plain, each) for kind, each in KINDS.items()},
     NotFound: _not_found,
     Malformed: lambda error: Problem(UNREADABLE, error.problem),
-    CreditsShort: _as(CREDITS_SHORT),
-    Invalid: _invalid(INVALID),
-    TooLarge: _as(TOO_LARGE),
-    TooSlow: _as(TOO_SLOW),
+    Invalid: _invalid,
     RateLimited: _rate_limited,
-    AlreadyEnded: _as(ENDED),
-    RequestRepeated: _as(CONFLICT),
-    Conflict: _as(CONFLICT),
-    DomainError: _as(CRASH),
 }
 
 
-# Bodies and queries that are not what they should be
+# Invalid bodies and queries
 
 Place = Literal["body", "query"]
 
 
 def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> Problem:
-    """Return what pydantic found in a body or query, in words and with pointers."""
+    """Return what pydantic found wrong in a body or query, in words and with pointers."""
     found = error.errors(include_url=False)
     if found[0]["type"] == "json_invalid":
         return Problem(UNREADABLE, f"the body is not JSON: {found[0]['ctx']['error']}")
@@ -184,7 +194,7 @@ def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> 
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """Return a hint at the nearest of the names, or nothing if none is near."""
+    """Return a hint at the most similar name, or nothing if none is similar."""
     close = get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -202,7 +212,7 @@ def _words(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         *outer, name = map(str, error["loc"])
         known = _members(model, outer)
-        return f"is not known{near(name, known)}" if known else "is not known"
+        return f"is unknown{near(name, known)}" if known else "is unknown"
     if error["type"] == "value_error":
         words = str(error["ctx"]["error"])
     else:
@@ -215,7 +225,7 @@ def _words(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _members(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the names of the members of the body, or of one inside it."""
+    """Return the names of the members of the body, or of an object inside it."""
     for step in path:
         inner = next(
             (field for name, field in model.model_fields.items() if step in (name, field.alias)),
@@ -235,7 +245,7 @@ def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
 
 
 def _shown(value: Any) -> str:
-    """Quote what was sent, unless it is long."""
+    """Return the sent value as JSON, unless it is long."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
     text = to_json(value, inf_nan_mode="constants").decode()

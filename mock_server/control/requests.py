@@ -1,4 +1,4 @@
-"""The journal for people and tests: what came, what was answered, and waiting for it."""
+"""The journal for people and tests: list, wait for, and verify requests."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from mock_server.control.descriptions import iso
-from mock_server.control.matching import RequestMatch, entries, is_own, near_misses
-from mock_server.control.operations import ControlRequest
+from mock_server.control.matching import RequestMatch, entries, near_misses
 from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
 from mock_server.control.redaction import Redactor
-from mock_server.control.shapes import (
+from mock_server.core.errors import NotFound
+from mock_server.web.authentication import complete_verdict
+from mock_server.web.calls import CONTROL, Call, ControlRequest, Trace
+from mock_server.web.journal import Journal
+from mock_server.web.json_bodies import (
     WHOLE,
+    AccountQuery,
     ChoiceBody,
     DeletedBody,
     IncomingBody,
     MomentBody,
     OutgoingBody,
     Query,
-    WorldQuery,
 )
-from mock_server.core.errors import NotFound
-from mock_server.web.calls import Trace
-from mock_server.web.journal import Journal
+from mock_server.web.json_values import iso
 
 MAX_WAIT = 60.0
 
@@ -41,17 +41,20 @@ Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 class RequestsQuery(Query):
     """Which entries are listed."""
 
-    account: Text | None = Field(None, description="Only calls that were made for this account")
+    account: Text | None = Field(None, description="Only calls for this account")
     method: Method | None = None
-    path: Text | None = Field(None, description="Only paths that begin so")
+    path: Text | None = Field(None, description="Only paths with this prefix")
     status: int | None = Field(None, ge=100, le=599)
-    operation: Text | None = Field(None, description="Only this one, e.g. POST /v1/jobs")
+    operation: Text | None = Field(None, description="Only this operation, e.g. POST /v1/jobs")
     since: EntryId | None = Field(None, description="Only entries after the one with this id")
-    limit: int = Field(100, ge=1, le=1000, description="At most so many")
+    surface: Text | None = Field(
+        None, description="Only calls of this surface; without it, those of all but `control`"
+    )
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
 
 class MatchBody(IncomingBody):
-    """Which entries are meant; `path` is a prefix, `since` the id of an earlier entry."""
+    """Which entries match; `path` is a prefix, `since` the id of an earlier entry."""
 
     account: Text | None = None
     method: Method | None = None
@@ -62,7 +65,7 @@ class MatchBody(IncomingBody):
 
 
 class WaitBody(MatchBody):
-    """Waits until so many entries are there, for at most `timeout` real seconds."""
+    """Waits until `count` entries match, for at most `timeout` real seconds."""
 
     count: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 1
     timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 10.0
@@ -95,7 +98,7 @@ def _exactly(value: Any) -> Any:
 
 
 class VerifyBody(MatchBody):
-    """Says how many entries there should be: a number, or bounds; at least one by default."""
+    """How many entries must match: a number, or bounds; by default at least one."""
 
     count: (
         Annotated[CountBody, BeforeValidator(_exactly, json_schema_input_type=Count | CountBody)]
@@ -121,14 +124,14 @@ class EntryBody(OutgoingBody):
 
 
 class HeaderBody(OutgoingBody):
-    """One header, its name as it was spelled on the wire as far as that is known."""
+    """One header; its name is spelled as on the wire, as far as that is known."""
 
     name: str
     value: str
 
 
 class ContentBody(OutgoingBody):
-    """Bytes, and the same as text where they are UTF-8; `truncated` if there were more."""
+    """Bytes, also as text if they are UTF-8; `truncated` if there were more."""
 
     base64: str
     text: str | None
@@ -136,7 +139,7 @@ class ContentBody(OutgoingBody):
 
 
 class AnsweredBody(OutgoingBody):
-    """What was answered."""
+    """What was sent as the answer."""
 
     status: int
     headers: list[HeaderBody]
@@ -144,7 +147,7 @@ class AnsweredBody(OutgoingBody):
 
 
 class ExchangeBody(EntryBody):
-    """One exchange with all that is known of it. Secrets are replaced by ***."""
+    """One exchange with all details. Secrets are replaced by ***."""
 
     headers: list[HeaderBody]
     body: ContentBody
@@ -159,13 +162,13 @@ class EntriesBody(OutgoingBody):
 
 
 class MatchedBody(OutgoingBody):
-    """How many entries are as asked."""
+    """How many entries match."""
 
     matched: int
 
 
 class Requests:
-    """The operations on the journal."""
+    """Operations on the journal."""
 
     def __init__(
         self,
@@ -177,30 +180,38 @@ class Requests:
         self.verdict_body = verdict_body
         self.control_token = control_token
 
-    async def list_requests(self, request: ControlRequest[RequestsQuery, None]) -> EntriesBody:
-        found = filter(RequestMatch.of(request.query).fits, entries(self.journal))
-        return self._listed(islice(found, request.query.limit))
+    async def list_requests(
+        self, call: Call, request: ControlRequest[RequestsQuery, None]
+    ) -> EntriesBody:
+        query = request.query
+        found = filter(RequestMatch.of(query).fits, entries(self.journal, query.surface))
+        return self._listed(islice(found, query.limit))
 
-    async def get_request(self, request: ControlRequest[None, None]) -> ExchangeBody:
-        trace = self.journal.find(request.params["id"])
-        if trace is None or is_own(trace):
-            raise NotFound("request", request.params["id"])
+    async def get_request(self, call: Call, request: ControlRequest[None, None]) -> ExchangeBody:
+        trace = self.journal.find(call.params["id"])
+        if trace is None:
+            raise NotFound("request", call.params["id"])
+        await complete_verdict(trace)
         return self._exchange(trace)
 
-    async def delete_requests(self, request: ControlRequest[WorldQuery, None]) -> DeletedBody:
+    async def delete_requests(
+        self, call: Call, request: ControlRequest[AccountQuery, None]
+    ) -> DeletedBody:
         match = RequestMatch(account=request.query.account)
         deleted = sum(match.fits(trace) for trace in self.journal)
         self.journal.forget(request.query.account)
         return DeletedBody(deleted=deleted)
 
-    async def wait_for_requests(self, request: ControlRequest[None, WaitBody]) -> EntriesBody:
+    async def wait_for_requests(
+        self, call: Call, request: ControlRequest[None, WaitBody]
+    ) -> EntriesBody:
         self._refuse_without_entries()
         match, count = RequestMatch.of(request.body), request.body.count
         found = [trace for trace in entries(self.journal) if match.fits(trace)]
         enough = asyncio.Event()
 
         def look(trace: Trace) -> None:
-            if not is_own(trace) and match.fits(trace):
+            if trace.surface != CONTROL and match.fits(trace):
                 found.insert(0, trace)
                 if len(found) >= count:
                     enough.set()
@@ -211,13 +222,15 @@ class Requests:
                 async with asyncio.timeout(request.body.timeout):
                     await enough.wait()
         except TimeoutError:
-            words = f"after {request.body.timeout:g} s there are {len(found)} of {count} requests"
+            words = f"{len(found)} of {count} requests came within {request.body.timeout:g} s"
             raise self._differs(NOT_SEEN, words, match, len(found)) from None
         finally:
             self.journal.listeners.discard(look)
         return self._listed(found)
 
-    async def verify_requests(self, request: ControlRequest[None, VerifyBody]) -> MatchedBody:
+    async def verify_requests(
+        self, call: Call, request: ControlRequest[None, VerifyBody]
+    ) -> MatchedBody:
         self._refuse_without_entries()
         match = RequestMatch.of(request.body)
         expected = request.body.count or CountBody.model_construct(at_least=1)
@@ -289,7 +302,7 @@ class Requests:
     ) -> ContentBody:
         most = self.journal.max_shown_of(data, headers)
         truncated = len(data) > most
-        # Secrets are hidden before the rest is cut off: half a secret would not be known for one.
+        # Secrets are hidden before the rest is cut off, as half a secret cannot be recognised.
         shown = redactor.body(data, cut=truncated)
         if truncated:
             shown = shown[:most]
@@ -299,7 +312,7 @@ class Requests:
 
 
 def _text(data: bytes, truncated: bool) -> str | None:
-    """Return UTF-8 as text, without a last letter that was cut in two."""
+    """Return UTF-8 as text, without a last character that was cut in two."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -1,84 +1,75 @@
-"""Back to the seeded start: a world or the whole server, altogether or in parts."""
+"""Resets: an account, or the whole server, goes back to its start, as a whole or in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
 
-from mock_server.control.operations import ControlRequest
-from mock_server.control.shapes import OutgoingBody, WorldQuery
-from mock_server.core.account_service import PARTS, AccountService
-from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.journal import Journal
+from mock_server.control.dependencies import ControlDependencies
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import AccountQuery, OutgoingBody
 
 REQUESTS = "requests"
-_PICTURED = {"jobs", "uploads"}
-_KNOWN = [*PARTS, REQUESTS]
+# Parts of which something is kept outside the store as well.
+_CACHED = {"jobs", "uploads"}
+
+
+def reset_query(parts: Sequence[str]) -> type[Any]:
+    """Return the type of the query, which depends on the parts that the vendors add."""
+
+    def check(named: list[str]) -> list[str]:
+        if set(named) - set(parts):
+            raise ValueError(f"must be among {', '.join(parts)}")
+        return named
+
+    array = {"type": "array", "items": {"type": "string", "enum": list(parts)}, "minItems": 1}
+    names = Annotated[
+        list[str],
+        BeforeValidator(_separated),
+        AfterValidator(check),
+        WithJsonSchema(array),
+    ]
+    only = Field(None, description="Only these parts, separated by commas")
+    return create_model("ResetQuery", __base__=AccountQuery, only=(names | None, only))
 
 
 def _separated(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-def _known(parts: list[str]) -> list[str]:
-    for part in parts:
-        if part not in _KNOWN:
-            raise ValueError(f"knows {', '.join(_KNOWN)}")
-    return parts
-
-
-Parts = Annotated[
-    list[str],
-    BeforeValidator(_separated),
-    AfterValidator(_known),
-    WithJsonSchema({"type": "array", "items": {"type": "string", "enum": _KNOWN}, "minItems": 1}),
-]
-
-
-class ResetQuery(WorldQuery):
-    """What goes back to its start; everything, if no parts are named."""
-
-    only: Parts | None = Field(None, description="Only these parts, separated by commas")
-
-
 class ResetBody(OutgoingBody):
-    """The accounts that are there now, and the parts that were reset."""
+    """The accounts that exist now, and the parts that were reset."""
 
     accounts: list[str]
     parts: list[str]
 
 
 class Resets:
-    """The operation that starts anew."""
+    """The operation that resets."""
 
-    def __init__(
-        self,
-        account_service: AccountService,
-        journal: Journal,
-        dispatcher: CallbackDispatcher,
-        forget_kept: Callable[[str | None], object],
-    ) -> None:
-        self.account_service = account_service
-        self.journal = journal
-        self.dispatcher = dispatcher
-        self.forget_kept = forget_kept
+    def __init__(self, known: ControlDependencies) -> None:
+        self.known = known
+        self.parts = [*known.resets.parts, REQUESTS]
 
-    async def reset(self, request: ControlRequest[ResetQuery, None]) -> ResetBody:
-        id = request.query.account
-        account = None if id is None else await self.account_service.find(id)
-        parts = request.query.only or _KNOWN
-        # The journal is no part of a world's records; naming it alone leaves those as they are.
-        of_worlds = [part for part in request.query.only or () if part != REQUESTS]
-        if of_worlds or not request.query.only:
-            await self.account_service.reset(account, of_worlds, request.wall)
-            self.dispatcher.wake(id)
+    async def reset(self, call: Call, request: ControlRequest[Any, None]) -> ResetBody:
+        known, id, only = self.known, request.query.account, request.query.only
+        account = None if id is None else await known.accounts.find(id)
+        parts = only or self.parts
+        # The journal is in no store. Naming it alone leaves everything else as it is.
+        stored = [part for part in only or () if part != REQUESTS]
+        if stored or not only:
+            left = await known.resets.reset(account, stored, call.wall)
+            if account is None:
+                known.dispatcher.wake()
+        else:
+            left = list(await known.accounts.all()) if account is None else [account]
         if REQUESTS in parts:
-            self.journal.forget(id)
-        if _PICTURED.intersection(parts):
-            self.forget_kept(id)
-        left = await self.account_service.all() if account is None else [account]
+            known.journal.forget(id)
+        if _CACHED.intersection(parts):
+            known.forget(id)
         return ResetBody(
-            accounts=[each.id for each in left], parts=[part for part in _KNOWN if part in parts]
+            accounts=[each.id for each in left],
+            parts=[part for part in self.parts if part in parts],
         )

@@ -1,4 +1,4 @@
-"""A captured request in, the diagnosis of its signature out."""
+"""Explains what is wrong with the signature of a captured request."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mock_server.control.operations import ControlRequest
 from mock_server.control.problems import NOT_A_CAPTURE, Problem
-from mock_server.control.shapes import WHOLE, IncomingBody
+from mock_server.web.calls import Call, ControlRequest
 from mock_server.web.captures import CaptureError
+from mock_server.web.json_bodies import WHOLE, IncomingBody
 
 Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -18,7 +18,7 @@ Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 class CapturedBody(IncomingBody):
     """A captured request in one of four forms: `curl`, `har`, `raw` (or `rawBase64`), `method`.
 
-    `account` says whose credentials were meant; without it they are looked for by the header.
+    `account` says whose credentials it was signed with; without it the header is looked up.
     `at` is when it was sent, in seconds since the epoch.
     """
 
@@ -37,12 +37,14 @@ class CapturedBody(IncomingBody):
 
 
 class Signatures:
-    """Hands captured requests to whoever knows the schemes."""
+    """The operation on captured requests."""
 
     def __init__(self, explain: Explain) -> None:
         self._explain = explain
 
-    async def explain(self, request: ControlRequest[None, CapturedBody]) -> dict[str, Any]:
+    async def explain(
+        self, call: Call, request: ControlRequest[None, CapturedBody]
+    ) -> dict[str, Any]:
         captured = request.body.model_dump(by_alias=True, exclude_none=True)
         try:
             return await self._explain(captured)

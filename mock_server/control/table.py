@@ -1,6 +1,8 @@
-"""The table of operations: what is offered, and who carries it out."""
+"""The table of operations: what the control API offers, and what carries it out."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -14,200 +16,229 @@ from mock_server.control import (
     problems,
     requests,
     resets,
-    shapes,
     signatures,
-    tokens,
 )
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.control.operations import ControlOperation, ControlTable
 from mock_server.control.probes import Probes
-from mock_server.control.shapes import OutgoingBody, WorldQuery
+from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
+from mock_server.web.json_bodies import AccountQuery, DeletedBody, OutgoingBody
+from mock_server.web.pipeline import Operation
 
 _PROBED: dict[str, type[OutgoingBody]] = {
-    "/health": about.HealthBody,
-    "/ready": about.ReadyBody,
-    "/version": about.VersionBody,
+    "/_mock/health": about.HealthBody,
+    "/_mock/ready": about.ReadyBody,
+    "/_mock/version": about.VersionBody,
 }
 
 
-def whole_table(known: ControlDependencies, probes: Probes) -> ControlTable:
-    """Return everything that is offered."""
-    table: ControlTable
-    told = about.About(known, lambda: table.operations)
-    account_service = accounts.Accounts(
-        known.account_service, known.journal, known.forget_kept, known.check_public_key
-    )
-    sums = money.Money(known.account_service)
-    time = clocks.Clocks(known.account_service, known.dispatcher)
-    anew = resets.Resets(known.account_service, known.journal, known.dispatcher, known.forget_kept)
-    work = jobs.Jobs(known.account_service, known.dispatcher)
-    post = callbacks.Callbacks(known.account_service, known.dispatcher)
-    users = tokens.Tokens(known.account_service, known.session_service)
-    seen = requests.Requests(known.journal, known.verdict_body, known.control_token)
-    proofs = signatures.Signatures(known.explain)
-    missing, conflict, ended = problems.NOT_FOUND, problems.CONFLICT, problems.ENDED
+def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operation, ...]:
+    """Return the operations of the mock and of its vendors; ValueError where two collide."""
+    operations: tuple[Operation, ...] = ()  # for the operations that list them all
+    info = about.About(known, lambda: operations)
     operations = (
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
-        ControlOperation(
-            "GET", "/settings", told.get_settings, "Every setting and where it came from",
-            about.SettingsBody,
+        *_about(info),
+        *_accounts(accounts.Accounts(known), money.Money(known.accounts)),
+        *_clocks(clocks.Clocks(known.accounts, known.dispatcher)),
+        *_resets(resets.Resets(known)),
+        *_jobs(jobs.Jobs(known.accounts)),
+        *known.vendor_operations(),
+        *_callbacks(callbacks.Callbacks(known.accounts, known.dispatcher)),
+        *_signatures(signatures.Signatures(known.explain)),
+        *_requests(requests.Requests(known.journal, known.verdict_body, known.control_token)),
+    )
+    _refuse_collisions(operations)
+    return operations
+
+
+def _refuse_collisions(operations: Sequence[Operation]) -> None:
+    paths, names = set[tuple[str, str]](), set[str]()
+    for each in operations:
+        path, name = (each.method, each.path), each.run.__name__
+        if path in paths or name in names:
+            raise ValueError(f"two control operations are called {name} or {' '.join(path)}")
+        paths.add(path)
+        names.add(name)
+
+
+# fmt: off
+def _about(own: about.About) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/settings", own.get_settings, "All settings and their sources",
+            answer=about.SettingsBody,
         ),
-        ControlOperation("GET", "/routes", told.get_routes, "What is served", about.RoutesBody),
-        ControlOperation(
-            "GET", "/fidelity", told.get_fidelity, "Where each behaviour comes from",
-            about.FidelityBody,
+        Operation(
+            "GET", "/_mock/routes", own.get_routes, "All operations of the server",
+            answer=about.RoutesBody,
         ),
-        ControlOperation("GET", "/openapi.json", told.get_openapi, "This description"),
-        ControlOperation(
-            "POST", "/accounts", account_service.create_account, "Make a world",
-            accounts.AccountBody, body=accounts.NewAccountBody, status=201,
-            problems=(conflict,),
+        Operation(
+            "GET", "/_mock/fidelity", own.get_fidelity, "The source of each behaviour",
+            answer=about.FidelityBody,
         ),
-        ControlOperation(
-            "GET", "/accounts", account_service.list_accounts, "All worlds", accounts.AccountsBody
+        Operation("GET", "/_mock/openapi.json", own.get_openapi, "This document"),
+    )
+
+
+def _accounts(own: accounts.Accounts, credits: money.Money) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "POST", "/_mock/accounts", own.create_account, "Create an account",
+            body=accounts.NewAccountBody, answer=accounts.AccountBody, status=201,
+            problems=(Conflict,),
         ),
-        ControlOperation(
-            "DELETE", "/accounts", account_service.delete_accounts,
-            "End all worlds but the ready-made one", shapes.DeletedBody,
+        Operation(
+            "GET", "/_mock/accounts", own.list_accounts, "List accounts",
+            answer=accounts.AccountsBody,
         ),
-        ControlOperation(
-            "GET", "/accounts/{id}", account_service.get_account, "One world", accounts.AccountBody
+        Operation(
+            "DELETE", "/_mock/accounts", own.delete_accounts,
+            "Delete all accounts but the ready-made one", answer=DeletedBody,
         ),
-        ControlOperation(
-            "DELETE", "/accounts/{id}", account_service.delete_account, "End a world",
-            status=204, problems=(conflict,),
+        Operation(
+            "GET", "/_mock/accounts/{id}", own.get_account, "Get an account",
+            answer=accounts.AccountBody,
         ),
-        ControlOperation(
-            "GET", "/accounts/{id}/balance", sums.get_balance, "What can be spent",
-            money.BalanceBody,
+        Operation(
+            "DELETE", "/_mock/accounts/{id}", own.delete_account, "Delete an account",
+            status=204, problems=(Conflict,),
         ),
-        ControlOperation(
-            "PUT", "/accounts/{id}/balance", sums.put_balance, "Set the balance or top it up",
-            money.BalanceBody, body=money.BalanceChangeBody,
+        Operation(
+            "GET", "/_mock/accounts/{id}/balance", credits.get_balance, "Get the balance",
+            answer=money.BalanceBody,
         ),
-        ControlOperation(
-            "GET", "/accounts/{id}/ledger", sums.get_ledger, "Every line of the balance",
-            money.LedgerBody,
+        Operation(
+            "PUT", "/_mock/accounts/{id}/balance", credits.put_balance,
+            "Set or top up the balance",
+            body=money.BalanceChangeBody, answer=money.BalanceBody,
         ),
-        ControlOperation(
-            "GET", "/accounts/{id}/limits", account_service.get_limits, "How many calls it has",
-            accounts.LimitsBody,
+        Operation(
+            "GET", "/_mock/accounts/{id}/ledger", credits.get_ledger, "Get the ledger",
+            answer=money.LedgerBody,
         ),
-        ControlOperation(
-            "PUT", "/accounts/{id}/limits", account_service.put_limits,
-            "Change how many calls it has",
-            accounts.LimitsBody, body=accounts.LimitsChangeBody,
+        Operation(
+            "GET", "/_mock/accounts/{id}/limits", own.get_limits, "Get the rate limit",
+            answer=accounts.LimitsBody,
         ),
-        ControlOperation(
-            "GET", "/clock", time.get_clock, "What time it is",
-            clocks.ClockBody, WorldQuery,
+        Operation(
+            "PUT", "/_mock/accounts/{id}/limits", own.put_limits, "Change the rate limit",
+            body=accounts.LimitsChangeBody, answer=accounts.LimitsBody,
         ),
-        ControlOperation(
-            "PUT", "/clock", time.put_clock, "Set the time, never back, or its rate",
-            clocks.AdvancedBody, WorldQuery, clocks.ClockChangeBody, problems=(conflict,),
+    )
+
+
+def _clocks(own: clocks.Clocks) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/clock", own.get_clock, "Get the time",
+            query=AccountQuery, answer=clocks.ClockBody,
         ),
-        ControlOperation(
-            "POST", "/clock/advance", time.advance_clock, "Move time ahead",
-            clocks.AdvancedBody, WorldQuery, clocks.AdvanceBody, problems=(conflict,),
+        Operation(
+            "PUT", "/_mock/clock", own.put_clock, "Set the time (never back) or the clock's rate",
+            query=AccountQuery, body=clocks.ClockChangeBody, answer=clocks.AdvancedBody,
+            problems=(Conflict,),
         ),
-        ControlOperation(
-            "POST", "/clock/freeze", time.freeze_clock, "Stop time",
-            clocks.ClockBody, WorldQuery,
+        Operation(
+            "POST", "/_mock/clock/advance", own.advance_clock, "Advance the clock",
+            query=AccountQuery, body=clocks.AdvanceBody, answer=clocks.AdvancedBody,
+            problems=(Conflict,),
         ),
-        ControlOperation(
-            "POST", "/clock/resume", time.resume_clock, "Let time go on",
-            clocks.ClockBody, WorldQuery, clocks.ResumeBody,
+        Operation(
+            "POST", "/_mock/clock/freeze", own.freeze_clock, "Freeze the clock",
+            query=AccountQuery, answer=clocks.ClockBody,
         ),
-        ControlOperation(
-            "POST", "/reset", anew.reset, "Back to the seeded start",
-            resets.ResetBody, resets.ResetQuery,
+        Operation(
+            "POST", "/_mock/clock/resume", own.resume_clock, "Resume a frozen clock",
+            query=AccountQuery, body=clocks.ResumeBody, answer=clocks.ClockBody,
         ),
-        ControlOperation(
-            "GET", "/jobs", work.list_jobs, "Jobs, the newest first",
-            jobs.JobsBody, jobs.JobsQuery, problems=(missing,),
+    )
+
+
+def _resets(own: resets.Resets) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "POST", "/_mock/reset", own.reset, "Reset the server, an account, or parts of them",
+            query=resets.reset_query(own.parts), answer=resets.ResetBody,
         ),
-        ControlOperation("GET", "/jobs/{id}", work.get_job, "One job", jobs.JobBody),
-        ControlOperation(
-            "POST", "/jobs/{id}/advance", work.advance_job, "Move a job by hand",
-            jobs.JobBody, body=jobs.JobAdvanceBody, problems=(conflict, ended),
+    )
+
+
+def _jobs(own: jobs.Jobs) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/jobs", own.list_jobs, "List jobs, the newest first",
+            query=jobs.JobsQuery, answer=jobs.JobsBody, problems=(NotFound,),
         ),
-        ControlOperation(
-            "POST", "/jobs/{id}/complete", work.complete_job, "Let a job succeed now",
-            jobs.JobBody, problems=(conflict, ended),
+        Operation("GET", "/_mock/jobs/{id}", own.get_job, "Get a job", answer=jobs.JobBody),
+        Operation(
+            "POST", "/_mock/jobs/{id}/advance", own.advance_job, "Advance a job by hand",
+            body=jobs.JobAdvanceBody, answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
         ),
-        ControlOperation(
-            "POST", "/jobs/{id}/fail", work.fail_job, "Let a job fail now",
-            jobs.JobBody, body=jobs.JobFailureBody, problems=(conflict, ended),
+        Operation(
+            "POST", "/_mock/jobs/{id}/complete", own.complete_job, "Complete a job now",
+            answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
         ),
-        ControlOperation(
-            "GET", "/tokens", users.list_tokens, "End users' tokens, the newest first",
-            tokens.TokensBody, tokens.TokensQuery, problems=(missing,),
+        Operation(
+            "POST", "/_mock/jobs/{id}/fail", own.fail_job, "Fail a job now",
+            body=jobs.JobFailureBody, answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
         ),
-        ControlOperation(
-            "GET", "/tokens/{id}", users.get_token, "One token and its sessions",
-            tokens.WholeTokenBody,
+    )
+
+
+def _callbacks(own: callbacks.Callbacks) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/callbacks", own.list_callbacks, "List callbacks, the newest first",
+            query=callbacks.CallbacksQuery, answer=callbacks.CallbacksBody, problems=(NotFound,),
         ),
-        ControlOperation(
-            "POST", "/tokens/{id}/expire", users.expire_token, "Let a token's time end now",
-            tokens.WholeTokenBody,
+        Operation(
+            "GET", "/_mock/callbacks/{id}", own.get_callback, "Get a callback and its payload",
+            answer=callbacks.WholeCallbackBody,
         ),
-        ControlOperation(
-            "POST", "/tokens/{id}/extend", users.extend_token, "Let a token be good for longer",
-            tokens.WholeTokenBody, body=tokens.ExtensionBody, problems=(conflict,),
+        Operation(
+            "POST", "/_mock/callbacks/{id}/redeliver", own.redeliver, "Send a callback again now",
+            answer=callbacks.CallbackBody,
         ),
-        ControlOperation(
-            "POST", "/tokens/{id}/disable", users.disable_token, "Let a token into nothing",
-            tokens.WholeTokenBody,
+        Operation(
+            "POST", "/_mock/callbacks/drain", own.drain, "Send all open callbacks now",
+            query=AccountQuery, answer=callbacks.DrainedBody,
         ),
-        ControlOperation(
-            "POST", "/tokens/{id}/enable", users.enable_token, "Let a token in again",
-            tokens.WholeTokenBody,
-        ),
-        ControlOperation(
-            "POST", "/tokens/{id}/sessions/close", users.close_sessions,
-            "End a token's sessions now", tokens.ClosedBody,
-        ),
-        ControlOperation(
-            "GET", "/callbacks", post.list_callbacks, "Callbacks, the newest first",
-            callbacks.CallbacksBody, callbacks.CallbacksQuery, problems=(missing,),
-        ),
-        ControlOperation(
-            "GET", "/callbacks/{id}", post.get_callback, "One callback and what it says",
-            callbacks.WholeCallbackBody,
-        ),
-        ControlOperation(
-            "POST", "/callbacks/{id}/redeliver", post.redeliver, "Send a callback once more now",
-            callbacks.CallbackBody,
-        ),
-        ControlOperation(
-            "POST", "/callbacks/drain", post.drain, "Try everything open until nothing is",
-            callbacks.DrainedBody, WorldQuery,
-        ),
-        ControlOperation(
-            "POST", "/signature/explain", proofs.explain, "Say what is wrong with a signature",
+    )
+
+
+def _signatures(own: signatures.Signatures) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "POST", "/_mock/signature/explain", own.explain,
+            "Explain what is wrong with a signature",
             body=signatures.CapturedBody, problems=(problems.NOT_A_CAPTURE,),
         ),
-        ControlOperation(
-            "GET", "/requests", seen.list_requests, "What came, the newest first",
-            requests.EntriesBody, requests.RequestsQuery,
+    )
+
+
+def _requests(own: requests.Requests) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/requests", own.list_requests, "List requests, the newest first",
+            query=requests.RequestsQuery, answer=requests.EntriesBody,
         ),
-        ControlOperation(
-            "DELETE", "/requests", seen.delete_requests, "Forget what came",
-            shapes.DeletedBody, WorldQuery,
+        Operation(
+            "DELETE", "/_mock/requests", own.delete_requests,
+            "Delete the vendors' requests from the journal",
+            query=AccountQuery, answer=DeletedBody,
         ),
-        ControlOperation(
-            "GET", "/requests/{id}", seen.get_request, "One exchange", requests.ExchangeBody
+        Operation(
+            "GET", "/_mock/requests/{id}", own.get_request, "Get a request and its answer",
+            answer=requests.ExchangeBody,
         ),
-        ControlOperation(
-            "POST", "/requests/wait", seen.wait_for_requests, "Wait until requests came",
-            requests.EntriesBody, body=requests.WaitBody,
-            problems=(conflict, problems.NOT_SEEN),
+        Operation(
+            "POST", "/_mock/requests/wait", own.wait_for_requests, "Wait for requests",
+            body=requests.WaitBody, answer=requests.EntriesBody,
+            problems=(Conflict, problems.NOT_SEEN),
         ),
-        ControlOperation(
-            "POST", "/requests/verify", seen.verify_requests, "Say whether requests came",
-            requests.MatchedBody, body=requests.VerifyBody,
-            problems=(conflict, problems.NOT_AS_EXPECTED),
+        Operation(
+            "POST", "/_mock/requests/verify", own.verify_requests, "Verify the number of requests",
+            body=requests.VerifyBody, answer=requests.MatchedBody,
+            problems=(Conflict, problems.NOT_AS_EXPECTED),
         ),
-    )  # fmt: skip
-    table = ControlTable(operations)
-    return table
+    )

@@ -1,4 +1,4 @@
-"""Who pays and is limited. Each account is a world of its own: state, clock, limits, seed."""
+"""Accounts: what a credential belongs to, with its own state, clock, limits and seed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from msgspec import Struct, field
 
 from mock_server.core.clock import Clock
 
-# Stands where an account's id would, for what belongs to the server and is there for everybody.
+# Takes the place of an account's id in records that belong to the server.
 SERVER = "server"
 
 
 class LimitMode(StrEnum):
-    """Whether calls over the limit are refused, let through, or let through and reported."""
+    """What happens to calls over the limit: refused, allowed, or allowed and reported."""
 
     ON = "on"
     OFF = "off"
@@ -31,7 +31,7 @@ class Limits(Struct, frozen=True):
 
 
 class Progression(StrEnum):
-    """What moves a job along."""
+    """What advances a job: nothing waits, time, each GET, or only the control API."""
 
     INSTANT = "instant"
     TIME = "time"
@@ -40,10 +40,10 @@ class Progression(StrEnum):
 
 
 class Credentials(Struct, frozen=True):
-    """What an account's calls are signed with; every vendor's room takes what it needs.
+    """The keys and secrets of an account; each vendor uses those that it needs.
 
     `public_key` and `private_key` are PEM texts; the private one is there only where the mock
-    made it up and hands it out.
+    generated it and hands it out.
     """
 
     app_id: str
@@ -81,7 +81,7 @@ class Account(Struct, frozen=True):
 
 
 class InitialAccount(Struct, frozen=True):
-    """An account as it was made, so that a reset can bring it back."""
+    """An account as it was created, so that a reset can restore it."""
 
     id: str
     account: str
@@ -89,14 +89,14 @@ class InitialAccount(Struct, frozen=True):
 
 
 class Credential(Struct, frozen=True):
-    """Points from what a caller shows (see `credential_id`) to its account."""
+    """Points from a credential (see `credential_id`) to its account."""
 
     id: str
     account: str
 
 
 def credential_ids(credentials: Credentials) -> tuple[str, ...]:
-    """Return the names under which the account is found."""
+    """Return the ids of the account's credential records."""
     return (
         credential_id("app", credentials.app_id),
         credential_id("token", credentials.token),
@@ -105,7 +105,7 @@ def credential_ids(credentials: Credentials) -> tuple[str, ...]:
 
 
 def credential_id(kind: str, shown: str) -> str:
-    """Return the name of a credential that a caller shows.
+    """Return the id of the record of a credential.
 
     A token is a secret, so its name is a digest: how long a look-up takes tells nothing about
     tokens that are close.

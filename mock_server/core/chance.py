@@ -1,4 +1,4 @@
-"""Chance that repeats: numbers derived from a seed and names, never drawn from shared state."""
+"""Repeatable random numbers: each follows from a seed and names, without shared state."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 
 def number(seed: int, *names: str | int, size_bytes: int = 8) -> int:
-    """Return a whole number of so many bytes that depends on nothing but the arguments."""
+    """Return a whole number of `size_bytes` bytes that depends only on the arguments."""
     text = "\x1f".join([str(seed), *map(str, names)])
     return int.from_bytes(blake2b(text.encode(), digest_size=size_bytes).digest(), "big")
 
 
 def fraction(seed: int, *names: str | int) -> float:
-    """Return a number in [0, 1) that depends on nothing but the arguments."""
+    """Return a number in [0, 1) that depends only on the arguments."""
     return number(seed, *names) * _SCALE
 
 
 def nth(seed: int, name: str, index: int) -> int:
-    """Return the number at an index of the sequence that seed and name begin, of eight bytes.
+    """Return the 8-byte number at an index of the sequence of a seed and a name.
 
     It takes half the time of `number`. SplitMix64 (Steele, Lea and Flood, 2014).
     """
@@ -38,7 +38,7 @@ def _origin(seed: int, name: str) -> int:
 
 
 def mac(secret: str, *names: str | int, hex_digits: int = 32) -> str:
-    """Return lower-case hex that cannot be worked out without the secret."""
+    """Return a message authentication code of the names, as lower-case hex."""
     key = blake2b(secret.encode(), digest_size=32).digest()
     text = "\x1f".join(map(str, names))
     return blake2b(text.encode(), key=key, digest_size=hex_digits // 2).hexdigest()

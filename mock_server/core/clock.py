@@ -2,8 +2,8 @@
 
 Rules:
 - At `wall_anchor` the clock shows `virtual_anchor`; from there it runs `rate` times as fast.
-- No change makes time jump by itself: a new anchor is always put where the clock stands.
-- Time never runs back. A move into the past is refused, and so is a negative rate.
+- A change of the rate never makes time jump: the new anchor is what the clock shows then.
+- Time never goes back. A move into the past is refused, and so is a negative rate.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from msgspec.structs import replace
 
 from mock_server.core.errors import Conflict, Invalid
 
-# Time stands at the year 3000: dates and sums stay representable however fast a clock runs.
+# Virtual time stops at the year 3000, so that dates and sums stay representable.
 LATEST = 32_503_680_000.0
 
 
 class Clock(Struct, frozen=True):
-    """Answers what time it is, given the wall's seconds since the epoch."""
+    """Gives the virtual time for a wall time; both are seconds since the epoch."""
 
     wall_anchor: float
     virtual_anchor: float
     rate: float = 1.0
-    rate_before: float = 1.0  # what a frozen clock goes on with
+    rate_before: float = 1.0  # the rate that a frozen clock resumes with
 
     @classmethod
     def at(cls, wall: float, *, start: float | None = None, rate: float = 1.0) -> Clock:
-        """Return a clock that shows `start` (the wall's own time if left out) at `wall`."""
+        """Return a clock that shows `start` (default: the wall time) at `wall`."""
         if start is not None and not 0 <= start <= LATEST:
             raise Invalid("start", f"must be seconds since the epoch before the year 3000: {start}")
         return cls(wall, wall if start is None else start, _checked_rate(rate))
 
     def now(self, wall: float) -> float:
-        """Return virtual seconds since the epoch; a wall that steps back is taken to stand."""
+        """Return virtual seconds since the epoch; a wall clock that steps back does not move it."""
         passed = wall - self.wall_anchor
         if passed <= 0:
             return self.virtual_anchor
@@ -46,13 +46,13 @@ class Clock(Struct, frozen=True):
         return self.rate == 0
 
     def with_rate(self, wall: float, rate: float) -> Clock:
-        """Return the clock going on from here at another rate; 0 freezes it."""
+        """Return the clock with another rate from now on; 0 freezes it."""
         before = self.rate or self.rate_before
         anchor = max(wall, self.wall_anchor)
         return Clock(anchor, self.now(wall), _checked_rate(rate), 1.0 if rate else before)
 
     def advanced(self, wall: float, seconds: float) -> Clock:
-        """Return the clock some seconds ahead; Conflict where time ends before."""
+        """Return the clock some seconds ahead; Conflict if that is after the end of time."""
         moment = self.now(wall) + seconds
         if moment > LATEST:
             raise Conflict("time ends at the year 3000")

@@ -21,7 +21,7 @@ MAX_CREDITS = Decimal(1_000_000_000)
 
 
 def credits(value: object, field: str = "credits") -> Decimal:
-    """Return the amount as an exact decimal; at most six places and a thousand million."""
+    """Return the amount as an exact decimal, with at most six places and up to MAX_CREDITS."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
@@ -37,8 +37,8 @@ def credits(value: object, field: str = "credits") -> Decimal:
 def tenths_up(amount: Decimal) -> Decimal:
     """Return the amount rounded up to whole tenths of a credit.
 
-    What lies beyond twelve places comes from divisions that do not end, and is no work. Equal
-    amounts are one object, so that thousands of jobs share their price.
+    Digits after the twelfth place come from rounding in divisions and do not count. Equal amounts
+    are one object, so that thousands of jobs share their price.
     """
     return round(amount, 12).quantize(TENTH, rounding=ROUND_CEILING)
 
@@ -60,31 +60,31 @@ class Wallet(Struct, frozen=True):
 
     @property
     def balance(self) -> Decimal:
-        """What can still be spent."""
+        """The credits that can be spent."""
         return self.opening + self.topped_up - self.charged - self.held
 
     def hold(self, amount: Decimal) -> Wallet:
-        """Return the wallet with the amount set aside; too little raises CreditsShort."""
-        # What costs nothing can be had by whoever owes something, too.
+        """Return the wallet with the amount held, or raise CreditsShort."""
+        # Free jobs are allowed with a negative balance.
         if amount > self.balance and amount:
             raise CreditsShort(price=amount, balance=self.balance)
         return replace(self, held=self.held + amount)
 
     def charge(self, amount: Decimal) -> Wallet:
-        """Return the wallet with a held amount taken for good."""
+        """Return the wallet with a held amount charged."""
         return replace(self, charged=self.charged + amount, held=self.held - amount)
 
     def release(self, amount: Decimal) -> Wallet:
-        """Return the wallet with a held amount given back."""
+        """Return the wallet with a held amount released."""
         return replace(self, held=self.held - amount)
 
     def top_up(self, amount: Decimal) -> Wallet:
-        """Return the wallet with the amount added; a negative one takes away."""
+        """Return the wallet with the amount added; a negative amount is taken away."""
         return replace(self, topped_up=self.topped_up + amount)
 
 
 class TopUp(Struct, frozen=True):
-    """A change of the balance that no job made."""
+    """A change of the balance by the control API."""
 
     id: str
     account: str

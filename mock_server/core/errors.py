@@ -1,17 +1,17 @@
-"""What can go wrong in the studio, as facts and without any status.
+"""What can go wrong, as facts, without HTTP status or wording.
 
 StudioError
-├── Unauthenticated       nobody known signed this call
-├── Forbidden             known, but not allowed
-├── NotFound              no such thing for this account
+├── Unauthenticated       the caller could not be identified
+├── Forbidden             the caller is known and not allowed
+├── NotFound              the account has nothing with this id
 │   └── AccountGone       the account was deleted or reset meanwhile
-├── Invalid               the request does not make sense
-│   ├── Malformed         it cannot even be read
-│   └── CreditsShort      it costs more than there is
-├── TooLarge              more bytes than are taken
-├── TooSlow               the bytes did not come in time
+├── Invalid               the request has a wrong value
+│   ├── Malformed         it cannot be read
+│   └── CreditsShort      it costs more than the balance
+├── TooLarge              more bytes than the limit
+├── TooSlow               the bytes did not arrive in time
 ├── RateLimited           too many calls inside the window
-└── Conflict              it contradicts what is already there
+└── Conflict              it contradicts the present state
     ├── AlreadyEnded      the job is over
     └── RequestRepeated   the request key was used before
 """
@@ -23,14 +23,14 @@ from typing import Any
 
 
 class DomainError(Exception):
-    """Something that the studio refuses to do; the vendor's room finds the words."""
+    """A request is refused; each vendor maps the class to status, code and words."""
 
 
 class Unauthenticated(DomainError):
-    """The caller could not be made out.
+    """The caller could not be identified.
 
-    `known_account` is false where the credential belongs to nobody, and true where its owner is
-    known but the proof does not hold. `diagnosis` is whatever the vendor's room found out.
+    `known_account` is false if no account has the credential, and true if the account is known but
+    the proof is wrong. `diagnosis` is what the vendor found out.
     """
 
     def __init__(self, why: str, *, known_account: bool = True, diagnosis: Any = None) -> None:
@@ -45,7 +45,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no `kind` with this id, or it belongs to somebody else."""
+    """There is no `kind` with this id, or it belongs to another account."""
 
     def __init__(self, kind: str, id: str = "") -> None:
         super().__init__(f"{kind} not found")
@@ -61,7 +61,7 @@ class AccountGone(NotFound):
 
 
 class Invalid(DomainError):
-    """`field` has a value that cannot be worked with; `problem` says what was expected."""
+    """`field` has a wrong value; `problem` says what was expected."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -70,7 +70,7 @@ class Invalid(DomainError):
 
 
 class Malformed(Invalid):
-    """The bytes are not the format that they should be."""
+    """The bytes do not have the expected format."""
 
     def __init__(self, problem: str, *, field: str = "body") -> None:
         super().__init__(field, problem)
@@ -113,11 +113,11 @@ class RateLimited(DomainError):
 
 
 class Conflict(DomainError):
-    """The request contradicts what is already there."""
+    """The request contradicts the present state."""
 
 
 class AlreadyEnded(Conflict):
-    """The job is over, so there is nothing left to change."""
+    """The job has ended, so it cannot change any more."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__("job already finished")
@@ -125,7 +125,7 @@ class AlreadyEnded(Conflict):
 
 
 class RequestRepeated(Conflict):
-    """A job was made with this request key before."""
+    """This request key made a job before."""
 
     def __init__(self, request_key: str, job_id: str, *, same_content: bool) -> None:
         super().__init__(f"request id {request_key!r} was already used for job {job_id}")

@@ -23,13 +23,13 @@ def next_tick(now: float, last: int) -> int:
 
 
 def id_of(tick: int, account: str) -> str:
-    """Return the id that belongs to the tick in this account."""
+    """Return the id of the tick in this account."""
     return str(tick << _TAG_BITS | tag_of(account))
 
 
 @lru_cache(maxsize=4096)
 def tag_of(account: str) -> int:
-    """Return the account's part of its ids."""
+    """Return the part of an id that stands for the account."""
     return chance.number(0, "tag", account) & ((1 << _TAG_BITS) - 1)
 
 

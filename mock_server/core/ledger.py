@@ -18,14 +18,14 @@ def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> li
     """Return the lines in the order of their moments; their amounts add up to the balance.
 
     A hold takes its amount, a release gives it back, and a charge makes a hold final without
-    moving the balance again. What jobs that are kept no longer cost, and what a reset of the
-    credits forgave, stand in one line, "carried".
+    changing the balance again. One line, "carried", stands for jobs that are no longer kept and for
+    charges that a reset of the credits removed.
     """
     lines: list[Entry] = []
     charged = ZERO
     for job in jobs:
         if not job.price:
-            continue  # It moves nothing.
+            continue  # It does not change the balance.
         lines.append(Entry(job.submitted_at, "hold", -job.price, job.id))
         if job.ending is None:
             continue

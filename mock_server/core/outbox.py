@@ -1,8 +1,8 @@
-"""What leaves by itself: notices, most of them written down by the change of a job they tell of.
+"""Deliveries: the notices that the mock sends by itself, most of them about a change of a job.
 
-A delivery is due at a moment of its account's clock. Of one job's deliveries on one topic a later
-one waits for the earlier, until that has arrived or been given up. A question to the receiver is
-kept beside them once it is over.
+A delivery is due at a moment of its account's clock. Deliveries of one job on one topic go in
+order: a later one waits until the earlier one has arrived or was given up. Questions to the
+receiver are kept here too, once they are answered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mock_server.core.jobs.watch import Watch
 class Attempt(Struct, frozen=True):
     """One try: virtual time, the answer's status (0 without one), and what went wrong.
 
-    `url` is where it went in the end, and `answer` what was said to a question.
+    `url` is where it was sent, and `answer` the answer to a question.
     """
 
     at: float
@@ -34,11 +34,11 @@ class Attempt(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """A notice on its way. `due_at` is None once it has arrived or been given up.
+    """One notice. `due_at` is None once it has arrived or was given up.
 
-    What is about no job has an empty `job`, no state, and its `content` written already. `asked`
-    marks a question: a request waits for the answer, so there is no second try. A try `claim`s the
-    delivery first, until `claimed_until` (real seconds), so that two senders never send it twice.
+    A notice that is not about a job has an empty `job`, no state, and ready `content`. `asked`
+    marks a question: a request waits for the answer, so there is no second try. A sender `claim`s
+    the delivery until `claimed_until` (real seconds), so that two senders never send it twice.
     """
 
     id: str
@@ -63,16 +63,16 @@ class Delivery(Struct, frozen=True):
 
     @property
     def lane(self) -> tuple[str, str]:
-        """Where order is kept: a topic of a job; what is about no job goes by itself."""
+        """Deliveries with the same lane go in order: those of one job on one topic."""
         return self.job or self.id, self.topic
 
     @property
     def arrived(self) -> bool:
-        """Whether it has ever arrived; what is sent once more later cannot undo that."""
+        """Whether any try has arrived."""
         return any(attempt.arrived for attempt in self.attempts)
 
     def tried(self, attempt: Attempt, delays: Sequence[float], *, final: bool = False) -> Delivery:
-        """Return the delivery after a try: `delays[n]` seconds pass after the n-th failure."""
+        """Return the delivery after a try; `delays[n]` seconds pass after the n-th failure."""
         failures = len(self.attempts)
         again = not attempt.arrived and not final and failures < len(delays)
         return replace(
@@ -83,14 +83,14 @@ class Delivery(Struct, frozen=True):
         )
 
     def repeated(self, attempt: Attempt) -> Delivery:
-        """Return the delivery after a try out of turn, whose failure leaves its schedule alone."""
+        """Return the delivery after a try out of turn; its failure does not change the schedule."""
         attempts = (*self.attempts, attempt)
         due_at = None if attempt.arrived else self.due_at
         return replace(self, attempts=attempts, due_at=due_at, claim="")
 
 
 def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Delivery]:
-    """Return those that are due and have nothing before them in their lane, the earliest first."""
+    """Return the due deliveries that are first in their lane, the earliest first."""
     first: dict[tuple[str, str], int] = {}
     for each in open_ones:
         if each.due_at is not None:

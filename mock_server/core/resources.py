@@ -1,4 +1,4 @@
-"""Bytes that were uploaded, with an expiry; the bytes themselves lie in the store's blobs."""
+"""Uploads, with an expiry; their bytes are in the blobs of the store."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ EARLIEST = 0.0  # the epoch; no clock begins before it
 class Resource(Struct, frozen=True):
     """A place for one upload. Moments are virtual; `keep_until` None means for ever.
 
-    `media_type` is what it was said to be, where that was asked; without one it is to be a picture.
-    `format`, `width` and `height` are there once the bytes were found to be a picture.
+    `media_type` is the declared type; without one the upload must be a picture. `format`, `width`
+    and `height` are set when the bytes are a picture that can be decoded.
     """
 
     id: str
@@ -30,11 +30,11 @@ class Resource(Struct, frozen=True):
 
     @property
     def is_picture(self) -> bool:
-        """Whether it is meant to be a picture, whatever its bytes are."""
+        """Whether it is declared as a picture."""
         return not self.media_type or self.media_type.startswith("image/")
 
     def problem_at(self, moment: float) -> str:
-        """Return why a job that starts at the moment cannot work with it, or nothing."""
+        """Return why a job that starts at the moment cannot use it, or an empty text."""
         if self.uploaded_at is None or self.uploaded_at > moment:
             return f"input image {self.id} was never uploaded"
         if self.keep_until is not None and self.keep_until <= moment:
@@ -45,7 +45,7 @@ class Resource(Struct, frozen=True):
 
 
 def shared_upload(id: str) -> Resource:
-    """Return a picture that is there for every account, for ever and from the beginning."""
+    """Return a picture that every account has from the beginning and for ever."""
     return Resource(
         id=id,
         account=SERVER,

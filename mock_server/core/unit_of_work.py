@@ -55,6 +55,7 @@ class UnitOfWork:
         "clock",
         "events",
         "now",
+        "rules",
         "tx",
         "wall",
     )
@@ -62,6 +63,7 @@ class UnitOfWork:
     account: Account
     clock: Clock
     now: float
+    rules: JobRules
     tx: Transaction
 
     def __init__(
@@ -72,6 +74,7 @@ class UnitOfWork:
         self._incarnation = incarnation
         self._is_saved = False
         self._opening = accounts.store.transaction(id)
+        self.rules = accounts.rules
         self.wall = wall
         self.events: list[Event] = []
         self.callbacks_changed = False
@@ -115,10 +118,6 @@ class UnitOfWork:
     # What every change needs
 
     @property
-    def rules(self) -> JobRules:
-        return self._accounts.rules
-
-    @property
     def jobs(self) -> JobService:
         return JobService(self)
 
@@ -132,7 +131,7 @@ class UnitOfWork:
         return self.rules.slots if self.account.slots is None else self.account.slots
 
     async def save(self) -> None:
-        """Keep what was done so far, also if the rest is refused with a DomainError."""
+        """Keep what was done so far, even if the rest is refused with a DomainError."""
         await self.tx.savepoint()
         self._is_saved = True
 
@@ -211,6 +210,7 @@ class UnitOfWork:
             return ""
         allowed_at = await admit(self.tx, self._id, limits, self.now, scope)
         if allowed_at is None:
+            await self.save()  # A call that is refused from here on was still a call.
             return ""
         refusal = RateLimited(allowed_at=allowed_at, retry_after=allowed_at - self.now)
         if limits.mode is LimitMode.SHADOW:

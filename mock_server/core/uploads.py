@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from mock_server.core import ids
 from mock_server.core.errors import NotFound, TooLarge
 from mock_server.core.resources import Resource
@@ -42,13 +44,12 @@ class UploadService:
 
     async def get(self, id: str) -> Resource | None:
         """Return the upload, if it is the account's."""
-        resource = await self.world.tx.get(Resource, id)
-        return None if resource is None or resource.account != self.world.account.id else resource
+        return await self.world.own(Resource, id)
 
     async def keep(
         self, resource: Resource, data: bytes, *, limit_bytes: int | None = None
     ) -> None:
-        """Keep an upload's bytes; `resource` says when they came and what they are.
+        """Keep the bytes that came for an upload now; `resource` says what they are.
 
         Raises NotFound if its place is gone. `limit_bytes` replaces the limit of the rules.
         """
@@ -57,7 +58,7 @@ class UploadService:
             raise TooLarge("upload", limit_bytes=limit_bytes)
         if await self.get(resource.id) is None:
             raise NotFound("resource", resource.id)
-        await self.world.tx.put(resource)
+        await self.world.tx.put(replace(resource, uploaded_at=self.world.now))
         await self.world.tx.put_blob(resource.id, data)
 
     def _id(self, tick: int) -> str:

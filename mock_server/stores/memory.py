@@ -133,7 +133,7 @@ class MemoryView:
         for kind in kinds:
             record = self._first_due(kind, account, before)
             if record is not None:
-                first, before = record, _before(record.due_at)
+                first, before = record, nextafter(record.due_at, -inf)  # of equal moments the first
         return first
 
     async def due_after(
@@ -279,8 +279,12 @@ class MemoryTransaction(MemoryView):
 
     def _first_due(self, kind: type, account: str, before: float) -> Any:
         changed = self.changes.get(kind)
+        table = self._tables.get(kind)
+        due: Sequence[tuple[float, str]] = () if table is None else table.due.get(account, ())
         if not changed:
-            return super()._first_due(kind, account, before)
+            if table is None or not due or due[0][0] > before:
+                return None
+            return table.records[due[0][1]]
         if account != self._account:
             return next(iter(self._due(kind, account, before)), None)
         heap = self._due_changes.get(kind)
@@ -294,8 +298,6 @@ class MemoryTransaction(MemoryView):
             if record is not None and record.due_at == heap[0][0]:
                 break
             heappop(heap)  # It was changed again since.
-        table = self._tables.get(kind)
-        due = [] if table is None else table.due.get(account, [])
         passed = self._passed.get(kind, 0)
         while passed < len(due) and due[passed][1] in changed:
             passed += 1
@@ -421,11 +423,6 @@ class MemoryStore(MemoryView):
             lock = self._locks_in_use.setdefault(account, asyncio.Lock())
             self._locks[account] = lock
         return lock
-
-
-def _before(moment: float) -> float:
-    """Return the last moment before this one, so that of equal ones the first kind stays."""
-    return nextafter(moment, -inf)
 
 
 def _push(heap: list[tuple[float, str]], record: Any) -> None:

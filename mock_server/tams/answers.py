@@ -1,7 +1,7 @@
-"""What TAMS says of jobs: the shapes of answers, in protobuf's JSON habits.
+"""The bodies of answers about jobs and models, in protobuf's JSON mapping.
 
-64-bit integers are decimal strings, enums are names, and members with a zero value are left out
-(U53), except `credits`, which clients read without a guard.
+64-bit integers are decimal strings, enums are names, and members with a zero value are omitted
+(U53), except `credits`, which clients read without a check.
 """
 
 from __future__ import annotations
@@ -36,48 +36,48 @@ STATUS = {
 
 Body = dict[str, Any]
 
-# How many finished jobs have their answer at hand, at about a kilobyte each.
-READY_ANSWERS = 1000
+# The number of finished jobs whose answers are kept, about one kilobyte each.
+MAX_READY_ANSWERS = 1000
 
 
 class JobAnswers:
-    """Builds the bodies of answers; the choices say how members that may vary look."""
+    """Builds the bodies of answers; settings choose the form of unknown members."""
 
     def __init__(self, settings: TamsSettings, storage: Storage) -> None:
         self.settings = settings
         self.storage = storage
-        self._repeats = settings.result_url == "stable" and settings.expired_in == "constant"
+        self._is_repeatable = settings.result_url == "stable" and settings.expired_in == "constant"
         self._ready: dict[tuple[str, str, int], tuple[Job, bytes]] = {}
 
     def created(self, job: Job) -> Body:
-        """Return the answer to a creation; documented: its status is CREATED."""
+        """Return the answer to a creation; its status is CREATED (documented)."""
         return {"job": {"id": job.id, "status": "CREATED", "credits": float(job.price)}}
 
     def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | bytes:
-        """Return the answer to a poll; that of a finished job is ready bytes while it holds."""
-        if snapshot.state is not JobState.SUCCEEDED or not self._repeats:
+        """Return the answer to a poll; the bytes for a finished job are kept while valid."""
+        if snapshot.state is not JobState.SUCCEEDED or not self._is_repeatable:
             return self.job(snapshot, account, origin)
         job = snapshot.job
         key = (job.id, origin, self.storage.result_period(job, snapshot.now))
         known = self._ready.get(key)
-        # After a reset an id may come again, for another job.
+        # After a reset, another job may get the same id.
         if known is not None and known[0] is job:
             return known[1]
         ready = to_json(self.job(snapshot, account, origin))
         self._ready[key] = (job, ready)
-        if len(self._ready) > READY_ANSWERS:
+        if len(self._ready) > MAX_READY_ANSWERS:
             del self._ready[next(iter(self._ready))]
         return ready
 
     def job(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
-        """Return a job in its wrapper, with the info that belongs to its state."""
+        """Return a job in its wrapper, with the info of its state."""
         job, state = snapshot.job, snapshot.state
-        free = state in (JobState.FAILED, JobState.CANCELED)
-        free = free and self.settings.ended_credits == "zero"
+        is_free = state in (JobState.FAILED, JobState.CANCELED)
+        is_free = is_free and self.settings.ended_credits == "zero"
         body: Body = {
             "id": job.id,
             "status": STATUS[state],
-            "credits": 0.0 if free else float(job.price),
+            "credits": 0.0 if is_free else float(job.price),
         }
         match state:
             case JobState.WAITING:
@@ -91,28 +91,28 @@ class JobAnswers:
         return {"job": body}
 
     def notice(self, delivery: Delivery, job: Job, account: Account) -> bytes:
-        """Return the body of a notification, in one of the forms that clients believe in (U36).
+        """Return the body of a notification, in one of the forms that clients expect (U36).
 
-        Nothing public describes it. It tells of the moment at which it was written.
+        The real form is not public. The body has the state at the moment of the event.
         """
         state = delivery.state or job.state_at(delivery.made_at)
         snapshot = Snapshot(job, delivery.made_at, state)
         body: Body = self.job(snapshot, account, delivery.watch.origin)
-        told = body["job"]
+        shown = body["job"]
         match self.settings.notify_payload:
             case "a":
-                infos = {name: told[name] for name in _INFOS if name in told}
-                body = {"jobId": job.id, "status": told["status"], **infos}
+                infos = {name: shown[name] for name in _INFOS if name in shown}
+                body = {"jobId": job.id, "status": shown["status"], **infos}
             case "b":
-                images = told.get("successInfo", {}).get("images", [])
-                body = {"jobId": job.id, "status": told["status"]}
+                images = shown.get("successInfo", {}).get("images", [])
+                body = {"jobId": job.id, "status": shown["status"]}
                 if images:
                     body["images"] = [{"url": image["url"]} for image in images]
         return to_json(body)
 
     def model(self, model: Model, origin: str) -> Body:
         """Return a model in its wrapper."""
-        shown = [
+        showcase = [
             f"{origin}/showcase/{model.id}/{number + 1}.png"
             for number in range(model.showcase_count)
         ]
@@ -122,7 +122,7 @@ class JobAnswers:
             "description": model.description,
             "baseModel": model.base_model,
             "modelType": model.model_type,
-            "showcaseImageUrls": shown,
+            "showcaseImageUrls": showcase,
             "projectName": model.project_name,
             "triggerWords": model.trigger_words,
         }
@@ -182,7 +182,7 @@ class JobAnswers:
         return self._with_stages(info, snapshot, finished)
 
     def _finish_item(self, job: Job, done: float, now: float, urls: Sequence[str] = ()) -> Body:
-        """Return how far a graph is, node after node (TAMS › 7, U54)."""
+        """Return the progress of a graph, node by node (TAMS › 7, U54)."""
         return finish_item(
             job.order.notes,
             id=f"wf-{job.id}",
@@ -197,11 +197,11 @@ class JobAnswers:
     def _failed(self, snapshot: Snapshot) -> Body:
         reason = snapshot.job.reason_at(snapshot.now)
         reason = self.settings.failure_reason.replace("{reason}", reason)
-        # DEFAULT is the zero value of its enum, and documented to be sent all the same.
+        # DEFAULT is the zero value of its enum, but it is documented that it is sent.
         return self._with_stages({"reason": reason, "code": "DEFAULT"}, snapshot, [])
 
     def _with_stages(self, info: Body, snapshot: Snapshot, images: list[Body]) -> Body:
-        """Add the list of stages that the description of 2023 had (U55)."""
+        """Add the list of stages from the description of 2023 (U55)."""
         if self.settings.stages_shape == "2023":
             stage = {
                 "stageIndex": str(snapshot.job.stage_at(snapshot.now)),
@@ -225,7 +225,7 @@ def _image_id(job: Job, account: Account, index: int) -> str:
 
 
 def _file_facts(job: Job, index: int) -> dict[str, str]:
-    """Return what the service tells of a file, in the words of the common metadata tool."""
+    """Return the metadata of a file, in the words of ExifTool."""
     recipe = recipe_of(job, index)
     return {
         "FileSize": file_size(pictures.size_bytes(recipe)),
@@ -236,7 +236,7 @@ def _file_facts(job: Job, index: int) -> dict[str, str]:
 
 
 def file_size(size_bytes: int) -> str:
-    """Return a size as the metadata tool prints it: bytes, kB or MB of a thousand each."""
+    """Return a size in the form of ExifTool: bytes, kB or MB, in steps of a thousand."""
     if size_bytes < 2_000:
         return f"{size_bytes} bytes"
     if size_bytes < 10_000:

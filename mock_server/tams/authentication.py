@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
-from mock_server.core.jobs.service import JobService
+from mock_server.core.nonces import use_nonce
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import (
@@ -23,27 +24,27 @@ from mock_server.tams.signature import (
     check_timestamp,
     parse_authorization,
 )
-from mock_server.web.calls import Call
+from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.calls import Call, Explained
 
 if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.findings import Diagnosis
-    from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.auth_diagnostics.search_budget import SearchBudget
+    from mock_server.web.captures import Capture
 
-# How many nonces are remembered where a repeated one is refused.
-_NONCES = 10_000
 
-
-class Proof(Struct, frozen=True):
+class TamsVerdict(Verdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | SignatureRefusal
     refusal: SignatureRefusal | None = None
-    diagnosis: Diagnosis | None = None
 
 
 def verdict_body(verdict: Any) -> dict[str, Any] | None:
     """Return the result of a credentials check as data to show; tokens stay out."""
-    if not isinstance(verdict, Proof):
+    if not isinstance(verdict, TamsVerdict):
         return None
     header, refusal = verdict.header, verdict.refusal
     body: dict[str, Any] = {"accepted": refusal is None}
@@ -59,26 +60,20 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
             body |= {"scheme": "bearer"}
     if refusal is not None:
         body |= {"reason": refusal.reason.value, "detail": refusal.detail}
-    if verdict.diagnosis is not None:
-        from mock_server.web.auth_diagnostics.explanations import as_data
-
-        body["diagnosis"] = as_data(verdict.diagnosis)
-    return body
+    return body | verdict.diagnosis_members()
 
 
-class Authenticator:
-    """Lets callers in. `paths` are those without an id, for guessing which one was meant."""
+class TamsAuthenticator(Authenticator):
+    """Finds the account of a signature or a bearer token."""
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         settings: TamsSettings,
         paths: Callable[[], tuple[bytes, ...]],
     ) -> None:
-        self.job_service = job_service
+        super().__init__(accounts, paths)
         self.settings = settings
-        self.paths = paths
-        self._nonces: dict[tuple[str, str, str], None] = {}
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
@@ -87,7 +82,7 @@ class Authenticator:
         if isinstance(header, SignatureRefusal):
             await self._refuse(call, header, header)
         if isinstance(header, BearerToken):
-            account = await self.job_service.account(credential_id("token", header.token))
+            account = await self.accounts.by_credential(credential_id("token", header.token))
             if account is None:
                 refusal = SignatureRefusal(Reason.TOKEN_UNKNOWN, "no app has this token")
                 await self._refuse(call, header, refusal)
@@ -95,7 +90,7 @@ class Authenticator:
                 refusal = SignatureRefusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
                 await self._refuse(call, header, refusal)
         else:
-            account = await self.job_service.account(credential_id("app", header.app_id))
+            account = await self.accounts.by_credential(credential_id("app", header.app_id))
             if account is None:
                 # What stands there may be a token by mistake, so it is not repeated.
                 refusal = SignatureRefusal(Reason.APP_UNKNOWN, "no app has the id in app_id")
@@ -103,7 +98,8 @@ class Authenticator:
             call.trace.account = account.id
             if refusal_found := self._check(call, account, header):
                 await self._refuse(call, header, refusal_found, account)
-        call.trace.verdict = Proof(header)
+        call.trace.verdict = TamsVerdict(header=header)
+        call.identity = header
         return account
 
     def _check(self, call: Call, account: Account, header: SignedHeader) -> SignatureRefusal | None:
@@ -116,22 +112,20 @@ class Authenticator:
         ):
             return refusal
         key = load_public_key(account.credentials.public_key)
-        refusal = check_signature(header, key, call.method, call.target, call.body)
-        if refusal is None and self.settings.nonce_replay == "refuse":
-            return self._replayed(header)
-        return refusal
+        return check_signature(header, key, call.method, call.target, call.body)
 
-    def _replayed(self, header: SignedHeader) -> SignatureRefusal | None:
-        """Remember a nonce, or refuse the one that was there before."""
-        used = (header.app_id, header.timestamp, header.nonce)
-        if used in self._nonces:
-            return SignatureRefusal(
-                Reason.NONCE_REPLAYED, f"the nonce {header.nonce} was used before"
-            )
-        self._nonces[used] = None
-        if len(self._nonces) > _NONCES:
-            del self._nonces[next(iter(self._nonces))]
-        return None
+    async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
+        """Remember the nonce of a signature, or refuse one that was used before (U2)."""
+        header = call.identity
+        if self.settings.nonce_replay != "refuse" or not isinstance(header, SignedHeader):
+            return
+        used = f"{header.app_id} {header.timestamp} {header.nonce}".encode()
+        if await use_nonce(world.tx, world.account.id, used, world.wall):
+            await world.save()
+            return
+        words = f"the nonce {header.nonce} was used before"
+        refusal = SignatureRefusal(Reason.NONCE_REPLAYED, words)
+        raise Explained(partial(self._refuse, call, header, refusal, world.account))
 
     async def _refuse(
         self,
@@ -140,29 +134,26 @@ class Authenticator:
         refusal: SignatureRefusal,
         account: Account | None = None,
     ) -> NoReturn:
-        diagnosis = await self._diagnosed(call, refusal, account)
-        call.trace.verdict = Proof(header, refusal, diagnosis)
-        if diagnosis is not None:
-            from mock_server.web.auth_diagnostics.explanations import tips
-
-            refusal = replace(refusal, detail=tips(diagnosis))
+        shown = header.app_id if isinstance(header, SignedHeader) else ""
+        found = await self.diagnosed(call, shown, partial(self._evidence, call, refusal, account))
+        call.trace.verdict = TamsVerdict(
+            header=header, refusal=refusal, diagnosis=found.diagnosis, later=found.later
+        )
+        refusal = replace(refusal, detail=detail_of(found, refusal.detail))
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
         raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
 
-    async def _diagnosed(
-        self, call: Call, refusal: SignatureRefusal, account: Account | None
-    ) -> Diagnosis | None:
-        """Return what the client most likely did, unless too much of that was asked of late."""
-        budget = self.rate_limit.budget(call.trace.account, call.wall)
-        if budget is None:
-            return None
-        from mock_server.tams.auth_diagnostics.diagnosis import diagnose
-        from mock_server.tams.auth_diagnostics.findings import Evidence
+    def _evidence(
+        self,
+        call: Call,
+        refusal: SignatureRefusal,
+        account: Account | None,
+        others: Iterator[KnownAccount],
+    ) -> TamsEvidence:
+        from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
-        accounts = await self.job_service.store.list(Account)
-        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
-        evidence = Evidence(
+        return TamsEvidence(
             call.method,
             call.target,
             call.header(b"authorization"),
@@ -171,28 +162,28 @@ class Authenticator:
             scheme=call.scope["scheme"],
             wall=call.wall,
             known_account=None if account is None else known_account_of(account),
-            others=map(known_account_of, likely_first),
+            others=others,
             lenient=self.settings.header_grammar == "lenient",
             skew_seconds=self.settings.clock_skew or None,
             replayed=refusal.reason is Reason.NONCE_REPLAYED,
             one_scheme=self.settings.schemes == "one",
             paths=self.paths(),
         )
+
+    def understands(self, capture: Capture) -> bool:
+        """Say whether a captured request was meant for TAMS, by its path."""
+        return capture.target.startswith(b"/v1/")
+
+    def diagnose(self, evidence: TamsEvidence, budget: SearchBudget) -> Paced[Diagnosis]:
+        """Work out what is wrong with credentials."""
+        from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+
         return diagnose(evidence, budget)
 
-    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with a captured request's signature; raises CaptureError."""
-        from mock_server.tams.auth_diagnostics import explaining
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
+    def captured(
+        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
+    ) -> TamsEvidence:
+        """Return a captured request as evidence."""
+        from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence
 
-        known_accounts = [
-            known_account_of(each) for each in await self.job_service.store.list(Account)
-        ]
-        return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
-
-    @cached_property
-    def rate_limit(self) -> DiagnosisRateLimit:
-        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
-        from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
-
-        return DiagnosisRateLimit()
+        return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())

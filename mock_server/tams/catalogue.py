@@ -1,7 +1,7 @@
-"""The models and the lists of values that the mock knows, out of `data/tams-constants.json`.
+"""The models and the lists of values that the mock knows, from `data/tams-constants.json`.
 
-Ids and families are what public clients use; names and texts are made up by Faker from the
-account's seed and the model's id. Prices and rules ask for families alone, which need no texts.
+Ids and families are those that public clients use. Names and texts are made by Faker from the
+account's seed and the model's id. Prices and rules need only the family.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ ModelType = Literal["CHECKPOINT", "LORA", "CONTROLNET"]
 
 
 class Family(Struct, frozen=True):
-    """Models of one make: their price factor, and the areas and sides in pixels that they take."""
+    """A family of models: the price factor, and the allowed areas and sides in pixels."""
 
     base_model: str
     factor: Decimal
-    least_area: int = 262_144
-    most_area: int = 2_073_600
-    most_side: int = 1536
+    min_area: int = 262_144
+    max_area: int = 2_073_600
+    max_side: int = 1536
 
 
-# Factors are the mock's (U34): the reference says only that there are some. 1 is the SDXL-type
-# model whose price was observed. Areas and sides are documented for SD 1.5 (the 512 engine) and
-# SDXL (TAMS › Stages); the others are taken to be like SDXL, whose rule is the widest.
-SD15 = Family("SD 1.5", Decimal("0.6"), most_area=1_048_576, most_side=1024)
+# The factors are choices of the mock (U34): the reference says only that they exist. 1 is the
+# SDXL-type model whose price was observed. Areas and sides are documented for SD 1.5 (the 512
+# engine) and SDXL (TAMS › Stages); the other families get the rule of SDXL, which is the widest.
+SD15 = Family("SD 1.5", Decimal("0.6"), max_area=1_048_576, max_side=1024)
 SDXL = Family("SDXL 1.0", Decimal(1))
 PONY = Family("Pony", Decimal(1))
 ILLUSTRIOUS = Family("Illustrious", Decimal(1))
 SD35 = Family("SD 3.5", Decimal(1))
 FLUX = Family("FLUX.1", Decimal(3))
 
-# Words of the constants file, looked for in this order: "FLUX/Pony" is priced as the dearer one.
+# Words in the constants file, tried in this order: "FLUX/Pony" gets the higher price.
 _FAMILIES = (
     ("SD 1.5", SD15),
     ("FLUX", FLUX),
@@ -58,7 +58,7 @@ _TYPES: dict[str, ModelType] = {
 
 
 class Model(Struct, frozen=True):
-    """A version of a model, with the members that GET /v1/models/{modelId} answers."""
+    """A version of a model, with the members of GET /v1/models/{modelId}."""
 
     id: str
     name: str
@@ -71,33 +71,29 @@ class Model(Struct, frozen=True):
 
 
 class Catalogue:
-    """What can be asked about models. It remembers nothing, so all accounts share one."""
-
-    def knows(self, model_id: str) -> bool:
-        """Return whether reading the model is not a 404."""
-        return model_id in _known()
+    """Answers questions about models. It has no state, so all accounts share one."""
 
     def type_of(self, model_id: str) -> ModelType | None:
-        """Return what kind of model it is, or nothing where the mock does not know it."""
+        """Return the type of a model, or None if the mock does not know the model."""
         known = _known().get(model_id)
         return known[1] if known else None
 
     def family_of(self, model_id: str) -> Family:
-        """Return the model's family; what is not known is taken for SDXL."""
+        """Return the family of a model; an unknown model counts as SDXL."""
         known = _known().get(model_id)
         return known[0] if known else SDXL
 
     def factor_of(self, model_id: str) -> Decimal:
-        """Return what the price of a job is multiplied by."""
+        """Return the price factor of a model."""
         return self.family_of(model_id).factor
 
     def model(self, model_id: str, seed: int) -> Model | None:
-        """Return a model that the mock knows, as the account with this seed sees it."""
+        """Return a known model as the account with this seed sees it; None for an unknown one."""
         known = _known().get(model_id)
         return _described(model_id, *known, seed) if known else None
 
     def made_up(self, model_id: str, seed: int, model_type: ModelType = "CHECKPOINT") -> Model:
-        """Return what stands in for a model that the mock does not know, where a job names it."""
+        """Return a description for an unknown model that a job names."""
         return _described(model_id, SDXL, model_type, seed)
 
 
@@ -138,12 +134,12 @@ def _described(model_id: str, family: Family, model_type: ModelType, seed: int) 
         base_model=family.base_model,
         model_type=model_type,
         project_name=f"{text.word().title()} {text.word().title()}{noun}",
-        # Known to clients, for LoRAs; the members of other kinds are left empty.
+        # Clients use them for LoRAs; for other types the member is empty.
         trigger_words=", ".join(text.words(2)) if model_type == "LORA" else "",
         showcase_count=text.random_int(1, 3),
     )
 
 
 def demo_uploads() -> tuple[str, ...]:
-    """Return the ids of images that the vendor's demos take for uploaded."""
+    """Return the ids of images that the vendor's demos use without an upload."""
     return tuple(_constants()["known_ids"]["image_resources"])

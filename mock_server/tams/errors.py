@@ -1,7 +1,8 @@
-"""The studio's refusals in the words of TAMS: status, code, message, details.
+"""Domain errors as answers of TAMS: status, code, message, details.
 
-Operations fail with a `google.rpc.Status`; authentication fails with the gateway's own body, which
-has `tips` and no details (TAMS › HTTP status codes; the 404 for an unknown key was observed).
+A failed operation answers a `google.rpc.Status`. A failed authentication answers the gateway's own
+body, which has `tips` and no details (TAMS › HTTP status codes; the 404 for an unknown key was
+observed).
 """
 
 from __future__ import annotations
@@ -29,14 +30,20 @@ from mock_server.core.errors import (
 )
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import Reason, SignatureRefusal
-from mock_server.tams.workflow.mismatches import FieldMismatch
 from mock_server.web.calls import JSON, Answer, json_answer
 
-# The literal message of *invalid* parameters; the useful text is in the details.
+# The literal message for *invalid* parameters; the details have the useful text.
 PARAMS_INVALID = "Params Valid"
 ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
 
 _UNKNOWN = {Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN, Reason.SCHEME_NOT_ALLOWED}
+
+
+class FieldMismatch(Invalid):
+    """The fields of a request do not match the template; `problem` is the whole message."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("fields", problem)
 
 
 def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, Any]:
@@ -45,20 +52,20 @@ def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, 
 
 
 def argument_error(field: str, message: str) -> dict[str, str]:
-    """Return the detail that says which argument is wrong and how."""
+    """Return the detail about one wrong argument."""
     return {"@type": ARGUMENT_ERROR, "field": field, "message": message}
 
 
 def render_error(error: DomainError, settings: TamsSettings) -> Answer:
-    """Return the answer to a refusal; the nearest entry of its family decides."""
+    """Return the answer to an error; the entry of its nearest class is used."""
     for kind in type(error).__mro__:
-        if kind in WORDS:
-            return WORDS[kind](error, settings)
+        if kind in RENDERERS:
+            return RENDERERS[kind](error, settings)
     return json_answer(status_body(13, "SYSTEM_ERROR"), 500)
 
 
 def crash(request_id: str) -> Answer:
-    """Return the answer to what nobody foresaw."""
+    """Return the answer to an unexpected exception."""
     return json_answer(status_body(13, f"SYSTEM_ERROR, request {request_id}"), 500)
 
 
@@ -68,7 +75,7 @@ def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
     if refusal.reason is Reason.HEADER_MISSING:
         status, tips = settings.no_authorization_status, "authorization header missing"
     elif refusal.reason in _UNKNOWN:
-        # Observed: a key that no app on the host has is answered 404 with these words.
+        # Observed: a key that belongs to no app on the host is answered with 404 and these words.
         status, tips = settings.unknown_app_status, "app not found"
     if settings.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)
@@ -82,7 +89,7 @@ def _not_found(error: NotFound, settings: TamsSettings) -> Answer:
 
 
 def _credits_short(error: CreditsShort, settings: TamsSettings) -> Answer:
-    # Observed by three clients, which look for these words in the first detail.
+    # Observed by three clients, which search for these words in the first detail.
     message = f"credits not enough: {error.price} needed, {error.balance} left"
     body = status_body(
         settings.credits_short_code, PARAMS_INVALID, argument_error("credits", message)
@@ -118,7 +125,7 @@ def _plain(status: int, code: int) -> Callable[[Any, TamsSettings], Answer]:
     return lambda error, settings: json_answer(status_body(code, str(error)), status)
 
 
-WORDS: dict[type[DomainError], Callable[[Any, TamsSettings], Answer]] = {
+RENDERERS: dict[type[DomainError], Callable[[Any, TamsSettings], Answer]] = {
     Unauthenticated: _unauthenticated,
     Forbidden: _plain(403, 7),
     NotFound: _not_found,

@@ -1,6 +1,6 @@
-"""The policy of a form upload: until when, for which key and how large, signed by its account.
+"""The policy of a form upload: expiry, key and size, signed by the account.
 
-As the documentation of Aliyun-type stores has it: base64 of JSON, under HMAC-SHA1 of that base64.
+The format is that of Aliyun object stores: base64 of JSON, signed with HMAC-SHA1 of the base64.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from msgspec import Struct
 
 
 class BadPolicy(ValueError):
-    """The policy cannot be understood."""
+    """The policy cannot be read."""
 
 
 class SizeRange(Struct, frozen=True):
-    """How many bytes the file may have."""
+    """The allowed size of the file in bytes."""
 
     least: int
     most: int
 
 
 class PolicyMatch(Struct, frozen=True):
-    """What a field has to be, or, unless `whole`, to begin with."""
+    """The value that a field must have, or, unless `whole`, must begin with."""
 
     field: str
     value: str
@@ -42,14 +42,14 @@ class PolicyMatch(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """What its signer lets a form do. `expires_at` is virtual."""
+    """The conditions that a form must meet; `expires_at` is virtual time."""
 
     expires_at: float
     sizes: tuple[SizeRange, ...]
     matches: tuple[PolicyMatch, ...]
 
     def encoded(self) -> str:
-        """Return the policy as a form carries it."""
+        """Return the policy as it is sent in a form."""
         ends_at = datetime.fromtimestamp(self.expires_at, UTC).isoformat(timespec="milliseconds")
         conditions: list[list[Any]] = [
             ["content-length-range", each.least, each.most] for each in self.sizes
@@ -66,7 +66,7 @@ def encoded(value: Any) -> str:
 
 
 def decoded(text: str) -> Any:
-    """Return what base64 of JSON stands for; raises ValueError."""
+    """Return the value in base64 of JSON; raises ValueError."""
     try:
         return json.loads(base64.b64decode(text, validate=True))
     except RecursionError as error:
@@ -74,7 +74,7 @@ def decoded(text: str) -> Any:
 
 
 def read_policy(text: str) -> Policy:
-    """Return the policy that a form carries; raises BadPolicy."""
+    """Return the policy in the text of a form; raises BadPolicy."""
     try:
         document = decoded(text)
     except ValueError as error:
@@ -108,11 +108,11 @@ def _policy(expiration: str, conditions: list[Any]) -> Policy:
 
 
 def sign(policy_text: str, secret: str) -> str:
-    """Return the signature of a policy as a form carries it."""
-    # The store's scheme asks for SHA-1, which nobody has forged inside HMAC.
+    """Return the signature of a policy as it is sent in a form."""
+    # The store's scheme requires SHA-1, which is still safe inside HMAC.
     return base64.b64encode(hmac.digest(secret.encode(), policy_text.encode(), "sha1")).decode()
 
 
 def is_signed(policy_text: str, signature: str, secret: str) -> bool:
-    """Say whether the signature is that of the policy under the secret."""
+    """Return whether the secret made this signature of the policy."""
     return hmac.compare_digest(signature.encode(), sign(policy_text, secret).encode())

@@ -17,9 +17,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core import chance
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
-from mock_server.core.jobs.service import JobService
+from mock_server.core.errors import AccountGone, DomainError
 from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.form_policies import (
     BadPolicy,
     Policy,
@@ -32,27 +34,17 @@ from mock_server.tams.form_policies import (
     sign,
 )
 from mock_server.tams.settings import TamsSettings
-from mock_server.tams.storage import StoreAnswer
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.forms import MalformedForm, NotAForm, Part, read_form
+from mock_server.web.object_store import StoreRefusal
 from mock_server.web.pipeline import Operation
-from mock_server.web.results import keep_upload
+from mock_server.web.results import inspect_upload
 
 _PATH = "/oss-form"
 _TEMPORARY = "STS."  # how temporary access ids begin; the account's key follows
 _MAX_FIELD_BYTES = 8192
 # What a form has around its file: the other fields, and what stands between them.
 _AROUND_BYTES = 128 * 1024
-
-
-class _Refused(Exception):
-    """The store does not take the form."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 class _UploadForm(Struct, frozen=True):
@@ -64,7 +56,7 @@ class _UploadForm(Struct, frozen=True):
     def required(self, name: str) -> str:
         if value := self.fields.get(name.lower()):
             return value
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "InvalidArgument",
             f"Bucket POST must contain a field named '{name}'. If it is specified, please check"
@@ -76,9 +68,9 @@ class FormUploads:
     """Hands out what a form needs, and answers the form when a browser posts it."""
 
     def __init__(
-        self, job_service: JobService, settings: TamsSettings, upload_bounds: Bounds
+        self, accounts: AccountService, settings: TamsSettings, upload_bounds: Bounds
     ) -> None:
-        self.job_service = job_service
+        self.accounts = accounts
         self.settings = settings
         least_bytes = 1 if settings.empty_upload == "refuse" else 0
         self.sizes = SizeRange(least_bytes, upload_bounds.body_bytes)
@@ -90,8 +82,11 @@ class FormUploads:
                 self.post,
                 "Take the form of a reserved upload",
                 "TAMS › 5.12",
-                public=True,
+                caller=self.signer,
+                leaves=True,
+                counted=False,
                 bounds=bounds,
+                refuse=_refuse,
             ),
         )
 
@@ -119,54 +114,25 @@ class FormUploads:
             "securityToken": _security_token(resource, account),
         }
 
-    async def post(self, call: Call, payload: None) -> StoreAnswer:
-        """Store the file of a form that was filled in as it was handed out."""
-        try:
-            return StoreAnswer(await self._post(call))
-        except _Refused as refused:
-            return StoreAnswer(_refusal(call, refused.status, refused.code, refused.message))
-
-    async def _post(self, call: Call) -> Answer:
-        form = _read(call)
-        key, policy_text = form.required("key"), form.required("policy")
-        account = await self._signer(form, policy_text)
-        call.trace.account = account.id
-        now = call.trace.now = await self.job_service.now(account, call.wall)
-        _check_policy(policy_text, form, now)
-        resource = await self.job_service.resource(key.rpartition("/")[2])
-        if resource is None or resource.account != account.id or key != _file_path(resource):
-            raise _Refused(404, "NoSuchKey", "There is no such upload.")
-        _check_token(form, resource, account)
-        if now >= resource.upload_until:
-            raise _Refused(403, "AccessDenied", "The time for this upload has run out.")
-        _check_size(form, self.sizes)
-        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
-            raise _Refused(403, "AccessDenied", "The object is there already.")
-        calls_back = _calls_back(form)
-        await keep_upload(self.job_service, account, resource, form.file, now)
-        if calls_back and self.settings.upload_answer == "ok":
-            return json_answer({"Status": "OK"})
-        if calls_back and self.settings.upload_answer == "callback-failed":
-            # The object is kept all the same, as with a PUT.
-            return _refusal(call, 203, "CallbackFailed", "The store's own callback failed.")
-        return await asyncio.to_thread(_own_answer, form, key, call.origin())
-
-    async def _signer(self, form: _UploadForm, policy_text: str) -> Account:
+    async def signer(self, call: Call) -> Account:
         """Return the account whose access id the form has, if it signed the policy."""
+        form = call.identity = _read(call)
+        form.required("key")
+        policy_text = form.required("policy")
         access_id, signature = form.required("OSSAccessKeyId"), form.required("Signature")
         account = None
         if access_id.startswith(_TEMPORARY):
-            account = await self.job_service.account(
+            account = await self.accounts.by_credential(
                 credential_id("key", access_id.removeprefix(_TEMPORARY))
             )
         if account is None:
-            raise _Refused(
+            raise StoreRefusal(
                 403,
                 "InvalidAccessKeyId",
                 "The OSS Access Key Id you provided does not exist in our records.",
             )
         if not is_signed(policy_text, signature, account.credentials.secret):
-            raise _Refused(
+            raise StoreRefusal(
                 403,
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided."
@@ -174,18 +140,59 @@ class FormUploads:
             )
         return account
 
+    async def post(self, call: Call, payload: None) -> Answer:
+        """Store the file of a form that was filled in as it was handed out."""
+        form: _UploadForm = call.identity
+        async with call.act() as world:
+            resource = await self._place(world, form)
+        calls_back = _calls_back(form)
+        found = await inspect_upload(resource, form.file)
+        async with call.act() as world:
+            await self._place(world, form)
+            await world.uploads.keep(found, form.file)
+        if calls_back and self.settings.upload_answer == "ok":
+            return json_answer({"Status": "OK"})
+        if calls_back and self.settings.upload_answer == "callback-failed":
+            # The object is kept all the same, as with a PUT.
+            return _refusal(call, 203, "CallbackFailed", "The store's own callback failed.")
+        key = form.required("key")
+        return await asyncio.to_thread(_own_answer, form, key, call.origin())
+
+    async def _place(self, world: UnitOfWork, form: _UploadForm) -> Resource:
+        """Return the upload that the form is for, or refuse it as it stands now."""
+        _check_policy(form.required("policy"), form, world.now)
+        key = form.required("key")
+        resource = await world.uploads.get(key.rpartition("/")[2])
+        if resource is None or key != _file_path(resource):
+            raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
+        _check_token(form, resource, world.account)
+        if world.now >= resource.upload_until:
+            raise StoreRefusal(403, "AccessDenied", "The time for this upload has run out.")
+        _check_size(form, self.sizes)
+        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
+            raise StoreRefusal(403, "AccessDenied", "The object is there already.")
+        return resource
+
+
+def _refuse(error: DomainError, call: Call) -> Answer | None:
+    if isinstance(error, AccountGone):
+        return _refusal(call, 404, "NoSuchKey", "There is no such upload.")
+    if not isinstance(error, StoreRefusal):
+        return None
+    return _refusal(call, error.status, error.code, error.message)
+
 
 def _read(call: Call) -> _UploadForm:
     try:
         parts = read_form(call.header(b"content-type"), call.body)
     except NotAForm as error:
-        raise _Refused(
+        raise StoreRefusal(
             412,
             "PreconditionFailed",
             f"Bucket POST must be of the enclosure-type multipart/form-data: {error}.",
         ) from error
     except MalformedForm as error:
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "MalformedPOSTRequest",
             f"The body of your POST request is not well-formed multipart/form-data: {error}.",
@@ -196,7 +203,7 @@ def _read(call: Call) -> _UploadForm:
         if name == "file":
             return _UploadForm(fields, part.data)  # what follows the file is not looked at
         fields.setdefault(name, _entered(part))
-    raise _Refused(
+    raise StoreRefusal(
         400,
         "IncorrectNumberOfFilesInPOSTRequest",
         "POST requires exactly one file upload per request, as the last field.",
@@ -205,7 +212,7 @@ def _read(call: Call) -> _UploadForm:
 
 def _entered(part: Part) -> str:
     if len(part.data) > _MAX_FIELD_BYTES:
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "FieldItemTooLong",
             f"Your form field '{part.name[:60]}' has more than {_MAX_FIELD_BYTES} bytes.",
@@ -219,13 +226,13 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
         policy = read_policy(policy_text)
     except BadPolicy as error:
         # Its signature is right: whoever has the account's secret may sign policies of their own.
-        raise _Refused(400, "InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
+        raise StoreRefusal(400, "InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
     if now >= policy.expires_at:
-        raise _Refused(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
+        raise StoreRefusal(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
     for match in policy.matches:
         if not match.met_by(form.fields):
             problem = f"Invalid according to Policy: Policy Condition failed: {match}"
-            raise _Refused(403, "AccessDenied", problem)
+            raise StoreRefusal(403, "AccessDenied", problem)
     for sizes in policy.sizes:
         _check_size(form, sizes)
 
@@ -233,14 +240,14 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
 def _check_size(form: _UploadForm, sizes: SizeRange) -> None:
     size_bytes = len(form.file)
     if size_bytes < sizes.least:
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "EntityTooSmall",
             f"Your proposed upload of {size_bytes} bytes is smaller than the minimum allowed"
             f" object size of {sizes.least}.",
         )
     if size_bytes > sizes.most:
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "EntityTooLarge",
             f"Your proposed upload of {size_bytes} bytes exceeds the maximum allowed object size"
@@ -251,7 +258,9 @@ def _check_size(form: _UploadForm, sizes: SizeRange) -> None:
 def _check_token(form: _UploadForm, resource: Resource, account: Account) -> None:
     token = form.required("x-oss-security-token")
     if not hmac.compare_digest(token.encode(), _security_token(resource, account).encode()):
-        raise _Refused(403, "InvalidSecurityToken", "The security token you provided is invalid.")
+        raise StoreRefusal(
+            403, "InvalidSecurityToken", "The security token you provided is invalid."
+        )
 
 
 def _calls_back(form: _UploadForm) -> bool:
@@ -264,7 +273,7 @@ def _calls_back(form: _UploadForm) -> bool:
     except ValueError:
         callback = None
     if not isinstance(callback, dict) or not callback.get("callbackUrl"):
-        raise _Refused(
+        raise StoreRefusal(
             400,
             "InvalidArgument",
             "The callback configuration is not base64 of JSON with a callbackUrl.",

@@ -1,8 +1,9 @@
-"""RSA keys as PEM text: reading a customer's, and a pool of well-known test pairs.
+"""RSA keys as PEM text: reading a customer's, and well-known test pairs, one for each account.
 
-Generating a pair takes a tenth of a second; rebuilding one from its primes takes well under a
-millisecond, so a new account has one in no time. The primes are public, in
-`mock_server/data/rsa_test_keys.json`: these keys protect nothing.
+Generating a pair takes a tenth of a second; making one of two known primes takes well under a
+millisecond. `mock_server/data/rsa_test_keys.json` has 128 primes, which make 8,128 different
+products; beyond those the public exponent changes. So no two accounts ever have the same key.
+The primes are public, and many keys share one: these keys protect nothing and are for tests only.
 
 cryptography takes 30 ms to load, most of them for the SSH formats that its serialization brings
 along. So it is imported when the first key is read, and the pool's PEM is written by hand.
@@ -14,13 +15,15 @@ import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import combinations, count, islice
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-MINIMUM_KEY_BITS = 2048  # TAMS › Signature: "RSA key of at least 2048 bits"
+MIN_KEY_BITS = 2048  # TAMS › Signature: "RSA key of at least 2048 bits"
 
 _DATA = Path(__file__).resolve().parents[1] / "data" / "rsa_test_keys.json"
 _PUBLIC_EXPONENT = 65537
@@ -32,7 +35,7 @@ class PublicKeyError(ValueError):
     """A public key cannot be registered; the message says what was found and expected."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def load_public_key(pem: str) -> RSAPublicKey:
     """Read `BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`; each text is parsed once.
 
@@ -53,9 +56,9 @@ def load_public_key(pem: str) -> RSAPublicKey:
         ) from error
     if not isinstance(key, RSAPublicKey):
         raise PublicKeyError(f"the public key is a {type(key).__name__}, expected an RSA key")
-    if key.key_size < MINIMUM_KEY_BITS:
+    if key.key_size < MIN_KEY_BITS:
         raise PublicKeyError(
-            f"the public key has {key.key_size} bits, expected at least {MINIMUM_KEY_BITS}"
+            f"the public key has {key.key_size} bits, expected at least {MIN_KEY_BITS}"
         )
     return key
 
@@ -84,31 +87,18 @@ class KeyPair:
     public_pem: str
 
 
+@lru_cache(maxsize=256)
 def key_pair(number: int) -> KeyPair:
-    """Return test key pair `number`, counted round the pool; 0 is the ready-made account's."""
-    return _rebuild(number % pool_size())
+    """Return test key pair `number`, from 0; 0 is the ready-made account's.
 
-
-def pool_size() -> int:
-    """Return how many different pairs there are."""
-    return len(_primes())
-
-
-@cache
-def _primes() -> list[tuple[int, int]]:
-    pairs = json.loads(_DATA.read_bytes())["primes"]
-    return [(_integer(p), _integer(q)) for p, q in pairs]
-
-
-def _integer(text: str) -> int:
-    return int.from_bytes(b64decode(text), "big")
-
-
-@cache
-def _rebuild(index: int) -> KeyPair:
-    p, q = _primes()[index]
-    n, e = p * q, _PUBLIC_EXPONENT
-    d = pow(e, -1, (p - 1) * (q - 1))
+    Different numbers have different keys, and the same number has the same key on every machine.
+    """
+    couples = _couples()
+    around, index = divmod(number, len(couples))
+    p, q = couples[index]
+    n, totient = p * q, (p - 1) * (q - 1)
+    e = _exponent(around, totient)
+    d = pow(e, -1, totient)
     # RSAPrivateKey of RFC 8017, A.1.2: version, n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p.
     pkcs1 = _sequence(
         *map(_der_integer, (0, n, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)))
@@ -118,6 +108,29 @@ def _rebuild(index: int) -> KeyPair:
         _RSA_ENCRYPTION, _der(0x03, b"\0" + _sequence(_der_integer(n), _der_integer(e)))
     )
     return KeyPair(private_pem=_pem("PRIVATE KEY", private), public_pem=_pem("PUBLIC KEY", public))
+
+
+@cache
+def _couples() -> list[tuple[int, int]]:
+    """Return every two of the primes: first the 64 pairs of the file, then all others."""
+    data = json.loads(_DATA.read_bytes())["primes"]
+    pairs = [(_integer(p), _integer(q)) for p, q in data]
+    primes = [prime for pair in pairs for prime in pair]
+    return list(dict.fromkeys((*pairs, *combinations(primes, 2))))
+
+
+def _exponent(around: int, totient: int) -> int:
+    """Return the n-th prime from 65537 on that can be an exponent; 65537 itself is number 0."""
+    candidates = (
+        e
+        for e in count(_PUBLIC_EXPONENT, 2)
+        if totient % e and all(e % divisor for divisor in range(3, isqrt(e) + 1, 2))
+    )
+    return next(islice(candidates, around, None))
+
+
+def _integer(text: str) -> int:
+    return int.from_bytes(b64decode(text), "big")
 
 
 def _der(tag: int, content: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""Where something stands in a JSON text; asked only once a body has turned out to be wrong.
+"""Positions in a JSON text, for error messages about an invalid body.
 
-Offsets count characters. `value_at` and `later_name_at` lean on the text being valid JSON, which
-has been found out before. Nothing here recurses.
+Offsets count characters. `value_at` and `later_name_at` need valid JSON, which the caller has
+checked. Nothing here is recursive.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic_core import from_json
 
-_BLANKS = re.compile(r"[ \t\r\n]*+")
+_WHITESPACE = re.compile(r"[ \t\r\n]*+")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[^\s\[\]{}:,"]++|\S', re.DOTALL)
@@ -23,26 +23,26 @@ Path = Sequence[str | int]
 
 
 def line_and_column(text: str, offset: int) -> tuple[int, int]:
-    """Return both counted from 1, the column in characters."""
+    """Return line and column, both from 1; the column counts characters."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def offset_of(raw: bytes, line: int, column: int) -> int:
-    """Return the offset in characters of a line and a column that counts bytes, both from 1."""
+    """Return the offset of a line and a column, both from 1; the column counts bytes."""
     lines = raw.split(b"\n", line)
     before = b"\n".join(lines[: line - 1]) + b"\n" if line > 1 else b""
     return len((before + lines[line - 1][: max(0, column - 1)]).decode(errors="replace"))
 
 
 def word_start(text: str, offset: int) -> int:
-    """Return where the word begins that the offset stands in."""
+    """Return the start of the word at the offset."""
     while offset > 0 and _WORD.match(text, offset - 1):
         offset -= 1
     return offset
 
 
 def token_at(text: str, offset: int) -> str:
-    """Return one token to show, cut short where it is long; nothing at the end of the text."""
+    """Return the token at the offset, shortened; "" at the end of the text."""
     found = _TOKEN.match(text, offset)
     token = found.group() if found else ""
     if len(token) > _MAX_SHOWN:
@@ -51,8 +51,8 @@ def token_at(text: str, offset: int) -> str:
 
 
 def value_at(text: str, path: Path) -> int:
-    """Return where the value at a path begins; of equal names the last one counts."""
-    offset = _past_blanks(text, 0)
+    """Return the start of the value at a path; of equal names the last one counts."""
+    offset = _skip_whitespace(text, 0)
     for step in path:
         if isinstance(step, int):
             offset = _element(text, offset, step)
@@ -63,7 +63,7 @@ def value_at(text: str, path: Path) -> int:
 
 
 def later_name_at(text: str, path: Path, names: Collection[str]) -> int:
-    """Return where, in the object at a path, the second of the names appears for the first time."""
+    """Return the first position of that name which appears later in the object at a path."""
     offset = value_at(text, path)
     starts: dict[str, int] = {}
     for name, start, _ in _members(text, offset):
@@ -74,17 +74,17 @@ def later_name_at(text: str, path: Path, names: Collection[str]) -> int:
 
 def _members(text: str, offset: int) -> Iterator[tuple[str, int, int]]:
     """Yield name, start of the name and start of the value for each member of an object."""
-    offset = _past_blanks(text, offset + 1)
+    offset = _skip_whitespace(text, offset + 1)
     while found := _STRING.match(text, offset):
-        value = _past_blanks(text, _past_blanks(text, found.end()) + 1)
+        value = _skip_whitespace(text, _skip_whitespace(text, found.end()) + 1)
         yield from_json(found.group()), offset, value
-        offset = _past_blanks(text, _past_blanks(text, _value_end(text, value)) + 1)
+        offset = _skip_whitespace(text, _skip_whitespace(text, _value_end(text, value)) + 1)
 
 
 def _element(text: str, offset: int, index: int) -> int:
-    offset = _past_blanks(text, offset + 1)
+    offset = _skip_whitespace(text, offset + 1)
     for _ in range(index):
-        offset = _past_blanks(text, _past_blanks(text, _value_end(text, offset)) + 1)
+        offset = _skip_whitespace(text, _skip_whitespace(text, _value_end(text, offset)) + 1)
     return offset
 
 
@@ -102,6 +102,6 @@ def _value_end(text: str, offset: int) -> int:
     return len(text)
 
 
-def _past_blanks(text: str, offset: int) -> int:
-    found = _BLANKS.match(text, offset)
+def _skip_whitespace(text: str, offset: int) -> int:
+    found = _WHITESPACE.match(text, offset)
     return found.end() if found else offset

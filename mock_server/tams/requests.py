@@ -1,10 +1,10 @@
-"""What callers send: jobs made of stages (TAMS › Stages), and reservations of uploads.
+"""Request bodies: jobs made of stages (TAMS › Stages), and reservations of uploads.
 
-Every documented member is here with its type, also where it has no effect, so that a wrong type
-is noticed. Defaults are the documented ones; where absence means something, the default is None.
+Every documented member has its type here, even without an effect, so that a wrong type is an
+error. Defaults are the documented ones; if a missing member has a meaning, its default is None.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# No `from __future__ import annotations`: text annotations would be compiled at every start.
 
 from typing import Annotated, ClassVar
 
@@ -21,8 +21,8 @@ from mock_server.tams.scalars import (
 )
 from mock_server.tams.wire import TamsBody
 
-# In the order of the published lists, the first being number 0. That order is a guess for the
-# modes of video generation and control nets, which are known by name alone.
+# In the order of the published lists; the first is number 0. For the modes of video generation and
+# control nets only the names are known, so their order is a guess.
 STAGE_TYPES = (
     "DEFAULT",
     "INPUT_INITIALIZE",
@@ -53,7 +53,7 @@ GenerationMode = Annotated[str, enumeration(GENERATION_MODES)]
 
 
 class PromptBody(TamsBody, frozen=True):
-    """A part of a prompt; weight 0 is unset and counts as 1."""
+    """A part of a prompt; weight 0 means unset and counts as 1."""
 
     text: String = ""
     weight: Float = 0.0
@@ -71,7 +71,7 @@ class LoraBody(TamsBody, frozen=True):
 
 
 class ControlnetArgBody(TamsBody, frozen=True):
-    """One control net; `mask` is the name of 2023, `mask_resource_id` the later one."""
+    """One control net; `mask` is the name from 2023, `mask_resource_id` the newer one."""
 
     input_image_resource_id: String = ""
     mask: String = ""
@@ -102,7 +102,7 @@ class AnimateDiffBody(TamsBody, frozen=True):
 
 
 class DiffusionBody(TamsBody, frozen=True):
-    """The settings of sampling, of the stage DIFFUSION or of a stage that brings its own."""
+    """The settings of sampling, in a DIFFUSION stage or inside another stage."""
 
     width: Int64 = 0
     height: Int64 = 0
@@ -124,7 +124,7 @@ class DiffusionBody(TamsBody, frozen=True):
     embedding: FreeMap | None = None
     animate_diff: AnimateDiffBody | None = None
     enable_ella: Bool = False
-    # Sent by clients, not in the published description; presumably switches.
+    # Clients send these, but they are not published; probably switches.
     enable_pix2pix: Bool = False
     v1_clip: Bool = False
 
@@ -146,7 +146,7 @@ class ImageToUpscalerBody(TamsBody, frozen=True):
 
 
 class AdetailerArgBody(TamsBody, frozen=True):
-    """One kind of thing to find and repaint. The published default of adConfidence is a slip."""
+    """One kind of object to find and repaint; the published default of adConfidence is wrong."""
 
     ad_model: String = "face_yolov8n.pt"
     ad_prompt: Repeated[PromptBody] = ()
@@ -203,7 +203,7 @@ class VideoDiffusionBody(TamsBody, frozen=True):
 
 
 class StageBody(TamsBody, frozen=True):
-    """One stage: the member named after its type counts, the others do not."""
+    """One stage; only the member that is named after its type has an effect."""
 
     type: StageType = "DEFAULT"
     input_initialize: InputInitializeBody | None = None
@@ -224,14 +224,14 @@ class CreateJob(TamsBody, frozen=True):
 
 
 class PriceJob(TamsBody, frozen=True):
-    """POST /v1/jobs/credits; the demos send a request id, which has no known effect."""
+    """POST /v1/jobs/credits; demos send a request id, which has no known effect."""
 
     request_id: String = ""
     stages: Repeated[StageBody] = ()
 
 
 class CreateResourceImage(TamsBody, frozen=True):
-    """POST /v1/resource/image and …/sts; 0 is unset, and a body may be empty."""
+    """POST /v1/resource/image and …/sts; 0 means unset, and the body may be empty."""
 
     may_be_empty: ClassVar[bool] = True
 
@@ -240,7 +240,7 @@ class CreateResourceImage(TamsBody, frozen=True):
 
 
 class LaxCreateResourceImage(CreateResourceImage, frozen=True):
-    """An upload whose expireSec may be any string; one that is no number counts as unset."""
+    """An upload whose expireSec may be any string; other strings than numbers count as unset."""
 
-    # The vendor's JavaScript SDK sends "undefined" where its caller gives no expiry (U45).
+    # The vendor's JavaScript SDK sends "undefined" if its caller gives no expiry (U45).
     expire_sec: LaxInt64 = 0

@@ -1,14 +1,14 @@
-"""The types of members of a request, and what each takes, as in protobuf's JSON mapping.
+"""The types of the members of a request, as in protobuf's JSON mapping.
 
-TAMS › Wire conventions 4 ("numbers as strings" was observed), and for what it leaves open
+Source: TAMS › Wire conventions 4 ("numbers as strings" was observed). For all other cases,
 https://protobuf.dev/programming-guides/json:
 
 - integers: JSON integers, integral numbers (1.0, 1e2), and strings of either; within their size
 - floats: finite numbers of 32 bits, and strings of them
-- booleans and strings: nothing else
+- booleans and strings: only those
 - enums: a name, or its number
 
-What is plainly of its type is seen by pydantic-core alone; Python is asked about the rest.
+pydantic-core alone accepts a value of the exact type; Python code converts the others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pydantic_core.core_schema import (
     union_schema,
 )
 
-# The type of a scalar's error: this, and the protobuf type that was expected.
+# The type of a scalar's error is this prefix and the expected protobuf type.
 WRONG_SCALAR = "proto-"
 
 _MAX_FLOAT = 3.4028234663852886e38
@@ -41,15 +41,15 @@ _MAX_NUMBER_LENGTH = 400
 
 
 class Scalar:
-    """Marks a member with its protobuf type: what is plainly right, and a second opinion."""
+    """The protobuf type of a member: the schema of exact values, and a conversion for others."""
 
     def __init__(
-        self, kind: str, plain: CoreSchema, convert: Callable[[object], object] | None = None
+        self, kind: str, exact: CoreSchema, convert: Callable[[object], object] | None = None
     ) -> None:
-        schema = plain
+        schema = exact
         if convert is not None:
-            second = no_info_plain_validator_function(convert)
-            schema = union_schema([plain, second], mode="left_to_right")
+            lenient = no_info_plain_validator_function(convert)
+            schema = union_schema([exact, lenient], mode="left_to_right")
         self.schema = custom_error_schema(
             schema, WRONG_SCALAR + kind, custom_error_message="not of this type"
         )
@@ -60,18 +60,18 @@ class Scalar:
         return self.schema
 
 
-def _integer(value: object, least: int, most: int) -> int:
+def _integer(value: object, minimum: int, maximum: int) -> int:
     if type(value) is float:
         number = int(value) if value.is_integer() else None
     elif type(value) is int:
         number = value
     else:
         exact = _decimal(value)
-        # Compared before it is made an integer: 1e400000000 would fill the memory.
-        if not least <= exact <= most or exact != exact.to_integral_value():
+        # Compare before converting to int: 1e400000000 would fill the memory.
+        if not minimum <= exact <= maximum or exact != exact.to_integral_value():
             raise ValueError(value)
         number = int(exact)
-    if number is None or not least <= number <= most:
+    if number is None or not minimum <= number <= maximum:
         raise ValueError(value)
     return number
 
@@ -92,18 +92,18 @@ def _decimal(value: object) -> Decimal:
         raise ValueError(value) from None
 
 
-def _sized(kind: str, least: int, most: int, *, other_strings: int | None = None) -> Scalar:
-    """Return an integer type; with `other_strings`, what a string counts as that is no number."""
+def _sized(kind: str, minimum: int, maximum: int, *, other_strings: int | None = None) -> Scalar:
+    """Return an integer type; `other_strings` is the value for strings that are not numbers."""
 
     def convert(value: object) -> int:
         try:
-            return _integer(value, least, most)
+            return _integer(value, minimum, maximum)
         except ValueError:
             if other_strings is None or type(value) is not str:
                 raise
             return other_strings
 
-    return Scalar(kind, int_schema(strict=True, ge=least, le=most), convert)
+    return Scalar(kind, int_schema(strict=True, ge=minimum, le=maximum), convert)
 
 
 Int32 = Annotated[int, _sized("int32", -(2**31), 2**31 - 1)]
@@ -121,7 +121,7 @@ Float = Annotated[
 Bool = Annotated[bool, Scalar("bool", bool_schema(strict=True))]
 String = Annotated[str, Scalar("string", str_schema(strict=True))]
 
-# A reference number such as templateId, given as a decimal string whichever way it came.
+# A reference number such as templateId, always returned as a decimal string.
 IdString = Annotated[
     str,
     Scalar(
@@ -133,9 +133,9 @@ IdString = Annotated[
 
 
 def enumeration(names: tuple[str, ...], *, closed: bool = False) -> Scalar:
-    """Return the type of a member that has one of the names, the first being number 0.
+    """Return the type of a member with one of the names; the first is number 0.
 
-    A closed one refuses other names and numbers; an open one gives them back as text.
+    A closed enumeration refuses other names and numbers; an open one returns them as text.
     """
 
     def convert(value: object) -> str:
@@ -153,10 +153,10 @@ def enumeration(names: tuple[str, ...], *, closed: bool = False) -> Scalar:
 
 Item = TypeVar("Item")
 
-# The mock's own end of a list, so that a body of many megabytes is refused and not worked on.
+# A limit of the mock, so that a list of many megabytes is refused early.
 MAX_ELEMENTS = 10_000
 
-# Reading stops at the first bad element, so that there are never more errors than members.
+# Validation stops at the first bad element, so the number of errors stays small.
 Repeated = Annotated[tuple[Item, ...], FailFast(), Field(max_length=MAX_ELEMENTS)]
 
 FreeMap = dict[str, Any]

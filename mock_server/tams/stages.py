@@ -1,19 +1,19 @@
-"""From a chain of stages (TAMS › Stages) to an order and the work that it takes.
+"""Parses a chain of stages (TAMS › Stages) into an order and its work.
 
 Rules of the chain, documented unless tagged:
 
 - it begins with INPUT_INITIALIZE, and each stage has the member that is named after its type
-- the first DIFFUSION stage says what is sampled: prompts, size, model. Upscaling, repair and
-  inpainting take their settings from it and ignore their own
-- without one, each of these stages brings its own `diffusion`, `count` is 1, and there is a start
-  image (documented for repair and in part for upscaling; taken to hold for all three [unknown])
+- the first DIFFUSION stage sets what is sampled: prompts, size, model. Upscaling, repair and
+  inpainting use its settings and ignore their own
+- without such a stage, each of these stages has its own `diffusion`, `count` is 1, and there is a
+  start image (documented for repair and partly for upscaling; assumed for all three [unknown])
 
-What it costs [unknown: the vendor's formula is not public]: every stage that samples is a pass,
-and `core.plans` prices passes by area, steps and frames. A pass of the upscaler has the size that
-it makes, repair has one pass for each arg and repaints a crop of adInpaintWidth × adInpaintHeight,
-and frames multiply. LoRAs and control nets cost nothing. The factor is the model family's; video
-has one more, so that 5 s of 544×960 with 8 frames a second cost the 30 credits that were observed
-on the web site.
+The price [unknown: the vendor's formula is not public]: every stage that samples is a pass, and
+`core.plans` prices passes by area, steps and frames. A pass of the upscaler has the size of its
+output. Repair has one pass for each arg and repaints adInpaintWidth × adInpaintHeight pixels.
+Frames multiply the price. LoRAs and control nets are free. The factor is that of the model family;
+video has one more, so that 5 s of 544×960 with 8 frames a second cost the 30 credits that were
+observed on the web site.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.validation import MAX_FRAMES, MAX_STEPS, StageValidator, refused
 from mock_server.tams.wire import TamsBody, json_name
 
-# The mock's own end: nobody is known to send more, and a plan has to be stored.
+# Limits of the mock: no known client sends more, and stored plans must stay small.
 MAX_PASSES = 100
 MAX_INPUTS = 100
 
-# An animation of unknown length has as many frames as its motion module was trained on.
+# The default length of an animation is that of the training data of its motion module.
 ANIMATION_FRAMES = 16
 VIDEO_FRAMES = 40
 VIDEO_STEPS = 12
@@ -58,12 +58,12 @@ VIDEO_FPS = 8
 MAX_FPS = 120
 VIDEO_FACTOR = Decimal("0.845")
 
-_PASS_NAME_LENGTH = 60
-_PLAIN = Decimal(1)  # the factor of a chain that names no model
+_MAX_PASS_NAME_LENGTH = 60
+_DEFAULT_FACTOR = Decimal(1)  # of a chain that names no model
 
 
 class ParsedOrder(Struct, frozen=True):
-    """What was asked for, and sentences about what was let through."""
+    """The order and its work; `warnings` are sentences about accepted problems."""
 
     order: Order
     work: Work
@@ -106,7 +106,7 @@ def _member(stage: StageBody) -> Member:
 
 
 class _Chain:
-    """Goes through the stages and remembers how the picture grows."""
+    """Parses the stages one after the other and tracks the size of the picture."""
 
     def __init__(
         self, start: InputInitializeBody, members: Sequence[Member], validator: StageValidator
@@ -117,7 +117,7 @@ class _Chain:
         self.passes: list[Pass] = []
         self.inputs: list[str] = [start.image_resource_id]
         self.factors: list[Decimal] = []
-        # All that the first sampling stage says of the order; the rest is known at the end.
+        # What the first sampling stage sets; the other fields are known at the end.
         self.order: Order | None = None
         self.mask = ""
         self.width = self.height = self.steps = 0
@@ -125,15 +125,15 @@ class _Chain:
         self.fps = 0
         sampled = [each for each in members if isinstance(each, DiffusionBody)]
         self.main = sampled[0] if sampled else None
-        self.needs_own = self.main is None and any(
+        self.has_own_settings = self.main is None and any(
             isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
             for each in members
         )
 
     def parse_order(self) -> ParsedOrder:
         start, validator = self.start, self.validator
-        count = validator.count(start.count, sampled=not self.needs_own)
-        if self.needs_own and not start.image_resource_id:
+        count = validator.count(start.count, sampled=not self.has_own_settings)
+        if self.has_own_settings and not start.image_resource_id:
             raise refused("imageResourceId: required without a DIFFUSION stage")
         if self.main is not None:
             self._sample_with(self.main)
@@ -157,9 +157,10 @@ class _Chain:
             Work(
                 tuple(self.passes),
                 count,
-                max(self.factors, default=_PLAIN),
+                max(self.factors, default=_DEFAULT_FACTOR),
                 inputs,
                 fixed_price=validator.settings.fixed_price,
+                pending=validator.settings.pending_seconds,
             ),
             tuple(validator.warnings),
         )
@@ -169,11 +170,11 @@ class _Chain:
             case DiffusionBody():
                 if member is not self.main:
                     self._sample_with(member)
-                self._pass("diffusion")
+                self._add_pass("diffusion")
             case ImageToUpscalerBody():
                 self._upscale(member)
             case ImageToAdetailerBody():
-                self._settings(member.diffusion)
+                self._use_settings(member.diffusion)
                 for arg in member.args or (AdetailerArgBody(),):
                     self._repair(arg)
             case ImageToInpaintBody():
@@ -182,14 +183,14 @@ class _Chain:
                 self._video(member)
             case InputInitializeBody():
                 raise refused("stages: must have INPUT_INITIALIZE once, found it again")
-            case _:  # IMAGE_TO_ANIMATE_DIFF, whose members are not known (U62)
+            case _:  # IMAGE_TO_ANIMATE_DIFF; its members are unknown (U62)
                 self.width, self.height = self.width or 512, self.height or 512
                 self.steps = self.steps or self.validator.steps(0)
-                self._move("videoLength", ANIMATION_FRAMES, 0)
-                self._pass("animation")
+                self._set_frames("videoLength", ANIMATION_FRAMES, 0)
+                self._add_pass("animation")
 
-    def _settings(self, own: DiffusionBody | None) -> None:
-        """Sample with a stage's own settings, where they are not ignored."""
+    def _use_settings(self, own: DiffusionBody | None) -> None:
+        """Sample with the stage's own settings, unless a DIFFUSION stage overrides them."""
         if self.main is None:
             if own is None:
                 raise refused("diffusion: required without a DIFFUSION stage")
@@ -211,7 +212,9 @@ class _Chain:
             self.inputs.append(control.mask_resource_id or control.mask)
         if diffusion.animate_diff and diffusion.animate_diff.args:
             animation = diffusion.animate_diff.args[0]
-            self._move("videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps)
+            self._set_frames(
+                "videoLength", animation.video_length or ANIMATION_FRAMES, animation.fps
+            )
         if self.order is None:
             strength = diffusion.denoising_strength
             self.order = Order(
@@ -226,7 +229,7 @@ class _Chain:
 
     def _upscale(self, upscaler: ImageToUpscalerBody) -> None:
         validator = self.validator
-        self._settings(upscaler.diffusion)
+        self._use_settings(upscaler.diffusion)
         steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
         if not upscaler.hr_upscaler:
             raise refused("hrUpscaler: required")
@@ -243,8 +246,8 @@ class _Chain:
         else:
             raise refused("hrScale: required, or both hrResizeX and hrResizeY")
         self.width, self.height = validator.resized(*size, asked_in_pixels=not scale)
-        # 0 steps mean as many as before, in the web UI whose upscaler this mirrors.
-        self._pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
+        # In the AUTOMATIC1111 web UI, 0 steps mean as many as in the first pass.
+        self._add_pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
         if self.main is None and self.order is not None and len(self.passes) == 1:
             self.order = replace(self.order, denoising_strength=strength)
 
@@ -264,15 +267,15 @@ class _Chain:
             steps = validator.within("adSteps", arg.ad_steps, 1, MAX_STEPS)
         width, height = arg.ad_inpaint_width, arg.ad_inpaint_height
         validator.any_size(width, height)
-        self._pass(f"adetailer {arg.ad_model}", steps=steps, size=(width, height))
+        self._add_pass(f"adetailer {arg.ad_model}", steps=steps, size=(width, height))
 
     def _inpaint(self, inpaint: ImageToInpaintBody) -> None:
-        self._settings(inpaint.diffusion)
+        self._use_settings(inpaint.diffusion)
         self.validator.value("resizeMode", inpaint.resize_mode, INPAINT_RESIZE_MODES)
         self.validator.value("inpaintingFill", inpaint.inpainting_fill, INPAINT_FILLS)
         self.mask = self.mask or inpaint.mask_image_resource_id
         self.inputs.append(inpaint.mask_image_resource_id)
-        self._pass("inpaint")
+        self._add_pass("inpaint")
 
     def _video(self, video: VideoDiffusionBody) -> None:
         validator = self.validator
@@ -281,12 +284,12 @@ class _Chain:
             validator.model("sdModel", video.sd_model)
         validator.prompts("prompts", video.prompts)
         validator.prompts("negativePrompts", video.negative_prompts)
-        # The rules of pictures do not hold: 544 is no multiple of 64.
+        # The size rules of pictures do not apply: 544 is not a multiple of 64.
         self.width = video.width or self.width or 512
         self.height = video.height or self.height or 512
         validator.any_size(self.width, self.height)
         self.steps = VIDEO_STEPS
-        self._move("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
+        self._set_frames("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
         self.factors.append(validator.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
         if self.order is None:
             self.order = Order(
@@ -295,24 +298,24 @@ class _Chain:
                 steps=VIDEO_STEPS,
                 model=video.sd_model,
             )
-        self._pass("video")
+        self._add_pass("video")
 
-    def _move(self, member: str, frames: int, fps: int) -> None:
+    def _set_frames(self, member: str, frames: int, fps: int) -> None:
         self.frames = self.validator.within(member, frames, 1, MAX_FRAMES)
         self.fps = self.validator.within("fps", fps or VIDEO_FPS, 1, MAX_FPS)
 
-    def _pass(
+    def _add_pass(
         self, name: str, *, steps: int | None = None, size: tuple[int, int] | None = None
     ) -> None:
         if len(self.passes) == MAX_PASSES:
             raise refused(f"stages: must sample at most {MAX_PASSES} times, found more")
         width, height = size or (self.width, self.height)
         steps = self.steps if steps is None else steps
-        self.passes.append(Pass(name[:_PASS_NAME_LENGTH], width, height, steps, self.frames))
+        self.passes.append(Pass(name[:_MAX_PASS_NAME_LENGTH], width, height, steps, self.frames))
 
 
 def _joined(prompts: Sequence[PromptBody]) -> str:
-    """Return prompts as one text, with weights as the web UI writes them."""
+    """Return prompts as one text, with weights in the notation of the web UI."""
     return ", ".join(
         [
             prompt.text if prompt.weight in (0.0, 1.0) else f"({prompt.text}:{prompt.weight:g})"

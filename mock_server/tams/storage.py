@@ -11,24 +11,24 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core import chance
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
-from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.settings import TamsSettings
 from mock_server.web import pictures
 from mock_server.web.calls import Answer, Bounds, Call, json_answer
 from mock_server.web.fake_data import faker
-from mock_server.web.object_store import refusal, terms
+from mock_server.web.object_store import StoreRefusal, refusal, refuse, terms
 from mock_server.web.pictures import Recipe
-from mock_server.web.pipeline import Operation
+from mock_server.web.pipeline import Operation, public
 from mock_server.web.ranges import ranged
-from mock_server.web.results import ResultFiles, extension_of, keep_upload, media_type_of
+from mock_server.web.results import ResultFiles, extension_of, inspect_upload, media_type_of
 
 _UPLOAD_INTERNATIONAL = "/tams-resource/upload/"
 _UPLOAD_MAINLAND = "/short-term/"
@@ -39,27 +39,17 @@ _DAY = 86_400
 _INDEXES = frozenset(map(str, range(100)))
 
 
-class StoreAnswer(Struct, frozen=True):
-    """What the object store says; errors come as XML, as such stores do."""
-
-    answer: Answer
-
-
-def _refusal(status: int, code: str, message: str) -> StoreAnswer:
-    return StoreAnswer(refusal(status, code, message))
-
-
 class Storage:
     """Hands out upload and result URLs and answers them."""
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         settings: TamsSettings,
         results: ResultFiles,
         upload_bounds: Bounds,
     ) -> None:
-        self.job_service = job_service
+        self.accounts = accounts
         self.settings = settings
         self.results = results
         put = Operation(
@@ -68,8 +58,11 @@ class Storage:
             self.put,
             "Take the bytes of a reserved upload",
             "TAMS › 9 Resources",
-            public=True,
+            caller=self.upload_url,
+            leaves=True,
+            counted=False,
             bounds=upload_bounds,
+            refuse=refuse,
         )
         self.operations = (
             put,
@@ -78,17 +71,23 @@ class Storage:
                 "GET",
                 _RESULTS + "/{term}/{date}/COMFY/images/{name}",
                 self.get_result,
-                "Serve a result to whoever has its URL",
+                "Serve a result to holders of its URL",
                 "TAMS › 9 Resources",
-                public=True,
+                caller=self.result_url_holder,
+                leaves=True,
+                counted=False,
+                refuse=refuse,
             ),
             Operation(
                 "GET",
                 _RESULTS + "/{term}/{date}/COMFY/videos/{name}",
                 self.get_result,
-                "Serve a video to whoever has its URL",
+                "Serve a video to holders of its URL",
                 "TAMS › 9 Resources",
-                public=True,
+                caller=self.result_url_holder,
+                leaves=True,
+                counted=False,
+                refuse=refuse,
             ),
             Operation(
                 "GET",
@@ -96,7 +95,7 @@ class Storage:
                 self.get_showcase,
                 "Serve a model's showcase picture",
                 "TAMS › 5.10",
-                public=True,
+                caller=public,
             ),
         )
 
@@ -124,31 +123,45 @@ class Storage:
             headers = {"Content-Type": "image/png"}
         return {"putUrl": f"{origin}{path}?{query}", "headers": headers}
 
-    async def put(self, call: Call, payload: None) -> StoreAnswer:
-        """Store an upload's bytes as they are; whether they are a picture shows in the job."""
-        resource = await self.job_service.resource(call.params["resource_id"])
-        account = None if resource is None else await self.job_service.owner(resource.account)
-        if resource is None or account is None:
-            return _refusal(404, "NoSuchKey", "There is no such upload.")
+    async def upload_url(self, call: Call) -> Account:
+        """Return the account for which an upload URL was handed out."""
+        resource = await self.accounts.store.get(Resource, call.params["resource_id"])
+        account = None if resource is None else await self.accounts.get(resource.account)
+        if account is None:
+            raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
         if not _upload_proved(account, call):
-            return _refusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
-        call.trace.account = account.id
-        now = call.trace.now = await self.job_service.now(account, call.wall)
-        if now >= resource.upload_until:
-            return _refusal(403, "AccessDenied", "Request has expired")
-        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
-            return _refusal(403, "AccessDenied", "The object is there already.")
-        if not call.body and self.settings.empty_upload == "refuse":
-            return _refusal(400, "MissingContentLength", "There are no bytes.")
-        await keep_upload(self.job_service, account, resource, call.body, now)
+            raise StoreRefusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
+        return account
+
+    async def put(self, call: Call, payload: None) -> Answer:
+        """Store an upload's bytes as they are; whether they are a picture shows in the job."""
+        async with call.act() as world:
+            resource = await self._place(world, call)
+        found = await inspect_upload(resource, call.body)
+        async with call.act() as world:
+            await self._place(world, call)
+            await world.uploads.keep(found, call.body)
         match self.settings.upload_answer:
             case "ok":
-                return StoreAnswer(json_answer({"Status": "OK"}))
+                return json_answer({"Status": "OK"})
             case "empty":
-                return StoreAnswer(Answer(200, headers=()))
+                return Answer(200, headers=())
             case "callback-failed":
                 # Seen by clients of the mainland store, which has kept the object all the same.
-                return _refusal(203, "CallbackFailed", "The store's own callback failed.")
+                return refusal(203, "CallbackFailed", "The store's own callback failed.")
+
+    async def _place(self, world: UnitOfWork, call: Call) -> Resource:
+        """Return the upload that the URL is for, or refuse it as it stands now."""
+        resource = await world.uploads.get(call.params["resource_id"])
+        if resource is None:
+            raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
+        if world.now >= resource.upload_until:
+            raise StoreRefusal(403, "AccessDenied", "Request has expired")
+        if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
+            raise StoreRefusal(403, "AccessDenied", "The object is there already.")
+        if not call.body and self.settings.empty_upload == "refuse":
+            raise StoreRefusal(400, "MissingContentLength", "There are no bytes.")
+        return resource
 
     # Results
 
@@ -182,12 +195,12 @@ class Storage:
         ended_at = job.ended_at
         return life - int((now - ended_at) % life)
 
-    async def get_result(self, call: Call, payload: None) -> StoreAnswer:
-        """Serve a finished picture, drawn at its first download and kept for a while."""
+    async def result_url_holder(self, call: Call) -> Account:
+        """Return the account of the job whose result a URL names."""
         stem = call.params["name"].partition(".")[0]
         job_id, _, index_text = stem.partition("_")
-        job = await self.job_service.job(job_id)
-        account = None if job is None else await self.job_service.owner(job.account)
+        job = await self.accounts.store.get(Job, job_id)
+        account = None if job is None else await self.accounts.get(job.account)
         index = int(index_text) if index_text in _INDEXES else -1
         if (
             job is None
@@ -195,20 +208,28 @@ class Storage:
             or not 0 <= index < job.order.count
             or not call.path.endswith(f"/COMFY/{_file(job, index)}")
         ):
-            return _refusal(404, "NoSuchKey", "There is no such object.")
-        call.trace.account = account.id
-        now = call.trace.now = await self.job_service.now(account, call.wall)
-        if problem := _result_problem(account, call, now):
-            return _refusal(403, "AccessDenied", problem)
-        ended_at = job.ended_at
-        expired = now >= ended_at + self.settings.short_term_days * _DAY
-        if expired or job.state_at(now) is not JobState.SUCCEEDED:
-            return _refusal(404, "NoSuchKey", "The object is kept no longer.")
+            raise StoreRefusal(404, "NoSuchKey", "There is no such object.")
+        call.identity = (job_id, index)
+        return account
+
+    async def get_result(self, call: Call, payload: None) -> Answer:
+        """Serve a finished picture, drawn at its first download and kept for a while."""
+        job_id, index = call.identity
+        if problem := _result_problem(call.account, call, call.now):
+            raise StoreRefusal(403, "AccessDenied", problem)
+        job = await self.accounts.store.get(Job, job_id)
+        kept = self.settings.short_term_days * _DAY
+        if (
+            job is None
+            or call.now >= job.ended_at + kept
+            or job.state_at(call.now) is not JobState.SUCCEEDED
+        ):
+            raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         data = await self.results.file(job, index)
         answer = Answer(200, data, _headers(media_type_of(job)))
-        return StoreAnswer(ranged(answer, call.header(b"range")))
+        return ranged(answer, call.header(b"range"))
 
-    async def get_showcase(self, call: Call, payload: None) -> StoreAnswer:
+    async def get_showcase(self, call: Call, payload: None) -> Answer:
         """Serve one of the made-up pictures that a model shows itself with."""
         name = call.params["name"]
         model_id = call.params["model_id"]
@@ -225,7 +246,7 @@ class Storage:
         data = await self.results.cache.get(
             f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe)
         )
-        return StoreAnswer(Answer(200, data, _headers(pictures.media_type("png"))))
+        return Answer(200, data, _headers(pictures.media_type("png")))
 
 
 def _file(job: Job, index: int) -> str:

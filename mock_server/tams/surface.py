@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mock_server.core.accounts import SERVER, Limits
+from mock_server.core.accounts import SERVER
 from mock_server.core.errors import (
     AlreadyEnded,
     DomainError,
@@ -17,12 +17,14 @@ from mock_server.core.errors import (
     NotFound,
     RequestRepeated,
 )
-from mock_server.core.jobs.service import JobService, Snapshot
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams import errors, wire
 from mock_server.tams.answers import JobAnswers
-from mock_server.tams.authentication import Authenticator
+from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.form_uploads import FormUploads
 from mock_server.tams.requests import (
@@ -33,45 +35,41 @@ from mock_server.tams.requests import (
 )
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
-from mock_server.tams.storage import Storage, StoreAnswer
+from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.operations import WorkflowOperations
-from mock_server.web.calls import Answer, Bounds, Call, Trace, json_answer
+from mock_server.web.calls import Answer, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
-from mock_server.web.results import ResultFiles
+from mock_server.web.vendors import VendorContext
 
 _UINT64 = 2**64
 _DAY = 86_400
 
 
 class TamsSurface:
-    """The vendor's voice over the studio."""
+    """The HTTP operations of TAMS."""
 
     name = "tams"
+    cross_origin = True
 
     def __init__(
         self,
-        job_service: JobService,
+        context: VendorContext,
         settings: TamsSettings,
-        results: ResultFiles,
         *,
-        public_url: str = "",
-        upload_bounds: Bounds | None = None,
         node_classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
-        self.job_service = job_service
+        accounts, upload_bounds = context.accounts, context.upload_bounds
         self.settings = settings
-        self.public_url = public_url
+        self.public_url = context.public_url
         self.catalogue = Catalogue()
-        upload_bounds = upload_bounds or Bounds()
-        self.storage = Storage(job_service, settings, results, upload_bounds)
-        self.form_uploads = FormUploads(job_service, settings, upload_bounds)
+        self.storage = Storage(accounts, settings, context.results, upload_bounds)
+        self.form_uploads = FormUploads(accounts, settings, upload_bounds)
         self.answers = JobAnswers(settings, self.storage)
-        self.authenticator = Authenticator(job_service, settings, lambda: self.plain_paths)
+        self.authenticator = TamsAuthenticator(accounts, settings, lambda: self.plain_paths)
         self.authenticate = self.authenticator.authenticate
         self.workflows = WorkflowOperations(
-            job_service,
             settings,
             self.catalogue,
             submit=self._submit_graph,
@@ -120,35 +118,38 @@ class TamsSurface:
         """The paths without an id in them."""
         return tuple(each.path.encode() for each in self.operations if "{" not in each.path)
 
-    def limit(self, call: Call) -> tuple[Limits, str]:
-        """Return the account's limit, and the path where it is one of each path (U10)."""
-        scope = "" if self.settings.limit_scope == "app" else f" {call.trace.operation}"
-        return call.account.limits, scope
+    async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
+        """Count the call against the account's limit, or that of the path (U10)."""
+        await self.authenticator.use_nonce(world, call)
+        if operation.counted:
+            scope = "" if self.settings.limit_scope == "app" else f" {call.trace.operation}"
+            if remark := await world.admit(world.account.limits, scope):
+                call.remark(remark)
 
     # What goes in and out
 
-    def validate(self, operation: Operation, call: Call) -> Any:
+    def parse(self, operation: Operation, call: Call) -> Any:
         """Read the body leniently, as protobuf's JSON mapping does."""
         if operation.body is None:
             return None
         return wire.parse(operation.body, call.body, both_spellings=self.settings.both_spellings)
 
-    def render(self, result: Any, trace: Trace) -> Answer:
+    def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
-        if isinstance(result, StoreAnswer):
-            return result.answer
+        if isinstance(result, Answer):
+            return result
         return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
 
-    def render_error(self, error: DomainError, trace: Trace) -> Answer:
+    def render_error(self, error: DomainError, call: Call) -> Answer:
         return errors.render_error(error, self.settings)
 
-    def render_crash(self, trace: Trace) -> Answer:
-        return errors.crash(trace.id)
+    def render_crash(self, call: Call) -> Answer:
+        return errors.crash(call.trace.id)
 
-    def unknown_path(self, trace: Trace) -> Answer:
+    def unknown_path(self, call: Call) -> Answer:
         return json_answer(errors.status_body(5, "Not Found"), 404)
 
-    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
+    def wrong_method(self, allowed: Sequence[str], call: Call) -> Answer:
         answer = json_answer(
             errors.status_body(12, "Method Not Allowed"), self.settings.wrong_method_status
         )
@@ -157,35 +158,35 @@ class TamsSurface:
 
     # Operations
 
-    async def create_job(self, call: Call, payload: CreateJob) -> dict[str, Any]:
-        """TAMS › 5.1: make a job and set its credits aside."""
+    async def create_job(self, world: UnitOfWork, call: Call, payload: CreateJob) -> dict[str, Any]:
+        """TAMS › 5.1: make a job and hold its credits."""
         key = self._request_key(call, payload.request_id)
         watch = self._watch(call, payload.notify_url, self.settings.notify_states)
-        return await self._submit(call, self._parse_order(call, payload), key, watch)
+        return await self._submit(world, call, self._parse_order(call, payload), key, watch)
 
-    async def get_job(self, call: Call, payload: None) -> dict[str, Any] | bytes:
+    async def get_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any] | bytes:
         """TAMS › 5.2: a failed job is HTTP 200."""
-        snapshot = await self._look(call, _job_id(call))
-        return self.answers.look(snapshot, call.account, self._origin(call))
+        snapshot = await self._look(world, _job_id(call))
+        return self.answers.look(snapshot, world.account, self._origin(call))
 
-    async def cancel_job(self, call: Call, payload: None) -> dict[str, Any]:
+    async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
         job_id = _job_id(call)
-        await self._own(call, job_id)
+        await self._own(world, job_id)
         running_too = self.settings.cancel_running == "accept"
         try:
-            await self.job_service.cancel(call.account, job_id, call.now, running_too=running_too)
+            await world.jobs.cancel(job_id, running_too=running_too)
         except AlreadyEnded:
-            over = (await self.job_service.look(call.account, job_id, call.now)).state.final
+            over = (await world.jobs.look(job_id)).state.final
             if not over or self.settings.cancel_finished == "refuse":
                 raise
         return {"jobId": job_id}
 
-    async def price_job(self, call: Call, payload: PriceJob) -> dict[str, Any]:
+    async def price_job(self, world: UnitOfWork, call: Call, payload: PriceJob) -> dict[str, Any]:
         """TAMS › 5.4: what the job would cost, which is what it will be charged."""
         return {"credits": float(self._parse_order(call, payload).work.price)}
 
-    async def get_model(self, call: Call, payload: None) -> dict[str, Any]:
+    async def get_model(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.10: one model; there is no listing."""
         model_id = _number(call, "model_id")
         model = self.catalogue.model(model_id, call.account.seed)
@@ -193,24 +194,26 @@ class TamsSurface:
             raise NotFound("model", model_id)
         return self.answers.model(model, self._origin(call))
 
-    async def reserve_upload(self, call: Call, payload: CreateResourceImage) -> dict[str, Any]:
+    async def reserve_upload(
+        self, world: UnitOfWork, call: Call, payload: CreateResourceImage
+    ) -> dict[str, Any]:
         """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
-        resource = await self._reserve(call, payload)
-        place = self.storage.upload_place(resource, call.account, self._origin(call))
+        resource = await self._reserve(world, payload)
+        place = self.storage.upload_place(resource, world.account, self._origin(call))
         return {"resourceId": resource.id, **place}
 
-    async def reserve_form_upload(self, call: Call, payload: CreateResourceImage) -> dict[str, str]:
+    async def reserve_form_upload(
+        self, world: UnitOfWork, call: Call, payload: CreateResourceImage
+    ) -> dict[str, str]:
         """TAMS › 5.12: a place for an image, and the form that takes its bytes."""
-        resource = await self._reserve(call, payload)
-        return self.form_uploads.place(resource, call.account, self._origin(call))
+        resource = await self._reserve(world, payload)
+        return self.form_uploads.place(resource, world.account, self._origin(call))
 
     # Inside
 
-    async def _reserve(self, call: Call, payload: CreateResourceImage) -> Resource:
+    async def _reserve(self, world: UnitOfWork, payload: CreateResourceImage) -> Resource:
         life, keep_for = self._upload_terms(payload)
-        return await self.job_service.reserve(
-            call.account, call.now, upload_for=life, keep_for=keep_for
-        )
+        return await world.uploads.reserve(upload_for=life, keep_for=keep_for)
 
     def _origin(self, call: Call) -> str:
         return call.origin(self.public_url)
@@ -231,11 +234,11 @@ class TamsSurface:
         return request_id
 
     async def _submit_graph(
-        self, call: Call, made: ParsedOrder, request_key: str, url: str
+        self, world: UnitOfWork, call: Call, made: ParsedOrder, request_key: str, url: str
     ) -> dict[str, Any]:
         notify = self.settings.running_notify
         watch = None if notify == "off" else self._watch(call, url, notify)
-        return await self._submit(call, made, request_key, watch)
+        return await self._submit(world, call, made, request_key, watch)
 
     def _watch(self, call: Call, url: str, notify: str) -> Watch | None:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
@@ -244,18 +247,21 @@ class TamsSurface:
         return Watch(url, self.name, Notify(notify), self._origin(call))
 
     async def _submit(
-        self, call: Call, made: ParsedOrder, request_key: str, watch: Watch | None
+        self,
+        world: UnitOfWork,
+        call: Call,
+        made: ParsedOrder,
+        request_key: str,
+        watch: Watch | None,
     ) -> dict[str, Any]:
         """Make a job and answer it, or the one that its request id made before (U13, U14)."""
         settings = self.settings
         if settings.missing_resource == "refuse":
-            await self._refuse_missing_inputs(call, made)
+            await self._refuse_missing_inputs(world, made)
         try:
-            snapshot = await self.job_service.submit(
-                call.account,
+            snapshot = await world.jobs.submit(
                 made.order,
                 made.work,
-                call.now,
                 request_key="" if settings.repeated_request == "new" else request_key,
                 fingerprint=len(call.body) << 32 | crc32(call.body),
                 key_life=settings.request_id_life or float("inf"),
@@ -270,32 +276,32 @@ class TamsSurface:
                 raise
             if other:
                 call.remark(f"{repeated}, with another body; the first job is answered")
-            snapshot = await self.job_service.look(call.account, repeated.job_id, call.now)
-            return self.answers.job(snapshot, call.account, self._origin(call))
+            snapshot = await world.jobs.look(repeated.job_id)
+            return self.answers.job(snapshot, world.account, self._origin(call))
         if settings.state_on_create == "current":
-            return self.answers.job(snapshot, call.account, self._origin(call))
+            return self.answers.job(snapshot, world.account, self._origin(call))
         return self.answers.created(snapshot.job)
 
-    async def _refuse_missing_inputs(self, call: Call, made: ParsedOrder) -> None:
+    async def _refuse_missing_inputs(self, world: UnitOfWork, made: ParsedOrder) -> None:
         for resource_id in made.work.inputs:
-            resource = await self.job_service.resource(resource_id)
-            if resource is None or resource.account not in (call.account.id, SERVER):
+            resource = await world.tx.get(Resource, resource_id)
+            if resource is None or resource.account not in (world.account.id, SERVER):
                 raise Invalid("stages", f"resource {resource_id} not found")
-            if problem := resource.problem_at(call.now):
+            if problem := resource.problem_at(world.now):
                 raise Invalid("stages", problem)
 
-    async def _own(self, call: Call, job_id: str) -> None:
+    async def _own(self, world: UnitOfWork, job_id: str) -> None:
         """Refuse another app's job in the way that the choice says (U9)."""
         if self.settings.foreign_job_status == 403:
-            job = await self.job_service.job(job_id)
-            if job is not None and job.account != call.account.id:
+            job = await world.tx.get(Job, job_id)
+            if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
 
-    async def _look(self, call: Call, job_id: str) -> Snapshot:
-        await self._own(call, job_id)
-        snapshot = await self.job_service.look(call.account, job_id, call.now)
+    async def _look(self, world: UnitOfWork, job_id: str) -> Snapshot:
+        await self._own(world, job_id)
+        snapshot = await world.jobs.look(job_id)
         days = self.settings.job_retention_days
-        if days and snapshot.state.final and call.now >= snapshot.job.ended_at + days * _DAY:
+        if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
             raise NotFound("job", job_id)
         return snapshot
 

@@ -1,8 +1,8 @@
-"""Holding the members of stages against their documented rules, as strictly as the choices say.
+"""Validates the members of stages by their documented rules; settings choose how strictly.
 
-What a choice lets through is remembered as a warning that names member, found and expected. Every
-refusal is about `stages` and has the whole sentence as its problem: in the vendor's answers the
-detail's field is that of the request, and its message names the member.
+An accepted violation becomes a warning with the member, the found and the expected value. Every
+error is about the field `stages`, and its sentence names the member: in the vendor's answers, the
+field of a detail is a member of the request.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from mock_server.tams.settings import Leniency, TamsSettings
 MAX_PROMPTS = 150
 MAX_COUNT = 4
 MAX_SEED = 4_294_967_295
-SIDE_LEAST = 512
+MIN_SIDE = 512
 SIDE_STEP = 64
-SIDE_UNSET = 512
-STEPS_UNSET = 20
-SAMPLER_UNSET = "Euler a"
-RESIZE_LEAST = 128
-RESIZED_AREA = (262_144, 8_294_400)  # the newer of the two documented ends
+DEFAULT_SIDE = 512
+DEFAULT_STEPS = 20
+DEFAULT_SAMPLER = "Euler a"
+MIN_RESIZED_SIDE = 128
+MIN_RESIZED_AREA, MAX_RESIZED_AREA = 262_144, 8_294_400  # the newer documented maximum
 
-# The mock's own ends, whatever the choices are: beyond them prices and plans mean nothing.
+# Limits of the mock that no setting changes: beyond them prices and plans make no sense.
 MAX_SIDE = 16_384
 MAX_STEPS = 1_000
 MAX_FRAMES = 10_000
@@ -46,18 +46,23 @@ _MAX_SHOWN = 60
 
 
 def refused(sentence: str) -> Invalid:
-    """Return the refusal of a chain of stages."""
+    """Return the error for a chain of stages."""
     return Invalid("stages", sentence)
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, cut short where it is long."""
-    text = repr(value[: _MAX_SHOWN + 1]) if isinstance(value, str) else repr(value)
+    """Return a value for a message, shortened if it is long."""
+    if isinstance(value, str):
+        value = value[: _MAX_SHOWN + 1]
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
+        return "what is too long to show"
     return text if len(text) <= _MAX_SHOWN + 2 else f"{text[:_MAX_SHOWN]}…"
 
 
 class StageValidator:
-    """One look at one request; `warnings` are sentences about what was let through."""
+    """Validates one request; `warnings` are sentences about accepted problems."""
 
     def __init__(self, settings: TamsSettings, catalogue: Catalogue) -> None:
         self.settings = settings
@@ -65,7 +70,7 @@ class StageValidator:
         self.warnings: list[str] = []
 
     def seed(self, seed: int) -> int:
-        """Return the seed, or RANDOM_SEED for 0 and absent [doc], and -1, which the demos send."""
+        """Return the seed; RANDOM_SEED for 0 or none [doc], and for -1, which the demos send."""
         if 0 < seed <= MAX_SEED:
             return seed
         if seed > MAX_SEED:
@@ -78,33 +83,32 @@ class StageValidator:
         return RANDOM_SEED
 
     def count(self, count: int, *, sampled: bool) -> int:
-        """Return how many pictures; where no DIFFUSION samples them there can be but one."""
-        most = MAX_COUNT if sampled else 1
+        """Return the number of pictures; without a DIFFUSION stage it is 1."""
+        maximum = MAX_COUNT if sampled else 1
         if count == 0:
             return 1
-        if 1 <= count <= most:
+        if 1 <= count <= maximum:
             return count
-        # invalid_samples is the documented word of the 400 answer; the rest is made up.
-        expected = f"between 1 and {most}" if sampled else "1 without a DIFFUSION stage"
+        # The word invalid_samples of the 400 answer is documented; the rest is made up.
+        expected = f"between 1 and {maximum}" if sampled else "1 without a DIFFUSION stage"
         if self.settings.bad_count == "refuse":
             raise refused(f"count: must be {expected} (invalid_samples)")
         self._warn("count", str(count), expected)
-        return min(max(1, count), most)
+        return min(max(1, count), maximum)
 
     def prompts(self, member: str, prompts: Sequence[PromptBody]) -> None:
         if len(prompts) > MAX_PROMPTS:
             raise refused(f"{member}: must be at most {MAX_PROMPTS}, found {len(prompts)}")
 
     def picture_size(self, width: int, height: int, family: Family) -> tuple[int, int]:
-        """Return the size in pixels that sampling has; 0 is unset."""
-        width, height = width or SIDE_UNSET, height or SIDE_UNSET
+        """Return the size of sampling in pixels; 0 means unset."""
+        width, height = width or DEFAULT_SIDE, height or DEFAULT_SIDE
         self.any_size(width, height)
         if width % SIDE_STEP or height % SIDE_STEP:
             self._judge_size(width, height, f"multiples of {SIDE_STEP}")
-        most = family.most_side
-        if not (SIDE_LEAST <= width <= most and SIDE_LEAST <= height <= most):
-            self._judge_size(width, height, f"between {SIDE_LEAST} and {family.most_side}")
-        self._area(width, height, family.least_area, family.most_area)
+        if min(width, height) < MIN_SIDE or max(width, height) > family.max_side:
+            self._judge_size(width, height, f"between {MIN_SIDE} and {family.max_side}")
+        self._area(width, height, family.min_area, family.max_area)
         return width, height
 
     def resized(self, width: int, height: int, *, asked_in_pixels: bool) -> tuple[int, int]:
@@ -113,53 +117,53 @@ class StageValidator:
         if asked_in_pixels:
             if width % SIDE_STEP or height % SIDE_STEP:
                 self._judge_size(width, height, f"multiples of {SIDE_STEP}")
-            if min(width, height) < RESIZE_LEAST:
-                self._judge_size(width, height, f"at least {RESIZE_LEAST}")
-        self._area(width, height, *RESIZED_AREA)
+            if min(width, height) < MIN_RESIZED_SIDE:
+                self._judge_size(width, height, f"at least {MIN_RESIZED_SIDE}")
+        self._area(width, height, MIN_RESIZED_AREA, MAX_RESIZED_AREA)
         return width, height
 
     def any_size(self, width: int, height: int) -> None:
-        """Refuse what is no size at all, or beyond the mock's end."""
+        """Refuse a size that is not positive or above the limit of the mock."""
         if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
             raise refused(
                 f"invalid_height_or_width: width and height must be between 1 and {MAX_SIDE}"
             )
 
     def steps(self, steps: int) -> int:
-        """Return the steps of sampling; 0 is unset."""
-        least, most = _STEPS[self.settings.steps_range]
-        return self.within("steps", steps or STEPS_UNSET, least, most)
+        """Return the steps of sampling; 0 means unset."""
+        minimum, maximum = _STEPS[self.settings.steps_range]
+        return self.within("steps", steps or DEFAULT_STEPS, minimum, maximum)
 
-    def within(self, member: str, found: int, least: int, most: int) -> int:
-        """Return the number, or refuse it where it is outside the range."""
-        if not least <= found <= most:
-            raise refused(f"{member}: must be between {least} and {most}, found {found}")
+    def within(self, member: str, found: int, minimum: int, maximum: int) -> int:
+        """Return the number, or refuse it if it is outside the range."""
+        if not minimum <= found <= maximum:
+            raise refused(f"{member}: must be between {minimum} and {maximum}, found {found}")
         return found
 
     def cfg_scale(self, found: float) -> float:
         if self.settings.cfg_scale_range != "off":
-            least, most = _CFG_SCALE[self.settings.cfg_scale_range]
-            if not least <= found <= most:
-                raise refused(f"cfgScale: must be between {least} and {most}, found {found:g}")
+            minimum, maximum = _CFG_SCALE[self.settings.cfg_scale_range]
+            if not minimum <= found <= maximum:
+                raise refused(f"cfgScale: must be between {minimum} and {maximum}, found {found:g}")
         return found
 
     def sampler(self, sampler: str) -> str:
-        """Return the sampler, or the one that is taken where none is named."""
+        """Return the sampler, or the default if none is named."""
         if not sampler:
-            self._absent("sampler", f"a name; {SAMPLER_UNSET} is taken")
-            return SAMPLER_UNSET
+            self._absent("sampler", f"a name; {DEFAULT_SAMPLER} is taken")
+            return DEFAULT_SAMPLER
         self.value("sampler", sampler, listed("samplers"))
         return sampler
 
     def vae(self, vae: str) -> None:
-        # The official QR-code example sends an empty string, which is the same as none.
+        # The official QR-code example sends an empty string, which means none.
         if not vae:
             self._absent("sdVae", "a name; Automatic is taken")
         else:
             self.value("sdVae", vae, listed("vaes"))
 
     def value(self, member: str, found: str, values: Collection[str]) -> None:
-        """Look at a value that should be one of a list; every list is a lower bound (U20)."""
+        """Check a value against a list; the real service may know more values (U20)."""
         if found not in values:
             expected = f"one of the {len(values)} known values"
             self._judge(self.settings.unlisted_value, member, shown(found), expected)
@@ -172,7 +176,7 @@ class StageValidator:
         *,
         wanted: Literal["CHECKPOINT", "LORA", "CONTROLNET"] = "CHECKPOINT",
     ) -> None:
-        """Look at a model that is named; Forbidden where it is locked and there is no key."""
+        """Check a model; raises Forbidden for a locked model without an access key."""
         if model_id in self.settings.locked_models and not access_key:
             raise Forbidden(f"{member}: model {model_id} needs an access key")
         found = self.catalogue.type_of(model_id)
@@ -182,14 +186,14 @@ class StageValidator:
             self._judge(self.settings.unknown_model, member, f"{shown(model_id)}, {kind}", expected)
 
     def check_diffusion(self, diffusion: DiffusionBody) -> None:
-        """Look at what decides how sampling looks, and neither its size nor its price."""
+        """Check what changes only the look of a picture: not its size, not its price."""
         self.vae(diffusion.sd_vae)
         if diffusion.schedule_name:
             self.value("scheduleName", diffusion.schedule_name, listed("schedulers"))
         if diffusion.sd_model:
             self.model("sdModel", diffusion.sd_model, diffusion.model_access_key)
         self.loras(diffusion.lora)
-        if not diffusion.prompts:  # documented as required; whether it is looked at is not known
+        if not diffusion.prompts:  # documented as required; unknown if it is checked
             self._warn("prompts", "none", "at least one")
         self.prompts("prompts", diffusion.prompts)
         self.prompts("negativePrompts", diffusion.negative_prompts)
@@ -201,7 +205,7 @@ class StageValidator:
             self.model("loraModel", item.lora_model, item.lora_access_key, wanted="LORA")
 
     def control_net(self, control: ControlnetArgBody) -> None:
-        """Look at one control net: `model` is a name of the list, or the id of a model."""
+        """Check one control net; `model` is a listed name, or the id of a model."""
         if not control.preprocessor:
             raise refused("preprocessor: required")
         if not control.model:
@@ -214,12 +218,12 @@ class StageValidator:
         self.value("resizeMode", control.resize_mode, CONTROLNET_RESIZE_MODES)
         self.value("controlMode", control.control_mode, CONTROL_MODES)
 
-    def _area(self, width: int, height: int, least: int, most: int) -> None:
-        if not least <= width * height <= most:
-            self._judge_size(width, height, f"between {least} and {most} when multiplied")
+    def _area(self, width: int, height: int, minimum: int, maximum: int) -> None:
+        if not minimum <= width * height <= maximum:
+            self._judge_size(width, height, f"between {minimum} and {maximum} when multiplied")
 
     def _judge_size(self, width: int, height: int, expected: str) -> None:
-        # The word is documented; where it stands in the answer and the rest are made up.
+        # The word is documented; its place in the answer and the rest are made up.
         if self.settings.bad_size == "refuse":
             raise refused(f"invalid_height_or_width: width and height must be {expected}")
         self._warn("width and height", f"{width} and {height}", expected)

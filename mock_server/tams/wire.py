@@ -1,11 +1,11 @@
-"""Reading request bodies the way protobuf's JSON mapping does, leniently.
+"""Reads request bodies as protobuf's JSON mapping does.
 
-From TAMS › Wire conventions 3 to 5 and 8; where they leave something open, as in the mapping
-(https://protobuf.dev/programming-guides/json). Members come in camelCase or in snake_case, and of
-two equal names the last one counts; unknown members are ignored; null is unset, and what is unset
-has its default. What the types of members take is in `scalars`.
+Source: TAMS › Wire conventions 3 to 5 and 8; for all other cases, the mapping itself
+(https://protobuf.dev/programming-guides/json). Members are in camelCase or snake_case; of two
+equal names the last one counts. Unknown members are ignored. null means unset, and an unset member
+has its default. `scalars` has the types of members.
 
-Everything about errors is worked out once there is one.
+Error messages are made only if there is an error.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def json_name(name: str) -> str:
 
 
 class TamsBody(Struct, frozen=True):
-    """A message: fields in snake_case, each read in either spelling.
+    """A message: its fields are in snake_case, and each is read in both spellings.
 
-    Pydantic reads what is there, and what becomes of it is a `Struct`, as all that is passed on.
+    Pydantic validates the members; the result is a `Struct` like all other values.
     """
 
-    # Whether a body without anything, or null, is such a message without members.
+    # Whether an empty body, or null, counts as a message without members.
     may_be_empty: ClassVar[bool] = False
 
     @classmethod
@@ -59,7 +59,7 @@ class TamsBody(Struct, frozen=True):
             )
             for field in fields(cls)
         }
-        # The alias is looked up before the name, so camelCase wins where both are there.
+        # The alias is looked up first, so camelCase wins if both are there.
         both = CoreConfig(validate_by_alias=True, validate_by_name=True)
         return typed_dict_schema(members, extra_behavior="ignore", config=both)
 
@@ -73,14 +73,14 @@ def parse(
     *,
     both_spellings: Literal["camel", "refuse"] = "camel",
 ) -> Kind:
-    """Return the message that the bytes are, or raise Malformed in protobuf's words."""
-    # Nearly every body is right, and has nothing in it that JSON and its readers are at odds over.
-    odd = max(map(raw.find, _ODD)) >= 0  # `in` would first try each for a number
-    if not odd and both_spellings == "camel":
+    """Return the message in the bytes; raises Malformed with protobuf's message."""
+    # The fast path: most bodies are valid and contain nothing that JSON readers treat differently.
+    is_special = max(map(raw.find, _SPECIAL)) >= 0  # `in` would first try each as a number
+    if not is_special and both_spellings == "camel":
         try:
             return convert(_reader(kind).validate_json(raw), kind)
         except ValidationError:
-            pass  # What is wrong with it is told below.
+            pass  # The error is explained below.
     try:
         data = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
@@ -90,7 +90,7 @@ def parse(
     if data is None and kind.may_be_empty:
         data = {}
     if both_spellings == "refuse":
-        _refuse_twins(kind, data, raw)
+        _refuse_both_spellings(kind, data, raw)
     if b"null" in raw:
         data = _without_nulls(kind, data)
     try:
@@ -99,24 +99,24 @@ def parse(
         raise _wrong_value(raw, error) from None
 
 
-# Where JSON's readers differ.
-_ODD = (b"null", b"NaN", b"Infinity")
+# JSON readers treat these differently.
+_SPECIAL = (b"null", b"NaN", b"Infinity")
 
 
 @cache
 def _reader(kind: type[TamsBody]) -> SchemaValidator:
-    """Return what reads the members of a message; made by the first request that needs it."""
-    return cast(SchemaValidator, TypeAdapter(kind).validator)  # or one that works alike
+    """Return the validator of a message; the first request that needs it builds it."""
+    return cast(SchemaValidator, TypeAdapter(kind).validator)  # or a compatible class
 
 
 @cache
-def _parts(kind: type[TamsBody]) -> dict[str, tuple[str, type[TamsBody] | None]]:
-    """Return for both spellings of each member its JSON name and what kind of message it holds."""
-    parts: dict[str, tuple[str, type[TamsBody] | None]] = {}
+def _members(kind: type[TamsBody]) -> dict[str, tuple[str, type[TamsBody] | None]]:
+    """Return, for both spellings of each member, its JSON name and the type of message in it."""
+    members: dict[str, tuple[str, type[TamsBody] | None]] = {}
     for field in fields(kind):
         alias = json_name(field.name)
-        parts[field.name] = parts[alias] = (alias, next(_messages_in(field.type), None))
-    return parts
+        members[field.name] = members[alias] = (alias, next(_messages_in(field.type), None))
+    return members
 
 
 def _messages_in(annotation: Any) -> Iterator[type[TamsBody]]:
@@ -127,66 +127,66 @@ def _messages_in(annotation: Any) -> Iterator[type[TamsBody]]:
 
 
 def _without_nulls(kind: type[TamsBody], data: Any) -> Any:
-    """Return the data without members that are null; maps of the caller's own stay as they are."""
+    """Return the data without null members; free maps are not changed."""
     if isinstance(data, list):
         return [_without_nulls(kind, each) for each in data]
     if not isinstance(data, dict):
         return data
-    parts = _parts(kind)
+    members = _members(kind)
     kept = {}
     for name, value in data.items():
         if value is not None:
-            held = parts[name][1] if name in parts else None
+            held = members[name][1] if name in members else None
             kept[name] = value if held is None else _without_nulls(held, value)
     return kept
 
 
-def _refuse_twins(
+def _refuse_both_spellings(
     kind: type[TamsBody], data: Any, raw: bytes, path: tuple[str | int, ...] = ()
 ) -> None:
     if isinstance(data, list):
         for index, each in enumerate(data):
-            _refuse_twins(kind, each, raw, (*path, index))
+            _refuse_both_spellings(kind, each, raw, (*path, index))
     elif isinstance(data, dict):
-        parts = _parts(kind)
+        members = _members(kind)
         seen: dict[str, str] = {}
         for name, value in data.items():
-            alias, held = parts.get(name, ("", None))
+            alias, held = members.get(name, ("", None))
             if alias and value is not None:
                 if alias in seen:
-                    raise _twin(raw, path, (seen[alias], name))
+                    raise _duplicate_field(raw, path, (seen[alias], name))
                 seen[alias] = name
                 if held is not None:
-                    _refuse_twins(held, value, raw, (*path, name))
+                    _refuse_both_spellings(held, value, raw, (*path, name))
 
 
-# Saying what is wrong, in the words of protobuf's own reader for Go
+# Error messages, in the words of protobuf's reader for Go
 
 
-def _twin(raw: bytes, path: Path, names: tuple[str, str]) -> Malformed:
+def _duplicate_field(raw: bytes, path: Path, names: tuple[str, str]) -> Malformed:
     text = raw.decode()
     offset = later_name_at(text, path, names)
-    return Malformed(f"proto: {_place(text, offset)}: duplicate field {token_at(text, offset)}")
+    return Malformed(f"proto: {_position(text, offset)}: duplicate field {token_at(text, offset)}")
 
 
 def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:
     text = raw.decode()
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = first["loc"]  # with the spellings of the text
+    path = first["loc"]  # in the spelling of the request
     offset = value_at(text, path)
     token, names = token_at(text, offset), [step for step in path if isinstance(step, str)]
     name = json_name(names[-1]) if names else ""
     if not first["type"].startswith(WRONG_SCALAR):
-        place = _place(text, offset)
+        position = _position(text, offset)
         if first["type"] == "too_long":
-            return Malformed(f"proto: {place}: more than {MAX_ELEMENTS} values for field {name}")
+            return Malformed(f"proto: {position}: more than {MAX_ELEMENTS} values for field {name}")
         # An object or a list was expected.
-        return Malformed(f"proto: syntax error {place}: unexpected token {token}")
-    # A string's value begins behind its quote, as in the reference's example (made up, like every
-    # wording here): fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
-    place = _place(text, offset + text.startswith('"', offset))
+        return Malformed(f"proto: syntax error {position}: unexpected token {token}")
+    # The position of a string is that of the character after its quote, as in this example, whose
+    # message is made up: fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
+    position = _position(text, offset + text.startswith('"', offset))
     kind = first["type"].removeprefix(WRONG_SCALAR)
-    return Malformed(f"proto: {place}: invalid value for {kind} field {name}: {token}")
+    return Malformed(f"proto: {position}: invalid value for {kind} field {name}: {token}")
 
 
 def _unreadable(raw: bytes, error: ValueError) -> Malformed:
@@ -195,8 +195,8 @@ def _unreadable(raw: bytes, error: ValueError) -> Malformed:
     except UnicodeDecodeError as problem:
         text = raw.decode(errors="replace")
         offset = len(raw[: problem.start].decode())
-        return Malformed(f"proto: syntax error {_place(text, offset)}: invalid UTF-8")
-    found = _SYNTAX_PLACE.match(str(error))
+        return Malformed(f"proto: syntax error {_position(text, offset)}: invalid UTF-8")
+    found = _SYNTAX_POSITION.match(str(error))
     why, line, column = found.groups() if found else (str(error), "1", "1")
     offset = offset_of(raw, int(line), int(column))
     if why.startswith("EOF"):
@@ -208,14 +208,16 @@ def _unreadable(raw: bytes, error: ValueError) -> Malformed:
     else:
         offset = word_start(text, offset)
         why = f"unexpected token {token_at(text, offset)}"
-    return Malformed(f"proto: syntax error {_place(text, offset)}: {why}")
+    return Malformed(f"proto: syntax error {_position(text, offset)}: {why}")
 
 
-# What the parser says, ending in its place, and which of its complaints are about strings.
-_SYNTAX_PLACE = re.compile(r"(.*?)(?: found while parsing a string)? at line (\d+) column (\d+)$")
+# The parser's message with the position at its end, and the messages about strings.
+_SYNTAX_POSITION = re.compile(
+    r"(.*?)(?: found while parsing a string)? at line (\d+) column (\d+)$"
+)
 _IN_STRING = re.compile("control character|escape|unicode")
 
 
-def _place(text: str, offset: int) -> str:
+def _position(text: str, offset: int) -> str:
     line, column = line_and_column(text, offset)
     return f"(line {line}:{column})"

@@ -1,1 +1,1 @@
-"""What a server listens with: claimed ports, bounded heads, certificates for https."""
+"""Listening: ports, limits of request heads, write batching, certificates for https."""

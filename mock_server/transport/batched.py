@@ -1,9 +1,11 @@
-"""Calls and answers in one piece, and answers sent together.
+"""Write batching: the answers of one turn of the event loop are sent together at its end.
 
-uvicorn does not say that a call has come as a whole, so that nobody need guard the reading of its
-body. And it writes the head of an answer and then its body, each in a write of its own. A write
-wakes whoever waits for it, which takes as long as a signature check; of those that follow at once,
-most find him awake.
+uvicorn writes the head and the body of an answer separately. Each write wakes the receiving client,
+which costs as much CPU time as a signature check. If writes follow each other at once, most clients
+are already awake.
+
+The protocol here also marks requests that were received completely, so that reading their body
+needs no timeout.
 """
 
 from __future__ import annotations
@@ -11,21 +13,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from mock_server.web.calls import WHOLE
+from mock_server.web.calls import GONE, WHOLE
 
-# What is held back for one connection; with more, it is sent at once.
+# The data of one connection that waits; more than this is sent immediately.
 MAX_HELD_BYTES = 1024 * 1024
 
 
 class WriteBatch:
-    """What was written in one turn of the event loop, to be sent at its end."""
+    """The connections with data of this turn of the event loop; sends all at its end."""
 
     def __init__(self) -> None:
         self._transports: list[BatchedTransport] = []
 
-    def keep(self, transport: BatchedTransport) -> None:
+    def add(self, transport: BatchedTransport) -> None:
         if not self._transports:
             asyncio.get_running_loop().call_soon(self.send)
         self._transports.append(transport)
@@ -37,7 +39,7 @@ class WriteBatch:
 
 
 class BatchingProtocol(HttpToolsProtocol):
-    """Says so once a call is there as a whole, and sends the answers of a turn together."""
+    """Marks complete requests, and sends the answers of a turn together."""
 
     batch: ClassVar[WriteBatch]
 
@@ -48,9 +50,15 @@ class BatchingProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["state"][GONE] = True
+        super().connection_lost(exc)
+
 
 class BatchedTransport:
-    """A connection's transport that writes at the end of the turn, or before it is closed."""
+    """A connection's transport that writes at the end of the turn, or before it closes."""
 
     __slots__ = ("_batch", "_held", "_held_bytes", "_transport")
 
@@ -62,14 +70,14 @@ class BatchedTransport:
 
     def write(self, data: bytes) -> None:
         if not self._held:
-            self._batch.keep(self)
+            self._batch.add(self)
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
             self.send()
 
     def send(self) -> None:
-        """Send what is held back, unless nobody is there any more."""
+        """Send the waiting data, unless the connection is closing."""
         held, self._held, self._held_bytes = self._held, [], 0
         if held and not self._transport.is_closing():
             self._transport.writelines(held)
@@ -82,7 +90,7 @@ class BatchedTransport:
         self.send()
         self._transport.write_eof()
 
-    # The rest, as it is. Named one by one, as `__getattr__` would slow every call of a method.
+    # The other methods are delegated explicitly, because `__getattr__` would slow down each call.
 
     def abort(self) -> None:
         self._transport.abort()

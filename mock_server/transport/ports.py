@@ -1,4 +1,4 @@
-"""Claiming ports, with one clear line where that cannot be."""
+"""Binding ports, with a one-line error message."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from msgspec import Struct
 
 BACKLOG = 2048
 
-# Where a server listens on every address, these reach it.
+# A server that listens on all addresses is reached by these.
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 
 
 class ServingError(Exception):
-    """A server that cannot begin; the message is for people."""
+    """The server cannot start; the message is shown to the user."""
 
 
 class Listener(Struct, frozen=True):
-    """Sockets that listen on one port, at every address that the host's name stands for."""
+    """Sockets that listen on one port, at every address of the host name."""
 
     host: str
     port: int
     sockets: list[socket.socket]
 
     def url(self, scheme: str) -> str:
-        """Return the address by which programs here reach it."""
+        """Return the URL for programs on this computer."""
         host = _REACHED_BY.get(self.host, self.host)
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 @contextmanager
 def listen(host: str, port: int, flag: str) -> Iterator[Listener]:
-    """Claim a port, 0 for a free one; `flag` is what chooses another. Raises ServingError."""
+    """Bind a port, 0 for a free one; `flag` is the option that sets it. Raises ServingError."""
     sockets: list[socket.socket] = []
     try:
         missing = None
         addresses = _addresses(host)
         for family, address in addresses:
             try:
-                sockets.append(_claimed(family, address, port, alone=len(addresses) == 1))
+                sockets.append(_bound(family, address, port, alone=len(addresses) == 1))
             except OSError as error:
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise ServingError(_problem(error, host, port, flag)) from error
-                missing = error  # a name may stand for addresses of a kind that is switched off
+                missing = error  # a name may have IPv6 addresses while IPv6 is disabled
             else:
                 port = sockets[0].getsockname()[1]
         if missing is not None and not sockets:
@@ -61,30 +61,28 @@ def _addresses(host: str) -> Sequence[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise ServingError(
             f"host {host} cannot be resolved ({reason}); choose another with --host"
         ) from error
     return list(dict.fromkeys((family, str(address[0])) for family, *_, address in found))
 
 
-def _claimed(
-    family: socket.AddressFamily, address: str, port: int, *, alone: bool
-) -> socket.socket:
-    claimed = socket.socket(family, socket.SOCK_STREAM)
+def _bound(family: socket.AddressFamily, address: str, port: int, *, alone: bool) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Elsewhere it lets go of a port at once; on Windows it would let others take it over.
+        # This frees a port at once, but on Windows other programs could bind it too.
         if os.name != "nt":
-            claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6 and not alone:
-            claimed.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        claimed.bind((address, port))
-        claimed.listen(BACKLOG)  # only now is it ours: two can bind, one can listen
-        claimed.setblocking(False)
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((address, port))
+        bound.listen(BACKLOG)  # two sockets can bind, but only one can listen
+        bound.setblocking(False)
     except OSError:
-        claimed.close()
+        bound.close()
         raise
-    return claimed
+    return bound
 
 
 def _problem(error: OSError, host: str, port: int, flag: str) -> str:
@@ -94,9 +92,9 @@ def _problem(error: OSError, host: str, port: int, flag: str) -> str:
             f"port {port} on {host} is taken{by}; choose another with {flag}, or 0 for a free one"
         )
     if error.errno == errno.EACCES:
-        return f"port {port} on {host} is not for everybody; choose one above 1023 with {flag}"
+        return f"port {port} on {host} needs special rights; choose one above 1023 with {flag}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"host {host} is no address to listen on here; choose another with --host"
+        return f"host {host} is not an address of this computer; choose another with --host"
     return f"port {port} on {host} cannot be used ({error.strerror}); choose another with {flag}"
 
 

@@ -1,6 +1,6 @@
-"""Files in the state folder, some of them for their owner's eyes alone.
+"""Files in the state folder; some of them only their owner may read.
 
-They are put in place whole, so that a second server starting at the same moment never reads half.
+They are written under a temporary name first, so that another server never reads half a file.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ PUBLIC = 0o644
 
 
 def write(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
-    """Put `data` at `path`, unless that is what is there already."""
+    """Write `data` to `path`, unless the file already has this content and mode."""
     if _holds(path, data, mode):
         return
     _draft(path, data, mode).replace(path)
 
 
 def write_first(path: Path, data: bytes, *, mode: int = PRIVATE) -> bool:
-    """Put `data` at `path` and return True, or leave what came first and return False."""
+    """Write `data` to `path` and return True; return False if the file exists."""
     draft = _draft(path, data, mode)
     try:
         path.hardlink_to(draft)

@@ -1,8 +1,7 @@
-"""A bound on a request's head, for uvicorn's fast protocol, which has none.
+"""A limit for the head of a request; uvicorn's fast protocol has none.
 
-What is counted are the target as it is parsed, the headers once they are complete, trailers with
-them, and whole chunks for as long as a head stays unfinished, so that a header without end is
-noticed too.
+The target counts while it is parsed, headers and trailers when they are complete. While a head is
+incomplete, whole chunks count, so that a header without an end is noticed too.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from mock_server.transport.batched import BatchingProtocol, WriteBatch
 
-# How long a refused client may go on sending. Closing at once would make the kernel throw away
-# the refusal along with what was not read.
+# How many seconds a refused client may continue sending. Closing at once would make the kernel
+# drop the answer together with the data that was not read.
 LINGER = 1.0
 
 
 class _TooLarge(Exception):
-    """The head of a request is beyond the limit; the parser wraps it in an error of its own."""
+    """The head of a request is above the limit; the parser wraps this in its own error."""
 
 
 class BoundedHttp(BatchingProtocol):
@@ -29,16 +28,16 @@ class BoundedHttp(BatchingProtocol):
 
     limit_bytes: ClassVar[int]
 
-    _heads = 0  # how many began on this connection
+    _heads = 0  # the number of heads on this connection
     _in_head = False
-    _header_count = 0  # of a whole head; what comes on top are trailers
+    _header_count = 0  # of a complete head; further ones are trailers
     _unfinished_bytes = 0
-    _received_bytes = 0  # in the chunks that hold the present head, or parts of it
-    _refusal: bytes | None = None  # what is said, now or behind the answers that are to come
+    _received_bytes = 0  # in the chunks with parts of the current head
+    _refusal: bytes | None = None  # the error answer, sent now or after pending answers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.headers = []  # which are counted, also where a head has not yet begun
+        self.headers = []  # they are counted even before a head has begun
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:
@@ -50,7 +49,7 @@ class BoundedHttp(BatchingProtocol):
         if self._in_head and len(self.url) > self.limit_bytes:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
         elif self._in_head:
-            # Where a head began in the middle of a chunk, that chunk may hold calls before it.
+            # If a head began inside a chunk, that chunk may contain earlier requests.
             self._unfinished_bytes += len(data) if self._heads == head else self._parsed_bytes()
             too_large = self._unfinished_bytes > self.limit_bytes
         elif len(self.headers) > self._header_count:
@@ -66,7 +65,7 @@ class BoundedHttp(BatchingProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        # Most heads come with all around them in less than the limit, and need no counting.
+        # Most heads arrive in chunks below the limit and need no counting.
         if self._received_bytes > self.limit_bytes:
             if len(self.url) > self.limit_bytes:
                 self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -81,7 +80,7 @@ class BoundedHttp(BatchingProtocol):
         if self._refusal is not None:
             return
         if self._is_answering():
-            self._refusal = self._refused(HTTPStatus.BAD_REQUEST, msg)
+            self._refusal = self._error_answer(HTTPStatus.BAD_REQUEST, msg)
         else:
             super().send_400_response(msg)
 
@@ -91,24 +90,24 @@ class BoundedHttp(BatchingProtocol):
             self._send(self._refusal)
 
     def _parsed_bytes(self) -> int:
-        """Return how much of the present head was parsed: its target and whole headers."""
+        """Return the size of the parsed part of the current head."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _is_answering(self) -> bool:
-        """Say whether a whole call was taken that has not been answered to its end."""
+        """Return whether a complete request is not yet answered completely."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def _refuse(self, status: HTTPStatus) -> None:
         limit = f"{status.phrase}: the limit is {self.limit_bytes} bytes."
-        self._refusal = self._refused(status, limit)
+        self._refusal = self._error_answer(status, limit)
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
             self._send(self._refusal)
-        elif cycle.more_body:  # These are trailers, and its answer may have begun.
+        elif cycle.more_body:  # These are trailers, and the answer may have begun.
             self.transport.close()
 
-    def _refused(self, status: HTTPStatus, why: str) -> bytes:
+    def _error_answer(self, status: HTTPStatus, why: str) -> bytes:
         text = f"{why}\n".encode()
         headers = [
             *self.server_state.default_headers,
@@ -129,5 +128,5 @@ class BoundedHttp(BatchingProtocol):
 
 
 def bounded(limit_bytes: int) -> type[BoundedHttp]:
-    """Return the protocol with a limit and a desk of its own, for the connections of one port."""
+    """Return a protocol with a limit and a write batch, for the connections of one port."""
     return type("BoundedHttp", (BoundedHttp,), {"limit_bytes": limit_bytes, "batch": WriteBatch()})

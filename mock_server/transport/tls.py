@@ -1,7 +1,7 @@
-"""https for a server on loopback: a certificate authority made once, certificates every time.
+"""https for a local server: a certificate authority that is kept, and a new certificate per start.
 
-The authority's private key and certificate share one file, so they cannot come apart; the
-certificate alone lies beside it, for people to trust.
+The private key and the certificate of the authority are in one file, so that they always match.
+Another file has only the certificate, for clients that should trust it.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ CA_FILE = "ca.pem"
 BUNDLE_FILE = "ca-with-key.pem"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
-# What makes a client trust the authority: Node, Python's ssl and httpx, requests, curl.
+# The variables that make clients trust it: Node, Python's ssl and httpx, requests, curl.
 TRUST_VARIABLES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-# Apple's clients refuse certificates that are good for more than 825 days.
+# Apple's clients refuse certificates that are valid for more than 825 days.
 _BEFORE = timedelta(days=30)
 _AFTER = timedelta(days=397)
 
 
 class Tls(Struct, frozen=True):
-    """What a listener needs, and the file that its clients need."""
+    """The TLS context of a server, and the certificate file for its clients."""
 
     context: ssl.SSLContext
     ca_file: Path
 
 
 def server_tls(state_dir: Path, names: Iterable[str], wall: float) -> Tls:
-    """Return a context whose certificate is good for the local names and for `names`.
+    """Return a context with a certificate for the local names and for `names`.
 
-    Raises OSError where the folder cannot be used, and ValueError for a name that is none.
+    Raises OSError if the folder cannot be used, and ValueError for an invalid name.
     """
     now = datetime.fromtimestamp(wall, UTC)
     authority = _authority(state_dir, now)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
 
 from msgspec import Struct, field
 from pydantic_core import to_json
@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import TooLarge, TooSlow
+from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.unit_of_work import UnitOfWork
 
 log = logging.getLogger("tams_mock")
@@ -23,8 +23,13 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
-# Stands in the state of a request's scope once all of the request has come.
+# Stand in the state of a request's scope: all of the request has come; its connection is closed.
 WHOLE = "whole"
+GONE = "gone"
+
+CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
+
+_MAX_LENGTH_DIGITS = 18
 
 _HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
@@ -45,7 +50,9 @@ def json_answer(body: Any, status: int = 200) -> Answer:
 class Trace(Struct):
     """What is remembered of one exchange while it goes on; the journal keeps it afterwards.
 
-    One that is `passing` comes again and again, and is kept only if something is to be said of it.
+    `answer` is what was sent of the answer: None if nothing was, without a body if the connection
+    broke before it, or for HEAD. One that is `passing` comes again and again, and is kept only if
+    something is to be said of it.
     """
 
     id: str
@@ -54,6 +61,7 @@ class Trace(Struct):
     seconds: float = 0.0
     body: bytes = b""
     answer: Answer | None = None
+    surface: str = ""
     account: str = ""
     operation: str = ""
     now: float | None = None
@@ -69,6 +77,17 @@ class Bounds(Struct, frozen=True):
     body_timeout: float = 30.0
 
 
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+class ControlRequest(Struct, Generic[Q, B], frozen=True):
+    """The query and the body of a call of the control API, in the types of its operation."""
+
+    query: Q
+    body: B
+
+
 class Disconnected(Exception):
     """The client went away before its body was there."""
 
@@ -79,6 +98,14 @@ class Answered(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
+
+
+class Explained(DomainError):
+    """A refusal that takes time to explain: `explain` raises it, outside of any unit of work."""
+
+    def __init__(self, explain: Callable[[], Awaitable[NoReturn]]) -> None:
+        super().__init__("refused")
+        self.explain = explain
 
 
 class Call:
@@ -150,11 +177,14 @@ class Call:
         log.warning("%s: %s", self.trace.id, text)
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
-        """Read the body, as long as it is within the bounds (TooLarge, TooSlow)."""
+        """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""
         length = self.header(b"content-length")
-        if length is None and self.header(b"transfer-encoding") is None:
-            return
-        if length is not None and int(length) > bounds.body_bytes:
+        if length is None:
+            if self.header(b"transfer-encoding") is None:
+                return
+        elif not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
+            raise Malformed("the content length is not a number of bytes")
+        elif int(length) > bounds.body_bytes:
             raise TooLarge("body", limit_bytes=bounds.body_bytes)
         reading = _read_body(receive, bounds.body_bytes)
         if WHOLE in self.scope.get("state", ()):
@@ -202,17 +232,32 @@ def caller_origin(scope: Scope, host: bytes | None) -> str:
 async def send_answer(
     send: Send, answer: Answer, call: Call, *, cross_origin: bool = False
 ) -> None:
-    """Send the answer with its length, the mock's request id, and CORS headers if asked for."""
+    """Send the answer with its length, the mock's request id, and CORS headers if asked for.
+
+    The trace gets what went out of it.
+    """
+    trace, state = call.trace, call.scope.get("state", ())
     headers = [
         *answer.headers,
         (b"content-length", b"%d" % len(answer.body)),
-        (b"x-mock-request-id", call.trace.id.encode()),
+        (b"x-mock-request-id", trace.id.encode()),
     ]
     if cross_origin and call.header(b"origin") is not None:
         headers += _CROSS_ORIGIN
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-    call.trace.answer = answer
+    head = Answer(answer.status, b"", answer.headers)
+    whole = head if call.method == "HEAD" else answer
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if GONE not in state:  # A server drops what it is told to send on a closed connection.
+            trace.answer = head
+            await send({"type": "http.response.body", "body": whole.body})
+            if GONE not in state:
+                trace.answer = whole
+                return
+    except OSError:
+        pass  # Other servers raise instead.
+    if not trace.passing:
+        trace.remarks.append("the connection was closed before the answer was sent")
 
 
 _CROSS_ORIGIN = [

@@ -1,4 +1,4 @@
-"""What compositions are made with: dice that always fall the same way, and planes of grey."""
+"""The tools of the compositions: seeded random numbers, and grey images to draw on."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 
-class Dice:
-    """The same endless row of numbers for the same words, on every machine."""
+class SeededRandom:
+    """The same endless sequence of numbers for the same words, on every machine."""
 
     def __init__(self, *words: object) -> None:
         text = "\x1f".join(str(word) for word in words)
         self._key = hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest()
-        self._numbers = self._roll()
+        self._numbers = self._generate()
 
-    def _roll(self) -> Iterator[float]:
+    def _generate(self) -> Iterator[float]:
         for block in count():
             bits = hashlib.blake2b(self._key + block.to_bytes(8, "big")).digest()
             yield from (number / 65536 for number in struct.unpack(">32H", bits))
 
-    def between(self, low: float, high: float) -> float:
-        """Return the next number, stretched to lie between the two."""
+    def uniform(self, low: float, high: float) -> float:
+        """Return the next number, scaled to lie between the two bounds."""
         return low + (high - low) * next(self._numbers)
 
-    def below(self, end: int) -> int:
-        """Return the next number as one of 0 … end - 1."""
-        return int(end * next(self._numbers))
+    def randrange(self, stop: int) -> int:
+        """Return the next number as an integer from 0 to stop - 1."""
+        return int(stop * next(self._numbers))
 
 
 class Canvas:
-    """Planes of one size, and sheets of twice that size whose edges come out smooth."""
+    """Makes planes of one size, and sheets of twice that size whose edges are smoothed."""
 
     def __init__(self, width: int, height: int) -> None:
         self.size = (width, height)
@@ -45,18 +45,18 @@ class Canvas:
         self.unit = math.sqrt(self.width * self.height)
 
     def sheet(self, tone: int = 0) -> tuple[Plane, ImageDraw]:
-        """Return a sheet to draw on, in its own finer coordinates."""
+        """Return a sheet to draw on; its coordinates are twice as fine."""
         from PIL import Image, ImageDraw
 
         sheet = Image.new("L", (self.width, self.height), tone)
         return sheet, ImageDraw.Draw(sheet)
 
     def smooth(self, sheet: Plane) -> Plane:
-        """Return what was drawn on the sheet, at the canvas's own size."""
+        """Return the sheet, reduced to the size of the canvas."""
         return sheet.reduce(2)
 
-    def clouds(self, dice: Dice, cells: int, low: float, high: float) -> Plane:
-        """Return soft blotches, about `cells` along the shorter side."""
+    def clouds(self, random: SeededRandom, cells: int, low: float, high: float) -> Plane:
+        """Return soft clouds, about `cells` along the shorter side."""
         from PIL import Image
 
         width, height = self.size
@@ -64,11 +64,11 @@ class Canvas:
         across = max(2, min(24, round(width / cell)))
         down = max(2, min(24, round(height / cell)))
         grid = Image.new("L", (across, down))
-        grid.putdata([tone_of(dice.between(low, high)) for _ in range(across * down)])
+        grid.putdata([tone_of(random.uniform(low, high)) for _ in range(across * down)])
         return grid.resize((width, height), Image.Resampling.BICUBIC)
 
     def cover(self, plane: Plane, shape: Plane, ink: tuple[float, float], top: float) -> None:
-        """Paint the plane where the shape's sheet is white, which is nowhere above `top`.
+        """Paint the plane where the sheet `shape` is white; nothing is white above `top`.
 
         The ink fades from its first tone at the top to its second at the bottom.
         """
@@ -78,12 +78,12 @@ class Canvas:
 
 
 def tone_of(value: float) -> int:
-    """Return the nearest tone that a plane can hold."""
+    """Return the nearest tone from 0 to 255."""
     return min(255, max(0, round(value)))
 
 
 def fade(top: float, bottom: float, size: tuple[int, int]) -> Plane:
-    """Return a plane that goes from one tone at the top to another at the bottom."""
+    """Return a plane that fades from the tone at the top to the tone at the bottom."""
     from PIL import Image
 
     column = Image.new("L", (1, 64))

@@ -1,4 +1,4 @@
-"""The caption at a picture's foot: which job, which prompt, which seed, which one of how many."""
+"""The caption at the foot of a picture: prompt, seed, job, and number within the batch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-_SPELLINGS = str.maketrans(
+_REPLACEMENTS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
     | {"\u00d7": "x", "\u2013": "-", "\u2014": "-"}
     | {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
 )
-_KNOWN = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·…™")
+_FONT_CHARACTERS = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·…™")
 
 
 class Caption(Struct, frozen=True):
-    """The words, and the colours that go with the picture."""
+    """The texts of a caption, and its colours."""
 
     title: str
     seed: int
@@ -36,8 +36,8 @@ class Caption(Struct, frozen=True):
     accent: Colour
 
 
-def inscribe(picture: Image, caption: Caption) -> None:
-    """Write the caption across the foot of the picture, as much of it as can be read there."""
+def draw_caption(picture: Image, caption: Caption) -> None:
+    """Draw the caption at the foot of the picture, as much of it as is readable there."""
     width, height = picture.size
     if min(width, height) < 32:
         return
@@ -48,11 +48,11 @@ def inscribe(picture: Image, caption: Caption) -> None:
     bar = max(3, round(8 * scale))
     left, right = bar + margin, width - margin
 
-    mark_room = _width(caption.mark, large) + margin if caption.mark else 0
-    title = spelled(caption.title[:200])
+    mark_width = _width(caption.mark, large) + margin if caption.mark else 0
+    title = simplified(caption.title[:200])
     lines: list[str] = []
     if height >= 96 and title:
-        lines = _wrapped(title, large, right - left - mark_room, 2 if height > width * 0.6 else 1)
+        lines = _wrapped(title, large, right - left - mark_width, 2 if height > width * 0.6 else 1)
     line, foot = round(large.size * 1.22), round(small.size * 1.3)
     gap = margin // 3 if lines else 0
     band = margin // 2 + len(lines) * line + gap + foot + margin // 2
@@ -69,38 +69,38 @@ def inscribe(picture: Image, caption: Caption) -> None:
         y += line
     y += gap
 
-    room = right - left
+    max_width = right - left
     if not lines and caption.mark:
         _write(drawing, left, y, caption.mark, small, caption.accent)
         used = _width(caption.mark, small) + margin
-        left, room = left + used, room - used
+        left, max_width = left + used, max_width - used
     seed = f"seed {caption.seed}"
     facts = (f"{seed} · {width}x{height}", seed, str(caption.seed))
-    fitting = (text for text in facts if _width(text, small) <= room)
-    shown = next(fitting, None) or _tail(facts[-1], small, room)
+    fitting = (text for text in facts if _width(text, small) <= max_width)
+    shown = next(fitting, None) or _tail(facts[-1], small, max_width)
     pale = _mixed(caption.paper, caption.ink, 0.25)
     _write(drawing, left, y, shown, small, pale)
-    room -= _width(shown, small) + margin
-    label = spelled(caption.label)
-    tail = _tail(label, small, room)
+    max_width -= _width(shown, small) + margin
+    label = simplified(caption.label)
+    tail = _tail(label, small, max_width)
     if len(tail) >= min(len(label), 5):
         _write(drawing, right - _width(tail, small), y, tail, small, caption.accent)
 
 
-def spelled(text: str) -> str:
-    """Return the text with plain letters for accented ones, and one space for any gap."""
-    plain = unicodedata.normalize("NFKD", text.translate(_SPELLINGS))
+def simplified(text: str) -> str:
+    """Return the text without accents, and with single spaces."""
+    plain = unicodedata.normalize("NFKD", text.translate(_REPLACEMENTS))
     kept = (
-        " " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign
-        for sign in plain
-        if unicodedata.category(sign) not in ("Mn", "Me", "Cf")
+        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
+        for character in plain
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf")
     )
-    # Hangul was taken apart into its letters, and belongs together.
+    # NFKD splits Hangul syllables into letters; NFC joins them again.
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
 def _dim(picture: Image, top: int, ink: Colour) -> ImageDraw:
-    """Lay ink over the foot of the picture, so that a little of it shines through."""
+    """Cover the foot of the picture with nearly opaque ink."""
     from PIL import ImageDraw
 
     box = (0, top, *picture.size)
@@ -116,20 +116,20 @@ def _write(
         if is_known:
             drawing.text((x, y), run, font=font, fill=colour)
         else:
-            _stamp(drawing, x, y, run, font, colour)
+            _draw_pattern(drawing, x, y, run, font, colour)
         x += _run_width(run, is_known, font)
 
 
-def _stamp(
-    drawing: ImageDraw, x: float, y: float, sign: str, font: FreeTypeFont, colour: Colour
+def _draw_pattern(
+    drawing: ImageDraw, x: float, y: float, character: str, font: FreeTypeFont, colour: Colour
 ) -> None:
-    """Draw a sign that the font lacks as a woven square, the same for the same sign.
+    """Draw a character that the font lacks as a pattern of 4 x 4 cells.
 
-    The sixteen cells are the sixteen bits of its code point.
+    The cells are the sixteen bits of its code point, so each character has one pattern.
     """
     cell = max(1.0, font.size * 0.19)
     top = y + font.size * 0.28
-    code = ord(sign) ^ ord(sign) >> 16
+    code = ord(character) ^ ord(character) >> 16
     for bit in range(16):
         if code >> bit & 1:
             left, upper = round(x + cell * (bit % 4)), round(top + cell * (bit // 4))
@@ -142,11 +142,11 @@ def _stamp(
 
 def _runs(text: str) -> Iterator[tuple[str, bool]]:
     start = 0
-    for end, sign in enumerate(text):
-        if sign not in _KNOWN:
+    for end, character in enumerate(text):
+        if character not in _FONT_CHARACTERS:
             if start < end:
                 yield text[start:end], True
-            yield sign, False
+            yield character, False
             start = end + 1
     if start < len(text):
         yield text[start:], True
@@ -160,13 +160,13 @@ def _width(text: str, font: FreeTypeFont) -> int:
     return round(sum(_run_width(run, is_known, font) for run, is_known in _runs(text)))
 
 
-def _wrapped(text: str, font: FreeTypeFont, room: float, lines: int) -> list[str]:
-    """Return the text on at most so many lines, broken at spaces where there are any."""
+def _wrapped(text: str, font: FreeTypeFont, max_width: float, lines: int) -> list[str]:
+    """Return the text on at most `lines` lines, broken at spaces if possible."""
     wrapped: list[str] = []
     while text and len(wrapped) < lines:
-        fits = _fitting(text, font, room)
+        fits = _fitting(text, font, max_width)
         if fits < len(text) and len(wrapped) == lines - 1:
-            fits = max(0, _fitting(text, font, room - _width("…", font)))
+            fits = max(0, _fitting(text, font, max_width - _width("…", font)))
             wrapped.append(text[:fits].rstrip(" ,") + "…")
             break
         space = text.rfind(" ", fits // 2, fits + 1) if fits < len(text) else -1
@@ -176,23 +176,23 @@ def _wrapped(text: str, font: FreeTypeFont, room: float, lines: int) -> list[str
     return wrapped
 
 
-def _fitting(text: str, font: FreeTypeFont, room: float) -> int:
-    """Return how many of the first signs fit into the room."""
+def _fitting(text: str, font: FreeTypeFont, max_width: float) -> int:
+    """Return how many of the first characters fit into the width."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if _width(text[:middle], font) <= room:
+        if _width(text[:middle], font) <= max_width:
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def _tail(text: str, font: FreeTypeFont, room: float) -> str:
-    """Return the text, or as much of its end as fits: the end tells ids apart."""
-    if _width(text, font) <= room:
+def _tail(text: str, font: FreeTypeFont, max_width: float) -> str:
+    """Return the text, or as much of its end as fits: the ends of ids differ most."""
+    if _width(text, font) <= max_width:
         return text
-    fits = _fitting(text[::-1], font, room - _width("…", font))
+    fits = _fitting(text[::-1], font, max_width - _width("…", font))
     return "…" + text[len(text) - fits :] if fits > 0 else ""
 
 
@@ -203,10 +203,10 @@ def _mixed(one: Colour, other: Colour, share: float) -> Colour:
 
 @lru_cache(maxsize=64)
 def _font(size: int) -> FreeTypeFont:
-    """Return the font that comes with Pillow, laid out the same wherever Raqm is or is not."""
+    """Return Pillow's own font, with a layout that is the same with and without Raqm."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("Pillow without FreeType has no font of a chosen size")
+        raise TypeError("Pillow was built without FreeType, so it has no scalable font")
     return font.font_variant(layout_engine=ImageFont.Layout.BASIC)

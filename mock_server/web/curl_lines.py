@@ -1,128 +1,66 @@
-"""Reading a curl line as a shell and curl would, without running either."""
+"""Reads a curl line as the shell and curl would, without running either.
+
+Options are read by `getopt` and words split by `shlex`. Here is what these do not know: the
+options of curl, the quoting of bash and of cmd.exe, and which headers curl adds.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 from base64 import b64encode
-from collections.abc import Iterator
+from getopt import GetoptError, gnu_getopt
 from urllib.parse import quote
 
 from mock_server.web.captures import Capture, CaptureError, ReadFile, capture
 
-_PLAIN_ESCAPES = {
-    "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
-    "v": "\v", "\\": "\\", "'": "'", '"': '"', "?": "?",
-}  # fmt: skip
-_CODED_ESCAPE = re.compile(
-    r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})"
+# Options with a value and without one, by their short names too, that change nothing of the
+# request or are read below. Any other option is refused.
+_VALUED = """
+    A:user-agent C:continue-at D:dump-header E:cert H:header T:upload-file U:proxy-user X:request
+    Y:speed-limit b:cookie c:cookie-jar d:data e:referer m:max-time o:output u:user w:write-out
+    x:proxy y:speed-time F:form r:range K:config abstract-unix-socket alt-svc cacert capath
+    cert-type ciphers connect-timeout connect-to crlfile curves data-ascii data-binary data-raw
+    data-urlencode dns-interface dns-ipv4-addr dns-ipv6-addr dns-servers doh-url
+    expect100-timeout form-string happy-eyeballs-timeout-ms hsts interface json keepalive-time
+    key key-type libcurl limit-rate local-port max-filesize max-redirs netrc-file noproxy
+    oauth2-bearer output-dir parallel-max pass pinnedpubkey preproxy proto proto-default
+    proto-redir proxy-cacert proxy-cert proxy-header proxy-key rate request-target resolve retry
+    retry-delay retry-max-time socks4 socks4a socks5 socks5-hostname stderr tls-max tls13-ciphers
+    trace trace-ascii unix-socket url url-query
+"""
+_FLAGS = """
+    0:http1.0 1:tlsv1 4:ipv4 6:ipv6 G:get I:head J:remote-header-name L:location N:no-buffer
+    O:remote-name R:remote-time S:show-error Z:parallel f:fail g:globoff i:include k:insecure
+    n:netrc s:silent v:verbose q:disable j:junk-session-cookies #:progress-bar anyauth basic
+    cert-status compressed create-dirs fail-early fail-with-body http0.9 http1.1 http2
+    http2-prior-knowledge http3 http3-only ignore-content-length location-trusted
+    netrc-optional no-alpn no-clobber no-compressed no-keepalive no-location no-progress-meter
+    no-sessionid no-silent no-verbose parallel-immediate path-as-is post301 post302 post303 raw
+    remote-name-all remove-on-error retry-all-errors retry-connrefused ssl-no-revoke
+    styled-output tcp-fastopen tcp-nodelay tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding
+    trace-time
+"""
+_REFUSED = {
+    "form": "sends a form (-F), whose bytes are not known",
+    "form-string": "sends a form, whose bytes are not known",
+    "config": "has more options in a file (-K)",
+    "request-target": "sends another target than its address (--request-target)",
+    "range": "asks for a range (-r), which curl words by itself",
+}
+_HEADERS = {"user-agent": "User-Agent", "referer": "Referer", "cookie": "Cookie"}
+_LONG = {
+    option.partition(":")[0]: option.partition(":")[2]
+    for option in (*_VALUED.split(), *_FLAGS.split())
+    if ":" in option
+}
+_SHORT_FORM = "".join(
+    [f"{name}:" for name in re.findall(r"(\S):", _VALUED)] + re.findall(r"(\S):", _FLAGS)
 )
-# Options that have a value and change nothing of what is signed.
-_SKIPPED_SHORT = "AbceoKmrtwxyYzCDEPQ"
-_SKIPPED_LONG = {
-    "cacert", "capath", "cert", "cert-type", "ciphers", "config", "connect-timeout", "connect-to",
-    "cookie", "cookie-jar", "dump-header", "interface", "keepalive-time", "key", "key-type",
-    "limit-rate", "max-redirs", "max-time", "noproxy", "output", "pass", "proxy", "proxy-user",
-    "referer", "resolve", "retry", "retry-delay", "retry-max-time", "stderr", "tlsv1.3-ciphers",
-    "trace", "trace-ascii", "unix-socket", "user-agent", "write-out",
-}  # fmt: skip
-_SHORT = {
-    "X": "request", "H": "header", "d": "data", "u": "user", "G": "get", "I": "head", "F": "form",
-    "T": "upload-file",
-}  # fmt: skip
-_VALUED = {
-    "request", "header", "data", "data-ascii", "data-raw", "data-binary", "data-urlencode", "json",
-    "user", "url", "form", "form-string", "upload-file", "oauth2-bearer",
-} | _SKIPPED_LONG  # fmt: skip
-
-
-def words(line: str) -> list[str]:
-    """Split a line as a POSIX shell does, with $'…' of bash; nothing is expanded."""
-    found: list[str] = []
-    word: list[str] | None = None
-    at = 0
-    while at < len(line):
-        letter = line[at]
-        if letter in " \t\n\r":
-            if word is not None:
-                found.append("".join(word))
-                word = None
-            at += 1
-            continue
-        if line.startswith(("\\\n", "\\\r\n"), at):
-            at += 3 if line[at + 1] == "\r" else 2
-            continue
-        if word is None:
-            word = []
-            if letter in "|;&<>#" and found:
-                break  # what follows is no longer the curl line
-        part, at = _part(line, at)
-        word.append(part)
-    if word is not None:
-        found.append("".join(word))
-    return found
-
-
-def _part(line: str, at: int) -> tuple[str, int]:
-    """Return one piece of a word and where the next begins."""
-    letter = line[at]
-    if letter == "'":
-        end = _end(line, "'", at + 1)
-        return line[at + 1 : end], end + 1
-    if line.startswith("$'", at):
-        return _ansi_quoted(line, at + 2)
-    if letter == '"' or line.startswith('$"', at):
-        return _quoted(line, at + (1 if letter == '"' else 2))
-    if letter == "\\" and at + 1 < len(line):
-        return line[at + 1], at + 2
-    return letter, at + 1
-
-
-def _end(line: str, quote_: str, start: int) -> int:
-    end = line.find(quote_, start)
-    if end < 0:
-        raise CaptureError(f"the quote {quote_} at position {start - 1} is not closed")
-    return end
-
-
-def _quoted(line: str, at: int) -> tuple[str, int]:
-    start = at
-    letters: list[str] = []
-    while at < len(line):
-        letter = line[at]
-        if letter == '"':
-            return "".join(letters), at + 1
-        if letter == "\\" and line[at + 1 : at + 2] in ("$", "`", '"', "\\"):
-            at += 1
-            letter = line[at]
-        elif line.startswith("\\\n", at):
-            at += 2
-            continue
-        letters.append(letter)
-        at += 1
-    raise CaptureError(f'the quote " at position {start - 1} is not closed')
-
-
-def _ansi_quoted(line: str, at: int) -> tuple[str, int]:
-    start, data = at, bytearray()
-    while at < len(line):
-        letter = line[at]
-        if letter == "'":
-            return data.decode("utf-8", "surrogateescape"), at + 1
-        if letter == "\\" and at + 1 < len(line):
-            at += 1
-            if coded := _CODED_ESCAPE.match(line, at):
-                byte, short, long, octal = coded.groups()
-                if short or long:
-                    data += chr(int(short or long, 16)).encode("utf-8", "surrogatepass")
-                else:
-                    data.append(int(byte, 16) if byte else int(octal, 8) & 0xFF)
-                at = coded.end()
-                continue
-            data += _PLAIN_ESCAPES.get(line[at], "\\" + line[at]).encode()
-        else:
-            data += letter.encode("utf-8", "surrogateescape")
-        at += 1
-    raise CaptureError(f"the quote $' at position {start - 2} is not closed")
+_LONG_FORM = [
+    *(f"{option.rpartition(':')[2]}=" for option in _VALUED.split()),
+    *(option.rpartition(":")[2] for option in _FLAGS.split()),
+]
 
 
 def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
@@ -131,59 +69,73 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
     Files that it names are read by `read_file`; without one they are refused.
     """
     found = words(line.strip().removeprefix("$ "))
-    if not found or found[0].rpartition("/")[2] not in ("curl", "curl.exe"):
-        raise CaptureError("this is no curl line, expected it to begin with curl")
-    method = url = ""
+    if not found or re.split(r"[/\\]", found[0])[-1].lower() not in ("curl", "curl.exe"):
+        raise CaptureError("this is not a curl line, expected it to begin with curl")
+    try:
+        pairs, rest = gnu_getopt(found[1:], _SHORT_FORM, _LONG_FORM)
+    except GetoptError as error:
+        raise CaptureError(f"the curl line cannot be read: {error}") from error
+    options = [
+        (name[2:] if name.startswith("--") else _LONG[name[1:]], value) for name, value in pairs
+    ]
+    for name, value in options:
+        if name in _REFUSED or (name in ("header", "json") and value.startswith("@")):
+            words_ = _REFUSED.get(name, f"takes its --{name} out of a file")
+            raise CaptureError(f"the curl line {words_}")
+    given = {name for name, _ in options}
+    urls = [*rest, *(value for name, value in options if name == "url")]
+    if len(urls) != 1:
+        raise CaptureError(f"the curl line has {len(urls) or 'no'} addresses, expected one")
+    url = urls[0]
+    if "globoff" not in given and re.search(r"[{\[]", re.sub(r"^[a-z]+://\[[^\]]*\]", "", url)):
+        raise CaptureError("the address is a pattern with braces or brackets, expected one address")
+    data = [_data(name, value, read_file) for name, value in options if name in _DATA]
+    body = (b"" if "json" in given else b"&").join(data)
+    query = [
+        _data("data-urlencode", value, read_file).decode()
+        for name, value in options
+        if name == "url-query"
+    ]
+    if "get" in given and data:
+        query.append(body.decode("utf-8", "surrogateescape"))
+    if query:
+        base, mark, fragment = url.partition("#")
+        url = f"{base}{'&' if '?' in base else '?'}{'&'.join(query)}{mark}{fragment}"
+    if "get" in given:
+        data, body = [], b""
+    method = "HEAD" if "head" in given else "POST" if data else "GET"
+    for name, value in options:
+        if name == "upload-file":
+            if url.endswith("/"):
+                raise CaptureError("curl adds the file's name to an address that ends in /")
+            method, body = "PUT", _file(value, read_file)
+    method = next((value for name, value in reversed(options) if name == "request"), method)
+    return capture(method, url, tuple(_headers(options, sends_form=bool(data))), body)
+
+
+def _headers(options: list[tuple[str, str]], *, sends_form: bool) -> list[tuple[str, str]]:
+    """Return the headers of the line, and those that curl adds by itself."""
     headers: list[tuple[str, str]] = []
-    data: list[bytes] = []
     implied: list[tuple[str, str]] = []
     left_out: set[str] = set()
-    in_query = head = False
-    joint = b"&"
-    for name, value in _options(found[1:]):
-        match name:
-            case "request":
-                method = value
-            case "header":
-                header, colon, text = value.partition(":")
-                if colon and not text.strip():
-                    left_out.add(header.strip().lower())  # `-H 'Accept:'` sends no such header.
-                elif colon:
-                    headers.append((header.strip(), text.strip()))
-                elif header.endswith(";"):
-                    headers.append((header[:-1].strip(), ""))
-            case "data" | "data-ascii" | "data-raw" | "data-binary" | "data-urlencode":
-                data.append(_data(name, value, read_file))
-            case "json":
-                data.append(_data("data-binary", value, read_file))
-                joint = b""
-                implied = [("Content-Type", "application/json"), ("Accept", "application/json")]
-            case "user":
-                basic = b64encode(value.encode()).decode()
-                implied.append(("Authorization", f"Basic {basic}"))
-            case "oauth2-bearer":
-                implied.append(("Authorization", f"Bearer {value}"))
-            case "upload-file":
-                data, method = [_file(value, read_file)], method or "PUT"
-            case "form" | "form-string":
-                raise CaptureError("the line sends a form (-F), whose bytes are not known")
-            case "get":
-                in_query = True
-            case "head":
-                head = True
-            case "url":
-                url = url or value
-    if not url:
-        raise CaptureError("the curl line has no address")
-    body = joint.join(data)
-    if in_query and body:
-        base, mark, fragment = url.partition("#")
-        more = "&" if "?" in base else "?"
-        url, body = f"{base}{more}{body.decode('utf-8', 'surrogateescape')}{mark}{fragment}", b""
-    if not method:
-        method = "HEAD" if head else "GET" if in_query or not data else "POST"
-    # What curl adds by itself, and what a signature over headers has to count with.
-    if data and not in_query:
+    for name, value in options:
+        if name == "header":
+            header, colon, text = value.partition(":")
+            if colon and not text.strip():
+                left_out.add(header.strip().lower())  # `-H 'Accept:'` sends no such header.
+            elif colon:
+                headers.append((header.strip(), text.strip()))
+            elif header.endswith(";"):
+                headers.append((header[:-1].strip(), ""))
+        elif name in _HEADERS:
+            implied.append((_HEADERS[name], value))
+        elif name == "json":
+            implied += [("Content-Type", "application/json"), ("Accept", "application/json")]
+        elif name == "user":
+            implied.append(("Authorization", f"Basic {b64encode(value.encode()).decode()}"))
+        elif name == "oauth2-bearer":
+            implied.append(("Authorization", f"Bearer {value}"))
+    if sends_form:
         implied.append(("Content-Type", "application/x-www-form-urlencoded"))
     implied.append(("Accept", "*/*"))
     named = left_out | {header.lower() for header, _ in headers}
@@ -191,59 +143,143 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
         if name.lower() not in named:
             named.add(name.lower())
             headers.append((name, value))
-    return capture(method, url, tuple(headers), body)
+    return headers
 
 
-def _options(arguments: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield options by their long names with their values; addresses are `url`."""
-    rest = iter(arguments)
-    for argument in rest:
-        if argument.startswith("--") and len(argument) > 2:
-            name, equals, value = argument[2:].partition("=")
-            if name in _VALUED:
-                yield name, value if equals else _next(rest, argument)
-            else:
-                yield name, ""
-        elif argument.startswith("-") and len(argument) > 1:
-            yield from _bundle(argument[1:], rest)
-        else:
-            yield "url", argument
-
-
-def _bundle(letters: str, rest: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Yield the options of one argument, such as -sSXPOST."""
-    for number, letter in enumerate(letters):
-        name = _SHORT.get(letter, "")
-        if name in _VALUED or letter in _SKIPPED_SHORT:
-            value = letters[number + 1 :] or _next(rest, f"-{letter}")
-            yield name, value
-            return
-        yield name, ""
-
-
-def _next(rest: Iterator[str], option: str) -> str:
-    value = next(rest, None)
-    if value is None:
-        raise CaptureError(f"{option} has no value")
-    return value
+_DATA = ("data", "data-ascii", "data-raw", "data-binary", "data-urlencode", "json")
 
 
 def _data(option: str, value: str, read_file: ReadFile | None) -> bytes:
-    data = value.encode("utf-8", "surrogateescape")
     if option == "data-urlencode":
-        name, equals, text = value.partition("=")
-        encoded = quote(text if equals else value, safe="-._~")
-        return (f"{name}={encoded}" if equals and name else encoded).encode()
+        at = re.search("[=@]", value)
+        name, text = (value[: at.start()], value[at.end() :]) if at else ("", value)
+        plain = _file(text, read_file) if at and at[0] == "@" else text.encode()
+        encoded = quote(plain, safe="-._~")
+        return (f"{name}={encoded}" if name else encoded).encode()
     if option == "data-raw" or not value.startswith("@"):
-        return data
+        return value.encode("utf-8", "surrogateescape")
     content = _file(value[1:], read_file)
     # -d leaves out line breaks of a file, --data-binary does not.
-    if option == "data-binary":
-        return content
-    return content.replace(b"\r", b"").replace(b"\n", b"")
+    return content if option == "data-binary" else re.sub(rb"[\r\n\0]", b"", content)
 
 
 def _file(name: str, read_file: ReadFile | None) -> bytes:
     if read_file is None:
         raise CaptureError(f"the body is in the file {name}, expected it in the line")
     return read_file(name)
+
+
+# Words
+
+_SEGMENT = re.compile(
+    r"""  '[^']*' | \$'(?P<ansi>(?:[^'\\]|\\.)*)' | \$?"(?P<double>(?:[^"\\]|\\.)*)"(?P<doubled>")?
+    | (?P<joint>\\\r?\n) | \\. | (?P<cmd>\^["\r\n]) | (?P<end>(?<!\S)\#|\d?[<>]|[|;&])
+    | [^'"\\$^#|;&<>0-9]+ | .""",
+    re.DOTALL | re.VERBOSE,
+)
+_DOUBLE_ESCAPE = re.compile(r'\\(?:\r?\n|([$`"\\]))')
+_ANSI_ESCAPE = re.compile(
+    rb"\\(?:x([0-9A-Fa-f]{1,2})|[uU]([0-9A-Fa-f]{1,8})|([0-7]{1,3})|(.))", re.DOTALL
+)
+_LETTERS = dict(zip(b"abeEfnrtv\\'\"?", b"\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=True))
+
+
+def words(line: str) -> list[str]:
+    """Split a line as bash does, or as cmd.exe if it is quoted for that; nothing is expanded."""
+    plain: list[str] = []
+    for segment in _SEGMENT.finditer(line):
+        match segment.lastgroup:
+            case "cmd" | "doubled":
+                return _cmd_words(line)
+            case "ansi":
+                plain.append(shlex.quote(_ansi(segment["ansi"])))
+            case "double":
+                plain.append(shlex.quote(_DOUBLE_ESCAPE.sub(r"\1", segment["double"])))
+            case "end":
+                break  # what follows is no longer the curl line
+            case "joint":
+                pass
+            case _:
+                plain.append(segment[0])
+    try:
+        return shlex.split("".join(plain))
+    except ValueError as error:
+        raise CaptureError(f"the curl line cannot be read: {error}") from error
+
+
+def _ansi(text: str) -> str:
+    """Return what bash makes of $'…'."""
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        byte, unicode, octal, letter = match.groups()
+        if unicode:
+            return chr(int(unicode, 16)).encode("utf-8", "surrogatepass")
+        if letter:
+            return bytes([_LETTERS[letter[0]]]) if letter[0] in _LETTERS else match[0]
+        return bytes([int(byte, 16) if byte else int(octal, 8) & 0xFF])
+
+    data = _ANSI_ESCAPE.sub(plain, text.encode("utf-8", "surrogateescape"))
+    return data.decode("utf-8", "surrogateescape")
+
+
+_CARET = re.compile(
+    r"""  "[^"\r\n]*"? | \^(?:\r?\n(?P<newline>\r?\n)?|(?P<letter>.)) | (?P<end>[&|<>])
+    | [^"^&|<>]+ | .""",
+    re.DOTALL | re.VERBOSE,
+)
+_ARGUMENT = re.compile(r'(?P<slashes>\\*)(?:(?P<quote>"+)|(?P<blank>\s+)|(?P<text>[^\\"\s]*))')
+
+
+def _cmd_words(line: str) -> list[str]:
+    r"""Split a line as cmd.exe and the C runtime do.
+
+    Browsers write every backslash twice, also where the C runtime would leave two. With their
+    carets (`^"`) it is known who wrote the line; without, two backslashes are refused.
+    """
+    of_browser = '^"' in line
+    plain = ""
+    for part in _CARET.finditer(line):
+        if part["end"]:
+            break
+        if part[0].startswith("^"):
+            plain += "\n" if part["newline"] else part["letter"] or ""
+        else:
+            plain += part[0]
+    found: list[str] = []
+    word: str | None = None
+    quoted = False
+    for part in _ARGUMENT.finditer(plain):
+        count, quotes = len(part["slashes"]), len(part["quote"] or "")
+        if count or quotes or part["text"]:
+            word = word or ""
+        if not quotes:
+            if count > 1 and not of_browser:
+                raise CaptureError(
+                    "the line has two backslashes that cmd.exe and browsers read differently,"
+                    " expected bash quoting, a HAR file or a raw request"
+                )
+            count = (count + 1) // 2
+        else:
+            escaped = count % 2
+            count //= 2
+            quotes -= escaped
+        if count and word is not None:
+            word += "\\" * count
+        if part["quote"] and word is not None:
+            word += '"' * escaped
+            while quotes:
+                if quoted and quotes > 1:  # two quotes inside quotes are one
+                    word, quotes = word + '"', quotes - 2
+                else:
+                    quoted, quotes = not quoted, quotes - 1
+        if part["text"] and word is not None:
+            word += part["text"]
+        if part["blank"]:
+            if quoted:
+                word = (word or "") + part["blank"]
+            elif word is not None:
+                found.append(word)
+                word = None
+    if quoted:
+        raise CaptureError("a double quote of the line is not closed")
+    return found if word is None else [*found, word]

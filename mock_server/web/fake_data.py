@@ -1,4 +1,4 @@
-"""Made-up names and texts, the same for the same seed; Faker is imported when first needed."""
+"""Made-up names and texts, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def faker(seed: int, *names: str | int) -> Faker:
-    """Return a source of texts that depend on nothing but the arguments."""
+    """Return a source of texts that depend only on the arguments."""
     source = _faker()
     source.seed_instance(chance.number(seed, *names))
     return source
@@ -20,7 +20,7 @@ def faker(seed: int, *names: str | int) -> Faker:
 
 @cache
 def _faker() -> Faker:
-    # It takes a third of a second, and most runs never show a made-up text.
+    # The import takes a third of a second, and most runs need no made-up texts.
     from faker import Faker
 
     return Faker("en_US")

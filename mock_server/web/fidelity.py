@@ -1,4 +1,4 @@
-"""The fidelity report: what a surface does, and where each behaviour comes from."""
+"""The fidelity report: what a vendor's surface does, and where each behaviour comes from."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from mock_server.web.vendor_settings import ChoiceTable, Fact, number_of
 def facts(
     surface: str, operations: Iterable[Operation], known: Iterable[Fact], settings: ChoiceTable
 ) -> Iterator[Fact]:
-    """Yield operations, facts and choices; a choice's behaviour is its present value."""
+    """Yield operations, facts and choices; the behaviour of a choice is its present value."""
     for operation in operations:
         what = f"{operation.method} {operation.path}"
         yield Fact(what, operation.summary, "doc", operation.source)
     yield from known
     for name, field in type(settings).model_fields.items():
-        yield Fact(
-            subject=field.description or name,
-            behaviour=str(getattr(settings, name)),
-            source="unknown",
-            reference=number_of(field),
-            setting=f"{surface}.{name}",
-            alternatives=_alternatives(field, getattr(settings, name)),
-        )
+        if number := number_of(field):
+            value = getattr(settings, name)
+            yield Fact(
+                subject=field.description or name,
+                behaviour=str(value),
+                source="unknown",
+                reference=number,
+                setting=f"{surface}.{name}",
+                alternatives=_alternatives(field, value),
+            )
 
 
 def _alternatives(field: FieldInfo, present: Any) -> str:
-    """Return the other values of a setting, where they can be told one by one."""
+    """Return the other values of a setting, if there are few."""
     values: tuple[Any, ...] = ()
     if field.annotation is bool:
         values = (True, False)

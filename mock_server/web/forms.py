@@ -1,7 +1,7 @@
-"""Forms that browsers post: the parts of a multipart body that is there as a whole.
+"""Multipart forms, as browsers post them: the parts of a body that was read completely.
 
-Nothing is written to a disk and nothing is held but the body and one copy of what its parts carry;
-how large it may be was decided when it was read.
+Everything stays in memory: the body and one copy of its parts. The size was limited before, when
+the body was read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from msgspec import Struct
 MAX_PARTS = 100
 
 _MAX_BOUNDARY = 70  # RFC 2046
-# Where the parser writes what it thinks of bad forms: nowhere, since the caller is told.
-_UNHEARD = logging.Logger("unheard", logging.CRITICAL)
+# The parser logs what is wrong with a form; the caller already gets an exception.
+_SILENT = logging.Logger("silent", logging.CRITICAL)
 
 
 class NotAForm(ValueError):
@@ -22,11 +22,11 @@ class NotAForm(ValueError):
 
 
 class MalformedForm(ValueError):
-    """The body is not what its content type says, or has more parts than are taken."""
+    """The body is not a valid form, or has too many parts."""
 
 
 class Part(Struct, frozen=True):
-    """One field of a form; `file_name` is None for fields that carry no file."""
+    """One field of a form; `file_name` is None for fields without a file."""
 
     name: str
     data: bytes
@@ -35,12 +35,12 @@ class Part(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """What was entered, as UTF-8."""
+        """The value, decoded as UTF-8."""
         return self.data.decode("utf-8", "replace")
 
 
 def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
-    """Return the parts of a form in the order in which they came.
+    """Return the parts of a form in their order.
 
     Raises NotAForm or MalformedForm.
     """
@@ -53,22 +53,22 @@ def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
         raise NotAForm(f"expected multipart/form-data, found {kind.decode('latin-1') or 'nothing'}")
     boundary = options.get(b"boundary", b"")
     if not 0 < len(boundary) <= _MAX_BOUNDARY:
-        raise MalformedForm(f"a boundary has 1 to {_MAX_BOUNDARY} signs, not {len(boundary)}")
+        raise MalformedForm(f"a boundary has 1 to {_MAX_BOUNDARY} characters, not {len(boundary)}")
     reader = _FormReader()
     try:
         parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": reader.part_begins,
-                "on_header_field": reader.header_name,
-                "on_header_value": reader.header_value,
-                "on_header_end": reader.header_ends,
-                "on_part_data": reader.part_data,
-                "on_part_end": reader.part_ends,
-                "on_end": reader.form_ends,
+                "on_part_begin": reader.begin_part,
+                "on_header_field": reader.add_header_name,
+                "on_header_value": reader.add_header_value,
+                "on_header_end": reader.end_header,
+                "on_part_data": reader.add_data,
+                "on_part_end": reader.end_part,
+                "on_end": reader.end_form,
             },
         )
-        parser.logger = _UNHEARD
+        parser.logger = _SILENT
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
@@ -79,7 +79,7 @@ def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
 
 
 class _FormReader:
-    """Puts together what the parser finds, piece by piece."""
+    """Collects the parts that the parser reports piece by piece."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -88,26 +88,26 @@ class _FormReader:
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[memoryview] = []
 
-    def part_begins(self) -> None:
+    def begin_part(self) -> None:
         if len(self.parts) == MAX_PARTS:
-            raise MalformedForm(f"a form has at most {MAX_PARTS} fields here, and this has more")
+            raise MalformedForm(f"a form may have at most {MAX_PARTS} fields")
         self._headers = {}
         self._pieces = []
 
-    def header_name(self, data: bytes, start: int, end: int) -> None:
+    def add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
 
-    def header_value(self, data: bytes, start: int, end: int) -> None:
+    def add_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def header_ends(self) -> None:
+    def end_header(self) -> None:
         self._headers[self._name.lower()] = self._value
         self._name = self._value = b""
 
-    def part_data(self, data: bytes, start: int, end: int) -> None:
+    def add_data(self, data: bytes, start: int, end: int) -> None:
         self._pieces.append(memoryview(data)[start:end])
 
-    def part_ends(self) -> None:
+    def end_part(self) -> None:
         from python_multipart.multipart import parse_options_header
 
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
@@ -123,5 +123,5 @@ class _FormReader:
             )
         )
 
-    def form_ends(self) -> None:
+    def end_form(self) -> None:
         self.ended = True

@@ -1,70 +1,66 @@
-"""The journal: what came, what was answered and why; bounded, and read by the control API.
+"""The journal: what was asked, what was answered and why; bounded, and read by the control API.
 
-A trace is kept as it is while the exchange goes on; work is done only when somebody looks.
+A trace is kept as it is; work is done only when it is read.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from time import perf_counter
+from itertools import chain
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from mock_server.web.calls import Trace
+from mock_server.web.calls import CONTROL, Trace
 
 # Of pictures and videos: enough for their sizes, and little to copy for every download.
 MEDIA_BYTES = 4096
 
+MAX_CONTROL_ENTRIES = 100
+# The share of all bytes that calls of the control API may take.
+_CONTROL_SHARE = 8
+
 
 class Journal:
-    """Gives every exchange an id and keeps the last of them.
+    """Keeps the last exchanges: those with vendors, and apart from them a few of the control API.
 
     Bodies are cut to `body_bytes`, pictures and videos to their beginning, and one byte more, so
     that a cut one can be told from a whole one; all entries together stay below `total_bytes`;
-    `entries` 0 keeps nothing. Whoever is in `listeners` is told of each entry when it is kept.
+    `entries` 0 keeps nothing. The `listeners` are told of each entry when it is kept.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        wall: Callable[[], float],
-        *,
-        entries: int,
-        total_bytes: int,
-        body_bytes: int,
-    ) -> None:
-        self.app = app
-        self.wall = wall
+    def __init__(self, *, entries: int, total_bytes: int, body_bytes: int) -> None:
         self.entries = entries
-        self.total_bytes = total_bytes
         self.body_bytes = body_bytes
-        self.size_bytes = 0
         self.listeners: set[Callable[[Trace], None]] = set()
-        self._serial = 0
-        self._kept: deque[Trace] = deque()
+        control_bytes = total_bytes // _CONTROL_SHARE
+        self._vendors = _Ring(entries, total_bytes - control_bytes)
+        # Calls of the control API never push those of vendors out, however often a test polls.
+        self._control = _Ring(min(entries, MAX_CONTROL_ENTRIES), control_bytes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._serial += 1
-        trace = Trace(f"{self._serial:08x}", self.wall(), scope)
-        scope["trace"] = trace
-        began = perf_counter()
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            # The two would keep each other alive until a collection.
-            del scope["trace"]
-            if self.entries and (trace.remarks or not trace.passing):
-                trace.seconds = perf_counter() - began
-                self._keep(trace)
+    def keep(self, trace: Trace) -> None:
+        """Observe an exchange that is over."""
+        if not self.entries or (trace.passing and not trace.remarks):
+            return
+        self._cut(trace)
+        (self._control if trace.surface == CONTROL else self._vendors).append(trace)
+        for listener in tuple(self.listeners):
+            listener(trace)
 
     def __iter__(self) -> Iterator[Trace]:
-        """Yield what is kept, the newest first."""
-        return reversed(self._kept)
+        """Yield the exchanges with vendors, the newest first."""
+        return reversed(self._vendors.kept)
+
+    @property
+    def control(self) -> Iterator[Trace]:
+        """The exchanges with the control API, the newest first."""
+        return reversed(self._control.kept)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._vendors.size_bytes + self._control.size_bytes
 
     def find(self, id: str) -> Trace | None:
         """Return the exchange with this request id, if it is still kept."""
-        return next((trace for trace in self._kept if trace.id == id), None)
+        return next((trace for trace in chain(self, self.control) if trace.id == id), None)
 
     def max_shown_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
         """Return how many bytes are shown of a body with these headers; one more may be kept."""
@@ -73,12 +69,12 @@ class Journal:
         return self.body_bytes
 
     def forget(self, account: str | None = None) -> None:
-        """Drop the entries of one account, or all."""
-        kept = [trace for trace in self._kept if account is not None and trace.account != account]
-        self._kept = deque(kept)
-        self.size_bytes = sum(map(_size_bytes, kept))
+        """Drop the exchanges with vendors of one account, or all."""
+        self._vendors.replace(
+            trace for trace in self._vendors.kept if account not in (None, trace.account)
+        )
 
-    def _keep(self, trace: Trace) -> None:
+    def _cut(self, trace: Trace) -> None:
         short = min(self.body_bytes, MEDIA_BYTES)
         if len(trace.body) > short:
             most = self.max_shown_of(trace.body, trace.scope["headers"])
@@ -87,16 +83,30 @@ class Journal:
         if answer is not None and len(answer.body) > short:
             most = self.max_shown_of(answer.body, answer.headers)
             trace.answer = type(answer)(answer.status, answer.body[: most + 1], answer.headers)
-        kept = self._kept
+
+
+class _Ring:
+    """The newest traces within a number of entries and of bytes."""
+
+    def __init__(self, entries: int, total_bytes: int) -> None:
+        self.entries = entries
+        self.total_bytes = total_bytes
+        self.size_bytes = 0
+        self.kept: deque[Trace] = deque()
+
+    def append(self, trace: Trace) -> None:
+        kept = self.kept
         kept.append(trace)
         self.size_bytes += _size_bytes(trace)
         while len(kept) > self.entries or self.size_bytes > self.total_bytes:
             self.size_bytes -= _size_bytes(kept.popleft())
-        for listener in tuple(self.listeners):
-            listener(trace)
+
+    def replace(self, traces: Iterable[Trace]) -> None:
+        self.kept = deque(tuple(traces))
+        self.size_bytes = sum(map(_size_bytes, self.kept))
 
 
-# What a trace holds beside its bodies, roughly: its scope, headers and own members.
+# What a trace holds beside its bodies, roughly: its scope, headers and other members.
 _OVERHEAD_BYTES = 3000
 
 

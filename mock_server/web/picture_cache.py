@@ -1,4 +1,4 @@
-"""Pictures that were asked for lately, kept up to a number of bytes."""
+"""A cache of pictures with a limit in bytes; the least recently used are dropped."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable
 
 
 class PictureCache:
-    """Keeps what was asked for last, and lets no two callers make the same picture twice.
+    """Keeps the most recently used pictures, and makes each of them once.
 
-    Keys are words; those of one account begin alike, so that `forget` can be told the beginning.
+    The keys of one account share a prefix, so that `forget` can drop all of them.
     """
 
-    def __init__(self, most_bytes: int, *, at_once: int = 4) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int, *, concurrency: int = 4) -> None:
+        self._max_bytes = max_bytes
         self._size_bytes = 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._making: dict[str, asyncio.Task[bytes]] = {}
-        self._places = asyncio.Semaphore(at_once)
+        self._semaphore = asyncio.Semaphore(concurrency)
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes are kept right now."""
+        """The total size of the kept pictures."""
         return self._size_bytes
 
     def __len__(self) -> int:
@@ -32,17 +32,17 @@ class PictureCache:
         return key in self._kept
 
     def find(self, key: str) -> bytes | None:
-        """Return the picture of that key if it is at hand."""
+        """Return the picture with that key, if it is kept."""
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
         return kept
 
     async def get(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """Return the picture of that key; if it is not at hand, `make` is run in a thread.
+        """Return the picture with that key; if it is not kept, `make` runs in a thread.
 
-        Whoever asks meanwhile waits for the same picture. A caller who gives up takes nothing away
-        from the others, and an error is told to all of them and not remembered.
+        Callers that ask meanwhile wait for the same picture. If one of them is cancelled, the
+        others still get it. An error goes to all of them and is not kept.
         """
         if (kept := self.find(key)) is not None:
             return kept
@@ -53,35 +53,35 @@ class PictureCache:
             making.add_done_callback(lambda task: self._made(key, task))
         return await asyncio.shield(making)
 
-    def forget(self, beginning: str = "") -> int:
-        """Drop every picture whose key begins so, also those being made; returns how many it had.
+    def forget(self, prefix: str = "") -> int:
+        """Drop every picture whose key has the prefix; return how many were kept.
 
-        Callers who wait for one still get it; it is not kept.
+        Callers that wait for such a picture still get it, but it is not kept.
         """
-        doomed = [key for key in self._kept if key.startswith(beginning)]
-        for key in doomed:
+        dropped = [key for key in self._kept if key.startswith(prefix)]
+        for key in dropped:
             self._size_bytes -= len(self._kept.pop(key))
-        for key in [key for key in self._making if key.startswith(beginning)]:
+        for key in [key for key in self._making if key.startswith(prefix)]:
             del self._making[key]
-        return len(doomed)
+        return len(dropped)
 
     async def _make(self, make: Callable[[], bytes]) -> bytes:
-        async with self._places:
+        async with self._semaphore:
             return await asyncio.to_thread(make)
 
     def _made(self, key: str, task: asyncio.Task[bytes]) -> None:
-        wanted = self._making.get(key) is task
-        if wanted:
+        is_current = self._making.get(key) is task
+        if is_current:
             del self._making[key]
-        if task.cancelled() or task.exception() is not None or not wanted:
+        if task.cancelled() or task.exception() is not None or not is_current:
             return
         self._keep(key, task.result())
 
     def _keep(self, key: str, picture: bytes) -> None:
-        if len(picture) > self._most_bytes:
+        if len(picture) > self._max_bytes:
             return
         self._kept[key] = picture
         self._size_bytes += len(picture)
-        while self._size_bytes > self._most_bytes:
+        while self._size_bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._size_bytes -= len(oldest)

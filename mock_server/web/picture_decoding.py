@@ -1,4 +1,4 @@
-"""Pictures that came from outside: looked at with suspicion, and made ready to be drawn upon."""
+"""Pictures that clients send: checking, decoding, and fitting them to a size."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-MAX_PIXELS = 64_000_000  # a picture that claims more is refused before it is decoded
+MAX_PIXELS = 64_000_000  # larger pictures are refused before they are decoded
 
 
 class UndecodablePicture(ValueError):
-    """The bytes are no picture in PNG, JPEG or WebP, or a broken or a much too large one."""
+    """The bytes are not a valid PNG, JPEG or WebP picture, or the picture is too large."""
 
 
-class Inspected(Struct, frozen=True):
-    """What a picture's bytes turned out to be; `format` is "png", "jpeg" or "webp"."""
+class PictureInfo(Struct, frozen=True):
+    """What the bytes of a picture contain; `format` is "png", "jpeg" or "webp"."""
 
     format: str
     width: int
     height: int
 
 
-def inspect(data: bytes) -> Inspected | None:
-    """Return what the bytes are after decoding all of them, or None for what cannot be decoded."""
+def inspect(data: bytes) -> PictureInfo | None:
+    """Decode all bytes and return what they contain; None if that fails."""
     try:
         image = decoded(data)
     except UndecodablePicture:
         return None
-    return Inspected(_format(data), *image.size)
+    return PictureInfo(_format(data), *image.size)
 
 
 def decoded(data: bytes) -> Image:
-    """Return the decoded picture; raises `UndecodablePicture` and nothing else."""
+    """Return the decoded picture; raises only `UndecodablePicture`."""
     try:
         if _format(data) == "png":
-            _opened(data).verify()  # decoding alone does not look at checksums
+            _opened(data).verify()  # decoding alone does not check checksums
         image = _opened(data)
         image.load()
     except UndecodablePicture:
         raise
-    # What a decoder trips over in broken bytes is of any kind: OSError, SyntaxError, struct.error …
+    # Decoders raise many kinds of errors for broken bytes: OSError, SyntaxError, struct.error …
     except Exception as error:
         raise UndecodablePicture(f"this picture cannot be decoded: {error}") from error
     return image
 
 
 def fitted(data: bytes, size: tuple[int, int]) -> Image:
-    """Return the picture in red, green and blue, upright, cut and scaled to cover the size."""
+    """Return the picture as upright RGB, cropped and scaled to the size."""
     from PIL import Image, ImageOps
 
     image = decoded(data)
-    with suppress(Exception):  # the picture is whole, even if what it says of itself is broken
+    with suppress(Exception):  # the picture is usable even if its Exif data is broken
         image = ImageOps.exif_transpose(image)
     image = _opaque(image)
     width, height = size
@@ -75,14 +75,15 @@ def _format(data: bytes) -> str:
         return "jpeg"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    raise UndecodablePicture(f"no PNG, JPEG or WebP picture begins with {data[:12]!r}")
+    raise UndecodablePicture(
+        f"this is not a PNG, JPEG or WebP picture: it begins with {data[:12]!r}"
+    )
 
 
 def _opened(data: bytes) -> ImageFile:
-    """Return the picture with nothing but its head read.
+    """Return the picture with only its header read.
 
-    The format's own class is asked, since `Image.open` warns of large pictures on the process's
-    one warning channel, where we want to refuse them.
+    This uses the class of the format, because `Image.open` only warns about large pictures.
     """
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
@@ -93,7 +94,7 @@ def _opened(data: bytes) -> ImageFile:
     image = formats[_format(data)](BytesIO(data))
     if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(
-            f"{image.width}x{image.height} are more than {MAX_PIXELS} pixels, the most we decode"
+            f"{image.width}x{image.height} is more than the limit of {MAX_PIXELS} pixels"
         )
     return image
 

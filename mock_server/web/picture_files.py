@@ -1,7 +1,7 @@
-"""Picture files from the outside: the note about how a picture was made, and a length to come to.
+"""Picture files: encoding, the note on how a picture was made, and padding to a fixed length.
 
-PNG, JPEG and WebP all let a writer add pieces that a reader skips. The note goes in as the tools of
-the trade write it, and what is missing to the announced length is filled with such a piece.
+PNG, JPEG and WebP allow chunks that readers skip. The note is stored as the common tools do it,
+and another such chunk pads the file to the length that was announced.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ Size = tuple[int, int]
 _PNG_HEAD, _PNG_TAIL = 33, 12  # signature and IHDR, IEND
 _UP = b"\2"  # the filter that subtracts the row above
 _JPEG_HEAD = 20  # start of image and JFIF
-_SEGMENT = 65_533  # what fits into one segment of a JPEG file
+_MAX_SEGMENT = 65_533  # the data of one segment of a JPEG file
 _EXIF = b"Exif\0\0"
 _APP1, _APP15 = b"\xff\xe1", b"\xff\xef"
 
 
 def media_type(format: Format) -> str:
-    """Return what `Content-Type` says of a picture in this format."""
+    """Return the media type of this format."""
     return f"image/{format}"
 
 
 def length(format: Format, size: Size, note: str, chance: float) -> int:
-    """Return a lifelike length for a picture's file, before there is a picture.
+    """Return a realistic length for a picture's file, before the picture is drawn.
 
-    `chance` in [0, 1) spreads lengths by five per cent to either side. The bounds leave room for
-    the worst picture in the plainest encoding, so that `sealed` succeeds in the end.
+    `chance` in [0, 1) varies the length by up to five per cent. The length is enough for the
+    largest file that the simplest encoding can make, so that `padded` succeeds in the end.
     """
     width, height = size
     spread = 0.95 + 0.1 * chance
     if format == "png":
-        # The real service's files had 1.6 bytes per pixel: 412 kB at 512x512, 923 kB at 768x768.
+        # Files of the real service had 1.6 bytes per pixel: 412 kB at 512x512, 923 kB at 768x768.
         worst = (width + 1) * height * 9 // 8
         worst = max(worst + worst // 4096, min(width * height * 3, 16_000)) + 1200
         body = max(round(width * height * 1.6 * spread), worst)
@@ -52,17 +52,17 @@ def length(format: Format, size: Size, note: str, chance: float) -> int:
     return body + body % 2
 
 
-def sealed(format: Format, picture: bytes, size: Size, note: str, total: int) -> bytes | None:
-    """Return the encoded picture with its note, filled up to exactly `total` bytes.
+def padded(format: Format, picture: bytes, size: Size, note: str, total: int) -> bytes | None:
+    """Return the encoded picture with its note, padded to exactly `total` bytes.
 
-    Returns None when it is longer than that already.
+    Returns None if it is too long for that.
     """
-    seal = {"png": _sealed_png, "jpeg": _sealed_jpeg, "webp": _sealed_webp}[format]
-    return seal(picture, size, note, total)
+    pad = {"png": _padded_png, "jpeg": _padded_jpeg, "webp": _padded_webp}[format]
+    return pad(picture, size, note, total)
 
 
 def encodings(format: Format, image: Image) -> Iterator[bytes]:
-    """Yield the picture in this format, each time shorter and plainer than before."""
+    """Yield the picture in this format, each time with less detail and in fewer bytes."""
     if format == "png":
         yield _quick_png(image)
         yield _encoded(image, format, compress_level=4)
@@ -85,10 +85,10 @@ def _encoded(image: Image, format: Format, **options: int) -> bytes:
 
 
 def _quick_png(image: Image) -> bytes:
-    """Return the picture as PNG in half the time Pillow takes to try every filter on every row.
+    """Return the picture as PNG in half the time of Pillow, which tries every filter on each row.
 
-    Every row is written as its difference to the row above, some rows at a time, so that what is
-    worked on stays small and near.
+    Each row is stored as its difference to the row above. Rows are processed in small groups that
+    fit the processor's cache.
     """
     from PIL import ImageChops
 
@@ -130,19 +130,19 @@ def _blurred(image: Image, times: int) -> Image:
     return image.reduce(times).resize(image.size, Pillow.Resampling.BILINEAR)
 
 
-def _sealed_png(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
+def _padded_png(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
     written = _png_note(note)
     missing = total - len(picture) - len(written)
     if missing < 12:
         return None
-    # Small letters but the third: ancillary, private, and safe to copy.
+    # The case of the letters means: ancillary, private, and safe to copy.
     filling = _png_chunk(b"fiLl", bytes(missing - 12))
     head, body, tail = picture[:_PNG_HEAD], picture[_PNG_HEAD:-_PNG_TAIL], picture[-_PNG_TAIL:]
     return b"".join((head, written, body, filling, tail))
 
 
 def _png_note(note: str) -> bytes:
-    note = note.replace("\0", "\ufffd")  # the format's text cannot hold it
+    note = note.replace("\0", "\ufffd")  # not allowed in PNG texts
     try:
         return _png_chunk(b"tEXt", b"parameters\0" + note.encode("latin-1"))
     except UnicodeEncodeError:
@@ -154,12 +154,12 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)))
 
 
-def _sealed_jpeg(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
+def _padded_jpeg(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
     written = _jpeg_note(note)
     missing = total - len(picture) - len(written)
     if missing < 4:
         return None
-    segments = math.ceil(missing / (_SEGMENT + 4))
+    segments = math.ceil(missing / (_MAX_SEGMENT + 4))
     share, odd = divmod(missing, segments)
     filling = (_segment(_APP15, bytes(share + (number < odd) - 4)) for number in range(segments))
     return b"".join((picture[:_JPEG_HEAD], written, *filling, picture[_JPEG_HEAD:]))
@@ -167,9 +167,9 @@ def _sealed_jpeg(picture: bytes, size: Size, note: str, total: int) -> bytes | N
 
 def _jpeg_note(note: str) -> bytes:
     exif = _exif(note)
-    room = _SEGMENT - len(_EXIF)
-    # A note of more than 64 KB goes on in further segments, as ExifTool and Pillow read it.
-    parts = (exif[start : start + room] for start in range(0, len(exif), room))
+    part_size = _MAX_SEGMENT - len(_EXIF)
+    # A note of more than 64 KB continues in further segments, as ExifTool and Pillow read it.
+    parts = (exif[start : start + part_size] for start in range(0, len(exif), part_size))
     return b"".join(_segment(_APP1, _EXIF + part) for part in parts)
 
 
@@ -177,7 +177,7 @@ def _segment(marker: bytes, data: bytes) -> bytes:
     return marker + struct.pack(">H", len(data) + 2) + data
 
 
-def _sealed_webp(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
+def _padded_webp(picture: bytes, size: Size, note: str, total: int) -> bytes | None:
     width, height = size
     has_exif = 0x08
     canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")

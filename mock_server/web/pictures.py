@@ -1,4 +1,4 @@
-"""Real pictures out of a recipe: the same bytes every time, of a length that is known before."""
+"""Real pictures made from a recipe: the same bytes every time, with a length known in advance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mock_server.web import picture_files
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.picture_decoding import Inspected, UndecodablePicture, inspect
+from mock_server.web.picture_decoding import PictureInfo, UndecodablePicture, inspect
 from mock_server.web.picture_files import Format, media_type
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Format",
-    "Inspected",
     "PictureCache",
+    "PictureInfo",
     "Recipe",
     "UndecodablePicture",
     "inspect",
@@ -29,16 +29,15 @@ __all__ = [
     "size_bytes",
 ]
 
-_MAX_HIDDEN = 0.85  # of a source, so that its owner always sees that it arrived
+_MAX_HIDDEN = 0.85  # of a source picture, so that it stays recognisable
 
 
 class Recipe(Struct, frozen=True):
-    """All that decides the bytes of one picture.
+    """Everything that decides the bytes of one picture.
 
-    `seed` is the one really used for this picture, `label` names its job, `index` (from 0) and
-    `count` say which of the job's pictures it is. `denoising_strength` matters only where there is
-    a source: at 0 the picture is the source, at 1 nothing of it. `extra` are further names and
-    values for the parameters text.
+    `seed` is the seed of this picture, `label` names its job, `index` (from 0) and `count` say
+    which of the job's pictures it is. `denoising_strength` matters only with a source: 0 keeps the
+    source, 1 hides it. `extra` are further names and values for the parameters text.
     """
 
     prompt: str
@@ -59,7 +58,7 @@ class Recipe(Struct, frozen=True):
 
 
 def size_bytes(recipe: Recipe) -> int:
-    """Return how many bytes `render` will return, at once and without drawing."""
+    """Return how many bytes `render` will return, without drawing."""
     digest = hashlib.blake2b(str(recipe.seed).encode(), digest_size=4).digest()
     chance = int.from_bytes(digest, "big") / 2**32
     size = (recipe.width, recipe.height)
@@ -67,7 +66,7 @@ def size_bytes(recipe: Recipe) -> int:
 
 
 def parameters_text(recipe: Recipe) -> str:
-    """Return how the picture was made, as the widespread web UI writes it into its files."""
+    """Return how the picture was made, in the form of the AUTOMATIC1111 web UI."""
     settings = [
         ("Steps", str(recipe.steps)),
         ("Sampler", recipe.sampler),
@@ -86,16 +85,16 @@ def parameters_text(recipe: Recipe) -> str:
 
 
 def render(recipe: Recipe, source: bytes | None = None, mask: bytes | None = None) -> bytes:
-    """Return the picture's file; this takes milliseconds of a processor and belongs in a thread.
+    """Return the picture's file; this takes milliseconds, so call it in a thread.
 
-    With a source, the picture is made over it; with a mask as well, only where the mask is white.
-    Raises `UndecodablePicture` for a source or mask that `inspect` would not accept.
+    With a source, the picture is drawn over it; with a mask too, only where the mask is white.
+    Raises `UndecodablePicture` for a source or mask that `inspect` does not accept.
     """
     size = (recipe.width, recipe.height)
     note, total = parameters_text(recipe), size_bytes(recipe)
     image = _painted(recipe, source, mask)
     for encoded in picture_files.encodings(recipe.format, image):
-        file = picture_files.sealed(recipe.format, encoded, size, note, total)
+        file = picture_files.padded(recipe.format, encoded, size, note, total)
         if file is not None:
             return file
     raise ValueError(f"a {recipe.format} picture of {size} does not come to {total} bytes")
@@ -128,11 +127,11 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
         ink=drawing.ink(ramp),
         accent=drawing.accent(recipe.label),
     )
-    captions.inscribe(image, caption)
+    captions.draw_caption(image, caption)
     return image
 
 
 def _quoted(value: str) -> str:
-    if any(sign in value for sign in ",:\n"):
+    if any(character in value for character in ",:\n"):
         return json.dumps(value, ensure_ascii=False)
     return value

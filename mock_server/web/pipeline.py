@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from msgspec import Struct, field
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
@@ -27,6 +27,7 @@ from mock_server.web.calls import (
     Bounds,
     Call,
     Disconnected,
+    Explained,
     Trace,
     preflight,
     send_answer,
@@ -46,6 +47,8 @@ class Stage(StrEnum):
     ANSWERED = "answered"  # the answer is ready to be sent
 
 
+CONTROL_HEAD = "_mock"  # how the paths of the control API begin
+
 # A hook may return an answer, which is sent in place of all that would follow.
 Hook = Callable[[Call], Awaitable[Answer | None]]
 Caller = Callable[[Call], Awaitable[Account | None]]
@@ -56,12 +59,13 @@ async def public(call: Call) -> None:
 
 
 class Operation(Struct, frozen=True):
-    """One thing that a surface offers. `{name}` in the path takes one segment.
+    """One operation of a surface. `{name}` in the path matches one segment.
 
-    `caller` finds the account that a call belongs to; None is the surface's own signature. The
-    handler is `run(world, call, payload)`; one that `leaves` the event loop opens its units of work
-    with `call.act()` and is `run(call, payload)`. `counted` calls count against the limit.
-    `refuse` words refusals in place of the surface. `source` says where the reference has it.
+    `caller` finds the account that a call belongs to; None stands for the surface's signature. The
+    handler is `run(world, call, payload)`. A handler that `leaves` the event loop is
+    `run(call, payload)` and opens its units of work with `call.act()`. `counted` calls count
+    against the limit. `refuse` words refusals in place of the surface, or returns None. `source`
+    is the place in the reference.
     """
 
     method: str
@@ -77,7 +81,7 @@ class Operation(Struct, frozen=True):
     leaves: bool = False
     counted: bool = True
     bounds: Bounds | None = None
-    refuse: Callable[[DomainError, Call], Answer] | None = None
+    refuse: Callable[[DomainError, Call], Answer | None] | None = None
     problems: tuple[Any, ...] = field(default=())
 
 
@@ -163,6 +167,7 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
         call = Call(scope, scope["trace"], params, self.accounts)
+        call.trace.surface = self.surface.name
         try:
             answer = await self._answer(call, methods, receive)
         except Disconnected:
@@ -188,11 +193,7 @@ class Pipeline:
         except Answered as early:
             answer = early.answer
         except DomainError as error:
-            answer = (
-                surface.render_error(error, call)
-                if operation.refuse is None
-                else operation.refuse(error, call)
-            )
+            answer = await self._refused(operation, call, error)
         except Disconnected:
             raise
         except Exception:
@@ -201,6 +202,15 @@ class Pipeline:
         if self.hooks and (hooked := await self._hooked(Stage.ANSWERED, call)) is not None:
             return hooked
         return answer
+
+    async def _refused(self, operation: Operation, call: Call, error: DomainError) -> Answer:
+        if isinstance(error, Explained):
+            try:
+                await error.explain()
+            except DomainError as explained:
+                error = explained
+        refused = None if operation.refuse is None else operation.refuse(error, call)
+        return self.surface.render_error(error, call) if refused is None else refused
 
     async def _serve(self, operation: Operation, call: Call) -> Answer:
         if self.hooks:
@@ -220,7 +230,6 @@ class Pipeline:
         else:
             async with call.act() as world:
                 await self._admit(operation, call, world)
-                await world.save()  # A call that is refused from here on was still a call.
                 result = await operation.run(world, call, await self._parsed(operation, call))
         if self.hooks:
             await self._run_hooks(Stage.DONE, call)
@@ -251,20 +260,25 @@ class Pipeline:
 
 
 class Router:
-    """Gives each request to the surface whose paths begin like it, or else to the first.
+    """Gives each request to the control API, or to the surface whose paths begin like it.
 
-    The `others` are loaded by the first request whose path does not begin like one of the first's.
+    The `first` surface gets what belongs to no other. The `others` are loaded by the first request
+    whose path does not begin like one of the first's.
     """
 
-    def __init__(self, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
+    def __init__(self, control: ASGIApp, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
+        self._control = control
         self._first = first
         self._firsts = frozenset(_heads(first))
         self._others = others
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         head = _head(scope["path"])
-        pipeline = self._first if head in self._firsts else self._by_head.get(head, self._first)
-        return pipeline(scope, receive, send)
+        if head in self._firsts:
+            return self._first(scope, receive, send)
+        if head == CONTROL_HEAD:
+            return self._control(scope, receive, send)
+        return self._by_head.get(head, self._first)(scope, receive, send)
 
     @cached_property
     def _by_head(self) -> dict[str, Pipeline]:

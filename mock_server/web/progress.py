@@ -1,4 +1,4 @@
-"""What moves one job, where its caller says so in a header of the mock's own."""
+"""A header of the mock that chooses what advances the job of one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADER = "X-Mock-Progress"
 
 
 def wished_progression(call: Call) -> Progression | None:
-    """Return what the header asks for, or None without it; raises Invalid for unknown words."""
+    """Return the progression in the header, or None without it; raises Invalid for other values."""
     value = call.header(b"x-mock-progress")
     if value is None:
         return None

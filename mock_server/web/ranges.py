@@ -1,4 +1,4 @@
-"""Parts of an answer, for players that ask for a piece of a file at a time."""
+"""Range requests, for players that fetch a file in parts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def ranged(answer: Answer, wanted: bytes | None) -> Answer:
-    """Return the part of a whole answer that a Range header asks for (RFC 9110).
+    """Return the part of an answer that a Range header asks for (RFC 9110).
 
-    Several parts at once, and what makes no sense, are answered with the whole, which is allowed.
+    Several ranges and invalid ranges get the whole answer, which the RFC allows.
     """
     headers = (*answer.headers, (b"accept-ranges", b"bytes"))
     whole = Answer(answer.status, answer.body, headers)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from mock_server.core.accounts import SERVER, Account
+from mock_server.core.accounts import SERVER
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
+from mock_server.core.store import Store
 from mock_server.web import pictures, videos
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pictures import Recipe
@@ -18,29 +18,20 @@ from mock_server.web.videos import VideoRecipe
 _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
-async def keep_upload(
-    job_service: JobService,
-    account: Account,
-    resource: Resource,
-    data: bytes,
-    now: float,
-    *,
-    limit_bytes: int | None = None,
-) -> Resource:
-    """Keep the bytes as they are, and what they were found to be; return that."""
+async def inspect_upload(resource: Resource, data: bytes) -> Resource:
+    """Return the upload with what its bytes were found to be; they are decoded in a thread."""
     found = await asyncio.to_thread(pictures.inspect, data)
-    stored = replace(resource, uploaded_at=now, size_bytes=len(data), format="")
+    stored = replace(resource, size_bytes=len(data), format="")
     if found is not None:
         stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    await job_service.receive(account, stored, data, limit_bytes=limit_bytes)
     return stored
 
 
 class ResultFiles:
-    """Makes the files of finished jobs when they are asked for."""
+    """Makes the files of finished jobs at the first request."""
 
-    def __init__(self, job_service: JobService, cache: PictureCache) -> None:
-        self.job_service = job_service
+    def __init__(self, store: Store, cache: PictureCache) -> None:
+        self.store = store
         self.cache = cache
 
     async def file(self, job: Job, index: int) -> bytes:
@@ -57,10 +48,10 @@ class ResultFiles:
         return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
-        """Return the bytes of an input, or None where there are none that can be drawn."""
+        """Return an input picture, or None if there is none that can be drawn."""
         if not resource_id:
             return None
-        resource = await self.job_service.resource(resource_id)
+        resource = await self.store.get(Resource, resource_id)
         if resource is None or not resource.format:
             return None
         if resource.account == SERVER:
@@ -68,7 +59,7 @@ class ResultFiles:
             return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
         if resource.account != job.account:
             return None
-        return await self.job_service.store.blobs.get(resource_id)
+        return await self.store.blobs.get(resource_id)
 
 
 def extension_of(job: Job) -> str:
@@ -104,22 +95,10 @@ def recipe_of(job: Job, index: int) -> Recipe:
 
 
 def video_recipe_of(job: Job, index: int) -> VideoRecipe:
-    """Return what decides the bytes of one of a job's videos."""
-    order = job.order
-    return VideoRecipe(
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        seed=image_seed(job, index),
-        width=order.width,
-        height=order.height,
-        frames=order.frames,
-        fps=order.fps,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        sampler=order.sampler,
-        model=order.model,
-        label=job.id,
-    )
+    """Return the recipe for one of a job's videos."""
+    picture = asdict(recipe_of(job, index))
+    # The note in a video has no denoising strength, with or without a source.
+    return VideoRecipe(**{**picture, "extra": ()}, frames=job.order.frames, fps=job.order.fps)
 
 
 def image_seed(job: Job, index: int) -> int:

@@ -1,4 +1,4 @@
-"""Posting one letter to a checked address, and reading the beginning of the answer."""
+"""Sending one callback to a checked address, and reading the beginning of the answer."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mock_server.web.targets import CallbackTarget
 if TYPE_CHECKING:
     import httpx
 
-ANSWER_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 class Sender:
-    """Posts bodies; how long that may take is for the caller to say."""
+    """Posts bodies; the caller limits the time."""
 
     def __init__(self) -> None:
         self._client: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def send(self, target: CallbackTarget, body: bytes) -> CallbackReply:
-        """POST the body to the first address that takes a connection."""
+        """POST the body to the first address that accepts a connection."""
         if self._client is None:
-            # Loading it takes a quarter of a second, and requests should not wait for that.
-            self._client = asyncio.create_task(asyncio.to_thread(_a_client))
+            # The import takes a quarter of a second; it must not block other requests.
+            self._client = asyncio.create_task(asyncio.to_thread(_new_client))
         client = await asyncio.shield(self._client)
         import httpx
 
@@ -48,32 +48,32 @@ class Sender:
         return CallbackReply(0, problem)
 
     async def close(self) -> None:
-        """Let go of the client."""
+        """Close the client."""
         if self._client is not None:
             await (await self._client).aclose()
             self._client = None
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
-    """Return the body up to the limit; what is longer is cut off, and the rest is never read."""
+    """Return the body, cut off at the limit; the rest is not read."""
     chunks: list[bytes] = []
     size_bytes = 0
     async for chunk in answer.aiter_raw():
         chunks.append(chunk)
         size_bytes += len(chunk)
-        if size_bytes > ANSWER_BYTES:
+        if size_bytes > MAX_ANSWER_BYTES:
             break
-    return b"".join(chunks)[:ANSWER_BYTES]
+    return b"".join(chunks)[:MAX_ANSWER_BYTES]
 
 
-def _a_client() -> httpx.AsyncClient:
+def _new_client() -> httpx.AsyncClient:
     import httpx
 
-    # A connection for each notice: what is kept open would be shared between names at one address,
-    # and receivers close it when they like. How long all may take is decided outside.
+    # Each callback gets a new connection: a kept one would be shared between names at one address,
+    # and receivers close it at any time. The caller limits the time.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     return httpx.AsyncClient(
-        headers={"Accept-Encoding": "identity"},  # the answer is read as it comes
+        headers={"Accept-Encoding": "identity"},  # the answer is not decompressed
         follow_redirects=False,
         limits=limits,
         timeout=None,  # noqa: S113 - see above

@@ -1,4 +1,4 @@
-"""Where callbacks may go: names and addresses that a setting allows, checked before connecting."""
+"""Where callbacks may go: hosts that a setting allows, checked before connecting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 PRIVATE = "private"
 ANY = "any"
 
-# Where clouds keep the secrets of a computer, beside the link-local 169.254.169.254.
+# The metadata services of clouds hold secrets; the link-local 169.254.169.254 is refused anyway.
 METADATA = frozenset(
     map(ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"))
 )
@@ -22,18 +22,18 @@ Address = IPv4Address | IPv6Address
 
 
 class TargetRefused(Exception):
-    """A callback must not go there; the words say why."""
+    """A callback must not go there; the message says why."""
 
 
 class NameUnknown(TargetRefused):
-    """The name leads nowhere; this may be otherwise soon."""
+    """The name cannot be resolved now; a later try may succeed."""
 
 
 class CallbackTarget(Struct, frozen=True):
-    """A checked URL and the addresses that it leads to, so that no second look-up decides.
+    """A checked URL with its resolved addresses, so that the name is not resolved again.
 
-    `pinned_urls` have an address in place of the name, the first to be tried first. `host` is what
-    the Host header says, `name` what a certificate should be for.
+    `pinned_urls` have an address instead of the name; they are tried in this order. `host` is the
+    value of the Host header, `name` the name that the certificate must have.
     """
 
     url: str
@@ -45,8 +45,8 @@ class CallbackTarget(Struct, frozen=True):
 class CallbackTargets:
     """Checks callback URLs against the allowed hosts.
 
-    `allowed` has host names, `private` (loopback and private addresses) or `any`. Addresses where
-    clouds keep their metadata, all link-local ones among them, are never allowed.
+    `allowed` has host names, `private` (loopback and private addresses) or `any`. Link-local
+    addresses and the metadata services of clouds are never allowed.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
@@ -57,14 +57,14 @@ class CallbackTargets:
         parts = _parts(url)
         name = _ascii_name(parts.hostname or "")
         port = _port(parts)
-        addresses = await _addresses(name, port or _USUAL[parts.scheme])
+        connect_port = port or _DEFAULT_PORTS[parts.scheme]
+        addresses = await _addresses(name, connect_port)
         for address in addresses:
             self._check_address(name, address)
         userinfo, at, _ = parts.netloc.rpartition("@")
         pinned_urls = tuple(
             parts._replace(
-                netloc=f"{userinfo}{at}{_in_url(str(address))}:{port or _USUAL[parts.scheme]}",
-                fragment="",
+                netloc=f"{userinfo}{at}{_in_url(str(address))}:{connect_port}", fragment=""
             ).geturl()
             for address in addresses
         )
@@ -74,16 +74,18 @@ class CallbackTargets:
     def _check_address(self, name: str, address: Address) -> None:
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        never = address.is_link_local or address.is_multicast or address.is_unspecified
-        if never or address in METADATA:
-            raise TargetRefused(f"{name} is at {address}, where callbacks never go")
+        is_forbidden = address.is_link_local or address.is_multicast or address.is_unspecified
+        if is_forbidden or address in METADATA:
+            raise TargetRefused(f"{name} has the address {address}, where callbacks never go")
         if ANY in self.allowed or name in self.allowed:
             return
         if PRIVATE not in self.allowed or not (address.is_loopback or address.is_private):
-            raise TargetRefused(f"{name} is at {address}, which the setting does not allow")
+            raise TargetRefused(
+                f"{name} has the address {address}, which the setting does not allow"
+            )
 
 
-_USUAL = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _parts(url: str) -> SplitResult:
@@ -91,7 +93,7 @@ def _parts(url: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError as error:
         raise TargetRefused(f"it is not a URL: {error}") from None
-    if parts.scheme not in _USUAL or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise TargetRefused("it is not a URL that begins with http:// or https://")
     return parts
 
@@ -107,11 +109,11 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _ascii_name(name: str) -> str:
-    """Return the name as name servers know it."""
+    """Return the name in the spelling of the DNS."""
     try:
         return name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:
-        raise TargetRefused(f"{name} cannot be the name of a host") from None
+        raise TargetRefused(f"{name} is not a valid host name") from None
 
 
 def _in_url(host: str) -> str:
@@ -129,5 +131,5 @@ async def _addresses(name: str, port: int) -> list[Address]:
     except (OSError, UnicodeError):
         raise NameUnknown(f"the name {name} is not known") from None
     addresses = dict.fromkeys(ip_address(entry[4][0]) for entry in found)
-    # The older kind first: servers of tests often listen on that alone.
+    # IPv4 first: test servers often listen only there.
     return sorted(addresses, key=lambda address: address.version)

@@ -1,72 +1,109 @@
-"""Choices that a mock makes where nothing public says what the vendor does.
+"""Choices that the mock makes where nothing public says what a vendor does.
 
-A surface lists its choices as the fields of one frozen model. Settings, documentation and the
-fidelity report are all read from that model, so a choice is written down once.
+A vendor lists its choices once, as the fields of one frozen model. Flags, environment, file,
+documents and the fidelity report are made from that model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+
+PRESETS = ("strict", "as_documented")
+
+
+def setting(
+    group: str,
+    default: Any,
+    sentence: str,
+    *,
+    common: bool = False,
+    expects: str = "",
+    shown_default: str = "",
+    secret: bool = False,
+    unknown: str = "",
+    **constraints: Any,
+) -> Any:
+    """Return the field of one setting.
+
+    `common` settings are in the short help. `expects` and `shown_default` replace the texts that
+    follow from type and default. `unknown` is the number of the open question that it answers.
+    """
+    constraints["default_factory" if callable(default) else "default"] = default
+    about: dict[str, Any] = {
+        "group": group,
+        "common": common,
+        "expects": expects,
+        "shown_default": shown_default,
+        "secret": secret,
+        "unknown": unknown,
+    }
+    return Field(description=sentence, json_schema_extra=about, repr=not secret, **constraints)
+
+
+def choice(group: str, default: Any, number: str, sentence: str, **more: Any) -> Any:
+    """Return the field of one choice; `number` refers to the reference's list of unknowns."""
+    return setting(group, default, sentence, unknown=number, **more)
 
 
 class ChoiceTable(BaseModel):
-    """The choices of one surface, each field made by `choice`."""
+    """The choices of one vendor. `presets` has the values that each preset gives to choices."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
+
+    strict: bool = setting("Presets", False, "Turn on the preset strict for this vendor only.")
+    as_documented: bool = setting(
+        "Presets", False, "Turn on the preset as-documented for this vendor only."
+    )
+
+    def model_post_init(self, context: Any) -> None:
+        """Give the values of presets to the choices that are not set."""
+        for preset in reversed(PRESETS):
+            if getattr(self, preset):
+                values = {**self.presets[preset], preset: True}
+                unset = values.keys() - self.model_fields_set
+                vars(self).update({name: values[name] for name in unset})
+
+    def preset_of(self, name: str) -> str:
+        """Return the preset that decides a choice, or an empty text."""
+        if name in self.model_fields_set:
+            return ""
+        on = [preset for preset in PRESETS if getattr(self, preset)]
+        return next((preset for preset in on if name in (preset, *self.presets[preset])), "")
+
+    def with_presets(self, names: Iterable[str]) -> Self:
+        """Return the table with these presets on, as far as it does not set them itself."""
+        table = self.model_copy()
+        vars(table).update({name: True for name in names if name not in self.model_fields_set})
+        table.model_post_init(None)
+        return table
 
 
 Table = TypeVar("Table", bound=ChoiceTable)
 
 
-class _AtHand:
+class _PlainChoices:
     """Has the fields of a table, and nothing else."""
 
 
 def at_hand(table: Table) -> Table:
-    """Return the choices in a plain object, for those who ask some twenty of them in every call.
+    """Return the choices in a plain object, for code that reads about twenty in each call.
 
-    A model looks every name up in a way of its own, which takes several times as long.
+    A pydantic model takes several times as long to read an attribute.
     """
-    plain = _AtHand()
+    plain = _PlainChoices()
     vars(plain).update(table)
     return cast(Table, plain)
 
 
-class Question(Struct, frozen=True):
-    """What the reference leaves open, by the number that its list of unknowns gives it."""
-
-    number: str
-    text: str
-
-
-def choice(default: Any, number: str, question: str, **constraints: Any) -> Any:
-    """Return a field for one choice; `number` refers to the reference's list of unknowns."""
-    return Field(
-        default,
-        description=question,
-        json_schema_extra={"unknown": number},
-        **constraints,
-    )
-
-
-def turned_on(given: Any, name: str) -> bool:
-    """Say whether unvalidated settings have this one on; what is no truth value is not for here."""
-    try:
-        return isinstance(given, Mapping) and _TRUTH.validate_python(given.get(name, False))
-    except ValidationError:
-        return False
-
-
-_TRUTH = TypeAdapter(bool)
-
-
 def number_of(field: FieldInfo) -> str:
-    """Return the number of the unknown that a choice answers."""
+    """Return the number of the unknown that a choice answers; presets have none."""
     extra = field.json_schema_extra
     return str(extra["unknown"]) if isinstance(extra, dict) else ""
 

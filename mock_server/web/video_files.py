@@ -1,7 +1,7 @@
-"""Video files: pictures one after the other into MP4 that browsers play without further codecs.
+"""Video files: pictures encoded as MP4 with H.264, which browsers play without further codecs.
 
-H.264 in its plainest profile, every pixel of chance left out: one thread, a fixed distance between
-key frames, no dates, and colours that are converted here, so that the processor has no say in it.
+The same pictures give the same bytes: one thread, a fixed distance between key frames, no dates,
+and colours that are converted here, because the encoder's conversion differs between processors.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "video/mp4"
 
-_KEY_FRAME_EVERY = 48
-# `ultrafast` leaves out everything that costs time, B-frames too: each picture is written in the
-# order in which it is shown, and decoders of every age know how.
+_KEY_FRAME_INTERVAL = 48
+# `ultrafast` omits everything that costs time, B-frames too: pictures are stored in the order in
+# which they are shown, and old decoders can play them.
 _ENCODER = {"preset": "ultrafast", "crf": "22", "x264-params": "threads=1:scenecut=0"}
-# Pillow's luma and chroma are those of BT.601; primaries and curve are nearly the screen's.
+# Pillow converts luma and chroma by BT.601; primaries and transfer curve are close to sRGB.
 _BT601, _BT709, _NARROW = 6, 1, 1
 
 
 def encoded(
     pictures: Iterable[Image], size: tuple[int, int], fps: int, tags: dict[str, str], frames: int
 ) -> bytes:
-    """Return the pictures, `frames` of them in red, green and blue and of even size, as a file.
+    """Return the file of `frames` pictures, which must be RGB and of even size.
 
-    They are taken one by one, and a picture that comes again at once is not converted again.
+    A picture that is repeated directly is converted once.
     """
     import av
 
     file = BytesIO()
-    # What a player reads first has to come first, and its length is known only at the end: room is
-    # kept for it. A table has up to 20 bytes for each picture; the rest is its frame and the tags.
-    head_bytes = 8192 + 24 * frames + sum(len(text.encode()) for text in tags.values())
-    options = {"moov_size": str(head_bytes)}
+    # Players read the index first, so it must stand first, but its length is known only at the end:
+    # space is reserved. It needs up to 20 bytes for each picture, a fixed part, and the tags.
+    index_bytes = 8192 + 24 * frames + sum(len(text.encode()) for text in tags.values())
+    options = {"moov_size": str(index_bytes)}
     with av.open(file, "w", format="mp4", container_options=options) as container:
         container.metadata.update(tags)
         stream = container.add_stream("libx264", rate=fps, options=_ENCODER)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.gop_size = _KEY_FRAME_EVERY
+        stream.gop_size = _KEY_FRAME_INTERVAL
         stream.thread_count = 1
         context = stream.codec_context
         context.color_range, context.colorspace = _NARROW, _BT601
@@ -63,7 +63,7 @@ def encoded(
 
 
 def _planes(picture: Image, frame: VideoFrame) -> list[bytes]:
-    """Return luma and both chromas, those at half the size, in rows of the frame's lengths."""
+    """Return luma and, at half the size, both chromas, in rows of the frame's line size."""
     luma, blue, red = picture.convert("YCbCr").point(_NARROWED).split()
     bands = (luma, blue.reduce(2), red.reduce(2))
     return [
@@ -72,7 +72,7 @@ def _planes(picture: Image, frame: VideoFrame) -> list[bytes]:
     ]
 
 
-# Video keeps its distance from the ends of the scale: 16 to 235 for luma, 16 to 240 for chroma.
+# Video uses a narrow range: 16 to 235 for luma, 16 to 240 for chroma.
 _LUMA = [round(16 + level * 219 / 255) for level in range(256)]
 _CHROMA = [round(128 + (level - 128) * 224 / 255) for level in range(256)]
 _NARROWED = _LUMA + _CHROMA + _CHROMA

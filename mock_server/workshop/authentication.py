@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
-from mock_server.core.jobs.service import JobService
-from mock_server.web.calls import Call
+from mock_server.core.nonces import use_nonce
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.calls import Call, Explained
 from mock_server.workshop.gateway import GatewayRefusal, Situation
-from mock_server.workshop.nonces import Nonces
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import (
     GatewayCredentials,
@@ -25,30 +26,31 @@ from mock_server.workshop.signature import (
 )
 
 if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.findings import Diagnosis
-    from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
+    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.auth_diagnostics.search_budget import SearchBudget
     from mock_server.web.captures import Capture
+    from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 
 # Documented: a nonce is not to be used twice within 15 minutes.
 NONCE_LIFE = 900.0
 
 
-class Proof(Struct, frozen=True):
+class WorkshopVerdict(Verdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis.
 
-    `checked` is false where the settings take the AppKey's word.
+    `checked` is false where the settings accept the AppKey without a signature.
     """
 
     credentials: GatewayCredentials | None
     refusal: GatewayRefusal | None = None
-    diagnosis: Diagnosis | None = None
     checked: bool = True
     scheme: str = "gateway"
 
 
 def verdict_body(verdict: Any) -> dict[str, Any] | None:
-    """Return the result of a credentials check as data to show; what is not ours is None."""
-    if not isinstance(verdict, Proof):
+    """Return the result of a credentials check as data to show; None for another vendor's."""
+    if not isinstance(verdict, WorkshopVerdict):
         return None
     credentials, refusal = verdict.credentials, verdict.refusal
     body: dict[str, Any] = {
@@ -56,7 +58,7 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
         "scheme": verdict.scheme,
         "checked": verdict.checked,
     }
-    # What stands for the AppKey may be a secret by mistake: it is shown only if somebody has it.
+    # What stands for the AppKey may be a secret by mistake: it is shown only if an account has it.
     if credentials is not None and not _is_unknown(refusal):
         names = credentials.names
         body |= {
@@ -68,56 +70,65 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
         }
     if refusal is not None:
         body |= {"reason": refusal.situation.value, "detail": refusal.detail}
-    if verdict.diagnosis is not None:
-        from mock_server.web.auth_diagnostics.explanations import as_data
-
-        body["diagnosis"] = as_data(verdict.diagnosis)
-    return body
+    return body | verdict.diagnosis_members()
 
 
-class Authenticator:
-    """Lets callers in. `paths` are those that are served, for guessing which one was meant."""
+class WorkshopAuthenticator(Authenticator):
+    """Finds the account of an AppKey, and checks that its secret signed the call."""
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         settings: WorkshopSettings,
         paths: Callable[[], tuple[bytes, ...]],
     ) -> None:
-        self.job_service = job_service
+        super().__init__(accounts, paths)
         self.settings = settings
-        self.paths = paths
-        self.nonces = Nonces(NONCE_LIFE)
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose AppKey signed the call, or raise Unauthenticated."""
         if self.settings.signature_check == "off":
-            return await self._believe(call)
+            return await self._unchecked(call)
         credentials = read_credentials(call.header)
         if isinstance(credentials, GatewayRefusal):
             await self._refuse(call, None, credentials)
         account = await self._owner(call, credentials.key, credentials)
         by_wall = self.settings.timestamp_clock == "wall"
-        now = call.wall if by_wall else await self.job_service.now(account, call.wall)
+        now = call.wall if by_wall else await self.accounts.now(account, call.wall)
         if refusal := self._check(call, account, credentials, now):
             await self._refuse(call, credentials, refusal, account, now)
-        call.trace.verdict = Proof(credentials)
+        call.trace.verdict = WorkshopVerdict(credentials=credentials)
+        call.identity = credentials
         return account
 
+    async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
+        """Use the nonce of a call that passed all other checks, or refuse a used one."""
+        credentials: GatewayCredentials | None = call.identity
+        if credentials is None or not credentials.nonce or self.settings.nonce_replay != "refuse":
+            return
+        nonce = b"x-ca-nonce:" + credentials.nonce
+        if await use_nonce(world.tx, world.account.id, nonce, call.wall, life=NONCE_LIFE):
+            await world.save()
+            return
+        words = f"the nonce was used within the last {NONCE_LIFE:g} s"
+        refusal = GatewayRefusal(Situation.NONCE_USED, words)
+        now = call.wall if self.settings.timestamp_clock == "wall" else world.now
+        raise Explained(partial(self._refuse, call, credentials, refusal, world.account, now))
+
     async def _owner(self, call: Call, key: str, credentials: GatewayCredentials | None) -> Account:
-        account = await self.job_service.account(credential_id("key", key))
+        account = await self.accounts.by_credential(credential_id("key", key))
         if account is None:
             words = "no app has the AppKey in x-ca-key"
             await self._refuse(call, credentials, GatewayRefusal(Situation.UNKNOWN_KEY, words))
         call.trace.account = account.id
         return account
 
-    async def _believe(self, call: Call) -> Account:
-        """Return the AppKey's account unproved, or the ready-made one where there is no AppKey."""
-        call.trace.verdict = Proof(None, checked=False)
+    async def _unchecked(self, call: Call) -> Account:
+        """Return the AppKey's account unchecked, or without an AppKey the ready-made one."""
+        call.trace.verdict = WorkshopVerdict(credentials=None, checked=False)
         if key := call.header(b"x-ca-key"):
             return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
-        accounts = await self.job_service.store.list(Account)
+        accounts = await self.accounts.all()
         account = next((each for each in accounts if each.ready_made), None)
         if account is None:
             words = "there is no x-ca-key header, and no ready-made account to stand in"
@@ -128,13 +139,13 @@ class Authenticator:
     def _check(
         self, call: Call, account: Account, credentials: GatewayCredentials, now: float
     ) -> GatewayRefusal | None:
-        """Return what is wrong; a nonce counts as used only if nothing is."""
+        """Return what is wrong, if anything; the nonce is checked later."""
         settings, header = self.settings, call.header
-        key, nonce = credentials.key, credentials.nonce
+        key = credentials.key
         if credentials.stage and credentials.stage.decode("latin-1") not in settings.stages:
             words = f"x-ca-stage is none of {', '.join(settings.stages)}"
             return GatewayRefusal(Situation.STAGE_UNKNOWN, words)
-        if not nonce and settings.nonce_required:
+        if not credentials.nonce and settings.nonce_required:
             return GatewayRefusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
         refusal = (
             check_timestamp(
@@ -159,11 +170,6 @@ class Authenticator:
         if key in settings.unauthorized_keys:
             words = f"the AppKey {key} is among unauthorized_keys"
             return GatewayRefusal(Situation.UNAUTHORIZED, words)
-        if nonce and settings.nonce_replay == "refuse":
-            if self.nonces.is_used(account.id, nonce, call.wall):
-                words = f"the nonce was used within the last {NONCE_LIFE:g} s"
-                return GatewayRefusal(Situation.NONCE_USED, words)
-            self.nonces.remember(account.id, nonce, call.wall)
         return None
 
     async def _refuse(
@@ -174,31 +180,33 @@ class Authenticator:
         account: Account | None = None,
         now: float | None = None,
     ) -> NoReturn:
-        diagnosis = await self._diagnosed(call, refusal, account, now)
-        call.trace.verdict = Proof(credentials, refusal, diagnosis)
-        if diagnosis is not None:
-            from mock_server.web.auth_diagnostics.explanations import tips
-
-            line = tips(diagnosis)
-            shown = line if self.settings.debug_header else ""
-            refusal = replace(refusal, detail=line, diagnosis=shown)
+        shown = "" if credentials is None else credentials.key
+        evidence = partial(self._evidence, call, refusal, account, now)
+        found = await self.diagnosed(call, shown, evidence)
+        call.trace.verdict = WorkshopVerdict(
+            credentials=credentials,
+            refusal=refusal,
+            diagnosis=found.diagnosis,
+            later=found.later,
+        )
+        line = detail_of(found, refusal.detail)
+        header = line if self.settings.debug_header else ""
+        refusal = replace(refusal, detail=line, diagnosis=header)
         known = not _is_unknown(refusal)
         raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
 
-    async def _diagnosed(
-        self, call: Call, refusal: GatewayRefusal, account: Account | None, now: float | None
-    ) -> Diagnosis | None:
-        """Return what the client most likely did, unless too much of that was asked of late."""
-        budget = self.rate_limit.budget(call.trace.account, call.wall)
-        if budget is None:
-            return None
+    def _evidence(
+        self,
+        call: Call,
+        refusal: GatewayRefusal,
+        account: Account | None,
+        now: float | None,
+        others: Iterator[KnownAccount],
+    ) -> WorkshopEvidence:
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
-        from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
-        from mock_server.workshop.auth_diagnostics.evidence import Evidence
+        from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 
-        accounts = await self.job_service.store.list(Account)
-        likely_first = sorted(accounts, key=lambda each: (not each.ready_made, -each.number))
-        evidence = Evidence(
+        return WorkshopEvidence(
             call.method,
             call.target,
             tuple(call.scope["headers"]),
@@ -207,34 +215,30 @@ class Authenticator:
             scheme=call.scope["scheme"],
             now=call.wall if now is None else now,
             known_account=None if account is None else known_account_of(account),
-            others=map(known_account_of, likely_first),
+            others=others,
             refused=refusal.situation,
             paths=self.paths(),
         )
-        return diagnose(evidence, budget)
 
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for the Workshop."""
-        from mock_server.workshop.auth_diagnostics.explaining import understands
+        from mock_server.workshop.auth_diagnostics.evidence import understands
 
         return understands(capture)
 
-    async def explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with a captured request's signature; raises CaptureError."""
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
-        from mock_server.workshop.auth_diagnostics import explaining
+    def diagnose(self, evidence: WorkshopEvidence, budget: SearchBudget) -> Paced[Diagnosis]:
+        """Work out what is wrong with credentials."""
+        from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
 
-        known_accounts = [
-            known_account_of(each) for each in await self.job_service.store.list(Account)
-        ]
-        return explaining.explain(captured, known_accounts, self.settings, paths=self.paths())
+        return diagnose(evidence, budget)
 
-    @cached_property
-    def rate_limit(self) -> DiagnosisRateLimit:
-        """How much diagnosis accounts may still ask for; loaded by the first refusal."""
-        from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+    def captured(
+        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
+    ) -> WorkshopEvidence:
+        """Return a captured request as evidence."""
+        from mock_server.workshop.auth_diagnostics.evidence import captured_evidence
 
-        return DiagnosisRateLimit()
+        return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())
 
 
 def _is_unknown(refusal: GatewayRefusal | None) -> bool:

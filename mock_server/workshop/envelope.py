@@ -1,7 +1,7 @@
-"""The envelope around every answer of the service (Workshop › 4).
+"""The envelope of every answer of the service (Workshop › 4).
 
-On success the four error members are null, never empty: one SDK takes any code that is there for
-a failure. A refusal by the gateway has no envelope; see `gateway`.
+On success the four error members are null, never "": one SDK treats every other value as a failure.
+Errors of the gateway have no envelope; see `gateway`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _JSON: Headers = ((b"content-type", b"application/json; charset=utf-8"),)
 
 
 class ErrorDetail(Struct, frozen=True):
-    """The error members of an answer: the platform's, and those of the service behind it."""
+    """The error members of an answer: those of the platform, and those of the service behind it."""
 
     code: str | None
     message: str | None
@@ -29,34 +29,34 @@ class ErrorDetail(Struct, frozen=True):
 
 
 def invocation_id(trace: Trace) -> str:
-    """Return the id of a call: `i_` and 24 hex digits, the time in seconds before a counter.
+    """Return the id of a call: `i_` and 24 hex digits, made of the time in seconds and a counter.
 
-    Observed: the samples are such object ids. It follows the account's clock where that is known.
+    Observed: the samples are such object ids. The time is that of the account's clock, if known.
     """
     now = trace.wall if trace.now is None else trace.now
     return f"i_{int(now) & 0xFFFFFFFF:08x}{int(trace.id, 16):016x}"
 
 
 def success(data: Any, trace: Trace) -> Answer:
-    """Return the answer to an operation that went well."""
+    """Return the answer to a successful operation."""
     return _enveloped(SUCCESS, data, ErrorDetail(None, None), 200, trace)
 
 
-def failure(what: ErrorDetail, trace: Trace, status: int = 200) -> Answer:
-    """Return the answer to one that did not, with an HTTP status."""
-    return _enveloped(FAILURE, None, what, status, trace)
+def failure(error: ErrorDetail, trace: Trace, status: int = 200) -> Answer:
+    """Return the answer to a failed operation."""
+    return _enveloped(FAILURE, None, error, status, trace)
 
 
-def _enveloped(result: int, data: Any, what: ErrorDetail, status: int, trace: Trace) -> Answer:
+def _enveloped(result: int, data: Any, error: ErrorDetail, status: int, trace: Trace) -> Answer:
     body = {
         "status": result,
         "apiInvokeId": invocation_id(trace),
         "data": data,
-        "subErrCode": what.sub_code,
-        "subErrMessage": what.sub_message,
-        "errCode": what.code,
-        "errMessage": what.message,
-        # Null in every sample (choice 36); what they would say is unknown.
+        "subErrCode": error.sub_code,
+        "subErrMessage": error.sub_message,
+        "errCode": error.code,
+        "errMessage": error.message,
+        # Null in every sample (choice 36); other values are unknown.
         "startTime": None,
         "endTime": None,
     }

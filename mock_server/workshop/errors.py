@@ -1,4 +1,4 @@
-"""The studio's refusals in the Workshop's words: the gateway's headers, or the envelope."""
+"""Refusals in the Workshop's words: the gateway's headers, or the envelope."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mock_server.workshop.settings import WorkshopSettings
 
 
 class Refused(DomainError):
-    """A refusal of this service alone; `situation` is its name in the table of error codes."""
+    """A refusal that only this service has; `situation` is its name in the table of error codes."""
 
     def __init__(self, situation: str, message: str = "") -> None:
         super().__init__(message or situation)
@@ -37,13 +37,13 @@ class Refused(DomainError):
 
 
 class Denied(Refused):
-    """The customer's system does not let the call through; the message is its own."""
+    """The customer's system denied the call; the message is that of the customer."""
 
     def __init__(self, message: str) -> None:
         super().__init__("denied", message)
 
 
-# What is told apart in the envelope, by the neutral error; the nearest of a family decides.
+# The situation of each error of the core; of an error's base classes the nearest decides.
 SITUATIONS: Mapping[type[DomainError], str] = {
     DomainError: "crash",
     Invalid: "parameter",
@@ -83,7 +83,7 @@ def situation_of(error: DomainError) -> str:
 def _turned_away(
     error: DomainError, settings: WorkshopSettings
 ) -> gateway.GatewayRefusal | Situation | None:
-    """Return why the gateway does not even let the call through to the service."""
+    """Return why the gateway refuses the call, or None if the service itself does."""
     match error:
         case Unauthenticated():
             refusal: gateway.GatewayRefusal | None = error.diagnosis

@@ -1,12 +1,12 @@
-"""What makes an event genuine: the sign over its query, and the token that only a receiver reads.
+"""The signature of an event's query, and the encryption of its token.
 
-Documented are the parameters alone (Workshop › 11); how they are made is choice 39:
+Only the names of the parameters are documented (Workshop › 11); their form is choice 39:
 
 - `sign` is the HMAC-SHA256, in lower-case hex, of all other query parameters, decoded, sorted and
   joined as in a query: `apiId=…&apiToken=…&…`. The key is the event secret.
-- `apiToken` is Base64 (URL-safe, without padding) of 12 bytes of nonce and what AES-256-GCM makes
-  of the token with it; the key is the SHA-256 of the event secret. The nonce follows from the
-  token, so one token always looks the same and can be told from others without the secret.
+- `apiToken` is Base64 (URL-safe, without padding) of a 12-byte nonce and the token encrypted with
+  AES-256-GCM; the key is the SHA-256 of the event secret. The nonce depends only on the token and
+  the secret, so the same token always has the same form and can be compared without the secret.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _MAX_LENGTH = 4096
 
 
 def sign_of(secret: str, parameters: Iterable[tuple[str, str]]) -> str:
-    """Return the sign of query parameters; one that is called `sign` does not count."""
+    """Return the sign of query parameters; a parameter `sign` is ignored."""
     text = "&".join(f"{name}={value}" for name, value in sorted(parameters) if name != SIGN)
     return hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
 def signed_url(url: str, secret: str, parameters: Mapping[str, str]) -> str:
-    """Return the URL with the parameters, of which `sign` is filled in, behind those it has."""
+    """Return the URL with the parameters and their `sign` appended to its query."""
     parts = urlsplit(url)
-    own = parse_qsl(parts.query, keep_blank_values=True)
-    sign = sign_of(secret, [*own, *parameters.items()])
+    existing = parse_qsl(parts.query, keep_blank_values=True)
+    sign = sign_of(secret, [*existing, *parameters.items()])
     added = urlencode({**parameters, SIGN: sign}, quote_via=quote, safe="")
     query = f"{parts.query}&{added}" if parts.query else added
     return parts._replace(path=parts.path or "/", query=query).geturl()
 
 
 def is_genuine(secret: str, query: str) -> bool:
-    """Say whether a query carries the sign of its other parameters."""
+    """Return whether the `sign` of a query is right."""
     parameters = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     given = [value for name, value in parameters if name == SIGN]
     expected = sign_of(secret, parameters)
@@ -53,14 +53,14 @@ def is_genuine(secret: str, query: str) -> bool:
 
 
 def seal(secret: str, token: str) -> str:
-    """Return the token as events carry it."""
+    """Return the encrypted token of an event."""
     nonce = hmac.digest(secret.encode(), b"apiToken\n" + token.encode(), "sha256")[:_NONCE_BYTES]
     sealed = nonce + _cipher(secret).encrypt(nonce, token.encode(), None)
     return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 def unseal(secret: str, sealed: str) -> str | None:
-    """Return the token, or None where this secret did not seal it."""
+    """Return the token, or None if it was not encrypted with this secret."""
     from cryptography.exceptions import InvalidTag
 
     if len(sealed) > _MAX_LENGTH:
@@ -74,7 +74,7 @@ def unseal(secret: str, sealed: str) -> str | None:
 
 
 def _cipher(secret: str) -> AESGCM:
-    # Loaded with the first event: a start does not wait for it.
+    # Imported by the first event, to keep the start fast.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(sha256(secret.encode()).digest())

@@ -1,12 +1,13 @@
-"""Events for the customer's server: asked before a call, told of it after (Workshop › 11).
+"""Events for the customer's server: it is asked before a call and told afterwards (Workshop › 11).
 
-Documented are names, query parameters, the time-out of 5 s and the sixteen delays; what bodies and
-answers hold and which events are asked is choices 38 to 42 where the pages do not say.
+Documented are names, query parameters, the time-out of 5 s and the sixteen delays. Choices 38 to 42
+say what the pages leave open about bodies, answers, and which events are questions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -14,12 +15,17 @@ from pydantic_core import from_json, to_json
 
 from mock_server.core import ids
 from mock_server.core.accounts import Account
+from mock_server.core.errors import AccountGone
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery
+from mock_server.core.outbox_service import post
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Call
+from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import SIGN, seal, signed_url
 from mock_server.workshop.settings import WorkshopSettings
@@ -45,7 +51,7 @@ TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
 
 
 class AccessDecision(Struct, frozen=True):
-    """Whether a call may go ahead, what the user reads if not, and what the journal should say."""
+    """Whether a call is allowed, what the user reads if not, and a remark for the journal."""
 
     allowed: bool
     message: str = ""
@@ -53,25 +59,27 @@ class AccessDecision(Struct, frozen=True):
 
 
 class EventContext(Struct, frozen=True):
-    """A call that events tell of: whose, under which ids, and for which end user.
+    """A call that events tell of: under which API id, and for which end user.
 
     Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs
-    in what is sent; `now` is the account's time.
+    in what is sent.
     """
 
-    account: Account
+    call: Call
     api_id: str
-    invoke_id: str
     token: str | None
     origin: str
-    now: float
+
+    @property
+    def account(self) -> Account:
+        return self.call.account
 
 
 class Events:
-    """Asks and tells, if the account or the server has a URL for it; choice 42 for who is told of.
+    """Sends events if an event URL is configured, for the calls that choice 42 says.
 
-    `task_data` gives what the result call would answer for a task, to a caller that knows the mock
-    under an origin, at a moment.
+    `task_data` returns what the result call would answer for a task, at a moment, to a caller that
+    reaches the mock at an origin.
     """
 
     def __init__(
@@ -102,23 +110,23 @@ class Events:
 
     @property
     def callback_adapter(self) -> CallbackAdapter:
-        """How the postman words, addresses and repeats events."""
+        """How events are worded, addressed and repeated."""
         return CallbackAdapter(self._body, RETRY_DELAYS, self._url, once=self._synchronous)
 
     # Before a call
 
     async def before(self, context: EventContext, body: Mapping[str, Any]) -> AccessDecision:
-        """Ask whether a call with this body may be carried out; the receiver takes the quota."""
+        """Ask whether a call with this body may be carried out; the receiver counts the quota."""
         return await self._permission(context, PRE_INVOKE, body)
 
     async def before_generation(
         self, context: EventContext, checkpoint: Mapping[str, Any]
     ) -> AccessDecision:
         """Ask whether a generation with this model may begin; if not, roll the call back."""
-        verdict = await self._permission(context, SD_PRE_INVOKE, {"checkpoint": checkpoint})
-        if not verdict.allowed:
+        decision = await self._permission(context, SD_PRE_INVOKE, {"checkpoint": checkpoint})
+        if not decision.allowed:
             await self.rolled_back(context)
-        return verdict
+        return decision
 
     async def page_text(self, context: EventContext) -> Mapping[str, Any] | None:
         """Return what the receiver wants a page to show, such as a quota; None for nothing."""
@@ -133,22 +141,22 @@ class Events:
         context: EventContext,
         asked: Mapping[str, Any],
         submit: Submit,
-        remark: Callable[[str], object],
         *,
         checkpoint: Mapping[str, Any] | None = None,
     ) -> Snapshot:
-        """Make a task if the customer lets it through; what fails then is rolled back.
+        """Make a task if the customer allows it; a call that fails after that is rolled back.
 
-        Permission for the call comes first, then that for a generation with the checkpoint. Raises
-        Denied; what the journal should say goes to `remark`.
+        It asks for the call first, then for a generation with the checkpoint. Raises Denied.
         """
+        remark = context.call.remark
         _heed(await self.before(context, asked), remark)
         if checkpoint is not None:
             _heed(await self.before_generation(context, checkpoint), remark)
         try:
             return await submit(self.watch(context))
         except Exception:
-            await self.rolled_back(context)
+            with suppress(AccountGone):
+                await self.rolled_back(context)
             raise
 
     # After it
@@ -156,14 +164,9 @@ class Events:
     def watch(self, context: EventContext) -> Watch | None:
         """Return the watch of the job that a call makes, if events tell of the call.
 
-        At a good end they commit the call and send the result; at any other they roll it back.
+        A success commits the call and sends the result; any other end rolls the call back.
         """
         return self._watch(context) if self._fires(context) else None
-
-    async def committed(self, context: EventContext) -> None:
-        """Tell that a call went through that makes no job."""
-        if self._fires(context):
-            await self._say(context, COMMIT, b"")
 
     async def rolled_back(self, context: EventContext) -> None:
         """Tell that a call failed before there was a job."""
@@ -171,17 +174,15 @@ class Events:
             await self._say(context, ROLLBACK, b"")
 
     async def model_listed(
-        self, context: EventContext, content: Mapping[str, Any], due_at: float
+        self, world: UnitOfWork, context: EventContext, content: Mapping[str, Any], due_at: float
     ) -> None:
-        """Tell what became of a synchronised model, when it is due.
+        """Tell the result of a synchronised model at the moment `due_at`.
 
-        Documented for a call that only servers make, so choice 42 does not hold it back.
+        Only servers make the call that this event is documented for, so choice 42 does not count.
         """
         if self._url_for(context.account):
-            watch, body = self._watch(context), to_json(content)
-            await self.dispatcher.post(
-                context.account, watch, MODEL_LISTED, body, context.now, due_at=due_at
-            )
+            watch = self._watch(context)
+            await post(world, watch, MODEL_LISTED, to_json(content), due_at=due_at)
 
     # Inside
 
@@ -193,7 +194,8 @@ class Events:
         return account.events_url or self.settings.event_url
 
     def _watch(self, context: EventContext) -> Watch:
-        about = (context.api_id, context.invoke_id, context.token or "")
+        invoke_id = invocation_id(context.call.trace)
+        about = (context.api_id, invoke_id, context.token or "")
         return Watch(
             self._url_for(context.account),
             SURFACE,
@@ -204,11 +206,12 @@ class Events:
         )
 
     async def _say(self, context: EventContext, biz_type: str, body: bytes) -> CallbackReply | None:
-        """Send an event of the kind that the choice says; return the reply to one that is asked."""
-        about = (context.account, self._watch(context), biz_type, body, context.now)
+        """Send an event; return the reply to one that is a question."""
+        watch = self._watch(context)
         if biz_type in self._synchronous:
-            return await self.dispatcher.ask(*about)
-        await self.dispatcher.post(*about)
+            return await self.dispatcher.ask(context.account, watch, biz_type, body)
+        async with context.call.act() as world:
+            await post(world, watch, biz_type, body)
         return None
 
     async def _permission(
@@ -217,10 +220,10 @@ class Events:
         if not self._fires(context):
             return AccessDecision(allowed=True)
         reply = await self._say(context, biz_type, to_json(body))
-        return AccessDecision(allowed=True) if reply is None else self._verdict(biz_type, reply)
+        return AccessDecision(allowed=True) if reply is None else self._decision(biz_type, reply)
 
-    def _verdict(self, biz_type: str, reply: CallbackReply) -> AccessDecision:
-        """Read the documented `success` and `errMessage`; what lacks them is choice 41."""
+    def _decision(self, biz_type: str, reply: CallbackReply) -> AccessDecision:
+        """Read the documented `success` and `errMessage`; an answer without them is choice 41."""
         data = reply.data() if reply.arrived else None
         members = data if isinstance(data, dict) else {}
         success = members.get("success")
@@ -241,7 +244,7 @@ class Events:
         return to_json(self.task_data(job, account, delivery.watch.origin, at))
 
     def _url(self, delivery: Delivery, account: Account, at: float) -> str:
-        """Return the URL of one try, signed anew as receivers look at nonce and timestamp."""
+        """Return the URL of one try, with a new nonce and timestamp, since receivers check them."""
         api_id, invoke_id, sealed = from_json(delivery.watch.reference)
         if sealed and self.settings.event_token == "encrypted":  # noqa: S105 - a choice's word
             sealed = seal(self.secret, sealed)
@@ -259,8 +262,8 @@ class Events:
         return signed_url(delivery.watch.url, self.secret, parameters)
 
 
-def _heed(verdict: AccessDecision, remark: Callable[[str], object]) -> None:
-    if verdict.remark:
-        remark(verdict.remark)
-    if not verdict.allowed:
-        raise Denied(verdict.message)
+def _heed(decision: AccessDecision, remark: Callable[[str], object]) -> None:
+    if decision.remark:
+        remark(decision.remark)
+    if not decision.allowed:
+        raise Denied(decision.message)

@@ -1,19 +1,24 @@
-"""What the value of a file field stands for: sent along, uploaded before, or somewhere else.
+"""The files of a task: sent along, uploaded before, or results of earlier tasks (Workshop › 8.5).
 
-A file field takes a public URL or a data URI (Workshop › 8.5); SD tasks take plain Base64 too, as
-the web UI behind them does. Nothing is ever fetched: of a URL that is not ours only the remark is
-left that the task is carried out without it.
+A file field takes a public URL or a data URI; SD tasks take plain Base64 too, as the web UI behind
+them does. The mock fetches no URL. For one that it did not hand out itself, the journal gets a
+remark and the task runs without the file.
 """
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from mock_server.core.accounts import Account
-from mock_server.core.jobs.service import JobService
-from mock_server.web.results import keep_upload
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call
+from mock_server.web.results import inspect_upload
 from mock_server.workshop.outputs import Outputs
 from mock_server.workshop.sd_tasks import FileField
 from mock_server.workshop.settings import WorkshopSettings
@@ -23,58 +28,86 @@ from mock_server.workshop.validation import Remark, refused
 _SHOWN = 80
 
 
-class FileInputs:
-    """Looks up the files of tasks that are to be made."""
+class FileBytes(Struct, frozen=True):
+    """Bytes that stand for a file field, and what they were found to be."""
 
-    def __init__(
-        self,
-        job_service: JobService,
-        settings: WorkshopSettings,
-        temp_files: TempFiles,
-        outputs: Outputs,
-    ) -> None:
-        self.job_service = job_service
+    data: bytes
+    found: Resource
+
+
+class FileInputs:
+    """Reads the files of a new task, and keeps them with it."""
+
+    def __init__(self, settings: WorkshopSettings, temp_files: TempFiles, outputs: Outputs) -> None:
         self.settings = settings
         self.temp_files = temp_files
         self.outputs = outputs
 
-    async def take(self, account: Account, field: FileField, now: float, remark: Remark) -> str:
+    async def read(self, call: Call, fields: tuple[FileField, ...]) -> dict[str, FileBytes]:
+        """Return the bytes of fields by their names; this leaves the event loop.
+
+        Fields without bytes, such as the URL of an upload, are not in it.
+        """
+        files: dict[str, FileBytes] = {}
+        for field in fields:
+            if not field.value:
+                continue
+            if field.value.startswith(("http://", "https://")):
+                made = await self.outputs.of_url(call, field.value)
+            else:
+                made = _inlined(field)
+            if made is not None:
+                files[field.name] = await self._inspected(call, field, *made)
+        return files
+
+    async def _inspected(
+        self, call: Call, field: FileField, data: bytes, media_type: str
+    ) -> FileBytes:
+        if field.picture and not media_type.startswith("image/"):
+            raise refused(f"{field.name} must be a picture, found {media_type}")
+        account, now = call.account.id, call.now
+        blank = Resource("", account, now, now, uploaded_at=now, media_type=media_type)
+        found = await inspect_upload(blank, data)
+        if field.picture and not found.format:
+            raise refused(f"{field.name} is no picture that can be read")
+        return FileBytes(data, found)
+
+    async def keep(
+        self,
+        world: UnitOfWork,
+        field: FileField,
+        files: Mapping[str, FileBytes],
+        remark: Remark,
+    ) -> str:
         """Return the id of the upload that the task has to wait for, or nothing."""
-        value = field.value
-        if not value:
+        file = files.get(field.name)
+        if file is not None:
+            return await self._kept(world, file)
+        if not field.value:
             return ""
-        if not value.startswith(("http://", "https://")):
-            data, media_type = _inlined(field)
-            return await self._kept(account, field, data, media_type, now)
-        resource = await self.temp_files.of_url(value, account)
+        resource = await self.temp_files.of_url(world, field.value)
         if resource is not None:
             if field.picture and not resource.is_picture:
                 raise refused(f"{field.name} must be a picture, found {resource.media_type}")
             return resource.id
-        made = await self.outputs.of_url(value, now)
-        if made is not None:
-            return await self._kept(account, field, *made, now)
-        remark(f"{field.name} is not fetched, so the task goes without it: {value[:_SHOWN]}")
+        shown = field.value[:_SHOWN]
+        remark(f"{field.name} is not fetched, so the task goes without it: {shown}")
         return ""
 
-    async def _kept(
-        self, account: Account, field: FileField, data: bytes, media_type: str, now: float
-    ) -> str:
-        if field.picture and not media_type.startswith("image/"):
-            raise refused(f"{field.name} must be a picture, found {media_type}")
-        place = await self.job_service.reserve(
-            account,
-            now,
-            upload_for=0,
-            keep_for=self.settings.upload_kept,
-            media_type=media_type,
+    async def _kept(self, world: UnitOfWork, file: FileBytes) -> str:
+        found = file.found
+        place = await world.uploads.reserve(
+            upload_for=0, keep_for=self.settings.upload_kept, media_type=found.media_type
+        )
+        kept = replace(
+            place,
+            size_bytes=found.size_bytes,
+            format=found.format,
+            width=found.width,
+            height=found.height,
         )
         limit_bytes = self.temp_files.upload_bounds.body_bytes
-        kept = await keep_upload(
-            self.job_service, account, place, data, now, limit_bytes=limit_bytes
-        )
-        if field.picture and not kept.format:
-            raise refused(f"{field.name} is no picture that can be read")
+        await world.uploads.keep(kept, file.data, limit_bytes=limit_bytes)
         return kept.id
 
 

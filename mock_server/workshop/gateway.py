@@ -1,7 +1,7 @@
-"""What the gateway in front of the Workshop says when it turns a call away.
+"""The answers of the gateway in front of the Workshop when it refuses a call.
 
-It has no JSON envelope: status, empty body and three headers (Workshop › 3.4). There are two
-generations of it, and which one serves this product is unknown (choice 23).
+They have no JSON envelope: only a status, an empty body and three headers (Workshop › 3.4). The
+gateway exists in two generations; it is unknown which one this product has (choice 23).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mock_server.web.calls import Answer
 
 Generation = Literal["newer", "older"]
 
-MAX_MESSAGE = 4096
+MAX_MESSAGE_LENGTH = 4096
 DIAGNOSIS_HEADER = b"x-mock-signature-diagnosis"
 
 
 class Situation(StrEnum):
-    """Why a call is turned away; the value is what journals show."""
+    """Why a call is refused; the value is shown in the journal."""
 
     NO_CREDENTIALS = "no-credentials"
     UNKNOWN_KEY = "unknown-key"
@@ -54,100 +54,64 @@ class Situation(StrEnum):
 
 
 class Words(Struct, frozen=True):
-    """How one generation puts a refusal. Codes are published for the newer one alone."""
+    """The answer of one generation; codes are published only for the newer one."""
 
     status: int
     message: str
     code: str = ""
 
 
-_OLDER_HEADER = Words(400, "Invalid Request Header")
-
-# Newer and older words (Workshop › 3.4). Codes and messages are documented or known from clients,
-# except S400NU and S400TE, which are placeholders (choice 24), and the wording of A400MA, A403EP,
-# I400NC, I400MH, I400HD, I400CT, I403PT, X500ER and D50x, which is the mock's own.
-WORDS: Mapping[Situation, tuple[Words, Words]] = {
-    Situation.NO_CREDENTIALS: (
-        Words(400, "Need authorization", "A400MA"),
-        Words(404, "Empty Signature"),
-    ),
-    Situation.UNKNOWN_KEY: (Words(400, "Invalid AppKey", "A400IK"), Words(400, "Invalid AppKey")),
-    Situation.MISMATCH: (
-        Words(403, "Invalid Signature", "A403IS"),
-        Words(400, "Invalid Signature"),
-    ),
-    Situation.UNAUTHORIZED: (Words(403, "Unauthorized", "I403AA"), Words(403, "Unauthorized")),
-    Situation.AUTHORIZATION_EXPIRED: (
-        Words(403, "Authorization expired", "A403EP"),
-        Words(403, "Unauthorized"),
-    ),
-    Situation.TIMESTAMP_EXPIRED: (
-        Words(400, "Timestamp Expired", "S400TE"),
-        Words(400, "Timestamp Expired"),
-    ),
-    Situation.TIMESTAMP_MALFORMED: (
-        Words(400, "Invalid Timestamp", "I400HD"),
-        Words(400, "Invalid Timestamp"),
-    ),
-    Situation.NONCE_USED: (Words(400, "Nonce Used", "S400NU"), Words(400, "Nonce Used")),
-    Situation.NONCE_MISSING: (Words(400, "Nonce Required", "I400NC"), _OLDER_HEADER),
-    Situation.DIGEST_WRONG: (
-        Words(400, "Invalid Content-MD5", "I400I5"),
-        Words(400, "Invalid Content-MD5"),
-    ),
-    Situation.HEADER_MISSING: (Words(400, "Missing Header", "I400MH"), _OLDER_HEADER),
-    Situation.HEADER_BAD: (Words(400, "Invalid Header", "I400HD"), _OLDER_HEADER),
+# Status, code and message of the newer generation, status and message of the older one (Workshop ›
+# 3.4). Codes and messages are documented or known from clients, except S400NU and S400TE, which are
+# placeholders (choice 24), and the messages of A400MA, A403EP, I400NC, I400MH, I400HD, I400CT,
+# I403PT, X500ER and D50x, which are made up.
+_ANSWERS: Mapping[Situation, tuple[int, str, str, int, str]] = {
+    Situation.NO_CREDENTIALS: (400, "A400MA", "Need authorization", 404, "Empty Signature"),
+    Situation.UNKNOWN_KEY: (400, "A400IK", "Invalid AppKey", 400, "Invalid AppKey"),
+    Situation.MISMATCH: (403, "A403IS", "Invalid Signature", 400, "Invalid Signature"),
+    Situation.UNAUTHORIZED: (403, "I403AA", "Unauthorized", 403, "Unauthorized"),
+    Situation.AUTHORIZATION_EXPIRED: (403, "A403EP", "Authorization expired", 403, "Unauthorized"),
+    Situation.TIMESTAMP_EXPIRED: (400, "S400TE", "Timestamp Expired", 400, "Timestamp Expired"),
+    Situation.TIMESTAMP_MALFORMED: (400, "I400HD", "Invalid Timestamp", 400, "Invalid Timestamp"),
+    Situation.NONCE_USED: (400, "S400NU", "Nonce Used", 400, "Nonce Used"),
+    Situation.NONCE_MISSING: (400, "I400NC", "Nonce Required", 400, "Invalid Request Header"),
+    Situation.DIGEST_WRONG: (400, "I400I5", "Invalid Content-MD5", 400, "Invalid Content-MD5"),
+    Situation.HEADER_MISSING: (400, "I400MH", "Missing Header", 400, "Invalid Request Header"),
+    Situation.HEADER_BAD: (400, "I400HD", "Invalid Header", 400, "Invalid Request Header"),
     Situation.CONTENT_TYPE_BAD: (
-        Words(400, "Invalid Content-Type", "I400CT"),
-        Words(400, "Invalid Request Body"),
+        400, "I400CT", "Invalid Content-Type", 400, "Invalid Request Body",
     ),
-    Situation.BODY_BAD: (
-        Words(400, "Invalid Request Body", "I400BD"),
-        Words(400, "Invalid Request Body"),
-    ),
-    Situation.NOT_FOUND: (Words(404, "API not found", "I404NF"), Words(400, "API Not Found")),
+    Situation.BODY_BAD: (400, "I400BD", "Invalid Request Body", 400, "Invalid Request Body"),
+    Situation.NOT_FOUND: (404, "I404NF", "API not found", 400, "API Not Found"),
     Situation.METHOD_NOT_SUPPORTED: (
-        Words(405, "Unsupported Method", "I405UM"),
-        Words(400, "Invalid HttpMethod"),
+        405, "I405UM", "Unsupported Method", 400, "Invalid HttpMethod",
     ),
-    Situation.DOMAIN_UNKNOWN: (
-        Words(404, "Invalid Domain", "I404DO"),
-        Words(400, "Invalid Domain"),
-    ),
-    Situation.STAGE_UNKNOWN: (Words(400, "Invalid Stage", "I400SG"), Words(400, "Invalid Stage")),
-    Situation.PROTOCOL_WRONG: (
-        Words(403, "Protocol Not Supported", "I403PT"),
-        Words(400, "Invalid Protocol"),
-    ),
+    Situation.DOMAIN_UNKNOWN: (404, "I404DO", "Invalid Domain", 400, "Invalid Domain"),
+    Situation.STAGE_UNKNOWN: (400, "I400SG", "Invalid Stage", 400, "Invalid Stage"),
+    Situation.PROTOCOL_WRONG: (403, "I403PT", "Protocol Not Supported", 400, "Invalid Protocol"),
     Situation.BODY_TOO_LARGE: (
-        Words(413, "Request Body Too Large", "I413RL"),
-        Words(413, "Request Body Too Large"),
+        413, "I413RL", "Request Body Too Large", 413, "Request Body Too Large",
     ),
-    Situation.URL_TOO_LARGE: (
-        Words(413, "Request Url Too Large", "I413UL"),
-        Words(413, "Request Url Too Large"),
-    ),
+    Situation.URL_TOO_LARGE: (413, "I413UL", "Request Url Too Large", 413, "Request Url Too Large"),
     Situation.THROTTLED: (
-        Words(429, "Throttled by API Flow Control", "T429ID"),
-        Words(403, "Throttled by API Flow Control"),
+        429, "T429ID", "Throttled by API Flow Control", 403, "Throttled by API Flow Control",
     ),
-    Situation.BACKEND_SLOW: (
-        Words(504, "Backend Timeout", "D504TO"),
-        Words(504, "Backend Timeout"),
-    ),
-    Situation.BACKEND_DOWN: (
-        Words(503, "Service Unavailable", "D503BB"),
-        Words(503, "Service Unavailable"),
-    ),
-    Situation.FAULT: (Words(500, "Internal Error", "X500ER"), Words(500, "Internal Error")),
+    Situation.BACKEND_SLOW: (504, "D504TO", "Backend Timeout", 504, "Backend Timeout"),
+    Situation.BACKEND_DOWN: (503, "D503BB", "Service Unavailable", 503, "Service Unavailable"),
+    Situation.FAULT: (500, "X500ER", "Internal Error", 500, "Internal Error"),
+}  # fmt: skip
+
+WORDS: Mapping[Situation, tuple[Words, Words]] = {
+    situation: (Words(status, message, code), Words(older_status, older_message))
+    for situation, (status, code, message, older_status, older_message) in _ANSWERS.items()
 }
 
 
 class GatewayRefusal(Struct, frozen=True):
-    """Why a call is turned away, in a sentence that holds no secret.
+    """Why a call is refused; `detail` is a sentence without secrets.
 
-    `expected` is the server's string to sign where the signature did not fit it, `diagnosis` one
-    line about what the client most likely did.
+    `expected` is the server's string to sign if the signature is wrong, `diagnosis` one line about
+    the client's most likely mistake.
     """
 
     situation: Situation
@@ -156,48 +120,48 @@ class GatewayRefusal(Struct, frozen=True):
     diagnosis: str = ""
 
 
-# What could end a header line, hide in a terminal or be taken for the end of the quoted string.
+# Control characters could end a header line or be invisible in a terminal.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def refuse(refusal: GatewayRefusal | Situation, generation: Generation = "newer") -> Answer:
-    """Return the gateway's answer to a call that it turns away; the request id is not on it yet."""
+    """Return the gateway's answer to a refused call, still without the request id."""
     if isinstance(refusal, Situation):
         refusal = GatewayRefusal(refusal, "")
     newer, older = WORDS[refusal.situation]
     words = older if generation == "older" else newer
-    # Documented: without a code a status is not the gateway's. Its digits are those of the status.
+    # Documented: every status of the gateway has a code, which contains the digits of the status.
     code = f"{newer.code[0]}{words.status}{newer.code[4:]}"
     message = words.message
     if refusal.expected:
-        # Documented: the server's own string in backquotes, with # for line feeds.
+        # Documented: the server's string in backquotes, with # for line feeds.
         text = refusal.expected.decode("utf-8", "replace").replace("\n", "#")
         message += f", Server StringToSign:`{text}`"
     headers = [
         (b"x-ca-error-code", code.encode()),
-        (b"x-ca-error-message", _line(message, MAX_MESSAGE)),
+        (b"x-ca-error-message", _line(message, MAX_MESSAGE_LENGTH)),
     ]
     if refusal.diagnosis:
-        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE)))
+        headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE_LENGTH)))
     return Answer(words.status, headers=tuple(headers))
 
 
 def with_request_id(answer: Answer, trace_id: str) -> Answer:
-    """Return the answer with the id that the gateway gives to every call, in front."""
+    """Return the answer with the gateway's id of the call as its first header."""
     header = (b"x-ca-request-id", request_id(trace_id).encode())
     return replace(answer, headers=(header, *answer.headers))
 
 
 def request_id(trace_id: str) -> str:
-    """Return the gateway's id of a call: a UUID in capitals, the same for the same call."""
+    """Return the gateway's id of a call: an upper-case UUID that depends on the trace id."""
     digits = blake2b(trace_id.encode(), digest_size=16, person=b"x-ca-request-id").hexdigest()
     version = f"4{digits[13:16]}-8{digits[17:20]}"
     return f"{digits[:8]}-{digits[8:12]}-{version}-{digits[20:]}".upper()
 
 
-def _line(text: str, most: int) -> bytes:
-    """Return text as the value of a header: one line, bounded, whatever a client put into it."""
+def _line(text: str, max_length: int) -> bytes:
+    """Return text as the value of a header: one line, cut off at the length."""
     plain = _UNPRINTABLE.sub("?", text)
-    if len(plain) > most:
-        plain = plain[: most - 3] + "..."
+    if len(plain) > max_length:
+        plain = plain[: max_length - 3] + "..."
     return plain.encode("utf-8", "replace")

@@ -1,20 +1,19 @@
-"""Models that customers bring along: kept, and listed a while later (Workshop › 10).
+"""Models that customers synchronise: stored, and listed some time later (Workshop › 10).
 
-The whole model is sent each time. What is answered is final if its files are there already; else
-an event tells later that it was listed (choice 38).
+Each call sends the complete model. If its files are already there, the answer is final; otherwise
+an event reports later that the model was listed (choice 38).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Literal
 
-from mock_server.core.accounts import Account
-from mock_server.workshop.own_models import OwnModel
-from mock_server.core.store import Store
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
+from mock_server.workshop.own_models import OwnModel
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.validation import MAX_NAME_LENGTH, refused
 from mock_server.workshop.wire import CamelBody
@@ -28,7 +27,7 @@ BaseModel = Literal[
 
 
 class ModelVersion(CamelBody):
-    """A version of a model. Public copies of the page end before its trigger words and files."""
+    """A version of a model; public copies of the documentation omit trigger words and files."""
 
     model_version_id: str
     name: str
@@ -51,74 +50,58 @@ class SyncModel(CamelBody):
     versions: list[ModelVersion] | None = None
 
 
-TellListed = Callable[[Call, OwnModel, float], Awaitable[None]]
-
-
-async def _tell_nobody(call: Call, model: OwnModel, due_at: float) -> None:
-    """Let nobody know that a model was listed."""
+# Sends the event for a model that is going to be listed.
+Listed = Callable[[UnitOfWork, Call, OwnModel], Awaitable[None]]
 
 
 class Models:
-    """Keeps synchronised models. `tell_listed` lets the customer know when one is listed."""
+    """Stores synchronised models; `listed` sends the event for one that is going to be listed."""
 
-    def __init__(
-        self, store: Store, settings: WorkshopSettings, tell_listed: TellListed = _tell_nobody
-    ) -> None:
-        self.store = store
+    def __init__(self, settings: WorkshopSettings, listed: Listed) -> None:
         self.settings = settings
-        self.tell_listed = tell_listed
+        self.listed = listed
         self.operations = (
             Operation(
-                "POST", "/scc/spSdModelSync", self.sync, "Bring a model along", "Workshop › 10",
+                "POST", "/scc/spSdModelSync", self.sync, "Synchronise a model", "Workshop › 10",
                 body=SyncModel,
             ),
         )  # fmt: skip
 
-    async def sync(self, call: Call, payload: SyncModel) -> None:
-        """Workshop › 10: keep the model as it is now; new versions are listed after a while."""
+    async def sync(self, world: UnitOfWork, call: Call, payload: SyncModel) -> None:
+        """Workshop › 10: store the model; new versions are listed some time later."""
         versions = payload.versions or []
         _check_lengths(payload, versions)
-        listed_at = call.now + self.settings.model_listing_delay
-        async with self.store.transaction(call.account.id) as tx:
-            id = f"{call.account.id}/{payload.model_id}"
-            known = await tx.get(OwnModel, id)
-            ids = tuple(each.model_version_id for each in versions)
-            news = known is None or not set(ids) <= set(known.versions)
-            model = OwnModel(
-                id=id,
-                account=call.account.id,
-                kind=payload.model_type,
-                versions=ids,
-                names=(payload.model_id, payload.name, *ids),
-                listed_at=listed_at if known is None or news else known.listed_at,
-            )
-            surplus = await tx.count(OwnModel, call.account.id) + 1 - self.settings.most_models
-            if known is None and surplus > 0:
-                for oldest in await tx.list(OwnModel, call.account.id, limit=surplus):
-                    await tx.delete(OwnModel, oldest.id)
-            await tx.put(model)
-        if news:
-            await self.tell_listed(call, model, listed_at)
+        tx, account = world.tx, world.account.id
+        id = f"{account}/{payload.model_id}"
+        known = await tx.get(OwnModel, id)
+        ids = tuple(each.model_version_id for each in versions)
+        has_new_versions = known is None or not set(ids) <= set(known.versions)
+        listed_at = world.now + self.settings.model_listing_delay
+        model = OwnModel(
+            id=id,
+            account=account,
+            kind=payload.model_type,
+            versions=ids,
+            names=(payload.model_id, payload.name, *ids),
+            listed_at=listed_at if known is None or has_new_versions else known.listed_at,
+        )
+        surplus = await tx.count(OwnModel, account) + 1 - self.settings.most_models
+        if known is None and surplus > 0:
+            for oldest in await tx.list(OwnModel, account, limit=surplus):
+                await tx.delete(OwnModel, oldest.id)
+        await tx.put(model)
+        if has_new_versions:
+            await self.listed(world, call, model)
 
-    async def check(self, account: Account, name: str, now: float) -> None:
-        """Refuse a model that does not exist, where it is known which do (choice 14)."""
+    async def check(self, world: UnitOfWork, name: str) -> None:
+        """Refuse a model that does not exist, if a list of models is configured (choice 14)."""
         if not name or not self.settings.models or name in self.settings.models:
             return
-        brought = await self.store.list(OwnModel, account.id)
-        # Tasks name the file, which is that of a version or of the model with an extension.
+        own = await world.tx.list(OwnModel, world.account.id)
+        # Tasks name a file: the name of a version or of the model, with an extension.
         stem = name.rpartition(".")[0] or name
-        if not any(each.listed_at <= now and {name, stem} & set(each.names) for each in brought):
+        if not any(each.listed_at <= world.now and {name, stem} & set(each.names) for each in own):
             raise Refused("unlisted", f"stable_diffusion_model {name!r} does not exist")
-
-
-def listing_result(model: OwnModel) -> dict[str, Any]:
-    """Return what the event says of a model that was listed; nothing public does (choice 38)."""
-    return {
-        "modelId": model.id.partition("/")[2],
-        "modelVersionIds": list(model.versions),
-        "success": True,
-        "errMessage": None,
-    }
 
 
 def _check_lengths(payload: SyncModel, versions: list[ModelVersion]) -> None:

@@ -1,4 +1,4 @@
-"""Models that an account has brought along, beside those that the studio has."""
+"""Models that an account synchronised, beside those that the service has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 class OwnModel(Struct, frozen=True):
     """A model under the id that its owner gave it, after the account's.
 
-    `versions` are the ids of its versions, and `names` all that it can be asked for by, from the
+    `versions` are the ids of its versions. Tasks can use it under any of its `names` from the
     virtual moment `listed_at` on.
     """
 

@@ -1,7 +1,7 @@
-"""Standard SD tasks: what may be asked for, and the order and work that come of it (Workshop › 7).
+"""Standard SD tasks: request bodies, and parsing them into an order (Workshop › 7).
 
-Documented are the members' names and types, and the ranges of control nets alone. Defaults and all
-other ranges are choices.
+Only the names and types of members, and the ranges of control nets, are documented. Defaults and
+all other ranges are choices.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mock_server.workshop.task_metadata import Kind, TaskMetadata
 from mock_server.workshop.validation import Remark, TaskValidator, refused
 from mock_server.workshop.wire import Whole, WorkshopBody
 
-# The mock's own ends: a task needs no more files than this.
+# Limits of the mock; a real task needs fewer files.
 MAX_INIT_IMAGES = 10
 MAX_UNITS = 10
 
@@ -51,7 +51,7 @@ class AlwaysOnScripts(WorkshopBody):
 
 
 class SamplingBody(WorkshopBody):
-    """What both kinds of task have; none is required. The misspelling is the vendor's."""
+    """The members of both kinds of task, all optional; the misspelling is the vendor's."""
 
     stable_diffusion_model: str = ""
     sd_vae: str = ""
@@ -65,12 +65,12 @@ class SamplingBody(WorkshopBody):
     sampler_name: str = ""
     seed: Whole = RANDOM_SEED
 
-    # No member of the service's: it is here so that a client that spells it right is told.
+    # Not a member of the service: clients with the right spelling get a remark.
     negative_prompt: object = None
 
     @property
     def checkpoint(self) -> dict[str, str]:
-        """The model as events tell of it; files have no versions of their own here."""
+        """The model as it is shown in events; in the mock, files have no versions."""
         model = self.stable_diffusion_model
         alias = model.rpartition(".")[0] or model
         return {"modelId": model, "modelVersionId": model, "aliasName": alias}
@@ -97,7 +97,7 @@ class ImageToImage(SamplingBody):
 
 
 class FileField(Struct, frozen=True):
-    """A member whose value stands for a file; `drawn` is the one that the picture is made over."""
+    """A member that refers to a file; `drawn` marks the source of the picture."""
 
     name: str
     value: str
@@ -106,7 +106,7 @@ class FileField(Struct, frozen=True):
 
 
 class ParsedTask(Struct, frozen=True):
-    """What was asked for; `files` are still to be looked up."""
+    """A parsed task; its `files` are not resolved yet."""
 
     order: Order
     work: Work
@@ -117,7 +117,7 @@ class ParsedTask(Struct, frozen=True):
 def parse_order(
     payload: TextToImage | ImageToImage, settings: WorkshopSettings, remark: Remark
 ) -> ParsedTask:
-    """Return what a body asks for, or refuse its first member that cannot be worked with."""
+    """Return the order of a body; refuse its first invalid member."""
     validator = TaskValidator(settings, remark)
     if payload.negative_prompt and not payload.negtive_prompt:
         remark("negative_prompt has no effect: the service spells it negtive_prompt")
@@ -142,7 +142,7 @@ def parse_order(
     order = Order(
         prompt=validator.prompt("prompt", payload.prompt),
         negative_prompt=validator.prompt("negtive_prompt", payload.negtive_prompt),
-        # Clients send -1 for a seed of the service's; no other negative number is a seed.
+        # Clients send -1 for a random seed; other negative numbers are invalid and treated alike.
         seed=payload.seed if payload.seed >= 0 else RANDOM_SEED,
         width=width,
         height=height,
@@ -160,7 +160,7 @@ def parse_order(
 
 
 def price(settings: WorkshopSettings) -> Decimal | None:
-    """Return what every task costs in credits, or None where it costs what its effort is worth."""
+    """Return the fixed price of every task in credits, or None if the effort decides."""
     return ZERO if settings.credits == "none" else None
 
 
@@ -173,7 +173,7 @@ def _init_images(
     if not any(images) and settings.missing_init_image == "refuse":
         raise refused("init_images is required")
     if len(images) > 1:
-        remark("init_images: the pictures are made over the first one")
+        remark("init_images: only the first picture is used as the source")
     return tuple(
         FileField(f"init_images[{number}]", value, drawn=number == 0)
         for number, value in enumerate(images)
@@ -188,13 +188,13 @@ def _control_images(units: list[ControlUnit]) -> tuple[FileField, ...]:
     files = []
     for number, unit in enumerate(units):
         path = f"alwayson_scripts.controlnet.units[{number}]"
-        for name, value, most in (
+        for name, value, maximum in (
             ("guidance_start", unit.guidance_start, 1),
             ("guidance_end", unit.guidance_end, 1),
             ("weight", unit.weight, 2),
         ):
-            if value is not None and not 0 <= value <= most:
-                raise refused(f"{path}.{name} must be from 0 to {most}, found {value:g}")
+            if value is not None and not 0 <= value <= maximum:
+                raise refused(f"{path}.{name} must be from 0 to {maximum}, found {value:g}")
         if unit.input_image:
             files.append(FileField(f"{path}.input_image", unit.input_image))
     return tuple(files)

@@ -1,7 +1,7 @@
-"""Calls of servers and the customer's events: asked before, told afterwards (Workshop › 11).
+"""Calls of servers, and the events before and after them (Workshop › 11).
 
-Such calls have no token, so by choice 42 nobody hears of them but where it says so. Whether a
-synchronised model was listed is told whatever that choice is, as only servers ask for it.
+Such calls have no token, so choice 42 says whether events tell of them. An event for a model that
+was listed is sent in any case, since only servers synchronise models.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_server.core.jobs.service import Snapshot
-from mock_server.workshop.own_models import OwnModel
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.events import EventContext, Events, Submit
-from mock_server.workshop.models import listing_result
+from mock_server.workshop.own_models import OwnModel
 
 
 class ServerCalls:
-    """Carries calls out under the events that belong to them."""
+    """Carries out calls with the events that belong to them."""
 
     def __init__(self, events: Events, *, public_url: str = "") -> None:
         self.events = events
@@ -32,22 +31,31 @@ class ServerCalls:
         *,
         checkpoint: Mapping[str, Any] | None = None,
     ) -> Snapshot:
-        """Make a task if the customer lets it through; what fails then is rolled back."""
-        context = self._context(call)
+        """Make a task if the customer allows it; a call that fails after that is rolled back."""
         return await self.events.carry_out(
-            context, asked, submit, call.remark, checkpoint=checkpoint
+            self._context(call), asked, submit, checkpoint=checkpoint
         )
 
-    async def tell_listed(self, call: Call, model: OwnModel, due_at: float) -> None:
-        """Tell that a synchronised model was listed, when it is."""
-        await self.events.model_listed(self._context(call), listing_result(model), due_at)
+    async def listed(self, world: UnitOfWork, call: Call, model: OwnModel) -> None:
+        """Send an event for a synchronised model at the moment when it is listed."""
+        await self.events.model_listed(
+            world, self._context(call), listing_result(model), model.listed_at
+        )
 
     def _context(self, call: Call) -> EventContext:
         return EventContext(
-            account=call.account,
+            call,
             api_id=call.path.rpartition("/")[2],
-            invoke_id=invocation_id(call.trace),
             token=None,
             origin=call.origin(self.public_url),
-            now=call.now,
         )
+
+
+def listing_result(model: OwnModel) -> dict[str, Any]:
+    """Return what the event says of a model that was listed; nothing public does (choice 38)."""
+    return {
+        "modelId": model.id.partition("/")[2],
+        "modelVersionIds": list(model.versions),
+        "success": True,
+        "errMessage": None,
+    }

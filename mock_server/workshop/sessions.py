@@ -1,7 +1,6 @@
-"""Sessions: for how long an end user may come in, asked as questions of time.
+"""Sessions: for how long an end user has access, as questions of time.
 
-A session ends when its time is over, and nothing has to happen for that; it is written down as
-ended once somebody looks.
+A session ends when its time is over. The next unit of work on the account writes that end.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 
 class Metering(StrEnum):
-    """What a session's use is: the time that it is open, or that of the work done in it."""
+    """What counts as use of a session: the time that it is open, or that of the work in it."""
 
     TIME = "time"
     WORK = "work"
@@ -28,7 +27,7 @@ class SessionEndReason(StrEnum):
 
 
 class SessionSlot(Struct, frozen=True):
-    """Where in the studio a session lets its token in; a token has one session at each."""
+    """What a session gives access to; a token has at most one live session for each."""
 
     product: str
     gadget: str = ""
@@ -44,9 +43,9 @@ class SessionOptions(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """One stay of a token at a seat. The id is the part of its URL that cannot be guessed.
+    """Access of a token to a slot for some time. The id is the secret part of its URL.
 
-    `over` says why it ended, once that is written down, and `over_at` when.
+    `over` says why it ended, once the end is written, and `over_at` when.
     """
 
     id: str
@@ -63,28 +62,18 @@ class Session(Struct, frozen=True):
 
     @property
     def due_at(self) -> float | None:
-        """When its end has to be written down."""
+        """When its end has to be written."""
         return self.expires_at if self.over is None else None
 
-    def live_at(self, now: float) -> bool:
-        """Return whether its token may come in."""
-        return self.over is None and now < self.expires_at
-
-    def why_at(self, now: float) -> SessionEndReason | None:
-        """Return why it is over, or nothing while it lives."""
-        if self.over is None and self.expires_at <= now:
-            return SessionEndReason.EXPIRED
-        return self.over
-
     def seconds_left_at(self, now: float) -> float:
-        """Return for how long it goes on."""
+        """Return how many seconds it has left."""
         return max(0.0, self.expires_at - now) if self.over is None else 0.0
 
     def seconds_open_at(self, now: float) -> float:
-        """Return for how long it has been open."""
+        """Return how many seconds it has been open."""
         end = min(now, self.expires_at) if self.over is None else self.over_at
         return max(0.0, end - self.opened_at)
 
     def ended(self, why: SessionEndReason, at: float) -> Session:
-        """Return it as over."""
+        """Return the session as over."""
         return replace(self, over=why, over_at=at)

@@ -1,4 +1,4 @@
-"""The Workshop's surface: what is offered under /scc, and how calls are read and answered."""
+"""The Workshop's surface: the operations under /scc, and how calls are read and answered."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import DomainError
-from mock_server.core.jobs.service import JobService
-from mock_server.workshop.session_service import SessionService
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation
 from mock_server.web.results import ResultFiles
 from mock_server.workshop import errors, gateway, wire
-from mock_server.workshop.authentication import Authenticator
+from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.envelope import failure, success
 from mock_server.workshop.error_codes import load_codes, worded
 from mock_server.workshop.events import Events
@@ -25,10 +25,11 @@ from mock_server.workshop.file_inputs import FileInputs
 from mock_server.workshop.gateway import Situation
 from mock_server.workshop.models import Models
 from mock_server.workshop.outputs import Outputs
-from mock_server.workshop.pages.routes import Pages
+from mock_server.workshop.pages.operations import PageOperations
 from mock_server.workshop.pools import Pools
 from mock_server.workshop.server_calls import ServerCalls
 from mock_server.workshop.session_operations import SessionOperations
+from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_answers import TaskAnswers
 from mock_server.workshop.task_operations import TaskOperations
@@ -39,13 +40,14 @@ from mock_server.workshop.workflows import load_workflows
 
 
 class WorkshopSurface:
-    """The vendor's voice over the studio and the lobby."""
+    """What the Workshop offers over HTTP. `public_url` replaces the caller's origin in URLs."""
 
     name = "workshop"
+    cross_origin = True
 
     def __init__(
         self,
-        job_service: JobService,
+        accounts: AccountService,
         session_service: SessionService,
         settings: WorkshopSettings,
         results: ResultFiles,
@@ -58,69 +60,58 @@ class WorkshopSurface:
         error_codes_file: Path | None = None,
         workflows_file: Path | None = None,
     ) -> None:
-        self.job_service = job_service
         self.settings = settings
         self.codes = load_codes(error_codes_file)
-        self.authenticator = Authenticator(job_service, settings, lambda: self.paths)
-        self.tokens = TokenOperations(session_service, settings)
-        self.sessions = SessionOperations(session_service, settings, public_url=public_url)
-        temp_files = TempFiles(job_service, settings, upload_bounds, public_url=public_url)
-        outputs = Outputs(job_service, settings, results)
+        self.authenticator = WorkshopAuthenticator(accounts, settings, lambda: self.paths)
+        temp_files = TempFiles(settings, upload_bounds, public_url=public_url)
+        outputs = Outputs(settings, results)
         workflows = load_workflows(workflows_file)
-        self.pools = Pools(job_service, settings)
-        self.models = Models(job_service.store, settings)
-        self.tasks = Tasks(
-            job_service,
-            settings,
-            FileInputs(job_service, settings, temp_files, outputs),
-            self.pools,
-            self.models,
-            workflows,
-            TaskAnswers(settings, outputs, workflows),
-        )
-        self.events = Events(dispatcher, settings, event_secret, wall, self.tasks.task_data)
+        answers = TaskAnswers(settings, outputs, workflows)
+        self.events = Events(dispatcher, settings, event_secret, wall, answers.task_data)
         calls = ServerCalls(self.events, public_url=public_url)
-        self.models.tell_listed = calls.tell_listed
-        posted: Sequence[Operation] = (
-            *self.tokens.operations,
-            *self.sessions.operations,
+        pools = Pools(settings)
+        models = Models(settings, calls.listed)
+        inputs = FileInputs(settings, temp_files, outputs)
+        self.tasks = Tasks(settings, inputs, pools, models, workflows, answers)
+        pages = PageOperations(settings, results, self.tasks, self.events, public_url=public_url)
+        offered: Sequence[Operation] = (
+            *TokenOperations(session_service, settings).operations,
+            *SessionOperations(session_service, settings, public_url=public_url).operations,
             *TaskOperations(self.tasks, calls, public_url=public_url).operations,
-            *self.pools.operations,
-            *self.models.operations,
+            *pools.operations,
+            *models.operations,
             *temp_files.operations,
             *outputs.operations,
-            *Pages(
-                job_service,
-                session_service,
-                settings,
-                results,
-                self.tasks,
-                self.events,
-                public_url=public_url,
-            ).operations,
+            *pages.operations,
         )
-        self.operations: Sequence[Operation] = (*posted, *self._asked(posted))
+        self.operations: Sequence[Operation] = (*offered, *self._by_get(offered))
 
     @property
     def paths(self) -> tuple[bytes, ...]:
         """The paths that calls are signed for."""
-        return tuple(each.path.encode() for each in self.operations if not each.public)
+        return tuple(each.path.encode() for each in self.operations if each.caller is None)
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose AppKey signed the call."""
         return await self.authenticator.authenticate(call)
 
-    def limit(self, call: Call) -> tuple[Limits, str] | None:
-        """Return the gateway's flow control, which has windows of its own (choice 29)."""
-        match self.settings.flow_control:
-            case "app":
-                return Limits(qps=self.settings.flow_rate), "flow control"
-            case "path":
-                return Limits(qps=self.settings.flow_rate), f"flow control {call.path}"
-        return None
+    async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
+        """Use the nonce of a signed call, and count it in the gateway's flow control (choice 29).
 
-    def validate(self, operation: Operation, call: Call) -> Any:
-        """Read the body, or the query in its place where GET is taken (choice 28)."""
+        Flow control has windows that no other limit shares. A call that the service refuses later
+        was still a call.
+        """
+        if operation.caller is not None:
+            return
+        await self.authenticator.use_nonce(world, call)
+        flow_control = self.settings.flow_control
+        if flow_control != "off" and operation.counted:
+            scope = "flow control" if flow_control == "app" else f"flow control {call.path}"
+            await world.admit(Limits(qps=self.settings.flow_rate), scope)
+        await world.save()
+
+    def parse(self, operation: Operation, call: Call) -> Any:
+        """Read the body, or the query instead where GET is accepted (choice 28)."""
         if operation.body is None:
             return None
         if operation.method == "GET":
@@ -128,32 +119,31 @@ class WorkshopSurface:
         digit_strings = self.settings.digit_strings == "accept"
         return wire.parse(operation.body, call.body, digit_strings=digit_strings)
 
-    def render(self, result: Any, trace: Trace) -> Answer:
-        """Return the answer to an operation; what is one already is for browsers, not clients."""
+    def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
+        """Return the answer to an operation; those for browsers return an Answer themselves."""
         return result if isinstance(result, Answer) else success(result, trace)
 
-    def render_error(self, error: DomainError, trace: Trace) -> Answer:
-        return errors.render_error(error, self.settings, self.codes, trace)
+    def render_error(self, error: DomainError, call: Call) -> Answer:
+        return errors.render_error(error, self.settings, self.codes, call.trace)
 
-    def render_crash(self, trace: Trace) -> Answer:
-        words = worded(self.codes, "crash", f"System error, request {trace.id}")
-        return failure(words, trace, 500)
+    def render_crash(self, call: Call) -> Answer:
+        words = worded(self.codes, "crash", f"System error, request {call.trace.id}")
+        return failure(words, call.trace, 500)
 
-    def unknown_path(self, trace: Trace) -> Answer:
-        return self._turned_away(Situation.NOT_FOUND, trace)
+    def unknown_path(self, call: Call) -> Answer:
+        return self._refusal(Situation.NOT_FOUND, call)
 
-    def wrong_method(self, allowed: Sequence[str], trace: Trace) -> Answer:
-        answer = self._turned_away(Situation.METHOD_NOT_SUPPORTED, trace)
+    def wrong_method(self, allowed: Sequence[str], call: Call) -> Answer:
+        answer = self._refusal(Situation.METHOD_NOT_SUPPORTED, call)
         allow = (b"allow", ", ".join(allowed).encode())
         return Answer(answer.status, answer.body, (*answer.headers, allow))
 
-    def _turned_away(self, situation: Situation, trace: Trace) -> Answer:
+    def _refusal(self, situation: Situation, call: Call) -> Answer:
         answer = gateway.refuse(situation, self.settings.gateway_generation)
-        return gateway.with_request_id(answer, trace.id)
+        return gateway.with_request_id(answer, call.trace.id)
 
-    def _asked(self, posted: Sequence[Operation]) -> list[Operation]:
-        """Return the same operations for GET, where that is taken (choice 28)."""
+    def _by_get(self, offered: Sequence[Operation]) -> list[Operation]:
+        """Return the signed operations for GET, where that is accepted (choice 28)."""
         if self.settings.other_methods == "refuse":
             return []
-        calls = (each for each in posted if each.method == "POST" and not each.public)
-        return [replace(each, method="GET") for each in calls]
+        return [replace(each, method="GET") for each in offered if each.caller is None]

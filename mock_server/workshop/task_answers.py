@@ -1,11 +1,12 @@
-"""What the Workshop says of tasks: how far they are, and what came of them (Workshop › 7, 8).
+"""The data of answers about tasks: progress and results (Workshop › 7, 8).
 
-Four words tell the status, and clients know no other: one SDK polls for ever where it reads
-another, and one breaks.
+A status is one of four words. Clients know no others: with another word, one SDK polls forever and
+one raises an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ STATUS = {
     JobState.RUNNING: "running",
     JobState.SUCCEEDED: "succeeded",
     JobState.FAILED: "failed",
-    # There is no cancelling here; what a hand has cancelled is over without a result.
+    # Clients cannot cancel; a task that was cancelled by the control API ends without a result.
     JobState.CANCELED: "failed",
 }
 
@@ -35,7 +36,7 @@ Data = dict[str, Any]
 
 
 class TaskAnswers:
-    """Builds the data of answers; the choices say how members that may vary look."""
+    """Builds the data of answers; settings choose the form of unknown members."""
 
     def __init__(
         self, settings: WorkshopSettings, outputs: Outputs, workflows: KnownWorkflows
@@ -45,7 +46,7 @@ class TaskAnswers:
         self.workflows = workflows
 
     def accepted(self, snapshot: Snapshot) -> Data:
-        """Return the data of a submission; workflows have an estimate of the seconds they run."""
+        """Return the data of a submission; workflows have an estimated duration in seconds."""
         job = snapshot.job
         data: Data = {"taskId": job.id, "status": STATUS[snapshot.state]}
         if _metadata(job).kind == "workflow":
@@ -53,7 +54,7 @@ class TaskAnswers:
         return data
 
     def progress(self, snapshot: Snapshot, account: Account | None, origin: str) -> Data:
-        """Return the data of a progress call; `account` is needed for the URL of a picture."""
+        """Return the data of a progress call; without `account` it has no URL of a picture."""
         job, state, now = snapshot.job, snapshot.state, snapshot.now
         metadata = _metadata(job)
         data: Data = {"etaRelative": 0, "progress": int(job.done_at(now) * 1000) / 1000}
@@ -79,7 +80,7 @@ class TaskAnswers:
         return data
 
     def result(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
-        """Return the data of a result call; what has not succeeded is as the choices say."""
+        """Return the data of a result call; settings decide about tasks that have not succeeded."""
         status = STATUS[snapshot.state]
         if status == "failed" and self.settings.failed_result == "fail":
             raise Refused("task-failed", self.why_failed(snapshot))
@@ -88,7 +89,7 @@ class TaskAnswers:
         return self.data(snapshot, account, origin)
 
     def data(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
-        """Return what there is of a result at this moment, whatever the choices are."""
+        """Return the present result, independent of settings."""
         job, now = snapshot.job, snapshot.now
         urls: list[str] = []
         if snapshot.state is JobState.SUCCEEDED:
@@ -104,8 +105,12 @@ class TaskAnswers:
             "info": _info(job) if urls else {},
         }
 
+    def task_data(self, job: Job, account: Account, origin: str, at: float) -> Mapping[str, Any]:
+        """Return the data of the result call at a moment, in any state of the task."""
+        return self.data(Snapshot(job, at, job.state_at(at)), account, origin)
+
     def why_failed(self, snapshot: Snapshot) -> str:
-        """Return why a task failed; of a workflow, at which node."""
+        """Return why a task failed; for a workflow, with the node."""
         job, now = snapshot.job, snapshot.now
         if snapshot.state is JobState.CANCELED:
             return "The task was cancelled"
@@ -119,29 +124,29 @@ class TaskAnswers:
     def _workflow_data(self, snapshot: Snapshot, urls: list[str]) -> Data:
         job = snapshot.job
         version = self.workflows.of(_metadata(job))
-        over, begun = snapshot.state.final, snapshot.state is JobState.RUNNING
-        # What polls or a hand move has a beginning on a line of its own.
-        begins_at = min(job.starts_at, job.ended_at if over else snapshot.now)
+        has_ended, is_running = snapshot.state.final, snapshot.state is JobState.RUNNING
+        # A task that polls or the control API advance may end before its planned start.
+        begins_at = min(job.starts_at, job.ended_at if has_ended else snapshot.now)
         files = [self.outputs.file(job, index, url) for index, url in enumerate(urls)]
         return {
             "result": version.result(job, files) if files and version.outputs else None,
             "images": urls,
             "taskId": job.id,
             "status": STATUS[snapshot.state],
-            "taskDuration": milliseconds(job.ended_at - begins_at) if over else None,
-            "taskBeginTime": milliseconds(begins_at) if over or begun else None,
-            "taskEndTime": milliseconds(job.ended_at) if over else None,
+            "taskDuration": milliseconds(job.ended_at - begins_at) if has_ended else None,
+            "taskBeginTime": milliseconds(begins_at) if has_ended or is_running else None,
+            "taskEndTime": milliseconds(job.ended_at) if has_ended else None,
         }
 
 
 def _metadata(job: Job) -> TaskMetadata:
     metadata = metadata_of(job)
-    assert metadata is not None, "only tasks come here"  # noqa: S101
+    assert metadata is not None, "the job is not a task"  # noqa: S101
     return metadata
 
 
 def _sampling_state(job: Job, now: float) -> Data:
-    """Return how far sampling is, in the members of the web UI behind (documented by name)."""
+    """Return the progress of sampling, in the members of the web UI (documented by name)."""
     began = datetime.fromtimestamp(min(job.starts_at, now), UTC)
     return {
         "job": f"task({job.id})",
@@ -156,7 +161,7 @@ def _sampling_state(job: Job, now: float) -> Data:
 
 
 def _parameters(job: Job) -> dict[str, str]:
-    """Return what was asked for; both SDKs read a map of texts to texts."""
+    """Return the requested parameters; both SDKs expect a map of strings to strings."""
     order = job.order
     return {
         "prompt": order.prompt,
@@ -173,7 +178,7 @@ def _parameters(job: Job) -> dict[str, str]:
 
 
 def _info(job: Job) -> dict[str, str]:
-    """Return what was done; the seeds are those really used."""
+    """Return information about the result, with the seeds that were used."""
     order = job.order
     seeds = [image_seed(job, index) for index in range(order.count)]
     return {

@@ -1,6 +1,6 @@
-"""What the Workshop remembers of a task beside its order: what kind it is, and where it runs.
+"""What the Workshop keeps of a task beside its order: its kind, and where it runs.
 
-It lies in the order's notes as a line of JSON, so that a task is a job like any other.
+The order's notes hold it as a line of JSON, so that a task is a job like any other.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class TaskMetadata(Struct, frozen=True):
 
     @property
     def notes(self) -> str:
-        """The text to keep in an order; equal tickets share one."""
+        """The text to keep in an order; equal metadata shares one."""
         told = {name: value for name, value in asdict(self).items() if value}
         return intern(to_json(told).decode())
 
 
 def metadata_of(job: Job) -> TaskMetadata | None:
-    """Return the ticket of a task, or None for a job that another surface has made."""
+    """Return the metadata of a task, or None for a job of another surface."""
     return _read(job.order.notes)
 
 

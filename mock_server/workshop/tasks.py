@@ -1,47 +1,52 @@
-"""Tasks: generations that servers ask for, and session pages (Workshop › 7, 8).
+"""Tasks: generations that servers and session pages ask for (Workshop › 7, 8).
 
-A task is a job of the studio with a ticket; there is one space of ids for all of them (choice 34).
+A task is a job with metadata. Both kinds share one space of ids (choice 34).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core import ids
-from mock_server.core.accounts import Account, Progression
+from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.service import JobService, Snapshot
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Watch
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call
 from mock_server.workshop import sd_tasks, workflow_tasks
-from mock_server.workshop.file_inputs import FileInputs
+from mock_server.workshop.file_inputs import FileBytes, FileInputs
 from mock_server.workshop.models import Models
 from mock_server.workshop.pools import Pools
 from mock_server.workshop.sd_tasks import ImageToImage, ParsedTask, TextToImage
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_answers import TaskAnswers
 from mock_server.workshop.task_metadata import metadata_of
-from mock_server.workshop.validation import Remark
 from mock_server.workshop.workflow_tasks import ComfyPrompt
 from mock_server.workshop.workflows import KnownWorkflows
 
+TaskRequest = TextToImage | ImageToImage | ComfyPrompt
 
-def _unheard(text: str) -> None:
-    """Take a remark that nobody wants to hear."""
+
+class PreparedTask(Struct, frozen=True):
+    """A task whose request was parsed and whose files were read, before it is made."""
+
+    parsed: ParsedTask
+    files: Mapping[str, FileBytes]
 
 
 class Tasks:
-    """Makes tasks, finds them, and says how they are.
+    """Makes tasks and finds them.
 
-    What is let through although a stricter service would not goes to `remark`, a sentence each.
+    What a stricter service would refuse becomes a remark on the call.
     """
 
     def __init__(
         self,
-        job_service: JobService,
         settings: WorkshopSettings,
         inputs: FileInputs,
         pools: Pools,
@@ -49,7 +54,6 @@ class Tasks:
         workflows: KnownWorkflows,
         answers: TaskAnswers,
     ) -> None:
-        self.job_service = job_service
         self.settings = settings
         self.inputs = inputs
         self.pools = pools
@@ -57,94 +61,51 @@ class Tasks:
         self.workflows = workflows
         self.answers = answers
 
-    async def draw(
+    async def prepare(self, call: Call, payload: TaskRequest) -> PreparedTask:
+        """Parse a request and read its files. This leaves the event loop."""
+        if isinstance(payload, ComfyPrompt):
+            parsed = workflow_tasks.parse_order(payload, self.workflows, self.settings, call.remark)
+        else:
+            parsed = sd_tasks.parse_order(payload, self.settings, call.remark)
+        return PreparedTask(parsed, await self.inputs.read(call, parsed.files))
+
+    async def make(
         self,
-        account: Account,
-        payload: TextToImage | ImageToImage,
-        now: float,
+        world: UnitOfWork,
+        call: Call,
+        prepared: PreparedTask,
         *,
         pools: str = "",
         watch: Watch | None = None,
         progress: Progression | None = None,
-        remark: Remark = _unheard,
     ) -> Snapshot:
-        """Make a standard SD task; `pools` are comma-separated ids (Workshop › 9)."""
-        made = sd_tasks.parse_order(payload, self.settings, remark)
-        await self.models.check(account, made.order.model, now)
-        return await self._submit(account, made, now, pools, watch, progress, remark)
-
-    async def run(
-        self,
-        account: Account,
-        payload: ComfyPrompt,
-        now: float,
-        *,
-        pools: str = "",
-        watch: Watch | None = None,
-        progress: Progression | None = None,
-        remark: Remark = _unheard,
-    ) -> Snapshot:
-        """Make a task of a workflow; `pools` are comma-separated ids (Workshop › 9)."""
-        made = workflow_tasks.parse_order(payload, self.workflows, self.settings, remark)
-        return await self._submit(account, made, now, pools, watch, progress, remark)
-
-    async def look(self, account: Account, task_id: str, now: float) -> Snapshot:
-        """Return a task as it stands, or raise NotFound; a task that polls move is moved by it."""
-        job = await self.job_service.job(task_id)
-        if job is None or job.account != account.id or metadata_of(job) is None:
-            raise NotFound("task", task_id)
-        snapshot = await self.job_service.look(account, task_id, now)
-        if snapshot.state.final and now >= snapshot.job.ended_at + self.settings.task_life:
-            raise NotFound("task", task_id)
-        return snapshot
-
-    def accepted(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return the data of the call that made the task."""
-        return self.answers.accepted(snapshot)
-
-    def progress(
-        self, snapshot: Snapshot, account: Account | None = None, origin: str = ""
-    ) -> dict[str, Any]:
-        """Return the data of the progress call; a picture's URL is in it for an account alone."""
-        return self.answers.progress(snapshot, account, origin)
-
-    def result(self, snapshot: Snapshot, account: Account, origin: str) -> dict[str, Any]:
-        """Return the data of the result call; a failed task raises Refused, by choice."""
-        return self.answers.result(snapshot, account, origin)
-
-    def task_data(self, job: Job, account: Account, origin: str, at: float) -> Mapping[str, Any]:
-        """Return what the result call has to say at a moment, whatever the task's state is."""
-        return self.answers.data(Snapshot(job, at, job.state_at(at)), account, origin)
-
-    def why_failed(self, snapshot: Snapshot) -> str:
-        """Return why a failed task has failed; of a workflow, at which node."""
-        return self.answers.why_failed(snapshot)
-
-    async def _submit(
-        self,
-        account: Account,
-        made: ParsedTask,
-        now: float,
-        pools: str,
-        watch: Watch | None,
-        progress: Progression | None,
-        remark: Remark,
-    ) -> Snapshot:
-        order, waits_for, source = made.order, [], ""
-        for field in made.files:
-            resource_id = await self.inputs.take(account, field, now, remark)
+        """Make a prepared task; `pools` are comma-separated ids (Workshop › 9)."""
+        parsed = prepared.parsed
+        if parsed.metadata.kind != "workflow":
+            await self.models.check(world, parsed.order.model)
+        waits_for, source = [], ""
+        for field in parsed.files:
+            resource_id = await self.inputs.keep(world, field, prepared.files, call.remark)
             if resource_id:
                 waits_for.append(resource_id)
                 source = resource_id if field.drawn else source
-        pool = await self.pools.place(account, pools, made.metadata.product, now)
-        metadata = replace(made.metadata, pool=pool)
-        secret = account.credentials.secret
-        return await self.job_service.submit(
-            account,
-            replace(order, source=source, notes=metadata.notes),
-            replace(made.work, inputs=tuple(dict.fromkeys(waits_for))),
-            now,
+        pool = await self.pools.place(world, pools, parsed.metadata.product)
+        metadata = replace(parsed.metadata, pool=pool)
+        secret = world.account.credentials.secret
+        return await world.jobs.submit(
+            replace(parsed.order, source=source, notes=metadata.notes),
+            replace(parsed.work, inputs=tuple(dict.fromkeys(waits_for))),
             watch=watch,
             progress=progress,
             name=lambda tick, owner: ids.ulid_of(tick, secret, "task", owner),
         )
+
+    async def look(self, world: UnitOfWork, task_id: str) -> Snapshot:
+        """Return a task as it is, or raise NotFound; this look advances one that polls advance."""
+        job = await world.own(Job, task_id)
+        if job is None or metadata_of(job) is None:
+            raise NotFound("task", task_id)
+        snapshot = await world.jobs.look(task_id)
+        if snapshot.state.final and world.now >= snapshot.job.ended_at + self.settings.task_life:
+            raise NotFound("task", task_id)
+        return snapshot

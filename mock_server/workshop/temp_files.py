@@ -1,6 +1,6 @@
-"""Temporary files: a URL that takes bytes, for whoever has signed for it (Workshop › 8.5).
+"""Temporary files: a URL that takes bytes, and one that serves them (Workshop › 8.5).
 
-Both SDKs upload this way what is too large to send along; the call is in no document.
+Both SDKs upload this way what is too large for a call. No document has it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from mock_server.core import chance
 from mock_server.core.accounts import Account
-from mock_server.core.jobs.service import JobService
 from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Answer, Bounds, Call
-from mock_server.web.object_store import refusal, terms
+from mock_server.web.object_store import StoreRefusal, refuse, terms
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
-from mock_server.web.results import keep_upload
+from mock_server.web.results import inspect_upload
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import milliseconds
 from mock_server.workshop.validation import refused
@@ -33,7 +33,7 @@ _MAX_MEDIA_TYPE_LENGTH = 200
 
 
 class CreateUpload(CamelBody):
-    """What is going to be uploaded; only one of the SDKs says its size (bytes)."""
+    """What is going to be uploaded; only one of the SDKs sends its size (bytes)."""
 
     content_type: str
     original_filename: str
@@ -41,21 +41,15 @@ class CreateUpload(CamelBody):
 
 
 class TempFiles:
-    """Hands out the URLs of temporary files and answers them.
+    """Hands out the URLs of temporary files, and serves them.
 
-    `upload_bounds` is for the bytes. `public_url` is what URLs begin with in place of the caller's
-    address, unless the choice says otherwise.
+    `upload_bounds` are for the bytes. `public_url` replaces the caller's origin in URLs, unless the
+    setting `file_url` does.
     """
 
     def __init__(
-        self,
-        job_service: JobService,
-        settings: WorkshopSettings,
-        upload_bounds: Bounds,
-        *,
-        public_url: str = "",
+        self, settings: WorkshopSettings, upload_bounds: Bounds, *, public_url: str = ""
     ) -> None:
-        self.job_service = job_service
         self.settings = settings
         self.upload_bounds = upload_bounds
         self.public_url = public_url
@@ -67,15 +61,15 @@ class TempFiles:
             ),
             Operation(
                 "PUT", address, self.put, "Take the bytes of a temporary file", "Workshop › 8.5",
-                public=True, bounds=upload_bounds,
+                caller=upload_url, leaves=True, counted=False, bounds=upload_bounds, refuse=refuse,
             ),
             Operation(
-                "GET", address, self.get, "Serve a temporary file to whoever has its URL",
-                "Workshop › 8.5", public=True,
+                "GET", address, self.get, "Serve a temporary file to holders of its URL",
+                "Workshop › 8.5", caller=access_url, counted=False, refuse=refuse,
             ),
         )  # fmt: skip
 
-    async def sign(self, call: Call, payload: CreateUpload) -> dict[str, Any]:
+    async def sign(self, world: UnitOfWork, call: Call, payload: CreateUpload) -> dict[str, Any]:
         """Workshop › 8.5: all members but accessUrl are required by the Python SDK."""
         media_type = payload.content_type.strip()
         if len(media_type) > _MAX_MEDIA_TYPE_LENGTH or not _MEDIA_TYPE.fullmatch(media_type):
@@ -83,17 +77,15 @@ class TempFiles:
         most = self.upload_bounds.body_bytes
         if payload.size is not None and not 0 <= payload.size <= most:
             raise refused(f"size must be from 0 to {most} bytes, found {payload.size}")
-        resource = await self.job_service.reserve(
-            call.account,
-            call.now,
+        resource = await world.uploads.reserve(
             upload_for=self.settings.upload_life,
             keep_for=self.settings.upload_kept,
             media_type=media_type,
         )
-        path = _path(call.account, resource, _safe_name(payload.original_filename))
+        path = _path(world.account, resource, _safe_name(payload.original_filename))
         base = self.settings.file_url.rstrip("/") or call.origin(self.public_url)
         expires = str(int(resource.upload_until))
-        signature = _signature(call.account, path, expires)
+        signature = _signature(world.account, path, expires)
         until = milliseconds(resource.upload_until)
         return {
             "uploadUrl": f"{base}{path}?expires={expires}&signature={signature}",
@@ -105,79 +97,87 @@ class TempFiles:
 
     async def put(self, call: Call, payload: None) -> Answer:
         """Workshop › 8.5: no credentials, the declared content type, and any status of success."""
-        found = await self._find(call.path)
-        if found is None:
-            return refusal(404, "NoSuchKey", "There is no such upload.")
-        resource, account = found
-        call.trace.account = account.id
-        expires = terms(call).get("expires", "")
-        signature = _signature(account, call.path, expires)
-        if not hmac.compare_digest(terms(call).get("signature", "").encode(), signature.encode()):
-            return refusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
-        now = call.trace.now = await self.job_service.now(account, call.wall)
-        if now >= resource.upload_until:
-            return refusal(403, "AccessDenied", "Request has expired.")
+        resource: Resource = call.identity
+        if call.now >= resource.upload_until:
+            raise StoreRefusal(403, "AccessDenied", "Request has expired.")
         sent = (call.header(b"content-type") or b"").decode("latin-1").strip()
         if sent.lower() != resource.media_type.lower():
             declared = f"Declared was {resource.media_type}, and sent {sent or 'no content type'}."
-            return refusal(403, "SignatureDoesNotMatch", declared)
-        limit_bytes = self.upload_bounds.body_bytes
-        await keep_upload(
-            self.job_service, account, resource, call.body, now, limit_bytes=limit_bytes
-        )
+            raise StoreRefusal(403, "SignatureDoesNotMatch", declared)
+        found = await inspect_upload(resource, call.body)
+        async with call.act() as world:
+            if await world.uploads.get(resource.id) is None:
+                raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
+            limit_bytes = self.upload_bounds.body_bytes
+            await world.uploads.keep(found, call.body, limit_bytes=limit_bytes)
         return Answer(200, headers=())
 
-    async def get(self, call: Call, payload: None) -> Answer:
-        """Workshop › 8.5: whoever has an accessUrl may read the file."""
-        found = await self._find(call.path)
-        if found is None:
-            return refusal(404, "NoSuchKey", "There is no such object.")
-        resource, account = found
-        call.trace.account = account.id
-        now = call.trace.now = await self.job_service.now(account, call.wall)
+    async def get(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
+        """Workshop › 8.5: holders of an accessUrl may read the file."""
+        resource = await world.uploads.get(call.identity.id)
         data = None
-        if resource.uploaded_at is not None and _is_kept(resource, now):
-            data = await self.job_service.store.blobs.get(resource.id)
-        if data is None:
-            return refusal(404, "NoSuchKey", "There are no bytes here, or no longer.")
+        if resource is not None and _has_bytes(resource, world.now):
+            data = await call.accounts.store.blobs.get(resource.id)
+        if resource is None or data is None:
+            raise StoreRefusal(404, "NoSuchKey", "There are no bytes here, or no longer.")
         headers = (
             (b"content-type", resource.media_type.encode()),
-            # What somebody has uploaded is nothing that a browser should run.
+            # A browser must not run what somebody has uploaded.
             (b"content-security-policy", b"sandbox; default-src 'none'"),
             (b"x-content-type-options", b"nosniff"),
         )
         return ranged(Answer(200, data, headers), call.header(b"range"))
 
-    async def of_url(self, url: str, account: Account) -> Resource | None:
-        """Return the account's upload that an accessUrl stands for, on whichever host it was."""
+    async def of_url(self, world: UnitOfWork, url: str) -> Resource | None:
+        """Return the account's upload that an accessUrl stands for, on any host."""
         try:
             path = urlsplit(url).path
         except ValueError:
             return None
-        found = await self._find(path)
-        return None if found is None or found[1].id != account.id else found[0]
-
-    async def _find(self, path: str) -> tuple[Resource, Account] | None:
-        """Return the upload at a path, and whose it is, if the path is one that was handed out."""
-        address = _ADDRESS.fullmatch(path)
-        key = None if address is None else _KEY.fullmatch(address["key"])
-        if address is None or key is None:
-            return None
-        resource = await self.job_service.resource(key["id"])
-        account = None if resource is None else await self.job_service.owner(resource.account)
-        if resource is None or account is None:
-            return None
-        expected = _path(account, resource, address["name"])
-        proved = hmac.compare_digest(path.encode(), expected.encode())
-        return (resource, account) if proved else None
+        key = _key_in(path)
+        resource = None if key is None else await world.uploads.get(key["id"])
+        return resource if resource and _is_path_of(path, resource, world.account) else None
 
 
-def _is_kept(resource: Resource, now: float) -> bool:
-    return resource.keep_until is None or now < resource.keep_until
+async def access_url(call: Call) -> Account:
+    """Return the account whose upload has this path, which nobody can guess."""
+    key = _key_in(call.path)
+    resource = None if key is None else await call.accounts.store.get(Resource, key["id"])
+    account = None if resource is None else await call.accounts.get(resource.account)
+    if resource is None or account is None or not _is_path_of(call.path, resource, account):
+        what = "upload" if call.method == "PUT" else "object"
+        raise StoreRefusal(404, "NoSuchKey", f"There is no such {what}.")
+    call.identity = resource
+    return account
+
+
+async def upload_url(call: Call) -> Account:
+    """Return the account that signed the URL of an upload."""
+    account = await access_url(call)
+    shown = terms(call)
+    signature = _signature(account, call.path, shown.get("expires", ""))
+    if not hmac.compare_digest(shown.get("signature", "").encode(), signature.encode()):
+        raise StoreRefusal(403, "SignatureDoesNotMatch", "The URL is not the one handed out.")
+    return account
+
+
+def _has_bytes(resource: Resource, now: float) -> bool:
+    kept = resource.keep_until is None or now < resource.keep_until
+    return kept and resource.uploaded_at is not None
+
+
+def _key_in(path: str) -> re.Match[str] | None:
+    address = _ADDRESS.fullmatch(path)
+    return None if address is None else _KEY.fullmatch(address["key"])
+
+
+def _is_path_of(path: str, resource: Resource, account: Account) -> bool:
+    expected = _path(account, resource, path.rpartition("/")[2])
+    return hmac.compare_digest(path.encode(), expected.encode())
 
 
 def _path(account: Account, resource: Resource, name: str) -> str:
-    """Return where a file lies; the key cannot be guessed, as whoever has it may read the file."""
+    """Return where a file is. The key is a secret, since its holders may read the file."""
     proof = chance.mac(account.credentials.secret, "temp-upload", resource.id, name)
     return f"{_FOLDER}/{resource.id}-{proof}/{name}"
 
@@ -187,6 +187,6 @@ def _signature(account: Account, path: str, expires: str) -> str:
 
 
 def _safe_name(name: str) -> str:
-    """Return a file name that can stand in a URL as it is."""
+    """Return a file name that needs no encoding in a URL."""
     last = re.split(r"[/\\]", name)[-1]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-_MAX_NAME_LENGTH:].strip("._") or "file"

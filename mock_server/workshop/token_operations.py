@@ -1,4 +1,4 @@
-"""Tokens: one stands for one end user (Workshop › 5)."""
+"""The calls about tokens; a token stands for one end user (Workshop › 5)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from typing import Any
 
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Invalid
-from mock_server.workshop.session_service import SessionService
-from mock_server.workshop.tokens import Token
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.session_transitions import own_token
 from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.tokens import Token
 from mock_server.workshop.wire import CamelBody, Name, Whole
 
-# Fewer digits than milliseconds have had since 2001 are most likely seconds.
+# A number with fewer digits than milliseconds have had since 2001 is most likely seconds.
 _LEAST_MILLISECONDS = 10**12
 
 
 class AllocateToken(CamelBody):
-    """Whom the token is for; nothing is required."""
+    """Who the token is for; nothing is required."""
 
     name: str = ""
     token_expired_at: Whole | None = None
@@ -33,7 +35,7 @@ class QueryToken(CamelBody):
 
 
 class PutUserState(CamelBody):
-    """What is attached to the token's user from now on."""
+    """What is attached to the user of the token from now on."""
 
     api_token: str
     scene_role_id: Name | None = None
@@ -62,47 +64,44 @@ class TokenOperations:
             ),
         )  # fmt: skip
 
-    async def allocate(self, call: Call, payload: AllocateToken) -> dict[str, Any]:
+    async def allocate(
+        self, world: UnitOfWork, call: Call, payload: AllocateToken
+    ) -> dict[str, Any]:
         """Workshop › 5.1: every parameter is optional."""
         longest = self.settings.longest_name
         if len(payload.name) > longest:
             raise Invalid("name", f"must not be longer than {longest} characters")
-        expires_at = self._expiry(payload.token_expired_at, call.now)
+        expires_at = self._expiry(payload.token_expired_at, world.now)
         check_listed("sceneRoleId", payload.scene_role_id, self.settings.roles)
         token = await self.session_service.allocate(
-            call.account,
-            call.now,
+            world,
             name=payload.name,
             expires_at=expires_at,
             role=payload.scene_role_id,
             unique_name=self.settings.unique_names,
         )
-        return await self._shown(call, token)
+        return await self._shown(world, token)
 
-    async def query(self, call: Call, payload: QueryToken) -> dict[str, Any]:
+    async def query(self, world: UnitOfWork, call: Call, payload: QueryToken) -> dict[str, Any]:
         """Workshop › 5.2: an expired token can still be asked for."""
-        return await self._shown(
-            call, await self.session_service.token(call.account, payload.api_token)
-        )
+        return await self._shown(world, await own_token(world, payload.api_token))
 
-    async def put_user_state(self, call: Call, payload: PutUserState) -> None:
+    async def put_user_state(self, world: UnitOfWork, call: Call, payload: PutUserState) -> None:
         """Workshop › 5.3: it cannot change the expiry or the name."""
         check_listed("sceneRoleId", payload.scene_role_id or "", self.settings.roles)
         role, model, vae = map(
             self._attached,
             (payload.scene_role_id, payload.sd_checkpoint_file_id, payload.sd_vae),
         )
-        await self.session_service.change(
-            call.account, payload.api_token, role=role, model=model, vae=vae
-        )
+        await self.session_service.change(world, payload.api_token, role=role, model=model, vae=vae)
 
     def _attached(self, given: str | None) -> str | None:
-        """Return what is to be attached; None leaves it as it is (choice 17)."""
+        """Return what is to be attached; None changes nothing (choice 17)."""
         return given or (None if self.settings.empty_attachment == "keep" else given)
 
-    async def _shown(self, call: Call, token: Token) -> dict[str, Any]:
+    async def _shown(self, world: UnitOfWork, token: Token) -> dict[str, Any]:
         live = self.settings.used_time == "live"
-        used = await self.session_service.used(call.account, token.id, call.now, live=live)
+        used = await self.session_service.used(world, token.id, live=live)
         return {
             "apiToken": token.id,
             "tokenExpiredAt": None if token.expires_at is None else milliseconds(token.expires_at),
@@ -123,7 +122,7 @@ class TokenOperations:
 
 
 def check_listed(field: str, id: str, listed: tuple[str, ...]) -> None:
-    """Refuse an id that a configured catalogue does not have; an empty one has all (choice 14)."""
+    """Refuse an id that is not listed; an empty list accepts every id (choice 14)."""
     if id and listed and id not in listed:
         raise Refused("unlisted", f"{field} {id!r} does not exist")
 
@@ -134,5 +133,5 @@ def milliseconds(moment: float) -> int:
 
 
 def whole_seconds(seconds: float) -> int:
-    """Return whole seconds that have passed; sums of floats may lack a little of a whole one."""
+    """Return the whole seconds in a sum of floats, which may be a little too small."""
     return int(round(seconds, 3))

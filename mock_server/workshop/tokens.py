@@ -6,10 +6,11 @@ from msgspec import Struct
 
 
 class Token(Struct, frozen=True):
-    """One end user. The id is what the account's own server shows, so it cannot be guessed.
+    """One end user. The id is a secret: the account's own server shows it.
 
-    `used` are the seconds of use that are counted already, and `sessions` the ids of the sessions
-    that may still be open. `expires_at` None means never.
+    `used` are the seconds of use that are counted already, and `sessions` the ids of sessions that
+    may still be open. `expires_at` None means never; `expiry_applied` says whether the expiry was
+    noted as an event.
     """
 
     id: str
@@ -23,21 +24,22 @@ class Token(Struct, frozen=True):
     disabled: bool = False
     used: float = 0.0
     sessions: tuple[str, ...] = ()
+    expiry_applied: bool = False
 
     @property
     def due_at(self) -> float | None:
-        """When its time ends; nothing has to be written down then."""
-        return self.expires_at
+        """When its expiry has to be applied."""
+        return None if self.expiry_applied else self.expires_at
 
     def expired_at(self, now: float) -> bool:
-        """Return whether its time is over."""
+        """Return whether it has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 class BrowserSeen(Struct, frozen=True):
-    """When a browser was last seen with a token. `browser` tells it from others, and nothing else.
+    """When a browser used a token last. `browser` is the id in its cookie.
 
-    Whoever has it has been let in with the token before.
+    Only a browser that had access with the token has that id.
     """
 
     browser: str
@@ -48,8 +50,8 @@ class TokenHistory(Struct, frozen=True):
     """What belongs to a token alone (its id is the token's): its jobs and its preferences.
 
     `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.
-    `preferences` are texts of the surface's own, by product. `browsers` are those that were seen
-    last, the latest of them at the end.
+    `preferences` are texts of pages, by product. `browsers` are the last ones seen, the latest at
+    the end.
     """
 
     id: str

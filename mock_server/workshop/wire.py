@@ -1,7 +1,7 @@
-"""Reading request bodies: one JSON object, in which null is the same as absent (Workshop › 2).
+"""Reads request bodies: one JSON object, in which null means absent (Workshop › 2).
 
-Clients send an empty body or a literal null where nothing is required, and null for optional
-members that are not set.
+Clients send an empty body or a literal null if nothing is required, and null for optional members
+that are not set.
 """
 
 from __future__ import annotations
@@ -27,17 +27,14 @@ from mock_server.core.errors import Invalid, Malformed
 
 MAX_PARAMETERS = 100
 MAX_CHARACTERS = 1000
-_BLANKS = b" \t\r\n"
+_WHITESPACE = b" \t\r\n"
 _INT64 = 2**63
 
 
 class WorkshopBody(BaseModel):
-    """A request's body, or an object in it; unknown members are ignored, and null is absent.
+    """A request body, or an object in it; unknown and null members are ignored."""
 
-    Members are spelled as their aliases say.
-    """
-
-    # Validators are built by the first request that needs them and not by every start.
+    # The first request that needs a validator builds it, to keep the start fast.
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", strict=True)
 
     @model_validator(mode="before")
@@ -49,7 +46,7 @@ class WorkshopBody(BaseModel):
 
 
 class CamelBody(WorkshopBody):
-    """A body whose members are in camelCase, as most are."""
+    """A body with members in camelCase, like most bodies."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -58,12 +55,12 @@ Kind = TypeVar("Kind", bound=WorkshopBody)
 
 
 def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
-    """Return what the bytes say; raises Malformed, or Invalid for the first member that is wrong.
+    """Return the parsed body; raises Malformed, or Invalid for the first invalid member.
 
-    With `digit_strings` a text of digits is taken for a whole number.
+    With `digit_strings`, a string of digits is accepted as an integer.
     """
     data: Any = {}
-    if raw.strip(_BLANKS):
+    if raw.strip(_WHITESPACE):
         try:
             data = from_json(raw, allow_inf_nan=False)
         except ValueError as error:
@@ -78,7 +75,7 @@ def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
 
 
 def parse_query(kind: type[Kind], query: bytes) -> Kind:
-    """Return what a query says in place of a body, where that is allowed (choice 28)."""
+    """Return a body that was sent as a query, where that is allowed (choice 28)."""
     try:
         pairs = parse_qsl(
             query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS
@@ -89,7 +86,7 @@ def parse_query(kind: type[Kind], query: bytes) -> Kind:
 
 
 def _is_finite(data: Any) -> bool:
-    """Say whether no number was too large for a float, which would be no JSON in an answer."""
+    """Return whether all numbers fit a float; an infinite one cannot be written as JSON."""
     match data:
         case float():
             return isfinite(data)
@@ -154,7 +151,7 @@ def _shape(value: Any) -> str:
 
 
 def read_whole(value: Any, info: ValidationInfo) -> Any:
-    """Return what a whole number is meant by: 5.0, or "5" where digits in a text are taken."""
+    """Return the integer meant by 5.0, or by "5" if digit strings are accepted."""
     if isinstance(value, str) and (info.context or {}).get("digit_strings"):
         digits = value.removeprefix("-")
         if digits.isascii() and digits.isdigit() and len(digits) <= 20:
@@ -168,5 +165,5 @@ def read_whole(value: Any, info: ValidationInfo) -> Any:
 
 Whole = Annotated[int, BeforeValidator(read_whole)]
 
-# An id or a short text that is kept: nothing real comes near the bound.
+# An id or a short text that is stored; real values are far below the limit.
 Name = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]

@@ -1,4 +1,4 @@
-"""The fields that a published workflow takes: their types, defaults and ranges (Workshop › 8.1)."""
+"""The input fields of a published workflow: types, defaults and ranges (Workshop › 8.1)."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Scalar = str | bool | int | float
+InputValue = str | bool | int | float
 
 FILE_TYPES = ("image", "audio", "video")
 
 
 class InputField(BaseModel):
-    """A field chosen when the workflow was published. `minimum` and `maximum` are of numbers."""
+    """An input field of a workflow; `minimum` and `maximum` are for numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     type: Literal["text", "integer", "number", "seed", "boolean", "image", "audio", "video"]
-    default: Scalar | None = None
+    default: InputValue | None = None
     required: bool = False
     minimum: float | None = None
     maximum: float | None = None
     label: str = ""
 
     @model_validator(mode="after")
-    def _has_a_default_of_its_own(self) -> InputField:
+    def _check_default(self) -> InputField:
         if self.default is not None:
             self.checked(self.default)
         return self
@@ -34,8 +34,8 @@ class InputField(BaseModel):
     def is_file(self) -> bool:
         return self.type in FILE_TYPES
 
-    def checked(self, value: Any) -> Scalar:
-        """Return a value as the field takes it; raises ValueError with what it must be."""
+    def checked(self, value: Any) -> InputValue:
+        """Return the value of the field; raises ValueError with what it must be."""
         if self.type == "text" or self.is_file:
             if not isinstance(value, str):
                 raise ValueError("must be a string")
@@ -47,15 +47,14 @@ class InputField(BaseModel):
         return self._within(_number(value) if self.type == "number" else _whole(value))
 
     def _within(self, value: float) -> float:
-        least, most = self.minimum, self.maximum
-        if least is not None and value < least:
-            raise ValueError(f"must be at least {least:g}, found {value}")
-        if most is not None and value > most:
-            raise ValueError(f"must be at most {most:g}, found {value}")
+        if self.minimum is not None and value < self.minimum:
+            raise ValueError(f"must be at least {self.minimum:g}, found {value}")
+        if self.maximum is not None and value > self.maximum:
+            raise ValueError(f"must be at most {self.maximum:g}, found {value}")
         return value
 
 
-# No field of a workflow means anything beyond this, and arithmetic would end there.
+# Integers of 64 bits are enough for every field.
 _MAX_INTEGER = 2**63
 
 

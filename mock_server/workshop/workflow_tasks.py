@@ -1,7 +1,7 @@
-"""Workflow tasks: which workflow, with which inputs, and the work that comes of it (Workshop › 8).
+"""Workflow tasks: the request body, and parsing it into an order (Workshop › 8).
 
-The inputs are those chosen when the workflow was published. What they are for is told by their
-names, as the usual ones are the same everywhere; so a workflow that nobody has published runs too.
+A published workflow has its own inputs. Their names tell what they are for, because the usual names
+are the same everywhere. So an unpublished workflow runs as well.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import TaskMetadata
-from mock_server.workshop.validation import LEAST_SIDE, Remark, TaskValidator, refused
+from mock_server.workshop.validation import MIN_SIDE, Remark, TaskValidator, refused
 from mock_server.workshop.wire import WorkshopBody
 from mock_server.workshop.workflows import KnownWorkflows
 
 if TYPE_CHECKING:
-    from mock_server.workshop.workflow_versions import Version
+    from mock_server.workshop.workflow_versions import WorkflowVersion
 
 MAX_INPUTS = 200
-_MAX_USED = 1e15  # a larger number of an unpublished workflow is none of those that are used
+_MAX_USED = 1e15  # larger numbers in an unpublished workflow are ignored
 MAX_ID_LENGTH = 200
 
-# What each name of an input is for; the first that is there counts.
+# The names of inputs for each use; the first name that is present counts.
 _USES = {
     "prompt": ("prompt", "positive_prompt", "positive", "text"),
     "negative": ("negative_prompt", "negtive_prompt", "negative"),
@@ -54,7 +54,7 @@ class ComfyPrompt(WorkshopBody):
 def parse_order(
     payload: ComfyPrompt, workflows: KnownWorkflows, settings: WorkshopSettings, remark: Remark
 ) -> ParsedTask:
-    """Return what a body asks for, or refuse the first input that cannot be worked with."""
+    """Return the order of a body; refuse its first invalid input."""
     if not payload.alias_id and not payload.version_id:
         raise refused("alias_id or version_id is required")
     if not payload.workflow_id:
@@ -99,7 +99,7 @@ def parse_order(
         frames=frames,
         fps=version.fps if version.is_video else 0,
     )
-    # Files of one task come out of one batch, so previews cost nothing.
+    # The files of a task are one batch, so previews are free.
     passes = version.passes(width, height, steps, frames)
     count = 1 if version.outputs else files
     work = Work(passes, count, fixed_price=price(settings))
@@ -109,12 +109,14 @@ def parse_order(
     return ParsedTask(order, work, metadata, _files(values, version))
 
 
-def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict[str, Any]:
-    """Return the value of each published field, as given or by default."""
+def _checked(given: Mapping[str, Any], version: WorkflowVersion, remark: Remark) -> dict[str, Any]:
+    """Return the value of each published field, as sent or by default."""
     known = {each.name for each in version.inputs}
     for name in given:
         if name not in known:
-            remark(f"inputs.{name[:MAX_ID_LENGTH]} is no field of the workflow, and has no effect")
+            remark(
+                f"inputs.{name[:MAX_ID_LENGTH]} is not a field of the workflow and has no effect"
+            )
     values: dict[str, Any] = {}
     for each in version.inputs:
         if each.name in given:
@@ -129,22 +131,24 @@ def _checked(given: Mapping[str, Any], version: Version, remark: Remark) -> dict
     return values
 
 
-def _size(values: Mapping[str, Any], version: Version, validator: TaskValidator) -> tuple[int, int]:
-    """Return the size in pixels that sampling has; an upscaler makes more of it."""
+def _size(
+    values: Mapping[str, Any], version: WorkflowVersion, validator: TaskValidator
+) -> tuple[int, int]:
+    """Return the size of sampling in pixels, before upscaling."""
     width = validator.side("inputs.width", _number(values, "width"))
     height = validator.side("inputs.height", _number(values, "height"))
-    most = validator.settings.most_side
+    max_side = 4 * validator.settings.most_side
     for field, side in (("width", width), ("height", height)):
         scaled = round(side * version.scale)
-        if not LEAST_SIDE <= scaled <= 4 * most:
-            raise refused(f"inputs.{field} comes to {scaled} pixels, which is more than {4 * most}")
+        if not MIN_SIDE <= scaled <= max_side:
+            raise refused(f"inputs.{field} comes to {scaled} pixels, which is more than {max_side}")
     return width, height
 
 
-def _files(values: Mapping[str, Any], version: Version) -> tuple[FileField, ...]:
-    """Return the inputs that stand for files; the first picture is the one that is drawn upon."""
+def _files(values: Mapping[str, Any], version: WorkflowVersion) -> tuple[FileField, ...]:
+    """Return the inputs that refer to files; the first picture is the source of the result."""
     if version.open:
-        # Nobody says which these are, so they are those that look like one.
+        # The types of inputs are unknown, so those with a URL count as files.
         names = [name for name, value in values.items() if _looks_like_file(value)]
         return tuple(
             FileField(f"inputs.{name}", values[name], drawn=number == 0, picture=False)

@@ -1,6 +1,6 @@
-"""What a published workflow is: its versions, their inputs, nodes and outputs (Workshop › 8).
+"""Published workflows: their versions, inputs, nodes and outputs (Workshop › 8).
 
-What is in a file is checked when it is read, and every problem is one sentence.
+A file is validated when it is read; every problem is one sentence.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Entry(BaseModel):
 class WorkflowNode(_Entry):
     """One node; `label` is its type. A node that `samples` works at the size of the picture.
 
-    `scale` says how many times larger the picture is from here on.
+    `scale` is the factor of the picture's size from this node on.
     """
 
     id: str
@@ -40,18 +40,18 @@ class WorkflowNode(_Entry):
 
 
 class OutputField(_Entry):
-    """A field of the result: a file, or a text in which `{prompt}` stands for that of the task."""
+    """A field of the result: a file, or a text in which `{prompt}` is replaced by the prompt."""
 
     name: Annotated[str, Field(min_length=1)]
     type: Literal["image", "video", "text"]
     text: str = ""
 
 
-class Version(_Entry):
-    """One version of a workflow. `format` is that of its files; `frames` and `fps` are of videos.
+class WorkflowVersion(_Entry):
+    """One version of a workflow. `format` is that of its files; `frames` and `fps` are for videos.
 
-    Without output fields its files are pictures, one unless an input `batch_size` asks for more. An
-    `open` one takes whatever inputs come, as one that nobody has published does.
+    Without output fields, its files are pictures: one, or as many as the input `batch_size` says.
+    An `open` version accepts all inputs, like an unpublished workflow.
     """
 
     inputs: tuple[InputField, ...] = ()
@@ -63,18 +63,18 @@ class Version(_Entry):
     open: bool = False
 
     @model_validator(mode="after")
-    def _makes_files(self) -> Version:
+    def _check_outputs(self) -> WorkflowVersion:
         kinds = {each.type for each in self.outputs} - {"text"}
         if len(kinds) > 1:
             raise ValueError("outputs must not be images and videos at the same time")
         if self.outputs and not kinds:
             raise ValueError("outputs must have an image or a video among them")
         if ("video" in kinds) != (self.format == "mp4"):
-            raise ValueError("format must be mp4 for videos, and for nothing else")
+            raise ValueError("format must be mp4 for videos, and must not be mp4 for others")
         return self
 
     @model_validator(mode="after")
-    def _keeps_sizes(self) -> Version:
+    def _check_scales(self) -> WorkflowVersion:
         if not all(1 / _MAX_SCALE <= scale <= _MAX_SCALE for scale in self._scales):
             raise ValueError(f"nodes must not scale by more than {_MAX_SCALE}, up or down")
         return self
@@ -85,12 +85,12 @@ class Version(_Entry):
 
     @property
     def files(self) -> int:
-        """How many files the output fields hold; 0 where there are no such fields."""
+        """The number of files in the output fields."""
         return sum(each.type != "text" for each in self.outputs)
 
     @property
     def scale(self) -> float:
-        """How many times larger than the sampled picture the last one is."""
+        """The factor from the size of the sampled picture to that of the last one."""
         return self._scales[-1]
 
     @property
@@ -98,15 +98,15 @@ class Version(_Entry):
         return tuple(accumulate((node.scale for node in self.nodes), mul))
 
     def passes(self, width: int, height: int, steps: int, frames: int) -> tuple[Pass, ...]:
-        """Return the nodes as passes, one each; those that only hand on cost next to nothing."""
+        """Return a pass for each node; nodes that neither sample nor scale are nearly free."""
         passes = []
         for node, scale in zip(self.nodes, self._scales, strict=True):
-            works = node.samples or node.scale != 1
+            has_work = node.samples or node.scale != 1
             passes.append(
                 Pass(
                     _pass_name(node),
-                    round(width * scale) if works else 0,
-                    round(height * scale) if works else 0,
+                    round(width * scale) if has_work else 0,
+                    round(height * scale) if has_work else 0,
                     (node.steps or steps) if node.samples else 0,
                     frames,
                 )
@@ -114,26 +114,26 @@ class Version(_Entry):
         return tuple(passes)
 
     def state_at(self, job: Job, now: float) -> dict[str, Any]:
-        """Return which node is at work, and how far (Workshop › 8.2)."""
+        """Return the running node and its progress (Workshop › 8.2)."""
         index, part = _within(job, now)
         node = self.nodes[min(index, len(self.nodes) - 1)]
-        most = (node.steps or job.order.steps) if node.samples else 1
-        return {"nodeLabel": node.label, "step": int(part * most), "maxSteps": most}
+        steps = (node.steps or job.order.steps) if node.samples else 1
+        return {"nodeLabel": node.label, "step": int(part * steps), "maxSteps": steps}
 
     def failed_node(self, job: Job, reason: str, now: float) -> WorkflowNode:
-        """Return the node that a task failed at: the one in the reason, or the one at work."""
+        """Return the node at which a task failed: that in the reason, or the running node."""
         for node in self.nodes:
             if f"{_pass_name(node)} " in reason:
                 return node
         return self.nodes[min(_within(job, now)[0], len(self.nodes) - 1)]
 
     def result(self, job: Job, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return the output fields, files being objects (Workshop › 8.3)."""
-        left = iter(files)
+        """Return the output fields; files are objects (Workshop › 8.3)."""
+        remaining = iter(files)
         return {
             each.name: each.text.replace("{prompt}", job.order.prompt)
             if each.type == "text"
-            else next(left)
+            else next(remaining)
             for each in self.outputs
         }
 
@@ -145,13 +145,13 @@ class Workflow(_Entry):
     name: str = ""
     description: str = ""
     aliases: dict[str, str] = Field(default_factory=dict)
-    versions: Annotated[dict[str, Version], Field(min_length=1)]
+    versions: Annotated[dict[str, WorkflowVersion], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _points_to_versions(self) -> Workflow:
+    def _check_aliases(self) -> Workflow:
         for alias, version in self.aliases.items():
             if version not in self.versions:
-                raise ValueError(f"alias {alias} points to {version}, which is no version")
+                raise ValueError(f"alias {alias} points to {version}, which is not a version")
         return self
 
 
@@ -160,9 +160,9 @@ class _File(_Entry):
 
 
 @cache
-def unpublished() -> Version:
-    """Return what runs under an id that the catalogue does not have."""
-    return Version(
+def unpublished() -> WorkflowVersion:
+    """Return the version that runs for an id that is not in the catalogue."""
+    return WorkflowVersion(
         nodes=(
             WorkflowNode(id="1", label="LoadImage"),
             WorkflowNode(id="4", label="CheckpointLoaderSimple"),
@@ -191,7 +191,7 @@ def _pass_name(node: WorkflowNode) -> str:
 
 
 def _within(job: Job, now: float) -> tuple[int, float]:
-    """Return which stage of its plan a job is in, and which part of it has passed."""
+    """Return the present stage of a job's plan, and the part of it that has passed."""
     passed = job.done_at(now) * job.plan.run
     for index, seconds in enumerate(job.plan.stages):
         if passed < seconds:

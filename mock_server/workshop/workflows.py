@@ -1,7 +1,4 @@
-"""The catalogue of published workflows, by id.
-
-Those that are shipped are in `data/workshop-workflows.json`; a user's own file adds to them.
-"""
+"""The catalogue of published workflows: `data/workshop-workflows.json`, and a file of the user."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from mock_server.workshop.errors import Refused
 from mock_server.workshop.task_metadata import TaskMetadata
 
 if TYPE_CHECKING:
-    from mock_server.workshop.workflow_versions import Version, Workflow
+    from mock_server.workshop.workflow_versions import Workflow, WorkflowVersion
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "workshop-workflows.json"
 
 
 class KnownWorkflows:
-    """Finds workflows by id; `own` ones stand in place of shipped ones with their ids."""
+    """Finds workflows by id; `own` workflows override shipped ones."""
 
     def __init__(self, own: Mapping[str, Workflow] | None = None) -> None:
         self._own = own or {}
@@ -38,11 +35,11 @@ class KnownWorkflows:
 
     def find(
         self, id: str, alias: str, version: str, *, alias_wins: bool = False, unknown: bool = True
-    ) -> tuple[str, Version]:
-        """Return a version and its name; an alias or the version's own name says which.
+    ) -> tuple[str, WorkflowVersion]:
+        """Return a version and its name, found by an alias or by the version's name.
 
-        Where both are given the version counts, unless `alias_wins`. A workflow that is not in the
-        catalogue is one that takes anything, if `unknown` ones are let through.
+        If both are given, the version counts, unless `alias_wins`. With `unknown`, a workflow that
+        is not in the catalogue accepts all inputs; otherwise it is refused.
         """
         from mock_server.workshop.workflow_versions import unpublished
 
@@ -59,8 +56,8 @@ class KnownWorkflows:
             raise Refused("workflow-unknown", f"The workflow {id!r} has no {missing}")
         return name, found
 
-    def of(self, metadata: TaskMetadata) -> Version:
-        """Return the version that a task runs."""
+    def of(self, metadata: TaskMetadata) -> WorkflowVersion:
+        """Return the version of a task."""
         from mock_server.workshop.workflow_versions import unpublished
 
         workflow = self.known.get(metadata.workflow)

@@ -1,1 +1,1 @@
-"""Measuring the mock beside a bare app: servers, load, cases, a table."""
+"""Measures the mock beside a bare app: servers, load, cases, tables."""

@@ -1,7 +1,7 @@
-"""The yardstick: Starlette and uvicorn as fast as they go, with nothing in between.
+"""The baseline: a minimal app with Starlette and uvicorn.
 
-`/` is what goals are compared with. The other paths do, without any rules, what the mock does
-under the same ones: the same bytes come in, an answer of the same size goes out.
+Goals are ratios to `/`. The other paths answer like the mock's paths of the same name, without any
+rules: they read the same bytes and send an answer of the same size.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ app = Starlette(
 )
 
 
-class Ready(uvicorn.Server):
-    """Says where it is once calls can come."""
+class AnnouncingServer(uvicorn.Server):
+    """Prints its URL when it accepts requests."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -76,7 +76,7 @@ class Ready(uvicorn.Server):
 
 
 async def serve() -> None:
-    """Serve on a free port, with the options that the mock has."""
+    """Serve on a free port, with the same options as the mock."""
     config = uvicorn.Config(
         app,
         port=0,
@@ -89,7 +89,7 @@ async def serve() -> None:
         proxy_headers=False,
         timeout_keep_alive=75,
     )
-    await Ready(config).serve()
+    await AnnouncingServer(config).serve()
 
 
 if __name__ == "__main__":

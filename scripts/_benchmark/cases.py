@@ -1,4 +1,4 @@
-"""What is measured: for each case a server that is prepared for it, and the requests it is sent."""
+"""The cases: for each of them, a prepared server and its requests."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from itertools import cycle, islice, repeat
 
 from scripts._benchmark import bare
-from scripts._benchmark.customer import BenchmarkClient, noise_picture, order, request
+from scripts._benchmark.client import BenchmarkClient, noise_picture, order, request
 from scripts._benchmark.load import CONNECTIONS, drive
 from scripts._benchmark.prepared import Prepared, poll_of_new_job, put_of_new_upload
 from scripts._benchmark.servers import BARE, MOCK, MOCK_WITHOUT_JOURNAL, BenchmarkServer, Servers
 
 UPLOAD_BYTES = 64 * 1024
 FEW_JOBS = 100
-# How many jobs, spread over all that there are, the cases with many jobs ask for.
-ASKED_FOR = 100
-# Filling goes first to what has a bound (journal, caches), so that only jobs grow afterwards.
-BEFORE_COUNTING = 3000
-YARDSTICK = "bare"
-# More finished jobs than the mock keeps answers of.
-FIRST_LOOKS = 1200
+# The number of jobs that are read in the cases with many jobs, spread over all jobs.
+READ_JOBS = 100
+# First fill everything with a limit (journal, caches), so that only the jobs grow afterwards.
+WARM_UP_JOBS = 3000
+BASELINE = "bare"
+# More finished jobs than the mock keeps answers for.
+ONCE_READ_JOBS = 1200
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done. `creates` is the most signed creations that a slice has.
+    """The amount of work. `creates` is the maximum of signed creations in a slice.
 
-    Servers are started anew for each of the `crews`, which has so many `rounds`. `kept` is how
-    many jobs there are before instant ones push others out.
+    All servers are started `restarts` times, each time for `rounds` rounds. `kept` is the number of
+    jobs that the mock keeps in the case with instant jobs.
     """
 
-    crews: int
+    restarts: int
     rounds: int
     seconds: float
     creates: int
@@ -41,15 +41,15 @@ class Sizes:
     starts: int
 
 
-FULL = Sizes(crews=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
-QUICK = Sizes(crews=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
+FULL = Sizes(restarts=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
+QUICK = Sizes(restarts=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkCase:
-    """One kind of request to one server. `like` names the bare app's case that does the same.
+    """One kind of request to one server. `like` is the case of the bare app that does the same.
 
-    `requests` is asked anew for each round, after `before` has put the server in order.
+    Each round calls `before`, which resets the server, and then `requests`.
     """
 
     name: str
@@ -62,31 +62,31 @@ class BenchmarkCase:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What so many finished jobs made a server grow by; None where nobody can say."""
+    """The memory per finished job, measured with `jobs` jobs; None if it is unknown."""
 
     jobs: int
     bytes_per_job: float | None
 
 
 class Cases:
-    """Prepares servers and requests for the groups of cases that are asked for."""
+    """Prepares servers and requests for groups of cases."""
 
-    def __init__(self, servers: Servers, sizes: Sizes, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, servers: Servers, sizes: Sizes, show_progress: Callable[[str], None]
+    ) -> None:
         self.servers = servers
         self.sizes = sizes
-        self.say = say
+        self.show_progress = show_progress
         self.growth: Growth | None = None
         self.bare = servers.start("the bare app", BARE)
         self._bare_host = "{}:{}".format(*self.bare.address)
         self._shared: Prepared | None = None
 
-    def yardstick(self) -> BenchmarkCase:
+    def baseline(self) -> BenchmarkCase:
         ask = request(self._bare_host, "GET", "/")
-        return BenchmarkCase(
-            YARDSTICK, "bare: GET, the yardstick", self.bare, lambda _: repeat(ask)
-        )
+        return BenchmarkCase(BASELINE, "bare: GET, baseline", self.bare, lambda _: repeat(ask))
 
-    # The groups
+    # Groups
 
     def get(self) -> list[BenchmarkCase]:
         mock = self._mock()
@@ -101,42 +101,42 @@ class Cases:
         return [_case("get-running", "signed GET, running job", mock, mock.polls(mock.running))]
 
     def get_once(self) -> list[BenchmarkCase]:
-        """Each time another job, as clients do that stop polling once a job is finished."""
-        server = self.servers.start("the mock for first looks", MOCK, "--progress", "instant")
-        customer = BenchmarkClient.of(server.announced)
-        polls = [poll_of_new_job(customer, server, number) for number in range(FIRST_LOOKS)]
-        title = "signed GET, another job each time"
+        """Read each job once, like clients that stop polling when a job is finished."""
+        server = self.servers.start("the mock for jobs read once", MOCK, "--progress", "instant")
+        client = BenchmarkClient.of(server.announced)
+        polls = [poll_of_new_job(client, server, number) for number in range(ONCE_READ_JOBS)]
+        title = "signed GET, each job once"
         return [BenchmarkCase("get-once", title, server, lambda _: cycle(polls), "bare-get")]
 
     def get_token(self) -> list[BenchmarkCase]:
         mock = self._mock()
-        poll = mock.customer.with_token("GET", f"/v1/jobs/{mock.finished}")
+        poll = mock.client.with_token("GET", f"/v1/jobs/{mock.finished}")
         return [_case("get-token", "bearer GET, finished job", mock, [poll])]
 
     def create(self) -> list[BenchmarkCase]:
-        """Creations that wait in line, as by default; each slice begins with an empty line."""
+        """Create jobs that wait in the queue, as by default; each slice begins without jobs."""
         server = self.servers.start("the mock for creations", MOCK)
-        customer = BenchmarkClient.of(server.announced)
-        sample = customer.signed("POST", "/v1/jobs", order(0))
+        client = BenchmarkClient.of(server.announced)
+        sample = client.signed("POST", "/v1/jobs", order(0))
         return [
             self._like("bare-create", "bare: POST job", sample),
-            self._creations("create", "signed POST job, waiting", server, customer),
+            self._creations("create", "signed POST job, waiting", server, client),
         ]
 
     def create_instant(self) -> list[BenchmarkCase]:
-        """Creations that end at once and push older jobs out, as a long run has them."""
+        """Create jobs that finish at once and replace older jobs, as in a long run."""
         options = ("--progress", "instant", "--keep-jobs", str(self.sizes.kept))
         server = self.servers.start("the mock for instant jobs", MOCK, *options)
-        customer = BenchmarkClient.of(server.announced)
-        drive(server, customer.orders(10**9, self.sizes.kept), warm_up=0)
+        client = BenchmarkClient.of(server.announced)
+        drive(server, client.orders(10**9, self.sizes.kept), warm_up=0)
         title = "signed POST job, instant"
-        return [self._creations("create-instant", title, server, customer, keep=True)]
+        return [self._creations("create-instant", title, server, client, keep=True)]
 
     def upload(self) -> list[BenchmarkCase]:
         server = self.servers.start("the mock for uploads", MOCK)
-        customer = BenchmarkClient.of(server.announced)
+        client = BenchmarkClient.of(server.announced)
         picture = noise_picture(UPLOAD_BYTES)
-        puts = [put_of_new_upload(customer, server, picture) for _ in range(CONNECTIONS)]
+        puts = [put_of_new_upload(client, server, picture) for _ in range(CONNECTIONS)]
         return [
             self._like("bare-upload", "bare: PUT 64 KB", puts[0]),
             BenchmarkCase(
@@ -148,7 +148,7 @@ class Cases:
         mock = self._mock()
         target, size_bytes = mock.picture_of_about(bare.PICTURE_BYTES)
         title = f"cached picture, {size_bytes / 1024:.0f} KB"
-        get = request(mock.customer.host, "GET", target)
+        get = request(mock.client.host, "GET", target)
         like = request(self._bare_host, "GET", "/picture")
         like_title = f"bare: GET {bare.PICTURE_BYTES / 1024:.0f} KB"
         return [
@@ -170,10 +170,10 @@ class Cases:
             self._among("among-many", self.sizes.jobs),
         ]
 
-    # Inside
+    # Helpers
 
     def _like(self, name: str, title: str, sample: bytes) -> BenchmarkCase:
-        """Return the bare app's answer to what the mock is sent."""
+        """Return the case of the bare app with the same request as the mock's."""
         ask = _HOST.sub(b"host: " + self._bare_host.encode() + b"\r\n", sample, count=1)
         return BenchmarkCase(name, title, self.bare, lambda _: repeat(ask))
 
@@ -190,13 +190,13 @@ class Cases:
         name: str,
         title: str,
         server: BenchmarkServer,
-        customer: BenchmarkClient,
+        client: BenchmarkClient,
         *,
         keep: bool = False,
     ) -> BenchmarkCase:
         each = self.sizes.creates
-        self.say(f"signing {each * self.sizes.rounds} requests")
-        pool = customer.signed_orders(1, each * self.sizes.rounds)
+        self.show_progress(f"signing {each * self.sizes.rounds} requests")
+        pool = client.signed_orders(1, each * self.sizes.rounds)
 
         def requests(round_number: int) -> Iterator[bytes]:
             return islice(pool, round_number * each, (round_number + 1) * each)
@@ -210,22 +210,22 @@ class Cases:
     def _among(self, name: str, count: int) -> BenchmarkCase:
         options = ("--progress", "instant", "--keep-jobs", str(max(200_000, 2 * count)))
         server = self.servers.start(f"the mock with {count} jobs", MOCK, *options)
-        customer = BenchmarkClient.of(server.announced)
+        client = BenchmarkClient.of(server.announced)
         many = count > FEW_JOBS
         if many:
-            drive(server, customer.orders(10**9, BEFORE_COUNTING), warm_up=0)
+            drive(server, client.orders(10**9, WARM_UP_JOBS), warm_up=0)
         before = server.memory_bytes()
         asked: list[bytes] = []
         parts = 10 if many else 1
         for part in range(parts):
             first = part * count // parts
-            self.say(f"creating {count} jobs: {first}")
-            own = ASKED_FOR // parts
+            self.show_progress(f"creating {count} jobs: {first}")
+            own = READ_JOBS // parts
             numbers = range(first, first + own)
-            asked += [poll_of_new_job(customer, server, number) for number in numbers]
+            asked += [poll_of_new_job(client, server, number) for number in numbers]
             rest = (part + 1) * count // parts - first - own
             if rest:
-                drive(server, customer.orders(first + own, rest), warm_up=0)
+                drive(server, client.orders(first + own, rest), warm_up=0)
         after = server.memory_bytes()
         if many:
             known = None if before is None or after is None else (after - before) / count

@@ -1,6 +1,6 @@
-"""Load: ready bytes sent over kept connections, each with one request on its way.
+"""The load generator: sends ready bytes over open connections, one request at a time on each.
 
-The status of every answer is looked at. A first part of each slice warms up and is not counted.
+It checks the status of every answer. The first part of each slice is a warm-up and not counted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scripts._benchmark.servers import BenchmarkServer, Failed
 
 CONNECTIONS = 16
 WARM_UP = 0.1
-# How long after its end a slice may still wait for answers before the server counts as stuck.
-PATIENCE = 30.0
+# Seconds without an answer after which a server counts as stuck.
+ANSWER_TIMEOUT = 30.0
 
 _BUFFER_BYTES = 256 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -28,7 +28,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What was seen in one slice. Latencies in seconds; processor time per request in µs."""
+    """The figures of one slice: latencies in seconds, processor time per request in µs."""
 
     requests: int
     seconds: float
@@ -51,7 +51,7 @@ def drive(
     connections: int = CONNECTIONS,
     warm_up: float = WARM_UP,
 ) -> Slice:
-    """Send requests for so many seconds, or until there are none left."""
+    """Send requests for `seconds` seconds, or until there are no more."""
     run = _Run(server, requests, str(status).encode())
     gc.collect()
     gc.disable()
@@ -64,7 +64,7 @@ def drive(
 
 
 class _Run:
-    """What the connections of one slice have in common."""
+    """The shared state of the connections of one slice."""
 
     def __init__(self, server: BenchmarkServer, requests: Iterator[bytes], status: bytes) -> None:
         self.server = server
@@ -80,21 +80,21 @@ class _Run:
 
     async def slice(self, seconds: float, connections: int, warm_up: float) -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._unforeseen)
+        loop.set_exception_handler(self._handle_exception)
         self._done = loop.create_future()
         self._open = connections
-        self._begin()  # a few requests may be over before the last connection is there
+        self._begin()  # some requests may end before the last connection is open
         for _ in range(connections):
             await loop.create_connection(lambda: _Connection(self), *self.server.address)
         if warm_up:
             loop.call_later(warm_up, self._begin)
         if seconds != float("inf"):
-            loop.call_later(warm_up + seconds, self._time_is_up)
+            loop.call_later(warm_up + seconds, self._end_of_time)
         while not self._done.done():
             answered = len(self.latencies)
-            await asyncio.wait((self._done,), timeout=PATIENCE)
+            await asyncio.wait((self._done,), timeout=ANSWER_TIMEOUT)
             if not self._done.done() and len(self.latencies) == answered:
-                self.fail(f"no answer within {PATIENCE:g} s")
+                self.fail(f"no answer within {ANSWER_TIMEOUT:g} s")
         self._done.result()
 
     def _begin(self) -> None:
@@ -104,14 +104,14 @@ class _Run:
             self._server_cpu = [self.server.cpu_seconds()]
             self._own_cpu = [process_time()]
 
-    def _time_is_up(self) -> None:
+    def _end_of_time(self) -> None:
         if self.latencies:
             self.end()
-        else:  # all stood still for so long; what is counted needs at least one answer
-            asyncio.get_running_loop().call_later(WARM_UP, self._time_is_up)
+        else:  # there was no answer so far, but at least one is needed
+            asyncio.get_running_loop().call_later(WARM_UP, self._end_of_time)
 
     def end(self) -> None:
-        """Send nothing any more: the time is up, or there are no requests left."""
+        """Stop sending: the time is over, or there are no more requests."""
         if not self.over:
             self.over = True
             self._ended = perf_counter()
@@ -120,7 +120,7 @@ class _Run:
             self._own_cpu.append(process_time())
 
     def closed(self) -> None:
-        """Hear that a connection had its last answer."""
+        """Note that a connection has received its last answer."""
         self._open -= 1
         if not self._open and not self._done.done():
             self._done.set_result(None)
@@ -128,16 +128,16 @@ class _Run:
     def fail(self, problem: str) -> None:
         self.end()
         if not self._done.done():
-            words = f"{self.server.name}: {problem}\n{self.server.last_words()}".rstrip()
-            self._done.set_exception(Failed(words))
+            message = f"{self.server.name}: {problem}\n{self.server.log_tail()}".rstrip()
+            self._done.set_exception(Failed(message))
 
-    def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _handle_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.fail(f"{context['message']}: {context.get('exception')!r}")
 
     def result(self) -> Slice:
         latencies = sorted(self.latencies[: self.counted])
         if not latencies:
-            raise Failed(f"{self.server.name}: there were no answers to count")
+            raise Failed(f"{self.server.name}: no answers were received")
         seconds = self._ended - self._began
         before, after = self._server_cpu
         used = None if before is None or after is None else after - before
@@ -152,13 +152,13 @@ class _Run:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """Sends a request, takes in its answer, sends the next."""
+    """Sends a request, receives its answer, sends the next."""
 
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._head = b""
-        self._missing = 0  # bytes of the body that are still to come
+        self._missing = 0  # bytes of the body that have not arrived
         self._sent_at = 0.0
         self._waiting = False
 
@@ -191,7 +191,7 @@ class _Connection(asyncio.BufferedProtocol):
                 return
             self._missing = int(length[1]) - (len(data) - head_bytes - 4)
         if self._missing < 0:
-            self._run.fail("an answer is longer than it says")
+            self._run.fail("an answer is longer than its content-length")
         elif not self._missing:
             self._run.latencies.append(perf_counter() - self._sent_at)
             self._send()

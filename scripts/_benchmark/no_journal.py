@@ -1,4 +1,4 @@
-"""`tams-mock` with the journal cut out: what one that is switched off is compared with."""
+"""`tams-mock` without a journal, to compare it with a journal that is switched off."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from starlette.types import Receive, Scope, Send
 import mock_server.app
 from mock_server.cli import main
 from mock_server.web.calls import Trace
-from mock_server.web.journal import Journal
+from mock_server.web.observers import Tracing
 
 
-class NoJournal(Journal):
-    """Does only what every call needs: a trace with its wall time."""
+class NoJournal(Tracing):
+    """Does only what every request needs: a trace with the wall time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["trace"] = Trace("00000000", self.wall(), scope)
         try:
             await self.app(scope, receive, send)
         finally:
-            del scope["trace"]  # so that nothing waits for a garbage collection
+            del scope["trace"]  # avoids a reference cycle
 
 
 if __name__ == "__main__":
-    with patch.object(mock_server.app, "Journal", NoJournal):
+    with patch.object(mock_server.app, "Tracing", NoJournal):
         main()

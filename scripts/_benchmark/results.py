@@ -1,4 +1,4 @@
-"""What was measured, and what the goals say about it."""
+"""The results of a run, and the goals."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any, Literal
 from scripts._benchmark.cases import BenchmarkCase, Growth
 from scripts._benchmark.load import CONNECTIONS, Slice
 
-# Above this share of a processor, the load itself may be what holds a case back.
+# Above this share of a processor, the load generator may be the bottleneck.
 MAX_LOAD_SHARE = 0.9
 
 
-# The members of a slice that are compared with the yardstick's.
+# The figures of a slice that are compared with the baseline.
 MEMBERS = ("per_second", "p50", "p99", "cpu_us")
 
 
 @dataclass(slots=True)
 class BenchmarkResults:
-    """Everything that was measured in one run. Starts in seconds, memory in bytes.
+    """All results of one run: starts in seconds, memory in bytes.
 
-    `crews` is how many times the servers were started anew for it.
-    `beside` has for each slice those of the yardstick that were taken before and after it.
+    `restarts` is how many times the servers were started.
+    `beside` has, for each slice, the slices of the baseline before and after it.
     """
 
     cases: dict[str, BenchmarkCase] = field(default_factory=dict)
@@ -36,17 +36,17 @@ class BenchmarkResults:
     beside: dict[str, list[tuple[Slice, Slice]]] = field(default_factory=dict)
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
-    crews: int = 0
+    restarts: int = 0
     growths: list[Growth] = field(default_factory=list)
 
     def add_round(
-        self, seen: Sequence[tuple[BenchmarkCase, Slice]], yardstick: BenchmarkCase
+        self, measured: Sequence[tuple[BenchmarkCase, Slice]], baseline: BenchmarkCase
     ) -> None:
-        """Take in a round, in the order of time; it begins and ends with the yardstick."""
-        before = seen[0][1]
+        """Add a round in the order of time; it begins and ends with the baseline."""
+        before = measured[0][1]
         waiting: list[tuple[BenchmarkCase, Slice]] = []
-        for case, slice in seen:
-            if case is not yardstick:
+        for case, slice in measured:
+            if case is not baseline:
                 waiting.append((case, slice))
                 continue
             for other, one in waiting:
@@ -61,15 +61,15 @@ class BenchmarkResults:
         self.beside.setdefault(case.name, []).append(beside)
 
     def median(self, name: str, what: str) -> float | None:
-        """Return the median of one member of a case's slices, or None where it is not known."""
+        """Return the median of one figure of a case's slices, or None if it is unknown."""
         values = [getattr(each, what) for each in self.slices.get(name, ())]
         known = [value for value in values if value is not None]
         return median(known) if known else None
 
     def ratios(self, name: str, what: str, other: str = "") -> list[float]:
-        """Return for each round one member of a case's slice, divided by the yardstick's.
+        """Return, for each round, one figure of a case divided by that of the baseline.
 
-        With `other` it is divided by that of another case.
+        With `other`, it is divided by that of another case.
         """
         slices = self.slices.get(name, ())
         others: Sequence[tuple[Slice, ...]] = self.beside.get(name, ())
@@ -85,8 +85,8 @@ class BenchmarkResults:
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """What is wanted of a number; `values` finds it, once for each round, or nothing."""
+class PerformanceGoal:
+    """A limit for a figure; `values` returns the figure of each round, or nothing."""
 
     number: int
     title: str
@@ -98,10 +98,10 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A goal and what was found; without values it was not measured."""
+class GoalResult:
+    """A goal and the measured values; without values it was not measured."""
 
-    goal: Goal
+    goal: PerformanceGoal
     values: Sequence[float]
 
     @property
@@ -110,7 +110,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """Return `stretch` where even that was reached, `ok`, `MISSED`, or `-` for nothing."""
+        """Return `stretch`, `ok`, `MISSED`, or `-` if it was not measured."""
         measured, goal = self.measured, self.goal
         if measured is None:
             return "-"
@@ -131,49 +131,49 @@ def _growths(results: BenchmarkResults) -> list[float]:
 
 
 GOALS = (
-    Goal(
+    PerformanceGoal(
         1, "signed GET job / bare, requests per second", "≥", 0.40,
         lambda results: results.ratios("get", "per_second"), stretch=0.50,
     ),
-    Goal(
+    PerformanceGoal(
         2, "signed POST job / bare, requests per second", "≥", 0.25,
         lambda results: results.ratios("create", "per_second"), stretch=0.33,
     ),
-    Goal(
+    PerformanceGoal(
         3, "signed GET job / bare, p99", "≤", 3,
         lambda results: results.ratios("get", "p99"), stretch=2,
     ),
-    Goal(
+    PerformanceGoal(
         4, "start to ready / bare", "≤", 2.0,
         lambda results: _divided(results.starts), stretch=1.5,
     ),
-    Goal(
+    PerformanceGoal(
         5, "idle memory / bare", "≤", 2.0,
         lambda results: _divided(results.memory), stretch=1.5,
     ),
-    Goal(6, "memory per finished job", "≤", 1.5, _growths, stretch=1.0, unit=" KB"),
-    Goal(
+    PerformanceGoal(6, "memory per finished job", "≤", 1.5, _growths, stretch=1.0, unit=" KB"),
+    PerformanceGoal(
         7, "signed GET among many jobs / among few, p99", "≤", 1.25,
         lambda results: results.ratios("among-many", "p99", "among-few"), stretch=1.1,
     ),
-    Goal(
+    PerformanceGoal(
         8, "cached picture of about 512 KB / bare", "≥", 0.25,
         lambda results: results.ratios("picture", "per_second"),
     ),
-    Goal(
+    PerformanceGoal(
         9, "journal off / no journal", "≥", 0.95,
         lambda results: results.ratios("journal-off", "per_second", "no-journal"),
     ),
 )  # fmt: skip
 
 
-def findings(results: BenchmarkResults) -> list[Finding]:
-    """Return what was found for each goal."""
-    return [Finding(goal, goal.values(results)) for goal in GOALS]
+def goal_results(results: BenchmarkResults) -> list[GoalResult]:
+    """Return the result of each goal."""
+    return [GoalResult(goal, goal.values(results)) for goal in GOALS]
 
 
-def surroundings() -> dict[str, Any]:
-    """Return what the figures depend on besides the code."""
+def environment() -> dict[str, Any]:
+    """Return what the figures depend on, apart from the code."""
     packages = ("starlette", "uvicorn", "uvloop", "httptools", "pydantic", "cryptography")
     return {
         "python": platform.python_version(),
@@ -185,9 +185,9 @@ def surroundings() -> dict[str, Any]:
 
 
 def as_json(results: BenchmarkResults) -> dict[str, Any]:
-    """Return the whole run as data: every slice, every ratio to the yardstick, every goal."""
+    """Return the whole run as data: all slices, ratios and goals."""
     return {
-        "surroundings": surroundings(),
+        "environment": environment(),
         "cases": {
             name: {
                 "title": case.title,
@@ -200,17 +200,17 @@ def as_json(results: BenchmarkResults) -> dict[str, Any]:
         },
         "starts": results.starts,
         "memory": results.memory,
-        "crews": results.crews,
+        "restarts": results.restarts,
         "growths": [asdict(growth) for growth in results.growths],
         "goals": [
             {
-                "number": finding.goal.number,
-                "title": finding.goal.title,
-                "wanted": f"{finding.goal.sign} {finding.goal.limit:g}{finding.goal.unit}",
-                "measured": finding.measured,
-                "values": list(finding.values),
-                "verdict": finding.verdict,
+                "number": result.goal.number,
+                "title": result.goal.title,
+                "wanted": f"{result.goal.sign} {result.goal.limit:g}{result.goal.unit}",
+                "measured": result.measured,
+                "values": list(result.values),
+                "verdict": result.verdict,
             }
-            for finding in findings(results)
+            for result in goal_results(results)
         ],
     }

@@ -1,4 +1,4 @@
-"""Servers in processes of their own: starting, asking and ending them, and what they use."""
+"""Servers in separate processes: start, requests, stop, and resource usage."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-START_WITHIN = 30.0
-STOP_WITHIN = 5.0
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 5.0
 
 BARE = ("scripts._benchmark.bare",)
-# As `serve` starts it, with everything on; only the account may call as often as it likes, and
-# has credits for every job.
+# Like `serve`, with everything on; but without a rate limit, and with credits for every job.
 SERVE = ("serve", "--json", "--port", "0", "--rate-limit", "off", "--balance", "1000000000")
 MOCK = ("mock_server", *SERVE)
 MOCK_WITHOUT_JOURNAL = ("scripts._benchmark.no_journal", *SERVE)
 
 
 class Failed(Exception):
-    """Something did not work, so there is nothing to compare; the message is for people."""
+    """The measurement failed; the message is shown to the user."""
 
 
 @dataclass
 class BenchmarkServer:
-    """A server that runs: what it said when it was ready, and its process."""
+    """A running server: its ready line and its process."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -51,22 +50,22 @@ class BenchmarkServer:
     def ask(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Make one call on a connection of its own; what is not bytes is sent as JSON."""
+        """Send one request on a new connection; a body other than bytes is sent as JSON."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(*self.address, timeout=START_WITHIN)
+        connection = http.client.HTTPConnection(*self.address, timeout=START_TIMEOUT)
         try:
             connection.request(method, path, data, dict(headers or {}))
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Failed(f"{self.name}: {method} {path}: {error!r}\n{self.last_words()}") from error
+            raise Failed(f"{self.name}: {method} {path}: {error!r}\n{self.log_tail()}") from error
         finally:
             connection.close()
 
     def json(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """Make one call that has to go well, and return what it answers."""
+        """Send one request, which must succeed, and return the body of its answer."""
         status, answer = self.ask(method, path, body, headers=headers)
         if not 200 <= status < 300:
             shown = answer[:500].decode(errors="replace")
@@ -74,7 +73,7 @@ class BenchmarkServer:
         return json.loads(answer) if answer else None
 
     def cpu_seconds(self) -> float | None:
-        """Return the processor time that it has used; None where there is no /proc."""
+        """Return the used processor time; None without /proc."""
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -82,7 +81,7 @@ class BenchmarkServer:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_bytes(self) -> int | None:
-        """Return the memory that it occupies; None where nothing says so."""
+        """Return the resident memory; None if it is unknown."""
         try:
             pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
             return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -95,16 +94,16 @@ class BenchmarkServer:
         except (OSError, ValueError, subprocess.CalledProcessError):
             return None
 
-    def last_words(self) -> str:
-        """Return the end of what it wrote to standard error."""
+    def log_tail(self) -> str:
+        """Return the end of its standard error."""
         return self.log.read_text(errors="replace")[-2000:]
 
     def stop(self) -> None:
-        """End it and wait until it has ended."""
+        """Terminate the process and wait for its end."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(STOP_WITHIN)
+                self.process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -113,14 +112,14 @@ class BenchmarkServer:
 
 
 class Servers:
-    """Starts servers in a folder of their own and ends those that are left."""
+    """Starts servers in one folder, and stops them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._started: list[BenchmarkServer] = []
 
     def start(self, name: str, module: Sequence[str], *options: str) -> BenchmarkServer:
-        """Start a server and return it once it says that it is ready."""
+        """Start a server and return it when it is ready."""
         module = [*module, *options]
         if "serve" in module:
             module += ["--state-dir", str(self.folder / "state")]
@@ -142,7 +141,7 @@ class Servers:
     def timed_start(
         self, name: str, module: Sequence[str], path: str
     ) -> tuple[BenchmarkServer, float]:
-        """Start a server and wait until it answers; return it and the seconds until then."""
+        """Start a server; return it and the seconds until its first answer."""
         began = perf_counter()
         server = self.start(name, module)
         status, _ = server.ask("GET", path)
@@ -152,14 +151,14 @@ class Servers:
         return server, seconds
 
     def stop(self) -> None:
-        """End every server that was started here."""
+        """Stop all servers."""
         for server in self._started:
             server.stop()
 
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Yield a place to start servers in; they and their files are gone afterwards."""
+    """Yield an object that starts servers; afterwards, stop them and delete their files."""
     with tempfile.TemporaryDirectory(prefix="tams-mock-benchmark-") as folder:
         started = Servers(Path(folder))
         try:
@@ -169,7 +168,7 @@ def servers() -> Iterator[Servers]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what would change the servers' behaviour."""
+    """Return the environment without variables that change the servers."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -179,16 +178,16 @@ def _environment() -> dict[str, str]:
 
 
 def _first_line(server: BenchmarkServer) -> Mapping[str, Any]:
-    """Wait for the line of JSON that a server prints when it is ready."""
+    """Return the ready line of a server, which is JSON."""
     pipe = server.process.stdout
     assert pipe is not None
-    ready, _, _ = select.select([pipe], [], [], START_WITHIN)
+    ready, _, _ = select.select([pipe], [], [], START_TIMEOUT)
     line = pipe.readline() if ready else b""
     try:
         announced = json.loads(line)
     except ValueError:
-        sleep(0.1)  # for what it still has to say
-        raise Failed(f"{server.name} did not start: {line!r}\n{server.last_words()}") from None
+        sleep(0.1)  # for the end of its log
+        raise Failed(f"{server.name} did not start: {line!r}\n{server.log_tail()}") from None
     if not isinstance(announced, dict):
         raise Failed(f"{server.name} announced {announced!r}, expected an object")
     return announced

@@ -1,4 +1,4 @@
-"""The tables that people read."""
+"""The text report of a run."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from scripts._benchmark.results import (
     MAX_LOAD_SHARE,
     MEMBERS,
     BenchmarkResults,
-    findings,
-    surroundings,
+    environment,
+    goal_results,
 )
 
 _COLUMNS = (
-    "", "req/s", "p50 ms", "p99 ms", "CPU µs", "req/s ×", "p50 ×", "p99 ×", "CPU ×", "like ×"
+    "", "req/s", "p50 ms", "p99 ms", "CPU µs", "req/s ×", "p50 ×", "p99 ×", "CPU ×", "same ×"
 )  # fmt: skip
 
 
 def report(results: BenchmarkResults) -> str:
-    """Return everything that was measured, as text."""
-    parts = [", ".join(f"{name} {value}" for name, value in surroundings().items())]
+    """Return all results as text."""
+    parts = [", ".join(f"{name} {value}" for name, value in environment().items())]
     if results.slices:
         rounds = min(map(len, results.slices.values()))
         parts.append(
-            f"Medians of {rounds} rounds, with servers that were started anew {results.crews}×."
-            " × is times the\nyardstick's figure just before and after; like × is requests per"
-            " second, times those of the bare\napp's row that does the same."
+            f"Medians of {rounds} rounds; server starts: {results.restarts}. Columns with × are"
+            " ratios to the baseline\njust before and after the slice; same × is the ratio of"
+            " requests per second to the row of the\nbare app that does the same."
         )
         parts.append(_table([_COLUMNS, *_case_rows(results)]))
     if results.starts:
         parts.append(_table([("", "mock", "bare"), *_start_rows(results)]))
     if goals := list(_goal_rows(results)):
-        heads = ("goal", "", "wanted", "measured", "least", "most", "")
+        heads = ("goal", "", "limit", "measured", "min", "max", "")
         parts.append(_table([heads, *goals], left=(0, 1, 6)))
     parts += _warnings(results)
     return "\n\n".join(parts) + "\n"
@@ -65,29 +65,29 @@ def _start_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
 
 
 def _goal_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
-    for finding in findings(results):
-        goal, values = finding.goal, finding.values
+    for result in goal_results(results):
+        goal, values = result.goal, result.values
         if values:
             yield (
                 str(goal.number),
                 goal.title,
                 f"{goal.sign} {goal.limit:g}{goal.unit}",
-                _number(finding.measured, "{:.2f}") + goal.unit,
+                _number(result.measured, "{:.2f}") + goal.unit,
                 f"{min(values):.2f}",
                 f"{max(values):.2f}",
-                finding.verdict,
+                result.verdict,
             )
 
 
 def _warnings(results: BenchmarkResults) -> Iterator[str]:
     for growth in results.growths[:1]:
-        yield f"Memory per job and the many jobs of goal 7 are about {growth.jobs:,} jobs."
+        yield f"Goals 6 and 7 were measured with {growth.jobs:,} jobs."
     for name, case in results.cases.items():
         share = results.median(name, "load_share")
         if share is not None and share > MAX_LOAD_SHARE:
             yield (
-                f"Beware: the load for {case.title!r} took {share:.0%} of a processor;"
-                " it may be what was measured."
+                f"Warning: the load generator used {share:.0%} of a processor for"
+                f" {case.title!r}; it may be the bottleneck."
             )
 
 
@@ -100,7 +100,7 @@ def _median(values: Sequence[float]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Lay rows out in columns; those in `left` are aligned there, the others on the right."""
+    """Return rows as aligned columns; those in `left` are left-aligned, others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

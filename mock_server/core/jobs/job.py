@@ -1,11 +1,10 @@
-"""A job: what was ordered, how it will go, and the pure questions of time about it.
+"""A job: its order, its plan, and the answers that follow from a moment alone.
 
-`moment` is where a job stands on its own line: the account's clock for jobs that time moves, the
-position that polls or a hand have reached for the others. Nothing has to happen for a state to
-change; an ending is written down only once somebody looks.
+`moment` is a job's position in time: the account's clock for jobs that time advances, else the
+position that polls or the control API have reached.
 
 Every border between two states is one property here, and only moments are compared with it: sums
-that were made in another order would differ in their last digit.
+in another order would differ in their last digit.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ PictureFormat = Literal["png", "jpeg", "webp"]
 
 
 class JobState(StrEnum):
-    """Neutral names; every vendor's room has its own words for them."""
+    """Neutral names; each vendor has its own words for them."""
 
     CREATED = "created"
     PENDING = "pending"
@@ -41,7 +40,7 @@ class JobState(StrEnum):
 
     @property
     def started(self) -> bool:
-        """Whether it waits no longer: it runs, or is over."""
+        """Whether it runs or has ended."""
         return self in _STARTED
 
 
@@ -52,9 +51,9 @@ _STARTED = _FINAL | {JobState.RUNNING}
 
 
 class Order(Struct, frozen=True):
-    """What the customer wants to see. Sizes in pixels; `seed` is the one really used.
+    """What the customer ordered. Sizes in pixels; `seed` is the seed that is really used.
 
-    `notes` are the surface's own, about how it is made; nothing here reads them.
+    `notes` belong to the vendor; the core does not read them.
     """
 
     prompt: str
@@ -77,7 +76,7 @@ class Order(Struct, frozen=True):
 
     @property
     def is_video(self) -> bool:
-        """Whether it is to move; pictures have no frames per second."""
+        """Whether it is a video; pictures have no frames per second."""
         return self.fps > 0
 
 
@@ -92,9 +91,9 @@ class Ending(Struct, frozen=True):
 class Job(Struct, frozen=True):
     """A piece of work. `waits_for` are the uploads that it needs when it starts.
 
-    `position` is the moment that polls or the control API have brought it to; it counts only for
-    such jobs. `applied` is how many of its `borders` have been applied. `told` counts the notices
-    that its watch was sent.
+    `position` is the moment that polls or the control API have reached; only for such jobs.
+    `applied` counts the borders between its states that have been applied, `told` the notices that
+    were written for its watch.
     """
 
     id: str
@@ -117,32 +116,32 @@ class Job(Struct, frozen=True):
 
     @property
     def pending_at(self) -> float:
-        """When it is looked at first; there is no such time in most plans."""
+        """When it becomes PENDING; most plans do not have this state."""
         return self.submitted_at + self.plan.created
 
     @property
     def queued_at(self) -> float:
-        """When it joins the line."""
+        """When it joins the queue."""
         return self.submitted_at + (self.plan.created + self.plan.pending)
 
     @property
     def ready_at(self) -> float:
-        """When it could start if a slot were free."""
+        """When it can start if a slot is free."""
         return self.submitted_at + self.plan.lead
 
     @property
     def ends_at(self) -> float:
-        """When it ends, on its own line, unless somebody ends it before."""
+        """When it ends according to its plan."""
         return self.starts_at + self.plan.until_end
 
     @property
     def ended_at(self) -> float:
-        """When it ended, if it has: as written down, or as time alone has it."""
+        """When it ended or will end."""
         return self.ends_at if self.ending is None else self.ending.at
 
     @property
     def on_the_clock(self) -> bool:
-        """Whether time alone moves it."""
+        """Whether time advances it."""
         return self.progress in _BY_TIME
 
     @property
@@ -165,7 +164,7 @@ class Job(Struct, frozen=True):
 
     @property
     def progress_notice_at(self) -> float | None:
-        """When its watch hears of its progress next, if it asked for that."""
+        """When the next progress notice is due, if its watch asked for them."""
         if self.watch is None or self.watch.notify is not Notify.PROGRESS:
             return None
         if self.told >= PROGRESS_STEPS or self.applied < _RUNS:
@@ -174,11 +173,11 @@ class Job(Struct, frozen=True):
         return at if at < self.ends_at else None
 
     def moment(self, now: float) -> float:
-        """Return where it stands on its own line at virtual time `now`."""
+        """Return its position in time at virtual time `now`."""
         return now if self.on_the_clock else self.position
 
     def state_at(self, now: float) -> JobState:
-        """Return the state at virtual time `now`; nothing has to happen for it to change."""
+        """Return the state at virtual time `now`."""
         if self.ending is not None and self.ending.at <= now:
             return self.ending.state
         moment = self.moment(now)
@@ -191,12 +190,12 @@ class Job(Struct, frozen=True):
         return JobState.CREATED if moment < self.pending_at else JobState.PENDING
 
     def next_moment(self) -> float:
-        """Return when it enters the next state on its own line, counted from its position."""
+        """Return the border that follows its position."""
         borders = (self.pending_at, self.queued_at, self.starts_at)
         return next((border for border in borders if border > self.position), self.ends_at)
 
     def reason_at(self, now: float) -> str:
-        """Return why it failed, or nothing if it has not."""
+        """Return why it failed, or an empty text."""
         if self.state_at(now) is not JobState.FAILED:
             return ""
         if self.ending is not None:
@@ -204,7 +203,7 @@ class Job(Struct, frozen=True):
         return "" if self.plan.failure is None else self.plan.failure.reason
 
     def done_at(self, now: float) -> float:
-        """Return the part of its running time that has passed, 0 to 1; it only grows."""
+        """Return the progress, 0 to 1; it never decreases."""
         state = self.state_at(now)
         if state is JobState.SUCCEEDED:
             return 1.0
@@ -217,12 +216,12 @@ class Job(Struct, frozen=True):
         return min(1.0, max(0.0, (moment - self.starts_at) / run))
 
     def images_done_at(self, now: float) -> tuple[float, ...]:
-        """Return for each picture how far it is, 0 to 1; they are made one after the other."""
+        """Return the progress of each picture, 0 to 1; they are made one after the other."""
         done = self.done_at(now) * self.order.count
         return tuple(min(1.0, max(0.0, done - index)) for index in range(self.order.count))
 
     def stage_at(self, now: float) -> int:
-        """Return the index of the stage that is being worked on."""
+        """Return the index of the running stage."""
         passed = self.done_at(now) * self.plan.run
         for index, seconds in enumerate(self.plan.stages):
             passed -= seconds
@@ -231,11 +230,11 @@ class Job(Struct, frozen=True):
         return len(self.plan.stages) - 1
 
     def other_tenants_at(self, now: float) -> tuple[int, int]:
-        """Return how many other customers' jobs are ahead of and behind it; both only fall."""
+        """Return how many jobs of other tenants are ahead and behind; both never increase."""
         span = self.starts_at - self.queued_at
         left = (self.starts_at - self.moment(now)) / span if span > 0 else 0.0
         left = min(1.0, max(0.0, left))
-        # Each of them takes the same time, and the last is gone a while before the start.
+        # Each of them takes the same time, and the last one leaves before the start.
         return _left(self.plan.ahead, left), _left(self.plan.behind, left)
 
 
@@ -244,9 +243,9 @@ def _left(count: int, part: float) -> int:
 
 
 def position_after_polls(job: Job, polls: int, needed: int) -> float:
-    """Return the moment to which `polls` looks of `needed` bring a job; never back.
+    """Return the position after `polls` of `needed` polls; it never goes back.
 
-    The first half shows it waiting, the second running, and the last look the end.
+    The job waits in the first half and runs in the second; the last poll ends it.
     """
     waiting = needed // 2
     if polls >= needed:

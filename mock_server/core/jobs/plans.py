@@ -1,8 +1,7 @@
-"""How a job will go, decided when it is submitted: queue, passes, durations, outcome.
+"""Plans: how a job will go, decided when it is submitted: queue, passes, durations, outcome.
 
-A plan depends on what was ordered and on the job's luck, which comes from the account's seed and
-the job's number in it; on nothing else. Of a few hundred lucks only one makes a difference to
-another, so that many jobs of one kind share their plans.
+A plan depends only on the work and on a random draw, which follows from the account's seed and the
+job's number. Draws fall into a few hundred buckets, so that many jobs share their plans.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _PLAN_BUCKETS = 256
 
 
 class Pass(Struct, frozen=True):
-    """One run of the engine over the picture (or `frames` pictures) at a size in pixels."""
+    """One run of the engine over the picture (or `frames` pictures); sizes in pixels."""
 
     name: str
     width: int
@@ -30,15 +29,16 @@ class Pass(Struct, frozen=True):
 
     @property
     def effort(self) -> Decimal:
-        """How much work one picture is: 0.8 for 768×768 with 8 steps."""
+        """The work for one picture: 0.8 for 768×768 with 8 steps."""
         area = Decimal(self.width * self.height) / _REFERENCE_PIXELS
         return area * (Decimal("0.4") + Decimal("0.05") * self.steps) * self.frames
 
 
 class Work(Struct, frozen=True):
-    """What an order takes: its passes, the model's factor, and the pictures that it needs.
+    """The work of an order: its passes, the model's factor, and the uploads that it needs.
 
-    `fixed_price` in credits stands in place of the one that follows from the effort.
+    `fixed_price` in credits replaces the price that follows from the effort. `pending` is the
+    time in seconds for which the job is pending before it waits.
     """
 
     passes: tuple[Pass, ...]
@@ -46,6 +46,7 @@ class Work(Struct, frozen=True):
     factor: Decimal = Decimal(1)
     inputs: tuple[str, ...] = ()
     fixed_price: Decimal | None = None
+    pending: float = 0.0
 
     @property
     def effort(self) -> Decimal:
@@ -53,7 +54,7 @@ class Work(Struct, frozen=True):
 
     @property
     def price(self) -> Decimal:
-        """Credits: the effort in whole tenths, rounded up, and never less than one tenth."""
+        """Credits: the effort rounded up to whole tenths, at least one tenth."""
         if self.fixed_price is not None:
             return self.fixed_price
         return _price(self.passes, self.count, self.factor)
@@ -68,9 +69,9 @@ def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
     return max(TENTH, tenths_up(_effort(passes, count, factor)))
 
 
-# Profiles and planners are keys of caches, and no two of them are meant to be the same.
+# Profiles and planners are keys of caches, and are compared by identity.
 class TimingProfile(Struct, frozen=True, eq=False):
-    """How fast a studio is. Seconds; pairs are the least and the most."""
+    """How long things take, in seconds; pairs are minimum and maximum."""
 
     name: str
     created: float
@@ -99,14 +100,14 @@ PROFILES = {
 
 
 class PlannedFailure(Struct, frozen=True):
-    """The work ends early, `after` this part (0 to 1) of its running time."""
+    """The work fails `after` this part (0 to 1) of its running time."""
 
     after: float
     reason: str
 
 
 class Plan(Struct, frozen=True):
-    """The course of one job, in seconds of its own."""
+    """The course of one job, in seconds."""
 
     created: float
     pending: float
@@ -133,20 +134,25 @@ class Plan(Struct, frozen=True):
 
 
 class Planner(Struct, frozen=True, eq=False):
-    """Makes plans for one kind of studio; `memory_pixels` is the largest picture that fits."""
+    """Makes plans; `memory_pixels` is the largest picture that fits into memory."""
 
     profile: TimingProfile
     memory_pixels: int
-    pending: float = 0.0
 
     def plan(self, work: Work, draw_number: int) -> Plan:
-        """Return how the work will go with a luck, which is any number."""
-        return _planned(self, work.passes, work.count, work.factor, draw_number % _PLAN_BUCKETS)
+        """Return how the work will go, for a random draw."""
+        draw = draw_number % _PLAN_BUCKETS
+        return _planned(self, work.passes, work.count, work.factor, work.pending, draw)
 
 
 @lru_cache(maxsize=4096)
 def _planned(
-    planner: Planner, passes: tuple[Pass, ...], count: int, factor: Decimal, draw: int
+    planner: Planner,
+    passes: tuple[Pass, ...],
+    count: int,
+    factor: Decimal,
+    pending: float,
+    draw: int,
 ) -> Plan:
     profile = planner.profile
     draw_number = chance.number(0, "luck", draw)
@@ -156,7 +162,7 @@ def _planned(
     stages = tuple(profile.load / len(passes) + float(each.effort) * scale for each in passes)
     return Plan(
         created=profile.created,
-        pending=planner.pending,
+        pending=pending,
         wait=shortest + (longest - shortest) * ((draw_number >> 32 & 0xFFFF) / 0x10000),
         stages=stages,
         ahead=_between(profile.ahead, draw_number >> 16 & 0xFFFF),
@@ -168,7 +174,7 @@ def _planned(
 def _memory_failure(
     passes: tuple[Pass, ...], stages: tuple[float, ...], memory_pixels: int
 ) -> PlannedFailure | None:
-    """Return the failure halfway through the first pass whose picture does not fit."""
+    """Return the failure in the middle of the first pass whose picture does not fit."""
     for index, each in enumerate(passes):
         if each.width * each.height > memory_pixels:
             reason = (

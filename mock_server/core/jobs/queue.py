@@ -1,4 +1,4 @@
-"""The line in front of an account's slots: first come, first served.
+"""The queue of an account: jobs start in the order in which they were submitted.
 
 Starts lie at least a millisecond apart, so that no two jobs ever have the same rank.
 """
@@ -24,12 +24,11 @@ _last = itemgetter(-1)
 
 
 class QueueState(Struct, frozen=True):
-    """When the account's slots fall free and when its waiting jobs start, both ascending.
+    """When the account's slots become free and when its waiting jobs start, both ascending.
 
     `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and
-    `strangers` is how many other customers' jobs the last one in the line found ahead of it.
-    The starts lie in blocks, all but the last of them full, so that a line of thousands grows
-    without being copied.
+    `other_tenants` is how many jobs of other tenants are ahead of the last job. The starts are in
+    blocks, all but the last of them full, so that a queue of thousands grows without being copied.
     """
 
     id: str
@@ -47,9 +46,9 @@ class QueueState(Struct, frozen=True):
     def joined(
         self, plan: Plan, slots: int, now: float, tick: int
     ) -> tuple[QueueState, Plan, float]:
-        """Return the line with one more job, that job's plan, and when it starts.
+        """Return the queue with one more job, the plan of that job, and when it starts.
 
-        Whoever is behind a job has at least as many strangers ahead, so that ranks never cross.
+        A later job has at least as many jobs of other tenants ahead, so that ranks never cross.
         """
         taken = self.free_at[-slots:]
         start = now + plan.lead
@@ -75,7 +74,7 @@ class QueueState(Struct, frozen=True):
         return line, plan, start
 
     def _place(self, bisect: Callable[..., int], moment: float) -> int:
-        """Return where the moment belongs among the starts, to either side of one like it."""
+        """Return the place of the moment among the starts, by `bisect_left` or `bisect_right`."""
         if not self.starts:
             return 0
         full = min(bisect(self.starts, moment, key=_last), len(self.starts) - 1)
@@ -85,7 +84,7 @@ class QueueState(Struct, frozen=True):
 def reordered(
     line: QueueState, jobs: Iterable[Job], slots: int, now: float
 ) -> tuple[QueueState, list[Job]]:
-    """Return the line after something ended early, and the jobs that now start sooner.
+    """Return the queue after a job ended early, and the jobs that now start sooner.
 
     `jobs` are those of the account that time moves and that have not ended. Nobody ever starts
     later than was said before.
@@ -111,7 +110,7 @@ def reordered(
 
 @lru_cache(maxsize=4096)
 def _with_ahead(plan: Plan, ahead: int) -> Plan:
-    """Return the plan with so many strangers ahead; the jobs of a long line share a few plans."""
+    """Return the plan with other tenants ahead; the jobs of a long queue share a few plans."""
     return replace(plan, ahead=ahead)
 
 
@@ -122,11 +121,11 @@ def _appended(blocks: tuple[tuple[float, ...], ...], start: float) -> tuple[tupl
 
 
 def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:
-    """Return exactly `slots` moments: with fewer slots the latest count, new slots are free."""
+    """Return exactly `slots` moments: with fewer slots the latest ones, new slots are free."""
     kept = free_at[-slots:]
     return (float("-inf"),) * (slots - len(kept)) + kept
 
 
 def _taken(free_at: Iterable[float], now: float) -> tuple[float, ...]:
-    """Return the moments that still lie ahead; slots that are free need no mention."""
+    """Return the moments after now, sorted."""
     return tuple(sorted([moment for moment in free_at if moment > now]))

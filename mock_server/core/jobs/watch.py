@@ -1,4 +1,4 @@
-"""Who wants to hear of a job, and of what."""
+"""Watches: where notices about a job go, and which ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-# Into how many steps the running time is divided for whoever wants to see progress.
+# Into how many steps the running time is divided for progress notices.
 PROGRESS_STEPS = 10
 
 
 class Notify(StrEnum):
-    """Which changes of a job are told of: its end, every state, or its end and its progress."""
+    """Which changes of a job cause a notice: its end, each state, or its end and its progress."""
 
     END = "end"
     CHANGES = "changes"
@@ -19,11 +19,10 @@ class Notify(StrEnum):
 
 
 class Watch(Struct, frozen=True):
-    """Where notices go, what they tell of, and on which origin the caller knew the mock.
+    """Where notices go, which ones, and the origin by which the caller reached the mock.
 
-    They are in the words of `surface`, whose own business the `reference` and the topics are: what
-    ties the notices of one call together, and what is told of a good end and of a bad one, each in
-    a notice of its own.
+    `surface` is the vendor that words them. The vendor also defines `reference`, which connects the
+    notices of one call, and the topics of the notices after success and after failure.
     """
 
     url: str

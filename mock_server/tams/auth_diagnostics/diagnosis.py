@@ -1,4 +1,4 @@
-"""Working out why credentials were refused, and proving it.
+"""Works out why TAMS credentials were refused, and proves it.
 
 A cause is named only if a rule is broken that can be pointed at, or if the string that it leads to
 has the digest that was signed. What cannot be proved is not guessed.
@@ -6,235 +6,317 @@ has the digest that was signed. What cannot be proved is not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from hashlib import sha256
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mock_server.tams.auth_diagnostics.causes import CAUSES
-from mock_server.tams.auth_diagnostics.findings import Evidence
 from mock_server.tams.auth_diagnostics.header_mistakes import app_steps, read, token_steps
 from mock_server.tams.auth_diagnostics.recovery import (
-    Goal,
-    decodings,
+    DigestGoal,
     keyed,
     recover,
     recover_otherwise,
     size_bytes,
 )
-from mock_server.tams.auth_diagnostics.searching import Match, Request, search
-from mock_server.tams.auth_diagnostics.variants import Parts
+from mock_server.tams.auth_diagnostics.scheme import SignedRequest, TamsScheme
 from mock_server.tams.key_pairs import load_public_key
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import BearerToken, SignedHeader
+from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
-from mock_server.web.auth_diagnostics.conclusions import conclude, secrets_of
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Step
-from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-from mock_server.web.auth_diagnostics.search_budget import FULL, QUICK, SearchBudget, Work
+from mock_server.web.auth_diagnostics.conclusions import TOO_MANY, conclude, not_explained
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced, Step
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
+from mock_server.web.auth_diagnostics.search import Match, Probe, search
+from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, Work
+from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
+from mock_server.web.captures import Capture
+
+CAUSES = read_causes(Path(__file__).with_name("causes.toml"))
+
+# Units of work (see search_budget) of one operation with a public key, and of undoing a padding.
+_KEY_UNITS, _PADDING_UNITS = 80_000, 500_000
+_UNITS = tuple(
+    (factor, "timestamp-milliseconds-sent", f"in {words}")
+    for factor, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
+)
+# What the encodings are called here where that differs.
+_RENAMED = {"signature-base64-of-hex": "signature-hex", "signature-quoted": "header-quotes"}
 
 
-def diagnose(evidence: Evidence, budget: SearchBudget = FULL) -> Diagnosis:
+@dataclass(frozen=True, slots=True)
+class TamsEvidence:
+    """All that is known of a request whose credentials are looked at.
+
+    `known_account` is the account that the header's app id belongs to, or that a caller says is
+    meant; `others` are more accounts, the likeliest first. `skew_seconds` None does not look at the
+    clock. `replayed` and `one_scheme` say that those rules are in force and were broken.
+    """
+
+    method: str
+    target: bytes
+    authorization: bytes | None = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    host: bytes = b""
+    scheme: str = "http"
+    wall: float = 0.0
+    known_account: KnownAccount | None = None
+    others: Iterable[KnownAccount] = ()
+    lenient: bool = True
+    skew_seconds: float | None = None
+    replayed: bool = False
+    one_scheme: bool = False
+    paths: Sequence[bytes] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+def captured_evidence(
+    capture: Capture,
+    accounts: Iterable[KnownAccount],
+    settings: TamsSettings,
+    *,
+    meant: KnownAccount | None = None,
+    paths: Sequence[bytes] = (),
+) -> TamsEvidence:
+    """Return a captured request as evidence; its clock is looked at where its time is known."""
+    value = capture.header("authorization")
+    timed = capture.at is not None
+    unchecked = []
+    if settings.clock_skew > 0 and not timed:
+        unchecked.append("the timestamp, because the capture has no time")
+    if settings.nonce_replay == "refuse":
+        unchecked.append("whether the nonce was used before")
+    return TamsEvidence(
+        method=capture.method,
+        target=capture.target,
+        authorization=None if value is None else value.encode("latin-1", "replace"),
+        body=capture.body,
+        host=capture.host.encode("latin-1", "replace"),
+        scheme=capture.scheme,
+        wall=capture.at or 0.0,
+        known_account=meant,
+        others=accounts,
+        lenient=settings.header_grammar == "lenient",
+        skew_seconds=settings.clock_skew if settings.clock_skew > 0 and timed else None,
+        one_scheme=settings.schemes == "one",
+        paths=paths,
+        unchecked=tuple(unchecked),
+    )
+
+
+def diagnose(evidence: TamsEvidence, budget: SearchBudget = FULL) -> Paced[Diagnosis]:
     """Return why the credentials are refused, or that they are fine."""
     return _TamsDiagnoser(evidence, budget).run()
+
+
+class _Opened(NamedTuple):
+    """Whose key opens a signature, what it then says, and how it was encoded."""
+
+    owner: KnownAccount
+    goal: DigestGoal
+    steps: tuple[Step, ...]
 
 
 class _TamsDiagnoser:
     """One diagnosis while it is worked out."""
 
-    def __init__(self, evidence: Evidence, budget: SearchBudget) -> None:
+    def __init__(self, evidence: TamsEvidence, budget: SearchBudget) -> None:
         self.evidence = evidence
         self.budget = budget
-        self.work = Work(budget, len(evidence.body) + len(evidence.target) + 100)
-        self.others = tuple(islice(evidence.others, 4096))
+        self.work = Work(budget)
+        known = () if evidence.known_account is None else (evidence.known_account,)
+        self.accounts = KnownAccounts(chain(known, evidence.others))
         self.rules: list[Step] = []
         self.facts: list[tuple[str, str]] = []
-        known_accounts = [
-            *self.others,
-            *([evidence.known_account] if evidence.known_account else []),
-        ]
-        self.secrets = secrets_of(known_accounts)
 
-    def run(self) -> Diagnosis:
+    def run(self) -> Paced[Diagnosis]:
         evidence = self.evidence
         reading = read(evidence.authorization, lenient=evidence.lenient)
         self.rules.extend(reading.steps)
         if reading.header is None:
-            return self._ended(complete=True)
-        if isinstance(reading.header, BearerToken):
-            return self._bearer(reading.header)
-        return self._signed(reading.header)
+            return (yield from self._ended(complete=True))
+        try:
+            if isinstance(reading.header, BearerToken):
+                return (yield from self._bearer(reading.header))
+            return (yield from self._signed(reading.header))
+        except Exhausted:
+            return (yield from self._ended(complete=False, doubt=self._doubt(whole=False)))
 
-    # Tokens
-
-    def _bearer(self, header: BearerToken) -> Diagnosis:
-        steps, owner = token_steps(header.token, self._parties(), self.evidence.known_account)
+    def _bearer(self, header: BearerToken) -> Paced[Diagnosis]:
+        if not self.budget.guesses:
+            return (yield from self._ended(complete=False, doubt=TOO_MANY))
+        steps, owner = yield from token_steps(
+            header.token, self.accounts, self.evidence.known_account, self.work
+        )
         if self.rules and owner is None:
             steps = ()  # Of a header with another scheme it is not known that it holds a token.
         self.rules.extend(steps)
         if self.evidence.one_scheme and owner is not None and owner.public_key:
             self.rules.append(Step("bearer-with-rsa-app", f"account {owner.account}"))
-        return self._ended(complete=True)
+        return (yield from self._ended(complete=True))
 
-    # Signatures
-
-    def _signed(self, header: SignedHeader) -> Diagnosis:
-        evidence, known_account = self.evidence, self.evidence.known_account
-        if known_account is None:
-            known_account = next(
-                (other for other in self.others if other.app_id == header.app_id), None
-            )
-        unknown: Step | None = None
-        if known_account is None:
-            unknown, known_account = app_steps(header.app_id, self.others)
-        elif known_account.app_id != header.app_id:
-            unknown = _mistaken(header.app_id, known_account, self.others)
-        self._clock(header)
-        parts = Parts(
+    def _signed(self, header: SignedHeader) -> Paced[Diagnosis]:
+        evidence = self.evidence
+        self._check_clock(header)
+        parts = (
             evidence.method.encode("latin-1", "replace"),
             evidence.target,
             header.timestamp.encode("latin-1"),
             header.nonce.encode("latin-1"),
             evidence.body,
         )
-        request = Request(
-            parts,
-            header.app_id.encode("latin-1"),
-            evidence.host,
-            evidence.scheme,
-            tuple(path for path in evidence.paths if path != evidence.target),
-        )
-        if known_account is not None and not known_account.public_key:
-            self.rules.append(Step("key-missing", f"of account {known_account.account}"))
-        text = header.signature.encode("latin-1", "replace")
-        encodings = list(decodings(text))
-        opened = next(self._opened(encodings, known_account), None)
+        expected = b"\n".join(parts)
+        if not self.budget.guesses:
+            return (yield from self._ended(complete=False, expected=expected, doubt=TOO_MANY))
+        wrong, account = yield from self._account(header.app_id)
+        if account is not None and not account.public_key:
+            self.rules.append(Step("key-missing", f"of account {account.account}"))
+        encodings = [
+            Encoded(tuple(_renamed(step) for step in steps), data)
+            for steps, data in decodings(header.signature.encode("latin-1", "replace"))
+        ]
+        app_id = header.app_id.encode("latin-1")
+        request = SignedRequest(parts, app_id, evidence.host, evidence.scheme, evidence.paths)
+        scheme = TamsScheme(request, self.work)
+        opened = yield from self._opened(encodings, account)
         if opened is None:
-            return self._unopened(header, known_account, unknown, encodings, request)
-        owner, goal, encoding_steps = opened
-        self._whose(owner, known_account, unknown)
+            return (yield from self._unopened(header, account, wrong, encodings, scheme))
+        owner, goal, steps = opened
+        self._check_owner(owner, account, wrong)
         self.facts += [
             ("signedWithKeyOf", f"account {owner.account}"),
             ("hashAlgorithm", goal.algorithm),
         ]
-        if goal.kind in ("digest", "pss"):
+        if goal.form is not None:
             self.facts.append(("signedDigest", goal.digest.hex()))
-        match = search(goal, request, self.budget, self.work)
-        steps = (*encoding_steps, *goal.steps)
-        return self._ended(
-            complete=match is not None,
-            steps=steps,
-            match=match,
-            expected=parts.joined(),
-            message=goal.digest if match is None and goal.kind == "message" else None,
+        whole = True
+        try:
+            match = yield from search(scheme, [Probe(steps, (goal,))], self.work)
+        except Exhausted:
+            match, whole = None, False
+        return (
+            yield from self._ended(
+                complete=match is not None,
+                steps=(*steps, *goal.steps) if match is None else (),
+                match=match,
+                expected=expected,
+                signed=goal.digest if match is None and goal.form is None else None,
+                doubt=self._doubt(whole=whole),
+            )
         )
 
-    def _opened(
-        self,
-        encodings: Sequence[tuple[tuple[Step, ...], bytes]],
-        known_account: KnownAccount | None,
-    ) -> Iterator[tuple[KnownAccount, Goal, tuple[Step, ...]]]:
-        """Yield whose key opens the signature, and what it then says."""
-        for steps, data in encodings:
-            for owner, key in self._keys(known_account):
-                if goal := recover(key, data):
-                    yield owner, goal, steps
-        if not self.budget.deep or known_account is None or not known_account.public_key:
-            return
-        key = load_public_key(known_account.public_key)
-        for steps, data in encodings:
-            if goal := recover(key, data[::-1]):
-                yield known_account, goal, (*steps, Step("signature-reversed", "last byte first"))
-            if goal := recover_otherwise(key, data):
-                yield known_account, goal, steps
+    def _account(self, app_id: str) -> Paced[tuple[Step | None, KnownAccount | None]]:
+        """Return what is wrong with the app id, and the account that is most likely meant."""
+        meant = self.evidence.known_account
+        if meant is not None and meant.app_id == app_id:
+            return None, meant
+        steps, owner = yield from app_steps(app_id, self.accounts, self.work)
+        if steps or meant is None or owner is None:
+            return (steps[0] if steps else None), meant or owner
+        return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}"), meant
 
-    def _keys(
-        self, known_account: KnownAccount | None
-    ) -> Iterator[tuple[KnownAccount, RSAPublicKey]]:
+    def _opened(
+        self, encodings: Sequence[Encoded], account: KnownAccount | None
+    ) -> Paced[_Opened | None]:
+        """Return whose key opens the signature."""
+        for steps, data in encodings:
+            for owner, key in self._keys(account):
+                self.work.add(_KEY_UNITS)
+                if self.work.is_over():
+                    yield
+                if goal := recover(key, data):
+                    return _Opened(owner, goal, steps)
+        if account is None or not account.public_key:
+            return None
+        key = load_public_key(account.public_key)
+        for steps, data in encodings:
+            self.work.add(_PADDING_UNITS)
+            yield
+            if goal := recover(key, data[::-1]):
+                reversed_ = Step("signature-reversed", "last byte first")
+                return _Opened(account, goal, (*steps, reversed_))
+            if goal := recover_otherwise(key, data):
+                return _Opened(account, goal, steps)
+        return None
+
+    def _keys(self, account: KnownAccount | None) -> Iterator[tuple[KnownAccount, RSAPublicKey]]:
         """Yield the account's key first, then those of others, each once."""
         seen: set[str] = set()
-        for candidate in self._parties(known_account):
+        for candidate in chain([account] if account else [], self.accounts):
             if candidate.public_key and candidate.public_key not in seen:
                 if len(seen) > self.budget.keys:
                     return
                 seen.add(candidate.public_key)
                 yield candidate, load_public_key(candidate.public_key)
 
-    def _parties(self, known_account: KnownAccount | None = None) -> Iterator[KnownAccount]:
-        for candidate in (known_account, self.evidence.known_account):
-            if candidate is not None:
-                yield candidate
-        yield from self.others
-
-    def _whose(
-        self, owner: KnownAccount, known_account: KnownAccount | None, unknown: Step | None
+    def _check_owner(
+        self, owner: KnownAccount, account: KnownAccount | None, wrong: Step | None
     ) -> None:
-        if unknown is not None and unknown.cause == "app-unknown":
+        if wrong is not None and wrong.cause == "app-unknown":
             self.rules.append(Step("app-id-wrong", f"the key is that of {owner}"))
-        elif unknown is not None:
-            self.rules.append(unknown)
-        elif known_account is not None and owner.public_key != known_account.public_key:
+        elif wrong is not None:
+            self.rules.append(wrong)
+        elif account is not None and owner.public_key != account.public_key:
             self.rules.append(Step("key-of-another-account", f"it is that of {owner}"))
 
     def _unopened(
         self,
         header: SignedHeader,
-        known_account: KnownAccount | None,
-        unknown: Step | None,
-        encodings: Sequence[tuple[tuple[Step, ...], bytes]],
-        request: Request,
-    ) -> Diagnosis:
-        """No key opens the signature: it is no RSA signature, or one of a key nobody has."""
-        expected = request.parts.joined()
+        account: KnownAccount | None,
+        wrong: Step | None,
+        encodings: Sequence[Encoded],
+        scheme: TamsScheme,
+    ) -> Paced[Diagnosis]:
+        """None of the keys opens the signature: it is not RSA, or the key is not registered."""
+        expected = scheme.bases[0].joined()
+        if wrong is not None:
+            self.rules.append(wrong)
         for steps, data in encodings:
-            for goal in keyed(data, _secrets(known_account)):
-                if match := self._keyed(goal, request):
-                    if unknown is not None:
-                        self.rules.append(unknown)
-                    return self._ended(
-                        complete=True, steps=(*steps, *goal.steps), match=match, expected=expected
-                    )
-        if unknown is not None:
-            self.rules.append(unknown)
+            probes = [
+                probe._replace(steps=(*steps, *probe.steps)) for probe in keyed(data, account)
+            ]
+            if probes and (match := (yield from search(scheme, probes, self.work))):
+                return (yield from self._ended(complete=True, match=match, expected=expected))
         if not encodings:
             how = f"{len(header.signature)} characters"
             self.rules.append(Step("signature-not-base64", how))
-            return self._ended(complete=True, expected=expected)
-        steps, data = encodings[0]
+            return (yield from self._ended(complete=True, expected=expected))
+        pem = "" if account is None else account.public_key
+        right = size_bytes(load_public_key(pem)) if pem else 0
+        steps, data = next((each for each in encodings if len(each.data) == right), encodings[0])
         self.rules.extend(steps)
-        if known_account is not None and known_account.public_key:
-            size = size_bytes(load_public_key(known_account.public_key))
-            tried = sum(1 for _ in self._keys(known_account))
-            self.facts.append(("keysTried", str(tried)))
-            if len(data) != size:
-                how = f"{len(data)} bytes, expected {size}"
+        if right:
+            keys, more = self._counted_keys(account)
+            self.facts.append(("keysTried", str(keys)))
+            if len(data) != right:
+                how = f"{len(data)} bytes, expected {right}"
                 self.rules.append(Step("signature-length", how))
             else:
-                how = f"{tried} known {'key was' if tried == 1 else 'keys were'} tried"
+                how = f"none of the {'first ' if more else ''}{keys} registered keys tried"
                 self.rules.append(Step("key-not-registered", how))
-        return self._ended(complete=True, expected=expected)
+        return (yield from self._ended(complete=True, expected=expected))
 
-    def _keyed(self, goal: Goal, request: Request) -> Match | None:
-        """Look for what was signed with a secret: the string itself, and little more."""
-        if self.budget.deep and goal.kind == "hmac":
-            return search(goal, request, QUICK, self.work)
-        expected = request.parts.joined()
-        self.work.hashes += 1
-        return Match((), expected) if goal.fits(expected) else None
+    def _counted_keys(self, account: KnownAccount | None) -> tuple[int, bool]:
+        """Return how many keys were tried, and whether there may be more."""
+        keys = sum(1 for _ in islice(self._keys(account), self.budget.keys + 1))
+        return keys, keys > self.budget.keys
 
-    def _clock(self, header: SignedHeader) -> None:
+    def _check_clock(self, header: SignedHeader) -> None:
         evidence = self.evidence
         if evidence.replayed:
             self.rules.append(Step("nonce-replayed", "used before"))
         if evidence.skew_seconds is None:
             return
         stamp = int(header.timestamp)
-        ahead = stamp - evidence.wall
-        if abs(ahead) <= evidence.skew_seconds:
-            return
-        self.rules.append(_clock_step(stamp, ahead, evidence.wall))
+        if abs(stamp - evidence.wall) > evidence.skew_seconds:
+            self.rules.append(clock_step(stamp, evidence.wall, _UNITS))
 
-    # The end
+    def _doubt(self, *, whole: bool) -> str:
+        return not_explained(self.work.guesses, whole=whole)
 
     def _ended(
         self,
@@ -243,49 +325,24 @@ class _TamsDiagnoser:
         steps: tuple[Step, ...] = (),
         match: Match | None = None,
         expected: bytes | None = None,
-        message: bytes | None = None,
-    ) -> Diagnosis:
-        matched, also = (match.steps, match.also) if match is not None else ((), ())
-        signed = match.message if match is not None else message
-        if expected is not None:
-            self.facts.append(("serverDigest", sha256(expected).hexdigest()))
+        signed: bytes | None = None,
+        doubt: str = "",
+    ) -> Paced[Diagnosis]:
         return conclude(
             CAUSES,
-            self.secrets,
+            self.accounts,
             complete=complete,
             rules=self.rules,
-            proved=(*steps, *matched),
-            also=[other[0] for other in also],
+            proved=steps if match is None else match.steps,
+            also=() if match is None else match.also,
             expected=expected,
-            signed=signed,
+            signed=signed if match is None else match.message,
             facts=self.facts,
-            hashes=self.work.hashes,
+            hashes=self.work.guesses,
+            doubt=doubt,
+            unchecked=self.evidence.unchecked,
         )
 
 
-def _secrets(known_account: KnownAccount | None) -> Iterator[tuple[str, bytes]]:
-    """Yield what a client may have taken for the key of an HMAC."""
-    if known_account is None:
-        return
-    for words, value in known_account.credentials():
-        if value:
-            yield words, value.encode()
-    if known_account.public_key:
-        pem = known_account.public_key
-        yield "the public key's PEM", pem.encode()
-        yield "the public key's PEM without its last line break", pem.rstrip().encode()
-
-
-def _mistaken(app_id: str, meant: KnownAccount, others: Sequence[KnownAccount]) -> Step:
-    """Return what is wrong with an app id that is not the one of the account that is meant."""
-    owner = next((other for other in others if other.app_id == app_id), None)
-    if owner is None:
-        return app_steps(app_id, (meant, *others))[0]
-    return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}")
-
-
-def _clock_step(stamp: int, ahead: float, wall: float) -> Step:
-    for unit, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")):
-        if abs(stamp / unit - wall) < 366 * 86_400:
-            return Step("timestamp-milliseconds-sent", f"in {words}")
-    return clock_step(ahead)
+def _renamed(step: Step) -> Step:
+    return step._replace(cause=_RENAMED.get(step.cause, step.cause))

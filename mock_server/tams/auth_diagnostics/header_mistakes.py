@@ -1,13 +1,14 @@
 """What is wrong with an Authorization header before anything is verified.
 
-A header that is refused is mended as far as its mistake is certain, so that the signature in it can
-be looked at as well.
+A header that is refused is corrected as far as its mistake is certain, so that the signature in it
+can be looked at as well.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -20,8 +21,9 @@ from mock_server.tams.signature import (
     SignedHeader,
     parse_authorization,
 )
-from mock_server.web.auth_diagnostics.findings import Step
-from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+from mock_server.web.auth_diagnostics.findings import Paced, Step
+from mock_server.web.auth_diagnostics.known_accounts import DECORATION, KnownAccount, recognise
+from mock_server.web.auth_diagnostics.search_budget import Work
 
 _NAMES = ("app_id", "nonce_str", "timestamp", "signature")
 _PAIR_NAME = re.compile(r"(?:^|,) *([^=,]+)=")
@@ -35,7 +37,7 @@ _SPELLINGS = {
 
 
 class Reading(Struct, frozen=True):
-    """The mistakes in a header, and what it most certainly means."""
+    """The mistakes in a header, and what it certainly means."""
 
     steps: tuple[Step, ...]
     header: SignedHeader | BearerToken | None
@@ -146,66 +148,54 @@ def _plain(name: str) -> str:
     return next((right for right in _NAMES if right.replace("_", "") == letters), "")
 
 
+class Owned(NamedTuple):
+    """What is wrong with a credential, and whose it is as far as that is known."""
+
+    steps: tuple[Step, ...]
+    owner: KnownAccount | None
+
+
 def token_steps(
-    token: str, known_accounts: Iterable[KnownAccount], meant: KnownAccount | None
-) -> tuple[tuple[Step, ...], KnownAccount | None]:
-    """Return what is wrong with a bearer token, and whose it is."""
-    known_accounts = list(known_accounts)
-    if owner := _owner(token, known_accounts):
-        if meant is not None and owner.account != meant.account:
-            how = f"of {owner}, expected that of {meant}"
-            return (Step("token-of-another-account", how),), owner
-        return (), owner
+    token: str, accounts: Iterable[KnownAccount], meant: KnownAccount | None, work: Work
+) -> Paced[Owned]:
+    """Return what is wrong with a bearer token."""
     steps: list[Step] = []
     plain = token
-    while plain[:7].lower() == "bearer " or plain[:7].lower() == "bearer:":
+    while plain[:7].lower() in ("bearer ", "bearer:"):
         plain = plain[7:].strip()
         steps = [Step("token-doubled-scheme", "Bearer Bearer")]
-    bare = plain.strip(" \t\"'`<>{}[]()")
+    bare = plain.strip(DECORATION)
     if bare != plain:
         steps.append(Step("token-decorated", "with characters around it"))
-    if owner := _owner(bare, known_accounts):
-        return tuple(steps), owner
-    for known_account in known_accounts:
-        if known_account.token and known_account.token.lower() == bare.lower():
-            return (*steps, Step("token-decorated", "in other case")), known_account
-        for words, other in known_account.credentials():
-            if other and other == bare:
-                step = Step(
-                    "token-is-other-credential", f"it is {words} of account {known_account.account}"
-                )
-                return (*steps, step), known_account
-    # Quotes and a doubled word are wrong whoever's token it is.
-    return (*steps, Step("token-unknown", f"{len(bare)} characters")), None
+    found = yield from recognise(token, accounts, "token", work)
+    if found is None or found.kind != "exact":
+        found = yield from recognise(bare, accounts, "token", work)
+    elif meant is not None and found.owner.account != meant.account:
+        how = f"of {found.owner}, expected that of {meant}"
+        return Owned((Step("token-of-another-account", how),), found.owner)
+    else:
+        return Owned((), found.owner)
+    if found is None:
+        # Quotes and a doubled word are wrong with any token.
+        return Owned((*steps, Step("token-unknown", f"{len(bare)} characters")), None)
+    if found.kind == "decorated":
+        steps.append(Step("token-decorated", "in other case"))
+    elif found.kind == "other":
+        how = f"it is {found.words} of account {found.owner.account}"
+        steps.append(Step("token-is-other-credential", how))
+    return Owned(tuple(steps), found.owner)
 
 
-def _owner(token: str, known_accounts: Iterable[KnownAccount]) -> KnownAccount | None:
-    return next(
-        (
-            known_account
-            for known_account in known_accounts
-            if token and known_account.token == token
-        ),
-        None,
-    )
-
-
-def app_steps(
-    app_id: str, known_accounts: Iterable[KnownAccount]
-) -> tuple[Step, KnownAccount | None]:
-    """Return what is wrong with an app id that nobody has."""
-    known_accounts = list(known_accounts)
-    bare = app_id.strip(" \t\"'`<>{}[]()").lower()
-    for known_account in known_accounts:
-        if known_account.app_id.lower() == bare:
-            return Step("app-id-case", f"expected {known_account.app_id}"), known_account
-    for known_account in known_accounts:
-        for words, other in known_account.credentials():
-            if other and other == app_id:
-                how = (
-                    f"it is {words} of account {known_account.account},"
-                    f" whose app id is {known_account.app_id}"
-                )
-                return Step("app-id-is-other-credential", how), known_account
-    # What nobody knows may be a secret of somebody, so it is not repeated.
-    return Step("app-unknown", f"an id of {len(app_id)} characters"), None
+def app_steps(app_id: str, accounts: Iterable[KnownAccount], work: Work) -> Paced[Owned]:
+    """Return what is wrong with an app id; nothing if an account has it."""
+    found = yield from recognise(app_id, accounts, "app_id", work)
+    if found is None:
+        # An unknown word may be a secret, so it is not repeated.
+        return Owned((Step("app-unknown", f"an id of {len(app_id)} characters"),), None)
+    right = found.owner.app_id
+    if found.kind == "decorated":
+        return Owned((Step("app-id-case", f"expected {right}"),), found.owner)
+    if found.kind == "other":
+        how = f"it is {found.words} of account {found.owner.account}, whose app id is {right}"
+        return Owned((Step("app-id-is-other-credential", how),), found.owner)
+    return Owned((), found.owner)

@@ -1,1 +1,1 @@
-"""Jobs out of graphs of nodes, and the templates that graphs are published as."""
+"""Jobs from graphs of nodes, and from templates of such graphs."""

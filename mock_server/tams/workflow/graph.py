@@ -1,30 +1,32 @@
-"""A graph of nodes: reading it, finding what is wrong with it, and the order in which it runs.
+"""A graph of nodes: reading it, finding its problems, and the order in which the nodes run.
 
-As the engine behind does it (TAMS › 5.5 and 5.8): every node must be one and have a class; inputs
-matter only for nodes that an output needs, and only those nodes run.
+As in the vendor's engine (TAMS › 5.5 and 5.8): every node must be valid and have a class. Only
+the nodes that an output needs are run, and only their inputs are checked.
 
-Nothing here recurses, and what is refused for its size is refused before it is looked through.
+Nothing here is recursive, and limits of size are checked first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, field
 
 from mock_server.core.errors import Invalid
+from mock_server.tams.validation import shown
 from mock_server.tams.workflow.graph_problems import REQUIRED, GraphProblem, printable, refused
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
-from mock_server.tams.workflow.node_inputs import InputRules, fits, input_problem, shown
+from mock_server.tams.workflow.node_inputs import InputRules, fits, input_problem
 
-# The mock's own ends: nobody is known to send more, and an answer has to name every problem.
+# Limits of the mock: no known client sends more, and an answer names every problem.
 MAX_NODES = 1_000
 MAX_LINKS = 100
-MAX_ALL_LINKS = 10_000
+MAX_TOTAL_LINKS = 10_000
 MAX_NAME_LENGTH = 200
 
-_CYCLE_SHOWN = 8
+_MAX_CYCLE_SHOWN = 8
 
 
 class Link(Struct, frozen=True):
@@ -35,7 +37,7 @@ class Link(Struct, frozen=True):
 
 
 class GraphNode(Struct, frozen=True):
-    """One node. `values` are its inputs that are no links; `known` is its class where it is."""
+    """One node; `values` are its inputs without links, `known` is its class, if known."""
 
     id: str
     class_type: str
@@ -45,9 +47,9 @@ class GraphNode(Struct, frozen=True):
 
 
 class Graph(Struct):
-    """Nodes by id, the ids in the order in which they run, those that are outputs, and findings.
+    """Nodes by id; `order` and `outputs` are ids of the nodes that run and of the output nodes.
 
-    `problems` are in the way of running it; `warnings` are not.
+    A graph with `problems` cannot run; one with `warnings` can.
     """
 
     nodes: dict[str, GraphNode]
@@ -57,12 +59,12 @@ class Graph(Struct):
     warnings: list[str] = field(default_factory=list)
 
     def running(self) -> Iterator[GraphNode]:
-        """Yield the nodes that run, each after all that it needs."""
+        """Yield the nodes that run, each after the nodes that it needs."""
         return (self.nodes[each] for each in self.order)
 
 
 def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
-    """Return the graph of a request's free map, or raise Invalid with all that is wrong with it."""
+    """Return the graph of a request; raises Invalid with all of its problems."""
     graph = inspect_graph(params, classes, rules)
     if graph.problems:
         raise refused(graph.problems)
@@ -70,7 +72,7 @@ def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRule
 
 
 def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
-    """Return the graph with its problems, if it is one at all; Invalid if it is not."""
+    """Return the graph with its problems; raises Invalid if its nodes cannot be read."""
     if not params:
         raise Invalid("workflow", f"params: {REQUIRED}\n")
     if len(params) > MAX_NODES:
@@ -83,9 +85,9 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputR
     if reader.problems:
         raise refused(reader.problems)
     links = sum(len(node.links) for node in graph.nodes.values())
-    if links > MAX_ALL_LINKS:
+    if links > MAX_TOTAL_LINKS:
         raise Invalid(
-            "workflow", f"params: must have at most {MAX_ALL_LINKS} links, found {links}\n"
+            "workflow", f"params: must have at most {MAX_TOTAL_LINKS} links, found {links}\n"
         )
     graph.outputs = _outputs(graph.nodes)
     if not graph.outputs:
@@ -106,14 +108,14 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputR
 
 
 def _node_order(id: str) -> tuple[int, int, str]:
-    """Sort numbers as numbers: a map has no order of its own."""
+    """Sort numeric ids as numbers, before all others."""
     if id.isascii() and id.isdigit() and len(id) <= 20:
         return 0, int(id), id
     return 1, 0, id
 
 
 class _GraphReader:
-    """Makes nodes out of JSON, and remembers what is no node."""
+    """Makes nodes from JSON, and collects the problems of invalid nodes."""
 
     def __init__(self, classes: NodeClasses, rules: InputRules) -> None:
         self.classes = classes
@@ -123,26 +125,26 @@ class _GraphReader:
     def node(self, id: str, data: Any) -> GraphNode:
         node = GraphNode(id, "", {}, {}, None)
         if not isinstance(data, dict):
-            return self._bad(node, "node", f"must be an object, found {shown(data)}")
+            return self._refuse(node, "node", f"must be an object, found {shown(data)}")
         class_type = data.get("classType")
         if class_type is None:
             class_type = data.get("class_type")  # the spelling of ComfyUI, and of mixed clients
         if class_type is None or class_type == "":
-            return self._bad(node, "classType", REQUIRED)
+            return self._refuse(node, "classType", REQUIRED)
         if not isinstance(class_type, str):
-            return self._bad(node, "classType", f"must be a text, found {shown(class_type)}")
+            return self._refuse(node, "classType", f"must be a text, found {shown(class_type)}")
         if max(len(id), len(class_type)) > MAX_NAME_LENGTH:
             text = f"must have at most {MAX_NAME_LENGTH} characters, and the node's id too"
-            return self._bad(node, "classType", text)
+            return self._refuse(node, "classType", text)
         known = self.classes.get(class_type)
         node = GraphNode(id, class_type, {}, {}, known)
         if known is None and self.rules.unknown_class == "refuse":
-            return self._bad(node, "classType", "must be a known class of nodes")
+            return self._refuse(node, "classType", "must be a known class of nodes")
         inputs = data.get("inputs")
         if inputs is None:
             inputs = {}
         if not isinstance(inputs, dict):
-            return self._bad(node, "inputs", f"must be an object, found {shown(inputs)}")
+            return self._refuse(node, "inputs", f"must be an object, found {shown(inputs)}")
         values: dict[str, Any] = {}
         links: dict[str, Link] = {}
         for name, value in inputs.items():
@@ -154,16 +156,16 @@ class _GraphReader:
                 links[name] = link
         if len(links) > MAX_LINKS:
             text = f"must have at most {MAX_LINKS} links, found {len(links)}"
-            return self._bad(node, "inputs", text)
-        return GraphNode(id, class_type, values, _in_place(links, known), known)
+            return self._refuse(node, "inputs", text)
+        return GraphNode(id, class_type, values, _sorted_links(links, known), known)
 
-    def _bad(self, node: GraphNode, name: str, text: str) -> GraphNode:
+    def _refuse(self, node: GraphNode, name: str, text: str) -> GraphNode:
         self.problems.append(GraphProblem(node.id, node.class_type, name, text))
         return node
 
 
 def _link(value: Any, *, lenient: bool) -> Link | None:
-    """Return the link that a value is. Elsewhere than at known inputs two integers are a value."""
+    """Return a value as a link; two integers are a link only at known inputs (`lenient`)."""
     match value:
         case [str() as node, int() as output] if type(output) is int:
             return Link(node, output)
@@ -172,16 +174,16 @@ def _link(value: Any, *, lenient: bool) -> Link | None:
     return None
 
 
-def _in_place(links: dict[str, Link], known: NodeClass | None) -> dict[str, Link]:
-    """Return links in the order of the class's inputs, then by name: a map has no order."""
+def _sorted_links(links: dict[str, Link], known: NodeClass | None) -> dict[str, Link]:
+    """Return links in the order of the class's inputs, then by name."""
     names = list(known.inputs) if known else []
-    places = {name: place for place, name in enumerate(names)}
-    ordered = sorted(links, key=lambda name: (places.get(name, len(places)), name))
+    positions = {name: position for position, name in enumerate(names)}
+    ordered = sorted(links, key=lambda name: (positions.get(name, len(positions)), name))
     return {name: links[name] for name in ordered}
 
 
 def _outputs(nodes: Mapping[str, GraphNode]) -> tuple[str, ...]:
-    """Return the nodes that the graph is run for; an unknown class that feeds nobody is one."""
+    """Return the output nodes; a node of unknown class is one if no other node uses it."""
     feeding = {link.node for node in nodes.values() for link in node.links.values()}
     return tuple(
         node.id
@@ -194,16 +196,16 @@ def _outputs(nodes: Mapping[str, GraphNode]) -> tuple[str, ...]:
 
 
 def _order(graph: Graph) -> tuple[tuple[str, ...], GraphProblem | None]:
-    """Return the nodes that outputs need, each after its own needs, and the first cycle met.
+    """Return the nodes that outputs need, each after the nodes that it needs, and the first cycle.
 
-    As the engine's: output after output, the needs of each in the order of its inputs.
+    The order is that of the vendor's engine: output by output, and input by input.
     """
     done: dict[str, None] = {}
     cycle: GraphProblem | None = None
     for output in graph.outputs:
         if output in done:
             continue
-        path = {output: ""}  # the nodes being gone through, each with the input that led to it
+        path = {output: ""}  # the nodes in progress, each with the input that led to it
         stack = [(output, iter(graph.nodes[output].links.items()))]
         while stack:
             id, links = stack[-1]
@@ -223,10 +225,10 @@ def _order(graph: Graph) -> tuple[tuple[str, ...], GraphProblem | None]:
 
 
 def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> GraphProblem:
-    round_trip = [*path[path.index(start) :], start]
-    steps = [printable(each) for each in round_trip]
-    if len(steps) > _CYCLE_SHOWN:
-        steps[_CYCLE_SHOWN - 2 : -1] = ["…"]
+    cycle = [*path[path.index(start) :], start]
+    steps = [printable(each) for each in cycle]
+    if len(steps) > _MAX_CYCLE_SHOWN:
+        steps[_MAX_CYCLE_SHOWN - 2 : -1] = ["…"]
     text = f"must not need itself, found the cycle {' ← '.join(steps)}"
     return GraphProblem(id, graph.nodes[id].class_type, name, text)
 
@@ -235,7 +237,7 @@ def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> Gra
 
 
 def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[GraphProblem]:
-    """Yield what is wrong with the inputs of one node, in the order of its class's inputs."""
+    """Yield the problems with the inputs of one node, in the order of its class's inputs."""
 
     def problem(name: str, text: str) -> GraphProblem:
         return GraphProblem(node.id, node.class_type, name, text)
@@ -252,16 +254,12 @@ def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[Grap
         if value is None or (spec.names_something and value == ""):
             if spec.required:
                 yield problem(name, REQUIRED)
-        elif text := input_problem(spec, value, rules, _warning(warn, name)):
+        elif text := input_problem(spec, value, rules, partial(warn, name)):
             yield problem(name, text)
     for name, link in node.links.items():
         kind = specs[name].kind if name in specs else "*"
         if text := _link_problem(link, kind, graph):
             yield problem(name, text)
-
-
-def _warning(warn: Callable[[str, str], None], name: str) -> Callable[[str], None]:
-    return lambda text: warn(name, text)
 
 
 def _link_problem(link: Link, kind: str, graph: Graph) -> str:
@@ -274,8 +272,8 @@ def _link_problem(link: Link, kind: str, graph: Graph) -> str:
     if outputs is not None and not outputs:
         return f"must be linked to an output, found {name}, which has none"
     if link.output < 0 or (outputs is not None and link.output >= len(outputs)):
-        ends = "an output" if outputs is None else f"one of the outputs 0 to {len(outputs) - 1}"
-        return f"must be linked to {ends} of {name}, found output {shown(link.output)}"
+        expected = "an output" if outputs is None else f"one of the outputs 0 to {len(outputs) - 1}"
+        return f"must be linked to {expected} of {name}, found output {shown(link.output)}"
     if outputs is not None and not fits(outputs[link.output], kind):
         return f"must be linked to {kind}, found {outputs[link.output]} from {name}"
     return ""

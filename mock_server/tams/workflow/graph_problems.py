@@ -1,7 +1,7 @@
-"""What is wrong with a graph, as data and in the documented words (TAMS › 4 and 5.8).
+"""Problems of a graph, as data and as the documented message (TAMS › 4 and 5.8).
 
-One line for the node's id, one for its class, one per bad input, each ended by LF. Only the text
-for a value that is missing is documented; the others are made up.
+The message has a line for the node's id, one for its class, and one per invalid input, each with
+LF at its end. Only the text for a missing value is documented; the others are made up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_SHOWN = 60
 
 
 class GraphProblem(Struct, frozen=True):
-    """What is wrong with one input of a node, or with the node where `input` is no input's."""
+    """A problem with one input of a node, or with the node itself."""
 
     node: str
     class_type: str
@@ -29,24 +29,24 @@ class GraphProblem(Struct, frozen=True):
 
 
 def refused(problems: Iterable[GraphProblem]) -> Invalid:
-    """Return the refusal of a graph, in the documented form."""
+    """Return the error for a graph, in the documented form."""
     blocks: dict[tuple[str, str], list[str]] = {}
-    left_out = 0
+    omitted = 0
     for count, each in enumerate(problems):
         if count < MAX_LINES:
             blocks.setdefault((each.node, each.class_type), []).append(
                 f"{printable(each.input)}: {each.text}\n"
             )
         else:
-            left_out += 1
+            omitted += 1
     text = "".join(
         f"node id: {printable(node)}\nclass type: {printable(class_type)}\n" + "".join(lines)
         for (node, class_type), lines in blocks.items()
     )
-    return Invalid("workflow", text + (f"… and {left_out} more\n" if left_out else ""))
+    return Invalid("workflow", text + (f"… and {omitted} more\n" if omitted else ""))
 
 
 def printable(text: str) -> str:
-    """Return a name that somebody else chose as one short line."""
+    """Return a client's name as one short printable line."""
     text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
     return text if text.isprintable() else ascii(text)[1:-1]

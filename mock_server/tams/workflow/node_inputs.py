@@ -1,4 +1,4 @@
-"""The plain values of a node's inputs, held against what its class takes."""
+"""Checks the values of a node's inputs against its class."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any
 from msgspec import Struct
 
 from mock_server.tams.settings import Leniency
+from mock_server.tams.validation import shown
 from mock_server.tams.workflow.node_classes import ANY, COMBO, InputSpec
 
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*")
 _MAX_NUMBER_LENGTH = 100
 
-# Model ids and resource ids stand where ComfyUI has the names of files, which vary.
+# Model ids and resource ids are used where ComfyUI has file names.
 _ID = re.compile(r"[0-9]{6,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-_MAX_SHOWN = 60
 
 
 class InputRules(Struct, frozen=True):
-    """How strictly graphs are looked at."""
+    """How strictly graphs are checked."""
 
     unknown_class: Leniency = "accept"
     unlisted_value: Leniency = "accept"
@@ -31,7 +30,7 @@ class InputRules(Struct, frozen=True):
 def input_problem(
     spec: InputSpec, value: Any, rules: InputRules, warn: Callable[[str], None]
 ) -> str:
-    """Return what is wrong with a value that is there and no link, or nothing."""
+    """Return the problem with a value that is not a link, or ""."""
     if isinstance(value, list):
         return f"must be a link [node id, output index], found {shown(value)}"
     if not spec.scalar:
@@ -57,21 +56,21 @@ def _number_problem(spec: InputSpec, value: Any) -> str:
     number = number_of(value)
     if number is None:
         return f"must be {_WORDS[spec.kind]}, found {shown(value)}"
-    if not spec.least <= number <= spec.most:
-        return f"must be {_ends(spec)}, found {shown(value)}"
+    if not spec.minimum <= number <= spec.maximum:
+        return f"must be {_range(spec)}, found {shown(value)}"
     return ""
 
 
-def _ends(spec: InputSpec) -> str:
-    if not isfinite(spec.most):
-        return f"at least {spec.least}"
-    if not isfinite(spec.least):
-        return f"at most {spec.most}"
-    return f"between {spec.least} and {spec.most}"
+def _range(spec: InputSpec) -> str:
+    if not isfinite(spec.maximum):
+        return f"at least {spec.minimum}"
+    if not isfinite(spec.minimum):
+        return f"at most {spec.maximum}"
+    return f"between {spec.minimum} and {spec.maximum}"
 
 
 def number_of(value: Any) -> int | float | None:
-    """Return the number that a value is or spells, if it is finite: strings count here too."""
+    """Return a number, or a number in a string, if it is finite."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -88,23 +87,12 @@ def number_of(value: Any) -> int | float | None:
 
 
 def str_of(value: Any) -> str:
-    """Return a plain value as text; nothing for what is none."""
+    """Return a text or a number as text; "" for other values."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     return shown(value)
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message, cut short where it is long."""
-    if isinstance(value, str):
-        value = value[: _MAX_SHOWN + 1]
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
-        return "what is too long to show"
-    return text if len(text) <= _MAX_SHOWN + 2 else f"{text[:_MAX_SHOWN]}…"
 
 
 _WORDS = {
@@ -117,7 +105,7 @@ _WORDS = {
 
 
 def fits(given: str, wanted: str) -> bool:
-    """Return whether an output of one kind may feed an input of another; kinds may be lists."""
+    """Return whether an output fits an input by their kinds, which may be lists."""
     if ANY in (given, wanted):
         return True
     offered, taken = set(given.split(",")), set(wanted.split(","))

@@ -1,6 +1,6 @@
-"""How far a graph is, node after node: the `workflowFinishItem` of a job (TAMS › 7).
+"""The progress of a graph, node by node: the `workflowFinishItem` of a job (TAMS › 7).
 
-Its members are documented by name alone. Clients read `progress` as 0 to 100, and outputs out of
+Only the names of its members are documented. Clients read `progress` as 0 to 100, and outputs from
 `nodes.*.outputUi.images[].filename`; everything else here is made up (U54).
 """
 
@@ -16,10 +16,10 @@ from msgspec import Struct
 
 
 class NodeStep(Struct, frozen=True):
-    """One node of a running graph: its share of the time, and what it makes.
+    """One node of a running graph: its share of the time, and its output.
 
-    `weight` counts against the other weights; `samples` are the sampler's steps, and `images` the
-    pictures that it gives out.
+    `weight` is relative to the other weights; `samples` is the number of steps of a sampler, and
+    `images` the number of pictures of an output node.
     """
 
     id: str
@@ -30,14 +30,14 @@ class NodeStep(Struct, frozen=True):
 
 
 def notes_of(steps: Sequence[NodeStep]) -> str:
-    """Return the steps as a text to keep in an order; equal graphs share one."""
+    """Return the steps as a text for an order; equal graphs share one text."""
     rows = [[each.id, each.class_type, each.weight, each.samples, each.images] for each in steps]
     return intern(json.dumps(rows, ensure_ascii=False, separators=(",", ":")))
 
 
 @lru_cache(maxsize=256)
 def steps_of(notes: str) -> tuple[NodeStep, ...]:
-    """Return the steps that were kept in an order."""
+    """Return the steps in the text of an order."""
     return tuple(NodeStep(*row) for row in json.loads(notes)) if notes else ()
 
 
@@ -52,11 +52,10 @@ def finish_item(
     numbers: Literal["number", "string"] = "number",
     finished_nodes: Literal["object", "list"] = "object",
 ) -> dict[str, Any]:
-    """Return how far the nodes are when `done` (0 to 1) of the running time has passed.
+    """Return the progress of the nodes when `done` (0 to 1) of the running time has passed.
 
-    Output nodes are in `nodes` once they are finished and the URLs of the pictures are there, so
-    that whoever finds a node there finds its file names too. `step` is that of the sampler at work,
-    or of the last one.
+    Output nodes are in `nodes` when they are finished and the URLs of their pictures are known, so
+    each of them has file names. `step` is that of the running sampler, or of the last one.
     """
     steps = steps_of(notes)
     reached = done * sum(each.weight for each in steps)

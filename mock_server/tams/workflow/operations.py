@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Invalid
-from mock_server.core.jobs.service import JobService
+from mock_server.core.resources import Resource
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import MAX_INPUTS, ParsedOrder
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mock_server.tams.workflow.templates import Templates
 
 Body = dict[str, Any]
-Submit = Callable[[Call, ParsedOrder, str, str], Awaitable[Body]]
+Submit = Callable[[UnitOfWork, Call, ParsedOrder, str, str], Awaitable[Body]]
 
 
 class WorkflowOperations:
@@ -42,7 +43,6 @@ class WorkflowOperations:
 
     def __init__(
         self,
-        job_service: JobService,
         settings: TamsSettings,
         catalogue: Catalogue,
         *,
@@ -52,7 +52,6 @@ class WorkflowOperations:
         classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
-        self.job_service = job_service
         self.settings = settings
         self.catalogue = catalogue
         self._classes_file = classes_file
@@ -104,16 +103,16 @@ class WorkflowOperations:
 
         return Templates(self.classes, self.rules, self._templates_dir)
 
-    async def create_job(self, call: Call, payload: CreateWorkflowJob) -> Body:
+    async def create_job(self, world: UnitOfWork, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""
         key = self._request_key(call, payload.request_id)
-        made = await self._parse_order(call, self._graph(payload))
-        return await self._submit(call, made, key, payload.running_notify_url)
+        made = await self._parse_order(world, call, self._graph(payload))
+        return await self._submit(world, call, made, key, payload.running_notify_url)
 
-    async def check_graph(self, call: Call, payload: CheckWorkflow) -> Body:
+    async def check_graph(self, world: UnitOfWork, call: Call, payload: CheckWorkflow) -> Body:
         """TAMS › 5.6: what the graph would cost; U39 for one that is not in order."""
         try:
-            made = await self._parse_order(call, self._graph(payload))
+            made = await self._parse_order(world, call, self._graph(payload))
         except Invalid as error:
             if self.settings.bad_graph_check == "error":
                 raise
@@ -121,30 +120,32 @@ class WorkflowOperations:
             return {"valid": False, "credits": 0}
         return {"valid": True, "credits": float(made.work.price)}
 
-    async def get_template(self, call: Call, payload: None) -> Body:
+    async def get_template(self, world: UnitOfWork, call: Call, payload: None) -> Body:
         """TAMS › 5.7: a template's name and its editable fields, without a wrapper."""
         return self.templates.read(self._path_number(call, "template_id"))
 
-    async def check_template(self, call: Call, payload: CheckTemplate) -> Body:
+    async def check_template(self, world: UnitOfWork, call: Call, payload: CheckTemplate) -> Body:
         """TAMS › 5.8: what the filled-in template would cost (U40)."""
-        made = await self._parse_order(call, self._filled(payload))
+        made = await self._parse_order(world, call, self._filled(payload))
         price = {"credits": float(made.work.price)}
         return (
             price if self.settings.template_check_reply == "credits" else {"valid": True, **price}
         )
 
-    async def create_template_job(self, call: Call, payload: CreateTemplateJob) -> Body:
+    async def create_template_job(
+        self, world: UnitOfWork, call: Call, payload: CreateTemplateJob
+    ) -> Body:
         """TAMS › 5.9: make a job of a filled-in template; U42 for fields that are wrong."""
         key = self._request_key(call, payload.request_id)
         try:
-            made = await self._parse_order(call, self._filled(payload))
+            made = await self._parse_order(world, call, self._filled(payload))
         except Invalid as error:
             if self.settings.bad_template_job == "refuse":
                 raise
             sent = payload.fields.field_attrs
             made = self.templates.doomed(payload.template_id, sent, self.settings, self.catalogue)
             call.remark(error.problem)
-        return await self._submit(call, made, key, "")
+        return await self._submit(world, call, made, key, "")
 
     def _graph(self, payload: CreateWorkflowJob | CheckWorkflow) -> Graph:
         from mock_server.tams.workflow.graph import read_graph
@@ -158,22 +159,22 @@ class WorkflowOperations:
             extra_fields=self.settings.extra_field,
         )
 
-    async def _parse_order(self, call: Call, graph: Graph) -> ParsedOrder:
+    async def _parse_order(self, world: UnitOfWork, call: Call, graph: Graph) -> ParsedOrder:
         from mock_server.tams.workflow.orders import parse_graph
 
-        sizes = await self._sizes(call, graph)
+        sizes = await self._sizes(world, graph)
         made = parse_graph(graph, self.settings, self.catalogue, sizes)
         for warning in made.warnings:
             call.remark(warning)
         return made
 
-    async def _sizes(self, call: Call, graph: Graph) -> Mapping[str, tuple[int, int]]:
+    async def _sizes(self, world: UnitOfWork, graph: Graph) -> Mapping[str, tuple[int, int]]:
         """Return the sizes of the caller's uploads that are there already."""
         from mock_server.tams.workflow.graph_reading import uploads_of
 
         sizes = {}
         for resource_id in uploads_of(graph)[: MAX_INPUTS + 1]:
-            found = await self.job_service.resource(resource_id)
-            if found is not None and found.account in (call.account.id, SERVER) and found.width:
+            found = await world.tx.get(Resource, resource_id)
+            if found is not None and found.account in (world.account.id, SERVER) and found.width:
                 sizes[resource_id] = (found.width, found.height)
         return sizes

@@ -1,12 +1,12 @@
-"""From a graph that is in order to an order and the work that it takes (TAMS › 5.5 and 5.6).
+"""Parses a valid graph into an order and its work (TAMS › 5.5 and 5.6).
 
-What it costs [unknown: the vendor's formula is not public]: every sampler is a pass at the size of
-its latent picture, with its steps, as often as its batch has pictures; an upscaler is a pass
-without steps at the size that it makes, and so is whatever enlarges the picture further or makes
-one without any sampler. The factor is that of the dearest model that samples.
+The price [unknown: the vendor's formula is not public]: every sampler is a pass at the size of its
+latent picture, with its steps, for each picture of its batch. An upscaler is a pass without steps
+at the size of its output. So is a graph that makes a larger picture in another way, or without a
+sampler. The factor is the highest of the sampled models.
 
-What is simplified: all pictures of a job have one size, that of the largest output; prompt, seed
-and sampler are those of the sampler that painted it last.
+Simplified: all pictures of a job have the size of the largest output, and the prompt, seed and
+sampler of the last sampler of that output.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import MAX_INPUTS, MAX_PASSES, ParsedOrder
-from mock_server.tams.validation import MAX_COUNT
+from mock_server.tams.validation import MAX_COUNT, shown
 from mock_server.tams.workflow.graph import Graph, GraphNode
 from mock_server.tams.workflow.graph_problems import GraphProblem, refused
-from mock_server.tams.workflow.graph_reading import GraphReading, GraphSampling, Picture, read
-from mock_server.tams.workflow.node_inputs import shown, str_of
+from mock_server.tams.workflow.graph_reading import GraphReading, read
+from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture
+from mock_server.tams.workflow.node_inputs import str_of
 from mock_server.tams.workflow.node_progress import NodeStep, notes_of
 
-# The mock's own end: the store counts pictures with two digits.
+# A limit of the mock: the store counts pictures with two digits.
 MAX_PICTURES = 100
 
-# What a node takes that does not sample, as a part of all passes together; a loader takes more.
+# The time of nodes that do not sample, as a part of all passes; loaders take more.
 _LIGHT, _LOADER = Decimal("0.01"), Decimal("0.04")
-_WEIGHT_OF_ALL = 10_000
+_TOTAL_WEIGHT = 10_000
 
-_PASS_NAME_LENGTH = 60
+_MAX_PASS_NAME_LENGTH = 60
 _FORMAT_INPUTS = ("format", "extension", "output_format", "file_type", "image_format")
 _FORMATS: dict[str, PictureFormat] = {
     "jpeg": "jpeg",
@@ -55,8 +56,8 @@ def parse_graph(
 ) -> ParsedOrder:
     """Return the order and the work of a graph; `sizes` in pixels are those of known uploads.
 
-    Raises Invalid for what the mock cannot make and, where the choices say so, for models that it
-    does not know; Forbidden for a locked model.
+    Raises Invalid for a graph beyond the limits of the mock and, if the settings say so, for
+    unknown models; Forbidden for a locked model.
     """
     reading = read(graph, sizes)
     warnings = [*graph.warnings, *_model_warnings(reading, settings, catalogue)]
@@ -92,6 +93,7 @@ def parse_graph(
         factor=max(factors, default=Decimal(1)),
         inputs=tuple(reading.uploads),
         fixed_price=settings.fixed_price,
+        pending=settings.pending_seconds,
     )
     return ParsedOrder(order, work, tuple(warnings))
 
@@ -110,7 +112,7 @@ def _order(
         denoising_strength=main.strength if main.source else 0.75,
         notes=notes_of(steps),
     )
-    sampling = _painter(reading, main)
+    sampling = _last_sampling(reading, main)
     if sampling is None:
         return make("", seed=RANDOM_SEED, steps=0)
     return make(
@@ -124,8 +126,8 @@ def _order(
     )
 
 
-def _painter(reading: GraphReading, main: Picture) -> GraphSampling | None:
-    """Return the sampler that painted the main picture, or the last there is."""
+def _last_sampling(reading: GraphReading, main: Picture) -> GraphSampling | None:
+    """Return the sampler of the main picture, or the last sampler of all."""
     for each in reversed(reading.samplings):
         if each.node == main.sampler:
             return each
@@ -133,11 +135,11 @@ def _painter(reading: GraphReading, main: Picture) -> GraphSampling | None:
 
 
 def _passes(graph: Graph, reading: GraphReading) -> dict[str, Pass]:
-    """Return the passes by the nodes that make them, in the order in which they run."""
+    """Return the passes by node, in the order in which they run."""
     samplings = {each.node: each for each in reading.samplings}
     passes: dict[str, Pass] = {}
     for node in graph.running():
-        name = f"{node.class_type} {node.id}"[:_PASS_NAME_LENGTH]
+        name = f"{node.class_type} {node.id}"[:_MAX_PASS_NAME_LENGTH]
         if node.id in samplings:
             sampling = samplings[node.id]
             picture, steps = sampling.picture, sampling.steps
@@ -153,16 +155,16 @@ def _steps(
     graph: Graph, passes: Mapping[str, Pass], images: Mapping[str, int], reading: GraphReading
 ) -> list[NodeStep]:
     """Return the nodes in the order in which they run, with their shares of the time."""
-    whole = sum((each.effort for each in passes.values()), Decimal(0)) or Decimal(1)
+    total = sum((each.effort for each in passes.values()), Decimal(0)) or Decimal(1)
     samples = {each.node: each.steps for each in reading.samplings}
     steps = []
     for node in graph.running():
         if node.id in passes:
-            part = passes[node.id].effort / whole
+            part = passes[node.id].effort / total
         else:
             loader = node.known is not None and node.known.role == "loader"
             part = _LOADER if loader else _LIGHT
-        weight = max(1, int(part * _WEIGHT_OF_ALL))
+        weight = max(1, int(part * _TOTAL_WEIGHT))
         steps.append(
             NodeStep(
                 node.id, node.class_type, weight, samples.get(node.id, 0), images.get(node.id, 0)
@@ -172,14 +174,14 @@ def _steps(
 
 
 def _format(graph: Graph, reading: GraphReading, main: Picture) -> PictureFormat:
-    """Return the format that the main picture's output names, in its inputs or its class."""
+    """Return the format in the inputs, or the class name, of the main picture's output node."""
     for output, picture in reading.made.items():
         if picture == main:
             node = graph.nodes[output]
             words = [str_of(node.values.get(name)) for name in _FORMAT_INPUTS]
             for text in (*words, node.class_type):
                 for word, format in _FORMATS.items():
-                    if len(text) <= _PASS_NAME_LENGTH and word in text.lower():
+                    if len(text) <= _MAX_PASS_NAME_LENGTH and word in text.lower():
                         return format
     return "png"
 
@@ -187,7 +189,7 @@ def _format(graph: Graph, reading: GraphReading, main: Picture) -> PictureFormat
 def _model_warnings(
     reading: GraphReading, settings: TamsSettings, catalogue: Catalogue
 ) -> list[str]:
-    """Look at the models that are named, as strictly as the choices say."""
+    """Check the named models; settings choose how strictly."""
     problems: list[GraphProblem] = []
     for node, name, model_id in reading.models:
         if model_id in settings.locked_models:

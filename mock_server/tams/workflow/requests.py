@@ -1,9 +1,9 @@
-"""What callers send about graphs and templates (TAMS › 5.5 to 5.9).
+"""Request bodies about graphs and templates (TAMS › 5.5 to 5.9).
 
-Node ids, the inputs of nodes and the values of fields are the caller's own and stay as they are.
+Node ids, the inputs of nodes and the values of fields are not changed.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# No `from __future__ import annotations`: text annotations would be compiled at every start.
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ def _text_of_integer(value: object) -> str:
     return str(value)
 
 
-# Node ids are strings; clients that have them as numbers send numbers.
+# Node ids are strings; some clients send numbers.
 NodeId = Annotated[str, Scalar("string", str_schema(strict=True), _text_of_integer)]
 
 
@@ -27,7 +27,7 @@ class CreateWorkflowJob(TamsBody, frozen=True):
     """POST /v1/jobs/workflow."""
 
     request_id: String = ""
-    params: FreeMap = {}  # noqa: RUF012 - each body has one of its own
+    params: FreeMap = {}  # noqa: RUF012 - each body gets its own map
     running_notify_url: String = ""
 
 
@@ -38,7 +38,7 @@ class CheckWorkflow(TamsBody, frozen=True):
 
 
 class FieldAttrBody(TamsBody, frozen=True):
-    """A value for one of a template's fields; what is null or left out is None."""
+    """A value for one field of a template; null and missing values are None."""
 
     node_id: NodeId = ""
     field_name: String = ""

@@ -1,15 +1,14 @@
-"""Templates: whole graphs that are published with a few editable fields (TAMS › 5.7 to 5.9).
+"""Templates: graphs that are published with a few editable fields (TAMS › 5.7 to 5.9).
 
-Those that public clients name come with the server; more are `*.json` files of one folder:
+The templates that public clients name come with the mock. Others are `*.json` files in a folder:
 
     {"templateId": "1", "name": "…", "params": {graph}, "fields": [{"nodeId", "fieldName"}, …]}
 
-They are read once. A request names a template by its number, and never a file.
+They are read once. Requests name templates by id, never by file.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from pydantic_core import to_json
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue
+from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import Leniency, TamsSettings
 from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
-from mock_server.tams.workflow.mismatches import FieldMismatch
-from mock_server.tams.workflow.node_classes import NodeClasses
+from mock_server.tams.workflow.node_classes import NodeClasses, UnreadableFile, read_json
 from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import FieldAttrBody
@@ -33,12 +32,8 @@ from mock_server.tams.workflow.requests import FieldAttrBody
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "templates"
 
 
-class UnreadableTemplate(ValueError):
-    """A file that is no template; the message names the file and the place in it."""
-
-
-class Field(Struct, frozen=True):
-    """An input that whoever uses the template may change."""
+class TemplateField(Struct, frozen=True):
+    """An input of a node that users of the template may change."""
 
     node_id: str
     name: str
@@ -48,19 +43,19 @@ class Field(Struct, frozen=True):
 
 
 class Template(Struct, frozen=True):
-    """A graph as it was published, and its editable fields in their order."""
+    """A published graph and its editable fields."""
 
     id: str
     name: str
     params: Mapping[str, Any]
-    fields: tuple[Field, ...]
+    fields: tuple[TemplateField, ...]
 
-    def value(self, field: Field) -> Any:
-        """Return the template's own value of a field."""
+    def value(self, field: TemplateField) -> Any:
+        """Return the default value of a field."""
         return _inputs(self.params[field.node_id]).get(field.name)
 
-    def filled(self, values: Mapping[Field, Any]) -> dict[str, Any]:
-        """Return the graph with the values in place of its own."""
+    def filled(self, values: Mapping[TemplateField, Any]) -> dict[str, Any]:
+        """Return the graph with the values in its fields."""
         params = dict(self.params)
         for field, value in values.items():
             node = params[field.node_id]
@@ -69,12 +64,12 @@ class Template(Struct, frozen=True):
 
 
 class Templates:
-    """The templates that there are, and what becomes of them."""
+    """Finds templates, describes them, and fills in their fields."""
 
     def __init__(
         self, classes: NodeClasses, rules: InputRules | None = None, folder: Path | None = None
     ) -> None:
-        """Read all templates; UnreadableTemplate where a file of the folder is none."""
+        """Read all templates; raises UnreadableFile for an invalid file in the folder."""
         self.classes = classes
         self.rules = rules or InputRules()
         self._known = {each.id: each for each in _folder(_SHIPPED)}
@@ -83,13 +78,13 @@ class Templates:
             self._known |= {each.id: each for each in own}
 
     def template(self, template_id: str) -> Template:
-        """Return a template, or raise NotFound."""
+        """Return a template; raises NotFound."""
         if template_id not in self._known:
             raise NotFound("workflow template", template_id)
         return self._known[template_id]
 
     def read(self, template_id: str) -> dict[str, Any]:
-        """Return the answer that describes a template; it has no wrapper."""
+        """Return the description of a template, which is an answer without a wrapper."""
         template = self.template(template_id)
         fields = [self._described(template, field) for field in template.fields]
         return {
@@ -105,13 +100,13 @@ class Templates:
         *,
         extra_fields: Leniency = "accept",
     ) -> Graph:
-        """Return the template's graph with the values that were sent, if it is in order.
+        """Return the template's graph with the values that were sent.
 
         Raises NotFound, FieldMismatch for the first editable field that was not sent, and Invalid
-        for a graph that is not in order any more.
+        if the values make the graph invalid.
         """
         template = self.template(template_id)
-        values = {Field(each.node_id, each.field_name): each.field_value for each in sent}
+        values = {TemplateField(each.node_id, each.field_name): each.field_value for each in sent}
         for field in template.fields:
             if field not in values:
                 raise FieldMismatch(f"can't find [nodeId:fieldName] {field} in fields parameter")
@@ -132,21 +127,23 @@ class Templates:
         settings: TamsSettings,
         catalogue: Catalogue,
     ) -> ParsedOrder:
-        """Return what makes a job that FAILS, where fields that are wrong are not refused (U42).
+        """Return the order of a job that will fail, if wrong fields are not refused at once (U42).
 
-        It waits for an upload that nobody can make, and the reason for its failure names it after
-        the first field without a value.
+        It waits for an upload that cannot exist, named after the first field without a value; the
+        reason of its failure has this name.
         """
         template = self.template(template_id)
         given = {
-            Field(each.node_id, each.field_name) for each in sent if each.field_value is not None
+            TemplateField(each.node_id, each.field_name)
+            for each in sent
+            if each.field_value is not None
         }
         field = next((each for each in template.fields if each not in given), "of a template")
         graph = inspect_graph(template.params, self.classes, InputRules())
         made = parse_graph(graph, settings, catalogue)
         return replace(made, work=replace(made.work, inputs=(str(field),)))
 
-    def _described(self, template: Template, field: Field) -> dict[str, Any]:
+    def _described(self, template: Template, field: TemplateField) -> dict[str, Any]:
         node = template.params[field.node_id]
         name = str(_class_type(node))
         known = self.classes.get(name)
@@ -165,72 +162,69 @@ class Templates:
 
 
 def _folder(folder: Path, check: Callable[[Template], str] | None = None) -> list[Template]:
-    """Return the templates of a folder's files, each checked if asked for."""
+    """Return the templates in a folder; `check` returns the problem of one, or ""."""
     try:
         files = sorted(each for each in folder.iterdir() if each.suffix == ".json")
     except OSError as error:
-        raise UnreadableTemplate(f"{folder}: {error.strerror or error}") from error
+        raise UnreadableFile(f"{folder}: {error.strerror or error}") from error
     found: dict[str, Path] = {}
     templates = []
     for file in files:
         template = _from_file(file)
         if template.id in found:
             text = f"{template.id} is also the template of {found[template.id].name}"
-            raise UnreadableTemplate(f"{file}: templateId: {text}")
+            raise UnreadableFile(f"{file}: templateId: {text}")
         if check is not None and (problem := check(template)):
-            raise UnreadableTemplate(f"{file}: params: {problem}")
+            raise UnreadableFile(f"{file}: params: {problem}")
         found[template.id] = file
         templates.append(template)
     return templates
 
 
 def _from_file(file: Path) -> Template:
-    try:
-        data = json.loads(file.read_bytes())
-    except OSError as error:
-        raise UnreadableTemplate(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableTemplate(f"{file}: is not JSON: {error}") from error
+    data = read_json(file)
     if not isinstance(data, dict):
-        raise UnreadableTemplate(f"{file}: must be an object")
+        raise UnreadableFile(f"{file}: must be an object")
     id, name, params = str(data.get("templateId")), data.get("name", ""), data.get("params")
     if not (id.isascii() and id.isdigit() and len(id) <= 19 and id[0] != "0"):
-        raise UnreadableTemplate(f"{file}: templateId: must be a decimal number, found {id!r}")
+        raise UnreadableFile(f"{file}: templateId: must be a decimal number, found {id!r}")
     if not isinstance(name, str):
-        raise UnreadableTemplate(f"{file}: name: must be a text, found {name!r}")
+        raise UnreadableFile(f"{file}: name: must be a string, found {name!r}")
     if not isinstance(params, dict) or not params:
-        raise UnreadableTemplate(f"{file}: params: must be an object with a member for each node")
+        raise UnreadableFile(f"{file}: params: must be an object with a member for each node")
     fields = data.get("fields")
-    if isinstance(fields, dict):  # as the service answers them
+    if isinstance(fields, dict):  # as in the service's answers
         fields = fields.get("fieldAttrs")
     if not isinstance(fields, list):
-        raise UnreadableTemplate(f"{file}: fields: must be a list")
+        raise UnreadableFile(f"{file}: fields: must be a list")
     editable = [_field(each, params, f"{file}: fields[{n}]") for n, each in enumerate(fields)]
     if len(set(editable)) < len(editable):
-        raise UnreadableTemplate(f"{file}: fields: must name every field once")
+        raise UnreadableFile(f"{file}: fields: must name every field once")
     return Template(id, name, params, tuple(editable))
 
 
-def _field(data: Any, params: Mapping[str, Any], place: str) -> Field:
+def _field(data: Any, params: Mapping[str, Any], position: str) -> TemplateField:
     if not isinstance(data, dict) or "nodeId" not in data or "fieldName" not in data:
-        raise UnreadableTemplate(f"{place}: must be an object with nodeId and fieldName")
-    field = Field(str(data["nodeId"]), str(data["fieldName"]))
+        raise UnreadableFile(f"{position}: must be an object with nodeId and fieldName")
+    field = TemplateField(str(data["nodeId"]), str(data["fieldName"]))
     if not isinstance(params.get(field.node_id), dict):
-        raise UnreadableTemplate(f"{place}: nodeId: there is no node {field.node_id} in params")
+        raise UnreadableFile(f"{position}: nodeId: there is no node {field.node_id} in params")
     if field.name not in _inputs(params[field.node_id]):
         text = f"node {field.node_id} has no input {field.name}"
-        raise UnreadableTemplate(f"{place}: fieldName: {text}")
+        raise UnreadableFile(f"{position}: fieldName: {text}")
     return field
 
 
 def _graph_problem(template: Template, classes: NodeClasses) -> str:
-    """Return what is wrong with a template's graph, apart from values that are sent anyway."""
+    """Return the problem of a template's graph, except for its editable fields."""
     try:
         graph = inspect_graph(template.params, classes, InputRules())
     except Invalid as error:
         return error.problem.rstrip("\n").replace("\n", "; ")
     editable = set(template.fields)
-    problems = [each for each in graph.problems if Field(each.node, each.input) not in editable]
+    problems = [
+        each for each in graph.problems if TemplateField(each.node, each.input) not in editable
+    ]
     return refused(problems).problem.rstrip("\n").replace("\n", "; ") if problems else ""
 
 

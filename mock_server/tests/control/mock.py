@@ -1,9 +1,9 @@
-"""The control API in front of a toy vendor, with a wall clock that is moved by hand."""
+"""The control API beside a toy vendor, with a wall clock that tests move."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,106 +11,103 @@ import httpx
 from anyio.lowlevel import checkpoint
 from starlette.types import Receive, Scope, Send
 
-from mock_server.control.api import Control, ControlDependencies, create_control
-from mock_server.control.operations import PREFIX
+from mock_server.control.api import ControlApi, ControlDependencies, create_control
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
-from mock_server.tests.makers import NOW, an_order, some_work, some_worlds
+from mock_server.core.resets import ResetService
+from mock_server.tests.makers import NOW, an_account_service, an_order, some_work
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds, Call, json_answer, send_answer
 from mock_server.web.captures import CaptureError
 from mock_server.web.journal import Journal
+from mock_server.web.observers import Tracing
 from mock_server.web.targets import CallbackTarget, CallbackTargets
 from mock_server.web.vendor_settings import Fact
-from mock_server.workshop.session_service import SessionService
 
+PREFIX = "/_mock"
 TOKEN = "the-control-token"
 
 
 class Mock:
     """Everything in one place: what tests call, and what they look behind."""
 
-    def __init__(self, account_service: AccountService | None = None, **changes: Any) -> None:
+    def __init__(self, accounts: AccountService | None = None, **changes: Any) -> None:
         self.wall = NOW
-        self.account_service = account_service or some_worlds()
-        self.session_service = SessionService(
-            self.account_service.store, slots=2, keep_tokens=100, keep_sessions=100
-        )
+        self.accounts = accounts or an_account_service()
+        self.resets = ResetService(self.accounts)
         self.forgotten: list[str | None] = []
         self.answer: Any = {"status": "ok"}
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.callback_status = 200
         self.callback_answer = b""
         self.dispatcher = CallbackDispatcher(
-            self.account_service.job_service,
+            self.accounts,
             lambda: self.wall,
             targets=CallbackTargets(["private"]),
             send=self._send,
         )
         callback_adapter = CallbackAdapter(_notice, changes.pop("delays", ()))
         self.dispatcher.register("toy", lambda: callback_adapter)
-        self.account_service.job_service.on_watched = self.dispatcher.wake
+        self.accounts.on_callbacks = self.dispatcher.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
-        bounds |= changes.pop("journal", {})
-        self.journal = Journal(self._vendor, lambda: self.wall, **bounds)
+        self.journal = Journal(**bounds | changes.pop("journal", {}))
         known: dict[str, Any] = {
-            "account_service": self.account_service,
-            "job_service": self.account_service.job_service,
+            "accounts": self.accounts,
+            "resets": self.resets,
             "journal": self.journal,
             "dispatcher": self.dispatcher,
-            "session_service": self.session_service,
-            "wall": lambda: self.wall,
             "version": "1.2.3",
             "settings_rows": lambda: [{"name": "port", "value": 8080}],
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
             "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
-            "forget_kept": self.forgotten.append,
+            "forget": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,
             "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
         }
-        self.control: Control = create_control(ControlDependencies(**(known | changes)))
+        self.control: ControlApi = create_control(ControlDependencies(**(known | changes)))
+        self.app = Tracing(self._route, lambda: self.wall, [self.journal.keep])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.control if scope["path"].startswith(PREFIX) else self.journal
-        await app(scope, receive, send)
+        if scope["type"] == "http":
+            await self.app(scope, receive, send)
+
+    def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        app = self.control if scope["path"].startswith(PREFIX) else self._vendor
+        return app(scope, receive, send)
 
     async def _vendor(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Echo whose call it is; what is answered is the test's business."""
+        """Note in the trace what the headers say, and answer what the test wants."""
         trace = scope["trace"]
-        call = Call(scope, trace, {})
+        call = Call(scope, trace, {}, self.accounts)
         await call.read(receive, Bounds())
+        trace.surface = "toy"
         trace.account = (call.header(b"x-account") or b"").decode()
         trace.operation = f"{call.method} {call.path}"
         trace.now = self.wall
         trace.verdict = (call.header(b"x-verdict") or b"").decode()
-        trace.answer = json_answer(self.answer, int(call.header(b"x-status") or 200))
-        await send_answer(send, trace.answer, request_id=trace.id)
+        await send_answer(
+            send, json_answer(self.answer, int(call.header(b"x-status") or 200)), call
+        )
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
         if "curl" in captured:
-            raise CaptureError("the line is no curl")
+            raise CaptureError("this is not a curl line")
         return {"accepted": True, "given": captured}
 
     async def _send(self, target: CallbackTarget, body: bytes) -> CallbackReply:
         self.sent.append((target.url, json.loads(body)))
-        problem = "" if self.callback_status == 200 else "as it was told"
+        problem = "" if self.callback_status == 200 else "as told"
         return CallbackReply(self.callback_status, problem, self.callback_answer)
 
     async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
-        """Make a job in an account's world."""
-        account = await self.account_service.find(id)
-        now = await self.account_service.job_service.now(account, self.wall)
-        return await self.account_service.job_service.submit(
-            account, an_order(), some_work(), now, **changes
-        )
-
-    async def account(self, id: str) -> Account:
-        return await self.account_service.find(id)
+        """Make a job of an account."""
+        async with self.accounts.act(id, self.wall) as world:
+            return await world.jobs.submit(an_order(), some_work(), **changes)
 
 
 class Http:
@@ -121,7 +118,7 @@ class Http:
         self.client = client
 
     async def __call__(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
-        """Return the data of an answer that went well."""
+        """Return the data of a successful answer."""
         answer = await self.raw(method, path, json, **more)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
@@ -132,7 +129,7 @@ class Http:
         return await self.client.request(method, PREFIX + path, **more)
 
     async def problem(self, status: int, *args: Any, **more: Any) -> dict[str, Any]:
-        """Return the problem that a call is answered with."""
+        """Return the problem in the answer to a call."""
         answer = await self.raw(*args, **more)
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
@@ -145,14 +142,14 @@ class Http:
     async def vendor(self, method: str, path: str, **more: Any) -> httpx.Response:
         return await self.client.request(method, path, **more)
 
-    async def until_somebody_waits(self) -> None:
+    async def until_a_wait_has_begun(self) -> None:
         while not self.mock.journal.listeners:
             await checkpoint()
 
 
 @asynccontextmanager
 async def a_client(mock: Mock | None = None, **options: Any) -> AsyncIterator[Http]:
-    """Open a client of a mock; without one, of a fresh one."""
+    """Open a client of a mock, by default of a new one."""
     mock = mock or Mock()
     options.setdefault("base_url", "http://127.0.0.1:8080")
     transport = httpx.ASGITransport(app=mock)

@@ -1,4 +1,4 @@
-"""Worlds through the control API."""
+"""Accounts through the control API."""
 
 import subprocess
 import sys
@@ -7,10 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountService
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tests.control.mock import Mock, a_client
-from mock_server.tests.makers import NOW, a_job_service, some_worlds
+from mock_server.tests.makers import NOW, an_account_service
 
 CREDENTIALS = {"appId", "privateKey", "publicKey", "accessToken", "appKey", "appSecret"}
 
@@ -186,7 +185,7 @@ async def test_no_key_pair_is_generated_for_an_account(monkeypatch):
         raise AssertionError("a key pair was generated")
 
     monkeypatch.setattr(rsa, "generate_private_key", generate)
-    account_service = some_worlds()
+    accounts = an_account_service(is_open=False)
     keys: list[int] = []
 
     def keys_of(number: int) -> tuple[str, str]:
@@ -194,10 +193,9 @@ async def test_no_key_pair_is_generated_for_an_account(monkeypatch):
         pair = key_pair(number)
         return pair.private_pem, pair.public_pem
 
-    defaults = replace(account_service.defaults, keys=keys_of, keep_accounts=500)
-    account_service = AccountService(a_job_service(), defaults, account_service.ready_made)
-    await account_service.open(NOW)
-    async with a_client(Mock(account_service)) as http:
+    accounts.defaults = replace(accounts.defaults, keys=keys_of, keep_accounts=500)
+    await accounts.open(NOW)
+    async with a_client(Mock(accounts)) as http:
         made = [await http("POST", "/accounts") for _ in range(200)]
 
     assert keys == list(range(201))

@@ -4,9 +4,11 @@ import pytest
 
 from mock_server.core.accounts import Progression
 from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.core.outbox_service import post
 from mock_server.tests.control.mock import Mock, a_client
-from mock_server.tests.makers import NOW, some_worlds
+from mock_server.tests.makers import NOW, an_account_service
 from mock_server.web.callback_formats import CallbackAdapter
+from mock_server.web.callbacks import CallbackDispatcher
 
 URL = "http://127.0.0.1:1/hook"
 WATCH = Watch(URL, "toy")
@@ -15,6 +17,24 @@ CHANGES = Watch(URL, "toy", Notify.CHANGES)
 
 async def all_callbacks(http, query=""):
     return (await http("GET", f"/callbacks{query}"))["callbacks"]
+
+
+async def posted(http, topic, content):
+    """Post a notice about no job, due in a minute."""
+    async with http.mock.accounts.act("ready", NOW) as world:
+        await post(world, Watch(URL, "toy"), topic, content, due_at=NOW + 60)
+
+
+@pytest.fixture
+def woken(monkeypatch):
+    """The accounts whose callbacks are looked at again; None stands for all."""
+    found = []
+
+    def wake(self, account=None):
+        found.append(account)
+
+    monkeypatch.setattr(CallbackDispatcher, "wake", wake)
+    return found
 
 
 # Moving the clock
@@ -91,8 +111,8 @@ async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
 
         moved = await http("POST", "/clock/advance", {"seconds": 15})
         assert [(told["status"], told["problem"]) for told in moved["callbacks"]] == [
-            (500, "as it was told"),
-            (500, "as it was told"),
+            (500, "as told"),
+            (500, "as told"),
         ]
 
         http.mock.callback_status = 200
@@ -101,10 +121,7 @@ async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
 
 
 @pytest.mark.parametrize("query", ["", "?account=ready"])
-async def test_changes_of_a_clock_wake_those_who_wait(http, query, monkeypatch):
-    woken: list[str | None] = []
-    monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
-
+async def test_changes_of_a_clock_wake_those_who_wait(woken, http, query):
     for method, path, body in (
         ("POST", "/clock/advance", {"seconds": 1}),
         ("PUT", "/clock", {"rate": 2}),
@@ -114,24 +131,20 @@ async def test_changes_of_a_clock_wake_those_who_wait(http, query, monkeypatch):
     ):
         woken.clear()
         await http(method, path + query, body)
-        assert woken == ["ready" if query else None]
+        assert set(woken) == {"ready" if query else None}
 
 
-async def test_looking_at_a_clock_wakes_nobody(http, monkeypatch):
-    woken: list[str | None] = []
-    monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
-
+async def test_reading_a_clock_wakes_no_account(woken, http):
     await http("GET", "/clock")
 
     assert woken == []
 
 
 @pytest.mark.parametrize("way", ["advance", "complete", "fail"])
-async def test_moving_a_job_by_hand_wakes_its_account(way, monkeypatch):
-    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
-        job = (await http.mock.submit()).job
-        woken: list[str | None] = []
-        monkeypatch.setattr(http.mock.dispatcher, "wake", woken.append)
+async def test_moving_a_watched_job_by_hand_wakes_its_account(woken, way):
+    async with a_client(Mock(an_account_service(progress=Progression.MANUAL))) as http:
+        job = (await http.mock.submit(watch=CHANGES)).job
+        woken.clear()
 
         await http("POST", f"/jobs/{job.id}/{way}")
 
@@ -169,7 +182,7 @@ async def test_a_callback_is_shown_with_every_try():
                 {
                     **moment,
                     "status": 503,
-                    "problem": "as it was told",
+                    "problem": "as told",
                     "url": URL,
                     "answer": None,
                 }
@@ -184,8 +197,8 @@ async def test_a_callback_is_shown_with_every_try():
 
 async def test_what_fell_due_is_listed_even_if_nobody_has_looked(http):
     job = (await http.mock.submit(watch=WATCH)).job
-    clock = await http.mock.account_service.clock(None)
-    await http.mock.account_service.set_clock(None, clock.moved_to(http.mock.wall, job.ends_at))
+    mock = http.mock
+    await mock.accounts.change_clock(None, mock.wall, lambda clock: clock.advanced(mock.wall, 1000))
 
     (shown,) = await all_callbacks(http)
 
@@ -264,7 +277,7 @@ async def test_a_payload_that_is_no_json_is_shown_as_text(http):
 
 
 async def test_of_a_job_that_is_kept_no_longer_the_payload_is_unknown():
-    async with a_client(Mock(some_worlds(keep_jobs=1))) as http:
+    async with a_client(Mock(an_account_service(keep_jobs=1))) as http:
         job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
         await http.mock.submit()
 
@@ -280,9 +293,9 @@ async def test_a_callback_that_does_not_exist_is_not_found(http):
 
 async def test_a_question_is_shown_with_what_was_answered(http):
     http.mock.callback_answer = b'{"success": false, "token": "not-for-everybody"}'
-    account = await http.mock.account("ready")
+    account = await http.mock.accounts.find("ready")
     watch = Watch(f"{URL}?sign=abcdefgh", "toy", reference="i_1")
-    await http.mock.dispatcher.ask(account, watch, "may I", b'{"prompt": "a boat"}', NOW)
+    await http.mock.dispatcher.ask(account, watch, "may I", b'{"prompt": "a boat"}')
 
     (shown,) = await all_callbacks(http)
     one = await http("GET", f"/callbacks/{shown['id']}")
@@ -301,10 +314,7 @@ async def test_a_question_is_shown_with_what_was_answered(http):
 
 
 async def test_notices_about_no_job_are_delivered_as_the_clock_moves(http):
-    account = await http.mock.account("ready")
-    await http.mock.dispatcher.post(
-        account, Watch(URL, "toy"), "listed", b'{"ok": 1}', NOW, due_at=NOW + 60
-    )
+    await posted(http, "listed", b'{"ok": 1}')
 
     moved = await http("POST", "/clock/advance", {"next": True})
 
@@ -317,8 +327,7 @@ async def test_notices_about_no_job_are_delivered_as_the_clock_moves(http):
 
 
 async def test_a_notice_without_a_body_has_no_payload(http):
-    account = await http.mock.account("ready")
-    await http.mock.dispatcher.post(account, Watch(URL, "toy"), "", b"", NOW, due_at=NOW + 60)
+    await posted(http, "", b"")
 
     (shown,) = await all_callbacks(http)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mock_server.tests.control.mock import Mock, a_client
-from mock_server.tests.makers import NOW, some_worlds
+from mock_server.tests.makers import NOW, an_account_service
 
 ISO = "2025-06-15T15:06:40Z"  # of NOW
 
@@ -106,7 +106,7 @@ async def test_a_clock_that_was_born_frozen_resumes_at_the_walls_pace(http):
 
 
 async def test_freezing_stops_time_where_it_is():
-    async with a_client(Mock(some_worlds(rate=10))) as http:
+    async with a_client(Mock(an_account_service(rate=10))) as http:
         http.mock.wall += 1
         assert (await http("POST", "/clock/freeze"))["now"] == NOW + 10
         http.mock.wall += 1
@@ -141,5 +141,5 @@ async def test_a_clock_of_nobody_is_not_found(http):
     await http.problem(400, "GET", "/clock?account=a&account=b")
     problem = await http.problem(400, "GET", "/clock?acount=a")
     assert problem["errors"] == [
-        {"parameter": "acount", "detail": "is not known; did you mean 'account'?"}
+        {"parameter": "acount", "detail": "is unknown; did you mean 'account'?"}
     ]

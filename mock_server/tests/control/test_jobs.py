@@ -4,7 +4,7 @@ import pytest
 
 from mock_server.core.accounts import Progression
 from mock_server.tests.control.mock import Mock, a_client
-from mock_server.tests.makers import NOW, some_worlds
+from mock_server.tests.makers import NOW, an_account_service
 
 
 async def test_jobs_are_listed_with_the_newest_first(http):
@@ -45,7 +45,7 @@ async def test_jobs_are_filtered_by_the_state_that_they_are_in_now(http):
 
 
 async def test_looking_at_a_job_here_is_no_poll():
-    async with a_client(Mock(some_worlds(progress=Progression.POLLS))) as http:
+    async with a_client(Mock(an_account_service(progress=Progression.POLLS))) as http:
         id = (await http.mock.submit()).job.id
         for _ in range(10):
             job = await http("GET", f"/jobs/{id}")
@@ -56,7 +56,7 @@ async def test_looking_at_a_job_here_is_no_poll():
 
 
 async def test_a_job_by_hand_goes_from_state_to_state():
-    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
+    async with a_client(Mock(an_account_service(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
         states: list[str] = []
@@ -68,7 +68,7 @@ async def test_a_job_by_hand_goes_from_state_to_state():
 
 
 async def test_a_job_by_hand_moves_by_seconds_of_its_own():
-    async with a_client(Mock(some_worlds(progress=Progression.MANUAL))) as http:
+    async with a_client(Mock(an_account_service(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
         await http("POST", f"/jobs/{id}/advance", {"seconds": 0.01})

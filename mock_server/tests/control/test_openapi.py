@@ -1,4 +1,4 @@
-"""The description is true: what it allows is taken, what it forbids is refused."""
+"""The OpenAPI document is true: what it allows is accepted, what it forbids is refused."""
 
 import asyncio
 import re
@@ -10,8 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mock_server.control.operations import PREFIX
-from mock_server.tests.control.mock import TOKEN, Mock, a_client
+from mock_server.tests.control.mock import PREFIX, TOKEN, Mock, a_client
 from mock_server.tests.makers import run
 
 PATH = f"{PREFIX}/openapi.json"
@@ -33,7 +32,7 @@ async def test_every_operation_is_described(http):
     described = await document(http.mock)
 
     found = {(method.upper(), path) for path, ways in described["paths"].items() for method in ways}
-    table = {(operation.method, operation.whole_path) for operation in http.mock.control.operations}
+    table = {(operation.method, operation.path) for operation in http.mock.control.operations}
     assert found == table
     assert described["openapi"] == "3.1.0"
     assert described["info"]["version"] == "1.2.3"
@@ -69,7 +68,7 @@ async def test_the_token_is_described_only_where_it_is_wanted():
 
 
 def a_busy_mock() -> Mock:
-    """A mock with jobs, requests and a token, that can be called as the checks call it."""
+    """A mock with jobs and requests, which the checks may call by their host name."""
     mock = Mock(own_hosts=("testserver",))
 
     async def fill():
@@ -77,7 +76,6 @@ def a_busy_mock() -> Mock:
             for _ in range(3):
                 await mock.submit()
                 await http.vendor("POST", "/toy", json={"a": 1})
-            await mock.session_service.allocate(await mock.account("ready"), mock.wall, name="ada")
 
     asyncio.run(fill())
     return mock
@@ -122,6 +120,6 @@ def in_no_time(body):
 
 
 def test_the_checks_had_something_to_look_at():
-    assert run(MOCK.account_service.all())
+    assert run(MOCK.accounts.all())
     # All but the one that describes the others.
     assert len(OPERATIONS) == len(MOCK.control.operations) - 1

@@ -80,7 +80,7 @@ async def test_one_exchange_is_shown_whole(http):
     assert exchange["answer"]["status"] == 200
     assert exchange["answer"]["body"]["text"] == '{"text":"für"}'
     assert exchange["verdict"] == {"detail": "no such key"}
-    await http.problem(404, "GET", "/requests/00000002")
+    await http.problem(404, "GET", "/requests/0000000f")
 
 
 async def test_bytes_that_are_no_text_are_shown_as_base64(http):
@@ -151,7 +151,7 @@ async def test_waiting_ends_when_the_last_request_comes(http):
     body = {"path": "/toy", "method": "GET", "count": 2, "timeout": 60}
     await http.vendor("GET", "/toy/1")
     waiting = asyncio.create_task(http("POST", "/requests/wait", body))
-    await http.until_somebody_waits()
+    await http.until_a_wait_has_begun()
 
     await http.vendor("POST", "/toy/2")
     assert not waiting.done()
@@ -184,7 +184,7 @@ async def test_waiting_in_vain_says_what_came_instead(http):
 
 async def test_who_gives_up_waiting_leaves_nothing_behind(http):
     waiting = asyncio.create_task(http("POST", "/requests/wait", {"timeout": 60}))
-    await http.until_somebody_waits()
+    await http.until_a_wait_has_begun()
 
     waiting.cancel()
 

@@ -1,11 +1,11 @@
-"""Captured requests are handed to whoever knows the schemes, and what is unreadable is told."""
+"""Captured requests are given to the vendors to explain."""
 
 from __future__ import annotations
 
 PATH = "/signature/explain"
 
 
-async def test_a_capture_is_handed_on_as_it_came(http):
+async def test_a_capture_is_handed_on_unchanged(http):
     captured = {"method": "GET", "url": "http://x/v1/jobs/1", "headers": {"Authorization": "x"}}
 
     assert await http("POST", PATH, captured) == {"accepted": True, "given": captured}
@@ -14,10 +14,10 @@ async def test_a_capture_is_handed_on_as_it_came(http):
 async def test_a_capture_that_cannot_be_read_is_a_problem(http):
     problem = await http.problem(422, "POST", PATH, {"curl": "wget x"})
 
-    assert problem["detail"] == "the line is no curl"
+    assert problem["detail"] == "this is not a curl line"
 
 
-async def test_a_member_that_nobody_knows_is_a_problem(http):
+async def test_an_unknown_member_is_a_problem(http):
     problem = await http.problem(400, "POST", PATH, {"curls": "x"})
 
     assert "curl" in str(problem)

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Limits, Progression, credential_ids
@@ -15,7 +16,6 @@ from mock_server.core.jobs.job import Job, JobState
 from mock_server.tests.makers import (
     NOW,
     Bench,
-    a_planner,
     an_account_service,
     run,
     some_work,
@@ -296,11 +296,11 @@ works = st.sampled_from([work_that_costs(8), too_much_for_memory(), some_work(in
 )
 def test_going_from_event_to_event_is_exact_and_misses_nothing(history, start, pending):
     def a_busy_server():
-        bench = a_server(start=start, slots=1, planner=a_planner(pending=pending))
+        bench = a_server(start=start, slots=1)
         accounts = [make(bench), make(bench, "bob")]
         now = start
         for work, gap, bobs in history:
-            submit(bench, accounts[bobs], now, work)
+            submit(bench, accounts[bobs], now, replace(work, pending=pending))
             now += gap
             advance(bench, None, now)
         return bench, accounts, now

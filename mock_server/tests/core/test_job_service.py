@@ -299,8 +299,8 @@ def test_a_look_never_moves_a_job_back_from_where_a_hand_has_put_it():
 
 @pytest.mark.parametrize("now", [0.0, 0.1, 1234.567, NOW, NOW + 0.123])
 def test_a_hand_moves_a_job_from_state_to_state(now):
-    bench = Bench(progress=Progression.MANUAL, planner=a_planner(pending=0.3))
-    job = submit(bench, now=now).job
+    bench = Bench(progress=Progression.MANUAL)
+    job = submit(bench, work=some_work(pending=0.3), now=now).job
     states = [bench.advance(ADA, job.id, now).state for _ in range(4)]
 
     assert states == [JobState.PENDING, WAITING, RUNNING, SUCCEEDED]

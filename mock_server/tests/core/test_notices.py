@@ -15,7 +15,6 @@ from mock_server.core.outbox import Delivery
 from mock_server.tests.makers import (
     NOW,
     Bench,
-    a_planner,
     an_account,
     some_work,
     too_much_for_memory,
@@ -159,8 +158,8 @@ def test_a_job_that_nobody_watches_tells_nothing():
 
 @pytest.mark.parametrize("pending", [0.0, 1.5])
 def test_every_change_is_told_in_order(pending):
-    bench = Bench(planner=a_planner(pending=pending))
-    job = submit(bench, Notify.CHANGES)
+    bench = Bench()
+    job = submit(bench, Notify.CHANGES, work=some_work(pending=pending))
 
     expected = [
         (JobState.PENDING, job.pending_at),
@@ -351,7 +350,7 @@ deeds = st.tuples(
 
 def history(happenings, looks):
     """Return the notices after deeds, with looks in between that change nothing."""
-    bench = Bench(slots=1, planner=a_planner(pending=0.1))
+    bench = Bench(slots=1)
     jobs = []
     # A look at the moment of a deed comes before it.
     course = sorted(
@@ -364,7 +363,9 @@ def history(happenings, looks):
             continue
         _, what, number, notify, progress, work = deed
         if what == "submit":
-            jobs.append(submit(bench, notify, now, work, progress=progress).id)
+            jobs.append(
+                submit(bench, notify, now, replace(work, pending=0.1), progress=progress).id
+            )
         elif jobs:
             id = jobs[number % len(jobs)]
             over = bench.look(ADA, id, now).state.final

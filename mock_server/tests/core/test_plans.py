@@ -43,7 +43,7 @@ def test_plans_differ_from_luck_to_luck():
 @given(works, draws, st.sampled_from(sorted(PROFILES)))
 def test_a_plan_keeps_to_its_profile(work, draw_number, name):
     profile = PROFILES[name]
-    plan = a_planner(name, pending=0.5).plan(work, draw_number)
+    plan = a_planner(name).plan(replace(work, pending=0.5), draw_number)
 
     assert (plan.created, plan.pending) == (profile.created, 0.5)
     assert profile.wait[0] <= plan.wait <= profile.wait[1]

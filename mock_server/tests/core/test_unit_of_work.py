@@ -30,7 +30,6 @@ from mock_server.tests.makers import (
     Bench,
     CountingStore,
     HesitatingStore,
-    a_planner,
     an_account,
     an_account_service,
     an_order,
@@ -356,13 +355,13 @@ def test_any_split_of_an_advance_gives_the_same_events_and_the_same_state(
     orders, alarms, stops, whose
 ):
     def advanced(stops):
-        accounts = an_account_service(slots=1, planner=a_planner(pending=0.3))
+        accounts = an_account_service(slots=1)
         bench = with_alarms(Bench(accounts))
         for id in ("ada", "bob"):
             run(accounts.create(AccountSpec(id=id), NOW))
         for notify, work, id in orders:
             watch = None if notify is None else replace(WATCH, notify=notify)
-            bench.submit(id, work, watch=watch)
+            bench.submit(id, replace(work, pending=0.3), watch=watch)
         for id, at in alarms:
             bench.put(Alarm(id, "ada", tuple(sorted(at))))
         events = []

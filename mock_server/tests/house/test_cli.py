@@ -1,6 +1,7 @@
 """What people type, without a server."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mock_server import __version__
-from mock_server.cli import VERBS, tams_mock
+from mock_server.cli import COMMANDS, tams_mock
+from mock_server.commands.serve import command as serve
 from mock_server.settings import all_settings
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.signature import SignedHeader, check_signature, parse_authorization
@@ -41,28 +43,58 @@ def test_it_says_which_version_it_is():
     assert tell("--version").output == f"tams-mock {__version__}\n"
 
 
-def test_every_verb_is_listed_and_has_help_of_its_own():
+def test_every_command_is_listed_in_its_group_and_has_its_own_help():
     listed = tell("--help").output
 
-    for command, sentence in VERBS.items():
-        assert f"  {command} " in listed
-        assert sentence in listed
-        assert tell(command, "--help").output.startswith(f"Usage: tams-mock {command} [OPTIONS]")
+    for group, commands in COMMANDS.items():
+        assert f"\n{group}:\n" in listed
+        for command, sentence in commands.items():
+            assert f"  {command} " in listed
+            assert sentence in listed
+            usage = f"Usage: tams-mock {command} [OPTIONS]"
+            assert tell(command, "--help").output.startswith(usage)
 
 
-def test_every_setting_is_an_option_of_serve():
-    text = tell("serve", "--help").output
-    words = set(text.replace("/", " ").split())
+def test_the_short_help_of_serve_has_the_common_settings_and_the_long_one_all():
+    short, full = (tell("serve", option).output for option in ("--help", "--help-all"))
+    listed = [re.findall(r"^  (--[a-z0-9-]+)", text, re.MULTILINE) for text in (short, full)]
+    own = ["--config", "--json", "--help-all"]
 
-    assert [setting.flag for setting in all_settings() if setting.flag not in words] == []
-    assert "win over the environment over the file over the defaults" in " ".join(text.split())
+    common = [setting.flag for setting in all_settings() if setting.common]
+    assert listed[0] == [*own, *common]
+    assert listed[1] == [*own, *(setting.flag for setting in all_settings())]
+    assert "tams-mock serve --help-all" in short
+    for setting in all_settings():
+        assert f"\n{setting.group}:\n" in full
 
 
-def test_a_verb_that_is_not_there_is_refused():
-    result = tell("sreve")
+@pytest.mark.parametrize("option", ["--help", "--help-all"])
+def test_help_fits_into_80_columns(option):
+    lines = tell("serve", option).output.splitlines()
+
+    assert max(map(len, lines)) <= 80
+
+
+def test_every_setting_is_a_flag_of_serve_also_if_the_short_help_does_not_show_it():
+    flags = {flag for option in serve.params for flag in (*option.opts, *option.secondary_opts)}
+
+    for setting in all_settings():
+        assert setting.flag in flags
+        assert (f"--no-{setting.flag[2:]}" in flags) == (setting.kind is bool)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("sreve",), "No such command 'sreve'"),
+        (("serve", "--prot", "1"), "No such option '--prot'. (Did you mean"),
+    ],
+)
+def test_a_name_that_is_not_there_is_refused(arguments, problem):
+    result = tell(*arguments)
 
     assert result.exit_code == 2
-    assert "No such command 'sreve'" in result.output
+    assert problem in result.output
 
 
 def test_a_wrong_value_ends_serve_with_its_line():
@@ -98,8 +130,10 @@ def test_the_table_of_the_documentation_is_the_same_everywhere(monkeypatch):
 
     assert tell("settings", "--markdown").stdout == text
     assert all(f"`{setting.environment}`" in text for setting in all_settings())
-    columns = {line.replace(r"\|", "").count("|") for line in text.splitlines() if line[:1] == "|"}
-    assert columns == {7}
+    tables = text.replace(r"\|", "").split("### ")[1:]
+    columns = [{line.count("|") for line in table.splitlines() if "|" in line} for table in tables]
+    assert columns == [*[{7}] * (len(tables) - 1), {5}]
+    assert "| `tams.bad_size` | `accept` | `refuse` | `refuse` |" in tables[-1]
 
 
 @pytest.mark.parametrize("url", [URL, "/v1/models/1?a=b%20c", URL + "#fragment"])
@@ -166,4 +200,4 @@ def test_with_a_key_of_ones_own_signing_asks_for_it(tmp_path, monkeypatch):
     (tmp_path / "public.pem").write_text(key_pair(2).public_pem)
     monkeypatch.setenv("TAMS_MOCK_PUBLIC_KEY_FILE", "public.pem")
 
-    assert "name its private half with --key" in tell("sign", "GET", "/").stderr
+    assert "give its private key with --key" in tell("sign", "GET", "/").stderr

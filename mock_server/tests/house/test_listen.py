@@ -1,4 +1,4 @@
-"""`tams-mock listen` says what came, and answers as it is told."""
+"""`tams-mock listen` prints what came, and answers as its options say."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_an_event_of_another_secret_is_told_from_a_genuine_one():
 
     assert arrival.genuine is False
     assert TOKEN not in arrival.token
-    assert "SIGN DOES NOT FIT" in arrival.as_line()
+    assert "WRONG SIGN" in arrival.as_line()
 
 
 @pytest.mark.parametrize(

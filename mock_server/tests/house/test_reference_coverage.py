@@ -16,7 +16,6 @@ import yaml
 from mock_server.app import create_app
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.errors import Malformed
-from mock_server.core.jobs.due import apply_due
 from mock_server.core.outbox import Delivery
 from mock_server.settings import Settings
 from mock_server.tams import requests
@@ -133,7 +132,7 @@ def test_every_operation_is_served_or_a_gap():
     app = create_app(Settings())
     served = {
         f"{operation.method} {operation.path.replace('_id}', 'Id}')}"
-        for operation in app.tams.operations
+        for operation in app.vendors["tams"].surface.operations
     }
     described = {
         f"{method.upper()} {path}"
@@ -235,7 +234,7 @@ async def answered() -> AsyncIterator[tuple[str, Any]]:
             await world.advance(0.1)
             yield "JobResponse", (await world.call("GET", f"/v1/jobs/{job['id']}")).json()
         for seed in range(4):  # Some of the made-up models have trigger words and pictures.
-            other = await world.app.account_service.create(AccountSpec(seed=seed), NOW)
+            other = await world.app.accounts.create(AccountSpec(seed=seed), NOW)
             headers = {"authorization": f"Bearer {other.credentials.token}"}
             for model in ("643763684419793644", "600423083519508503"):
                 answer = await world.call("GET", f"/v1/models/{model}", headers=headers)
@@ -279,10 +278,11 @@ async def notices(payload: str) -> AsyncIterator[Any]:
         doomed["stages"][0]["inputInitialize"]["imageResourceId"] = "nowhere"
         for body in (text_to_image(), doomed):
             job = await world.submit({**body, "notifyUrl": "http://127.0.0.1:1/hook"})
-            async with world.app.job_service.store.transaction(world.account.id) as tx:
-                (ended,) = await apply_due(tx, world.account, 2, await world.now() + 60)
-                (told,) = [each for each in await tx.list(Delivery) if each.job == job["id"]]
-            yield json.loads(world.app.tams.answers.notice(told, ended, world.account))
+            await world.advance(60)
+            async with world.act() as unit:
+                ended = (await unit.jobs.look(job["id"])).job
+                (told,) = [each for each in await unit.tx.list(Delivery) if each.job == job["id"]]
+            yield json.loads(world.tams.answers.notice(told, ended, world.account))
 
 
 def members(schema_name: str, body: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""Every knob is described, and whatever sets it is read, ranked and, if wrong, explained."""
+"""Every setting is described; its sources are read and ranked, and errors are explained."""
 
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from mock_server.setting_sources import SettingsError
 from mock_server.settings import Settings, all_settings, read_settings, settings_table
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.settings import TamsSettings
+from mock_server.web.vendor_settings import PRESETS, ChoiceTable
+from mock_server.workshop.settings import WorkshopSettings
 
-KNOBS = all_settings()
+SETTINGS = all_settings()
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +37,7 @@ def row_of(settings: Settings, name: str) -> dict[str, object]:
     return next(row for row in settings_table(settings) if row["name"] == name)
 
 
-@pytest.mark.parametrize("setting", KNOBS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_has_a_sentence_a_group_and_says_what_it_takes(setting):
     assert setting.sentence.endswith(".")
     assert setting.sentence[0].isupper() or setting.sentence.startswith("IN")
@@ -43,21 +46,31 @@ def test_every_setting_has_a_sentence_a_group_and_says_what_it_takes(setting):
 
 
 def test_no_two_settings_share_a_flag_or_a_name_in_the_environment():
-    flags = Counter(setting.flag for setting in KNOBS)
-    names = Counter(setting.environment for setting in KNOBS)
+    flags = Counter(setting.flag for setting in SETTINGS)
+    names = Counter(setting.environment for setting in SETTINGS)
 
     assert set(flags.values()) == set(names.values()) == {1}
 
 
-def test_every_choice_of_a_surface_is_a_setting_that_names_its_unknown():
-    settings = {setting.leaf: setting for setting in KNOBS if setting.path[0] == "tams"}
+@pytest.mark.parametrize("vendor", ["tams", "workshop"])
+def test_every_choice_of_a_vendor_is_a_setting_that_names_its_unknown(vendor):
+    models: dict[str, type[ChoiceTable]] = {"tams": TamsSettings, "workshop": WorkshopSettings}
+    choices = {setting.path[1]: setting for setting in SETTINGS if setting.path[0] == vendor}
 
-    assert set(settings) == set(TamsSettings.model_fields)
-    assert all(setting.unknown.startswith("U") for setting in settings.values())
+    assert set(choices) == set(models[vendor].model_fields)
+    letter = {"tams": "U", "workshop": "W"}[vendor]
+    unknowns = {name: setting.unknown[:1] for name, setting in choices.items()}
+    assert unknowns == dict.fromkeys(choices, letter) | dict.fromkeys(PRESETS, "")
+
+
+def test_about_twenty_settings_are_common_and_every_group_is_in_one_piece():
+    assert 20 <= sum(setting.common for setting in SETTINGS) <= 25
+    groups = [group for group, _ in groupby(SETTINGS, key=lambda setting: setting.group)]
+    assert len(groups) == len(set(groups))
 
 
 def test_names_are_the_promised_ones():
-    by_name = {setting.name: setting for setting in KNOBS}
+    by_name = {setting.name: setting for setting in SETTINGS}
 
     assert by_name["tams.clock_skew"].flag == "--tams-clock-skew"
     assert by_name["tams.clock_skew"].environment == "TAMS_MOCK_TAMS_CLOCK_SKEW"
@@ -111,7 +124,10 @@ def test_a_surface_has_a_table_in_the_file_and_a_prefix_elsewhere(here, monkeypa
 @pytest.mark.parametrize("by", ["argument", "environment"])
 def test_the_file_may_be_elsewhere(tmp_path, monkeypatch, by):
     config = tmp_path / "other.toml"
-    config.write_text("balance = 12.5\nclock_start = 2026-01-01T00:00:00Z\napp_key = 7\n")
+    config.write_text(
+        "balance = 12.5\nclock_start = 2026-01-01T00:00:00Z\napp_key = 7\n"
+        "callback_targets = ['a', 'b']\n[tams]\nfixed_price = 'none'\nlocked_models = '1, 2'\n"
+    )
     if by == "environment":
         monkeypatch.setenv("TAMS_MOCK_CONFIG", str(config))
 
@@ -120,6 +136,8 @@ def test_the_file_may_be_elsewhere(tmp_path, monkeypatch, by):
     assert str(settings.balance) == "12.5"
     assert settings.clock_start == 1_767_225_600
     assert settings.app_key == "7"
+    assert settings.callback_targets == ("a", "b")
+    assert settings.tams == TamsSettings(locked_models=("1", "2"), fixed_price=None)
 
 
 @pytest.mark.parametrize(
@@ -168,26 +186,41 @@ def test_wrong_values_name_the_place_they_came_from(here, monkeypatch):
 
     assert set(problems_of()) == {
         "TAMS_MOCK_TLS in the environment is 'maybe': expected true or false",
-        "qps in tams-mock.toml is 'many': expected a whole number from 1 to 1000000",
-        "tams.clock_skew in tams-mock.toml is -1: expected a number, 0 or more",
+        "tams-mock.toml, line 1: qps is 'many': expected a whole number from 1 to 1000000",
+        "tams-mock.toml, line 3: tams.clock_skew is -1: expected a number, 0 or more",
     }
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("prot = 1", "prot in tams-mock.toml is no setting; did you mean port?"),
-        ("[tams]\nclock_scew = 1", "tams.clock_scew in tams-mock.toml is no setting; did you mean"),
-        ("[workshops]\na = 1", "workshops in tams-mock.toml is no setting"),
-        ("port = ", "tams-mock.toml is no TOML: "),
+        ("prot = 1", "tams-mock.toml, line 1: prot is not a setting; did you mean port?"),
+        (
+            "# mine\n[tams]\n clock_scew = 1",
+            "tams-mock.toml, line 3: tams.clock_scew is not a setting; did you mean tams.clock_",
+        ),
+        ("tams.clock_scew = 1", "tams-mock.toml, line 1: tams.clock_scew is not a setting; did"),
+        ('"prot" = 1', "tams-mock.toml: prot is not a setting; did you mean port?"),
+        ("tams = 1", "tams-mock.toml, line 1: tams is not a setting but a table: write [tams]"),
+        ("[workshops]\na = 1", "tams-mock.toml, line 1: workshops is not a setting"),
+        ("xyz = 1", "tams-mock.toml, line 1: xyz is not a setting; `tams-mock settings` lists all"),
+        ("port = ", "tams-mock.toml is not TOML: Invalid value (at "),
+        ("port", "tams-mock.toml is not TOML: Expected '=' after a key in a key/value pair (at "),
     ],
 )
-def test_a_file_is_taken_at_its_word(here, text, problem):
+def test_what_a_file_must_not_say_is_one_line_with_its_place(here, text, problem):
     (here / "tams-mock.toml").write_text(text)
 
     (found,) = problems_of()
 
     assert found.startswith(problem)
+    assert "\n" not in found
+
+
+def test_an_empty_file_sets_nothing(here):
+    (here / "tams-mock.toml").write_text("\n# nothing\n")
+
+    assert read_settings() == Settings()
 
 
 def test_a_named_file_has_to_be_there(tmp_path):
@@ -195,15 +228,98 @@ def test_a_named_file_has_to_be_there(tmp_path):
         read_settings(config=tmp_path / "nowhere.toml")
 
 
-def test_an_unknown_name_in_the_environment_is_a_warning(monkeypatch):
+def test_an_unknown_name_is_refused_wherever_it_stands(here, monkeypatch):
+    (here / "tams-mock.toml").write_text("sead = 1\n")
     monkeypatch.setenv("TAMS_MOCK_PROT", "1")
-    warnings: list[str] = []
 
-    read_settings(warn=warnings.append)
+    assert problems_of({"tams.clock_scew": "1"}) == (
+        "tams-mock.toml, line 1: sead is not a setting; did you mean seed?",
+        "TAMS_MOCK_PROT in the environment is not a setting; did you mean TAMS_MOCK_PORT?",
+        "--tams-clock-scew is not a setting; did you mean tams.clock_skew?",
+    )
 
-    assert warnings == [
-        "TAMS_MOCK_PROT in the environment is no setting; did you mean TAMS_MOCK_PORT?"
-    ]
+
+# Presets
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("vendor", [TamsSettings, WorkshopSettings])
+def test_a_preset_has_allowed_values_that_differ_from_the_defaults(vendor, preset):
+    values = vendor.presets[preset]
+
+    assert vendor(**values).model_dump(include=set(values)) == values
+    assert all(vendor.model_fields[name].default != value for name, value in values.items())
+    on = vendor(**{preset: True})
+    assert on.model_dump(include=set(values)) == values
+    others = vendor().model_dump(exclude={preset, *values})
+    assert on.model_dump(exclude={preset, *values}) == others
+
+
+@pytest.mark.parametrize("vendor", [TamsSettings, WorkshopSettings])
+def test_presets_agree_where_both_decide(vendor):
+    strict, documented = (vendor.presets[preset] for preset in PRESETS)
+
+    assert all(documented[name] == strict[name] for name in strict.keys() & documented.keys())
+
+
+def test_a_preset_is_for_both_vendors_unless_a_value_is_set(here, monkeypatch):
+    (here / "tams-mock.toml").write_text("[tams]\nunknown_model = 'accept'\n")
+    monkeypatch.setenv("TAMS_MOCK_WORKSHOP_UNIQUE_NAMES", "false")
+
+    settings = read_settings({"strict": True, "workshop.missing_session": "null"})
+
+    assert settings.tams.strict
+    assert settings.workshop.strict
+    kept = {"unique_names": False, "missing_session": "null"}
+    for table, explicit in (
+        (settings.tams, {"unknown_model": "accept"}),
+        (settings.workshop, kept),
+    ):
+        strict = table.presets["strict"]
+        assert table.model_dump(include=set(strict)) == {**strict, **explicit}
+
+
+def test_a_preset_of_one_vendor_leaves_the_other_alone():
+    settings = read_settings({"tams.strict": "true", "as_documented": "true"})
+    without = read_settings({"strict": "true", "workshop.strict": "false"})
+
+    assert settings.tams == TamsSettings(strict=True, as_documented=True)
+    assert settings.workshop == WorkshopSettings(as_documented=True)
+    assert without.workshop.model_dump() == WorkshopSettings().model_dump()
+
+
+def test_a_preset_is_told_as_the_source_of_what_it_decides():
+    settings = read_settings(
+        {"strict": True, "as_documented": True, "tams.bad_size": "refuse", "tams.strict": True}
+    )
+    sources = {
+        name: row_of(settings, name)["source"]
+        for name in ("strict", "tams.bad_size", "tams.unknown_model", "tams.steps_range",
+                     "tams.strict", "workshop.strict", "workshop.unknown_workflow", "tams.schemes")
+    }  # fmt: skip
+
+    assert sources == {
+        "strict": "flag",
+        "tams.bad_size": "flag",
+        "tams.unknown_model": "preset strict",
+        "tams.steps_range": "preset as-documented",
+        "tams.strict": "flag",
+        "workshop.strict": "preset strict",
+        "workshop.unknown_workflow": "preset strict",
+        "tams.schemes": "default",
+    }
+
+
+def test_a_table_made_in_code_gets_the_presets_of_the_server():
+    table = TamsSettings(bad_size="accept")
+    settings = Settings(strict=True, tams=table)
+
+    assert (settings.tams.bad_size, settings.tams.unknown_model) == ("accept", "refuse")
+    assert row_of(settings, "tams.bad_size")["source"] == "code"
+    assert not table.strict
+
+
+# Values
 
 
 def test_the_public_key_file_is_read_and_judged(tmp_path):

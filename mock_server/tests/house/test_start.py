@@ -38,4 +38,4 @@ def test_the_workshop_is_opened_by_a_call_that_is_not_for_tams(path, opens):
             return await http.get(path)
 
     assert asyncio.run(call()).status_code in (401, 404)
-    assert ("workshop" in vars(app)) is opens
+    assert ("surface" in vars(app.vendors["workshop"])) is opens

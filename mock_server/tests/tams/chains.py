@@ -1,4 +1,4 @@
-"""Small makers of chains of stages, as a caller sends them, and what becomes of them."""
+"""Builders for chains of stages, and functions that parse them."""
 
 import json
 from decimal import Decimal
@@ -17,7 +17,7 @@ SD15, SDXL, FLUX = "600423083519508503", "834401335727231078", "7572795070959567
 LORA, CONTROLNET = "643763684419793644", "619225630271212879"
 IMAGE, MASK = "00000000-0000-4000-8000-000000000902", "00000000-0000-4000-8000-000000000903"
 
-# A chain whose every pass is plain, so that a test names only what it is about.
+# The settings of a valid chain, so that a test names only what it is about.
 PLAIN = {
     "width": 768,
     "height": 768,
@@ -39,8 +39,8 @@ def diffusion(**members: Any) -> dict[str, Any]:
 
 
 def upscaler(**members: Any) -> dict[str, Any]:
-    usual = {"hrUpscaler": "4x-UltraSharp", "hrSecondPassSteps": 10, "denoisingStrength": 0.3}
-    return {"type": "IMAGE_TO_UPSCALER", "imageToUpscaler": {**usual, **members}}
+    defaults = {"hrUpscaler": "4x-UltraSharp", "hrSecondPassSteps": 10, "denoisingStrength": 0.3}
+    return {"type": "IMAGE_TO_UPSCALER", "imageToUpscaler": {**defaults, **members}}
 
 
 def repair(*args: dict[str, Any], **members: Any) -> dict[str, Any]:

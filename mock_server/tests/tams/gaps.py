@@ -1,4 +1,4 @@
-"""Reasons for what the reference describes and the mock does not serve yet, one per capability.
+"""Features of the reference that the mock does not serve yet, with a reason for each.
 
 The tests that compare the mock with the reference list their gaps with these reasons.
 """

@@ -1,4 +1,4 @@
-"""Small makers of graphs, as a caller sends them, and random ones that are in order."""
+"""Builders for graphs, and random valid graphs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def node(class_type: str, /, **inputs: Any) -> dict[str, Any]:
 
 
 def text_to_image(**nodes: Any) -> Params:
-    """Return the everyday graph of the reference's example; `n5={…}` replaces or adds node 5."""
+    """Return the graph of the reference's example; `n5={…}` replaces or adds node 5."""
     params: Params = copy.deepcopy(example("create-workflow-job")["request"]["body"]["params"])
     return params | {name.removeprefix("n"): each for name, each in nodes.items()}
 
@@ -64,19 +64,19 @@ def refusal(params: Params, **rules: Any) -> str:
     return caught.value.problem
 
 
-# Random graphs that are in order
+# Random valid graphs
 
 _FIRST = ("CheckpointLoaderSimple", "EmptyLatentImage", "LoadImage", "CLIPTextEncode", "VAEDecode")
 _INNER = [each for each in load_classes().values() if each.outputs]
 
 
-def graphs(most: int = 12) -> st.SearchStrategy[Params]:
-    """Return graphs of known classes in which every picture that nobody uses is an output."""
-    return st.builds(random_graph, st.integers(0, most), st.integers(0, 2**32))
+def graphs(max_size: int = 12) -> st.SearchStrategy[Params]:
+    """Return graphs of known classes; every unused picture is an output."""
+    return st.builds(random_graph, st.integers(0, max_size), st.integers(0, 2**32))
 
 
 def random_graph(size: int, seed: int) -> Params:
-    """Return a graph of about so many nodes, always the same for one seed."""
+    """Return a graph of about `size` nodes, always the same for one seed."""
     random = Random(seed)
     classes = load_classes()
     ids = [f"{number}:{number}" if number % 5 == 0 else str(number) for number in range(1, 60)]
@@ -102,8 +102,8 @@ def random_graph(size: int, seed: int) -> Params:
         ready = [each for each in _INNER if all(_ready(spec, pool) for spec in _required(each))]
         add(random.choice(ready))
     used = {tuple(link) for each in params.values() for link in links_of(each).values()}
-    loose = [link for link in pool["IMAGE"] if tuple(link) not in used]
-    for number, link in enumerate(loose or pool["IMAGE"][-1:]):
+    unused = [link for link in pool["IMAGE"] if tuple(link) not in used]
+    for number, link in enumerate(unused or pool["IMAGE"][-1:]):
         params[f"9000{number}"] = node("PreviewImage", images=link)
     items = list(params.items())
     random.shuffle(items)
@@ -125,7 +125,7 @@ def _value(random: Random, spec: InputSpec, pool: dict[str, list[list[Any]]]) ->
         return None
     match spec.kind:
         case "INT":
-            number = random.choice([spec.default, int(max(spec.least, -3))])
+            number = random.choice([spec.default, int(max(spec.minimum, -3))])
             return random.choice([number, str(number), float(number)])
         case "FLOAT":
             return random.choice([spec.default, str(spec.default)])
@@ -139,5 +139,5 @@ def _value(random: Random, spec: InputSpec, pool: dict[str, list[list[Any]]]) ->
 
 
 def links_of(each: dict[str, Any]) -> dict[str, list[Any]]:
-    """Return a node's inputs that are links."""
+    """Return the inputs of a node that are links."""
     return {name: value for name, value in each["inputs"].items() if isinstance(value, list)}

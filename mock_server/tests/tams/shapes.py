@@ -1,4 +1,4 @@
-"""The messages that callers send, by the names of the vendor's description; and their faults."""
+"""The request bodies by their names in the vendor's description."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ from mock_server.core.jobs.job import Ending, Job, JobState, Order
 from mock_server.core.jobs.plans import Plan, PlannedFailure
 from mock_server.core.jobs.queue import QueueState
 from mock_server.core.jobs.watch import Watch
-from mock_server.core.outbox_service import OutboxService
+from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource
 from mock_server.tests.tams import graphs
 from mock_server.tests.tams.gaps import DESCRIBING, PREPROCESSING, PRICES
@@ -79,7 +79,7 @@ def planted(*, age: float = 0.0, job_id: str = "934500000000000001", **changes: 
                 **changes,
             }
         )
-        async with world.app.job_service.store.transaction(world.account.id) as tx:
+        async with world.app.accounts.store.transaction(world.account.id) as tx:
             await tx.put(job)
             await tx.put(Wallet(world.account.id, world.account.id, Decimal(1000), held=job.price))
             await tx.put(QueueState(world.account.id, world.account.id, starts=((job.starts_at,),)))
@@ -96,7 +96,7 @@ async def same_request_before(world: World) -> None:
 
 async def limit_reached(world: World) -> None:
     """Use the account's window up."""
-    await world.app.account_service.change(replace(world.account, limits=Limits(qps=5)))
+    await world.change_account(limits=Limits(qps=5))
     for _ in range(5):
         await world.call("GET", "/v1/jobs/1")
 
@@ -211,9 +211,10 @@ async def test_the_notification_is_sent(name: str):
     watch = Watch("http://127.0.0.1:9999/hook", "tams", origin=ORIGIN)
     async with a_world(tams={"notify_payload": NOTICES[name]}) as world:
         await planted(age=60, job_id="934500000000000013", watch=watch)(world)
-        job = await world.app.job_service.look(world.account, "934500000000000013", NOW)
-        (told,) = await OutboxService(world.app.job_service.store, 2).all(world.account)
-        sent = json.loads(world.app.tams.answers.notice(told, job.job, world.account))
+        async with world.act() as unit:
+            job = (await unit.jobs.look("934500000000000013")).job
+            (told,) = await unit.tx.list(Delivery, world.account.id)
+        sent = json.loads(world.tams.answers.notice(told, job, world.account))
 
     alike(sent, read(name)["request"]["body"])
 
@@ -261,9 +262,7 @@ async def replay(name: str) -> None:
 async def sign_with(world: World, public_key: str) -> None:
     """Give the ready-made account the examples' public key."""
     credentials = replace(world.account.credentials, public_key=public_key)
-    world.account = await world.app.account_service.change(
-        replace(world.account, credentials=credentials)
-    )
+    await world.change_account(credentials=credentials)
 
 
 async def put_like(world: World, request: dict[str, Any]) -> httpx.Response:
@@ -277,7 +276,7 @@ async def put_like(world: World, request: dict[str, Any]) -> httpx.Response:
 async def test_an_upload_is_known_to_the_account_that_reserved_it():
     async with a_world() as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()
-        async with world.app.job_service.store.view() as view:
+        async with world.app.accounts.store.view() as view:
             kept = await view.get(Resource, place["resourceId"])
     assert kept is not None
     assert kept.account == world.account.id

@@ -15,6 +15,7 @@ from dirty_equals import IsUUID
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Progression
+from mock_server.core.resources import Resource
 from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.tams.catalogue import demo_uploads
@@ -116,7 +117,7 @@ async def test_a_posted_file_is_there_for_jobs():
         made = await world.submit(job)
         await world.advance(60)
         state = (await world.job(made["id"]))["status"]
-        resource = await world.app.job_service.resource(place["resourceId"])
+        resource = await world.app.accounts.store.get(Resource, place["resourceId"])
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -170,7 +171,7 @@ async def test_the_choice_of_upload_answers_decides_what_the_callback_says(choic
     async with a_world(tams={"upload_answer": choice}) as world:
         place = await a_place(world)
         answer = await post(world, place)
-        resource = await world.app.job_service.resource(place["resourceId"])
+        resource = await world.app.accounts.store.get(Resource, place["resourceId"])
 
     assert answer.status_code == status
     assert text in answer.text
@@ -204,7 +205,7 @@ async def test_a_form_that_is_not_as_it_was_handed_out_is_refused(changes, statu
     async with a_world() as world:
         place = await a_place(world)
         answer = await post(world, place, **changes)
-        resource = await world.app.job_service.resource(place["resourceId"])
+        resource = await world.app.accounts.store.get(Resource, place["resourceId"])
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/xml"
@@ -235,7 +236,7 @@ async def test_a_file_above_the_limit_is_refused_and_not_kept(extra, status):
     async with a_world(upload_limit_bytes=1000) as world:
         place = await a_place(world)
         answer = await post(world, place, b"x" * (1000 + extra))
-        resource = await world.app.job_service.resource(place["resourceId"])
+        resource = await world.app.accounts.store.get(Resource, place["resourceId"])
 
     assert answer.status_code == status
     assert resource is not None
@@ -374,7 +375,7 @@ def test_texts_that_are_no_policies(text):
 async def test_another_accounts_form_does_not_fill_this_place():
     async with a_world() as world:
         place = await a_place(world)
-        stranger = await world.app.account_service.create(AccountSpec(), NOW)
+        stranger = await world.app.accounts.create(AccountSpec(), NOW)
         other_bearer = {"authorization": f"Bearer {stranger.credentials.token}"}
         answer = await world.call("POST", "/v1/resource/image/sts", {}, headers=other_bearer)
         other = answer.json()

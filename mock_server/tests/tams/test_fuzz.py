@@ -23,7 +23,8 @@ DOCUMENT = yaml.safe_load(
     (Path(__file__).parents[3] / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8")
 )
 SERVED = {
-    operation.path.replace("_id}", "Id}") for operation in create_app(Settings()).tams.operations
+    operation.path.replace("_id}", "Id}")
+    for operation in create_app(Settings()).vendors["tams"].surface.operations
 }
 DOCUMENT["paths"] = {path: item for path, item in DOCUMENT["paths"].items() if path in SERVED}
 

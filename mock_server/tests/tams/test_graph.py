@@ -1,4 +1,4 @@
-"""Graphs: what is in order is accepted, every breakage is named, and the order of running."""
+"""Graphs: valid ones are accepted, every problem is reported, and the order of running."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.workflow.graph import MAX_NODES, read_graph
 from mock_server.tams.workflow.node_classes import (
-    UnreadableClasses,
+    UnreadableFile,
     load_classes,
     shipped_classes,
 )
@@ -33,7 +33,7 @@ from mock_server.tests.tams.graphs import (
     text_to_image,
 )
 
-# The documented words
+# The documented messages
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_example_is_refused_word_for_word(name, member):
     assert refusal(exchange["request"]["body"][member]) == detail["message"]
 
 
-def test_bad_nodes_come_one_after_the_other_in_the_order_of_their_numbers():
+def test_problems_are_sorted_by_node_number():
     params = text_to_image(
         n20=node("LoadImage"), n11=node("PreviewImage", images=["20", 0]), n3=node("KSampler")
     )
@@ -96,7 +96,7 @@ def test_bad_nodes_come_one_after_the_other_in_the_order_of_their_numbers():
         ),
     ],
 )
-def test_a_bad_input_is_named(id, inputs, line):
+def test_an_invalid_input_is_reported(id, inputs, line):
     found = refusal(changed(text_to_image(), id, **inputs))
 
     assert found.startswith(f"node id: {id}\nclass type: ")
@@ -115,7 +115,7 @@ def test_a_bad_input_is_named(id, inputs, line):
         ({"classType": "x" * 201}, "classType: must have at most 200 characters"),
     ],
 )
-def test_what_is_no_node_is_named(bad, line):
+def test_an_invalid_node_is_reported(bad, line):
     found = refusal(text_to_image(n77=bad))
 
     assert found.startswith("node id: 77\nclass type: ")
@@ -129,7 +129,7 @@ def test_a_graph_needs_nodes_and_an_output():
     assert refusal(params) == "params: must have an output node such as SaveImage, found none\n"
 
 
-def test_a_problem_without_effect_on_any_output_is_no_problem():
+def test_problems_of_unused_nodes_are_ignored():
     params = text_to_image(n50=node("LoadImage", image=None), n51=node("VAEDecode"))
 
     assert read(params).warnings == [
@@ -138,17 +138,17 @@ def test_a_problem_without_effect_on_any_output_is_no_problem():
     ]
 
 
-# What is tolerated
+# Accepted deviations
 
 
-def test_members_of_nodes_that_nobody_knows_are_ignored():
+def test_unknown_members_of_nodes_are_ignored():
     extra = {"widgets_values": [1], "_meta": {"title": "x"}, "properties": None}
     params = {id: {**each, **extra} for id, each in text_to_image().items()}
 
     assert read(params).order == read(text_to_image()).order
 
 
-def test_the_spelling_of_comfyui_and_links_by_number_are_taken():
+def test_the_spelling_of_comfyui_and_numeric_links_are_accepted():
     params = changed(text_to_image(), "3", model=[10, 0])
     params["5"]["class_type"] = params["5"].pop("classType")
 
@@ -161,7 +161,7 @@ def test_numbers_may_be_strings(value):
     assert read(changed(text_to_image(), "3", steps=value)).problems == []
 
 
-def test_an_unknown_class_is_taken_on_trust_or_refused():
+def test_an_unknown_class_is_accepted_or_refused():
     params = text_to_image(
         n8=node("SomeDecoder", samples=["3", 0], size=[5, 5]), n9=node("Save It", it=["8", 7])
     )
@@ -181,11 +181,11 @@ def test_an_unlisted_value_is_a_warning_or_refused():
     assert refusal(params, unlisted_value="refuse").endswith(f"sampler_name: {words}\n")
 
 
-# Laws
+# Properties
 
 
 @given(graphs())
-def test_what_is_in_order_is_accepted_and_runs_in_order(params: Params):
+def test_valid_graphs_are_accepted_and_sorted(params: Params):
     graph = read(params)
 
     places = {id: place for place, id in enumerate(graph.order)}
@@ -198,7 +198,7 @@ def test_what_is_in_order_is_accepted_and_runs_in_order(params: Params):
 
 
 @given(graphs(), st.randoms())
-def test_the_order_depends_on_the_graph_and_not_on_the_order_of_its_members(params, random):
+def test_the_order_of_members_does_not_change_the_order_of_running(params, random):
     items = list(params.items())
     random.shuffle(items)
     mixed = {}
@@ -210,7 +210,7 @@ def test_the_order_depends_on_the_graph_and_not_on_the_order_of_its_members(para
     assert read(mixed).order == read(params).order
 
 
-def a_spot(data: st.DataObject, params: Params, *, link: bool) -> tuple[str, str]:
+def an_input(data: st.DataObject, params: Params, *, link: bool) -> tuple[str, str]:
     """Choose an input of a node that runs: a link, or a required input of any kind."""
     spots = []
     for id in read(params).order:
@@ -223,15 +223,15 @@ def a_spot(data: st.DataObject, params: Params, *, link: bool) -> tuple[str, str
 
 
 def lines_about(params: Params, id: str, found: str) -> str:
-    """Return the part of a refusal that is about one node."""
+    """Return the lines of an error message about one node."""
     head = f"node id: {id}\nclass type: {params[id]['classType']}\n"
     assert head in found
     return found.split(head)[1].split("node id: ", maxsplit=1)[0]
 
 
 @given(graphs(), st.data())
-def test_a_required_input_that_is_dropped_is_found_and_named(params, data):
-    id, name = a_spot(data, params, link=False)
+def test_a_missing_required_input_is_reported(params, data):
+    id, name = an_input(data, params, link=False)
     assume(shipped_classes()[params[id]["classType"]].inputs[name].required)
     if data.draw(st.booleans()):
         broken = changed(params, id, **{name: None})
@@ -243,8 +243,8 @@ def test_a_required_input_that_is_dropped_is_found_and_named(params, data):
 
 
 @given(graphs(), st.data())
-def test_a_link_into_nothing_is_found_and_named(params, data):
-    id, name = a_spot(data, params, link=True)
+def test_a_link_to_a_missing_node_is_reported(params, data):
+    id, name = an_input(data, params, link=True)
     found = refusal(changed(params, id, **{name: ["nowhere", 0]}))
 
     assert f"{name}: must be linked to a node of the graph, found node nowhere" in (
@@ -253,8 +253,8 @@ def test_a_link_into_nothing_is_found_and_named(params, data):
 
 
 @given(graphs(), st.data(), st.integers(3, 2**70) | st.integers(-(2**70), -1))
-def test_an_output_that_is_not_there_is_found_and_named(params, data, index):
-    id, name = a_spot(data, params, link=True)
+def test_a_link_to_a_missing_output_is_reported(params, data, index):
+    id, name = an_input(data, params, link=True)
     target = links_of(params[id])[name][0]
     found = refusal(changed(params, id, **{name: [target, index]}))
 
@@ -262,8 +262,8 @@ def test_an_output_that_is_not_there_is_found_and_named(params, data, index):
 
 
 @given(graphs(), st.data())
-def test_a_link_of_the_wrong_kind_is_found_and_named(params, data):
-    id, name = a_spot(data, params, link=True)
+def test_a_link_of_the_wrong_kind_is_reported(params, data):
+    id, name = an_input(data, params, link=True)
     wanted = shipped_classes()[params[id]["classType"]].inputs[name].kind
     loader = "CheckpointLoaderSimple"
     others = {**params, "8888": node(loader, ckpt_name="600423083519508503")}
@@ -276,8 +276,8 @@ def test_a_link_of_the_wrong_kind_is_found_and_named(params, data):
 
 
 @given(graphs(), st.data())
-def test_a_cycle_is_found_and_each_step_of_it_is_there(params, data):
-    id, name = a_spot(data, params, link=True)
+def test_a_cycle_is_reported_with_all_steps(params, data):
+    id, name = an_input(data, params, link=True)
     above = {id}
     for each in read(params).order:
         if any(target in above for target, _ in links_of(params[each]).values()):
@@ -294,13 +294,13 @@ def test_a_cycle_is_found_and_each_step_of_it_is_there(params, data):
 
 
 @given(graphs())
-def test_a_graph_whose_outputs_are_gone_is_refused(params):
+def test_a_graph_without_outputs_is_refused(params):
     rest = {id: each for id, each in params.items() if each["classType"] != "PreviewImage"}
 
     assert "must have an output node" in refusal(rest)
 
 
-# Bounds
+# Limits
 
 json_values = st.recursive(
     st.none()
@@ -337,7 +337,7 @@ likely_nodes = st.fixed_dictionaries(
         max_size=5,
     )
 )
-def test_garbage_is_refused_or_made_but_nothing_else(params: dict[str, Any]):
+def test_arbitrary_graphs_are_parsed_or_refused(params: dict[str, Any]):
     for rules in (InputRules(), InputRules(unknown_class="refuse", unlisted_value="refuse")):
         try:
             graph = read_graph(params, load_classes(), rules)
@@ -349,7 +349,7 @@ def test_garbage_is_refused_or_made_but_nothing_else(params: dict[str, Any]):
 
 
 @given(st.data())
-def test_unknown_classes_are_read_without_a_crash(data):
+def test_unknown_classes_never_raise(data):
     ids = [str(number) for number in range(6)]
     params = {
         id: {
@@ -374,7 +374,7 @@ def test_unknown_classes_are_read_without_a_crash(data):
     assert 1 <= made.order.count <= 100
 
 
-def test_a_graph_of_too_many_nodes_is_refused_at_once():
+def test_the_number_of_nodes_is_limited():
     params = {str(number): node("KSampler") for number in range(2 * MAX_NODES)}
     before = time.perf_counter()
 
@@ -382,14 +382,14 @@ def test_a_graph_of_too_many_nodes_is_refused_at_once():
     assert time.perf_counter() - before < 0.1
 
 
-def test_a_node_has_an_end_of_links():
+def test_the_number_of_links_of_a_node_is_limited():
     links = {f"image{number}": ["1", 0] for number in range(101)}
     params = {"1": node("LoadImage", image="a"), "2": node("Many", **links)}
 
     assert "inputs: must have at most 100 links, found 101" in refusal(params)
 
 
-def test_the_longest_chain_is_taken_quickly():
+def test_the_longest_chain_is_parsed_quickly():
     params = {"0": node("LoadImage", image="a")}
     for number in range(1, MAX_NODES - 1):
         params[str(number)] = node("ImageInvert", image=[str(number - 1), 0])
@@ -400,7 +400,7 @@ def test_the_longest_chain_is_taken_quickly():
     assert time.perf_counter() - before < 1
 
 
-def test_the_widest_graph_is_taken_in_time():
+def test_the_widest_graph_is_parsed_quickly():
     params = {"0": node("PrimitiveString", value="a" * 100_000)}
     for number in range(1, MAX_NODES - 1):
         first = max(0, number - 10)
@@ -413,14 +413,14 @@ def test_the_widest_graph_is_taken_in_time():
     assert time.perf_counter() - before < 2
 
 
-def test_a_graph_has_an_end_of_links():
+def test_the_number_of_links_of_a_graph_is_limited():
     links = {f"image{number}": ["1", 0] for number in range(100)}
     params = {str(number): node("Many", **links) for number in range(2, 103)}
 
     assert refusal(params) == "params: must have at most 10000 links, found 10100\n"
 
 
-def test_so_many_problems_are_not_all_told():
+def test_the_number_of_reported_problems_is_limited():
     params = {str(number): node("LoadImage") for number in range(400)}
     for number in range(400):
         params[f"{1000 + number}"] = node("PreviewImage", images=[str(number), 0])
@@ -428,7 +428,7 @@ def test_so_many_problems_are_not_all_told():
     assert refusal(params).endswith("… and 200 more\n")
 
 
-def test_odd_names_and_values_are_shown_short_and_printable():
+def test_names_and_values_are_shown_short_and_printable():
     params = text_to_image(**{"n3\n\x00": {"classType": "Évil\n", "inputs": ["x" * 500]}})
     found = refusal(params)
 
@@ -439,13 +439,13 @@ def test_odd_names_and_values_are_shown_short_and_printable():
 # Classes
 
 
-def test_every_shipped_class_is_whole():
+def test_every_shipped_class_is_complete():
     for each in shipped_classes().values():
         assert each.outputs or each.output, each.name
         assert len(each.output_names) in (0, len(each.outputs)), each.name
 
 
-def test_the_answer_of_object_info_is_merged_as_it_is(tmp_path):
+def test_an_answer_of_object_info_can_be_merged(tmp_path):
     file = tmp_path / "object_info.json"
     own = {
         "KSampler": {
@@ -470,7 +470,7 @@ def test_the_answer_of_object_info_is_merged_as_it_is(tmp_path):
     file.write_text(json.dumps(own))
     classes = load_classes(file)
 
-    assert classes["KSampler"].inputs["own"].least == 3
+    assert classes["KSampler"].inputs["own"].minimum == 3
     assert classes["KSampler"].role == "sampler"
     assert classes["CheckpointLoaderSimple"].inputs["ckpt_name"].model == "CHECKPOINT"
     assert classes["CheckpointLoaderSimple"].inputs["ckpt_name"].values == ()
@@ -496,11 +496,11 @@ def test_the_answer_of_object_info_is_merged_as_it_is(tmp_path):
         ('{"A": {"role": "king"}}', "A: role: must be one of sampler, upscaler, loader"),
     ],
 )
-def test_a_file_of_classes_that_is_none_is_named_with_the_place(tmp_path, text, words):
+def test_an_invalid_file_of_classes_is_reported_with_the_position(tmp_path, text, words):
     file = tmp_path / "classes.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(UnreadableClasses) as caught:
+    with pytest.raises(UnreadableFile) as caught:
         load_classes(file)
 
     assert str(caught.value).startswith(f"{file}: ")

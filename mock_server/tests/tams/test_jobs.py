@@ -8,11 +8,11 @@ from decimal import Decimal
 
 import pytest
 from dirty_equals import IsStr
-from msgspec.structs import replace
 from PIL import Image
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Limits, Progression
+from mock_server.core.jobs.job import Job
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, a_world, text_to_image
 from mock_server.web.pictures import Recipe, render
 
@@ -143,10 +143,10 @@ async def test_a_result_url_cannot_be_made_up():
 async def test_an_unfinished_jobs_pictures_are_not_there_yet():
     async with a_world() as world:
         job = await world.submit()
-        record = await world.app.job_service.job(job["id"])
+        record = await world.app.accounts.store.get(Job, job["id"])
         assert record is not None
         now = await world.now()
-        url = world.app.tams.storage.result_url(record, world.account, 0, now, ORIGIN)
+        url = world.tams.storage.result_url(record, world.account, 0, now, ORIGIN)
 
         assert (await world.http.get(url)).status_code == 404
 
@@ -186,7 +186,8 @@ async def test_a_job_in_manual_progress_stays_until_a_hand_moves_it():
         assert (await world.job(job["id"]))["status"] == "CREATED"
         seen = []
         for _ in range(3):
-            await world.app.job_service.advance(world.account, job["id"], await world.now())
+            async with world.act() as unit:
+                await unit.jobs.advance(job["id"])
             seen.append((await world.job(job["id"]))["status"])
 
     assert seen == ["WAITING", "RUNNING", "SUCCESS"]
@@ -356,7 +357,7 @@ async def test_cancelling_an_unknown_job_is_not_found():
 async def test_jobs_of_another_app_are_not_found_or_forbidden_as_chosen():
     for settings, status in (({}, 404), ({"foreign_job_status": 403}, 403)):
         async with a_world(tams=settings) as world:
-            other = await world.app.account_service.create(AccountSpec(id="other"), NOW)
+            other = await world.app.accounts.create(AccountSpec(id="other"), NOW)
             job = await world.submit()
             headers = {"authorization": f"Bearer {other.credentials.token}"}
             for method in ("GET", "DELETE"):
@@ -397,7 +398,7 @@ async def test_a_limit_in_shadow_lets_calls_through_and_remarks_on_them():
 async def test_the_limit_can_be_one_of_each_path_and_tell_when_to_come_again():
     settings = {"limit_scope": "path", "limit_retry_after": True}
     async with a_world(rate_limit="on", tams=settings) as world:
-        await world.app.account_service.change(replace(world.account, limits=Limits(qps=1)))
+        await world.change_account(limits=Limits(qps=1))
         first = await world.call("GET", "/v1/jobs/1")
         other = await world.call("GET", "/v1/models/1")
         again = await world.call("GET", "/v1/jobs/1")

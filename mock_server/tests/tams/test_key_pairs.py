@@ -1,4 +1,6 @@
-"""The pool of test keys, and reading keys from PEM."""
+"""The test keys, and reading keys from PEM."""
+
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,7 +18,6 @@ from mock_server.tams.key_pairs import (
     key_pair,
     load_private_key,
     load_public_key,
-    pool_size,
 )
 
 
@@ -31,13 +32,18 @@ def public_pem(
     return key.public_bytes(Encoding.PEM, form).decode()
 
 
-def test_the_pool_has_64_different_keys():
-    assert pool_size() == 64
-    assert len({key_pair(number).public_pem for number in range(64)}) == 64
-    assert len({key_pair(number).private_pem for number in range(64)}) == 64
+def test_five_thousand_accounts_have_five_thousand_keys():
+    assert len({key_pair(number).public_pem for number in range(5000)}) == 5000
 
 
-@pytest.mark.parametrize("number", range(64))
+def test_the_first_pairs_are_for_ever():
+    digest = sha256("".join(key_pair(number).private_pem for number in range(64)).encode())
+
+    assert digest.hexdigest() == "cf5e41b3d8d0748ba9f0ed0e2adad4bb0cdce73f80d39665bcd3454da5ec3757"
+
+
+# The last of the file, the first of other couples, and the first with another exponent.
+@pytest.mark.parametrize("number", [0, 1, 63, 64, 65, 8127, 8128, 100_000])
 def test_a_pair_is_a_sound_2048_bit_key_in_the_form_that_the_library_writes(number):
     pair = key_pair(number)
     # Loading validates: two primes that belong together, and the exponents made from them.
@@ -45,18 +51,12 @@ def test_a_pair_is_a_sound_2048_bit_key_in_the_form_that_the_library_writes(numb
 
     assert isinstance(private, rsa.RSAPrivateKey)
     assert private.key_size == 2048
-    assert private.public_key().public_numbers().e == 65537
+    assert (private.public_key().public_numbers().e == 65537) == (number < 8128)
     assert public_pem(private.public_key()) == pair.public_pem
     parsed = load_public_key(pair.public_pem)
     assert parsed.public_numbers() == private.public_key().public_numbers()
     rewritten = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     assert rewritten.decode() == pair.private_pem
-
-
-def test_numbers_go_round_the_pool_and_always_give_the_same_pair():
-    assert key_pair(64) == key_pair(0)
-    assert key_pair(-1) == key_pair(63)
-    assert key_pair(5) is key_pair(5)
 
 
 def test_the_private_half_stays_out_of_repr():

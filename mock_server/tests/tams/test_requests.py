@@ -1,4 +1,4 @@
-"""The shapes of requests against the vendor's description and its lists."""
+"""Request bodies, compared with the vendor's description and its lists."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ KINDS = {"Int64In": "int64", "Int32In": "int32", "FloatIn": "float", "BoolIn": "
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """Return the protobuf type that a schema describes; the others are JSON's."""
+    """Return the protobuf type of a schema, or else its JSON type."""
     reference = schema.get("$ref") or next(iter(schema.get("allOf", [{}]))).get("$ref", "")
     name = reference.rsplit("/", 1)[-1]
     if name in KINDS:
@@ -39,7 +39,7 @@ def kind_of(schema: dict[str, Any]) -> str:
         if f"{shape}.{member}" not in UNREAD
     ],
 )
-def test_every_documented_member_is_there_with_its_type(shape, member, kind):
+def test_every_documented_member_has_its_type(shape, member, kind):
     wrong = "[]" if kind != "array" else "{}"
     found = problem(SHAPES[shape], f'{{"{member}":{wrong}}}')
 

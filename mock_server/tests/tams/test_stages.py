@@ -1,4 +1,4 @@
-"""From stages to an order and its work: the rules of the chain, what is made, the price."""
+"""Parsing stages: the rules of the chain, the order, the work, the price."""
 
 import json
 from decimal import Decimal
@@ -49,7 +49,7 @@ GOOD = [path for path in sorted(EXCHANGES.glob("create-job*.json")) if "error" n
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
-def test_every_recorded_job_that_is_taken_makes_an_order(path):
+def test_every_accepted_recorded_job_makes_an_order(path):
     made = replay(path)
 
     assert made.work.passes
@@ -66,7 +66,7 @@ def test_every_recorded_job_that_is_taken_makes_an_order(path):
         ("size-not-multiple-of-64", {"bad_size": "refuse"}),
     ],
 )
-def test_every_recorded_job_that_is_refused_is_refused_with_its_words(case, settings):
+def test_every_refused_recorded_job_has_its_recorded_message(case, settings):
     path = EXCHANGES / f"create-job.error-{case}.json"
     (detail,) = json.loads(path.read_bytes())["response"]["body"]["details"]
 
@@ -78,7 +78,7 @@ def test_every_recorded_job_that_is_refused_is_refused_with_its_words(case, sett
 
 
 @pytest.mark.parametrize("case", ["sampler-and-vae-missing", "size-not-multiple-of-64"])
-def test_what_is_strict_by_choice_is_taken_with_warnings_otherwise(case):
+def test_strict_rules_are_warnings_by_default(case):
     assert replay(EXCHANGES / f"create-job.error-{case}.json").warnings
 
 
@@ -114,7 +114,7 @@ STAGES_WITH_SETTINGS = {
 
 
 @pytest.mark.parametrize("name", STAGES_WITH_SETTINGS)
-def test_a_stage_without_a_diffusion_stage_brings_settings_one_picture_and_its_source(name):
+def test_without_a_diffusion_stage_a_stage_needs_settings_and_one_source(name):
     stage = STAGES_WITH_SETTINGS[name]
     own = {"diffusion": PLAIN}
 
@@ -167,7 +167,7 @@ def test_the_scale_wins_over_the_size(size, expected):
     assert (order.width, order.height) == expected
 
 
-def test_an_upscaler_without_steps_of_its_own_takes_the_first_pass_over():
+def test_an_upscaler_with_zero_steps_uses_those_of_the_first_pass():
     made = ask(start(), diffusion(), upscaler(hrScale=2, hrSecondPassSteps=0))
 
     assert [each.steps for each in made.work.passes] == [8, 8]
@@ -182,14 +182,14 @@ def test_there_are_at_most_150_prompts(member):
 
 
 def test_a_control_net_needs_a_preprocessor_and_a_model():
-    whole = {"preprocessor": "none", "model": "None"}
+    complete = {"preprocessor": "none", "model": "None"}
 
-    for member in whole:
-        args = [{**whole, member: ""}]
+    for member in complete:
+        args = [{**complete, member: ""}]
         assert refusal(start(), diffusion(controlnet={"args": args})) == f"{member}: required"
 
 
-def test_a_chain_has_an_end():
+def test_passes_and_resources_of_a_chain_are_limited():
     assert "at most 100 times" in refusal(start(), *[diffusion()] * 101)
     assert "at most 100 times" in refusal(start(), diffusion(), repair(*[{}] * 100))
     args = [
@@ -202,7 +202,7 @@ def test_a_chain_has_an_end():
 # The order
 
 
-def test_an_order_holds_what_was_asked_for():
+def test_an_order_has_the_requested_settings():
     settings = {
         "width": 512,
         "height": 640,
@@ -231,7 +231,7 @@ def test_an_order_holds_what_was_asked_for():
     )
 
 
-def test_what_is_left_out_has_its_default():
+def test_missing_members_have_defaults():
     order = ask(start(), {"type": "DIFFUSION", "diffusion": {}}).order
 
     assert order == Order("", seed=RANDOM_SEED, sampler="Euler a", count=1)
@@ -253,7 +253,7 @@ def test_an_upscaling_alone_has_the_denoising_of_the_upscaler():
     assert (made.order.width, made.order.height) == (1536, 1536)
 
 
-def test_an_order_of_video_is_a_picture_of_its_size():
+def test_a_video_order_has_the_size_of_the_video():
     order = ask(
         start(imageResourceId=IMAGE),
         video(width=544, height=960, prompts=[{"text": "slowly"}], sdModel=SDXL),
@@ -279,7 +279,7 @@ def test_these_seeds_are_random(seed):
 
 
 @pytest.mark.parametrize("seed", [1, "7", 4294967295])
-def test_these_seeds_are_taken(seed):
+def test_these_seeds_are_used(seed):
     assert ask(start(seed=seed), diffusion()).order.seed == int(seed)
 
 
@@ -338,7 +338,7 @@ def test_the_inputs_are_all_resources_once():
         ([video(totalFrames="80")], [80]),
     ],
 )
-def test_moving_pictures_have_frames(stages, frames):
+def test_animations_and_videos_have_frames(stages, frames):
     assert [each.frames for each in ask(start(), *stages).work.passes] == frames
 
 
@@ -362,7 +362,7 @@ def test_moving_pictures_have_frames(stages, frames):
         ),
     ],
 )
-def test_prices_are_those_that_are_known(stages, price):
+def test_observed_prices_are_met(stages, price):
     assert ask(*stages).work.price == Decimal(price)
 
 
@@ -372,7 +372,7 @@ def test_a_lora_costs_nothing():
     )
 
 
-def test_a_fixed_price_stands_in_place_of_the_formula():
+def test_a_fixed_price_replaces_the_formula():
     made = ask(start(count=4), diffusion(), fixed_price="2.5")
 
     assert made.work.price == Decimal("2.5")

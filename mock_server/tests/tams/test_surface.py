@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountSpec
+from mock_server.core.jobs.service import JobService
 from mock_server.tams import signature
 from mock_server.tams.authentication import verdict_body
 from mock_server.tams.key_pairs import key_pair
@@ -125,7 +126,7 @@ async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_i
 async def test_an_account_without_a_key_cannot_sign():
     async with a_world() as world:
         bare = replace(world.account.credentials, public_key="")
-        await world.app.account_service.change(replace(world.account, credentials=bare))
+        await world.change_account(credentials=bare)
         answer = await world.call("GET", JOB, headers=signed(world, "GET", JOB))
 
     assert answer.status_code == 401
@@ -155,7 +156,7 @@ async def test_a_strict_header_grammar_takes_the_documented_form_only():
 
 async def test_worlds_do_not_see_each_other():
     async with a_world() as world:
-        other = await world.app.account_service.create(AccountSpec(), NOW)
+        other = await world.app.accounts.create(AccountSpec(), NOW)
         job = await world.submit(text_to_image("same"))
         headers = {"authorization": f"Bearer {other.credentials.token}"}
         again = await world.call("POST", "/v1/jobs", text_to_image("same"), headers=headers)
@@ -359,7 +360,7 @@ async def test_what_nobody_foresaw_is_a_500_with_the_request_id(monkeypatch):
         async def broken(*_: Any, **__: Any) -> None:
             raise RuntimeError("not foreseen")
 
-        monkeypatch.setattr(world.app.job_service, "look", broken)
+        monkeypatch.setattr(JobService, "look", broken)
         answer = await world.call("GET", JOB)
 
     assert answer.status_code == 500
@@ -394,6 +395,14 @@ async def test_strict_refuses_what_is_let_through_with_a_remark(settings, status
     assert answer.status_code == status
     assert ("invalid_height_or_width" in answer.text) == (status == 400)
     assert bool(remarks) == (status == 200)
+
+
+async def test_as_documented_refuses_undocumented_sizes_and_not_models_that_the_mock_lacks():
+    async with a_world(as_documented=True) as world:
+        size = await world.call("POST", "/v1/jobs", text_to_image("one", width=520))
+        model = await world.call("POST", "/v1/jobs", text_to_image("two", sdModel="123456"))
+
+    assert (size.status_code, model.status_code) == (400, 200)
 
 
 def test_strict_turns_every_leniency_that_is_not_set_by_itself():

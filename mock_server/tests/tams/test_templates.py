@@ -1,4 +1,4 @@
-"""Templates: what is read, the documented refusals, filled-in graphs, and files of one's own."""
+"""Templates: descriptions, documented errors, filled-in graphs, and template files."""
 
 import json
 from decimal import Decimal
@@ -8,14 +8,14 @@ import pytest
 
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.tams.catalogue import Catalogue, demo_uploads
+from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.wire import parse
-from mock_server.tams.workflow.mismatches import FieldMismatch
-from mock_server.tams.workflow.node_classes import load_classes
+from mock_server.tams.workflow.node_classes import UnreadableFile, load_classes
 from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
-from mock_server.tams.workflow.templates import Templates, UnreadableTemplate
+from mock_server.tams.workflow.templates import Templates
 from mock_server.tests.tams.graphs import example, node, text_to_image
 
 ANIME, POSTER = "676018193025756628", "934400000000000011"
@@ -59,7 +59,7 @@ def test_an_unknown_template_is_not_found():
         assert str(caught.value) == wanted["message"]
 
 
-def test_a_field_that_was_not_sent_is_named_word_for_word():
+def test_a_missing_field_has_the_documented_message():
     name = "template-check.error-field-missing"
     with pytest.raises(FieldMismatch) as caught:
         fill_like(name)
@@ -67,7 +67,7 @@ def test_a_field_that_was_not_sent_is_named_word_for_word():
     assert caught.value.problem == example(name)["response"]["body"]["message"]
 
 
-def test_an_image_that_is_null_is_refused_word_for_word():
+def test_a_null_image_has_the_documented_message():
     name = "template-check.error-required-field-null"
     (detail,) = example(name)["response"]["body"]["details"]
     with pytest.raises(Invalid) as caught:
@@ -98,7 +98,7 @@ def test_a_filled_in_template_shows_the_values_that_were_sent(name, prompt):
 # The fields
 
 
-def test_a_choice_decides_the_size():
+def test_a_ratio_field_decides_the_size():
     sizes = {}
     for aspect in ("1:1", "3:4", "16:9"):
         order = parsed(TEMPLATES.fill(POSTER, attrs(n12_aspect=aspect))).order
@@ -107,7 +107,7 @@ def test_a_choice_decides_the_size():
     assert sizes == {"1:1": (1024, 1024), "3:4": (896, 1152), "16:9": (1344, 768)}
 
 
-def test_the_first_of_several_fields_is_named():
+def test_the_first_missing_field_is_reported():
     with pytest.raises(FieldMismatch, match=r"^fields: can't find .* 25:image in fields param"):
         TEMPLATES.fill(ANIME, [])
     with pytest.raises(FieldMismatch, match="27:text in fields parameter"):
@@ -132,21 +132,21 @@ def test_a_field_that_the_template_does_not_have_is_ignored_or_refused():
 
 
 @pytest.mark.parametrize("value", [{}, ["99", 0], ["12", 0], [1]])
-def test_a_value_that_makes_no_sense_is_refused_like_any_graph(value):
+def test_an_invalid_value_is_refused(value):
     with pytest.raises(Invalid) as caught:
         TEMPLATES.fill(POSTER, attrs(n12_aspect=value))
 
     assert caught.value.problem.startswith("node id: 12\nclass type: TensorArt_Ratio\naspect: must")
 
 
-def test_filling_leaves_the_template_as_it_was():
+def test_filling_does_not_change_the_template():
     before = json.dumps(TEMPLATES.template(ANIME).params)
     TEMPLATES.fill(ANIME, attrs(n25_image="a", n27_text="b"))
 
     assert json.dumps(TEMPLATES.template(ANIME).params) == before
 
 
-def test_a_job_that_shall_fail_waits_for_what_cannot_come():
+def test_a_failing_job_waits_for_a_missing_upload():
     made = TEMPLATES.doomed(ANIME, attrs(n25_image=None), TamsSettings(), Catalogue())
 
     assert made.work.inputs == ("25:image",)
@@ -171,7 +171,7 @@ def folder_of(tmp_path, *templates):
     return Templates(load_classes(), InputRules(), tmp_path)
 
 
-def test_templates_come_out_of_a_folder(tmp_path):
+def test_templates_are_read_from_a_folder(tmp_path):
     templates = folder_of(
         tmp_path,
         MINE,
@@ -202,7 +202,7 @@ BROKEN = {"9": node("SaveImage", images=["8", 0], filename_prefix="x")}
         ("[]", "must be an object"),
         ({**MINE, "templateId": "x"}, "templateId: must be a decimal number, found 'x'"),
         ({**MINE, "templateId": "0"}, "templateId: must be a decimal number"),
-        ({**MINE, "name": 1}, "name: must be a text, found 1"),
+        ({**MINE, "name": 1}, "name: must be a string, found 1"),
         ({**MINE, "params": []}, "params: must be an object"),
         ({**MINE, "fields": None}, "fields: must be a list"),
         ({**MINE, "fields": ["x"]}, "fields[0]: must be an object with nodeId and fieldName"),
@@ -222,25 +222,25 @@ BROKEN = {"9": node("SaveImage", images=["8", 0], filename_prefix="x")}
         ({**MINE, "fields": [], "params": BROKEN}, "params: node id: 9; class type: SaveImage;"),
     ],
 )
-def test_a_file_that_is_no_template_is_named_with_the_place(tmp_path, bad, words):
-    with pytest.raises(UnreadableTemplate) as caught:
+def test_an_invalid_template_file_is_reported_with_the_position(tmp_path, bad, words):
+    with pytest.raises(UnreadableFile) as caught:
         folder_of(tmp_path, bad)
 
     assert str(caught.value).startswith(f"{tmp_path / '0.json'}: ")
     assert words in str(caught.value)
 
 
-def test_two_files_with_one_number_are_refused(tmp_path):
-    with pytest.raises(UnreadableTemplate, match=r"5 is also the template of 0\.json"):
+def test_two_files_with_one_id_are_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match=r"5 is also the template of 0\.json"):
         folder_of(tmp_path, MINE, MINE)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UnreadableTemplate, match="nowhere"):
+def test_a_missing_folder_is_reported(tmp_path):
+    with pytest.raises(UnreadableFile, match="nowhere"):
         Templates(load_classes(), folder=tmp_path / "nowhere")
 
 
-def test_shipped_templates_are_in_order(tmp_path):
+def test_shipped_templates_are_valid(tmp_path):
     values = {ANIME: attrs(n25_image="a", n27_text="b"), POSTER: attrs(n12_aspect="1:1")}
 
     for id, sent in values.items():

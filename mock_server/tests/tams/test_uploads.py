@@ -7,6 +7,7 @@ import re
 import pytest
 from dirty_equals import IsUUID
 
+from mock_server.core.resources import Resource
 from mock_server.tests.tams.world import BEARER, ORIGIN, a_world, text_to_image
 from mock_server.web.pictures import Recipe, render
 
@@ -91,7 +92,7 @@ async def test_more_bytes_than_the_store_takes_are_refused_and_not_kept():
     async with a_world(upload_limit_bytes=1000) as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()
         large = await world.http.put(place["putUrl"], content=b"x" * 1001)
-        resource = await world.app.job_service.resource(place["resourceId"])
+        resource = await world.app.accounts.store.get(Resource, place["resourceId"])
 
     assert large.status_code == 413
     assert resource is not None
@@ -160,7 +161,7 @@ async def test_a_missing_term_is_short_or_refused():
         await world.call("POST", "/v1/resource/image", {})
         short = await world.upload(b"x")
         for_ever = await world.upload(b"x", term=2)
-        kept = [await world.app.job_service.resource(each) for each in (short, for_ever)]
+        kept = [await world.app.accounts.store.get(Resource, each) for each in (short, for_ever)]
     async with a_world(tams={"missing_term": "refuse"}) as world:
         refused = await world.call("POST", "/v1/resource/image", {})
 

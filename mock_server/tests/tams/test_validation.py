@@ -1,4 +1,4 @@
-"""The choices about members of stages: what is refused, what is taken with a warning."""
+"""The settings for members of stages: what is refused, what is accepted with a warning."""
 
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ from mock_server.tests.tams.chains import (
 )
 
 
-def test_a_plain_job_has_no_warnings():
+def test_a_valid_job_has_no_warnings():
     assert ask(start(), diffusion()).warnings == ()
 
 
@@ -38,12 +38,12 @@ def test_a_count_out_of_range_is_refused_with_the_documented_word(count):
     )
 
 
-@pytest.mark.parametrize(("count", "taken"), [(-1, 1), (0, 1), (4, 4), (9, 4)])
-def test_a_count_may_be_clamped(count, taken):
+@pytest.mark.parametrize(("count", "used"), [(-1, 1), (0, 1), (4, 4), (9, 4)])
+def test_a_count_may_be_clamped(count, used):
     made = ask(start(count=count), diffusion(), bad_count="clamp")
 
-    assert (made.order.count, made.work.count) == (taken, taken)
-    assert bool(made.warnings) == (count not in (0, taken))
+    assert (made.order.count, made.work.count) == (used, used)
+    assert bool(made.warnings) == (count not in (0, used))
 
 
 def test_a_seed_above_the_maximum_is_refused_or_random():
@@ -85,7 +85,7 @@ def test_a_size_outside_the_rules_is_a_warning_or_refused(width, height, model, 
         ({"hrScale": 4}, "between 262144 and 8294400 when multiplied"),
     ],
 )
-def test_an_upscaled_size_has_rules_too(size, expected):
+def test_an_upscaled_size_has_rules(size, expected):
     stages = start(), diffusion(), upscaler(**size)
 
     assert any(warning.endswith(expected) for warning in ask(*stages).warnings)
@@ -106,7 +106,7 @@ def test_an_upscaled_size_has_rules_too(size, expected):
         [video(width=2**31)],
     ],
 )
-def test_a_size_beyond_any_sense_is_refused_whatever_the_choice(stages):
+def test_an_extreme_size_is_refused_with_every_setting(stages):
     assert refusal(start(), *stages) == (
         "invalid_height_or_width: width and height must be between 1 and 16384"
     )
@@ -120,7 +120,7 @@ def test_a_size_beyond_any_sense_is_refused_whatever_the_choice(stages):
     ],
 )
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_sampler_or_vae_is_chosen_or_refused(member, sentence, value):
+def test_a_missing_sampler_or_vae_gets_a_default_or_is_refused(member, sentence, value):
     stages = start(), diffusion(**{member: value})
 
     assert ask(*stages).warnings == (sentence,)
@@ -157,7 +157,7 @@ def test_a_value_outside_its_list_is_a_warning_or_refused(member):
 
 
 @pytest.mark.parametrize("sampler", sorted(listed("samplers")))
-def test_every_listed_sampler_is_taken_in_strict_mode(sampler):
+def test_every_listed_sampler_is_accepted_in_strict_mode(sampler):
     assert ask(start(), diffusion(sampler=sampler), unlisted_value="refuse").warnings == ()
 
 
@@ -176,7 +176,7 @@ def test_steps_outside_the_range_are_refused(allowed, steps, words):
 
 
 @pytest.mark.parametrize(("allowed", "steps"), [("1..60", 60), ("10..50", 10), ("off", 1000)])
-def test_steps_inside_the_range_are_taken(allowed, steps):
+def test_steps_inside_the_range_are_accepted(allowed, steps):
     made = ask(start(), diffusion(steps=steps), steps_range=allowed)
 
     assert made.order.steps == steps
@@ -202,7 +202,7 @@ def test_cfg_scale_has_a_range(allowed, scale, taken):
         assert refusal(*stages, cfg_scale_range=allowed).startswith("cfgScale: must be between")
 
 
-STRANGE_MODELS = {
+UNEXPECTED_MODELS = {
     "sdModel": [diffusion(sdModel="5")],
     "sdModel of another type": [diffusion(sdModel=LORA)],
     "loraModel": [diffusion(lora={"items": [{"loraModel": SDXL}]})],
@@ -211,18 +211,18 @@ STRANGE_MODELS = {
 }
 
 
-@pytest.mark.parametrize("case", STRANGE_MODELS)
-def test_a_strange_model_is_made_up_or_refused(case):
-    (warning,) = ask(start(), *STRANGE_MODELS[case]).warnings
+@pytest.mark.parametrize("case", UNEXPECTED_MODELS)
+def test_an_unexpected_model_is_a_warning_or_refused(case):
+    (warning,) = ask(start(), *UNEXPECTED_MODELS[case]).warnings
     member = case.split(" ", maxsplit=1)[0]
 
     assert warning.startswith(f"{member}: found '")
-    assert refusal(start(), *STRANGE_MODELS[case], unknown_model="refuse").startswith(
+    assert refusal(start(), *UNEXPECTED_MODELS[case], unknown_model="refuse").startswith(
         f"{member}: must be a model of type "
     )
 
 
-def test_known_models_of_the_right_type_are_taken_in_strict_mode():
+def test_known_models_of_the_right_type_are_accepted_in_strict_mode():
     settings = {
         "lora": {"items": [{"loraModel": LORA}]},
         "controlnet": {"args": [{**CONTROL, "model": CONTROLNET}]},
@@ -249,7 +249,7 @@ def test_a_locked_model_needs_an_access_key(members, key):
     assert ask(start(), diffusion(**{**members, **key}), locked_models=locked).warnings == ()
 
 
-def test_a_long_value_is_cut_short_where_it_is_shown():
+def test_long_values_are_shortened_in_messages():
     made = ask(
         start(), diffusion(sampler="x" * 10_000), upscaler(hrScale=2, hrUpscaler="y" * 10_000)
     )
@@ -258,7 +258,7 @@ def test_a_long_value_is_cut_short_where_it_is_shown():
     assert all(len(each.name) <= 60 for each in made.work.passes)
 
 
-# Laws
+# Properties
 
 WHOLE = st.none() | st.integers(-2, 2000) | st.integers(-(2**31), 2**31 - 1)
 REAL = st.none() | st.floats(-1, 50) | st.floats(-3e38, 3e38)

@@ -1,4 +1,4 @@
-"""Reading request bodies: spellings, types, nulls, and saying where something is wrong."""
+"""Reading request bodies: spellings, types, nulls, and positions in error messages."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ JOBS = [
 
 
 def outcome(kind: type[TamsBody], raw: bytes, **options: Any) -> TamsBody | str:
-    """Return what was read, or what was said of it."""
+    """Return the parsed body, or the error message."""
     try:
         return parse(kind, raw, **options)
     except DomainError as error:
@@ -49,7 +49,7 @@ def outcome(kind: type[TamsBody], raw: bytes, **options: Any) -> TamsBody | str:
 # Spellings
 
 
-def test_members_come_in_either_spelling_mixed_in_one_body():
+def test_one_body_may_mix_both_spellings():
     raw = exchange("create-job.txt2img.mixed-key-spelling.rsa")["request"]["rawBody"]
 
     job = parse(CreateJob, raw.encode())
@@ -72,7 +72,7 @@ def test_members_come_in_either_spelling_mixed_in_one_body():
         ("v1_clip", "v1Clip"),
     ],
 )
-def test_the_camel_case_of_a_name_is_protobufs(name, expected):
+def test_camel_case_follows_protobufs_rule(name, expected):
     assert json_name(name) == expected
 
 
@@ -95,18 +95,18 @@ def test_camel_case_wins_over_snake_case(raw):
         ),
     ],
 )
-def test_both_spellings_are_refused_where_the_choice_says_so(raw, expected):
+def test_both_spellings_are_refused_if_set(raw, expected):
     assert problem(CreateJob, raw, both_spellings="refuse") == f"proto: {expected}"
 
 
-def test_a_null_is_no_second_spelling():
+def test_a_null_does_not_count_as_second_spelling():
     raw = b'{"requestId":null,"request_id":"b"}'
 
     assert parse(CreateJob, raw, both_spellings="refuse").request_id == "b"
     assert parse(CreateJob, raw).request_id == "b"
 
 
-def test_spellings_inside_free_maps_are_the_callers_affair():
+def test_free_maps_are_not_changed():
     raw = b'{"embedding":{"someName":1,"some_name":null,"sdModel":1,"sd_model":2}}'
     free = {"someName": 1, "some_name": None, "sdModel": 1, "sd_model": 2}
 
@@ -127,14 +127,14 @@ def test_unknown_members_are_ignored():
     assert parse(CreateJob, b'{"webhook":[{"a":null}],"stages":[{"\xc3\xa9":1}]}').stages
 
 
-def test_null_is_unset_and_what_is_unset_has_its_default():
+def test_null_means_unset_and_unset_members_have_defaults():
     raw = b'{"cfgScale":null,"prompts":null,"sdModel":null,"lora":null,"enableElla":null}'
 
     assert parse(DiffusionBody, raw) == DiffusionBody()
     assert DiffusionBody().cfg_scale == 7.0
 
 
-def test_the_documented_defaults_of_repair_are_there():
+def test_repair_has_the_documented_defaults():
     arg = requests.AdetailerArgBody()
 
     assert arg.ad_model == "face_yolov8n.pt"
@@ -163,7 +163,7 @@ members = st.one_of(
 
 
 @given(st.lists(members, max_size=8))
-def test_what_is_unknown_and_null_changes_nothing(known):
+def test_an_unknown_null_member_changes_nothing(known):
     plain = outcome(DiffusionBody, f"{{{','.join(known)}}}".encode())
     other = outcome(DiffusionBody, f"{{{','.join([*known, WEBHOOK])}}}".encode())
 
@@ -208,7 +208,7 @@ def test_what_is_unknown_and_null_changes_nothing(known):
         (b'{"stages":[[]]}', "(line 1:12): unexpected token ["),
     ],
 )
-def test_broken_json_is_refused_with_its_place(raw, expected):
+def test_broken_json_is_refused_with_a_position(raw, expected):
     assert problem(CreateJob, raw) == f"proto: syntax error {expected}"
 
 
@@ -224,15 +224,15 @@ def test_broken_json_is_refused_with_its_place(raw, expected):
         ('{"é":"\\"é","requestId":7}', "(line 1:24): string requestId 7"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_place(raw, expected):
-    place, kind, name, value = expected.rsplit(" ", 3)
+def test_a_wrong_value_is_refused_with_a_position(raw, expected):
+    position, kind, name, value = expected.rsplit(" ", 3)
 
     assert problem(CreateJob, raw) == (
-        f"proto: {place} invalid value for {kind} field {name}: {value}"
+        f"proto: {position} invalid value for {kind} field {name}: {value}"
     )
 
 
-def test_the_place_in_the_text_is_that_of_the_recorded_answers():
+def test_positions_are_those_of_the_recorded_answers():
     for name, kind in (
         ("create-job.error-malformed-json", CreateJob),
         ("create-resource-image.error-bad-expire", CreateResourceImage),
@@ -242,12 +242,12 @@ def test_the_place_in_the_text_is_that_of_the_recorded_answers():
         assert problem(kind, recorded["request"]["rawBody"]).startswith(answer)
 
 
-def test_a_long_value_is_cut_short_in_the_message():
+def test_a_long_value_is_shortened_in_the_message():
     assert len(problem(CreateJob, b'{"stages":"' + b"x" * 100_000 + b'"}')) < 200
     assert token_at("", 0) == ""
 
 
-def test_a_list_has_an_end():
+def test_the_length_of_a_list_is_limited():
     stages = '{"stages":[' + ",".join(["{}"] * 10_000)
 
     assert len(parse(CreateJob, f"{stages}]}}".encode()).stages) == 10_000
@@ -256,7 +256,7 @@ def test_a_list_has_an_end():
     )
 
 
-def test_a_column_that_counts_bytes_becomes_one_that_counts_characters():
+def test_a_byte_column_is_converted_to_characters():
     assert offset_of('{\n"éé": x'.encode(), 2, 9) == len('{\n"éé": ')
 
 
@@ -264,16 +264,16 @@ def test_a_column_that_counts_bytes_becomes_one_that_counts_characters():
 
 
 @pytest.mark.parametrize("raw", [b"", b" \r\n\t", b"null", b" null ", b"{}"])
-def test_an_operation_without_required_members_takes_an_empty_body(raw):
+def test_a_body_without_required_members_may_be_empty(raw):
     assert parse(CreateResourceImage, raw) == CreateResourceImage()
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"nul", b"false", b"\xef\xbb\xbf", b"\x0b"])
-def test_it_takes_nothing_else_for_an_empty_body(raw):
+def test_other_bodies_do_not_count_as_empty(raw):
     assert "unexpected" in problem(CreateResourceImage, raw)
 
 
-def test_the_lax_upload_takes_any_string_for_unset():
+def test_the_lax_upload_reads_any_string_as_unset():
     def expiry(raw: bytes) -> int:
         return parse(LaxCreateResourceImage, raw).expire_sec
 
@@ -282,7 +282,7 @@ def test_the_lax_upload_takes_any_string_for_unset():
     assert "int64 field expireSec: true" in problem(LaxCreateResourceImage, '{"expireSec":true}')
 
 
-# Laws
+# Properties
 
 NAMES = sorted(
     {name for shape in SHAPES.values() for name in shape.__struct_fields__}
@@ -343,7 +343,7 @@ def respelled(value: Any, data: st.DataObject) -> Any:
 
 
 @given(body=st.sampled_from(JOBS), data=st.data())
-def test_the_spelling_makes_no_difference(body, data):
+def test_both_spellings_give_the_same_result(body, data):
     other = respelled(body, data)
 
     assert parse(CreateJob, json.dumps(other).encode()) == parse(
@@ -365,7 +365,7 @@ def quoted(value: Any, data: st.DataObject) -> Any:
 
 
 @given(body=st.sampled_from(JOBS), data=st.data())
-def test_a_string_for_a_number_makes_no_difference(body, data):
+def test_numbers_as_strings_give_the_same_result(body, data):
     other = quoted(body, data)
 
     assert parse(CreateJob, json.dumps(other).encode()) == parse(
@@ -374,7 +374,7 @@ def test_a_string_for_a_number_makes_no_difference(body, data):
 
 
 def leaves(value: Any) -> list[tuple[Any, Any]]:
-    """Return each object or list with the key of a scalar in it."""
+    """Return pairs of a container and the key of a scalar in it."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     found: list[tuple[Any, Any]] = []
     for key, inner in items:
@@ -394,7 +394,7 @@ UNKNOWN = {"webhook", "maskImageResourceId"}
     indent=st.none() | st.integers(0, 3),
     lead=st.sampled_from(["", " ", "\n\n", "\t\r\n "]),
 )
-def test_the_place_of_a_wrong_value_is_exact(body, data, indent, lead):
+def test_the_position_of_a_wrong_value_is_exact(body, data, indent, lead):
     body = json.loads(json.dumps(body))
     holder, key = data.draw(
         st.sampled_from([leaf for leaf in leaves(body) if leaf[1] not in UNKNOWN])

@@ -1,4 +1,4 @@
-"""The messages about graphs and templates, by the vendor's description and what clients send."""
+"""Request bodies about graphs and templates, as clients send them."""
 
 import json
 
@@ -38,7 +38,7 @@ def test_every_recorded_body_is_read(path):
         assert bool(getattr(body, name)) == bool(value)
 
 
-def test_what_is_the_callers_own_stays_as_it_is():
+def test_graphs_are_not_changed():
     params = '{"node_id":{"class_type":"A","inputs":{"ckpt_name":null,"_height":[1,{"a_b":null}]}}}'
     body = parse(CreateWorkflowJob, f'{{"request_id":"r","params":{params}}}'.encode())
 
@@ -52,7 +52,7 @@ def test_what_is_the_callers_own_stays_as_it_is():
 
 
 @pytest.mark.parametrize("raw", ["{}", '{"params":null}', '{"running_notify_url":""}'])
-def test_a_graph_that_is_left_out_is_empty(raw):
+def test_a_missing_graph_is_empty(raw):
     assert parse(CreateWorkflowJob, raw.encode()).params == {}
 
 
@@ -65,7 +65,7 @@ def test_a_graph_that_is_left_out_is_empty(raw):
         ('{"fieldValue":{"a_b":[null]}}', ("", "", {"a_b": [None]})),
     ],
 )
-def test_fields_take_any_value(sent, expected):
+def test_fields_accept_any_value(sent, expected):
     raw = f'{{"templateId":1,"fields":{{"field_attrs":[{sent}]}}}}'.encode()
     (found,) = parse(CheckTemplate, raw).fields.field_attrs
 
@@ -75,7 +75,7 @@ def test_fields_take_any_value(sent, expected):
 
 
 @pytest.mark.parametrize("sent", ["676018193025756628", '"676018193025756628"', '"06760181e0"'])
-def test_a_template_is_named_by_a_number_or_a_string(sent):
+def test_a_template_id_is_a_number_or_a_string(sent):
     body = parse(CreateTemplateJob, f'{{"template_id":{sent}}}'.encode())
 
     assert body.template_id in ("676018193025756628", "6760181")
@@ -110,11 +110,11 @@ def test_a_template_is_named_by_a_number_or_a_string(sent):
         ),
     ],
 )
-def test_a_wrong_type_is_named(kind, raw, words):
+def test_a_wrong_type_is_refused(kind, raw, words):
     assert words in problem(kind, raw)
 
 
-def test_both_spellings_are_taken_or_refused():
+def test_both_spellings_are_accepted_or_refused():
     raw = example("create-template-job.both-request-id-spellings")["request"]["rawBody"].encode()
 
     assert parse(CreateTemplateJob, raw).request_id == "9d3f0000000000000000000000000027"

@@ -1,4 +1,4 @@
-"""From graphs to orders and work: what is read from the nodes, the price, how far each node is."""
+"""Parsing graphs: the order, the work, the price, and the progress of nodes."""
 
 import itertools
 import json
@@ -46,7 +46,7 @@ def test_every_recorded_graph_makes_an_order(name):
     assert made.order.count == 1
 
 
-def test_the_recorded_graph_is_read():
+def test_the_recorded_graph_makes_the_expected_order():
     made = ask(text_to_image())
     order = made.order
 
@@ -80,13 +80,13 @@ def test_a_prompt_is_followed_through_nodes_and_links():
     assert made.work.inputs == (IMAGE,)
 
 
-def test_what_is_zeroed_out_says_nothing():
+def test_zeroed_out_conditioning_has_no_text():
     params = text_to_image(n40=node("ConditioningZeroOut", conditioning=["6", 0]))
 
     assert ask(changed(params, "3", negative=["40", 0])).order.negative_prompt == ""
 
 
-def test_a_sampler_of_the_newer_kind_has_its_settings_around_it():
+def test_a_custom_sampler_gets_its_settings_from_other_nodes():
     params = {
         "1": node("UNETLoader", unet_name=FLUX, weight_dtype="default"),
         "2": node("DualCLIPLoader", clip_name1="a", clip_name2="b", type="flux"),
@@ -123,7 +123,7 @@ def test_image_to_image_has_its_source_and_strength():
     assert uploads_of(read(image_to_image())) == (IMAGE,)
 
 
-def test_a_source_of_unknown_size_is_taken_for_small_unless_the_node_says():
+def test_a_source_of_unknown_size_has_a_default_size():
     params = image_to_image()
     assert (ask(params).order.width, ask(params).order.height) == (512, 512)
 
@@ -144,7 +144,7 @@ def test_inpainting_has_a_mask(way):
     assert set(made.work.inputs) == {IMAGE, MASK}
 
 
-def test_a_url_is_no_upload():
+def test_a_url_does_not_count_as_upload():
     params = image_to_image()
     params["20"] = node("LoadImage", image="https://example.test/a.png")
 
@@ -183,7 +183,7 @@ def test_nodes_change_the_size_of_the_picture(chain, size):
     ("model", "factor"),
     [("4x-UltraSharp.pth", 4), ("RealESRGAN_x2plus", 2), ("8x_NMKD-Superscale", 8), ("swin", 4)],
 )
-def test_an_upscaler_enlarges_as_its_model_says(model, factor):
+def test_an_upscaler_has_the_factor_of_its_model(model, factor):
     params = text_to_image(
         n50=node("UpscaleModelLoader", model_name=model),
         n51=node("ImageUpscaleWithModel", upscale_model=["50", 0], image=["8", 0]),
@@ -209,7 +209,7 @@ def test_several_samplers_are_several_passes():
     assert (made.order.width, made.order.seed, made.order.steps) == (1024, 5, 10)
 
 
-def test_a_part_of_the_steps_counts_as_that_part():
+def test_a_range_of_steps_counts_only_its_steps():
     advanced = node(
         "KSamplerAdvanced", add_noise="enable", noise_seed=1, steps=30, cfg=5,
         sampler_name="euler", scheduler="normal", positive=["6", 0], negative=["7", 0],
@@ -220,7 +220,7 @@ def test_a_part_of_the_steps_counts_as_that_part():
     assert ask(text_to_image(n3=advanced)).work.passes[0].steps == 15
 
 
-def test_the_pictures_of_all_outputs_are_made():
+def test_all_outputs_count():
     params = text_to_image(n60=node("PreviewImage", images=["8", 0]))
     made = ask(changed(params, "5", batch_size=3))
 
@@ -229,7 +229,7 @@ def test_the_pictures_of_all_outputs_are_made():
     assert [each.images for each in steps_of(made.order.notes) if each.images] == [3, 3]
 
 
-def test_batches_grow_and_are_united():
+def test_batches_are_multiplied_and_joined():
     params = text_to_image(
         n60=node("RepeatLatentBatch", samples=["5", 0], amount=3),
         n61=node("ImageBatch", image1=["8", 0], image2=["8", 0]),
@@ -239,7 +239,7 @@ def test_batches_grow_and_are_united():
     assert ask(params).order.count == 6
 
 
-def test_more_pictures_than_the_store_can_count_are_refused():
+def test_the_number_of_pictures_is_limited():
     with pytest.raises(Invalid) as caught:
         ask(changed(text_to_image(), "5", batch_size=101))
 
@@ -271,12 +271,12 @@ def test_an_output_may_name_the_format(class_type, inputs, format):
     assert ask(params).order.format == format
 
 
-def test_a_random_seed_is_asked_for_by_minus_one():
+def test_seed_minus_one_is_random():
     assert ask(changed(text_to_image(), "3", seed=-1)).order.seed == RANDOM_SEED
     assert ask(changed(text_to_image(), "3", seed=0)).order.seed == 0
 
 
-def test_words_for_a_ratio_become_a_size():
+def test_a_ratio_becomes_a_size():
     params = text_to_image(n70=node("TensorArt_Ratio", aspect="16:9"))
     order = ask(changed(params, "5", width=["70", 0], height=["70", 1])).order
 
@@ -322,11 +322,11 @@ def test_the_price_follows_from_the_graph(inputs, model, price):
     assert ask(params).work.price == Decimal(price)
 
 
-def test_a_fixed_price_stands_in_place_of_the_formula():
+def test_a_fixed_price_replaces_the_formula():
     assert ask(text_to_image(), fixed_price="2.5").work.price == Decimal("2.5")
 
 
-def test_a_graph_without_a_sampler_is_processed_for_little():
+def test_a_graph_without_a_sampler_is_cheap():
     made = ask(example("create-workflow-job.vendor-nodes")["request"]["body"]["params"])
 
     assert made.work.passes == (Pass("processing", 512, 768, 0),)
@@ -334,7 +334,7 @@ def test_a_graph_without_a_sampler_is_processed_for_little():
     assert made.order.denoising_strength == 0.0
 
 
-def test_a_graph_has_an_end_of_passes_and_uploads():
+def test_passes_and_uploads_of_a_graph_are_limited():
     params = text_to_image()
     for number in range(101):
         params[f"s{number}"] = changed(params, "3", seed=number)["3"]
@@ -354,7 +354,7 @@ def test_a_graph_has_an_end_of_passes_and_uploads():
 
 
 @given(graphs())
-def test_every_graph_in_order_is_made_or_refused(params):
+def test_every_valid_graph_is_parsed_or_refused(params):
     try:
         made = ask(params)
     except Invalid:
@@ -366,7 +366,7 @@ def test_every_graph_in_order_is_made_or_refused(params):
     assert sum(each.samples > 0 for each in steps) <= len(made.work.passes)
 
 
-# Node after node
+# Progress by node
 
 
 def test_equal_graphs_share_their_notes():
@@ -419,7 +419,7 @@ def test_outputs_name_files_as_clients_read_them():
     assert item["nodes"] == {"9": {"outputUi": {"images": [{"filename": "a"}, {"filename": "b"}]}}}
 
 
-def test_the_members_are_those_of_the_examples():
+def test_the_members_are_those_of_the_example():
     running = example("get-job.running-workflow")["response"]["body"]["job"]["runningInfo"]
     success = example("get-job.success-workflow")["response"]["body"]["job"]["successInfo"]
 
@@ -432,7 +432,7 @@ def test_the_members_are_those_of_the_examples():
         }
 
 
-def test_the_shapes_that_may_vary():
+def test_settings_choose_the_form():
     item = at(0.5, numbers="string", finished_nodes="list")
 
     assert (item["progress"], item["step"], item["finishedNodes"]) == ("50", "10", ["4"])
@@ -452,7 +452,7 @@ def test_the_shapes_that_may_vary():
     ),
     st.lists(st.floats(0, 1), min_size=2, max_size=5),
 )
-def test_progress_only_grows(steps, moments):
+def test_progress_never_decreases(steps, moments):
     notes = notes_of(steps)
     items = [finish_item(notes, id="w", done=done, started_at=0, now=0) for done in sorted(moments)]
 

@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from mock_server.app import App, create_app
 from mock_server.core.accounts import Account, LimitMode
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.settings import Settings
+from mock_server.tams.surface import TamsSurface
 from mock_server.web.wall import wall
 
 NOW = 1_768_464_000.0  # 2026-01-15T08:00:00Z, the examples' common clock
@@ -38,12 +41,12 @@ class World:
 
     async def advance(self, seconds: float) -> None:
         """Move the server's clock ahead."""
-        clock = await self.app.account_service.clock(None)
-        await self.app.account_service.advance(None, wall(), clock.now(wall()) + seconds)
+        now = wall()
+        await self.app.accounts.advance(None, now, lambda clock: clock.advanced(now, seconds))
 
     async def now(self) -> float:
         """Return the ready-made account's time."""
-        return await self.app.job_service.now(self.account, wall())
+        return await self.app.accounts.now(self.account, wall())
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Poll a job that is there."""
@@ -69,8 +72,25 @@ class World:
 
     async def balance(self) -> float:
         """Return what can be spent."""
-        account = await self.app.account_service.find(self.account.id)
-        return float((await self.app.job_service.wallet(account, await self.now())).balance)
+        async with self.act() as world:
+            return float((await world.wallet()).balance)
+
+    def act(self) -> UnitOfWork:
+        """Open a unit of work on the ready-made account."""
+        return self.app.accounts.act(self.account.id, wall())
+
+    async def change_account(self, **changes: Any) -> None:
+        """Write the ready-made account with other members."""
+        async with self.act() as world:
+            await world.change_account(replace(world.account, **changes))
+            self.account = world.account
+
+    @property
+    def tams(self) -> TamsSurface:
+        """The surface under test."""
+        surface = self.app.vendors["tams"].surface
+        assert isinstance(surface, TamsSurface)
+        return surface
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from mock_server.web.callback_formats import (
     receiver_of,
 )
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.sender import ANSWER_BYTES
+from mock_server.web.sender import MAX_ANSWER_BYTES
 from mock_server.web.targets import CallbackTargets
 from mock_server.web.wall import wall
 
@@ -1038,7 +1038,7 @@ async def test_the_answer_to_a_question_is_read_up_to_a_limit():
         second = await ask(office, receiver.url())
 
         assert first.data() == {"success": True}
-        assert (second.status, len(second.body), second.data()) == (200, ANSWER_BYTES, None)
+        assert (second.status, len(second.body), second.data()) == (200, MAX_ANSWER_BYTES, None)
         assert receiver.requests[0][1]["accept-encoding"] == "identity"
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mock_server.web.captions import Caption, inscribe, spelled
+from mock_server.web.captions import Caption, draw_caption, simplified
 
 
 def a_caption(title="a cat", label="job-1", seed=42):
@@ -23,18 +23,18 @@ def a_caption(title="a cat", label="job-1", seed=42):
         ("고양이", "고양이"),
     ],
 )
-def test_a_prompt_is_spelled_with_what_the_font_has(text, shown):
-    assert spelled(text) == shown
+def test_a_prompt_is_simplified_to_characters_of_the_font(text, shown):
+    assert simplified(text) == shown
 
 
-def test_signs_that_the_font_lacks_are_told_apart():
-    def lettered(title):
+def test_each_character_that_the_font_lacks_has_a_pattern():
+    def drawn(title):
         picture = Image.new("RGB", (256, 256))
-        inscribe(picture, a_caption(title=title))
+        draw_caption(picture, a_caption(title=title))
         return picture.tobytes()
 
-    assert lettered("猫") == lettered("猫")
-    assert len({lettered(title) for title in ("猫", "狗", "🐱", "🐶", "")}) == 5
+    assert drawn("猫") == drawn("猫")
+    assert len({drawn(title) for title in ("猫", "狗", "🐱", "🐶", "")}) == 5
 
 
 @given(
@@ -45,18 +45,18 @@ def test_signs_that_the_font_lacks_are_told_apart():
     seed=st.integers(0, 2**64),
 )
 @settings(max_examples=60, deadline=None)
-def test_a_caption_never_takes_more_than_the_lower_half(width, height, title, label, seed):
+def test_a_caption_stays_in_the_lower_half(width, height, title, label, seed):
     picture = Image.new("RGB", (width, height), "white")
 
-    inscribe(picture, a_caption(title=title, label=label, seed=seed))
+    draw_caption(picture, a_caption(title=title, label=label, seed=seed))
 
     upper = picture.crop((0, 0, width, height // 2))
     assert upper.size[1] == 0 or upper.getextrema() == ((255, 255),) * 3
 
 
-def test_a_picture_too_small_to_read_stays_as_it_is():
+def test_a_very_small_picture_gets_no_caption():
     picture = Image.new("RGB", (31, 400), "white")
 
-    inscribe(picture, a_caption())
+    draw_caption(picture, a_caption())
 
     assert picture.getextrema() == ((255, 255),) * 3

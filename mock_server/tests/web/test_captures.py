@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.web.captures import CaptureError, any_capture, described, har_entry, raw_request
+from mock_server.web.capture_formats import any_capture, described, har_entry, raw_request
+from mock_server.web.captures import CaptureError
 from mock_server.web.curl_lines import curl_line, words
 
 URL = "http://127.0.0.1:8080/v1/jobs?a=b%20c"
@@ -28,7 +30,7 @@ def test_a_raw_request_ends_where_its_length_says():
     assert raw_request(RAW.replace(b"Host: x:1", b"Content-Length: 2")).body == b"{}"
 
 
-def test_bare_line_feeds_will_do():
+def test_bare_line_feeds_are_read_too():
     assert raw_request(b"GET /v1/jobs/1 HTTP/1.1\nHost: x\n\n").body == b""
     assert raw_request(b"\nGET http://y/v1/jobs HTTP/1.1\n").target == b"/v1/jobs"
 
@@ -37,7 +39,7 @@ def test_bare_line_feeds_will_do():
     ("data", "words_"),
     [
         (b"hello", "no request line"),
-        (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "line 2 is no header"),
+        (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "line 2 is not a header"),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "chunked"),
         (b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", "Content-Length says 9"),
     ],
@@ -108,6 +110,10 @@ def sent(line: str) -> tuple[str, bytes, bytes]:
         ("curl --data-urlencode 'a=b c&d' h", ("POST", b"/", b"a=b%20c%26d")),
         ("curl -I h/a", ("HEAD", b"/a", b"")),
         ("curl \\\n  -X POST \\\n  h/a -o /dev/null | jq .", ("POST", b"/a", b"")),
+        ("curl h/a?b=1&c=2", ("GET", b"/a?b=1", b"")),
+        ("curl h/a 2>&1 > /dev/null", ("GET", b"/a", b"")),
+        ("curl --url-query a=b h/a", ("GET", b"/a?a=b", b"")),
+        ("curl -A agent -b c=d -e r h/a", ("GET", b"/a", b"")),
         ("$ curl --compressed -m 5 --max-time 9 -k h/a", ("GET", b"/a", b"")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -125,7 +131,7 @@ def test_headers_and_credentials_of_a_curl_line():
     assert curl_line("curl --json {} h").header("content-type") == "application/json"
 
 
-def test_files_of_a_curl_line_are_read_only_if_somebody_allows_it():
+def test_files_of_a_curl_line_are_read_only_where_that_is_allowed():
     assert curl_line("curl -d @f h", lambda name: b"a\nb\n").body == b"ab"
     assert curl_line("curl --data-binary @f h", lambda name: b"a\nb\n").body == b"a\nb\n"
     assert curl_line("curl -T f h", lambda name: name.encode()).method == "PUT"
@@ -134,11 +140,46 @@ def test_files_of_a_curl_line_are_read_only_if_somebody_allows_it():
 
 
 @pytest.mark.parametrize(
-    "line", ["wget h", "curl", "curl 'h", 'curl "h', "curl $'h", "curl -H", "curl -F a=b h", ""]
-)
-def test_what_is_no_curl_line_is_refused(line):
+    "line",
+    ["wget h", "curl", "curl 'h", 'curl "h', "curl $'h", "curl -H", "curl -F a=b h", "", "curl a b",
+     "curl a --next b", "curl --unheard-of h", "curl -K f h", "curl -H @f h", "curl h/{a,b}",
+     "curl -T f h/", "curl -r 1-2 h",
+     "curl ^\"h", 'curl ^"h^" -d "a\\\\b', 'curl "h""x" -d "a\\\\b"'],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_for_certain_is_refused(line):
     with pytest.raises(CaptureError):
-        curl_line(line)
+        curl_line(line, lambda name: b"")
+
+
+def chrome_on_windows(text: str) -> str:
+    """Quote as Chrome does for "Copy as cURL (cmd)"."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    text = re.sub(r"[^a-zA-Z0-9\s_\-:=+~'\/.',?;()*`]", r"^\g<0>", text)
+    text = re.sub("%(?=[a-zA-Z0-9_])", "%^", text)
+    return '^"' + re.sub(r"\r?\n", "^\n\n", text) + '^"'
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=40)
+
+
+@given(st.lists(st.sampled_from("a\"\\^%&|<>! \n{}$`'").map(str), max_size=12).map("".join) | TEXTS)
+def test_a_line_that_chrome_copies_on_windows_is_read(body):
+    url, header = "http://127.0.0.1:8080/v1/jobs?a=1&b=%20", "Authorization: a b=/+="
+    line = (
+        f"curl {chrome_on_windows(url)} ^\r\n  -H {chrome_on_windows(header)} ^\r\n"
+        f"  --data-raw {chrome_on_windows(body)}"
+    )
+    found = curl_line(line)
+
+    assert found.target == b"/v1/jobs?a=1&b=%20"
+    assert found.header("authorization") == "a b=/+="
+    assert found.body == body.encode()
+
+
+def test_older_lines_of_windows_are_read():
+    assert curl_line('curl "h/a" ^\n -H "X: ^^" -d "{""a"":1}"').body == b'{"a":1}'
+    assert curl_line('curl ^"h/a?b=1^&c=2^" -d ^"a^\n\nb^" > out & dir').body == b"a\nb"
+    assert curl_line('curl.exe "h/a" ^\r\n-d "{\\"a\\":\\"C:\\d\\"}"').body == b'{"a":"C:\\d"}'
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))))

@@ -15,9 +15,10 @@ PNG = b"\x89PNG\r\n\x1a\n--line? no\r\n--lin\r\n\r\n"
 
 
 def a_form(*fields, end=b"--line--\r\n"):
-    """A body out of whole parts: heads and data."""
+    """Return a body made of complete parts: headers and data."""
     return (
-        b"".join(b"--line\r\n" + head + b"\r\n\r\n" + data + b"\r\n" for head, data in fields) + end
+        b"".join(b"--line\r\n" + headers + b"\r\n\r\n" + data + b"\r\n" for headers, data in fields)
+        + end
     )
 
 
@@ -25,7 +26,7 @@ def named(name, more=b""):
     return b'Content-Disposition: form-data; name="' + name + b'"' + more
 
 
-def test_fields_and_files_come_in_their_order_with_every_byte():
+def test_fields_and_files_keep_their_order_and_bytes():
     body = a_form(
         (named(b"key"), b"short-term/1"),
         (named(b"file", b'; filename="a b.png"\r\nContent-Type: image/png'), PNG),
@@ -43,7 +44,7 @@ def test_fields_and_files_come_in_their_order_with_every_byte():
     fields=st.lists(st.tuples(st.text("abc-_$é", min_size=1), st.text()), max_size=5),
     file=st.binary(max_size=200),
 )
-def test_what_a_client_writes_is_what_is_read(fields, file):
+def test_every_form_of_a_client_is_read_unchanged(fields, file):
     files = [(name, (None, text.encode())) for name, text in fields]
     request = httpx.Request("POST", "http://mock.test/", files=[*files, ("file", ("f", file))])
 
@@ -57,7 +58,7 @@ def test_what_a_client_writes_is_what_is_read(fields, file):
     "content_type",
     [None, b"", b"application/json", b"application/x-www-form-urlencoded", b"multipart/mixed"],
 )
-def test_other_bodies_are_no_forms(content_type):
+def test_other_content_types_are_refused(content_type):
     with pytest.raises(NotAForm, match="multipart/form-data"):
         read_form(content_type, b"key=1")
 
@@ -80,7 +81,7 @@ def test_other_bodies_are_no_forms(content_type):
         (TYPE, a_form(*[(named(b"key"), b"1")] * (MAX_PARTS + 1))),
     ],
 )
-def test_broken_forms_are_refused_without_a_word_in_the_log(content_type, body, caplog):
+def test_broken_forms_are_refused_and_nothing_is_logged(content_type, body, caplog):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(MalformedForm):
         read_form(content_type, body)
@@ -90,13 +91,13 @@ def test_broken_forms_are_refused_without_a_word_in_the_log(content_type, body, 
 
 @given(cut=st.integers(0, 200), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(cut, content):
-    whole = a_form((named(b"key"), b"1"), (named(b"file", b'; filename="f"'), PNG))
-    for body in (whole[:cut], whole[:cut] + content + whole[cut:], content):
+    complete = a_form((named(b"key"), b"1"), (named(b"file", b'; filename="f"'), PNG))
+    for body in (complete[:cut], complete[:cut] + content + complete[cut:], content):
         with suppress(MalformedForm):
             read_form(TYPE, body)
 
 
-def test_the_parser_is_loaded_when_a_form_comes():
+def test_the_parser_is_not_imported_at_start():
     program = (
         "import sys\n"
         "import mock_server.web.forms\n"

@@ -12,7 +12,7 @@ def anyio_backend():
 
 
 class Maker:
-    """Makes one picture, counts how often, and waits for its gate if that is closed."""
+    """Makes one picture, counts its calls, and waits while its gate is closed."""
 
     def __init__(self, picture: bytes = b"picture", *, closed: bool = False) -> None:
         self.picture = picture
@@ -41,7 +41,7 @@ async def test_a_picture_is_made_once_and_in_a_thread():
     assert make.thread is not threading.current_thread()
 
 
-async def test_callers_at_the_same_time_share_one_making():
+async def test_simultaneous_callers_share_one_picture():
     cache, make = PictureCache(1000), Maker(closed=True)
     callers = [asyncio.create_task(cache.get("a/1", make)) for _ in range(10)]
     await make.begun.wait()
@@ -51,7 +51,7 @@ async def test_callers_at_the_same_time_share_one_making():
     assert make.times == 1
 
 
-async def test_a_caller_who_gives_up_takes_nothing_from_the_others():
+async def test_a_cancelled_caller_does_not_affect_the_others():
     cache, make = PictureCache(1000), Maker(closed=True)
     first, second = (asyncio.create_task(cache.get("a/1", make)) for _ in range(2))
     await make.begun.wait()
@@ -65,7 +65,7 @@ async def test_a_caller_who_gives_up_takes_nothing_from_the_others():
     assert make.times == 1
 
 
-async def test_an_error_is_told_and_not_remembered():
+async def test_an_error_is_raised_and_not_kept():
     cache = PictureCache(1000)
 
     def fail():
@@ -77,7 +77,7 @@ async def test_an_error_is_told_and_not_remembered():
     assert await cache.get("a/1", Maker()) == b"picture"
 
 
-async def test_what_was_not_asked_for_longest_makes_room():
+async def test_the_least_recently_used_picture_is_dropped():
     cache = PictureCache(30)
     for key in ("a/1", "a/2", "a/3"):
         await cache.get(key, Maker(bytes(10)))
@@ -88,7 +88,7 @@ async def test_what_was_not_asked_for_longest_makes_room():
     assert cache.size_bytes == 30
 
 
-async def test_a_picture_larger_than_the_bound_is_served_and_not_kept():
+async def test_a_picture_above_the_limit_is_returned_and_not_kept():
     cache = PictureCache(30)
     await cache.get("a/1", Maker(bytes(10)))
 
@@ -99,14 +99,14 @@ async def test_a_picture_larger_than_the_bound_is_served_and_not_kept():
     assert (len(cache), cache.size_bytes) == (1, 10)
 
 
-async def test_a_bound_of_nothing_keeps_nothing():
+async def test_a_limit_of_zero_keeps_nothing():
     cache, make = PictureCache(0), Maker()
 
     assert [await cache.get("a/1", make) for _ in range(2)] == [b"picture"] * 2
     assert (make.times, len(cache)) == (2, 0)
 
 
-async def test_forgetting_an_account_leaves_the_others():
+async def test_forget_drops_the_pictures_of_one_account():
     cache = PictureCache(1000)
     for key in ("a/1", "a/2", "b/1"):
         await cache.get(key, Maker())
@@ -118,7 +118,7 @@ async def test_forgetting_an_account_leaves_the_others():
     assert (len(cache), cache.size_bytes) == (0, 0)
 
 
-async def test_a_picture_forgotten_while_it_is_made_is_served_and_not_kept():
+async def test_a_picture_forgotten_while_it_is_made_is_returned_and_not_kept():
     cache, old, new = PictureCache(1000), Maker(b"old", closed=True), Maker(b"new")
     waiting = asyncio.create_task(cache.get("a/1", old))
     await old.begun.wait()
@@ -131,14 +131,14 @@ async def test_a_picture_forgotten_while_it_is_made_is_served_and_not_kept():
     assert new.times == 1
 
 
-async def test_only_so_many_are_made_at_once():
-    cache, slow, next_one = PictureCache(1000, at_once=1), Maker(closed=True), Maker()
+async def test_concurrency_limits_how_many_are_made_at_once():
+    cache, slow, next_maker = PictureCache(1000, concurrency=1), Maker(closed=True), Maker()
     first = asyncio.create_task(cache.get("a/1", slow))
     await slow.begun.wait()
-    second = asyncio.create_task(cache.get("a/2", next_one))
+    second = asyncio.create_task(cache.get("a/2", next_maker))
     for _ in range(20):
         await asyncio.sleep(0)
-    assert next_one.times == 0
+    assert next_maker.times == 0
 
     slow.gate.set()
     assert [await first, await second] == [b"picture"] * 2

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mock_server.web.pictures import Inspected, Recipe, inspect, render
+from mock_server.web.pictures import PictureInfo, Recipe, inspect, render
 
 FORMATS = ("png", "jpeg", "webp")
 SMALL = {
@@ -41,19 +41,19 @@ def jpeg_bomb(width, height):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_whole_picture_is_told_by_format_and_size(format):
-    assert inspect(SMALL[format]) == Inspected(format, 40, 30)
+def test_a_valid_picture_has_a_format_and_a_size(format):
+    assert inspect(SMALL[format]) == PictureInfo(format, 40, 30)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_picture_cut_short_is_none(format):
+def test_a_truncated_picture_is_none(format):
     file = BytesIO()
     Image.radial_gradient("L").convert("RGB").save(file, format)
-    whole = file.getvalue()
+    complete = file.getvalue()
 
-    assert inspect(whole) is not None
-    for length in (0, 1, 11, 30, len(whole) // 2, len(whole) - 20):
-        assert inspect(whole[:length]) is None
+    assert inspect(complete) is not None
+    for length in (0, 1, 11, 30, len(complete) // 2, len(complete) - 20):
+        assert inspect(complete[:length]) is None
 
 
 @pytest.mark.parametrize("format", ["GIF", "BMP", "TIFF", "PPM"])
@@ -65,7 +65,7 @@ def test_other_formats_are_none(format):
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"<svg/>"])
-def test_what_only_begins_like_a_picture_is_none(data):
+def test_a_signature_without_a_picture_is_none(data):
     assert inspect(data) is None
 
 
@@ -80,13 +80,13 @@ def test_a_png_with_a_wrong_checksum_is_none():
 
 @pytest.mark.parametrize("bomb", [png_bomb, webp_bomb, jpeg_bomb])
 @pytest.mark.parametrize("side", [8100, 12_000, 16_383])
-def test_a_picture_of_too_many_pixels_is_none_and_takes_no_memory(bomb, side):
+def test_a_picture_with_too_many_pixels_is_none(bomb, side):
     assert inspect(bomb(side, side)) is None
 
 
 @given(st.sampled_from(FORMATS), st.data())
 @settings(max_examples=150, deadline=None)
-def test_no_damage_makes_a_look_fail(format, data):
+def test_damaged_pictures_never_raise(format, data):
     picture = bytearray(SMALL[format])
     for _ in range(data.draw(st.integers(1, 5))):
         place = data.draw(st.integers(0, min(len(picture) - 1, 900)))
@@ -97,9 +97,9 @@ def test_no_damage_makes_a_look_fail(format, data):
     assert found is None or found.format in FORMATS
 
 
-def test_a_jpeg_of_several_pictures_is_its_first():
+def test_the_first_picture_of_a_multi_picture_jpeg_counts():
     file = BytesIO()
     pair = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
     pair[0].save(file, "MPO", save_all=True, append_images=pair[1:])
 
-    assert inspect(file.getvalue()) == Inspected("jpeg", 30, 20)
+    assert inspect(file.getvalue()) == PictureInfo("jpeg", 30, 20)

@@ -38,7 +38,7 @@ def file_of(image, format="PNG", **options):
 
 
 def noise(width, height, *, harsh=False):
-    """A picture that no encoder can shorten."""
+    """Return a picture that cannot be compressed."""
     levels = shake_128(b"noise").digest(width * height * 3)
     if harsh:
         levels = bytes(255 * (level & 1) for level in levels)
@@ -46,7 +46,7 @@ def noise(width, height, *, harsh=False):
 
 
 def difference(one, other):
-    """How far apart two pictures are on average, from 0 to 255."""
+    """Return the mean difference of two pictures, from 0 to 255."""
     pair = (image.convert("RGB").resize((64, 64)) for image in (one, other))
     return sum(ImageStat.Stat(ImageChops.difference(*pair)).mean) / 3
 
@@ -103,7 +103,7 @@ def test_the_length_holds_for_a_source_that_cannot_be_compressed(format, size):
         assert opened(picture).size == size
 
 
-def test_announced_lengths_are_like_those_of_the_real_service():
+def test_file_sizes_are_like_those_of_the_real_service():
     def kilobytes(side, seed):
         return size_bytes(Recipe("p", width=side, height=side, seed=seed)) / 1000
 
@@ -113,13 +113,13 @@ def test_announced_lengths_are_like_those_of_the_real_service():
     assert len({kilobytes(512, seed) for seed in range(50)}) == 50
 
 
-def test_a_longer_prompt_makes_a_longer_file_by_just_its_length():
+def test_the_file_grows_by_the_length_of_the_prompt():
     short, long = replace(LIGHTHOUSE, prompt="x"), replace(LIGHTHOUSE, prompt="x" * 100_001)
 
     assert size_bytes(long) - size_bytes(short) == 100_000
 
 
-def test_ordinary_pictures_are_in_full_colour():
+def test_common_pictures_are_rgb():
     for side in (64, 200):
         for prompt in "abcdefghijkl":
             recipe = Recipe(prompt, width=side, height=side, label="731234567890123456", count=4)
@@ -139,7 +139,7 @@ def test_another_process_makes_the_same_bytes(format):
     assert made.stdout == render(recipe)
 
 
-def test_announcing_a_picture_does_not_import_pillow():
+def test_the_size_is_known_without_importing_pillow():
     script = (
         "import sys; from mock_server.web.pictures import *; r = Recipe('p');"
         "size_bytes(r), parameters_text(r), media_type('png'), PictureCache(9);"
@@ -148,7 +148,7 @@ def test_announcing_a_picture_does_not_import_pillow():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_every_seed_makes_a_picture_of_its_own():
+def test_every_seed_makes_a_different_picture():
     for prompt in "abcdefghijkl":
         pictures = [
             above_caption(opened(render(replace(LIGHTHOUSE, prompt=prompt, seed=seed))))
@@ -158,7 +158,7 @@ def test_every_seed_makes_a_picture_of_its_own():
             assert difference(one, other) > 3
 
 
-def test_pictures_of_one_prompt_are_more_alike_than_those_of_two():
+def test_pictures_of_one_prompt_have_similar_colours():
     def hue(prompt, seed):
         picture = above_caption(opened(render(replace(LIGHTHOUSE, prompt=prompt, seed=seed))))
         return ImageStat.Stat(picture).mean
@@ -174,7 +174,7 @@ def test_pictures_of_one_prompt_are_more_alike_than_those_of_two():
     assert sum(within) / len(within) < sum(between) / len(between) / 2
 
 
-def test_the_caption_tells_job_index_and_seed_apart_and_leaves_the_picture_alone():
+def test_job_and_index_change_only_the_caption():
     recipe = replace(LIGHTHOUSE, label="job-1", count=4, height=200)
     first = opened(render(recipe))
     for other in (replace(recipe, label="job-2"), replace(recipe, index=1)):
@@ -206,7 +206,7 @@ def test_parameters_are_written_as_the_web_ui_writes_them():
     )
 
 
-def test_parameters_leave_out_what_there_is_not():
+def test_parameters_omit_empty_values():
     assert parameters_text(Recipe("a cat")) == (
         "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 0, Size: 512x512"
     )
@@ -214,7 +214,7 @@ def test_parameters_leave_out_what_there_is_not():
 
 @pytest.mark.parametrize("prompt", ["a café", "一只猫 🐱", "x" * 100_000, "猫" * 100_000])
 @pytest.mark.parametrize("format", FORMATS)
-def test_parameters_are_in_the_file_in_full(format, prompt):
+def test_the_file_holds_all_parameters(format, prompt):
     recipe = replace(LIGHTHOUSE, prompt=prompt, format=format)
 
     image = opened(render(recipe))
@@ -223,7 +223,7 @@ def test_parameters_are_in_the_file_in_full(format, prompt):
     assert text == parameters_text(recipe)
 
 
-def test_latin_parameters_are_a_plain_text_chunk_and_others_an_international_one():
+def test_latin_parameters_are_stored_as_text_and_others_as_itxt():
     assert b"tEXtparameters\0a caf\xe9\n" in render(replace(LIGHTHOUSE, prompt="a café"))
     chinese = render(replace(LIGHTHOUSE, prompt="猫"))
     assert b"iTXtparameters\0\0\0\0\0" + "猫\n".encode() in chinese
@@ -231,7 +231,7 @@ def test_latin_parameters_are_a_plain_text_chunk_and_others_an_international_one
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("prompt", ["", "\0", "\ud800 lone", "\n\n", "\u202e rtl", "e\u0301" * 90])
-def test_odd_prompts_make_ordinary_pictures(format, prompt):
+def test_unusual_prompts_make_valid_pictures(format, prompt):
     recipe = replace(LIGHTHOUSE, prompt=prompt, format=format)
 
     assert len(render(recipe)) == size_bytes(recipe)
@@ -247,7 +247,7 @@ def test_without_denoising_the_picture_is_the_source():
     assert difference(above_caption(other), above_caption(opened(source))) > 20
 
 
-def test_not_a_pixel_is_lost_in_a_png():
+def test_png_is_lossless():
     source = opened(render(replace(LIGHTHOUSE, prompt="another one", width=300, height=900)))
     recipe = replace(LIGHTHOUSE, width=300, height=900, denoising_strength=0)
 
@@ -256,7 +256,7 @@ def test_not_a_pixel_is_lost_in_a_png():
     assert above_caption(picture).tobytes() == above_caption(source).tobytes()
 
 
-def test_something_of_the_source_shines_through_any_denoising():
+def test_the_source_stays_visible_at_full_denoising():
     dark, light = (file_of(Image.new("RGB", (64, 64), colour)) for colour in ("black", "white"))
     recipe = replace(LIGHTHOUSE, denoising_strength=1)
 
@@ -274,7 +274,7 @@ def test_only_the_white_part_of_a_mask_is_repainted():
     assert difference(picture.crop((0, 0, 62, 30)), Image.new("RGB", (9, 9), (200, 30, 30))) > 20
 
 
-def test_a_source_is_cut_and_not_squeezed():
+def test_a_source_is_cropped_and_keeps_its_proportions():
     source = Image.new("RGB", (400, 100), "blue")
     source.paste("white", (150, 0, 250, 100))
 
@@ -286,7 +286,7 @@ def test_a_source_is_cut_and_not_squeezed():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-def test_a_source_of_any_mode_will_do(mode):
+def test_a_source_may_have_any_mode(mode):
     grey = Image.linear_gradient("L")
     source = grey.convert("I").point(lambda level: level * 256) if mode == "I;16" else grey
     recipe = Recipe("p", width=128, height=128, denoising_strength=0)
@@ -296,7 +296,7 @@ def test_a_source_of_any_mode_will_do(mode):
     assert difference(above_caption(picture), grey.crop((0, 0, 256, 128))) < 12
 
 
-def test_a_source_is_turned_upright():
+def test_the_orientation_of_a_source_is_applied():
     source = Image.new("RGB", (80, 80), "blue")
     source.paste("white", (0, 0, 40, 80))
     exif = Image.Exif()
@@ -308,7 +308,7 @@ def test_a_source_is_turned_upright():
     assert difference(picture.crop((0, 0, 80, 36)), Image.new("RGB", (9, 9), "white")) < 4
 
 
-def test_a_source_that_is_no_picture_is_refused():
+def test_a_source_that_is_not_a_picture_is_refused():
     with pytest.raises(UndecodablePicture, match="begins with b'GIF89a"):
         render(LIGHTHOUSE, b"GIF89a and so on")
     with pytest.raises(UndecodablePicture):

@@ -17,7 +17,7 @@ WHOLE = Answer(200, b"0123456789", ((b"content-type", b"video/mp4"),))
         (b"bytes=-99", b"0123456789", b"bytes 0-9/10"),
     ],
 )
-def test_a_part_is_answered_with_its_place(wanted, body, part):
+def test_a_range_is_answered_with_206_and_its_position(wanted, body, part):
     answer = ranged(WHOLE, wanted)
 
     assert (answer.status, answer.body) == (206, body)
@@ -32,7 +32,7 @@ def test_a_part_is_answered_with_its_place(wanted, body, part):
     "wanted",
     [None, b"", b"bytes=-", b"bytes=5-3", b"bytes=0-1,3-4", b"items=0-1", b"bytes=a-b"],
 )
-def test_without_a_range_that_makes_sense_the_whole_is_answered(wanted):
+def test_without_a_valid_range_the_whole_is_answered(wanted):
     answer = ranged(WHOLE, wanted)
 
     assert (answer.status, answer.body) == (200, WHOLE.body)
@@ -40,7 +40,7 @@ def test_without_a_range_that_makes_sense_the_whole_is_answered(wanted):
 
 
 @pytest.mark.parametrize(("wanted", "body"), [(b"bytes=10-", WHOLE.body), (b"bytes=-0", b"")])
-def test_a_part_beyond_the_end_is_refused(wanted, body):
+def test_a_range_beyond_the_end_is_refused(wanted, body):
     answer = ranged(Answer(200, body), wanted)
 
     assert (answer.status, answer.body) == (416, b"")

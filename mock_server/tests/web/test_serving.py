@@ -1,4 +1,4 @@
-"""A server as people start it, over real sockets on loopback."""
+"""A server as users start it, with real sockets on loopback."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TOY = (toy_app.__file__,)
 REAL = ("-m", "mock_server")
 MILLENNIUM = 32_503_680_000.0
 
-# The mock itself takes longer to import than these need.
+# Importing the mock itself takes longer than these tests.
 serve_in_thread = partial(serving.serve_in_thread, create_app=ToyApp)
 
 no_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -43,7 +43,7 @@ no_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes
 def program(
     state: Path, *arguments: str, ports: Sequence[str] = ("--port", "0"), run: Sequence[str] = TOY
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start the command in an empty folder, and see to it that it ends."""
+    """Start the command in an empty folder, and end it afterwards."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAMS_MOCK_")}
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
     process = subprocess.Popen(
@@ -80,7 +80,7 @@ def call_until_closed(url: httpx.URL) -> None:
 
 
 def exchange(url: str, *parts: bytes) -> bytes:
-    """Send raw bytes and return everything that comes back until the server closes."""
+    """Send raw bytes and return all data until the server closes the connection."""
     target = httpx.URL(url)
     with socket.create_connection((target.host, target.port or 80), timeout=10) as connection:
         for part in parts:
@@ -91,7 +91,7 @@ def exchange(url: str, *parts: bytes) -> bytes:
         return answer
 
 
-def test_the_ready_line_is_json_and_nothing_else_is_on_standard_output(tmp_path):
+def test_standard_output_has_only_the_ready_line_in_json(tmp_path):
     with program(tmp_path, "--json") as process:
         ready = ready_line(process)
         answer = httpx.get(ready["url"] + "/hello")
@@ -109,10 +109,10 @@ def test_the_ready_line_is_json_and_nothing_else_is_on_standard_output(tmp_path)
 
 @no_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly(tmp_path, number):
+def test_a_signal_stops_the_server(tmp_path, number):
     with program(tmp_path, "--json") as process:
         url = ready_line(process)["url"]
-        with httpx.Client() as idle:  # a connection that is kept open does not hold it up
+        with httpx.Client() as idle:  # an idle connection does not delay the end
             idle.get(url)
             process.send_signal(number)
             rest, log = process.communicate(timeout=10)
@@ -122,12 +122,12 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
 
 
 @no_signals
-def test_a_second_signal_ends_it_without_waiting_for_open_requests(tmp_path):
+def test_a_second_signal_stops_the_server_without_waiting(tmp_path):
     with program(tmp_path, "--json") as process:
         target = httpx.URL(ready_line(process)["url"])
         with socket.create_connection((target.host, target.port or 80), timeout=10) as connection:
             connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-            httpx.get(target.join("/"))  # by now the slow one has begun
+            httpx.get(target.join("/"))  # the slow request has begun now
             process.send_signal(signal.SIGINT)
             call_until_closed(target.join("/"))
             process.send_signal(signal.SIGINT)
@@ -137,7 +137,7 @@ def test_a_second_signal_ends_it_without_waiting_for_open_requests(tmp_path):
     assert (rest, log) == ("", "tams-mock: stopped\n")
 
 
-def test_the_block_for_people_can_be_read_and_its_key_is_there(tmp_path):
+def test_the_banner_is_readable_and_its_key_file_exists(tmp_path):
     with program(tmp_path) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().rstrip()]
@@ -158,7 +158,7 @@ def test_the_block_for_people_can_be_read_and_its_key_is_there(tmp_path):
         assert (mode_of(key_file), mode_of(key_file.parent)) == (0o600, 0o700)
 
 
-def test_a_taken_port_is_one_line_that_says_by_whom(tmp_path):
+def test_a_port_taken_by_another_mock_is_reported_in_one_line(tmp_path):
     with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
         port = server.url.rpartition(":")[2]
         with program(tmp_path, ports=("--port", port)) as process:
@@ -172,12 +172,12 @@ def test_a_taken_port_is_one_line_that_says_by_whom(tmp_path):
     )
 
 
-def test_a_port_taken_by_a_stranger_is_told_too(tmp_path):
-    with socket.socket() as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        stranger.listen()
-        port = stranger.getsockname()[1]
-        stranger.close()
+def test_a_port_taken_by_another_program_is_reported(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        other.close()
         with socket.socket() as again:
             again.bind(("127.0.0.1", port))
             again.listen()
@@ -194,17 +194,17 @@ def test_a_port_taken_by_a_stranger_is_told_too(tmp_path):
     [
         ("no.such.host.invalid", "host no.such.host.invalid cannot be resolved"),
         ("a" * 70, "cannot be resolved"),
-        ("192.0.2.1", "host 192.0.2.1 is no address to listen on here"),
+        ("192.0.2.1", "host 192.0.2.1 is not an address of this computer"),
     ],
 )
-def test_a_host_that_cannot_be_is_told(tmp_path, host, problem):
+def test_an_unusable_host_is_reported(tmp_path, host, problem):
     settings = Settings(host=host, port=0, state_dir=tmp_path)
 
     with pytest.raises(ServingError, match=problem), serve_in_thread(settings):
         pass
 
 
-def test_http_and_https_are_one_app_and_the_authority_is_kept(tmp_path):
+def test_http_and_https_serve_one_app_and_the_authority_is_kept(tmp_path):
     settings = Settings(port=0, tls=True, tls_port=0, state_dir=tmp_path / "state")
     first: bytes | None = None
 
@@ -227,7 +227,7 @@ def test_http_and_https_are_one_app_and_the_authority_is_kept(tmp_path):
 
 
 @no_modes
-def test_the_authority_is_for_its_owner_alone(tmp_path):
+def test_only_the_owner_may_read_the_authority(tmp_path):
     state = tmp_path / "state"
     server_tls(state, [], wall())
 
@@ -236,10 +236,10 @@ def test_the_authority_is_for_its_owner_alone(tmp_path):
     assert sorted(path.name for path in state.iterdir()) == ["ca-with-key.pem", "ca.pem"]
 
 
-def test_an_authority_that_is_over_or_spoilt_is_made_anew(tmp_path):
+def test_an_expired_or_damaged_authority_is_replaced(tmp_path):
     ca_file = server_tls(tmp_path, [], wall()).ca_file
     first = ca_file.read_bytes()
-    (tmp_path / "ca-with-key.pem").write_text("spoilt")
+    (tmp_path / "ca-with-key.pem").write_text("damaged")
 
     server_tls(tmp_path, [], wall())
     second = ca_file.read_bytes()
@@ -251,7 +251,7 @@ def test_an_authority_that_is_over_or_spoilt_is_made_anew(tmp_path):
     assert first != second == third != ca_file.read_bytes()
 
 
-def test_a_folder_that_cannot_hold_the_authority_is_told(tmp_path):
+def test_an_unusable_state_folder_is_reported(tmp_path):
     (tmp_path / "file").touch()
     settings = Settings(port=0, tls=True, tls_port=0, state_dir=tmp_path / "file")
 
@@ -273,9 +273,9 @@ HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
         ([b"GET /", *[b"a" * 1000] * 5], b"414 "),
         ([b"\0\r\n\r\n"], b"400 Bad Request"),
     ],
-    ids=["small", "one long", "many short", "long target", "without end", "in parts", "no HTTP"],
+    ids=["small", "one long", "many short", "long target", "endless", "in parts", "no HTTP"],
 )
-def test_a_head_beyond_the_limit_is_refused(tmp_path, parts, status):
+def test_a_head_above_the_limit_is_refused(tmp_path, parts, status):
     with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
         answer = exchange(server.url, *parts)
 
@@ -284,7 +284,7 @@ def test_a_head_beyond_the_limit_is_refused(tmp_path, parts, status):
         assert httpx.get(server.url + "/still").text == "http /still"
 
 
-def test_pipelined_calls_do_not_add_up_to_a_large_head(tmp_path):
+def test_pipelined_requests_are_not_counted_together(tmp_path):
     call = HEAD + b"X: " + b"a" * 1500 + b"\r\n"
 
     with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
@@ -304,9 +304,7 @@ def test_pipelined_calls_do_not_add_up_to_a_large_head(tmp_path):
 )
 @pytest.mark.parametrize("before", [1, 3])
 @pytest.mark.parametrize("together", [True, False])
-def test_calls_before_one_that_is_refused_are_answered_first(
-    tmp_path, last, status, before, together
-):
+def test_requests_before_a_refused_one_are_answered_first(tmp_path, last, status, before, together):
     calls = [HEAD + b"\r\n"] * before
     parts = [b"".join([*calls, last])] if together else [*calls, last]
 
@@ -317,14 +315,14 @@ def test_calls_before_one_that_is_refused_are_answered_first(
     assert b"connection: close\r\n" in answers[-1]
 
 
-def test_an_empty_line_before_a_call_is_passed_over(tmp_path):
+def test_an_empty_line_before_a_request_is_ignored(tmp_path):
     call = HEAD + b"Connection: close\r\n\r\n"
 
     with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
         assert exchange(server.url, b"\r\n", call).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_trailers_without_end_close_the_connection(tmp_path):
+def test_endless_trailers_close_the_connection(tmp_path):
     call = b"POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
 
     with serve_in_thread(Settings(port=0, header_limit_bytes=2000, state_dir=tmp_path)) as server:
@@ -332,7 +330,7 @@ def test_trailers_without_end_close_the_connection(tmp_path):
 
 
 @no_modes
-def test_without_a_place_for_the_key_it_serves_all_the_same(tmp_path, caplog):
+def test_it_serves_even_if_the_key_cannot_be_written(tmp_path, caplog):
     (tmp_path / "file").touch()
 
     with serve_in_thread(Settings(port=0, state_dir=tmp_path / "file" / "state")) as server:
@@ -342,7 +340,7 @@ def test_without_a_place_for_the_key_it_serves_all_the_same(tmp_path, caplog):
     assert "could not be written" in caplog.text
 
 
-def test_beyond_loopback_a_control_token_is_made_up(tmp_path):
+def test_beyond_loopback_a_control_token_is_generated(tmp_path):
     apps: list[ToyApp] = []
 
     def create_app(settings: Settings) -> ToyApp:
@@ -359,7 +357,7 @@ def test_beyond_loopback_a_control_token_is_made_up(tmp_path):
     assert apps[0].lifespan == ["lifespan.startup", "lifespan.shutdown"]
 
 
-def test_localhost_is_every_address_of_that_name(tmp_path):
+def test_localhost_listens_on_all_of_its_addresses(tmp_path):
     with serve_in_thread(Settings(host="localhost", port=0, state_dir=tmp_path)) as server:
         port = server.url.rpartition(":")[2]
         assert server.url == f"http://localhost:{port}"
@@ -367,7 +365,7 @@ def test_localhost_is_every_address_of_that_name(tmp_path):
         assert httpx.get(server.url).status_code == 200
 
 
-def test_an_app_that_cannot_start_is_the_callers_to_know(tmp_path):
+def test_an_error_of_create_app_is_raised(tmp_path):
     def create_app(settings: Settings) -> ToyApp:
         raise LookupError("no such thing")
 
@@ -378,7 +376,7 @@ def test_an_app_that_cannot_start_is_the_callers_to_know(tmp_path):
         pass
 
 
-def test_the_mock_itself_is_served_and_its_curl_line_works(tmp_path):
+def test_the_curl_line_of_the_banner_works(tmp_path):
     pytest.importorskip("mock_server.app", exc_type=ImportError)
     with program(tmp_path, run=REAL) as process:
         assert process.stdout is not None
@@ -391,8 +389,8 @@ def test_the_mock_itself_is_served_and_its_curl_line_works(tmp_path):
         headers = dict(word.split(": ", 1) for word in words if ": " in word[:40])
         priced = httpx.post(words[2], headers=headers, content=body)
         if curl := shutil.which("curl"):
-            said = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True)
-            assert json.loads(said.stdout) == priced.json()
+            done = subprocess.run([curl, *words[1:]], capture_output=True, text=True, check=True)
+            assert json.loads(done.stdout) == priced.json()
 
     assert health.status_code == priced.status_code == 200
     assert priced.json()["credits"] > 0

@@ -17,7 +17,7 @@ NAMES = {
     "half6.test": ["::1", "fe80::1%lo"],
     "mapped.test": ["::ffff:169.254.169.254"],
     "xn--bcher-kva.test": ["127.0.0.1"],
-    # As resolvers read numbers that are no addresses to anybody else.
+    # Resolvers read these numbers as addresses; other programs do not.
     "2130706433": ["127.0.0.1"],
     "2852039166": ["169.254.169.254"],
     "0xa9fea9fe": ["169.254.169.254"],
@@ -30,7 +30,7 @@ NAMES = {
 
 @pytest.fixture
 async def asked(monkeypatch):
-    """Let names lead where the table says; give the list of those that were looked up."""
+    """Resolve names by the table above; return the list of names that were looked up."""
     asked: list[str] = []
 
     async def getaddrinfo(host, port, **options):
@@ -103,7 +103,7 @@ NEVER = [
     "http://0/",
     "http://here.test@169.254.169.254/",
 ]
-NO_URL = [
+INVALID = [
     "",
     "here.test",
     "//here.test/",
@@ -128,7 +128,7 @@ NO_URL = [
 
 
 @pytest.mark.parametrize("url", PRIVATE)
-async def test_private_addresses_are_allowed_as_such(url, asked):
+async def test_private_addresses_are_allowed_by_private_and_any(url, asked):
     assert (await CallbackTargets(["private"]).check(url)).url == url
     assert (await CallbackTargets(["any"]).check(url)).url == url
     with pytest.raises(TargetRefused, match="does not allow"):
@@ -136,14 +136,14 @@ async def test_private_addresses_are_allowed_as_such(url, asked):
 
 
 @pytest.mark.parametrize("url", PUBLIC)
-async def test_public_addresses_are_allowed_where_any_is(url, asked):
+async def test_public_addresses_are_allowed_by_any(url, asked):
     assert (await CallbackTargets(["any"]).check(url)).url == url
     with pytest.raises(TargetRefused, match="does not allow"):
         await CallbackTargets(["private"]).check(url)
 
 
 @pytest.mark.parametrize("url", NEVER)
-async def test_where_clouds_keep_their_secrets_nothing_goes(url, asked):
+async def test_metadata_and_link_local_addresses_are_never_allowed(url, asked):
     for allowed in (["private"], ["any"], ["metadata.test", "half.test", "169.254.169.254"]):
         with pytest.raises(TargetRefused):
             await CallbackTargets(allowed).check(url)
@@ -151,8 +151,8 @@ async def test_where_clouds_keep_their_secrets_nothing_goes(url, asked):
         await CallbackTargets(["any"]).check(url)
 
 
-@pytest.mark.parametrize("url", NO_URL)
-async def test_what_is_no_url_of_a_host_is_refused(url, asked):
+@pytest.mark.parametrize("url", INVALID)
+async def test_other_strings_than_http_urls_are_refused(url, asked):
     with pytest.raises(TargetRefused) as refused:
         await CallbackTargets(["any"]).check(url)
 
@@ -170,12 +170,12 @@ async def test_hosts_are_allowed_by_name(asked):
             await targets.check(url)
 
 
-async def test_a_name_that_leads_nowhere_may_do_so_later(asked):
+async def test_an_unknown_name_has_its_own_error(asked):
     with pytest.raises(NameUnknown, match=r"nowhere\.test is not known"):
         await CallbackTargets(["private"]).check("http://nowhere.test/")
 
 
-async def test_the_words_of_a_refusal_hide_names_and_passwords(asked):
+async def test_error_messages_contain_no_credentials(asked):
     with pytest.raises(TargetRefused) as refused:
         await CallbackTargets([]).check("http://me:secret@here.test/?token=secret")
 
@@ -205,7 +205,7 @@ async def test_the_words_of_a_refusal_hide_names_and_passwords(asked):
         ),
     ],
 )
-async def test_the_address_that_was_checked_stands_in_place_of_the_name(
+async def test_pinned_urls_have_the_checked_address_instead_of_the_name(
     url, pinned, host, name, asked
 ):
     target = await CallbackTargets(["private"]).check(url)
@@ -214,7 +214,7 @@ async def test_the_address_that_was_checked_stands_in_place_of_the_name(
     assert (target.host, target.name) == (host, name)
 
 
-async def test_all_addresses_of_a_name_are_there_the_older_kind_first(asked):
+async def test_all_addresses_of_a_name_are_returned_ipv4_first(asked):
     target = await CallbackTargets(["private"]).check("http://localhost:3000/hook")
 
     assert target.pinned_urls == ("http://127.0.0.1:3000/hook", "http://[::1]:3000/hook")
@@ -229,7 +229,7 @@ async def test_addresses_are_never_looked_up(asked):
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1"])
-async def test_the_real_resolver_reads_numbers_as_the_connection_would(host):
+async def test_the_real_resolver_resolves_numeric_hosts(host):
     (pinned,) = (await CallbackTargets(["private"]).check(f"http://{host}:81/")).pinned_urls
 
     assert pinned == "http://127.0.0.1:81/"

@@ -1,4 +1,4 @@
-"""What a browser makes of our videos: it plays them, and shows another picture each time."""
+"""A browser plays our videos to the end, and the picture changes."""
 
 import json
 import re
@@ -20,7 +20,7 @@ function look() {
   pen.drawImage(video, 0, 0, 32, 32)
   return Array.from(pen.getImageData(0, 0, 32, 32).data.filter((_, index) => index % 4 < 3))
 }
-function tell() {
+function report() {
   document.querySelector("output").textContent = JSON.stringify({
     width: video.videoWidth, height: video.videoHeight, duration: video.duration,
     currentTime: video.currentTime, ended: video.ended, error: video.error?.message ?? "", seen,
@@ -28,8 +28,8 @@ function tell() {
   done()
 }
 video.onloadeddata = () => seen.push(look())
-video.onended = () => { seen.push(look()); tell() }
-video.onerror = tell
+video.onended = () => { seen.push(look()); report() }
+video.onerror = report
 </script>
 """
 
@@ -50,9 +50,9 @@ def test_a_browser_plays_a_video_to_its_end(tmp_path, width, height, frames, fps
 
     found = re.search("<output>(.*?)</output>", document)
     assert found is not None, document
-    told = json.loads(found[1])
-    first, last = told.pop("seen")
-    assert told == {
+    shown = json.loads(found[1])
+    first, last = shown.pop("seen")
+    assert shown == {
         "width": width // 2 * 2,
         "height": height // 2 * 2,
         "duration": pytest.approx(frames / fps, abs=0.01),

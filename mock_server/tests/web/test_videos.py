@@ -13,10 +13,10 @@ from PIL import Image, ImageChops, ImageStat
 
 from mock_server.web.pictures import Recipe, UndecodablePicture, render
 from mock_server.web.videos import (
-    LEAST_SIDE,
-    MAX_PIXELS,
-    MAX_PIXELS_IN_ALL,
+    MAX_FRAME_PIXELS,
+    MAX_TOTAL_PIXELS,
     MAX_VIDEO_SIDE,
+    MIN_SIDE,
     VideoRecipe,
     frame_size,
     note,
@@ -27,7 +27,7 @@ HARBOUR = VideoRecipe("a quiet harbour", seed=42, width=192, height=128, frames=
 
 
 def opened(video):
-    """What a decoder finds: width, height, rate, announced and real number of pictures, length."""
+    """Decode a video: width, height, rate, announced and real number of pictures, seconds."""
     with av.open(BytesIO(video), "r") as container:
         stream = container.streams.video[0]
         pictures = len(list(container.decode(video=0)))
@@ -41,7 +41,7 @@ def pictures_of(video):
 
 
 def difference(one, other):
-    """How far apart two pictures are on average above the caption, from 0 to 255."""
+    """Return the mean difference of two pictures above the caption, from 0 to 255."""
     pair = (
         image.convert("RGB").crop((0, 0, image.width, image.height // 2)).resize((64, 64))
         for image in (one, other)
@@ -53,9 +53,7 @@ def difference(one, other):
     ("width", "height", "frames", "fps"),
     [(544, 960, 40, 8), (320, 180, 1, 1), (16, 16, 3, 30), (200, 120, 60, 60)],
 )
-def test_a_video_has_the_size_the_number_of_pictures_and_the_rate_that_were_asked_for(
-    width, height, frames, fps
-):
+def test_a_video_has_the_requested_size_frames_and_rate(width, height, frames, fps):
     video = render_video(replace(HARBOUR, width=width, height=height, frames=frames, fps=fps))
 
     *found, seconds = opened(video)
@@ -64,29 +62,22 @@ def test_a_video_has_the_size_the_number_of_pictures_and_the_rate_that_were_aske
 
 
 @given(width=st.integers(1, 20_000), height=st.integers(1, 20_000), frames=st.integers(1, 10_000))
-def test_sizes_are_even_and_bounded_and_otherwise_those_that_were_asked_for(width, height, frames):
+def test_sizes_are_even_and_limited(width, height, frames):
     found = frame_size(width, height, frames)
 
     for asked, side in zip((width, height), found, strict=True):
         assert side % 2 == 0
-        assert LEAST_SIDE <= side <= max(LEAST_SIDE, min(asked, MAX_VIDEO_SIDE))
+        assert MIN_SIDE <= side <= max(MIN_SIDE, min(asked, MAX_VIDEO_SIDE))
     if min(width, height) >= 512 and max(width / height, height / width) < 4:
         pixels = found[0] * found[1]
-        assert pixels <= MAX_PIXELS
-        assert pixels * frames <= MAX_PIXELS_IN_ALL
+        assert pixels <= MAX_FRAME_PIXELS
+        assert pixels * frames <= MAX_TOTAL_PIXELS
     if min(width, height) >= 16 and max(width, height) <= 1920 and frames <= 240:
         assert found == (width // 2 * 2, height // 2 * 2)
 
 
-@pytest.mark.parametrize(("width", "height"), [(333, 97), (17, 480), (1, 1)])
-def test_the_announced_size_is_that_of_the_file(width, height):
-    video = render_video(replace(HARBOUR, width=width, height=height, frames=2))
-
-    assert opened(video)[:2] == frame_size(width, height, 2)
-
-
-def test_a_video_of_many_pictures_has_them_all_though_fewer_are_drawn(monkeypatch):
-    monkeypatch.setattr("mock_server.web.videos._MAX_DRAWN", 192 * 128 * 5)
+def test_a_long_video_repeats_pictures(monkeypatch):
+    monkeypatch.setattr("mock_server.web.videos._MAX_DRAWN_PIXELS", 192 * 128 * 5)
 
     pictures = pictures_of(render_video(replace(HARBOUR, frames=23)))
 
@@ -99,7 +90,7 @@ def test_the_same_recipe_makes_the_same_bytes():
     assert render_video(HARBOUR) == render_video(HARBOUR)
 
 
-def test_a_video_moves_all_the_time_and_never_jumps():
+def test_a_video_changes_continuously():
     pictures = pictures_of(render_video(replace(HARBOUR, frames=24)))
 
     steps = [difference(one, other) for one, other in pairwise(pictures)]
@@ -116,8 +107,8 @@ def test_other_seeds_and_prompts_make_other_videos():
         assert min(difference(first, second), difference(first, third)) > 5
 
 
-def test_the_caption_names_each_picture():
-    """What the foot of the picture says changes with every picture, also where nothing moves."""
+def test_the_caption_changes_with_each_picture():
+    """The pictures themselves are the same here, so only the caption can differ."""
     still = BytesIO()
     Image.new("RGB", (192, 128), "black").save(still, "PNG")
     pictures = pictures_of(render_video(replace(HARBOUR, frames=4), still.getvalue()))
@@ -127,7 +118,7 @@ def test_the_caption_names_each_picture():
         assert max(ImageChops.difference(one, other).tobytes()) > 100
 
 
-def test_a_video_out_of_a_picture_begins_as_that_picture_and_leaves_it():
+def test_a_video_with_a_source_begins_with_it_and_changes():
     source = render(Recipe("a portrait", seed=7, width=192, height=128))
     pictures = pictures_of(render_video(HARBOUR, source))
 
@@ -146,19 +137,19 @@ def test_the_file_keeps_its_colours():
     assert (red, green, blue) == pytest.approx((200, 40, 90), abs=4)
 
 
-def test_a_source_that_is_no_picture_is_refused():
+def test_a_source_that_is_not_a_picture_is_refused():
     with pytest.raises(UndecodablePicture):
-        render_video(HARBOUR, b"no picture")
+        render_video(HARBOUR, b"not a picture")
 
 
-def test_the_file_can_be_played_before_all_of_it_is_there():
+def test_the_index_comes_before_the_data():
     video = render_video(HARBOUR)
 
     assert video[4:8] == b"ftyp"
     assert 0 < video.index(b"moov") < video.index(b"mdat")
 
 
-def test_the_file_says_how_it_was_made():
+def test_the_tags_say_how_the_video_was_made():
     recipe = replace(HARBOUR, negative_prompt="jitter", model="934400000000000077")
 
     with av.open(BytesIO(render_video(recipe)), "r") as container:
@@ -189,14 +180,14 @@ def test_the_file_says_how_it_was_made():
     )
 )
 @settings(max_examples=30)
-def test_whatever_is_asked_for_can_be_decoded(recipe):
+def test_every_recipe_makes_a_decodable_video(recipe):
     *found, _ = opened(render_video(recipe))
 
     size = frame_size(recipe.width, recipe.height, recipe.frames)
     assert found == [*size, recipe.fps, recipe.frames, recipe.frames]
 
 
-def test_no_encoder_is_loaded_before_a_video_is_asked_for():
+def test_the_encoder_is_not_imported_at_start():
     program = (
         "import sys\n"
         "import mock_server.web.videos\n"

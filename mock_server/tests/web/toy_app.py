@@ -1,4 +1,4 @@
-"""A few lines in place of the mock, for tests of how it is served; run it to get its command."""
+"""A small app instead of the mock, for tests of serving; run it to get its command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mock_server.settings import Settings
 
 
 class ToyApp:
-    """Answers every call with its path and scheme, but /slow only when it is cut off."""
+    """Answers each request with scheme and path; /slow waits until it is cancelled."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mock_server.tests.workshop.errands import LONG
+from mock_server.tests.workshop.task_calls import LONG
 from mock_server.tests.workshop.world import ORIGIN, World
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin", "origin": ORIGIN}

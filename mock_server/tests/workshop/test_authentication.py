@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
-from mock_server.tests.makers import a_clock, run
-from mock_server.tests.workshop.doors import Door, a_call
+from mock_server.tests.makers import a_clock
+from mock_server.tests.workshop.doors import Door
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
-from mock_server.workshop.authentication import NONCE_LIFE, Proof, verdict_body
+from mock_server.web.authentication import complete_verdict
+from mock_server.workshop.authentication import NONCE_LIFE, WorkshopVerdict, verdict_body
 from mock_server.workshop.gateway import DIAGNOSIS_HEADER, GatewayRefusal
 
 FRESH = signed(a_request())
@@ -21,7 +24,8 @@ def another(nonce: str = "another", **headers: str | None):
 
 
 def test_a_signed_call_is_its_accounts():
-    door, call = Door(), a_call(FRESH)
+    door = Door()
+    call = door.call(FRESH)
 
     assert door.open(call) == door.account
     assert call.trace.account == "ada"
@@ -65,10 +69,11 @@ TURNED_AWAY = {
 @pytest.mark.parametrize("name", TURNED_AWAY)
 def test_a_call_is_turned_away_that_is(name):
     request, situation = TURNED_AWAY[name]
-    door, call = Door(), a_call(request)
+    door = Door()
+    call = door.call(request)
 
     assert door.turned_away(call) == situation
-    assert isinstance(call.trace.verdict, Proof)
+    assert isinstance(call.trace.verdict, WorkshopVerdict)
     body = verdict_body(call.trace.verdict)
     assert body is not None
     assert (body["accepted"], body["reason"]) == (False, situation)
@@ -130,7 +135,7 @@ def test_a_timestamp_may_be_demanded():
 
 def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
     door = Door()
-    run(door.account_service.change(replace(door.account, clock=a_clock(NOW + 1e6))))
+    door.set_clock(a_clock(NOW + 1e6))
 
     assert door.turned_away(FRESH) == ""
     assert door.turned_away(another(), NOW + 1e6) == "timestamp-expired"
@@ -138,7 +143,7 @@ def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
 
 def test_a_timestamp_can_be_judged_by_the_accounts_clock():
     door = Door(timestamp_clock="account")
-    run(door.account_service.change(replace(door.account, clock=a_clock(NOW))))
+    door.set_clock(a_clock(NOW))
 
     assert door.turned_away(FRESH, NOW + 1e6) == ""
 
@@ -169,7 +174,7 @@ def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account
     door = Door(signature_check="off")
     bob = door.add("bob", key="204800002")
     unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")
-    call = a_call(unsigned)
+    call = door.call(unsigned)
 
     assert door.open(call) == bob
     assert verdict_body(call.trace.verdict) == {
@@ -190,18 +195,38 @@ def test_a_refusal_says_in_a_header_what_is_wrong():
     assert DIAGNOSIS_HEADER not in dict(Door(debug_header=False).answer(wrong).headers)
 
 
-def test_a_flood_of_refusals_goes_on_without_a_diagnosis():
+def test_of_a_flood_the_first_are_searched_and_the_last_can_be_asked_for():
     door = Door()
-    refusals = [door.open(FRESH.having(x_ca_signature=f"A{number:03}")) for number in range(40)]
-    diagnoses = [each.diagnosis for each in refusals if isinstance(each, GatewayRefusal)]
+    calls = [door.call(signed(a_request("GET"), believed=a_request("PUT"))) for _ in range(22)]
+    lines = [door.open(call).diagnosis for call in calls]  # type: ignore[union-attr]
 
-    assert len(diagnoses) == 40
-    assert diagnoses[0]
-    assert diagnoses[-1] == ""
+    assert lines[0].startswith("method-other: ")
+    assert lines[-1].startswith(
+        "not searched further: too many wrong signatures at once; ask"
+        " GET /_mock/requests/00000001 or tams-mock explain"
+    )
+    trace = calls[-1].trace
+    asyncio.run(complete_verdict(trace))
+    body = verdict_body(trace.verdict)
+    assert body is not None
+    assert [cause["id"] for cause in body["diagnosis"]["causes"]] == ["method-other"]
+
+
+def test_a_flood_of_one_account_takes_nothing_from_another():
+    door = Door()
+    door.add("bob", key="204800002", secret="another-secret")
+    for _ in range(30):
+        door.turned_away(FRESH.having(x_ca_signature="A" * 43 + "="))
+    wrong = signed(a_request("GET", x_ca_key="204800002"), secret="another-secret\n")
+    refusal = door.open(wrong)
+
+    assert isinstance(refusal, GatewayRefusal)
+    assert refusal.diagnosis.startswith("secret-decorated: ")
 
 
 def test_a_secret_in_the_place_of_the_key_does_not_show():
-    door, call = Door(), a_call(signed(a_request(x_ca_key=SECRET), secret=KEY))
+    door = Door()
+    call = door.call(signed(a_request(x_ca_key=SECRET), secret=KEY))
     refusal = door.open(call)
 
     assert isinstance(refusal, GatewayRefusal)
@@ -210,6 +235,6 @@ def test_a_secret_in_the_place_of_the_key_does_not_show():
     assert SECRET not in str(refusal)
 
 
-def test_what_another_surface_found_is_not_for_here():
+def test_the_verdict_of_another_vendor_is_not_shown():
     assert verdict_body(None) is None
-    assert verdict_body("a verdict of somebody else") is None
+    assert verdict_body("another verdict") is None

@@ -1,4 +1,4 @@
-"""Every refusal has words, they are one table, and a user's own file stands in for it."""
+"""Every error has a code and a message; a user's file can replace them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from mock_server.workshop.error_codes import load_codes, shipped_codes, worded
 from mock_server.workshop.errors import SITUATIONS, render_error, situation_of
 from mock_server.workshop.settings import WorkshopSettings
 
-# One of each class of the studio's tree, so that a class that is new has to be put here.
+# One of each class of the tree of errors, so that a new class must be added here.
 SAMPLES: dict[type[DomainError], DomainError] = {
     DomainError: DomainError("no"),
     errors.Unauthenticated: errors.Unauthenticated("no"),
     errors.Forbidden: errors.Forbidden("no"),
     errors.NotFound: errors.NotFound("job", "1"),
+    errors.AccountGone: errors.AccountGone("ada"),
     errors.Invalid: errors.Invalid("width", "is wrong"),
     errors.Malformed: errors.Malformed("is wrong"),
     errors.CreditsShort: errors.CreditsShort(price=Decimal(2), balance=Decimal(1)),
@@ -50,12 +51,12 @@ def answered(error: DomainError, **settings: Any) -> Any:
     return render_error(error, WorkshopSettings(**settings), shipped_codes(), trace)
 
 
-def test_every_class_of_the_studios_refusals_has_a_sample():
+def test_every_class_of_errors_has_a_sample():
     assert tree(DomainError) == set(SAMPLES)
 
 
 @pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
-def test_every_refusal_of_the_studio_has_an_answer(kind):
+def test_every_error_has_an_answer(kind):
     answer = answered(SAMPLES[kind])
 
     if kind in BY_THE_GATEWAY:
@@ -72,12 +73,12 @@ def test_every_refusal_of_the_studio_has_an_answer(kind):
 
 
 @pytest.mark.parametrize("kind", SITUATIONS)
-def test_every_situation_that_a_class_leads_to_is_in_the_table(kind):
+def test_every_situation_is_in_the_table(kind):
     assert SITUATIONS[kind] in shipped_codes()
 
 
 @pytest.mark.parametrize("kind", ["token", "session", "task"])
-def test_what_is_not_found_is_told_apart(kind):
+def test_kinds_of_missing_things_have_different_codes(kind):
     assert situation_of(errors.NotFound(kind)) == f"{kind}-unknown"
     assert situation_of(errors.NotFound("else")) == "not-found"
 
@@ -98,7 +99,7 @@ def written(tmp_path: Any, table: Any) -> Any:
     return path
 
 
-async def test_a_users_own_words_stand_in_for_the_mocks(tmp_path):
+async def test_a_users_file_replaces_codes_and_messages(tmp_path):
     own = {
         "token-unknown": {"errCode": "E1", "errMessage": "令牌不存在", "subErrCode": None},
         "parameter": {"errCode": "E2", "errMessage": "bad: {message}"},
@@ -117,20 +118,20 @@ async def test_a_users_own_words_stand_in_for_the_mocks(tmp_path):
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"\xff", "no JSON"),
-        (rb'{"crash": {"errCode": "\ud800"}}', "no JSON"),
-        ([], "no JSON object"),
-        ({"tokens": {}}, "no situation 'tokens'; known are parameter,"),
-        ({"crash": "E"}, "crash is no object of errCode"),
-        ({"crash": {"code": "E"}}, "crash is no object of errCode"),
-        ({"crash": {"errCode": 5}}, "crash.errCode is neither a text nor null"),
-        ({"crash": {"errMessage": "m"}}, "crash has no code"),
-        ({"crash": {"errCode": ""}}, "crash has no code"),
+        (b"{", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (rb'{"crash": {"errCode": "\ud800"}}', "not valid JSON"),
+        ([], "must be a JSON object"),
+        ({"tokens": {}}, "'tokens' is not a known situation; use one of parameter,"),
+        ({"crash": "E"}, "crash must be an object with errCode"),
+        ({"crash": {"code": "E"}}, "crash must be an object with errCode"),
+        ({"crash": {"errCode": 5}}, "crash.errCode must be a string or null"),
+        ({"crash": {"errMessage": "m"}}, "crash needs a code"),
+        ({"crash": {"errCode": ""}}, "crash needs a code"),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_in_words(tmp_path, table, words):
+def test_an_invalid_file_is_refused_with_a_sentence(tmp_path, table, words):
     path = written(tmp_path, table)
 
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
@@ -141,6 +142,6 @@ def test_a_file_that_makes_no_sense_is_refused_in_words(tmp_path, table, words):
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_file_that_cannot_be_read_is_told(tmp_path, name):
+def test_an_unreadable_file_is_reported(tmp_path, name):
     with pytest.raises(ValueError, match="cannot be read"):
         load_codes(tmp_path / name)

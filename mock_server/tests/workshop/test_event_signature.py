@@ -1,4 +1,4 @@
-"""Receivers can tell that an event is genuine, and whose it is."""
+"""Receivers can verify an event and decrypt its token."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,7 +28,7 @@ def test_the_sign_is_the_hmac_of_the_sorted_decoded_parameters():
 
 
 @given(parameters)
-def test_what_was_signed_is_genuine_and_for_this_secret_alone(sent):
+def test_a_signed_query_is_genuine_with_its_secret_only(sent):
     url = signed_url("http://127.0.0.1:1/hook", SECRET, sent)
 
     assert is_genuine(SECRET, query_of(url))
@@ -39,7 +39,7 @@ def test_what_was_signed_is_genuine_and_for_this_secret_alone(sent):
 
 
 @given(parameters.filter(bool), st.data())
-def test_whatever_is_changed_on_the_way_is_noticed(sent, data):
+def test_every_change_invalidates_the_sign(sent, data):
     query = query_of(signed_url("http://127.0.0.1:1/hook", SECRET, sent))
     place = data.draw(st.integers(0, len(query) - 1))
     letter = data.draw(st.sampled_from("abcdef0123456789"))
@@ -52,11 +52,11 @@ def test_whatever_is_changed_on_the_way_is_noticed(sent, data):
 
 
 @pytest.mark.parametrize("query", ["", "sign=", "a=b", "sign=é", "sign=%ff&a=%fe", "sign=a&sign=b"])
-def test_a_query_without_a_sign_that_fits_is_not_genuine(query):
+def test_a_query_without_the_right_sign_is_not_genuine(query):
     assert not is_genuine(SECRET, query)
 
 
-def test_the_parameters_that_a_url_has_stay_and_are_signed_too():
+def test_parameters_of_the_url_are_kept_and_signed():
     url = signed_url(
         "http://127.0.0.1:1/a%20b?x=1&y=a%20b#top", SECRET, {"apiId": "sd", "sign": ""}
     )
@@ -67,7 +67,7 @@ def test_the_parameters_that_a_url_has_stay_and_are_signed_too():
 
 
 @given(texts)
-def test_a_token_is_read_with_its_secret_alone(token):
+def test_a_token_is_decrypted_with_its_secret_only(token):
     sealed = seal(SECRET, token)
 
     assert sealed == seal(SECRET, token)
@@ -75,7 +75,7 @@ def test_a_token_is_read_with_its_secret_alone(token):
     assert unseal("another", sealed) is None
 
 
-def test_tokens_are_told_apart_and_not_read_without_the_secret():
+def test_encrypted_tokens_differ_and_do_not_contain_the_token():
     first, second = seal(SECRET, "01j1w6cxqz"), seal(SECRET, "01j1w6cxqy")
 
     assert first[:16] != second[:16]
@@ -83,5 +83,5 @@ def test_tokens_are_told_apart_and_not_read_without_the_secret():
 
 
 @pytest.mark.parametrize("text", ["", "a", "ENCRYPTED_TOKEN", "é", "!" * 60, "A" * 100, "a" * 5000])
-def test_what_was_not_sealed_is_not_read(text):
+def test_other_texts_are_not_decrypted(text):
     assert unseal(SECRET, text) is None

@@ -37,7 +37,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 async def put(world: World, *records: Any) -> None:
-    async with world.app.job_service.store.transaction(world.account.id) as tx:
+    async with world.app.accounts.store.transaction(world.account.id) as tx:
         for record in records:
             await tx.put(record)
 
@@ -71,15 +71,14 @@ def submitted(by: str, task: str, seconds: float = 0.0, failure: str = "") -> Pr
     async def prepare(world: World) -> None:
         answer = await send(world, read(by))
         made = answer.json()["data"]["taskId"]
-        async with world.app.job_service.store.transaction(world.account.id) as tx:
+        async with world.app.accounts.store.transaction(world.account.id) as tx:
             job = await tx.get(Job, made)
             assert job is not None
             await tx.delete(Job, made)
             await tx.put(replace(job, id=task))
         await world.advance(seconds)
         if failure:
-            now = await world.now()
-            await world.app.job_service.finish(world.account, task, now, failure=failure)
+            await world.finish(task, failure)
 
     return prepare
 

@@ -1,4 +1,4 @@
-"""The gateway's refusals: the examples as they stand, the table of words, and safe headers."""
+"""The gateway's errors: the examples, the table of messages, and safe headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mock_server.tests.workshop.signing import KEY, Request
 from mock_server.web.calls import Answer
 from mock_server.workshop.gateway import (
     DIAGNOSIS_HEADER,
-    MAX_MESSAGE,
+    MAX_MESSAGE_LENGTH,
     WORDS,
     GatewayRefusal,
     Situation,
@@ -27,7 +27,7 @@ from mock_server.workshop.gateway import (
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "workshop"
 CLOCK_MS = 1_768_464_000_000
-# What is refused before or after anybody looks at credentials.
+# Errors that do not depend on credentials.
 ELSEWHERE = {
     "gateway-api-not-found": Situation.NOT_FOUND,
     "gateway-throttled": Situation.THROTTLED,
@@ -59,14 +59,14 @@ def answer_to(name: str) -> Answer:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("gateway-*.json")))
-def test_an_example_is_answered_as_it_stands(name):
+def test_an_example_gets_its_answer(name):
     expected = read(name)[1]
     answer = with_request_id(answer_to(name), "00000001")
-    headers, told = headers_of(answer), dict(expected["headers"])
+    headers, recorded = headers_of(answer), dict(expected["headers"])
 
     assert re.fullmatch(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}", headers["x-ca-request-id"])
-    assert len(headers.pop("x-ca-request-id")) == len(told.pop("x-ca-request-id"))
-    assert headers == told
+    assert len(headers.pop("x-ca-request-id")) == len(recorded.pop("x-ca-request-id"))
+    assert headers == recorded
     assert answer.status == expected["httpStatus"]
     assert answer.body == b""
 
@@ -76,7 +76,7 @@ def test_there_are_nine_examples():
 
 
 @pytest.mark.parametrize("situation", Situation)
-def test_every_situation_has_words_in_both_generations(situation):
+def test_every_situation_has_a_message_in_both_generations(situation):
     newer, older = WORDS[situation]
 
     assert re.fullmatch(r"[A-Z][0-9]{3}[A-Z0-9]{2}", newer.code)
@@ -106,7 +106,7 @@ def test_every_situation_has_words_in_both_generations(situation):
         (Situation.BACKEND_DOWN, 503, "Service Unavailable"),
     ],
 )
-def test_the_older_generation_has_the_documented_words(situation, status, message):
+def test_the_older_generation_has_the_documented_messages(situation, status, message):
     answer = refuse(situation, "older")
 
     assert answer.status == status
@@ -123,27 +123,27 @@ def test_an_older_mismatch_echoes_the_string_too():
 
 
 @given(st.binary(max_size=200), st.text(max_size=200))
-def test_nothing_that_a_client_sent_can_end_a_header_line(string, line):
+def test_header_values_contain_no_line_ends(string, line):
     answer = refuse(GatewayRefusal(Situation.MISMATCH, "", b"x" + string, line))
 
     for _, value in answer.headers:
         assert not re.search(rb"[\x00-\x1f\x7f]", value)
 
 
-def test_a_message_is_bounded():
+def test_the_length_of_a_message_is_limited():
     answer = refuse(GatewayRefusal(Situation.MISMATCH, "", b"x" * 100_000, "y" * 100_000))
 
-    assert all(len(value) <= MAX_MESSAGE for _, value in answer.headers)
+    assert all(len(value) <= MAX_MESSAGE_LENGTH for _, value in answer.headers)
     assert headers_of(answer)["x-ca-error-message"].endswith("...")
 
 
-def test_a_parameter_in_other_letters_is_echoed():
+def test_a_parameter_with_other_characters_is_echoed():
     answer = refuse(GatewayRefusal(Situation.MISMATCH, "", "/scc/x?tenant=华东 1".encode()))
 
     assert "tenant=华东 1`" in headers_of(answer)["x-ca-error-message"]
 
 
-def test_a_diagnosis_is_a_header_of_its_own():
+def test_a_diagnosis_has_a_header():
     answer = refuse(GatewayRefusal(Situation.NONCE_USED, "", diagnosis="nonce-used: again"))
 
     assert dict(answer.headers)[DIAGNOSIS_HEADER] == b"nonce-used: again"
@@ -151,7 +151,7 @@ def test_a_diagnosis_is_a_header_of_its_own():
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_a_request_id_tells_calls_apart(one, other):
+def test_request_ids_differ(one, other):
     assert (request_id(one) == request_id(other)) is (one == other)
     assert re.fullmatch(r"[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-8[0-9A-F]{3}-[0-9A-F]{12}",
                         request_id(one))  # fmt: skip

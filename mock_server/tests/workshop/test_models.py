@@ -1,13 +1,15 @@
-"""Models that customers bring along: what is taken, and when they are known."""
+"""Models that customers synchronise: which are accepted, and when they are listed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
+from mock_server.core.outbox import Delivery
 from mock_server.tests.workshop.world import NOW, a_world
-from mock_server.workshop.models import listing_result
+from mock_server.web.wall import wall
 from mock_server.workshop.own_models import OwnModel
 
 SYNC = "/scc/spSdModelSync"
@@ -39,7 +41,7 @@ def a_version(**changes: Any) -> dict[str, Any]:
     ],
     ids=["the example", "nulls", "the documented spelling", "members of the cut-off table"],
 )
-async def test_a_model_is_taken_with_a_plain_envelope(model):
+async def test_a_valid_model_is_accepted(model):
     async with a_world() as world:
         envelope = await world.post(SYNC, model)
 
@@ -59,7 +61,7 @@ async def test_a_model_is_taken_with_a_plain_envelope(model):
         ({"isOriginal": "yes"}, "isOriginal must be true or false, found a string"),
     ],
 )
-async def test_a_model_that_is_not_as_documented_fails_and_its_member_is_named(changes, message):
+async def test_an_invalid_member_of_a_model_is_reported(changes, message):
     async with a_world() as world:
         code, found = await world.refusal(SYNC, a_model(**changes))
 
@@ -70,7 +72,7 @@ async def test_a_model_that_is_not_as_documented_fails_and_its_member_is_named(c
 @pytest.mark.parametrize(
     "name", ["cust-model-1", "cust-model-1.safetensors", "Demo", "cust-model-1-v1.safetensors"]
 )
-async def test_a_model_is_known_to_tasks_once_it_is_listed(name):
+async def test_tasks_can_use_a_model_once_it_is_listed(name):
     async with a_world(workshop_models=["other"], workshop_model_listing_delay=60) as world:
         body = {"stable_diffusion_model": name}
         await world.data(SYNC, a_model())
@@ -82,54 +84,50 @@ async def test_a_model_is_known_to_tasks_once_it_is_listed(name):
     assert early == ("NOT_IN_CATALOGUE", f"stable_diffusion_model {name!r} does not exist")
 
 
-async def told_of(world, *models):
-    """Synchronise models one after the other; return what was told of their listing."""
-    told = []
-
-    async def tell_listed(call, model, due_at):
-        told.append((listing_result(model), due_at))
-
-    world.app.workshop.models.tell_listed = tell_listed
+async def synchronise(world, *models):
+    """Synchronise models one after the other; return the moments of the events about them."""
     for model in models:
         await world.data(SYNC, model)
         await world.advance(10)
-    return told
+    return [(from_json(each.content), each.made_at) for each in await kept_of(world, Delivery)]
 
 
-async def test_the_customer_is_told_of_versions_that_were_not_there():
+async def kept_of(world, kind):
+    async with world.act() as unit:
+        return await unit.tx.list(kind, world.account.id)
+
+
+async def test_new_versions_are_reported_to_the_customer():
     more = a_model(versions=[a_version(), a_version(modelVersionId="v2")])
-    async with a_world(workshop_model_listing_delay=5) as world:
-        told = await told_of(world, a_model(), a_model(name="Renamed"), more)
+    url = "http://127.0.0.1:1/events"
+    async with a_world(workshop_event_url=url, workshop_model_listing_delay=5) as world:
+        listed = await synchronise(world, a_model(), a_model(name="Renamed"), more)
 
-    ids = [result["modelVersionIds"] for result, _ in told]
+    ids = [result["modelVersionIds"] for result, _ in listed]
     assert ids == [["cust-model-1-v1"], ["cust-model-1-v1", "v2"]]
-    assert [due_at for _, due_at in told] == [NOW + 5, NOW + 25]
-    assert told[0][0]["modelId"] == "cust-model-1"
+    assert [due_at for _, due_at in listed] == [NOW + 5, NOW + 25]
+    assert listed[0][0]["modelId"] == "cust-model-1"
 
 
-async def test_the_whole_model_is_kept_as_it_was_sent_last():
+async def test_the_last_model_that_was_sent_is_stored():
     async with a_world() as world:
-        await told_of(world, a_model(), a_model(name="Renamed", versions=[]))
-        async with world.app.job_service.store.view() as view:
-            (model,) = await view.list(OwnModel, world.account.id)
+        await synchronise(world, a_model(), a_model(name="Renamed", versions=[]))
+        (model,) = await kept_of(world, OwnModel)
 
     assert (model.names, model.versions) == (("cust-model-1", "Renamed"), ())
 
 
-async def test_the_oldest_models_make_room():
+async def test_the_oldest_models_are_dropped():
     async with a_world(workshop_most_models=2) as world:
-        for number in range(4):
-            await world.data(SYNC, a_model(modelId=f"m{number}"))
-        async with world.app.job_service.store.view() as view:
-            kept = await view.list(OwnModel, world.account.id)
+        await synchronise(world, *(a_model(modelId=f"m{number}") for number in range(4)))
+        kept = await kept_of(world, OwnModel)
 
     assert [each.names[0] for each in kept] == ["m2", "m3"]
 
 
-async def test_a_reset_of_uploads_forgets_the_models():
+async def test_a_reset_of_uploads_removes_the_models():
     async with a_world() as world:
-        await world.data(SYNC, a_model())
-        answer = await world.http.post("/_mock/reset?only=uploads", headers={"host": "127.0.0.1"})
-        assert answer.status_code == 200, answer.text
-        async with world.app.job_service.store.view() as view:
-            assert await view.count(OwnModel) == 0
+        await synchronise(world, a_model())
+        await world.app.resets.reset(world.account, ["uploads"], wall())
+
+        assert await kept_of(world, OwnModel) == []

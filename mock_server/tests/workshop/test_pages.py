@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
-from mock_server.tests.workshop.errands import DATA_URI, LONG
 from mock_server.tests.workshop.guests import SAME_ORIGIN, a_user
+from mock_server.tests.workshop.task_calls import DATA_URI, LONG
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
 from mock_server.workshop.pages import assets
 
@@ -116,8 +116,7 @@ async def replace_it(world, user):
 
 
 async def disable(world, user):
-    session_service = world.app.workshop.sessions.session_service
-    await session_service.change(world.account, user.token, disabled=True)
+    await world.disable(user.token)
 
 
 ENDS = {
@@ -376,7 +375,7 @@ async def test_a_task_stopped_by_hand_is_in_the_history_as_failed():
     async with a_world() as world:
         user = await a_user(world)
         task = await user.draw()
-        await world.app.job_service.cancel(world.account, task, await world.now())
+        await world.cancel(task)
         (item,) = (await user.state())["history"]["items"]
 
     assert (item["status"], item["reason"]) == ("failed", "The task was cancelled")
@@ -633,9 +632,8 @@ async def test_a_picture_to_start_from_is_drawn_over():
     async with a_world() as world:
         user = await a_user(world)
         task = await user.draw(image=DATA_URI, strength=0.1)
-        job = await world.app.job_service.job(task)
+        job = await world.job(task)
 
-    assert job is not None
     assert job.order.source
     assert job.order.denoising_strength == 0.1
 

@@ -186,8 +186,7 @@ async def test_a_disabled_token_has_no_next_session():
         user = await a_user(world)
         await user.open()
         await user.state()
-        session_service = world.app.workshop.sessions.session_service
-        await session_service.change(world.account, user.token, disabled=True)
+        await world.disable(user.token)
         told = await over(user)
 
     assert (told["why"], told["next"]) == ("disabled", None)

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from mock_server.tests.workshop.errands import LONG
 from mock_server.tests.workshop.guests import a_user
+from mock_server.tests.workshop.task_calls import LONG
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
 from mock_server.workshop.event_signature import unseal
@@ -40,18 +40,13 @@ def listening(**settings):
     return a_world(workshop_event_url=URL, **settings)
 
 
-async def deliver(world):
-    account = await world.app.account_service.find(world.account.id)
-    await world.app.dispatcher.deliver_due(account, await world.now())
-
-
 async def test_a_generation_is_asked_for_and_told_of_under_one_id():
     async with listening() as world:
         user = await a_user(world)
         customer = Customer(world)
         task = await user.draw(prompt="a paper boat")
         await world.advance(LONG)
-        await deliver(world)
+        await world.deliver()
 
     queries = [query for query, _ in customer.heard]
     assert customer.events == [
@@ -78,7 +73,7 @@ async def test_a_denied_call_makes_nothing_and_shows_the_customers_words(event, 
         user = await a_user(world)
         customer = Customer(world, **{event: {"success": False, "errMessage": "Quota <b>gone</b>"}})
         answer = await user.generate(prompt="x")
-        await deliver(world)
+        await world.deliver()
         state = await user.state()
 
     assert answer.status_code == 403
@@ -92,7 +87,7 @@ async def test_what_fails_after_it_was_permitted_is_rolled_back():
         user = await a_user(world)
         customer = Customer(world)
         answer = await user.generate(prompt="x")
-        await deliver(world)
+        await world.deliver()
 
     assert (answer.status_code, answer.json()["problem"]) == (402, "credits")
     assert customer.events == ["apiAccessPreInvoke", "sdPreInvoke", "apiAccessRollback"]

@@ -1,10 +1,10 @@
-"""Resource pools: where tasks are sent, and how busy it is there."""
+"""Resource pools: which pool a task gets, and its utilisation."""
 
 from __future__ import annotations
 
 import pytest
 
-from mock_server.tests.workshop.errands import LONG, metadata_in, prompt_of
+from mock_server.tests.workshop.task_calls import LONG, metadata_in, prompt_of
 from mock_server.tests.workshop.world import a_world
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
@@ -14,7 +14,7 @@ MONITOR = "/scc/query_sp_resource_monitor_data"
 
 
 async def send(world, pools=None, path="/scc/comfy_prompt"):
-    """Make a task; return the pool that it runs in."""
+    """Create a task; return its pool."""
     headers = {} if pools is None else {"X-SP-RESOURCE-CONFIG-ID": pools}
     body = prompt_of() if path == "/scc/comfy_prompt" else {"prompt": "a boat"}
     data = await world.data(path, body, headers=headers)
@@ -43,7 +43,7 @@ async def test_a_task_runs_in_the_private_pool_with_the_lowest_utilisation():
     assert after == "b"
 
 
-async def test_the_groups_of_the_two_products_are_busy_each_for_itself():
+async def test_both_products_have_their_own_utilisation():
     async with a_world() as world:
         await send(world, "a")
 
@@ -51,7 +51,7 @@ async def test_the_groups_of_the_two_products_are_busy_each_for_itself():
         assert await send(world, "a,b") == "b"
 
 
-async def test_a_pool_without_a_limit_always_takes_one_more():
+async def test_a_pool_without_a_limit_accepts_every_task():
     async with a_world(workshop_pool_capacity=1) as world:
         assert [await send(world, "a,default") for _ in range(4)] == ["a"] * 4
 
@@ -70,14 +70,14 @@ async def test_private_pools_at_their_limit_are_an_error():
     assert again == "a"
 
 
-async def test_the_shared_pool_takes_the_overflow_where_it_is_named():
+async def test_the_shared_pool_takes_the_overflow_if_it_is_named():
     async with a_world(workshop_pool_capacity=2, workshop_pool_limit=0.5) as world:
         pools = [await send(world, "a,b,default") for _ in range(4)]
 
     assert pools == ["a", "b", "default", "default"]
 
 
-async def test_a_pool_that_is_not_listed_is_refused_where_some_are():
+async def test_an_unlisted_pool_is_refused_if_pools_are_configured():
     async with a_world(workshop_pools=["a"]) as world:
         assert await send(world, "a,default") == "a"
         refusals = [
@@ -108,7 +108,7 @@ async def test_the_monitor_follows_the_tasks():
     assert other_product == [0]
 
 
-async def test_utilisation_never_exceeds_the_whole():
+async def test_utilisation_never_exceeds_one():
     async with a_world(workshop_pool_capacity=1, workshop_utilisation_scale="percent") as world:
         for _ in range(3):
             await send(world, "a")
@@ -143,7 +143,7 @@ async def test_the_monitor_answers_like_the_example():
         ({"resourceConfigIds": ["a"], "subProduct": "sd"}, "subProduct "),
     ],
 )
-async def test_a_question_about_no_pool_fails(body, message):
+async def test_a_query_without_a_pool_fails(body, message):
     async with a_world() as world:
         code, found = await world.refusal(MONITOR, body)
 

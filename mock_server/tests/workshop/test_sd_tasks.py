@@ -1,4 +1,4 @@
-"""Standard SD tasks: what may be asked for, how far they are, and what comes of them."""
+"""Standard SD tasks: requests, progress and results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from PIL import Image
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Progression
-from mock_server.tests.workshop.errands import (
+from mock_server.core.ledger import ledger_of
+from mock_server.core.resources import Resource
+from mock_server.tests.workshop.task_calls import (
     DATA_URI,
     LONG,
     PICTURE,
@@ -33,7 +35,7 @@ ULID = r"^[0-9a-hjkmnp-tv-z]{26}$"
 
 
 def above(picture):
-    """Return the pixels above the caption, which names the task."""
+    """Return the pixels above the caption, because the caption has the id of the task."""
     return picture.crop((0, 0, picture.width, 4)).tobytes()
 
 
@@ -42,14 +44,14 @@ def with_image(path, **members):
 
 
 @pytest.mark.parametrize("path", SUBMISSIONS)
-async def test_a_submission_answers_the_tasks_id_and_that_it_waits(path):
+async def test_a_submission_answers_an_id_and_the_status_waiting(path):
     async with a_world() as world:
         data = await world.data(path, with_image(path, prompt="a boat"))
 
     assert data == {"taskId": IsStr(regex=ULID), "status": "waiting"}
 
 
-async def test_the_ids_of_tasks_begin_with_the_moment_and_are_never_the_same():
+async def test_task_ids_are_unique_and_sorted_by_time():
     async with a_world() as world:
         tasks = [await draw(world) for _ in range(20)]
 
@@ -57,7 +59,7 @@ async def test_the_ids_of_tasks_begin_with_the_moment_and_are_never_the_same():
     assert len(set(tasks)) == 20
 
 
-async def test_nothing_is_required_of_a_text_to_image_task():
+async def test_all_members_of_a_text_to_image_task_are_optional():
     async with a_world() as world:
         data = await world.data("/scc/sd_txt2img")
         made = await finished(world, data["taskId"])
@@ -67,7 +69,7 @@ async def test_nothing_is_required_of_a_text_to_image_task():
     )
 
 
-async def test_a_waiting_task_has_a_place_in_the_queue_and_nothing_else_to_tell():
+async def test_a_waiting_task_has_only_its_place_in_the_queue():
     async with a_world() as world:
         task = await draw(world)
         shown = await progress(world, task)
@@ -77,7 +79,7 @@ async def test_a_waiting_task_has_a_place_in_the_queue_and_nothing_else_to_tell(
     assert shown == {"etaRelative": 0, "progress": 0, "taskId": task, "status": "waiting"}
 
 
-async def test_the_first_place_in_the_queue_is_a_choice():
+async def test_the_first_place_in_the_queue_is_a_setting():
     async with a_world() as world, a_world(workshop_first_queue_place=0) as other:
         shown = await progress(world, await draw(world))
         lower = await progress(other, await draw(other))
@@ -85,7 +87,7 @@ async def test_the_first_place_in_the_queue_is_a_choice():
     assert lower["lastQueueRemaining"] == shown["lastQueueRemaining"] - 1
 
 
-async def test_a_running_task_has_the_state_of_the_web_ui_behind():
+async def test_a_running_task_has_the_state_of_the_web_ui():
     async with a_world() as world:
         task = await draw(world, steps=40)
         await running(world, task)
@@ -135,7 +137,7 @@ async def test_parameters_and_info_are_maps_of_texts_as_both_sdks_read_them():
     assert made["parameters"]["denoising_strength"] == "0.4"
 
 
-async def test_a_seed_of_the_services_own_is_told_afterwards():
+async def test_the_result_has_the_random_seed():
     async with a_world() as world:
         made = await finished(world, await draw(world, seed=-1))
         again = await finished(world, await draw(world, seed=int(made["info"]["seed"])))
@@ -145,7 +147,7 @@ async def test_a_seed_of_the_services_own_is_told_afterwards():
     assert above(first) == above(second)
 
 
-async def test_pictures_are_on_the_callers_host_and_have_the_size_asked_for():
+async def test_pictures_are_on_the_callers_host_and_have_the_requested_size():
     async with a_world() as world:
         made = await finished(world, await draw(world, batch_size=3, width=200, height=136))
         pictures = [await download(world, url) for url in made["images"]]
@@ -155,7 +157,7 @@ async def test_pictures_are_on_the_callers_host_and_have_the_size_asked_for():
     assert len({picture.tobytes() for picture in pictures}) == 3
 
 
-async def test_a_result_url_ends_after_an_hour_and_the_next_result_call_has_a_new_one():
+async def test_a_result_url_expires_after_an_hour_and_is_renewed():
     async with a_world() as world:
         task = await draw(world)
         url = (await finished(world, task))["images"][0]
@@ -181,7 +183,7 @@ async def test_a_result_url_ends_after_an_hour_and_the_next_result_call_has_a_ne
         ("?", "#", 403),
     ],
 )
-async def test_a_result_url_opens_nothing_once_it_is_changed(part, other, status):
+async def test_a_changed_result_url_is_refused(part, other, status):
     async with a_world() as world:
         url = (await finished(world, await draw(world, batch_size=2)))["images"][0]
         answer = await world.http.get(url.replace(part, other))
@@ -189,7 +191,7 @@ async def test_a_result_url_opens_nothing_once_it_is_changed(part, other, status
     assert answer.status_code == status
 
 
-async def test_a_part_of_a_result_can_be_asked_for():
+async def test_a_result_supports_range_requests():
     async with a_world() as world:
         url = (await finished(world, await draw(world)))["images"][0]
         part = await world.http.get(url, headers={"range": "bytes=0-7"})
@@ -197,7 +199,7 @@ async def test_a_part_of_a_result_can_be_asked_for():
     assert (part.status_code, part.content) == (206, b"\x89PNG\r\n\x1a\n")
 
 
-async def test_a_task_is_forgotten_a_day_after_its_end():
+async def test_a_task_is_removed_a_day_after_its_end():
     async with a_world(workshop_result_url_life=10_000_000) as world:
         task = await draw(world)
         url = (await finished(world, task))["images"][0]
@@ -214,9 +216,9 @@ async def test_a_task_is_forgotten_a_day_after_its_end():
     assert gone.status_code == 404
 
 
-async def test_a_task_of_nobody_or_of_somebody_else_does_not_exist():
+async def test_tasks_of_other_accounts_do_not_exist():
     async with a_world() as world:
-        await world.app.account_service.create(AccountSpec(id="bob", key="bob-key"), NOW)
+        await world.app.accounts.create(AccountSpec(id="bob", key="bob-key"), NOW)
         task = await draw(world)
         for key in ("bob-key", "204800001"):
             envelope = await world.post(
@@ -230,7 +232,7 @@ async def test_a_task_of_nobody_or_of_somebody_else_does_not_exist():
     assert unknown == ("TASK_NOT_FOUND", "The task does not exist")
 
 
-async def test_a_job_of_the_other_surface_is_no_task():
+async def test_a_tams_job_is_not_a_task():
     async with a_world() as world:
         job = await world.http.post(
             "/v1/jobs",
@@ -250,7 +252,7 @@ async def test_a_job_of_the_other_surface_is_no_task():
     assert refusal[0] == "TASK_NOT_FOUND"
 
 
-# What cannot be worked with
+# Invalid requests
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ async def test_a_job_of_the_other_surface_is_no_task():
     ],
 )
 @pytest.mark.parametrize("path", SUBMISSIONS)
-async def test_a_value_beyond_the_ends_fails_and_names_its_field(path, members, message):
+async def test_a_value_outside_its_range_is_reported(path, members, message):
     async with a_world() as world:
         code, found = await world.refusal(path, with_image(path, **members))
 
@@ -285,7 +287,7 @@ async def test_a_value_beyond_the_ends_fails_and_names_its_field(path, members, 
     ],
 )
 @pytest.mark.parametrize("path", SUBMISSIONS)
-async def test_a_value_of_another_type_fails_and_names_its_field(path, members, message):
+async def test_a_value_of_another_type_is_reported(path, members, message):
     async with a_world() as world:
         assert await world.refusal(path, with_image(path, **members)) == ("INVALID_PARAM", message)
 
@@ -299,9 +301,7 @@ async def test_a_value_of_another_type_fails_and_names_its_field(path, members, 
     ],
 )
 @pytest.mark.parametrize("out_of_range", ["refuse", "clamp"])
-async def test_the_documented_ranges_of_control_nets_hold_whatever_is_chosen(
-    unit, message, out_of_range
-):
+async def test_no_setting_changes_the_ranges_of_control_nets(unit, message, out_of_range):
     body = {"alwayson_scripts": {"controlnet": {"units": [{}, unit]}}}
     async with a_world(workshop_out_of_range=out_of_range) as world:
         code, found = await world.refusal("/scc/sd_txt2img", body)
@@ -309,7 +309,7 @@ async def test_the_documented_ranges_of_control_nets_hold_whatever_is_chosen(
     assert (code, found) == ("INVALID_PARAM", f"alwayson_scripts.controlnet.units[1].{message}")
 
 
-async def test_other_values_can_be_taken_for_the_nearest_that_will_do():
+async def test_other_values_can_be_clamped():
     async with a_world(workshop_out_of_range="clamp") as world:
         made = await finished(world, await draw(world, width=1, steps=1000, batch_size=0))
         picture = await download(world, made["images"][0])
@@ -322,12 +322,12 @@ async def test_other_values_can_be_taken_for_the_nearest_that_will_do():
 @pytest.mark.parametrize(
     "scripts", [None, {}, {"controlnet": None}, {"controlnet": {}}, {"controlnet": {"units": None}}]
 )
-async def test_scripts_may_be_left_empty_at_any_depth(scripts):
+async def test_scripts_may_be_empty_at_any_depth(scripts):
     async with a_world() as world:
         await draw(world, alwayson_scripts=scripts)
 
 
-async def test_a_model_has_to_be_listed_where_a_catalogue_is_configured():
+async def test_a_model_must_be_listed_if_models_are_configured():
     async with a_world(workshop_models=["base.safetensors"]) as world:
         await draw(world, stable_diffusion_model="base.safetensors")
         await draw(world)
@@ -336,7 +336,7 @@ async def test_a_model_has_to_be_listed_where_a_catalogue_is_configured():
     assert refusal == ("NOT_IN_CATALOGUE", "stable_diffusion_model 'other' does not exist")
 
 
-async def test_a_client_that_spells_the_negative_prompt_right_is_told():
+async def test_the_correct_spelling_of_negative_prompt_gets_a_remark():
     async with a_world() as world:
         made = await finished(world, await draw(world, negative_prompt="blurry"))
 
@@ -344,10 +344,10 @@ async def test_a_client_that_spells_the_negative_prompt_right_is_told():
     assert made["parameters"]["negtive_prompt"] == ""
 
 
-# Pictures to start from
+# Source pictures
 
 
-async def test_image_to_image_shows_the_picture_it_was_given():
+async def test_image_to_image_shows_its_source():
     async with a_world() as world:
         url = await upload(world)
         members = {"width": 64, "height": 48, "denoising_strength": 0, "seed": 1}
@@ -360,19 +360,19 @@ async def test_image_to_image_shows_the_picture_it_was_given():
     assert above(sent) == above(plain) == above(uploaded) == above(Image.open(BytesIO(PICTURE)))
 
 
-async def test_the_result_of_one_task_can_be_the_beginning_of_the_next():
+async def test_the_result_of_one_task_can_be_the_source_of_the_next():
     async with a_world() as world:
         first = (await finished(world, await draw(world, width=64, height=64)))["images"][0]
         second = await redraw(world, first, width=64, height=64, denoising_strength=0)
         source = (await job_of(world, second)).order.source
-        resource = await world.app.job_service.resource(source)
+        resource = await world.kept(Resource, source)
 
         assert resource is not None
         assert (resource.width, resource.height) == (64, 64)
         assert world.remarks() == []
 
 
-async def test_a_picture_elsewhere_is_never_fetched_and_the_task_goes_without_it():
+async def test_an_external_picture_is_not_downloaded():
     async with a_world() as world:
         made = await finished(world, await redraw(world, "https://files.mock.example/in.png"))
 
@@ -403,7 +403,7 @@ async def test_a_picture_that_was_never_uploaded_makes_the_task_fail():
         ("data:text/html;base64,AAAA", "must be a picture, found text/html"),
     ],
 )
-async def test_what_is_no_picture_fails_at_once(image, problem):
+async def test_an_invalid_picture_is_refused(image, problem):
     async with a_world() as world:
         code, message = await world.refusal("/scc/sd_img2img", {"init_images": [image]})
 
@@ -411,7 +411,7 @@ async def test_what_is_no_picture_fails_at_once(image, problem):
     assert message.startswith(f"init_images[0] {problem}")
 
 
-async def test_image_to_image_without_a_picture_is_a_choice():
+async def test_image_to_image_without_a_source_is_a_setting():
     async with a_world() as world, a_world(workshop_missing_init_image="accept") as lenient:
         refusal = await world.refusal("/scc/sd_img2img", {"prompt": "x"})
         made = await finished(lenient, await redraw(lenient))
@@ -420,7 +420,7 @@ async def test_image_to_image_without_a_picture_is_a_choice():
     assert made["status"] == "succeeded"
 
 
-async def test_a_control_picture_is_waited_for_like_any_other():
+async def test_a_task_waits_for_its_control_picture():
     async with a_world() as world:
         url = (await reserve(world))["accessUrl"]
         scripts = {"controlnet": {"units": [{"module": "canny", "input_image": url}]}}
@@ -430,7 +430,7 @@ async def test_a_control_picture_is_waited_for_like_any_other():
         assert (await progress(world, task))["status"] == "failed"
 
 
-# How it ends
+# The end of a task
 
 
 async def test_a_picture_too_large_for_memory_makes_the_task_fail():
@@ -445,7 +445,7 @@ async def test_a_picture_too_large_for_memory_makes_the_task_fail():
     assert shown == IsPartialDict(status="failed", message=message, progress=IsFloat(lt=1))
 
 
-async def test_a_failed_result_is_a_failure_so_that_sdks_raise_and_silent_by_a_setting():
+async def test_the_result_of_a_failed_task_is_an_error_unless_a_setting_says_no():
     body = {"width": 4096, "height": 4096}
     async with a_world(workshop_failed_result="silent") as world:
         data = await finished(world, await draw(world, **body))
@@ -453,10 +453,10 @@ async def test_a_failed_result_is_a_failure_so_that_sdks_raise_and_silent_by_a_s
     assert (data["status"], data["images"]) == ("failed", [])
 
 
-async def test_a_task_that_a_hand_has_cancelled_shows_as_failed():
+async def test_a_cancelled_task_is_shown_as_failed():
     async with a_world() as world:
         task = await draw(world)
-        await world.app.job_service.cancel(world.account, task, await world.now())
+        await world.cancel(task)
         shown = await progress(world, task)
         refusal = await world.refusal("/scc/sd_get_result", {"taskId": task})
 
@@ -478,7 +478,7 @@ async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
     async with a_world(progress=progress_kind, polls=3) as world:
         task = await draw(world)
         if progress_kind is Progression.MANUAL:
-            await world.app.job_service.finish(world.account, task, await world.now())
+            await world.finish(task)
         if progress_kind is Progression.TIME:
             await world.advance(LONG)
         seen = [(await progress(world, task))["status"] for _ in range(4)]
@@ -486,20 +486,20 @@ async def test_every_kind_of_progress_comes_to_an_end(progress_kind):
     assert seen[-1] == "succeeded"
 
 
-# What it costs
+# Prices
 
 
-async def test_a_task_costs_nothing_and_leaves_no_trace_in_the_ledger():
+async def test_a_task_is_free_and_not_in_the_ledger():
     async with a_world(balance=Decimal(0)) as world:
         await finished(world, await draw(world))
-        account = await world.app.account_service.find(world.account.id)
-        _, entries = await world.app.account_service.ledger(account, NOW + LONG)
+        async with world.act() as unit:
+            _, entries = await ledger_of(unit)
 
         assert await world.balance() == 0
     assert [entry.kind for entry in entries] == ["opening"]
 
 
-async def test_a_task_can_cost_what_a_job_of_the_same_effort_does():
+async def test_a_task_can_cost_as_much_as_a_job():
     body = {"width": 768, "height": 768, "steps": 8, "batch_size": 2}
     async with a_world(workshop_credits="priced", balance=Decimal(2)) as world:
         await finished(world, await draw(world, **body))
@@ -511,7 +511,7 @@ async def test_a_task_can_cost_what_a_job_of_the_same_effort_does():
     assert "1.6" in message
 
 
-async def test_where_a_task_runs_is_remembered_with_it():
+async def test_a_task_has_its_pool():
     async with a_world() as world:
         header = {"x-sp-resource-config-id": "poolA"}
         data = await world.data("/scc/sd_txt2img", {}, headers=header)
@@ -520,7 +520,7 @@ async def test_where_a_task_runs_is_remembered_with_it():
     assert (metadata.pool, metadata.product) == ("poolA", "sd_webui")
 
 
-async def test_an_upload_that_is_no_picture_makes_the_task_fail():
+async def test_an_upload_that_is_not_a_picture_makes_the_task_fail():
     async with a_world() as world:
         url = await upload(world, PICTURE[:200])
         task = await redraw(world, url)
@@ -531,7 +531,7 @@ async def test_an_upload_that_is_no_picture_makes_the_task_fail():
     assert "not an image that can be read" in message
 
 
-async def test_a_header_says_what_moves_one_task():
+async def test_a_header_sets_the_progression_of_one_task():
     async with a_world() as world:
         headers = {"x-mock-progress": "instant"}
         task = await world.data("/scc/sd_txt2img", {"prompt": "x"}, headers=headers)
@@ -539,9 +539,18 @@ async def test_a_header_says_what_moves_one_task():
         assert task["status"] == "succeeded"
 
 
-async def test_a_header_with_an_unknown_word_makes_no_task():
+async def test_an_unknown_progression_in_the_header_is_refused():
     async with a_world() as world:
         headers = {"x-mock-progress": "soon"}
         refused = await world.refusal("/scc/sd_txt2img", {"prompt": "x"}, headers=headers)
 
         assert refused[1] == "X-Mock-Progress must be one of instant, time, polls, manual"
+
+
+async def test_the_choices_of_the_other_vendor_do_not_delay_a_task():
+    async with a_world(tams={"pending_seconds": 10 * LONG}) as world:
+        task = await world.data("/scc/sd_txt2img", {"prompt": "x"})
+        await world.advance(LONG)
+        progress = await world.data("/scc/sd_get_progress", {"taskId": task["taskId"]})
+
+    assert progress["status"] == "succeeded"

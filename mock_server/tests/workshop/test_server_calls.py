@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic_core import from_json, to_json
 
-from mock_server.tests.workshop.errands import LONG, draw, prompt_of
+from mock_server.core.jobs.job import Job
+from mock_server.tests.workshop.task_calls import LONG, draw, prompt_of
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
 
@@ -37,7 +38,7 @@ async def a_watched_world(answer: Any = None, *, server_events: bool = True):
 
 async def deliver(world):
     await world.advance(LONG)
-    await world.app.dispatcher.deliver_due(world.account, await world.now())
+    await world.deliver()
 
 
 async def test_the_customer_is_asked_before_a_task_and_told_of_its_end():
@@ -71,10 +72,11 @@ async def test_a_task_that_the_customer_denies_is_not_made():
     denial = {"success": False, "errMessage": "no quota left"}
     async with a_watched_world(denial) as (world, _):
         refusal = await world.refusal("/scc/sd_txt2img", {})
-        jobs = await world.http.get("/_mock/jobs", headers={"host": "127.0.0.1"})
+        async with world.act() as unit:
+            jobs = await unit.tx.count(Job)
 
     assert refusal == ("CALL_DENIED", "no quota left")
-    assert jobs.json()["jobs"] == []
+    assert jobs == 0
 
 
 async def test_a_call_that_fails_after_it_was_let_through_is_rolled_back():
@@ -97,7 +99,7 @@ async def test_nobody_hears_of_calls_of_servers_unless_it_is_chosen(path):
 async def test_the_listing_of_a_model_is_told_when_it_is_due():
     async with a_watched_world(server_events=False) as (world, sent):
         await world.data("/scc/spSdModelSync", MODEL)
-        await world.app.dispatcher.deliver_due(world.account, await world.now())
+        await world.deliver()
         early = list(sent)
         await deliver(world)
 

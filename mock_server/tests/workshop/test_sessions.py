@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, World, a_world
+from mock_server.workshop.sessions import Session
 
 CREATE, REFRESH_OR_CREATE = "/scc/spCreateSession", "/scc/spRefreshOrCreateSession"
 REFRESH, QUERY, DELETE = "/scc/spRefreshSession", "/scc/spQuerySession", "/scc/spDeleteSession"
@@ -36,13 +38,10 @@ async def code(world: World, path: str, token: str, **members: Any) -> str:
 
 
 async def problem(world: World, session_url: str) -> str:
-    """Return why nobody comes in by a URL, or nothing."""
-    session_service = world.app.workshop.tokens.session_service
-    session_access = await session_service.session_access(
-        session_url.rpartition("/")[2], await world.now()
-    )
-    assert session_access is not None
-    return session_access.problem
+    """Return why a URL gives no access, or nothing."""
+    answer = await world.http.get(f"{urlsplit(session_url).path}/state")
+    why: str = answer.json().get("why", "")
+    return why
 
 
 @pytest.mark.parametrize("path", [CREATE, REFRESH_OR_CREATE])
@@ -128,7 +127,7 @@ async def test_a_token_that_is_switched_off_has_no_session_calls():
     async with a_world() as world:
         token = await a_token(world)
         first = await url(world, CREATE, token)
-        await world.app.workshop.tokens.session_service.change(world.account, token, disabled=True)
+        await world.disable(token)
 
         for path in (CREATE, REFRESH_OR_CREATE, REFRESH, QUERY, DELETE):
             assert await code(world, path, token) == "TOKEN_DISABLED"
@@ -278,7 +277,7 @@ async def test_w9_a_session_that_goes_on_keeps_its_terms_or_takes_new_ones(choic
         await url(world, CREATE, token, roleId="old", customResourceConfigId="a")
         new = {"roleId": "new", "customResourceConfigId": "b", "sessionMode": 20}
         again = await url(world, REFRESH_OR_CREATE, token, **new)
-        session = await world.app.workshop.tokens.session_service.session(again.rpartition("/")[2])
+        session = await world.kept(Session, again.rpartition("/")[2])
 
     assert session is not None
     assert (session.role, session.pools, session.metering) == terms

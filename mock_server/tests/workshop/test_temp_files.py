@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core.accounts import Progression
-from mock_server.tests.workshop.errands import (
+from mock_server.tests.workshop.task_calls import (
     PICTURE,
     finished,
     job_of,
@@ -79,9 +79,8 @@ async def test_a_part_of_a_file_can_be_asked_for():
 async def test_a_put_needs_no_credentials_but_the_declared_content_type():
     async with a_world() as world:
         url = (await reserve(world))["uploadUrl"]
-        workshop = world.app.workshop
         strict = world.app.settings.workshop.model_copy(update={"signature_check": "on"})
-        workshop.authenticator.settings = strict
+        world.vendor.surface.authenticator.settings = strict
         other, none, right = [
             await put(world, url, headers=headers)
             for headers in ({"content-type": "image/jpeg"}, {}, {"content-type": "IMAGE/PNG"})

@@ -9,6 +9,7 @@ import pytest
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.tests.workshop.world import NOW_MS, World, a_world
+from mock_server.workshop.tokens import Token
 
 ALLOCATE, QUERY, PUT = "/scc/allocate_token", "/scc/spQueryToken", "/scc/sp_put_user_state"
 CREATE, DELETE = "/scc/spCreateSession", "/scc/spDeleteSession"
@@ -26,8 +27,21 @@ async def used(world: World, token: str) -> int:
 
 
 async def attached(world: World, token: str) -> tuple[str, str, str]:
-    kept = await world.app.workshop.tokens.session_service.token(world.account, token)
+    kept = await world.kept(Token, token)
+    assert kept is not None
     return kept.role, kept.model, kept.vae
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [({}, 10), ({"strict": True}, 20), ({"strict": True, "workshop_unique_names": False}, 10)],
+)
+async def test_strict_refuses_a_second_token_with_one_name(settings, status):
+    async with a_world(**settings) as world:
+        await allocate(world, name="ada")
+        second = await world.post(ALLOCATE, {"name": "ada"})
+
+    assert second["status"] == status
 
 
 @pytest.mark.parametrize("body", [None, b"null", b"", {}, {"name": None, "tokenExpiredAt": None}])
@@ -59,7 +73,7 @@ async def test_a_token_that_expired_can_still_be_asked_for():
 async def test_another_accounts_token_does_not_exist():
     async with a_world() as world:
         token = await allocate(world)
-        other = await world.app.account_service.create(AccountSpec(id="other"), 0.0)
+        other = await world.app.accounts.create(AccountSpec(id="other"), 0.0)
         as_other = {"x-ca-key": other.credentials.key}
 
         for path in (QUERY, PUT, CREATE, DELETE):

@@ -1,4 +1,4 @@
-"""Bodies are read as the vendor's clients send them, and what cannot be read is told in words."""
+"""Reading request bodies as the vendor's clients send them, and the error messages."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from mock_server.workshop.wire import (
 )
 
 
-class Inner(CamelBody):
+class InnerBody(CamelBody):
     some_text: str = "plain"
     count: Whole = 7
 
 
-class Outer(CamelBody):
-    inner: Inner = Inner()
-    inners: tuple[Inner, ...] = Field((), strict=False)
+class OuterBody(CamelBody):
+    inner: InnerBody = InnerBody()
+    inners: tuple[InnerBody, ...] = Field((), strict=False)
     free: dict[str, Any] = Field(default_factory=dict)
     ratio: float = 1.5
 
@@ -44,7 +44,7 @@ def problem(kind: type[WorkshopBody], raw: bytes | str, **options: Any) -> str:
 
 
 def refused(read: Callable[..., Any], *args: Any, **options: Any) -> Invalid | None:
-    """Return what a reading is refused with; it may be nothing, but nothing else."""
+    """Return the error of reading a body, or None; no other exception may be raised."""
     try:
         read(*args, **options)
     except Invalid as error:
@@ -53,7 +53,7 @@ def refused(read: Callable[..., Any], *args: Any, **options: Any) -> Invalid | N
 
 
 @pytest.mark.parametrize("raw", [b"", b"  \r\n\t", b"null", b" null ", b"{}"])
-def test_no_body_an_empty_one_and_a_literal_null_are_no_members(raw):
+def test_an_empty_body_and_null_have_no_members(raw):
     assert parse(AllocateToken, raw) == AllocateToken.model_construct()
 
 
@@ -77,12 +77,12 @@ def test_null_is_the_same_as_absent(present):
     assert with_nulls == parse(CreateSession, json.dumps(body).encode())
 
 
-def test_null_is_the_same_as_absent_inside_objects_and_stays_in_free_ones():
+def test_nulls_inside_objects_are_absent_and_stay_in_free_maps():
     raw = b'{"inner": {"someText": null}, "inners": [{"count": null}], "free": {"a": null}}'
 
-    read = parse(Outer, raw)
+    read = parse(OuterBody, raw)
 
-    assert (read.inner, read.inners) == (Inner(), (Inner(),))
+    assert (read.inner, read.inners) == (InnerBody(), (InnerBody(),))
     assert read.free == {"a": None}
 
 
@@ -104,15 +104,15 @@ def test_unknown_members_are_ignored(others):
 
 
 @given(st.binary(max_size=200) | anything.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_is_read_or_refused_in_words(raw):
-    for kind in (AllocateToken, CreateSession, Outer):
+def test_any_bytes_are_read_or_refused_with_a_sentence(raw):
+    for kind in (AllocateToken, CreateSession, OuterBody):
         for digit_strings in (False, True):
             refusal = refused(parse, kind, raw, digit_strings=digit_strings)
             assert refusal is None or refusal.problem
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(MEMBERS, anything)))
-def test_members_of_any_type_are_read_or_refused_by_name(members):
+def test_members_of_any_type_are_read_or_reported(members):
     raw = json.dumps({"apiToken": "t"} | members).encode()
 
     refusal = refused(parse, CreateSession, raw)
@@ -138,11 +138,11 @@ def test_members_of_any_type_are_read_or_refused_by_name(members):
         (b"true", "must be a JSON object, found a truth value"),
     ],
 )
-def test_what_is_no_object_of_json_is_told(raw, words):
-    told = problem(AllocateToken, raw)
+def test_other_bodies_than_json_objects_are_reported(raw, words):
+    message = problem(AllocateToken, raw)
 
-    assert words in told
-    assert len(told) < 200
+    assert words in message
+    assert len(message) < 200
 
 
 @pytest.mark.parametrize(
@@ -160,18 +160,18 @@ def test_what_is_no_object_of_json_is_told(raw, words):
         (AllocateToken, f'{{"tokenExpiredAt": {2**63}}}', "must fit 64 bits"),
         (AllocateToken, f'{{"tokenExpiredAt": {"9" * 400}}}', "must fit 64 bits"),
         (AllocateToken, '{"tokenExpiredAt": true}', "must be an integer, found a truth value"),
-        (Outer, '{"inner": 5}', "inner must be an object, found a number"),
-        (Outer, '{"inners": [{}, {"count": "x"}]}', "inners[1].count must be an integer"),
-        (Outer, '{"inner": {"someText": 5}}', "inner.someText must be a string"),
-        (Outer, '{"free": []}', "free must be an object, found a list"),
-        (Outer, '{"ratio": "1"}', "ratio must be a number, found a string"),
+        (OuterBody, '{"inner": 5}', "inner must be an object, found a number"),
+        (OuterBody, '{"inners": [{}, {"count": "x"}]}', "inners[1].count must be an integer"),
+        (OuterBody, '{"inner": {"someText": 5}}', "inner.someText must be a string"),
+        (OuterBody, '{"free": []}', "free must be an object, found a list"),
+        (OuterBody, '{"ratio": "1"}', "ratio must be a number, found a string"),
     ],
 )
-def test_a_member_that_is_wrong_is_named_with_what_was_expected(kind, raw, words):
+def test_a_wrong_member_is_reported_with_the_expected_type(kind, raw, words):
     assert words in problem(kind, raw)
 
 
-def test_an_id_has_a_bound():
+def test_the_length_of_an_id_is_limited():
     within, beyond = "x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)
 
     assert refused(parse, AllocateToken, json.dumps({"sceneRoleId": within}).encode()) is None
@@ -179,7 +179,7 @@ def test_an_id_has_a_bound():
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
-def test_whole_numbers_are_read_in_every_spelling_that_is_taken(number):
+def test_integers_are_read_in_every_accepted_form(number):
     def read(text: str, **options: Any) -> int | None:
         raw = f'{{"tokenExpiredAt": {text}}}'.encode()
         return parse(AllocateToken, raw, **options).token_expired_at
@@ -193,7 +193,7 @@ def test_whole_numbers_are_read_in_every_spelling_that_is_taken(number):
 @pytest.mark.parametrize(
     "text", ["", " 5", "5 ", "+5", "--5", "5.0", "\u0665", "1e3", "0x5", "5" * 21]
 )
-def test_a_text_that_is_more_than_digits_is_no_number(text):
+def test_other_strings_than_digits_are_refused(text):
     raw = json.dumps({"tokenExpiredAt": text})
 
     assert "tokenExpiredAt must be an integer" in problem(AllocateToken, raw, digit_strings=True)
@@ -206,12 +206,12 @@ def test_a_query_is_read_like_a_body():
 
 
 @given(st.binary(max_size=100))
-def test_no_query_is_too_strange(query):
+def test_any_query_is_read_or_refused(query):
     refusal = refused(parse_query, CreateSession, query)
 
     assert refusal is None or refusal.problem
 
 
-def test_a_query_has_a_bound():
+def test_the_number_of_query_parameters_is_limited():
     with pytest.raises(Malformed, match="too many parameters"):
         parse_query(AllocateToken, b"&".join([b"a=1"] * 101))

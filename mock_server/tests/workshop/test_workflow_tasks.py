@@ -1,4 +1,4 @@
-"""Workflow tasks: which version runs, what its inputs do, node after node, and what comes of it."""
+"""Workflow tasks: versions, inputs, progress by node, and results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from dirty_equals import IsFloat, IsPartialDict, IsStr
 
 from mock_server.core.accounts import Progression
-from mock_server.tests.workshop.errands import (
+from mock_server.tests.workshop.task_calls import (
     CAPTION,
     DATA_URI,
     FILM,
@@ -40,7 +40,7 @@ async def version_run(world, **names):
     return metadata.workflow, metadata.version
 
 
-async def test_a_submission_tells_how_long_the_task_will_run():
+async def test_a_submission_has_the_estimated_duration():
     async with a_world() as world:
         data = await world.data(SUBMIT, prompt_of())
         await world.advance(LONG)
@@ -61,18 +61,18 @@ async def test_a_submission_tells_how_long_the_task_will_run():
         ({"alias_id": "main", "version_id": "v1"}, "v1"),
     ],
 )
-async def test_an_alias_or_a_version_names_what_runs_and_the_version_wins(names, version):
+async def test_an_alias_or_a_version_selects_the_version(names, version):
     async with a_world() as world:
         assert await version_run(world, **names) == (POSTER, version)
 
 
-async def test_the_alias_wins_by_choice():
+async def test_the_alias_wins_by_a_setting():
     async with a_world(workshop_both_names="alias") as world:
         assert await version_run(world, alias_id="main", version_id="v1") == (POSTER, "v2")
         assert await version_run(world, version_id="v1") == (POSTER, "v1")
 
 
-async def test_what_the_python_sdk_sends_for_unset_members_is_as_if_they_were_absent():
+async def test_unset_members_of_the_python_sdk_count_as_absent():
     async with a_world() as world:
         await world.data(
             SUBMIT, {**prompt_of(), "randomise_seeds": None, "return_temp_files": None}
@@ -114,7 +114,7 @@ async def test_what_the_python_sdk_sends_for_unset_members_is_as_if_they_were_ab
         ),
     ],
 )
-async def test_a_submission_that_makes_no_sense_fails_and_says_why(body, refusal):
+async def test_an_invalid_submission_is_reported(body, refusal):
     async with a_world() as world:
         assert await world.refusal(SUBMIT, body) == refusal
 
@@ -133,7 +133,7 @@ async def test_a_submission_that_makes_no_sense_fails_and_says_why(body, refusal
         ({"ref_image": "data:audio/mpeg;base64,AAAA"}, "inputs.ref_image must be a picture, found"),
     ],
 )
-async def test_an_input_that_the_workflow_cannot_take_fails_and_is_named(inputs, message):
+async def test_an_invalid_input_is_reported(inputs, message):
     async with a_world() as world:
         code, found = await world.refusal(SUBMIT, prompt_of(**inputs))
 
@@ -141,11 +141,11 @@ async def test_an_input_that_the_workflow_cannot_take_fails_and_is_named(inputs,
     assert found.startswith(message)
 
 
-async def test_an_input_that_the_workflow_has_not_is_remarked_on():
+async def test_an_unknown_input_gets_a_remark():
     async with a_world() as world:
         await run_workflow(world, colour="red")
 
-        assert any("inputs.colour is no field" in remark for remark in world.remarks())
+        assert any("inputs.colour is not a field" in remark for remark in world.remarks())
 
 
 async def test_the_progress_follows_the_nodes():
@@ -168,7 +168,7 @@ async def test_the_progress_follows_the_nodes():
     assert max(steps) < 20
 
 
-async def test_a_finished_task_has_its_picture_in_the_progress_too():
+async def test_the_progress_of_a_finished_task_has_its_picture():
     async with a_world() as world:
         task = await run_workflow(world)
         await world.advance(LONG)
@@ -210,7 +210,7 @@ async def test_a_result_has_the_members_of_the_example():
     assert (picture.format, picture.size) == ("WEBP", (472, 472))
 
 
-async def test_a_workflow_without_output_fields_gives_pictures_alone():
+async def test_a_workflow_without_output_fields_has_only_pictures():
     async with a_world() as world:
         task = await run_workflow(world, LARGE, batch_size=2, width=128, height=96)
         made = await finished(world, task)
@@ -242,7 +242,7 @@ async def test_a_field_can_be_a_video():
     assert answer.content[4:8] == b"ftyp"
 
 
-async def test_previews_come_beside_the_results_where_they_are_asked_for():
+async def test_requested_previews_are_added_to_the_results():
     async with a_world() as world:
         data = await world.data(SUBMIT, {**prompt_of(), "return_temp_files": True})
         made = await finished(world, data["taskId"])
@@ -254,7 +254,7 @@ async def test_previews_come_beside_the_results_where_they_are_asked_for():
     assert preview.size == (472, 472)
 
 
-async def test_a_seed_is_kept_as_it_is_unless_seeds_are_to_be_random():
+async def test_a_seed_is_used_unless_seeds_are_randomised():
     async def seeds(world, **members):
         tasks = [await world.data(SUBMIT, {**prompt_of(), **members}) for _ in range(3)]
         jobs = [await job_of(world, task["taskId"]) for task in tasks]
@@ -268,7 +268,7 @@ async def test_a_seed_is_kept_as_it_is_unless_seeds_are_to_be_random():
     assert len({*random, *kept}) == 4
 
 
-async def test_inputs_are_used_by_their_names_in_a_workflow_that_nobody_published():
+async def test_inputs_of_an_unpublished_workflow_are_used_by_name():
     async with a_world() as world:
         task = await run_workflow(
             world, "mine", "v7",
@@ -295,7 +295,7 @@ async def test_an_unpublished_workflow_can_be_refused():
     assert refusal == ("WORKFLOW_NOT_FOUND", "The workflow 'mine' does not exist")
 
 
-async def test_the_ready_made_workflow_of_the_documents_takes_its_inputs():
+async def test_the_documented_workflow_accepts_its_inputs():
     inputs = {
         "prompt": "a letter", "negative": "blurry", "seed": 5, "steps": 6, "cfg": 1.5,
         "denoise": 1, "control_image": DATA_URI, "canny_strength": 0.4, "width": 256,
@@ -324,7 +324,7 @@ async def test_any_progress_or_result_call_finds_any_task():
                 assert answers[0] == answers[1]
 
 
-# How it ends
+# The end of a task
 
 
 @pytest.mark.parametrize("kind", [Progression.TIME, Progression.INSTANT])
@@ -338,7 +338,7 @@ async def test_a_picture_too_large_for_memory_fails_at_the_node_that_makes_it(ki
     assert message.startswith("Node 6 failed: out of memory")
 
 
-async def test_an_upscaler_may_be_what_runs_out_of_memory():
+async def test_an_upscaler_can_run_out_of_memory():
     async with a_world() as world:
         task = await run_workflow(world, LARGE, width=2048, height=2048)
         await world.advance(LONG)
@@ -360,14 +360,14 @@ async def test_a_file_that_was_never_uploaded_fails_at_the_node_that_loads():
     assert shown["message"] == message
 
 
-async def test_a_failed_task_has_no_result_where_failures_are_silent():
+async def test_a_failed_task_has_no_result_if_failures_are_silent():
     async with a_world(workshop_failed_result="silent") as world:
         made = await finished(world, await run_workflow(world, width=4096, height=4096))
 
     assert made == IsPartialDict(status="failed", images=[], result=None)
 
 
-async def test_an_unfinished_task_has_no_end():
+async def test_an_unfinished_task_has_no_end_time():
     async with a_world() as world:
         task = await run_workflow(world)
         waits = await result(world, task)
@@ -385,7 +385,7 @@ async def test_an_unfinished_task_has_no_end():
     assert runs["taskBeginTime"] > NOW_MS
 
 
-async def test_a_workflow_costs_what_its_nodes_do_where_tasks_cost_anything():
+async def test_a_workflow_costs_as_much_as_its_nodes():
     async with a_world(workshop_credits="priced", balance=Decimal(10)) as world:
         await finished(world, await run_workflow(world, width=768, height=768, steps=8))
 

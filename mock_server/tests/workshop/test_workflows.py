@@ -1,4 +1,4 @@
-"""The catalogue of workflows: those that are shipped, a user's own, and what is wrong there."""
+"""The catalogue of workflows: shipped ones, those of the user, and invalid files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from mock_server.settings import Settings
-from mock_server.tests.workshop.errands import POSTER, finished, run_workflow
+from mock_server.tests.workshop.task_calls import POSTER, finished, run_workflow
 from mock_server.tests.workshop.world import a_world
 from mock_server.workshop.workflows import load_workflows
 
@@ -39,7 +39,7 @@ def test_the_shipped_catalogue_has_a_workflow_of_every_kind_of_output():
     assert any(not version.outputs for version in versions)
 
 
-def test_every_shipped_workflow_has_a_main_version_and_says_what_it_is():
+def test_every_shipped_workflow_has_a_main_version_and_a_description():
     for workflow in load_workflows(None).listed():
         assert "main" in workflow.aliases
         assert workflow.name
@@ -48,7 +48,7 @@ def test_every_shipped_workflow_has_a_main_version_and_says_what_it_is():
             assert all(each.label for each in version.inputs)
 
 
-async def test_a_users_own_workflow_runs_beside_the_shipped_ones(tmp_path):
+async def test_a_users_workflow_is_added_to_the_shipped_ones(tmp_path):
     own = a_workflow(
         versions={
             "v1": a_version(
@@ -66,7 +66,7 @@ async def test_a_users_own_workflow_runs_beside_the_shipped_ones(tmp_path):
     assert list(shipped["result"]) == ["poster"]
 
 
-def test_a_users_own_workflow_stands_in_place_of_a_shipped_one(tmp_path):
+def test_a_users_workflow_overrides_a_shipped_one(tmp_path):
     known = load_workflows(written(tmp_path, a_workflow(id=POSTER, name="Mine"))).known
 
     assert known[POSTER].name == "Mine"
@@ -77,7 +77,7 @@ def test_a_users_own_workflow_stands_in_place_of_a_shipped_one(tmp_path):
     ("workflow", "problem"),
     [
         (a_workflow(versions={}), "workflows.0.versions: Dictionary should have at least 1 item"),
-        (a_workflow(aliases={"main": "v9"}), "alias main points to v9, which is no version"),
+        (a_workflow(aliases={"main": "v9"}), "alias main points to v9, which is not a version"),
         (a_workflow(colour="red"), "workflows.0.colour: Extra inputs are not permitted"),
         (a_workflow(versions={"v1": {"nodes": []}}), "should have at least 1 item"),
         (
@@ -108,7 +108,7 @@ def test_a_users_own_workflow_stands_in_place_of_a_shipped_one(tmp_path):
         ),
         (
             a_workflow(versions={"v1": a_version(outputs=[{"name": "a", "type": "video"}])}),
-            "format must be mp4 for videos, and for nothing else",
+            "format must be mp4 for videos, and must not be mp4 for others",
         ),
         (
             a_workflow(
@@ -126,14 +126,14 @@ def test_a_users_own_workflow_stands_in_place_of_a_shipped_one(tmp_path):
         ),
     ],
 )
-def test_a_workflow_that_makes_no_sense_is_refused_when_it_is_read(tmp_path, workflow, problem):
+def test_an_invalid_workflow_is_refused_when_it_is_read(tmp_path, workflow, problem):
     with pytest.raises(ValueError, match="workflows") as refusal:
         load_workflows(written(tmp_path, workflow))
 
     assert problem in str(refusal.value)
 
 
-def test_a_file_that_cannot_be_read_is_a_refused_setting(tmp_path):
+def test_an_unreadable_file_is_an_invalid_setting(tmp_path):
     with pytest.raises(ValidationError, match="the file cannot be read: No such file"):
         Settings(workflows_file=tmp_path / "missing.json")
     broken = tmp_path / "broken.json"

@@ -1,6 +1,6 @@
-"""A mock of one's own, spoken to as an integrator does, with a clock that stands until it is moved.
+"""A mock for one test, called as an integrator calls it, with a frozen clock.
 
-Signatures are not looked at: what the gateway makes of them is tested beside it.
+It does not check signatures: other tests do.
 """
 
 from __future__ import annotations
@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from mock_server.app import App, create_app
 from mock_server.core.accounts import Account, LimitMode
+from mock_server.core.jobs.job import Job
+from mock_server.core.store import Record
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.settings import Settings
 from mock_server.web.wall import wall
+from mock_server.workshop.vendor import WorkshopVendor
+
+R = TypeVar("R", bound=Record)
 
 NOW = 1_768_464_000.0  # 2026-01-15T08:00:00Z, the examples' common clock
 NOW_MS = 1_768_464_000_000
@@ -67,17 +73,59 @@ class World:
 
     async def advance(self, seconds: float) -> None:
         """Move the server's clock ahead."""
-        clock = await self.app.account_service.clock(None)
-        await self.app.account_service.advance(None, wall(), clock.now(wall()) + seconds)
+        at = wall()
+        await self.app.accounts.advance(
+            None, at, lambda clock: clock.moved_to(at, clock.now(at) + seconds)
+        )
 
     async def now(self) -> float:
         """Return the ready-made account's time."""
-        return await self.app.job_service.now(self.account, wall())
+        return await self.app.accounts.now(self.account, wall())
 
     async def balance(self) -> float:
         """Return what can be spent."""
-        account = await self.app.account_service.find(self.account.id)
-        return float((await self.app.job_service.wallet(account, await self.now())).balance)
+        async with self.act() as world:
+            return float((await world.wallet()).balance)
+
+    def act(self) -> UnitOfWork:
+        """Open a unit of work on the ready-made account."""
+        return self.app.accounts.act(self.account.id, wall())
+
+    async def job(self, id: str) -> Job:
+        """Return a job as it is now."""
+        job = await self.kept(Job, id)
+        assert job is not None, id
+        return job
+
+    async def kept(self, kind: type[R], id: str) -> R | None:
+        """Return one of the account's records as it is now."""
+        async with self.act() as world:
+            return await world.own(kind, id)
+
+    async def cancel(self, task: str) -> None:
+        """Cancel a task, as the control API does."""
+        async with self.act() as world:
+            await world.jobs.cancel(task)
+
+    async def finish(self, task: str, failure: str | None = None) -> None:
+        """End a task by hand."""
+        async with self.act() as world:
+            await world.jobs.finish(task, failure=failure)
+
+    async def disable(self, token: str) -> None:
+        """Disable a token."""
+        async with self.act() as world:
+            await self.vendor.session_service.change(world, token, disabled=True)
+
+    async def deliver(self) -> None:
+        """Send the callbacks that are due."""
+        await self.app.dispatcher.deliver_due(self.account.id)
+
+    @property
+    def vendor(self) -> WorkshopVendor:
+        vendor = self.app.vendors["workshop"]
+        assert isinstance(vendor, WorkshopVendor)
+        return vendor
 
     def remarks(self) -> list[str]:
         """Return what the journal noted about the calls so far."""

@@ -1,17 +1,25 @@
-"""Showing two strings to sign beside each other: bounded, escaped, without secrets."""
+"""Shows two strings to sign beside each other: bounded, escaped, without secrets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from hashlib import sha256
+from typing import TypeVar
 
 from msgspec import Struct
 
+T = TypeVar("T")
 MAX_SHOWN_BYTES = 2048
+# A secret that begins in what is shown ends before this.
+SECRETS_REACH = 2 * MAX_SHOWN_BYTES + 4096
 _BEFORE, _MARKED, _AFTER = 24, 48, 24
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL)
 _CHUNK = 1024
+_CHUNKS_PER_SLICE = 256
+
+
+Paced = Generator[None, None, T]  # work that stops after each bounded piece
 
 
 class Shown(Struct, frozen=True):
@@ -47,23 +55,31 @@ class Difference(Struct, frozen=True):
     signed: Place
 
 
-def shown(data: bytes, secrets: Iterable[bytes] = ()) -> Shown:
+def shown(data: bytes, secrets: Iterable[bytes] = ()) -> Paced[Shown]:
     """Return the beginning of a string without the secrets in it."""
     # Secrets are hidden before the rest is cut off: half a secret would not be known for one.
-    head = redact(data[: 2 * MAX_SHOWN_BYTES + 4096], secrets)[:MAX_SHOWN_BYTES]
-    return Shown(head, len(data), sha256(data).hexdigest())
+    head = redact(data[:SECRETS_REACH], secrets)[:MAX_SHOWN_BYTES]
+    hashing = sha256()
+    for number, at in enumerate(range(0, len(data), _CHUNK), start=1):
+        hashing.update(data[at : at + _CHUNK])
+        if number % _CHUNKS_PER_SLICE == 0:
+            yield
+    return Shown(head, len(data), hashing.hexdigest())
 
 
-def difference(expected: bytes, signed: bytes, secrets: Iterable[bytes] = ()) -> Difference:
+def difference(expected: bytes, signed: bytes, secrets: Iterable[bytes] = ()) -> Paced[Difference]:
     """Return the first place where two strings differ; they must."""
-    start = _common(expected, signed)
+    start = yield from _common(expected, signed)
     most = min(len(expected), len(signed)) - start
-    end = _common(expected[::-1], signed[::-1]) if most else 0
-    end = min(end, most)
+    end = min((yield from _common(expected, signed, from_end=True)), most)
+    line = 0
+    for at in range(0, start, _CHUNK * _CHUNKS_PER_SLICE):
+        line += expected.count(b"\n", at, min(start, at + _CHUNK * _CHUNKS_PER_SLICE))
+        yield
     secrets = tuple(secrets)
     return Difference(
         offset=start,
-        line=expected.count(b"\n", 0, start),
+        line=line,
         expected=_place(expected, start, len(expected) - end, secrets),
         signed=_place(signed, start, len(signed) - end, secrets),
     )
@@ -80,7 +96,7 @@ def redact(data: bytes, secrets: Iterable[bytes]) -> bytes:
 
 
 def escape(data: bytes) -> str:
-    """Return bytes as ASCII in which every one can be told: line feeds as \\n, others as \\xNN."""
+    """Return bytes as ASCII in which every byte can be told: line feeds as \\n, others as \\xNN."""
     return "".join(map(_escaped.__getitem__, data))
 
 
@@ -91,7 +107,7 @@ _escaped[0x0A], _escaped[0x0D], _escaped[0x09], _escaped[0x5C] = "\\n", "\\r", "
 def _place(data: bytes, start: int, end: int, secrets: tuple[bytes, ...]) -> Place:
     stop = min(end, start + _MARKED)
     first, last = max(0, start - _BEFORE), min(len(data), stop + (_AFTER if stop == end else 0))
-    # A secret may reach into the excerpt from outside, so more is veiled than is shown.
+    # A secret may reach into the excerpt from outside, so more is redacted than is shown.
     far = max(0, first - 4096)
     redacted = redact(data[far : last + 4096], secrets)
     return Place(
@@ -101,14 +117,19 @@ def _place(data: bytes, start: int, end: int, secrets: tuple[bytes, ...]) -> Pla
     )
 
 
-def _common(one: bytes, other: bytes) -> int:
-    """Return how many bytes two strings begin with in common."""
-    at = 0
-    while at < min(len(one), len(other)):
-        left, right = one[at : at + _CHUNK], other[at : at + _CHUNK]
+def _common(one: bytes, other: bytes, *, from_end: bool = False) -> Paced[int]:
+    """Return how many bytes two strings begin, or end, with in common."""
+    most = min(len(one), len(other))
+    for number, at in enumerate(range(0, most, _CHUNK), start=1):
+        size = min(_CHUNK, most - at)
+        if from_end:
+            left = one[len(one) - at - size : len(one) - at][::-1]
+            right = other[len(other) - at - size : len(other) - at][::-1]
+        else:
+            left, right = one[at : at + size], other[at : at + size]
         if left != right:
-            pairs = enumerate(zip(left, right, strict=False))
-            short = min(len(left), len(right))
-            return at + next((number for number, (a, b) in pairs if a != b), short)
-        at += _CHUNK
-    return min(len(one), len(other))
+            pairs = enumerate(zip(left, right, strict=True))
+            return at + next(place for place, (a, b) in pairs if a != b)
+        if number % _CHUNKS_PER_SLICE == 0:
+            yield
+    return most

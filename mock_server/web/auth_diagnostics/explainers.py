@@ -1,20 +1,18 @@
-"""Handing a captured request to the surface whose signature scheme it is made for."""
+"""Hands a captured request to the vendor whose signature scheme it is made for."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from mock_server.web.auth_diagnostics.explanations import as_data
-from mock_server.web.auth_diagnostics.findings import Diagnosis
-from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-from mock_server.web.captures import Capture, CaptureError, described
+from mock_server.web.capture_formats import described
+from mock_server.web.captures import Capture
 
 Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Explainer(Protocol):
-    """Knows one scheme, and by what a request for it can be told."""
+    """Knows one scheme, and how a request for it looks."""
 
     def understands(self, capture: Capture) -> bool: ...
 
@@ -30,23 +28,3 @@ def explainer(particular: Sequence[Explainer], otherwise: Explain) -> Explain:
         return await (otherwise if chosen is None else chosen.explain)(captured)
 
     return explain
-
-
-def answer_capture(
-    captured: Mapping[str, Any],
-    known_accounts: Sequence[KnownAccount],
-    diagnose: Callable[[Capture, KnownAccount | None], Diagnosis],
-) -> dict[str, Any]:
-    """Read what `captures.described` takes and diagnose it; raises CaptureError.
-
-    Its member `account` says whose credentials were meant, which is None without it.
-    """
-    meant = None
-    if name := captured.get("account"):
-        meant = next(
-            (known_account for known_account in known_accounts if known_account.account == name),
-            None,
-        )
-        if meant is None:
-            raise CaptureError(f"there is no account {name!r}")
-    return as_data(diagnose(described(captured), meant))

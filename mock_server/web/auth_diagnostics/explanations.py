@@ -10,17 +10,16 @@ from mock_server.web.auth_diagnostics.excerpts import Place, Shown, escape
 from mock_server.web.auth_diagnostics.findings import Diagnosis, Found
 
 MAX_TIPS = 500
-_NO_CAUSE = "no single cause found"
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 def tips(diagnosis: Diagnosis) -> str:
     """Return the one line for the `tips` member: ASCII, at most 500 characters, no secrets."""
     if diagnosis.accepted:
-        return "the credentials are fine"
+        return _fine(diagnosis)
     words = [f"{found.cause.id}: {found.cause.sentence} ({found.how})" for found in diagnosis.found]
     if not diagnosis.complete:
-        words.append(f"{_NO_CAUSE}: {diagnosis.doubt}")
+        words.append(diagnosis.doubt)
     words += list(dict.fromkeys(f"Fix: {found.cause.fix}" for found in diagnosis.found))
     if diagnosis.difference is not None:
         differs = diagnosis.difference
@@ -54,6 +53,7 @@ def as_data(diagnosis: Diagnosis) -> dict[str, Any]:
             "signed": _place_data(differs.signed),
         },
         "evidence": dict(diagnosis.facts),
+        "notChecked": list(diagnosis.unchecked),
     }
 
 
@@ -93,8 +93,15 @@ def _place_data(place: Place) -> dict[str, str]:
     }
 
 
+def _fine(diagnosis: Diagnosis) -> str:
+    words = "the credentials are fine"
+    if diagnosis.unchecked:
+        words += f" as far as they could be checked (not checked: {', '.join(diagnosis.unchecked)})"
+    return words
+
+
 class _Ink:
-    """Colours words, if somebody wants colours."""
+    """Colours words, where colours are wanted."""
 
     def __init__(self, wanted: bool) -> None:
         self.wanted = wanted
@@ -105,7 +112,8 @@ class _Ink:
 
 def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
     if diagnosis.accepted:
-        yield ink.paint(_GREEN, "The credentials are fine.")
+        fine = _fine(diagnosis)
+        yield ink.paint(_GREEN, f"{fine[0].upper()}{fine[1:]}.")
     for found in diagnosis.found:
         yield ink.paint(_BOLD, f"{found.cause.id}: {found.cause.sentence}")
         yield f"  found:  {found.how}"
@@ -113,9 +121,9 @@ def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
         yield f"  fix:    {found.cause.fix}"
         yield f"  source: {found.cause.source}"
     for found in diagnosis.also:
-        yield f"  The same bytes would come of {found.cause.id}: {found.how}."
+        yield f"  The same bytes are also made by {found.cause.id}: {found.how}."
     if not diagnosis.complete:
-        yield ink.paint(_BOLD, f"{_NO_CAUSE.capitalize()}: {diagnosis.doubt}.")
+        yield ink.paint(_BOLD, f"{diagnosis.doubt[:1].upper()}{diagnosis.doubt[1:]}.")
     expected, signed = diagnosis.expected, diagnosis.signed
     if expected is not None and signed is not None and diagnosis.difference is not None:
         differs = diagnosis.difference

@@ -1,15 +1,18 @@
-"""What comes out of a diagnosis of refused credentials, as data."""
+"""What a diagnosis of refused credentials is made of, as data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from mock_server.web.auth_diagnostics.causes import Cause
-from mock_server.web.auth_diagnostics.excerpts import Difference, Shown
+from mock_server.web.auth_diagnostics.excerpts import Difference, Paced, Shown, T
 
 Proof = Literal["digest", "rule"]
+# A long value in pieces of bounded size; an empty piece stands for work without output.
+Stream = Callable[[], Iterator[bytes]]
 
 
 class Step(NamedTuple):
@@ -23,7 +26,12 @@ class Variant(NamedTuple):
     """What a signed part becomes by some mistakes."""
 
     steps: tuple[Step, ...]
-    value: bytes
+    value: bytes | Stream
+
+
+def variant(cause: str, how: str, value: bytes | Stream) -> Variant:
+    """Return what a part becomes by one mistake."""
+    return Variant((Step(cause, how),), value)
 
 
 class Found(Struct, frozen=True):
@@ -39,7 +47,8 @@ class Diagnosis(Struct, frozen=True):
 
     `complete` says that the causes explain the refusal wholly. `expected` is the server's string
     to sign, `signed` the client's, where it is known. `also` has other causes that make the same
-    bytes as the one that was found. `doubt` says what is left open where it is not complete.
+    bytes as the one that was found. `doubt` says what is left open where it is not complete, and
+    `unchecked` what could not be looked at.
     """
 
     accepted: bool
@@ -52,8 +61,12 @@ class Diagnosis(Struct, frozen=True):
     facts: tuple[tuple[str, str], ...] = ()
     hashes: int = 0
     doubt: str = ""
+    unchecked: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the causes."""
         return tuple(found.cause.id for found in self.found)
+
+
+__all__ = ["Diagnosis", "Found", "Paced", "Proof", "Step", "Stream", "T", "Variant", "variant"]

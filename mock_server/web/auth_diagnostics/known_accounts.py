@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hmac import compare_digest
+from itertools import count
+from typing import NamedTuple
 
 from mock_server.core.accounts import Account
+from mock_server.web.auth_diagnostics.findings import Paced
+from mock_server.web.auth_diagnostics.search_budget import Work
+
+DECORATION = " \t\r\n\"'`<>{}[]()"
+_ACCOUNT_UNITS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +52,71 @@ def known_account_of(account: Account) -> KnownAccount:
         credentials.key,
         credentials.secret,
     )
+
+
+def likely_first(accounts: Sequence[Account]) -> Iterator[KnownAccount]:
+    """Yield accounts, listed from the oldest on: the ready-made one, then the newest first."""
+    yield from (known_account_of(each) for each in accounts if each.ready_made)
+    yield from (known_account_of(each) for each in reversed(accounts) if not each.ready_made)
+
+
+class KnownAccounts:
+    """Accounts that are read as far as they are needed, and can be gone through again."""
+
+    def __init__(self, source: Iterable[KnownAccount]) -> None:
+        self._source = iter(source)
+        self._seen: list[KnownAccount] = []
+
+    def __iter__(self) -> Iterator[KnownAccount]:
+        for number in count():
+            if number == len(self._seen):
+                account = next(self._source, None)
+                if account is None:
+                    return
+                self._seen.append(account)
+            yield self._seen[number]
+
+
+class Recognised(NamedTuple):
+    """Whose a credential is: as it should be, decorated, or one of another kind (`words`)."""
+
+    owner: KnownAccount
+    kind: str
+    words: str = ""
+
+
+def recognise(
+    shown: str, accounts: Iterable[KnownAccount], name: str, work: Work
+) -> Paced[Recognised | None]:
+    """Return the account whose credential `name` (an attribute) this is, or almost is."""
+    bare = shown.strip(DECORATION).lower()
+    almost: Recognised | None = None
+    for account in accounts:
+        work.add(_ACCOUNT_UNITS)
+        if work.is_over():
+            yield
+        right: str = getattr(account, name)
+        if same(right, shown):
+            return Recognised(account, "exact")
+        if almost is None or almost.kind == "other":
+            if same(right.lower(), bare):
+                almost = Recognised(account, "decorated")
+            elif almost is None:
+                almost = next(
+                    (
+                        Recognised(account, "other", words)
+                        for words, value in account.credentials()
+                        if same(value, shown)
+                    ),
+                    None,
+                )
+    return almost
+
+
+def same(known: str, shown: str) -> bool:
+    """Compare what may be a secret in a time that tells nothing about it; empty is never same."""
+    return bool(known) and compare_digest(_bytes(known), _bytes(shown))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""How much diagnosing a stream of refusals may cost: much for the first, little for a flood."""
+"""How many refusals of one account are searched: all of a test suite, few of a flood."""
 
 from __future__ import annotations
 
@@ -6,59 +6,36 @@ from collections import OrderedDict
 
 from msgspec import Struct
 
-from mock_server.web.auth_diagnostics.search_budget import FULL, QUICK, SearchBudget
-
-_ACCOUNTS = 1024
+_MAX_ACCOUNTS = 4096
 
 
 class _Bucket(Struct):
-    """Tokens that come back with time; as many as one second brings may be saved up."""
-
-    rate: float
     tokens: float
     at: float
 
-    def take(self, wall: float) -> bool:
-        # A clock that was set back brings nothing, and takes nothing away.
-        self.tokens = min(self.rate, self.tokens + max(0.0, wall - self.at) * self.rate)
-        self.at = wall
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
-
 
 class DiagnosisRateLimit:
-    """Says how hard to look at a refusal.
+    """Allows each account `burst` searches at once, and `rate` more with every second.
 
-    Each account has `full` thorough searches a second and after those `quick` short ones; all
-    accounts together have four times as many. What comes on top is refused without a diagnosis.
+    No account takes anything from another. What is not allowed is refused without a search.
     """
 
-    def __init__(self, full: float = 2, quick: float = 20) -> None:
-        self.full = full
-        self.quick = quick
-        self._accounts: OrderedDict[str, tuple[_Bucket, _Bucket]] = OrderedDict()
-        self._all: tuple[_Bucket, _Bucket] | None = None
+    def __init__(self, burst: float = 20, rate: float = 4) -> None:
+        self.burst = burst
+        self.rate = rate
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def budget(self, account: str, wall: float) -> SearchBudget | None:
-        """Return the effort for a refusal of this account's credentials, or None for none.
-
-        `account` is "" where it is not known whose they are.
-        """
-        everybody = self._all = self._all or self._buckets(wall, 4)
-        own = self._accounts.get(account)
-        if own is None:
-            own = self._accounts[account] = self._buckets(wall, 1)
-            if len(self._accounts) > _ACCOUNTS:
-                self._accounts.popitem(last=False)
-        else:
-            self._accounts.move_to_end(account)
-        for number, budget in enumerate((FULL, QUICK)):
-            if own[number].take(wall) and everybody[number].take(wall):
-                return budget
-        return None
-
-    def _buckets(self, wall: float, times: float) -> tuple[_Bucket, _Bucket]:
-        full, quick = self.full * times, self.quick * times
-        return _Bucket(full, full, wall), _Bucket(quick, quick, wall)
+    def allows(self, account: str, wall: float) -> bool:
+        """Say whether a refusal of this account's credentials is searched."""
+        bucket = self._buckets.setdefault(account, _Bucket(self.burst, wall))
+        self._buckets.move_to_end(account)
+        if len(self._buckets) > _MAX_ACCOUNTS:
+            self._buckets.popitem(last=False)
+        # A clock that was set back brings nothing, and takes nothing away.
+        gained = max(0.0, wall - bucket.at) * self.rate
+        bucket.tokens = min(self.burst, bucket.tokens + gained)
+        bucket.at = wall
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True

@@ -1,44 +1,59 @@
-"""How much may be done to explain one refusal, and counting what was."""
+"""How much may be done to explain one refusal, counted and not timed."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+# Units of work are about nanoseconds on a usual machine.
+SLICE = 300_000
+_GUESS = 2_000
+
 
 class SearchBudget(Struct, frozen=True):
     """How much may be done for one refusal.
 
-    `hashes` and `size_bytes` bound the guesses at the string, `keys` the other apps' keys that are
-    tried; `deep` also looks for two mistakes at once, at other orders and at other paddings.
+    `guesses` and `units` bound the search for the signed string, `keys` the registered keys and
+    secrets that are tried. With no guesses only rules are looked at.
     """
 
-    hashes: int
-    size_bytes: int
+    guesses: int
+    units: int
     keys: int
-    deep: bool
 
 
-FULL = SearchBudget(hashes=5000, size_bytes=6_000_000, keys=32, deep=True)
-QUICK = SearchBudget(hashes=110, size_bytes=150_000, keys=2, deep=False)
+FULL = SearchBudget(guesses=25_000, units=2_000_000_000, keys=512)
+RULES_ONLY = SearchBudget(guesses=0, units=1_000_000, keys=0)
 
 
 class Exhausted(Exception):
-    """The effort is used up."""
+    """The budget is used up."""
 
 
 class Work:
-    """Counts what has been hashed, and ends when there was enough of it."""
+    """Counts what is done, says when a slice of it is over, and ends it at the budget."""
 
-    def __init__(self, budget: SearchBudget, size_bytes: int) -> None:
-        self.hashes = 0
-        self.size_bytes = 0
-        self.most_hashes = budget.hashes
-        # A plain refusal hashes the request once, so four times that is always fair.
-        self.most_bytes = max(budget.size_bytes, 4 * size_bytes)
+    def __init__(self, budget: SearchBudget) -> None:
+        self.budget = budget
+        self.guesses = 0
+        self.units = 0
+        self._slice_end = SLICE
 
-    def spend(self, message: bytes) -> None:
-        """Count one message, or raise Exhausted."""
-        self.hashes += 1
-        self.size_bytes += len(message)
-        if self.hashes > self.most_hashes or self.size_bytes > self.most_bytes:
+    def guess(self, size_bytes: int) -> None:
+        """Count one guess at the signed string, or raise Exhausted."""
+        self.guesses += 1
+        self.units += _GUESS + size_bytes
+        if self.guesses > self.budget.guesses or self.units > self.budget.units:
             raise Exhausted
+
+    def add(self, units: int) -> None:
+        """Count other work, or raise Exhausted."""
+        self.units += units
+        if self.units > self.budget.units:
+            raise Exhausted
+
+    def is_over(self) -> bool:
+        """Say whether the slice is over; then the next one begins."""
+        if self.units < self._slice_end:
+            return False
+        self._slice_end = self.units + SLICE
+        return True

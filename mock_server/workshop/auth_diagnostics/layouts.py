@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant
-from mock_server.workshop.auth_diagnostics.evidence import Evidence
-from mock_server.workshop.auth_diagnostics.parts import Parts
+from mock_server.web.auth_diagnostics.findings import Step
+from mock_server.web.auth_diagnostics.search import Layout, Parts
+from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+from mock_server.workshop.auth_diagnostics.parts import LINES, RESOURCE
 
 _NAMES = ("the method", "Accept", "Content-MD5", "Content-Type", "Date")
 _SEPARATORS = (
@@ -22,90 +23,119 @@ _SEPARATORS = (
 )
 
 
-def common_layouts(parts: Parts) -> Iterator[Variant]:
-    """Yield whole strings to sign, joined in the ways that are also tried with other mistakes."""
-    string = parts.joined()
-    yield _one("feed-added", "behind the path", string + b"\n")
+def layouts(evidence: WorkshopEvidence) -> Iterator[Layout]:
+    """Yield every known way to join the parts, those that go with other mistakes first."""
+    yield _common("feed-added", "behind the path", lambda parts: _whole(parts) + b"\n")
     for cause, how, separator in _SEPARATORS[:3]:
-        yield _one(cause, how, string.replace(b"\n", separator))
-    head = [part + b"\n" for part in parts[:5] if part]
-    yield _one("empty-parts-skipped", "with their line feeds", b"".join((*head, *parts[5:])))
-    yield _one("lines-feed-missing", "before the path", _without_last_feed(parts))
-
-
-def layouts(parts: Parts, evidence: Evidence) -> Iterator[Variant]:
-    """Yield whole strings to sign, joined in every way that is known."""
-    yield from common_layouts(parts)
-    string = parts.joined()
-    yield _one("lines-feed-doubled", "an empty line before the path", _with_feed(parts))
+        yield _common(cause, how, _separated(separator))
+    yield _common("empty-parts-skipped", "with their line feeds", _without_empty)
+    yield _common("lines-feed-missing", "before the path", _without_last_feed)
+    yield _layout("lines-feed-doubled", "an empty line before the path", _with_feed)
     for number, name in enumerate(_NAMES):
-        kept = (*parts[:number], *parts[number + 1 : 5])
-        text = b"\n".join((*kept, parts.lines + parts.resource))
-        yield _one("part-left-out", f"{name}, with its line feed", text)
-    without = b"\n".join((*parts[:5], parts.lines)).removesuffix(b"\n")
-    yield _one("part-left-out", "the path, with its line feed", without)
-    yield from _reordered(parts)
+        yield _layout("part-left-out", f"{name}, with its line feed", _without(number))
+    yield _layout(
+        "part-left-out",
+        "the path, with its line feed",
+        lambda parts: b"\n".join(parts[: LINES + 1]).removesuffix(b"\n"),
+    )
+    for how, order in _ORDERS:
+        yield _layout("parts-order", how, _ordered(order))
     for cause, how, separator in _SEPARATORS[3:]:
-        yield _one(cause, how, string.replace(b"\n", separator))
-    yield _one("string-case", "in lower case", string.lower())
-    yield _one("string-case", "in upper case", string.upper())
-    yield from _bodies(string, evidence.body)
-    yield from _foreign(parts, evidence)
+        yield _layout(cause, how, _separated(separator))
+    yield _layout("string-case", "in lower case", lambda parts: _whole(parts).lower())
+    yield _layout("string-case", "in upper case", lambda parts: _whole(parts).upper())
+    body = evidence.body
+    if body:
+        yield _layout("body-signed", "the body alone", lambda parts: body)
+        yield _layout("body-signed", "behind the path", lambda parts: _whole(parts) + body)
+        yield _layout(
+            "body-signed",
+            "behind the path and a line feed",
+            lambda parts: _whole(parts) + b"\n" + body,
+        )
+    yield from _foreign(evidence)
 
 
-def _one(cause: str, how: str, value: bytes) -> Variant:
-    return Variant((Step(cause, how),), value)
+def _layout(cause: str, how: str, join: Callable[[Parts], bytes]) -> Layout:
+    return Layout(Step(cause, how), join)
+
+
+def _common(cause: str, how: str, join: Callable[[Parts], bytes]) -> Layout:
+    return Layout(Step(cause, how), join, common=True)
+
+
+def _whole(parts: Parts) -> bytes:
+    return b"\n".join((*parts[:LINES], parts[LINES] + parts[RESOURCE]))
+
+
+def _separated(separator: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: _whole(parts).replace(b"\n", separator)
+
+
+def _without_empty(parts: Parts) -> bytes:
+    return b"".join([part + b"\n" for part in parts[:LINES] if part] + [*parts[LINES:]])
+
+
+def _without(number: int) -> Callable[[Parts], bytes]:
+    return lambda parts: b"\n".join(
+        (*parts[:number], *parts[number + 1 : LINES], parts[LINES] + parts[RESOURCE])
+    )
 
 
 def _without_last_feed(parts: Parts) -> bytes:
-    return b"\n".join((*parts[:5], parts.lines.removesuffix(b"\n") + parts.resource))
+    return b"\n".join((*parts[:LINES], parts[LINES].removesuffix(b"\n") + parts[RESOURCE]))
 
 
 def _with_feed(parts: Parts) -> bytes:
-    return b"\n".join((*parts[:5], parts.lines + b"\n" + parts.resource))
+    return b"\n".join((*parts[:LINES], parts[LINES] + b"\n" + parts[RESOURCE]))
 
 
-def _reordered(parts: Parts) -> Iterator[Variant]:
-    method, accept, digest, content_type, date, lines, resource = parts
-    for how, order in (
-        ("Content-Type before Content-MD5", (method, accept, content_type, digest, date)),
-        ("Content-MD5 before Accept", (method, digest, accept, content_type, date)),
-        ("Content-MD5, Content-Type, Accept", (method, digest, content_type, accept, date)),
-        ("Content-Type before Accept", (method, content_type, accept, digest, date)),
-        ("Date before Content-Type", (method, accept, digest, date, content_type)),
-        ("Date first", (method, date, accept, digest, content_type)),
-    ):
-        yield _one("parts-order", how, b"\n".join((*order, lines + resource)))
-    first = b"\n".join((*parts[:5], resource, lines.removesuffix(b"\n")))
-    yield _one("parts-order", "the path before the header lines", first)
-    second = b"\n".join((method, resource, *parts[1:5], lines.removesuffix(b"\n")))
-    yield _one("parts-order", "the path behind the method", second)
+# The first five parts by their numbers; the path stands elsewhere where it is among them.
+_ORDERS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("Content-Type before Content-MD5", (0, 1, 3, 2, 4)),
+    ("Content-MD5 before Accept", (0, 2, 1, 3, 4)),
+    ("Content-MD5, Content-Type, Accept", (0, 2, 3, 1, 4)),
+    ("Content-Type before Accept", (0, 3, 1, 2, 4)),
+    ("Date before Content-Type", (0, 1, 2, 4, 3)),
+    ("Date first", (0, 4, 1, 2, 3)),
+    ("the path before the header lines", (0, 1, 2, 3, 4, RESOURCE)),
+    ("the path behind the method", (0, RESOURCE, 1, 2, 3, 4)),
+    ("the path first", (RESOURCE, 0, 1, 2, 3, 4)),
+    ("the method behind the path", (1, 2, 3, 4, RESOURCE, 0)),
+)
 
 
-def _bodies(string: bytes, body: bytes) -> Iterator[Variant]:
-    if body:
-        yield _one("body-signed", "the body alone", body)
-        yield _one("body-signed", "behind the path", string + body)
-        yield _one("body-signed", "behind the path and a line feed", string + b"\n" + body)
+def _ordered(order: tuple[int, ...]) -> Callable[[Parts], bytes]:
+    def join(parts: Parts) -> bytes:
+        last = parts[LINES].removesuffix(b"\n")
+        if RESOURCE not in order:
+            last = parts[LINES] + parts[RESOURCE]
+        return b"\n".join((*(parts[number] for number in order), last))
+
+    return join
 
 
-def _foreign(parts: Parts, evidence: Evidence) -> Iterator[Variant]:
+def _foreign(evidence: WorkshopEvidence) -> Iterator[Layout]:
     """Strings of other schemes, and parts of this one."""
     key, stamp, nonce = (
         evidence.value(name) for name in (b"x-ca-key", b"x-ca-timestamp", b"x-ca-nonce")
     )
     for how, time in (("in milliseconds", stamp), ("in seconds", stamp[:-3])):
-        five = (parts.method, evidence.target, time, nonce, evidence.body)
-        yield _one("tams-string", how, b"\n".join(five))
-    for how, text in (
-        ("the path", parts.resource),
-        ("the header lines and the path", parts.lines + parts.resource),
-        ("the header lines", parts.lines),
-        ("method and path", parts.method + b"\n" + parts.resource),
-        ("AppKey, timestamp and nonce", key + stamp + nonce),
-        ("AppKey and timestamp", key + stamp),
-        ("timestamp and nonce", stamp + nonce),
-        ("the timestamp", stamp),
-        ("nothing", b""),
+        tail = (evidence.target, time, nonce, evidence.body)
+        yield _layout("tams-string", how, _constant(b"\n".join((evidence.method.encode(), *tail))))
+    for how, cut in (
+        ("the path", lambda parts: parts[RESOURCE]),
+        ("the header lines and the path", lambda parts: parts[LINES] + parts[RESOURCE]),
+        ("the header lines", lambda parts: parts[LINES]),
+        ("method and path", lambda parts: parts[0] + b"\n" + parts[RESOURCE]),
+        ("AppKey, timestamp and nonce", _constant(key + stamp + nonce)),
+        ("AppKey and timestamp", _constant(key + stamp)),
+        ("timestamp and nonce", _constant(stamp + nonce)),
+        ("the timestamp", _constant(stamp)),
+        ("nothing", _constant(b"")),
     ):
-        yield _one("string-incomplete", f"only {how}", text)
+        yield _layout("string-incomplete", f"only {how}", cut)
+
+
+def _constant(text: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: text

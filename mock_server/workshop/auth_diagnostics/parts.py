@@ -8,34 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate
-from typing import NamedTuple
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant
-from mock_server.workshop.auth_diagnostics.evidence import Evidence
+from mock_server.web.auth_diagnostics.findings import Variant, variant
+from mock_server.web.auth_diagnostics.search import Parts
+from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import header_lines, is_form, resource
 
-
-class Parts(NamedTuple):
-    """What is signed, part by part; `lines` has a line feed after each of its lines."""
-
-    method: bytes
-    accept: bytes
-    digest: bytes
-    content_type: bytes
-    date: bytes
-    lines: bytes
-    resource: bytes
-
-    def joined(self) -> bytes:
-        """Return the string to sign."""
-        return b"\n".join((*self[:5], self.lines + self.resource))
+METHOD, ACCEPT, DIGEST, CONTENT_TYPE, DATE, LINES, RESOURCE = range(7)
+# What follows each part in the string to sign; each header line has its own line feed.
+ENDS = (*(b"\n",) * 5, b"", b"")
 
 
-def parts_of(evidence: Evidence, names: tuple[bytes, ...]) -> Parts:
+def parts_of(evidence: WorkshopEvidence, names: tuple[bytes, ...]) -> Parts:
     """Return the parts as the server sees them, with the lines of these headers."""
     content_type = evidence.value(b"content-type")
     form = evidence.body if is_form(content_type) else b""
-    return Parts(
+    return (
         evidence.method.upper().encode("latin-1", "replace"),
         evidence.value(b"accept"),
         evidence.value(b"content-md5"),
@@ -46,7 +34,6 @@ def parts_of(evidence: Evidence, names: tuple[bytes, ...]) -> Parts:
     )
 
 
-_METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"HEAD")
 _TYPES = (
     b"application/json",
     b"application/json; charset=utf-8",
@@ -74,43 +61,34 @@ _HOURS = (8, 9, -5, -8, 1)
 _SLACK = (0, -1, 1, -2, 2, -3, 3)
 
 
-def method_variants(method: bytes) -> Iterator[Variant]:
-    """Yield what may be signed as the method."""
-    yield _one("method-case", "in lower case", method.lower())
-    yield _one("method-case", "capitalised", method.capitalize())
-    for other in _METHODS:
-        if other != method:
-            yield _one("method-other", f"as {other.decode()}", other)
-
-
 def accept_variants(sent: bytes) -> Iterator[Variant]:
     """Yield what may be signed as Accept."""
     if sent:
-        yield _one("accept-added", "nothing was signed", b"")
+        yield variant("accept-added", "nothing was signed", b"")
     cause = "accept-changed" if sent else "accept-not-sent"
     for other in (*_ACCEPTS, sent.lower(), sent.replace(b" ", b"")):
-        yield _one(cause, f"as {other.decode('latin-1')}", other)
+        yield variant(cause, f"as {other.decode('latin-1')}", other)
 
 
 def content_type_variants(sent: bytes) -> Iterator[Variant]:
     """Yield what may be signed as Content-Type."""
     if not sent:
         for other in _CONTENT_TYPES:
-            yield _one("content-type-not-sent", f"as {other.decode()}", other)
+            yield variant("content-type-not-sent", f"as {other.decode()}", other)
         return
-    yield _one("content-type-added", "nothing was signed", b"")
+    yield variant("content-type-added", "nothing was signed", b"")
     media, semicolon, rest = sent.partition(b";")
     if semicolon:
         boundary = b"boundary=" in rest.lower()
         cause = "content-type-boundary" if boundary else "content-type-charset"
-        yield _one(cause, "without it", media.strip())
-    yield _one("content-type-case", "in lower case", sent.lower())
-    yield _one("content-type-case", "with UTF-8 in capitals", sent.replace(b"utf-8", b"UTF-8"))
+        yield variant(cause, "without it", media.strip())
+    yield variant("content-type-case", "in lower case", sent.lower())
+    yield variant("content-type-case", "with UTF-8 in capitals", sent.replace(b"utf-8", b"UTF-8"))
     for charset in _CHARSETS:
         other = media.strip() + charset
-        yield _one("content-type-charset", f"with{charset.decode().lstrip(';')}", other)
+        yield variant("content-type-charset", f"with{charset.decode().lstrip(';')}", other)
     for other in _CONTENT_TYPES:
-        yield _one("content-type-changed", f"as {other.decode()}", other)
+        yield variant("content-type-changed", f"as {other.decode()}", other)
 
 
 def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
@@ -120,28 +98,28 @@ def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
         if stamped is not None:
             yield from _unsent_dates(stamped)
         return
-    yield _one("date-not-signed", "as nothing", b"")
+    yield variant("date-not-signed", "as nothing", b"")
     moment = _parsed(sent)
     if moment is None:
         return
     for zone in _ZONES:
-        yield _one("date-zone", f"as {zone.decode()}", _written(moment, zone))
+        yield variant("date-zone", f"as {zone.decode()}", _written(moment, zone))
     for hours in _HOURS:
         local = moment + timedelta(hours=hours)
         for zone in (b"GMT", b"GMT%+03d:00" % hours, b"%+03d00" % hours, b"CST"):
             how = f"{hours:+d} h, as {zone.decode()}"
-            yield _one("date-zone", how, _written(local, zone))
+            yield variant("date-zone", how, _written(local, zone))
     yield from _formats(moment, sent)
     for seconds in _SLACK[1:]:
         text = _written(moment + timedelta(seconds=seconds), sent.rpartition(b" ")[2])
-        yield _one("date-moved", f"{seconds:+d} s", text)
+        yield variant("date-moved", f"{seconds:+d} s", text)
 
 
 def _unsent_dates(stamped: datetime) -> Iterator[Variant]:
     for seconds in _SLACK:
         for zone in _ZONES:
             text = _written(stamped + timedelta(seconds=seconds), zone)
-            yield _one("date-not-sent", f"with the zone {zone.decode()}", text)
+            yield variant("date-not-sent", f"with the zone {zone.decode()}", text)
 
 
 def _formats(moment: datetime, sent: bytes) -> Iterator[Variant]:
@@ -154,11 +132,7 @@ def _formats(moment: datetime, sent: bytes) -> Iterator[Variant]:
         b"%d" % seconds,
         b"%d000" % seconds,
     ):
-        yield _one("date-format", f"as {text.decode()}", text)
-
-
-def _one(cause: str, how: str, value: bytes) -> Variant:
-    return Variant((Step(cause, how),), value)
+        yield variant("date-format", f"as {text.decode()}", text)
 
 
 def _written(moment: datetime, zone: bytes) -> bytes:

@@ -7,39 +7,37 @@ from itertools import product
 from json import loads
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant
-from mock_server.workshop.auth_diagnostics.evidence import Evidence
+from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
+from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.url_variants import path_changes
+from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import decoded, is_form
 
 _MAX_PAIRS = 40
 _MAX_JSON_BYTES = 64 * 1024
-_SEGMENT = b"/scc"
+_MAX_RESPELLED_BYTES = 64 * 1024
+_WAY_UNITS = 15_000  # of work, see search_budget
 
 
 Pairs = list[tuple[bytes, bytes]]
 
 
-def resource_variants(evidence: Evidence) -> Iterator[Variant]:
+def resource_variants(evidence: WorkshopEvidence, work: Work) -> Iterator[Variant | None]:
     """Yield what may be signed as path and parameters, one mistake at a time for the most part."""
     path, _, query = evidence.target.partition(b"?")
     form = evidence.body if is_form(evidence.value(b"content-type")) else b""
     right = _joined(path, _parameters(_raw(query), _raw(form)))
     suffix = right[len(path) :]
     yield from _without(path, query, form)
-    for steps, other in _paths(evidence, path):
-        yield Variant(steps, other + suffix)
-    yield from _respelled(path, query, form)
+    yield from _paths(evidence, path, suffix)
+    yield from _respelled(path, query, form, work)
     if form:
-        yield _one("form-appended", "with & and as it came", right + b"&" + form)
-        yield _one("form-appended", "with ? and as it came", _joined(path, form))
+        yield variant("form-appended", "with & and as it came", right + b"&" + form)
+        yield variant("form-appended", "with ? and as it came", _joined(path, form))
     elif evidence.body:
         yield from _body_fields(path, query, evidence.body)
     if suffix and b"%" not in right and b"+" not in right:
-        yield _one("query-encoded", "percent-encoded", _joined(path, _quoted(query, form)))
-
-
-def _one(cause: str, how: str, value: bytes) -> Variant:
-    return Variant((Step(cause, how),), value)
+        yield variant("query-encoded", "percent-encoded", _joined(path, _quoted(query, form)))
 
 
 def _joined(path: bytes, parameters: bytes) -> bytes:
@@ -68,7 +66,7 @@ def _without(path: bytes, query: bytes, form: bytes) -> Iterator[Variant]:
         steps = (Step("query-left-out", "the path alone"), Step("form-left-out", "the path alone"))
         yield Variant(steps, path)
     if not query and not form:
-        yield _one("query-added", "a bare ?", path + b"?")
+        yield variant("query-added", "a bare ?", path + b"?")
 
 
 def _unplussed(text: bytes) -> bytes:
@@ -105,13 +103,15 @@ _BARE = (
     (None, "bare"),
     (Step("query-empty-equals", "key="), "equals"),
     (Step("query-empty-equals", "left out"), "none"),
+    (Step("query-falsy-bare", "false, 0 and null as a bare name"), "falsy"),
+    (Step("query-falsy-bare", "false, 0 and null left out"), "no falsy"),
 )
 _FORM = ((None, "query"), (Step("form-first", "the form's value counts"), "form"))
 
 
-def _respelled(path: bytes, query: bytes, form: bytes) -> Iterator[Variant]:
+def _respelled(path: bytes, query: bytes, form: bytes, work: Work) -> Iterator[Variant | None]:
     """Yield the parameters in other habits, those with the fewest first."""
-    if not query and not form:
+    if (not query and not form) or len(query) + len(form) > _MAX_RESPELLED_BYTES:
         return
     found: dict[bytes, tuple[Step, ...]] = {}
     first, second = _raw(query), _raw(form)
@@ -122,6 +122,9 @@ def _respelled(path: bytes, query: bytes, form: bytes) -> Iterator[Variant]:
         steps = tuple(step for step, _ in several if step is not None)
         text = _parameters(one, other, decode=decode, sort=sort, keep=keep, bare=bare)
         found.setdefault(text, steps)
+        work.add(_WAY_UNITS + 50 * len(text))
+        if work.is_over():
+            yield None
     for text, steps in found.items():
         if steps:
             yield Variant(steps, _joined(path, text))
@@ -147,11 +150,23 @@ def _parameters(
         pairs.sort(key=lambda pair: pair[0])
     return b"&".join(
         [
-            name + b"=" + value if value or bare == "equals" else name
+            name + b"=" + value if _has_equals(value, bare) else name
             for name, value in pairs
-            if value or bare != "none"
+            if not _is_left_out(value, bare)
         ]
     )
+
+
+# What languages write for values that are false.
+_FALSY = (b"0", b"false", b"False", b"null", b"None", b"undefined", b"nil", b"NaN", b"0.0")
+
+
+def _has_equals(value: bytes, bare: str) -> bool:
+    return bare == "equals" or (bool(value) and not (bare == "falsy" and value in _FALSY))
+
+
+def _is_left_out(value: bytes, bare: str) -> bool:
+    return (not value and bare in ("none", "no falsy")) or (bare == "no falsy" and value in _FALSY)
 
 
 def _kept(several: list[bytes], keep: str) -> bytes:
@@ -164,40 +179,30 @@ def _quoted(query: bytes, form: bytes) -> bytes:
     return _parameters(_raw(query), _raw(form), decode=_percent_encoded)
 
 
-def _paths(evidence: Evidence, path: bytes) -> Iterator[Variant]:
+_PATH_CAUSES = {
+    "host": "host-included",
+    "origin": "host-included",
+    "prefix-left-out": "path-prefix-left-out",
+    "prefix-added": "path-prefix-added",
+    "prefix-doubled": "path-prefix-added",
+    "leading-slash": "path-leading-slash",
+    "slash-added": "path-trailing-slash",
+    "slash-removed": "path-trailing-slash",
+    "slashes": "path-slashes",
+    "lower-case": "path-case",
+    "decoded": "path-decoded",
+    "encoded": "path-encoded",
+    "segment-left-out": "path-segment-left-out",
+    "left-out": "path-left-out",
+    "other": "path-other",
+}
+
+
+def _paths(evidence: WorkshopEvidence, path: bytes, suffix: bytes) -> Iterator[Variant]:
     """Yield what may be signed as the path."""
     host = evidence.value(b"host")
-    for scheme in dict.fromkeys((evidence.scheme.encode(), b"https", b"http")):
-        if host:
-            yield _one("host-included", "with scheme and host", scheme + b"://" + host + path)
-    if host:
-        yield _one("host-included", "with the host", host + path)
-        yield _one("host-included", "with // and the host", b"//" + host + path)
-    if path.endswith(b"/") and path != b"/":
-        yield _one("path-trailing-slash", "without it", path.rstrip(b"/"))
-    yield _one("path-trailing-slash", "with one more", path + b"/")
-    start = path.find(_SEGMENT + b"/")
-    if start > 0:
-        cut = path[:start].decode("latin-1")[:60]
-        yield _one("path-prefix-left-out", f"without {cut}", path[start:])
-    if start >= 0:
-        rest = path[start + len(_SEGMENT) :]
-        yield _one("path-prefix-left-out", "without /scc", rest)
-        yield _one("path-leading-slash", "neither / nor scc", rest.lstrip(b"/"))
-    for prefix in (_SEGMENT, b"/api", b"/openapi", b"/v1"):
-        yield _one("path-prefix-added", f"with {prefix.decode()}", prefix + path)
-    yield _one("path-leading-slash", "without it", path.lstrip(b"/"))
-    yield _one("path-case", "in lower case", path.lower())
-    yield _one("path-decoded", "decoded", unquote_to_bytes(path))
-    yield _one("path-encoded", "encoded", quote(path, safe="/").encode())
-    yield _one("path-encoded", "with its slashes encoded", quote(path, safe="").encode())
-    while b"//" in path:
-        path = path.replace(b"//", b"/")
-    yield _one("path-slashes", "with single slashes", path)
-    yield _one("path-left-out", "as nothing", b"")
-    for other in evidence.paths:
-        if other != path:
-            yield _one("path-other", f"as {other.decode('latin-1')}", other)
+    for kind, how, change in path_changes(evidence.scheme, host, path, evidence.paths):
+        yield variant(_PATH_CAUSES[kind], how, change(path) + suffix)
 
 
 def _body_fields(path: bytes, query: bytes, body: bytes) -> Iterator[Variant]:
@@ -214,7 +219,7 @@ def _body_fields(path: bytes, query: bytes, body: bytes) -> Iterator[Variant]:
     first = [(decoded(name), decoded(each)) for name, each in _raw(query)]
     for sort in (True, False):
         text = _parameters(first, fields, decode=_as_it_is, sort=sort)
-        yield _one("json-as-parameters", "name=value of each member", _joined(path, text))
+        yield variant("json-as-parameters", "name=value of each member", _joined(path, text))
 
 
 def _plain(value: object) -> bytes:

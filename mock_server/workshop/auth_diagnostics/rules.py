@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mock_server.web.auth_diagnostics.clocks import clock_step
-from mock_server.web.auth_diagnostics.findings import Step
-from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-from mock_server.workshop.auth_diagnostics.digests import digest_forms
-from mock_server.workshop.auth_diagnostics.evidence import Evidence
+from mock_server.web.auth_diagnostics.findings import Paced, Step
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, recognise, same
+from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.workshop.auth_diagnostics.digests import DigestVariants
+from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.gateway import Situation
 from mock_server.workshop.signature import ALGORITHMS, check_digest
 
-_YEAR = 366 * 86_400
 _MAX_STAMP_LENGTH = 20
-_DECORATION = " \t\"'`<>{}[]()"
-# Other ways to sign or to name oneself, by how an Authorization header begins.
+# Other ways to sign or to name an account, by how an Authorization header begins.
 _OTHER_SCHEMES = (
     (b"tams-sha256-rsa", "tams-credentials", "TAMS-SHA256-RSA"),
     (b"bearer", "bearer-credentials", "Bearer"),
@@ -39,7 +38,7 @@ class Caller(NamedTuple):
     swapped: bool = False
 
 
-def missing_steps(evidence: Evidence) -> Iterator[Step]:
+def missing_steps(evidence: WorkshopEvidence) -> Iterator[Step]:
     """Yield what is wrong where AppKey or signature are not there at all."""
     key, signature = evidence.value(b"x-ca-key"), evidence.value(b"x-ca-signature")
     if key and signature:
@@ -60,7 +59,7 @@ def missing_steps(evidence: Evidence) -> Iterator[Step]:
         yield Step("credentials-missing", "neither x-ca-key nor x-ca-signature came")
 
 
-def _other_scheme(evidence: Evidence) -> Iterator[Step]:
+def _other_scheme(evidence: WorkshopEvidence) -> Iterator[Step]:
     authorization = evidence.value(b"authorization")
     for start, cause, words in _OTHER_SCHEMES:
         if authorization.lower().startswith(start):
@@ -73,57 +72,51 @@ def _other_scheme(evidence: Evidence) -> Iterator[Step]:
         yield Step("other-credentials", "in another form than any that is known")
 
 
-def caller(evidence: Evidence, others: Sequence[KnownAccount]) -> Caller:
+def caller(
+    evidence: WorkshopEvidence, accounts: Iterable[KnownAccount], work: Work
+) -> Paced[Caller]:
     """Return whose AppKey this is, as far as that can be told."""
     key = evidence.value(b"x-ca-key").decode("latin-1")
     meant = evidence.known_account
-    owner = next(
-        (
-            known_account
-            for known_account in (*_some(meant), *others)
-            if _has(known_account.key, key)
-        ),
-        None,
-    )
-    if owner is not None:
-        if meant is None or owner.account == meant.account:
+    if meant is not None and meant.key == key:
+        return Caller((), meant)
+    found = yield from recognise(key, accounts, "key", work)
+    if found is None:
+        # An unknown word may be a secret, so it is not repeated.
+        return Caller((Step("key-unknown", f"an AppKey of {len(key)} characters"),), meant)
+    owner = found.owner
+    if found.kind == "exact":
+        if meant is None:
             return Caller((), owner)
         how = f"of account {owner.account}, expected that of {meant.account}"
         return Caller((Step("key-of-another-account", how),), owner)
-    for known_account in (*_some(meant), *others):
-        if _has(known_account.secret, key):
-            return Caller(
-                (Step("key-and-secret-swapped", _of(known_account)),), known_account, swapped=True
-            )
-    bare = key.strip(_DECORATION).lower()
-    for known_account in (*_some(meant), *others):
-        if known_account.key and known_account.key.lower() == bare:
-            return Caller((Step("key-decorated", f"expected {known_account.key}"),), known_account)
-        for words, value in known_account.credentials():
-            if _has(value, key):
-                how = (
-                    f"it is {words} of account {known_account.account},"
-                    f" whose AppKey is {known_account.key}"
-                )
-                return Caller((Step("key-is-other-credential", how),), known_account)
-    # What nobody knows may be a secret of somebody, so it is not repeated.
-    return Caller((Step("key-unknown", f"an AppKey of {len(key)} characters"),), meant)
+    if found.kind == "decorated":
+        return Caller((Step("key-decorated", f"expected {owner.key}"),), owner)
+    if same(owner.secret, key):
+        how = f"of account {owner.account}"
+        return Caller((Step("key-and-secret-swapped", how),), owner, swapped=True)
+    how = f"it is {found.words} of account {owner.account}, whose AppKey is {owner.key}"
+    return Caller((Step("key-is-other-credential", how),), owner)
 
 
-def _some(known_account: KnownAccount | None) -> Iterable[KnownAccount]:
-    return () if known_account is None else (known_account,)
+def rule_steps(
+    evidence: WorkshopEvidence, known_account: KnownAccount | None, work: Work
+) -> Paced[list[Step]]:
+    """Return which rules beside the signature are broken."""
+    steps = list(_header_rules(evidence))
+    if evidence.settings.content_md5 == "strict" and check_digest(evidence.header, evidence.body):
+        steps.append((yield from _digest(evidence, work)))
+    settings = evidence.settings
+    if known_account is not None and known_account.key in settings.expired_keys:
+        steps.append(Step("authorization-expired", "by the setting expired_keys"))
+    elif known_account is not None and known_account.key in settings.unauthorized_keys:
+        steps.append(Step("key-not-authorized", "by the setting unauthorized_keys"))
+    if evidence.refused is Situation.NONCE_USED:
+        steps.append(Step("nonce-used", "within the last 15 minutes"))
+    return steps
 
 
-def _has(value: str, shown: str) -> bool:
-    return bool(value) and value == shown
-
-
-def _of(known_account: KnownAccount) -> str:
-    return f"of account {known_account.account}"
-
-
-def rule_steps(evidence: Evidence, known_account: KnownAccount | None) -> Iterator[Step]:
-    """Yield which rules beside the signature are broken."""
+def _header_rules(evidence: WorkshopEvidence) -> Iterator[Step]:
     settings = evidence.settings
     method = evidence.value(b"x-ca-signature-method")
     if method and method not in ALGORITHMS:
@@ -134,17 +127,9 @@ def rule_steps(evidence: Evidence, known_account: KnownAccount | None) -> Iterat
     if settings.nonce_required and not evidence.value(b"x-ca-nonce"):
         yield Step("nonce-missing", "x-ca-nonce did not come")
     yield from _timestamp(evidence)
-    if settings.content_md5 == "strict" and check_digest(evidence.header, evidence.body):
-        yield _digest(evidence)
-    if known_account is not None and known_account.key in settings.expired_keys:
-        yield Step("authorization-expired", "by the setting expired_keys")
-    elif known_account is not None and known_account.key in settings.unauthorized_keys:
-        yield Step("key-not-authorized", "by the setting unauthorized_keys")
-    if evidence.refused is Situation.NONCE_USED:
-        yield Step("nonce-used", "within the last 15 minutes")
 
 
-def _timestamp(evidence: Evidence) -> Iterator[Step]:
+def _timestamp(evidence: WorkshopEvidence) -> Iterator[Step]:
     stamp = evidence.value(b"x-ca-timestamp")
     if not stamp:
         if evidence.settings.timestamp_required:
@@ -156,23 +141,25 @@ def _timestamp(evidence: Evidence) -> Iterator[Step]:
     now, window = evidence.now, evidence.settings.timestamp_window
     if now is None or not window or abs(int(stamp) / 1000 - now) <= window:
         return
-    for unit, cause, words in (
-        (1, "timestamp-seconds", "in seconds"),
-        (10**6, "timestamp-other-unit", "in microseconds"),
-        (10**9, "timestamp-other-unit", "in nanoseconds"),
-    ):
-        if abs(int(stamp) / unit - now) < _YEAR:
-            yield Step(cause, words)
-            return
-    yield clock_step(int(stamp) / 1000 - now)
+    yield clock_step(int(stamp) / 1000, now, _UNITS)
 
 
-def _digest(evidence: Evidence) -> Step:
+# How many of the timestamp's seconds, which are its thousandths, are one second.
+_UNITS = (
+    (1e-3, "timestamp-seconds", "in seconds"),
+    (1e3, "timestamp-other-unit", "in microseconds"),
+    (1e6, "timestamp-other-unit", "in nanoseconds"),
+)
+
+
+def _digest(evidence: WorkshopEvidence, work: Work) -> Paced[Step]:
     """Return why Content-MD5 does not fit the body."""
     if not evidence.body:
         return Step("digest-with-empty-body", "the body has no bytes")
     sent = evidence.value(b"content-md5")
-    for steps, value in digest_forms(evidence.body):
-        if value == sent:
-            return steps[0]
+    for each in DigestVariants(sent, evidence.body, work).forms():
+        if each is None:
+            yield
+        elif each.value == sent:
+            return each.steps[0]
     return Step("digest-of-unknown-bytes", f"the body has {len(evidence.body)} bytes")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant
-from mock_server.workshop.auth_diagnostics.evidence import Evidence
+from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
+from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import UNSIGNABLE
 
 Lines = tuple[tuple[bytes, bytes], ...]  # names, each with its value
-_Way = tuple[tuple[Step, ...], Lines]
+_Selection = tuple[tuple[Step, ...], Lines]
 _Order = Callable[[Lines], Lines]
 
 
-class _Form(NamedTuple):
+class _LineForm(NamedTuple):
     step: Step
     line: bytes
     end: bytes = b""
@@ -24,15 +25,15 @@ class _Form(NamedTuple):
 
 _PLAIN = b"%b:%b\n"
 _FORMS = (
-    _Form(Step("line-blank", "name: value"), b"%b: %b\n"),
-    _Form(Step("line-blank", "name : value"), b"%b : %b\n"),
-    _Form(Step("line-equals", "name=value"), b"%b=%b\n"),
-    _Form(Step("line-names-left-out", "the value alone"), b"%.0b%b\n"),
-    _Form(Step("lines-joined-otherwise", "with &"), b"%b:%b&", b"&"),
-    _Form(Step("lines-joined-otherwise", "with commas"), b"%b:%b,", b","),
-    _Form(Step("lines-joined-otherwise", "with blanks"), b"%b:%b ", b" "),
-    _Form(Step("lines-joined-otherwise", "with nothing"), b"%b:%b"),
-    _Form(Step("lines-joined-otherwise", "as name=value with &"), b"%b=%b&", b"&"),
+    _LineForm(Step("line-blank", "name: value"), b"%b: %b\n"),
+    _LineForm(Step("line-blank", "name : value"), b"%b : %b\n"),
+    _LineForm(Step("line-equals", "name=value"), b"%b=%b\n"),
+    _LineForm(Step("line-names-left-out", "the value alone"), b"%.0b%b\n"),
+    _LineForm(Step("lines-joined-otherwise", "with &"), b"%b:%b&", b"&"),
+    _LineForm(Step("lines-joined-otherwise", "with commas"), b"%b:%b,", b","),
+    _LineForm(Step("lines-joined-otherwise", "with blanks"), b"%b:%b ", b" "),
+    _LineForm(Step("lines-joined-otherwise", "with nothing"), b"%b:%b"),
+    _LineForm(Step("lines-joined-otherwise", "as name=value with &"), b"%b=%b&", b"&"),
 )
 # What a client may believe that it sends.
 _UNSENT = {
@@ -43,7 +44,7 @@ _UNSENT = {
 _MAX_NAMES = 24
 
 
-def line_variants(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+def line_variants(evidence: WorkshopEvidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
     """Yield what may be signed as header lines; `names` are those of the list."""
     selections = list(_selections(evidence, names))
     for steps, lines in selections:
@@ -64,9 +65,9 @@ def line_variants(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterat
         yield Variant((Step("name-listed-twice", "each time"),), _text(tuple(sorted(listed))))
 
 
-def line_pairs(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+def line_pairs(evidence: WorkshopEvidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
     """Yield what two or three mistakes make of the lines: in choice, spelling and order."""
-    listed: _Way = ((), _valued(evidence, _signable(names or ())))
+    listed: _Selection = ((), _valued(evidence, _signable(names or ())))
     for steps, lines in (*([listed] if names is not None else []), *_selections(evidence, names)):
         spellings = [((), lines), *(((step,), other) for step, other in _spelled(lines))]
         orders: list[tuple[tuple[Step, ...], _Order]] = [((), _sorted)]
@@ -84,11 +85,13 @@ def _signable(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(name for name in names[:_MAX_NAMES] if name.lower() not in UNSIGNABLE)
 
 
-def _valued(evidence: Evidence, names: tuple[bytes, ...]) -> Lines:
+def _valued(evidence: WorkshopEvidence, names: tuple[bytes, ...]) -> Lines:
     return tuple((name, evidence.value(name.lower())) for name in names)
 
 
-def _selections(evidence: Evidence, names: tuple[bytes, ...] | None) -> Iterator[_Way]:
+def _selections(
+    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+) -> Iterator[_Selection]:
     """Yield other choices of headers than that of the list."""
     listed_as = {name.lower(): name for name in names or ()}
     every = dict.fromkeys(
@@ -151,14 +154,14 @@ def _prefixed(name: bytes) -> bytes:
     return b"X-CA-" + name[5:].title() if name.lower().startswith(b"x-ca-") else name
 
 
-def _changed(evidence: Evidence, lines: Lines) -> Iterator[tuple[Step, Lines]]:
+def _changed(evidence: WorkshopEvidence, lines: Lines) -> Iterator[tuple[Step, Lines]]:
     """Yield the lines with one value that is not the one that came."""
     for number, (name, value) in enumerate(lines):
         for step, other in _values(evidence, name, value):
             yield step, (*lines[:number], (name, other), *lines[number + 1 :])
 
 
-def _values(evidence: Evidence, name: bytes, value: bytes) -> Iterator[tuple[Step, bytes]]:
+def _values(evidence: WorkshopEvidence, name: bytes, value: bytes) -> Iterator[tuple[Step, bytes]]:
     several = evidence.values(name.lower())
     if len(several) > 1:
         yield _named("header-sent-twice", name), several[0].strip(b" \t")
@@ -176,6 +179,9 @@ def _values(evidence: Evidence, name: bytes, value: bytes) -> Iterator[tuple[Ste
         yield Step(cause, "in seconds"), value[:-3]
         yield Step(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
         yield Step(cause, "in milliseconds"), value + b"000"
+        seconds = b"%d.%03d" % divmod(int(value), 1000)
+        for text in (seconds, seconds.rstrip(b"0"), value + b".0"):
+            yield Step("timestamp-fraction", f"as {text.decode()}"), text
     yield _named("value-case", name), value.lower()
     yield _named("value-case", name), value.upper()
     yield _named("value-space", name), value + b" "
@@ -183,6 +189,29 @@ def _values(evidence: Evidence, name: bytes, value: bytes) -> Iterator[tuple[Ste
     yield _named("value-space", name), b"".join(value.split())
     yield _named("value-encoded", name), quote(value, safe="").encode()
     yield _named("value-left-out", name), b""
+
+
+def split_list(value: bytes) -> tuple[bytes, ...]:
+    """Return the names of a list that has other separators than commas; none if it has not."""
+    names = tuple(name for name in re.split(rb"[\s;:|&,\[\]\"']+", value) if name)
+    return names if len(names) > 1 and len(names) != value.count(b",") + 1 else ()
+
+
+def exact_timestamps(
+    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+) -> Iterator[Variant]:
+    """Yield the lines with every value that time.time() * 1000 can have in this millisecond."""
+    lines = _valued(evidence, _signable(names or ()))
+    for number, (name, value) in enumerate(lines):
+        if name.lower() != b"x-ca-timestamp" or not value.isdigit() or len(value) != 13:
+            continue
+        for step in range(_DOUBLES_PER_MS):
+            text = repr(int(value) + step / _DOUBLES_PER_MS).encode()
+            changed = (*lines[:number], (name, text), *lines[number + 1 :])
+            yield variant("timestamp-fraction", f"as {text.decode()}", _text(_sorted(changed)))
+
+
+_DOUBLES_PER_MS = 4096  # of thirteen digits before the point
 
 
 def _named(cause: str, name: bytes) -> Step:
@@ -206,7 +235,7 @@ _ORDERS: tuple[tuple[Step, _Order], ...] = (
 )
 
 
-def _text(lines: Lines, form: _Form | None = None) -> bytes:
+def _text(lines: Lines, form: _LineForm | None = None) -> bytes:
     if form is None:
         return b"".join([_PLAIN % line for line in lines])
     joined = b"".join([form.line % line for line in lines])

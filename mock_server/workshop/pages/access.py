@@ -1,6 +1,6 @@
-"""Who comes in by a session's URL, and why somebody does not.
+"""Who has access by a session's URL, and why somebody has not.
 
-The part of the URL that cannot be guessed is the key; it opens the pages of its own product only.
+The secret part of the URL is the session's id; it opens the pages of its own product only.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
-from mock_server.core.jobs.service import JobService
-from mock_server.workshop.session_service import SessionAccess, SessionService
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call
+from mock_server.workshop.session_transitions import session_at
 from mock_server.workshop.sessions import Session
 from mock_server.workshop.tokens import Token
-from mock_server.web.calls import Call
 
 UNKNOWN = "unknown"
 DISABLED = "disabled"
@@ -30,27 +30,27 @@ _SENTENCES = {
 
 
 class PageUser(Struct, frozen=True):
-    """Somebody who came in: whose session it is, and what time it is there (virtual seconds)."""
+    """The end user behind a page: a session and its token."""
 
-    account: Account
     session: Session
     token: Token
-    now: float
+
+    @property
+    def product(self) -> str:
+        return self.session.session_slot.product
 
 
 class AccessDenied(DomainError):
-    """Nobody comes in. `why` is a word for programs; `at` the virtual moment since when, if known.
+    """A session's URL gives no access. `why` is a word for programs.
 
-    `visit` is there where the session was found.
+    `at` is the virtual moment since when, if known; `user` is there if the session was found.
     """
 
-    def __init__(
-        self, why: str, at: float | None = None, session_access: SessionAccess | None = None
-    ) -> None:
+    def __init__(self, why: str, at: float | None = None, user: PageUser | None = None) -> None:
         super().__init__(_SENTENCES[why])
         self.why = why
         self.at = at
-        self.session_access = session_access
+        self.user = user
 
     @property
     def sentence(self) -> str:
@@ -59,7 +59,7 @@ class AccessDenied(DomainError):
 
     @property
     def since(self) -> str:
-        """When that was, for the end user: in UTC, as the account's clock is in no time zone."""
+        """When that was, for the end user: in UTC, since the account's clock has no time zone."""
         if self.at is None:
             return ""
         return f"It ended on {datetime.fromtimestamp(self.at, UTC):%d %B %Y at %H:%M:%S} UTC."
@@ -69,44 +69,37 @@ class AccessDenied(DomainError):
         return 404 if self.why == UNKNOWN else 403
 
 
-class PageAccess:
-    """Lets guests in by the id in the path."""
-
-    def __init__(self, job_service: JobService, session_service: SessionService) -> None:
-        self.job_service = job_service
-        self.session_service = session_service
-
-    async def enter(self, call: Call, product: str) -> PageUser:
-        """Return who comes in, or raise TurnedAway; the call is its account's from here on."""
-        session = await self.session_service.session(call.params["session"])
-        account = None if session is None else await self.job_service.owner(session.account)
-        if session is None or account is None:
-            raise AccessDenied(UNKNOWN)
-        call.account, call.trace.account = account, account.id
-        call.now = call.trace.now = await self.job_service.now(account, call.wall)
-        if session.session_slot.product != product:
-            raise AccessDenied(UNKNOWN)
-        session_access = await self.session_service.session_access(session.id, call.now)
-        if session_access is None:  # it made room between the two looks
-            raise AccessDenied(UNKNOWN)
-        if session_access.problem:
-            raise AccessDenied(session_access.problem, _since(session_access), session_access)
-        return PageUser(account, session_access.session, session_access.token, call.now)
-
-    async def next_session(self, call: Call, over: SessionAccess) -> Session | None:
-        """Return the session in which the token of one that is over can come in now."""
-        session, token = over.session, over.token
-        found = await self.session_service.find(
-            call.account, token.id, session.session_slot, call.now
-        )
-        if found is None:
-            return None
-        session_access = await self.session_service.session_access(found.id, call.now)
-        return None if session_access is None or session_access.problem else found
+async def session_page(call: Call) -> Account:
+    """Return the account of the session in a page's URL."""
+    session = await call.accounts.store.get(Session, call.params["session"])
+    account = None if session is None else await call.accounts.get(session.account)
+    if session is None or account is None:
+        raise AccessDenied(UNKNOWN)
+    if not call.path.startswith(f"/{session.session_slot.product}/"):
+        raise AccessDenied(UNKNOWN)
+    return account
 
 
-def _since(session_access: SessionAccess) -> float | None:
-    if session_access.problem == DISABLED:  # nobody writes down when
-        return None
-    session = session_access.session
-    return session.expires_at if session.over is None else session.over_at
+async def enter(world: UnitOfWork, call: Call) -> PageUser:
+    """Return the user of the session in a page's URL, or raise AccessDenied."""
+    return await user_of(world, call.params["session"])
+
+
+async def user_of(world: UnitOfWork, session_id: str) -> PageUser:
+    """Return the user of a session, or raise AccessDenied."""
+    session = await world.own(Session, session_id)
+    token = None if session is None else await world.own(Token, session.token)
+    if session is None or token is None:
+        raise AccessDenied(UNKNOWN)
+    user = PageUser(session, token)
+    if session.over is not None:
+        raise AccessDenied(session.over.value, session.over_at, user)
+    if token.disabled:
+        raise AccessDenied(DISABLED, None, user)
+    return user
+
+
+async def next_session(world: UnitOfWork, over: PageUser) -> Session | None:
+    """Return the live session that the token has in place of one that is over."""
+    token = over.token
+    return None if token.disabled else await session_at(world, token, over.session.session_slot)

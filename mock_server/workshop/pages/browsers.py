@@ -1,7 +1,7 @@
-"""Telling browsers apart, as a token is meant for one user (Workshop › 5.4).
+"""Tells browsers apart, since a token is meant for one user (Workshop › 5.4).
 
-A browser counts only once it has sent its cookie back: one that refuses cookies, as browsers do in
-other sites' frames, is nobody in particular.
+A browser counts once it has sent its cookie back. One that refuses cookies, as browsers do in
+frames of other sites, is never counted.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from mock_server.core import chance
-from mock_server.workshop.session_service import SessionService
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.workshop.pages.access import PageUser
-from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.token_history import history_of, meet
 
 COOKIE = "studio_browser"
 NOTICE = (
@@ -31,7 +31,7 @@ def browser_of(call: Call) -> str:
 
 
 def new_cookie(call: Call) -> tuple[bytes, bytes]:
-    """Return the header that gives a browser an id, which nobody can guess."""
+    """Return the header that gives a browser a secret id."""
     secret = call.account.credentials.secret
     browser = chance.mac(secret, "browser", call.trace.id, repr(call.wall))
     secure = "; Secure" if call.scope["scheme"] == "https" else ""
@@ -39,31 +39,23 @@ def new_cookie(call: Call) -> tuple[bytes, bytes]:
     return b"set-cookie", cookie.encode()
 
 
-class Browsers:
-    """Notes which browsers come with a token, and warns where they are two."""
-
-    def __init__(self, session_service: SessionService, settings: WorkshopSettings) -> None:
-        self.session_service = session_service
-        self.settings = settings
-
-    async def notice(self, call: Call, user: PageUser) -> str:
-        """Return what the page should say about others, and remark on it when it begins."""
-        browser, within = browser_of(call), self.settings.shared_token
-        if not browser:
-            return ""
-        meeting = await self.session_service.meet(
-            user.account, user.token.id, browser, user.now, within=within
+async def shared_use(world: UnitOfWork, call: Call, user: PageUser, *, within: float) -> str:
+    """Return what the page should say about other browsers; their first use gets a remark."""
+    browser = browser_of(call)
+    if not browser:
+        return ""
+    met = await meet(world, user.token.id, browser, within=within)
+    if met.others and met.new:
+        whose = user.token.name or "this session"
+        call.remark(
+            f"the token of {whose!r} is used by {met.others + 1} browsers at once;"
+            " it is meant for one end user"
         )
-        if meeting.others and meeting.new:
-            whose = user.token.name or "this session"
-            call.remark(
-                f"the token of {whose!r} is used by {meeting.others + 1} browsers at once;"
-                " it is meant for one end user"
-            )
-        return NOTICE if meeting.others else ""
+    return NOTICE if met.others else ""
 
-    async def knows(self, call: Call, token_id: str) -> bool:
-        """Return whether the browser that calls was let in with the token before."""
-        browser = browser_of(call)
-        history = await self.session_service.history(call.account, token_id)
-        return bool(browser) and any(each.browser == browser for each in history.browsers)
+
+async def is_known(world: UnitOfWork, call: Call, token_id: str) -> bool:
+    """Return whether the browser that calls had access with the token before."""
+    browser = browser_of(call)
+    history = await history_of(world, token_id)
+    return bool(browser) and any(each.browser == browser for each in history.browsers)

@@ -11,7 +11,7 @@ from mock_server.workshop.wire import Whole, WorkshopBody
 
 MAX_PROMPT = 20_000
 
-_LARGEST_SEED = 2**32 - 1
+_MAX_SEED = 2**32 - 1
 
 Side = Annotated[Whole, Field(ge=64, le=2048, multiple_of=8)]
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
@@ -27,7 +27,7 @@ class DrawingForm(WorkshopBody):
     steps: Annotated[Whole, Field(ge=1, le=100)] = 20
     cfg_scale: Annotated[float, Field(ge=0, le=30)] = 7.0
     sampler: Annotated[str, Field(min_length=1, max_length=100)] = "Euler a"
-    seed: Annotated[Whole, Field(ge=RANDOM_SEED, le=_LARGEST_SEED)] = RANDOM_SEED
+    seed: Annotated[Whole, Field(ge=RANDOM_SEED, le=_MAX_SEED)] = RANDOM_SEED
     batch_size: Annotated[Whole, Field(ge=1, le=4)] = 1
     image: Annotated[str, Field(pattern=r"^(data:image/[a-z0-9.+-]{1,40};base64,|$)")] = ""
     strength: Annotated[float, Field(ge=0, le=1)] = 0.75

@@ -1,4 +1,4 @@
-"""A guest's tasks as the pages show them: those that go on, and those that are over."""
+"""The tasks of a page's user: those that are not over, and those that are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pydantic_core import to_json
 
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
-from mock_server.core.jobs.service import JobService, Snapshot
-from mock_server.workshop.session_service import SessionService
+from mock_server.core.jobs.service import Snapshot
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.results import extension_of, image_seed
 from mock_server.workshop.pages.access import PageUser
 from mock_server.workshop.task_metadata import metadata_of
+from mock_server.workshop.token_history import history_of
 from mock_server.workshop.token_operations import milliseconds
 
-# How many tasks a page of history has, and among how many of the newest open ones are looked for.
+# How many tasks a page of history has, and how many of the newest are looked through for open ones.
 PAGE = 12
 NEWEST = 60
 
@@ -31,72 +32,71 @@ class HistoryPage(Struct, frozen=True):
     more: bool
 
 
-class HistoryReader:
-    """Looks through what belongs to a token, for the product whose page it is."""
+async def unfinished(world: UnitOfWork, token_id: str) -> int:
+    """Return how many of a token's newest tasks are not over, of both products."""
+    history = await history_of(world, token_id)
+    jobs = [await world.tx.get(Job, job_id) for job_id in history.jobs[-NEWEST:]]
+    return sum(job is not None and job.ending is None for job in jobs)
 
-    def __init__(self, job_service: JobService, session_service: SessionService) -> None:
-        self.job_service = job_service
-        self.session_service = session_service
 
-    async def busy(self, user: PageUser) -> int:
-        """Return how many of the newest tasks go on, those of both products; nothing is moved."""
-        history = await self.session_service.history(user.account, user.token.id)
-        jobs = [await self.job_service.job(job_id) for job_id in history.jobs[-NEWEST:]]
-        return sum(job is not None and not job.state_at(user.now).final for job in jobs)
+async def newest(world: UnitOfWork, user: PageUser) -> tuple[list[Snapshot], HistoryPage]:
+    """Return the tasks that are not over, the oldest first, and those that are.
 
-    async def newest(self, user: PageUser) -> tuple[list[Snapshot], HistoryPage]:
-        """Return the tasks that go on, the oldest first, and those that are over.
+    It looks once at each, since a look advances tasks that polls advance.
+    """
+    found = [each async for each in _newest(world, user, NEWEST)]
+    over = [each for each in found if each.state.final]
+    more = len(over) > PAGE or len(found) == NEWEST
+    going = [each for each in found[::-1] if not each.state.final]
+    return going, HistoryPage(over[:PAGE], more)
 
-        Each is looked at once, as a look moves tasks that polls move.
-        """
-        found = [each async for each in self._newest(user, NEWEST)]
-        over = [each for each in found if each.state.final]
-        more = len(over) > PAGE or len(found) == NEWEST
-        return [each for each in found[::-1] if not each.state.final], HistoryPage(
-            over[:PAGE], more
-        )
 
-    async def history_page(self, user: PageUser, *, before: str, limit: int) -> HistoryPage:
-        """Return tasks that are over, those older than the task `before` if it is named."""
-        items: list[Snapshot] = []
-        async for snapshot in self._newest(user, before=before):
-            if snapshot.state.final:
-                if len(items) == limit:
-                    return HistoryPage(items, more=True)
-                items.append(snapshot)
-        return HistoryPage(items, more=False)
+async def history_page(
+    world: UnitOfWork, user: PageUser, *, before: str, limit: int
+) -> HistoryPage:
+    """Return tasks that are over; with `before` those older than the task with this id."""
+    items: list[Snapshot] = []
+    async for snapshot in _newest(world, user, before=before):
+        if snapshot.state.final:
+            if len(items) == limit:
+                return HistoryPage(items, more=True)
+            items.append(snapshot)
+    return HistoryPage(items, more=False)
 
-    async def picture(self, user: PageUser, task_id: str) -> Job | None:
-        """Return one of the guest's own tasks that has come to a good end."""
-        history = await self.session_service.history(user.account, user.token.id)
-        snapshot = await self._look(user, task_id) if task_id in history.jobs else None
-        if snapshot is None or snapshot.state is not JobState.SUCCEEDED:
-            return None
-        return snapshot.job
 
-    async def _newest(
-        self, user: PageUser, most: int | None = None, *, before: str = ""
-    ) -> AsyncIterator[Snapshot]:
-        history = await self.session_service.history(user.account, user.token.id)
-        older = history.jobs[: history.jobs.index(before)] if before in history.jobs else ()
-        jobs = older if before else history.jobs
-        for job_id in jobs[::-1][:most]:
-            snapshot = await self._look(user, job_id)
-            metadata = None if snapshot is None else metadata_of(snapshot.job)
-            if snapshot is None or metadata is None:
-                continue
-            if metadata.product == user.session.session_slot.product:
-                yield snapshot
+async def finished_task(world: UnitOfWork, user: PageUser, task_id: str) -> Job | None:
+    """Return one of the user's tasks that succeeded."""
+    history = await history_of(world, user.token.id)
+    snapshot = await _look(world, task_id) if task_id in history.jobs else None
+    if snapshot is None or snapshot.state is not JobState.SUCCEEDED:
+        return None
+    return snapshot.job
 
-    async def _look(self, user: PageUser, job_id: str) -> Snapshot | None:
-        try:
-            return await self.job_service.look(user.account, job_id, user.now)
-        except NotFound:  # it had to make room, or was reset away
-            return None
+
+async def _newest(
+    world: UnitOfWork, user: PageUser, most: int | None = None, *, before: str = ""
+) -> AsyncIterator[Snapshot]:
+    history = await history_of(world, user.token.id)
+    older = history.jobs[: history.jobs.index(before)] if before in history.jobs else ()
+    jobs = older if before else history.jobs
+    for job_id in jobs[::-1][:most]:
+        snapshot = await _look(world, job_id)
+        metadata = None if snapshot is None else metadata_of(snapshot.job)
+        if snapshot is None or metadata is None:
+            continue
+        if metadata.product == user.product:
+            yield snapshot
+
+
+async def _look(world: UnitOfWork, job_id: str) -> Snapshot | None:
+    try:
+        return await world.jobs.look(job_id)
+    except NotFound:  # it made room for others
+        return None
 
 
 def shown_task(snapshot: Snapshot, progress: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a task that goes on; `progress` is the data of its progress call."""
+    """Return a task that is not over; `progress` is the data of its progress call."""
     state = progress.get("state") or {}
     metadata = metadata_of(snapshot.job)
     return {
@@ -146,7 +146,7 @@ def _title(job: Job) -> str:
 
 
 def _outputs(job: Job, data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a task has made: its output fields, or its files where it has none."""
+    """Return the outputs of a task: its output fields, or its files if it has none."""
     urls: list[str] = data["images"]
     fields: Mapping[str, Any] = data.get("result") or {}
     if not fields:
@@ -172,5 +172,5 @@ def _file(job: Job, index: int, name: str = "") -> dict[str, Any]:
 
 
 def picture_name(job: Job, index: int) -> str:
-    """Return how one of a task's files is called below a session's URL."""
+    """Return the name of a task's file below a session's URL."""
     return f"{job.id}_{index}.{extension_of(job)}"

@@ -1,11 +1,12 @@
-"""Answers what comes below a session's URL, and says what is refused there.
+"""The pages of both products, the calls that they make, and their files.
 
-Pages are for people and refused with a page; the calls that pages make are refused with JSON.
+A session's id in the URL is the key, so none of these calls is signed. Refusals of pages are pages;
+refusals of the calls that pages make are JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,51 +14,62 @@ from pydantic_core import from_json, to_json
 
 from mock_server.core.errors import DomainError, Invalid, NotFound
 from mock_server.core.jobs.job import JobState
-from mock_server.core.jobs.service import JobService
-from mock_server.workshop.session_service import SessionService
-from mock_server.workshop.sessions import Metering
-from mock_server.web.calls import Answer, Call
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Answer, Bounds, Call
+from mock_server.web.pipeline import Caller, Operation, public
 from mock_server.web.ranges import ranged
 from mock_server.web.results import ResultFiles, media_type_of
 from mock_server.workshop import wire
 from mock_server.workshop.events import Events
 from mock_server.workshop.pages import assets
-from mock_server.workshop.pages.access import AccessDenied, PageAccess, PageUser
+from mock_server.workshop.pages.access import (
+    AccessDenied,
+    PageUser,
+    enter,
+    next_session,
+    session_page,
+)
 from mock_server.workshop.pages.answers import PageAnswers
-from mock_server.workshop.pages.browsers import Browsers, browser_of, new_cookie
-from mock_server.workshop.pages.forms import DrawingForm, Preferences, WorkflowForm
+from mock_server.workshop.pages.browsers import browser_of, is_known, new_cookie, shared_use
+from mock_server.workshop.pages.forms import Preferences
 from mock_server.workshop.pages.history import (
     PAGE,
     HistoryPage,
-    HistoryReader,
+    finished_task,
+    history_page,
+    newest,
     picture_name,
     shown_result,
     shown_task,
 )
 from mock_server.workshop.pages.page_tasks import PageTasks
-from mock_server.workshop.pages.problems import problem
+from mock_server.workshop.pages.problems import denial_of, problem
 from mock_server.workshop.pages.same_site import check_call
-from mock_server.workshop.session_operations import COMFYUI, SD_WEBUI
+from mock_server.workshop.sessions import Metering
 from mock_server.workshop.settings import WorkshopSettings
+from mock_server.workshop.task_metadata import COMFYUI, SD_WEBUI
 from mock_server.workshop.tasks import Tasks
+from mock_server.workshop.token_history import history_of, keep_preferences
 from mock_server.workshop.token_operations import milliseconds
+
+SOURCE = "Workshop › 6.6"
 
 # Characters of what the customer's system may say on a page.
 MAX_NOTE = 2000
 MAX_ITEMS = 48
 
-_TITLES = {SD_WEBUI: "Picture studio", COMFYUI: "Workflow studio"}
+# What a page remembers is small; the form of a task may have a picture in it.
+_SMALL = Bounds(body_bytes=256 * 1024)
+Refuse = Callable[[DomainError, Call], Answer | None]
 
-Work = Callable[[Call, PageUser], Awaitable[Answer]]
+_TITLES = {SD_WEBUI: "Picture studio", COMFYUI: "Workflow studio"}
 
 
 class PageOperations:
-    """Serves the pages of both products, the calls that they make, and their files."""
+    """The operations of pages. `public_url` replaces the caller's origin in URLs."""
 
     def __init__(
         self,
-        job_service: JobService,
-        session_service: SessionService,
         settings: WorkshopSettings,
         results: ResultFiles,
         tasks: Tasks,
@@ -65,33 +77,113 @@ class PageOperations:
         *,
         public_url: str = "",
     ) -> None:
-        self.job_service = job_service
-        self.session_service = session_service
         self.settings = settings
         self.results = results
         self.tasks = tasks
-        self.events = events
         self.answers = PageAnswers(settings)
-        self.access = PageAccess(job_service, session_service)
-        self.browsers = Browsers(session_service, settings)
-        self.histories = HistoryReader(job_service, session_service)
-        self.generating = PageTasks(
-            session_service, self.histories, tasks, events, settings, public_url=public_url
-        )
         bases = (public_url, settings.sd_webui_url, settings.comfyui_api_url)
         named = (*(urlsplit(base).netloc for base in bases), settings.custom_domain)
         self.own_hosts = frozenset(host.lower() for host in named if host)
+        self.events = events
+        self.making = PageTasks(
+            tasks, events, settings, public_url=public_url, own_hosts=self.own_hosts
+        )
+        self.operations = (
+            *self._of(SD_WEBUI),
+            *self._of(COMFYUI),
+            self._operation(
+                "GET", f"/{COMFYUI}/s/{{session}}/workflows", self.workflows,
+                "The workflows that a session's page offers",
+            ),
+        )  # fmt: skip
+
+    def _of(self, product: str) -> Sequence[Operation]:
+        page = f"/{product}/s/{{session}}"
+        return (
+            self._operation(
+                "GET", page, self.page, "The page that a session's URL opens",
+                leaves=True, refuse=self.refuse_page,
+            ),
+            self._operation(
+                "GET", f"{page}/state", self.state, "What a session's page shows",
+                refuse=self.refuse_state,
+            ),
+            self._operation(
+                "GET", f"{page}/history", self.history, "Tasks of a session's token that are over"
+            ),
+            self._operation(
+                "GET", f"{page}/pictures/{{name}}", self.picture,
+                "A picture of a session's token", leaves=True,
+            ),
+            self._operation(
+                "POST", f"{page}/generate", self.generate,
+                "Make a task from a session's page", leaves=True,
+            ),
+            self._operation(
+                "PUT", f"{page}/preferences", self.prefer,
+                "Keep what a session's page is set to", bounds=_SMALL,
+            ),
+            self._operation(
+                "GET", f"/{product}/static/{{name}}", self.file, "A file that pages load",
+                caller=public,
+            ),
+        )  # fmt: skip
+
+    def _operation(
+        self,
+        method: str,
+        path: str,
+        run: Callable[..., Awaitable[Answer]],
+        summary: str,
+        *,
+        caller: Caller = session_page,
+        leaves: bool = False,
+        bounds: Bounds | None = None,
+        refuse: Refuse | None = None,
+    ) -> Operation:
+        refuse = refuse or self.refuse_call
+        return Operation(
+            method, path, run, summary, SOURCE,
+            caller=caller, leaves=leaves, counted=False, bounds=bounds, refuse=refuse,
+        )  # fmt: skip
+
+    # Refusals
+
+    def refuse_page(self, error: DomainError, call: Call) -> Answer | None:
+        """Return the page that says why a session's URL gives no access."""
+        denial = denial_of(error)
+        if denial is None:
+            return None
+        text = assets.fill("refusal.html", sentence=denial.sentence, since=denial.since)
+        return self.answers.page(text, denial.status)
+
+    def refuse_call(self, error: DomainError, call: Call) -> Answer | None:
+        """Return the JSON that a page shows to its user."""
+        found = problem(error)
+        return None if found is None else self.answers.json(found[1], found[0])
+
+    def refuse_state(self, error: DomainError, call: Call) -> Answer | None:
+        """Return the same with the path of the next session, which is unknown here."""
+        return self._refused_state(error, None)
+
+    def _refused_state(self, error: DomainError, following: str | None) -> Answer | None:
+        found = problem(error)
+        return (
+            None if found is None else self.answers.json(found[1] | {"next": following}, found[0])
+        )
 
     # Pages
 
-    async def page(self, call: Call, product: str) -> Answer:
+    async def page(self, call: Call, payload: None) -> Answer:
         """The page itself; the customer's system may have something to say on it."""
-        try:
-            user = await self.access.enter(call, product)
-        except AccessDenied as away:
-            text = assets.fill("refusal.html", sentence=away.sentence, since=away.since)
-            return self.answers.page(text, away.status)
-        note = await self._note(call, user) if product == SD_WEBUI else ""
+        async with call.act() as world:
+            user = await enter(world, call)
+        note = ""
+        if user.product == SD_WEBUI:
+            note = await self._note(call, user)
+            async with call.act() as world:
+                user = await enter(world, call)
+        product = user.product
         form = assets.fill(f"{product}.html")
         text = assets.fill(
             "page.html", {"form": form}, title=_TITLES[product], product=product, note=note
@@ -101,163 +193,135 @@ class PageOperations:
         return self.answers.page(text, 200, *cookies)
 
     async def _note(self, call: Call, user: PageUser) -> str:
-        """Return what the customer's system wants to be read on the page, such as a quota.
+        """Return what the customer's system wants the page to say, such as a quota.
 
-        What its answer holds is unknown (choice 39); `text` or `message` is shown.
+        What its answer holds is unknown (choice 39); the page shows `text` or `message`.
         """
-        content = await self.events.page_text(self.generating.context(call, user, SD_WEBUI))
+        content = await self.events.page_text(self.making.context(call, user, SD_WEBUI))
         for name in ("text", "message"):
             if content and isinstance(text := content.get(name), str):
                 return text[:MAX_NOTE]
         return ""
 
-    async def file(self, call: Call, product: str) -> Answer:
+    async def file(self, call: Call, payload: None) -> Answer:
         """A file that pages load."""
         found = assets.static_files().get(call.params["name"])
         if found is None:
-            return self._refusal(NotFound("file"))
+            raise NotFound("file")
         return self.answers.file(*found)
 
     # What pages ask for
 
-    async def state(self, call: Call, product: str) -> Answer:
-        """How things stand; once the session is over, also where its token goes on."""
+    async def state(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
+        """What the page shows now; for a session that is over, where its token goes on."""
         try:
-            user = await self.access.enter(call, product)
-        except AccessDenied as away:
-            status, body = problem(away)
-            return self.answers.json(body | {"next": await self._next(call, away)}, status)
-        # An open page asks every other second, and would leave room for nothing else.
+            user = await enter(world, call)
+        except AccessDenied as denial:
+            answer = self._refused_state(denial, await self._next(world, call, denial))
+            assert answer is not None, "there are words for a denial"  # noqa: S101
+            return answer
+        # An open page asks every other second, and would fill the journal.
         call.trace.passing = True
         session = user.session
-        history = await self.session_service.history(user.account, user.token.id)
-        kept = dict(history.preferences).get(product)
-        going, over = await self.histories.newest(user)
+        preferences = dict((await history_of(world, user.token.id)).preferences)
+        kept = preferences.get(user.product)
+        going, over = await newest(world, user)
+        within = self.settings.shared_token
         return self.answers.json(
             {
-                "now": milliseconds(user.now),
-                "rate": await self.job_service.pace(user.account),
+                "now": milliseconds(world.now),
+                "rate": world.clock.rate,
                 "expiresAt": milliseconds(session.expires_at),
-                "secondsLeft": session.seconds_left_at(user.now),
+                "secondsLeft": session.seconds_left_at(world.now),
                 "metered": "work" if session.metering is Metering.WORK else "time",
                 "user": user.token.name,
                 "role": self._role(user),
                 "model": user.token.model,
                 "vae": user.token.vae,
-                "notice": await self.browsers.notice(call, user),
-                "tasks": [shown_task(each, self.tasks.progress(each)) for each in going],
-                "history": self._shown(user, over),
+                "notice": await shared_use(world, call, user, within=within),
+                "tasks": [
+                    shown_task(each, self.tasks.answers.progress(each, None, "")) for each in going
+                ],
+                "history": self._shown(world, over),
                 "preferences": from_json(kept) if kept else {},
             }
         )
 
     def _role(self, user: PageUser) -> str:
-        """Return the role that counts where session and token have one each (choice 15)."""
+        """Return the role that counts if session and token both have one (choice 15)."""
         roles = (user.session.role, user.token.role)
         first, second = roles if self.settings.winning_role == "session" else roles[::-1]
         return first or second
 
-    async def _next(self, call: Call, away: AccessDenied) -> str | None:
-        """Return the path of the session that goes on in place of one that is over, if any.
+    async def _next(self, world: UnitOfWork, call: Call, denial: AccessDenied) -> str | None:
+        """Return the path of the session that replaces one that is over, if there is one.
 
-        Only a browser that was let in with the token before is told.
+        Only a browser that had access with the token before gets it.
         """
-        if away.session_access is None or self.settings.open_page == "stay":
+        over = denial.user
+        if over is None or self.settings.open_page == "stay":
             return None
-        if not await self.browsers.knows(call, away.session_access.token.id):
+        if not await is_known(world, call, over.token.id):
             return None
-        session = await self.access.next_session(call, away.session_access)
+        session = await next_session(world, over)
         return None if session is None else f"../s/{session.id}"
 
-    async def history(self, call: Call, product: str) -> Answer:
+    async def history(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
         """Tasks that are over, a page of them."""
-        return await self._let_in(call, product, self._history)
-
-    async def picture(self, call: Call, product: str) -> Answer:
-        """A picture or a video that a task has made."""
-        return await self._let_in(call, product, self._picture)
-
-    async def workflows(self, call: Call, product: str) -> Answer:
-        """What can be run, with the inputs that a form is made of."""
-        return await self._let_in(call, product, self._workflows)
-
-    # What pages change
-
-    async def generate(self, call: Call, product: str) -> Answer:
-        """Make a task out of the page's form."""
-        make = self._draw if product == SD_WEBUI else self._run
-        return await self._let_in(call, product, make, changing=True)
-
-    async def prefer(self, call: Call, product: str) -> Answer:
-        """Keep what the page's form is set to."""
-        return await self._let_in(call, product, self._prefer, changing=True)
-
-    # Inside
-
-    async def _let_in(
-        self, call: Call, product: str, work: Work, *, changing: bool = False
-    ) -> Answer:
-        try:
-            user = await self.access.enter(call, product)
-            if changing:
-                check_call(call, self.own_hosts)
-            return await work(call, user)
-        except DomainError as error:
-            return self._refusal(error)
-
-    async def _history(self, call: Call, user: PageUser) -> Answer:
+        user = await enter(world, call)
         query = dict(parse_qsl(call.scope["query_string"].decode("latin-1")[:1000]))
         limit = query.get("limit", str(PAGE))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_ITEMS):
             raise Invalid("limit", f"must be from 1 to {MAX_ITEMS}")
         before = query.get("before", "")
-        history_page = await self.histories.history_page(user, before=before, limit=int(limit))
-        return self.answers.json(self._shown(user, history_page))
+        found = await history_page(world, user, before=before, limit=int(limit))
+        return self.answers.json(self._shown(world, found))
 
-    def _shown(self, user: PageUser, history_page: HistoryPage) -> dict[str, Any]:
+    def _shown(self, world: UnitOfWork, found: HistoryPage) -> dict[str, Any]:
         answers = self.tasks.answers
         items = [
             shown_result(
                 each,
-                # Pages download by paths of their own, so an origin is not needed.
-                answers.data(each, user.account, ""),
+                # Pages download by other paths, so they need no origin.
+                answers.data(each, world.account, ""),
                 "" if each.state is JobState.SUCCEEDED else answers.why_failed(each),
             )
-            for each in history_page.items
+            for each in found.items
         ]
-        return {"items": items, "more": history_page.more}
+        return {"items": items, "more": found.more}
 
-    async def _picture(self, call: Call, user: PageUser) -> Answer:
+    async def picture(self, call: Call, payload: None) -> Answer:
+        """A picture or a video that a task has made."""
         name = call.params["name"]
-        job = await self.histories.picture(user, name.partition("_")[0])
+        async with call.act() as world:
+            user = await enter(world, call)
+            job = await finished_task(world, user, name.partition("_")[0])
         names = [] if job is None else [picture_name(job, n) for n in range(job.order.count)]
         if job is None or name not in names:
             raise NotFound("picture")
         data = await self.results.file(job, names.index(name))
-        answer = self.answers.file(data, media_type_of(job))
-        return ranged(answer, call.header(b"range"))
+        async with call.act() as world:
+            await enter(world, call)
+        return ranged(self.answers.file(data, media_type_of(job)), call.header(b"range"))
 
-    async def _workflows(self, call: Call, user: PageUser) -> Answer:
+    async def workflows(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
+        """What can be run, with the inputs that a form is made of."""
+        await enter(world, call)
         listed = [each.model_dump() for each in self.tasks.workflows.listed()]
         return self.answers.json({"workflows": listed})
 
-    async def _draw(self, call: Call, user: PageUser) -> Answer:
-        form = wire.parse(DrawingForm, call.body)
-        snapshot = await self.generating.draw(call, user, form)
+    # What pages change
+
+    async def generate(self, call: Call, payload: None) -> Answer:
+        """Make a task from the page's form."""
+        snapshot = await self.making.make(call)
         return self.answers.json({"id": snapshot.job.id})
 
-    async def _run(self, call: Call, user: PageUser) -> Answer:
-        form = wire.parse(WorkflowForm, call.body)
-        snapshot = await self.generating.run(call, user, form)
-        return self.answers.json({"id": snapshot.job.id})
-
-    async def _prefer(self, call: Call, user: PageUser) -> Answer:
+    async def prefer(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
+        """Keep what the page's form is set to."""
+        user = await enter(world, call)
+        check_call(call, self.own_hosts)
         given = wire.parse(Preferences, call.body)
         text = to_json(given.values).decode()
-        product = user.session.session_slot.product
-        await self.session_service.keep_preferences(user.account, user.token.id, product, text)
+        await keep_preferences(world, user.token.id, user.product, text)
         return self.answers.json({"kept": len(given.values)})
-
-    def _refusal(self, error: DomainError) -> Answer:
-        status, body = problem(error)
-        return self.answers.json(body, status)

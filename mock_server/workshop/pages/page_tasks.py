@@ -1,8 +1,8 @@
-"""Carrying out what a page asks for: the customer is asked first and told afterwards."""
+"""Tasks that pages make: the customer is asked first and told afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 from pydantic_core import to_json
@@ -10,18 +10,20 @@ from pydantic_core import to_json
 from mock_server.core.errors import DomainError
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Watch
-from mock_server.workshop.session_service import SessionService
-from mock_server.workshop.sessions import Metering
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.workshop import wire
-from mock_server.workshop.envelope import invocation_id
-from mock_server.workshop.events import EventContext, Events, Submit
-from mock_server.workshop.pages.access import PageUser
+from mock_server.workshop.events import EventContext, Events
+from mock_server.workshop.pages.access import PageUser, enter
 from mock_server.workshop.pages.forms import DrawingForm, WorkflowForm
-from mock_server.workshop.pages.history import HistoryReader
+from mock_server.workshop.pages.history import unfinished
+from mock_server.workshop.pages.same_site import check_call
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
+from mock_server.workshop.sessions import Metering
 from mock_server.workshop.settings import WorkshopSettings
-from mock_server.workshop.tasks import Tasks
+from mock_server.workshop.task_metadata import SD_WEBUI
+from mock_server.workshop.tasks import TaskRequest, Tasks
+from mock_server.workshop.token_history import remember
 from mock_server.workshop.workflow_tasks import ComfyPrompt
 
 
@@ -30,92 +32,71 @@ class TooManyTasks(DomainError):
 
 
 class PageTasks:
-    """Makes tasks for guests."""
+    """Makes tasks for users of pages. `own_hosts` are the mock's names beside the caller's."""
 
     def __init__(
         self,
-        session_service: SessionService,
-        histories: HistoryReader,
         tasks: Tasks,
         events: Events,
         settings: WorkshopSettings,
+        *,
         public_url: str,
+        own_hosts: Collection[str],
     ) -> None:
-        self.session_service = session_service
-        self.histories = histories
         self.tasks = tasks
         self.events = events
         self.settings = settings
         self.public_url = public_url
+        self.own_hosts = own_hosts
 
-    async def draw(self, call: Call, user: PageUser, form: DrawingForm) -> Snapshot:
-        """Make an SD task with what is attached to the token."""
-        token = user.token
-        asked = form.request(model=token.model, vae=token.vae)
-        kind: type[TextToImage | ImageToImage] = ImageToImage if form.image else TextToImage
+    async def make(self, call: Call) -> Snapshot:
+        """Make a task from the page's form, if user and customer still allow it at the end."""
+        async with call.act() as world:
+            user = await enter(world, call)
+            check_call(call, self.own_hosts)
+            form = _form(call, user)
+            await self._check_room(world, user)
+        asked, kind = _request(form, user)
         payload = wire.parse(kind, to_json(asked))
+        checkpoint = None if isinstance(payload, ComfyPrompt) else payload.checkpoint
 
         async def submit(watch: Watch | None) -> Snapshot:
-            return await self.tasks.draw(
-                user.account,
-                payload,
-                user.now,
-                pools=user.session.pools,
-                watch=watch,
-                remark=call.remark,
-            )
+            prepared = await self.tasks.prepare(call, payload)
+            async with call.act() as world:
+                user = await enter(world, call)
+                await self._check_room(world, user)
+                pools = user.session.pools
+                snapshot = await self.tasks.make(world, call, prepared, pools=pools, watch=watch)
+                metered = user.session.metering is Metering.WORK
+                await remember(world, user.token.id, snapshot.job.id, metered=metered)
+            return snapshot
 
-        return await self._carry_out(
-            call, user, form.api_id, asked, submit, checkpoint=payload.checkpoint
-        )
-
-    async def run(self, call: Call, user: PageUser, form: WorkflowForm) -> Snapshot:
-        """Make a workflow task."""
-        asked = form.request()
-        payload = wire.parse(ComfyPrompt, to_json(asked))
-
-        async def submit(watch: Watch | None) -> Snapshot:
-            return await self.tasks.run(
-                user.account,
-                payload,
-                user.now,
-                pools=user.session.pools,
-                watch=watch,
-                remark=call.remark,
-            )
-
-        return await self._carry_out(call, user, form.api_id, asked, submit)
-
-    async def _carry_out(
-        self,
-        call: Call,
-        user: PageUser,
-        api_id: str,
-        asked: Mapping[str, Any],
-        submit: Submit,
-        *,
-        checkpoint: Mapping[str, Any] | None = None,
-    ) -> Snapshot:
-        busy = await self.histories.busy(user)
-        if busy >= self.settings.page_tasks:
-            raise TooManyTasks(f"{busy} of your tasks are not finished yet; wait for one of them.")
-        context = self.context(call, user, api_id)
-        snapshot = await self.events.carry_out(
-            context, asked, submit, call.remark, checkpoint=checkpoint
-        )
-        metered = user.session.metering is Metering.WORK
-        await self.session_service.remember(
-            user.account, user.token.id, snapshot.job.id, user.now, metered=metered
-        )
-        return snapshot
+        context = self.context(call, user, form.api_id)
+        return await self.events.carry_out(context, asked, submit, checkpoint=checkpoint)
 
     def context(self, call: Call, user: PageUser, api_id: str) -> EventContext:
-        """Return what events tell of a guest's call."""
+        """Return what events tell of a user's call."""
         return EventContext(
-            account=user.account,
-            api_id=api_id,
-            invoke_id=invocation_id(call.trace),
-            token=user.token.id,
-            origin=call.origin(self.public_url),
-            now=user.now,
+            call, api_id=api_id, token=user.token.id, origin=call.origin(self.public_url)
         )
+
+    async def _check_room(self, world: UnitOfWork, user: PageUser) -> None:
+        busy = await unfinished(world, user.token.id)
+        if busy >= self.settings.page_tasks:
+            raise TooManyTasks(f"{busy} of your tasks are not finished yet; wait for one of them.")
+
+
+def _form(call: Call, user: PageUser) -> DrawingForm | WorkflowForm:
+    if user.product == SD_WEBUI:
+        return wire.parse(DrawingForm, call.body)
+    return wire.parse(WorkflowForm, call.body)
+
+
+def _request(
+    form: DrawingForm | WorkflowForm, user: PageUser
+) -> tuple[dict[str, Any], type[TaskRequest]]:
+    """Return the body of the call that a server would make for a form, and its type."""
+    if isinstance(form, WorkflowForm):
+        return form.request(), ComfyPrompt
+    asked = form.request(model=user.token.model, vae=user.token.vae)
+    return asked, ImageToImage if form.image else TextToImage

@@ -1,10 +1,11 @@
-"""What the pages' calls are refused with: JSON that the page shows to its user."""
+"""Refusals of the calls that pages make: JSON that the page shows to its user."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mock_server.core.errors import (
+    AccountGone,
     CreditsShort,
     DomainError,
     Invalid,
@@ -13,12 +14,12 @@ from mock_server.core.errors import (
     TooLarge,
 )
 from mock_server.workshop.errors import Denied, Refused
-from mock_server.workshop.pages.access import AccessDenied
+from mock_server.workshop.pages.access import UNKNOWN, AccessDenied
 from mock_server.workshop.pages.page_tasks import TooManyTasks
 from mock_server.workshop.pages.same_site import NotJson, OtherSite
 from mock_server.workshop.token_operations import milliseconds
 
-# By the error, the most special first: the status, and a word for the page's script.
+# Errors, the most specific first: the status, and a word for the page's script.
 _KINDS: tuple[tuple[type[DomainError], int, str], ...] = (
     (NotJson, 415, "not-json"),
     (OtherSite, 403, "other-site"),
@@ -33,7 +34,7 @@ _KINDS: tuple[tuple[type[DomainError], int, str], ...] = (
 )
 
 
-# What the vendor's members are called in the forms.
+# The form's names for members of the vendor.
 _FIELDS = {
     "negtive_prompt": "negative_prompt",
     "sampler_name": "sampler",
@@ -42,18 +43,26 @@ _FIELDS = {
 }
 
 
-def problem(error: DomainError) -> tuple[int, dict[str, Any]]:
-    """Return status and body; an error that is not foreseen here is the surface's to answer."""
+def denial_of(error: DomainError) -> AccessDenied | None:
+    """Return the denial of access that an error means, if it means one."""
+    if isinstance(error, AccountGone):
+        return AccessDenied(UNKNOWN)
+    return error if isinstance(error, AccessDenied) else None
+
+
+def problem(error: DomainError) -> tuple[int, dict[str, Any]] | None:
+    """Return status and body, or None for an error that pages have no words for."""
+    error = denial_of(error) or error
     if isinstance(error, AccessDenied):
         return error.status, {
-            "problem": "over" if error.session_access is not None else "unknown",
+            "problem": "unknown" if error.user is None else "over",
             "why": error.why,
             "message": error.sentence,
             "since": error.since,
             "at": None if error.at is None else milliseconds(error.at),
         }
     if isinstance(error, Refused) and error.situation == "task-parameter":
-        # Its sentence begins with the member, as in "inputs.steps must be at least 1".
+        # Its sentence begins with the member: "inputs.steps must be at least 1".
         member, _, rest = error.message.partition(" ")
         error = Invalid(_FIELDS.get(member, member), rest)
     for kind, status, word in _KINDS:
@@ -62,4 +71,4 @@ def problem(error: DomainError) -> tuple[int, dict[str, Any]]:
             if isinstance(error, Invalid):
                 field, message = error.field, error.problem
             return status, {"problem": word, "message": message, "field": field}
-    raise error
+    return None

@@ -1,7 +1,7 @@
 // @ts-check
-/** Calls below the session's address, and what is refused there. */
+/** Calls to addresses below that of the session, and their errors. */
 
-/** A refusal: `status` and what the server says about it. */
+/** An error answer: its status and its body. */
 export class Refusal extends Error {
   /**
    * @param {number} status
@@ -17,13 +17,13 @@ export class Refusal extends Error {
     this.since = body.since ?? ""
   }
 
-  /** Whether nobody comes in by this address now. */
+  /** Whether this address cannot be opened now. */
   get over() {
     return this.problem === "over" || this.problem === "unknown"
   }
 }
 
-/** Nothing was answered at all. */
+/** The server did not answer. */
 export class Unreachable extends Error {}
 
 let base = location.pathname
@@ -34,7 +34,7 @@ export function at(path) {
 }
 
 /**
- * Go on with another session of the same user, which a reload opens as well.
+ * Continue with another session of the same user, which a reload opens as well.
  * @param {string} path relative to the present one
  */
 export function moveTo(path) {

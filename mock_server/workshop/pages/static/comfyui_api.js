@@ -1,5 +1,5 @@
 // @ts-check
-/** The page that runs workflows: the form follows from what was published with each of them. */
+/** The page that runs workflows: its form has the inputs of the selected workflow. */
 
 import {call} from "./client.js"
 import {byId, make, tell} from "./elements.js"
@@ -17,12 +17,12 @@ function workflowOf(id) {
   return workflows.find((workflow) => workflow.id === id)
 }
 
-/** @returns {any} the version that is chosen */
+/** @returns {any} the selected version */
 function chosen() {
   return workflowOf(byId("workflow_id").value)?.versions[byId("version_id").value]
 }
 
-/** Offer the versions of the workflow that is chosen, the one that `main` points to first. */
+/** Show the versions of the selected workflow; the version of the alias `main` comes first. */
 function showVersions() {
   const workflow = workflowOf(byId("workflow_id").value)
   const names = Object.keys(workflow.versions)
@@ -85,7 +85,7 @@ async function asked() {
   }
 }
 
-/** @param {Record<string, any>} wanted with the workflow and the version, if they are known */
+/** @param {Record<string, any>} wanted values by name, with the workflow and the version if they are known */
 function choose(wanted) {
   if (workflowOf(wanted.workflow_id)) {
     byId("workflow_id").value = wanted.workflow_id
@@ -108,7 +108,7 @@ async function begin() {
     byId("workflow_id").replaceChildren(...options)
     showVersions()
   } catch {
-    // The session is over or the server away, which the page says by itself.
+    // The session has ended or the server cannot be reached; the page shows that elsewhere.
     if (!workflows.length) setTimeout(begin, 2000)
   }
 }

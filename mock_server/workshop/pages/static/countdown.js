@@ -1,12 +1,12 @@
 // @ts-check
-/** The time that is left, by the account's clock: it may stand, run fast, or jump when asked. */
+/** The time that is left on the account's clock, which may stop, run faster, or jump. */
 
 import {byId, say} from "./elements.js"
 
 const WARN_BELOW = 300
 
 export class Countdown {
-  /** @param {() => void} onEnd called once when nothing is left */
+  /** @param {() => void} onEnd called once when no time is left */
   constructor(onEnd) {
     this.onEnd = onEnd
     this.seconds = Infinity
@@ -18,7 +18,7 @@ export class Countdown {
   }
 
   /**
-   * Take over what the server says is left, and how fast its clock runs.
+   * Set the remaining seconds and the rate of the server's clock.
    * @param {number} seconds
    * @param {number} rate
    */
@@ -42,9 +42,9 @@ export class Countdown {
     const text = spelled(left)
     if (shown.textContent !== text) shown.textContent = text
     byId("clock").dataset.urgency = low ? "low" : "none"
-    byId("clock").title = this.rate === 0 ? "The clock stands still." : ""
+    byId("clock").title = this.rate === 0 ? "The clock is stopped." : ""
     byId("warning").hidden = !low || left === 0
-    if (low && !this.warned && left > 0) say("Less than five minutes of this session are left.")
+    if (low && !this.warned && left > 0) say("This session ends in less than five minutes.")
     this.warned = low
     if (left === 0 && !this.ended) {
       this.ended = true

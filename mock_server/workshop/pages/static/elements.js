@@ -1,9 +1,9 @@
 // @ts-check
-/** Small ways to find and make elements; texts are only ever put in as texts. */
+/** Functions that find and make elements; texts are never inserted as HTML. */
 
 /**
  * @param {string} id
- * @returns {any} the element, of whatever kind the page has it
+ * @returns {any} the element
  */
 export function byId(id) {
   const found = document.getElementById(id)
@@ -24,7 +24,7 @@ export function make(name, properties = {}, ...children) {
 }
 
 /**
- * Show a text, or hide its place where there is none.
+ * Show a text, or hide its element if the text is empty.
  * @param {HTMLElement} place
  * @param {string} text
  */
@@ -33,7 +33,7 @@ export function tell(place, text) {
   place.hidden = !text
 }
 
-/** @param {string} text what screen readers are to say when they have time */
+/** @param {string} text announced by screen readers */
 export function say(text) {
   byId("said").textContent = text
 }

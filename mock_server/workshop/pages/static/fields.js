@@ -1,5 +1,5 @@
 // @ts-check
-/** The form: its values, what is wrong with them beside each field, and what the user likes. */
+/** The form: its values, the error beside each field, and the user's preferences. */
 
 import {call} from "./client.js"
 import {byId, tell} from "./elements.js"
@@ -11,7 +11,7 @@ function elements() {
   return [...byId("form").elements].filter((element) => element.name)
 }
 
-/** @returns {Record<string, any>} numbers as numbers and ticks as truth values */
+/** @returns {Record<string, any>} numbers as numbers and checkboxes as booleans */
 export function values() {
   return Object.fromEntries(
     elements()
@@ -26,7 +26,7 @@ export function valueOf(element) {
   return element.type === "number" ? element.valueAsNumber : element.value
 }
 
-/** @param {Record<string, any>} wanted values by name; names that the form lacks are left out */
+/** @param {Record<string, any>} wanted values by name; unknown names are ignored */
 export function setValues(wanted) {
   for (const element of elements()) {
     if (!(element.name in wanted)) continue
@@ -36,14 +36,14 @@ export function setValues(wanted) {
     } else if (element.type !== "file") {
       const before = element.value
       element.value = String(value)
-      // A choice that is not offered any more would leave nothing chosen.
+      // An unknown option would leave nothing selected.
       if (element.tagName === "SELECT" && element.selectedIndex < 0) element.value = before
     }
   }
   clearErrors()
 }
 
-/** Say beside each field what is wrong with it; returns whether all are right. */
+/** Show an error beside each invalid field; returns whether all fields are valid. */
 export function check() {
   clearErrors()
   const wrong = elements().filter((element) => !element.checkValidity())
@@ -68,7 +68,7 @@ export function showError(name, text) {
   return true
 }
 
-/** Let it be known that the form was changed by something else than typing. */
+/** Notify listeners that the form was changed by code. */
 export function changed() {
   byId("form").dispatchEvent(new Event("input"))
 }
@@ -80,7 +80,7 @@ function clearErrors() {
   }
 }
 
-/** Keep the form's values for this user whenever they change. */
+/** Save the form's values for this user when they change. */
 export function keepPreferences() {
   /** @type {number | undefined} */
   let timer
@@ -100,6 +100,6 @@ export async function savePreferences() {
   try {
     await call("preferences", {method: "PUT", body: {values: Object.fromEntries(texts)}})
   } catch {
-    // The next change tries again, and nothing that was made is lost.
+    // The next change tries again, and no results are lost.
   }
 }

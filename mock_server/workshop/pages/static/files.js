@@ -1,5 +1,5 @@
 // @ts-check
-/** Files of the user's that go along with a form. */
+/** Files that the user adds to a form. */
 
 import {byId, tell} from "./elements.js"
 

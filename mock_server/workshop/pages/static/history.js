@@ -1,5 +1,5 @@
 // @ts-check
-/** The history: a tile for each result, the newest first, and a dialog that shows one in full. */
+/** The history: a tile for each result, newest first, and a dialog that shows one result. */
 
 import {at, call} from "./client.js"
 import {byId, make, say} from "./elements.js"
@@ -41,7 +41,7 @@ export class History {
     if (!this.oldest && album.items.length) this.oldest = album.items[album.items.length - 1].id
     if (!this.first && fresh.length) {
       const failed = fresh.filter((item) => item.status !== "succeeded").length
-      say(failed ? "A task has failed; the history says why." : "A new result is in the history.")
+      say(failed ? "A task failed. The history shows the reason." : "A new result is in the history.")
     }
     this.first = false
     byId("empty").hidden = this.exhibits.length > 0
@@ -54,11 +54,11 @@ export class History {
     byId("more").hidden = !album.more
   }
 
-  /** Load pictures from the present address, which has changed. */
+  /** Load pictures from the new address. */
   move() {
     for (const each of document.querySelectorAll("[data-path]")) {
       const shown = /** @type {any} */ (each)
-      // What is there already stays there.
+      // Pictures that are already loaded stay.
       if (!shown.naturalWidth) shown.src = at(shown.dataset.path)
     }
   }
@@ -118,7 +118,7 @@ export class History {
   /** @param {any} event */
   act(event) {
     const what = event.target.closest("[data-act]")?.dataset.act
-    // A click beside the dialog's box is on the dialog itself.
+    // A click outside the box has the dialog itself as its target.
     if (what === "close" || event.target === byId("viewer")) byId("viewer").close()
     if (what === "newer") this.step(-1)
     if (what === "older") this.step(1)

@@ -1,5 +1,5 @@
 // @ts-check
-/** The session behind the page: asks how things stand, and shows its end and its return. */
+/** The session of the page: queries its state, and shows its end and its renewal. */
 
 import {Refusal, call, moveTo} from "./client.js"
 import {Countdown} from "./countdown.js"
@@ -12,7 +12,7 @@ const HIDDEN = 15_000
 export class Session {
   /**
    * @param {(state: any) => void} onState called with each new state
-   * @param {() => void} onMove called when the page goes on at another address
+   * @param {() => void} onMove called when the page continues at another address
    */
   constructor(onState, onMove) {
     this.onState = onState
@@ -27,7 +27,7 @@ export class Session {
     this.look()
   }
 
-  /** Ask now, and then again and again. */
+  /** Query the state now, and then repeatedly. */
   async look() {
     if (this.asking) {
       this.again = true
@@ -60,20 +60,20 @@ export class Session {
   /** @param {any} state */
   goOn(state) {
     byId("offline").hidden = true
-    if (byId("studio").hidden) say("The session goes on.")
+    if (byId("studio").hidden) say("The session continues.")
     byId("over").hidden = true
     byId("studio").hidden = false
     byId("clock").hidden = false
     tell(byId("notice"), state.notice)
     tell(byId("user"), state.user)
     byId("clock-label").textContent =
-      state.rate === 0 ? "Clock stands, left" : "Session ends in"
+      state.rate === 0 ? "Clock is stopped, time left" : "Session ends in"
     this.countdown.set(state.secondsLeft, state.rate)
     this.onState(state)
   }
 
   /**
-   * Show that the session is over; returns whether there is another one to go on with.
+   * Show that the session has ended; returns whether the page continues with another one.
    * @param {Refusal} refusal
    */
   stop(refusal) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What both pages do: show the state, ask for tasks, and say what was refused. */
+/** The code of both pages: show the state, create tasks, and show errors. */
 
 import {Refusal, call} from "./client.js"
 import {byId, say, showMessage} from "./elements.js"
@@ -9,8 +9,8 @@ import {Session} from "./session.js"
 import {showTasks} from "./tasks.js"
 
 const HEADINGS = {
-  denied: "Not possible now",
-  full: "One moment",
+  denied: "Not allowed now",
+  full: "Too many tasks",
   credits: "Not enough credits",
 }
 
@@ -22,7 +22,7 @@ const HEADINGS = {
  *   onState?: (state: any) => void,
  *   onPreferences?: (preferences: Record<string, string>) => void,
  *   nodesOf?: (task: any) => string[],
- * }} page `asked` is what the form asks for; it may be a promise
+ * }} page `asked` returns the body of the request; it may be a promise
  */
 export function openStudio({
   asked,
@@ -36,7 +36,7 @@ export function openStudio({
     use(exhibit, what)
     changed()
     byId("generate").focus()
-    say("The settings are in the form.")
+    say("The settings were copied to the form.")
   })
   let untouched = true
   const session = new Session(
@@ -61,7 +61,7 @@ export function openStudio({
     button.setAttribute("aria-disabled", "true")
     try {
       await call("generate", {method: "POST", body: await asked()})
-      say("Your task was taken.")
+      say("Your task was created.")
     } catch (error) {
       showRefusal(error)
     } finally {
@@ -74,10 +74,10 @@ export function openStudio({
 /** @param {unknown} error */
 function showRefusal(error) {
   if (!(error instanceof Refusal)) {
-    showMessage("No answer", "The server cannot be reached. Nothing was made; try again.")
+    showMessage("No answer", "The server cannot be reached. No task was created. Try again.")
   } else if (!error.over && !(error.field && showError(error.field, sentence(error.message)))) {
     const heading = /** @type {Record<string, string>} */ (HEADINGS)[error.problem]
-    showMessage(heading ?? "This did not work", error.message)
+    showMessage(heading ?? "The task was not created", error.message)
   }
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The tasks that are under way: how far each is, told quietly. */
+/** The tasks in progress, and their progress. */
 
 import {byId, make, say, tell} from "./elements.js"
 
@@ -8,7 +8,7 @@ const rows = new Map()
 
 /**
  * @param {any[]} tasks the unfinished ones, the oldest first
- * @param {(task: any) => string[]} nodesOf what a task runs through, if that is known
+ * @param {(task: any) => string[]} nodesOf the nodes of a task, if they are known
  */
 export function showTasks(tasks, nodesOf) {
   const ids = new Set(tasks.map((task) => task.id))
@@ -19,7 +19,7 @@ export function showTasks(tasks, nodesOf) {
   }
   for (const task of tasks) showTask(task, nodesOf)
   byId("under-way").hidden = tasks.length === 0
-  tell(byId("busy"), tasks.length ? `${tasks.length} under way, ${percent(tasks[0])}` : "")
+  tell(byId("busy"), tasks.length ? `${tasks.length} in progress, ${percent(tasks[0])}` : "")
 }
 
 /**
@@ -42,14 +42,14 @@ function showTask(task, nodesOf) {
   shown.bar.value = task.progress
   shown.words.textContent = described(task)
   showNode(shown.nodes, task.node)
-  // Every step would be too much to listen to.
+  // Screen readers announce nodes, not every step.
   const briefly = task.status === "running" ? task.node || "Running" : "Waiting"
   if (briefly !== shown.said) say(`${task.title}: ${briefly}`)
   shown.said = briefly
 }
 
 /**
- * Mark the node at work; of several with one name it is the first that is not done yet.
+ * Mark the running node; of several with one name, the first that has not finished.
  * @param {any[]} nodes
  * @param {string} name
  */
@@ -71,7 +71,7 @@ function percent({progress}) {
 /** @param {any} task */
 function described(task) {
   if (task.status !== "running") {
-    return task.ahead ? `Waiting, ${task.ahead} ahead` : "Waiting for its turn"
+    return task.ahead ? `Waiting, ${task.ahead} ahead` : "Waiting"
   }
   const parts = [task.node, task.steps ? `step ${task.step} of ${task.steps}` : ""]
   const left = task.secondsLeft ? `about ${Math.ceil(task.secondsLeft)} s left` : ""

@@ -1,0 +1,1 @@
+"""Mutation testing of the contract suite: mocks that break one documented behaviour."""

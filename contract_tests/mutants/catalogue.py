@@ -1,0 +1,56 @@
+"""All mutants, and the tests that notice them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from contract_tests.mutants import (
+    tams_authentication,
+    tams_extras,
+    tams_jobs,
+    tams_money,
+    workshop_authentication,
+    workshop_events,
+    workshop_sessions,
+    workshop_tasks,
+)
+from contract_tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *tams_authentication.MUTANTS,
+    *tams_jobs.MUTANTS,
+    *tams_money.MUTANTS,
+    *tams_extras.MUTANTS,
+    *workshop_authentication.MUTANTS,
+    *workshop_sessions.MUTANTS,
+    *workshop_tasks.MUTANTS,
+    *workshop_events.MUTANTS,
+)
+NOTICED = Path(__file__).with_name("noticed.json")
+
+
+def read_noticed(path: Path = NOTICED) -> dict[str, list[str]]:
+    """Return the tests that notice each mutant, by its name; `tams/test_jobs.py::test_…`."""
+    if not path.is_file():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def write_noticed(noticed: Mapping[str, Sequence[str]], path: Path = NOTICED) -> None:
+    """Write the tests that notice each mutant, in the order of the mutants."""
+    ordered = {mutant.name: noticed[mutant.name] for mutant in MUTANTS if mutant.name in noticed}
+    text = json.dumps(ordered, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def mutants_named(names: Sequence[str]) -> tuple[Mutant, ...]:
+    """Return the mutants with these names, or all; raises `ValueError` for unknown names."""
+    known = {mutant.name for mutant in MUTANTS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"no mutant is named {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+    return tuple(mutant for mutant in MUTANTS if not names or mutant.name in names)

@@ -1,0 +1,209 @@
+"""Mutants of the Workshop: tasks, uploads and pools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
+from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
+from contract_tests.mutants.pictures import a_png
+from contract_tests.mutants.workshop_authentication import FAILURE, SUCCESS, on_data
+
+SUBMITTED = r"/scc/(sd_txt2img|sd_img2img|comfy_prompt)"
+PROGRESS = r"/scc/(sd|comfy)_get_progress"
+RESULT = r"/scc/(sd|comfy)_get_result"
+TASKS = rf"{SUBMITTED}|{PROGRESS}|{RESULT}"
+SIGN = r"/scc/sp_create_temp_file_upload_sign"
+MONITOR = r"/scc/query_sp_resource_monitor_data"
+FILES = r"/(?!scc/|v1/|_mock/).*"
+
+
+def _in_status(status: str, change: Callable[[Any, Memory], object]) -> Callable[..., None]:
+    def change_some(data: Any, memory: Memory) -> None:
+        if data.get("status") == status:
+            change(data, memory)
+
+    return change_some
+
+
+def _back(data: Any, memory: Memory) -> None:
+    ran = memory.setdefault("ran", set())
+    if data["taskId"] in ran:
+        data["status"] = "waiting"
+    ran ^= {data["taskId"]}
+
+
+def _awake(data: Any, memory: Memory) -> None:
+    ended = memory.setdefault("ended", set())
+    if data["taskId"] in ended:
+        data.update(status="running", progress=0.5)
+    ended.add(data["taskId"])
+
+
+def _falling(data: Any, memory: Memory) -> None:
+    memory["progress"] = memory.get("progress", 1.0) - 0.05
+    data["progress"] = max(0.01, memory["progress"])
+
+
+def _failed_well(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+    body = reply.json
+    if not isinstance(body, dict) or body.get("status") != FAILURE:
+        return reply
+    question = call.json
+    task = question.get("taskId") if isinstance(question, dict) else None
+    look = replace(call, target=call.path.replace("_result", "_progress"))
+    seen = (service(service.signed(look)).json or {}).get("data")
+    if not isinstance(seen, dict) or seen.get("status") != "failed":
+        return reply
+    nothing = {"errCode": None, "errMessage": None, "subErrCode": None, "subErrMessage": None}
+    data: dict[str, Any] = {"taskId": task, "status": "failed", "images": []}
+    return reply.with_json({**body, **nothing, "status": SUCCESS, "data": data})
+
+
+def _one_less(data: Any, memory: Memory) -> None:
+    if isinstance(data.get("images"), list) and data["images"]:
+        data["images"].pop()
+
+
+def _swapped(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    """Ask for the previous task."""
+    body = call.json
+    task = body.get("taskId") if isinstance(body, dict) else None
+    other = memory.get("last")
+    memory["last"] = task
+    if other in (None, task) or task is None:
+        return call
+    return service.signed(call.with_json({**body, "taskId": other}))
+
+
+def _numbers(data: Any, memory: Memory) -> None:
+    for name in ("info", "parameters"):
+        if isinstance(data.get(name), dict):
+            data[name] = dict.fromkeys(data[name], 7) or {"seed": 7}
+
+
+def _picture(change: Callable[[HttpReply], HttpReply]) -> Mutation:
+    def change_good(
+        call: HttpCall, reply: HttpReply, memory: Memory, service: Service
+    ) -> HttpReply:
+        picture = reply.header("Content-Type").startswith("image/")
+        return change(reply) if reply.good and picture else reply
+
+    return on_reply("GET", FILES, change_good)
+
+
+def _kept(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+    """Keep serving files that a result has shown."""
+    host = tuple(pair for pair in call.headers if pair[0].lower() == "host")
+    if reply.good and call.path.endswith("_get_result"):
+        data = (reply.json or {}).get("data")
+        urls: list[str] = data.get("images", []) if isinstance(data, dict) else []
+        for url in urls:
+            target = "/" + url.split("/", 3)[3]
+            if target not in memory:
+                memory[target] = service(HttpCall("GET", target, host))
+        return reply
+    kept: HttpReply = memory.get(call.target, reply)
+    return reply if reply.good else kept
+
+
+def _put_wants_key(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    return call if call.header("x-ca-key") else a_reply(403, {"message": "sign it"})
+
+
+def _put_dropped(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    return a_reply(200, {})
+
+
+def _each_pool(change: Callable[[Any], object]) -> Mutation:
+    """Return a mutation of pools; `data` may be one object or a list (W37)."""
+
+    def change_pools(body: Any, memory: Memory) -> None:
+        data = body.get("data")
+        for pool in data if isinstance(data, list) else [data]:
+            if isinstance(pool, dict):
+                change(pool)
+
+    return on_json("POST", MONITOR, change_pools)
+
+
+def _ratio_as_text(pool: Any) -> None:
+    for entry in pool["monitorData"]:
+        entry["utilizationRatio"] = str(entry["utilizationRatio"])
+
+
+def _header_signed(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    unsigned = call.header("X-SP-RESOURCE-CONFIG-ID") and (
+        "x-sp-resource-config-id" not in call.header("x-ca-signature-headers").lower()
+    )
+    refusal = HttpReply(
+        403, (("X-Ca-Error-Code", "A403IS"), ("X-Ca-Error-Message", "sign the pool"))
+    )
+    return refusal if unsigned else call
+
+
+MUTANTS = (
+    Mutant("status-successed", "Tasks are `successed`.", "Workshop › 7", "successed",
+        on_data(TASKS, _in_status("succeeded", lambda data, memory:
+                                    data.update(status="successed")))),
+    Mutant("status-undocumented", "Tasks are `queued` where they wait.", "Workshop › 7",
+        "queued", on_data(TASKS, _in_status("waiting", lambda data, memory:
+                                    data.update(status="queued")))),
+    Mutant("task-runs-back", "A task that ran waits again.", "Workshop › 7",
+        "(?i)back|order|forward", on_data(PROGRESS, _in_status("running", _back))),
+    Mutant("task-runs-again", "A task that succeeded runs again.", "Workshop › 7",
+        "(?i)stays|running|back", on_data(PROGRESS, _in_status("succeeded", _awake))),
+    Mutant("task-without-id", "The answer to a submission has no taskId.", "Workshop › 7", "taskId",
+        on_data(SUBMITTED, lambda data, memory: data.pop("taskId"))),
+    Mutant("workflow-without-estimate", "A workflow task has no estimatedDurationInSeconds.",
+        "Workshop › 8.1", "estimatedDurationInSeconds", on_data(
+            r"/scc/comfy_prompt",
+            lambda data, memory: data.pop("estimatedDurationInSeconds", 0))),
+    Mutant("progress-without-eta", "Progress has no etaRelative.", "Workshop › 8.4", "etaRelative",
+        on_data(PROGRESS, lambda data, memory: data.pop("etaRelative", 0))),
+    Mutant("progress-without-id", "Progress has no taskId.", "Workshop › 8.4", "taskId",
+        on_data(PROGRESS, lambda data, memory: data.pop("taskId", 0))),
+    Mutant("progress-in-percent", "Progress goes up to 100.", "Workshop › 7", "(?i)progress",
+        on_data(PROGRESS, lambda data, memory: data.update(
+            progress=100 * data.get("progress", 0)))),
+    Mutant("progress-runs-back", "Progress falls.", "Workshop › 7", "(?i)progress",
+        on_data(PROGRESS, _in_status("running", _falling))),
+    Mutant("failure-with-status-10", "The result of a failed task is a success.", "Workshop › 8.4",
+        "(?i)fail", on_reply("POST", RESULT, _failed_well)),
+    Mutant("result-without-images", "A result has no images.", "Workshop › 7", "'images'",
+        on_data(RESULT, _in_status("succeeded", lambda data, memory: data.pop("images", 0)))),
+    Mutant("image-missing", "One image is missing.", "Workshop › 7",
+        "(?i)as.many", on_data(RESULT, _in_status("succeeded", _one_less))),
+    Mutant("another-task-answered", "A query is answered with another task.", "Workshop › 7",
+        "(?i)asked.for", on_request("POST", rf"{PROGRESS}|{RESULT}", _swapped)),
+    Mutant("info-has-numbers", "Maps of a result hold numbers.", "Workshop › 8.4",
+        "(?i)info|parameters|text|str", on_data(RESULT, _numbers)),
+    Mutant("times-as-text", "The times of a result are texts.", "Workshop › 8.3",
+        "(?i)task\\w*Time", on_data(RESULT, lambda data, memory: data.update(
+            {name: str(data[name]) for name in ("taskBeginTime", "taskEndTime") if name in data}))),
+    Mutant("image-too-small", "Images are smaller than ordered.", "Workshop › 7",
+        "(?i)size|large|width", _picture(lambda reply: replace(reply, body=a_png(64, 64)))),
+    Mutant("image-torn", "Images are truncated.", "Workshop › 7", "(?i)decode|picture|image",
+        _picture(lambda reply: replace(reply, body=reply.body[: len(reply.body) // 2]))),
+    Mutant("image-not-served", "The URL of an image is not found.", "Workshop › 7", "expected 200",
+        _picture(lambda reply: a_reply(404, {"message": "no such file"}))),
+    Mutant("image-served-for-ever", "The URL of an image never expires.", "Workshop › 7",
+        "(?i)expire", on_reply("*", ".*", _kept)),
+    Mutant("upload-without-key", "An upload has no objectKey.", "Workshop › 8.5", "objectKey",
+        on_data(SIGN, lambda data, memory: data.pop("objectKey"))),
+    Mutant("upload-expiry-as-text", "The expiry of an upload is a text.", "Workshop › 8.5",
+        "expireTime", on_data(SIGN, lambda data, memory:
+                                data.update(expireTime=str(data["expireTime"])))),
+    Mutant("upload-wants-signature", "A PUT without x-ca headers is refused.", "Workshop › 8.5",
+        "(?i)without_a_signature|put", on_request("PUT", FILES, _put_wants_key)),
+    Mutant("file-dropped", "An uploaded file is lost.", "Workshop › 8.5",
+        "(?i)upload|read_back", on_request("PUT", FILES, _put_dropped)),
+    Mutant("utilization-as-text", "utilizationRatio is a text.", "Workshop › 9",
+        "utilizationRatio", _each_pool(_ratio_as_text)),
+    Mutant("pool-without-data", "A pool has no monitorData.", "Workshop › 9", "monitorData",
+        _each_pool(lambda pool: pool.pop("monitorData"))),
+    Mutant("pool-header-must-be-signed", "X-SP-RESOURCE-CONFIG-ID has to be signed.",
+        "Workshop › 3.1", "(?i)header|signed|pool", on_request("POST", SUBMITTED, _header_signed)),
+)  # fmt: skip

@@ -1,0 +1,129 @@
+"""Writing results and reports, in the main process of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from contract_tests import wall
+from contract_tests.credentials import BadSettings
+from contract_tests.evidence import FILE as EVIDENCE
+from contract_tests.evidence import PassRecord, record_evidence
+from contract_tests.report.gathering import append_result, gather
+from contract_tests.report.shape import RunReport, TestResult, read_result
+from contract_tests.report.terminal import summary
+from contract_tests.run_folders import delete_old_runs
+from contract_tests.runner_plugin import ATTRIBUTE
+from contract_tests.settings import RunSettings
+
+# Files made from a report: the flag, and the function that returns the text.
+PAGES = {
+    "html": "contract_tests.report.html:html_page",
+    "badge": "contract_tests.report.badge:badge",
+}
+_ENDINGS = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
+
+
+class ReportPlugin:
+    """A pytest plugin for the main process. It collects the results of all processes."""
+
+    def __init__(self, settings: RunSettings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._started = wall.now()
+        self._results: list[TestResult] = []
+        self._report: RunReport | None = None
+        self._alone = True
+        self._died: list[str] = []  # tests during which a worker crashed
+        # If a page cannot be made, the run must not start.
+        self._pages = {
+            path: page_maker(place)
+            for name, place in PAGES.items()
+            if (path := getattr(settings.flags, name)) is not None
+        }
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the result of a finished test at once."""
+        carried = getattr(report, ATTRIBUTE, {})
+        self._alone = self._alone and bool(carried)
+        if report.when not in ("setup", "call", "teardown"):
+            self._died.append(report.nodeid)
+        if "result" in carried:
+            result = read_result(json.loads(carried["result"]))
+            self._results.append(result)
+            append_result(self._folder, result)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the reports."""
+        if not self._folder.is_dir():
+            return  # no contract test has started
+        flags = self._settings.flags
+        if self._died:
+            with (self._folder / "notes.txt").open("a", encoding="utf-8") as file:
+                file.writelines(f"a process crashed during {test}\n" for test in self._died)
+        self._report = report = gather(
+            self._folder,
+            flags.target,
+            started=self._started,
+            finished=wall.now(),
+            complete=exitstatus in _ENDINGS,
+        )
+        text = json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
+        _write(self._folder / "report.json", text)
+        if flags.json is not None:
+            _write(flags.json, text)
+        for path, make_page in self._pages.items():
+            _write(path, make_page(report))
+        if flags.record_evidence:
+            self._record(report)
+        if self._alone and exitstatus == pytest.ExitCode.OK and not report.totals["passed"]:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # it must not look like success
+
+    def pytest_unconfigure(self) -> None:
+        """Delete the oldest runs."""
+        delete_old_runs(self._settings.state_dir)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the summary."""
+        if self._report is None:
+            return
+        terminalreporter.section("contract")
+        for line in summary(self._report):
+            terminalreporter.write_line(line)
+
+    def _record(self, report: RunReport) -> None:
+        day = datetime.fromtimestamp(report.finished, UTC).date().isoformat()
+        passes = [
+            (result.test, PassRecord(day, result.calls, result.waited))
+            for result in self._results
+            if result.outcome == "passed"
+        ]
+        record_evidence(self._settings.flags.evidence or EVIDENCE, report.target.kind, passes)
+
+
+def page_maker(place: str) -> Callable[[RunReport], str]:
+    """Return the function that makes a page. It is imported late, because pages need more packages.
+
+    Raises `BadSettings` if a package is missing.
+    """
+    module, _, name = place.partition(":")
+    try:
+        found: Callable[[RunReport], str] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise BadSettings(f"this report needs a package that is missing: {error}") from None
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

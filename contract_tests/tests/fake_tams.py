@@ -1,0 +1,94 @@
+"""A fake of TAMS on loopback: few operations, one price, and a count of what was charged."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PRICE = 0.6
+
+
+class FakeTams(ThreadingHTTPServer):
+    """Answers like TAMS in the good case.
+
+    `on_submission`, if set, is called in place of the answer to a submission, which never comes.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FakeTamsHandler)
+        self.charged = Decimal(0)
+        self.jobs = 0
+        self.requests: list[tuple[str, str]] = []
+        self.job_status = "SUCCESS"
+        self.on_submission: Callable[[], None] | None = None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore clients that were killed."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class FakeTamsHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FakeTams
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.requests.append((self.command, self.path))
+        status, body = self.decide()
+        if (self.command, self.path) == ("POST", "/v1/jobs") and self.server.on_submission:
+            self.server.on_submission()
+            self.connection.recv(1)  # until the client is gone, so that it cannot miss the signal
+            self.close_connection = True
+            return
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def decide(self) -> tuple[int, Any]:
+        fake_tams = self.server
+        match self.command, self.path:
+            case "POST", "/v1/jobs/credits":
+                return 200, {"credits": PRICE}
+            case "POST", "/v1/jobs":
+                fake_tams.jobs += 1
+                fake_tams.charged += Decimal(str(PRICE))
+                return 200, {
+                    "job": {"id": str(fake_tams.jobs), "status": "CREATED", "credits": PRICE}
+                }
+            case "GET", path if path.startswith("/v1/jobs/"):
+                return 200, {
+                    "job": {"id": path[9:], "status": fake_tams.job_status, "credits": PRICE}
+                }
+            case "DELETE", path:
+                return 200, {"jobId": path.rpartition("/")[2]}
+        return 404, {"code": 5, "message": "Not Found"}
+
+    do_GET = do_POST = do_DELETE = answer
+
+    def log_message(self, *args: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def fake_tams() -> Iterator[FakeTams]:
+    with FakeTams() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,204 @@
+"""Each mutant changes only what it says, and equivalent variants keep every promise."""
+
+import json
+import re
+from dataclasses import replace
+from functools import cache
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from contract_tests.mutants.calls import HttpCall, HttpReply, a_reply
+from contract_tests.mutants.catalogue import MUTANTS, mutants_named
+from contract_tests.mutants.equivalents import HIDDEN, VARIANTS
+from contract_tests.mutants.mutant import combine, on_json
+from contract_tests.mutants.pictures import a_png
+from contract_tests.tests.canned_service import CannedService
+
+EXCHANGES = Path(__file__).parents[2] / "fixtures" / "exchanges"
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+
+
+@cache
+def exchanges():
+    found = []
+    for path in sorted(EXCHANGES.glob("*/*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        request, response = data.get("request", {}), data.get("response", {})
+        if "path" in request and "httpStatus" in response:
+            headers = tuple(request.get("headers", {}).items())
+            body = request.get("rawBody", "").encode()
+            call = HttpCall(request.get("method", "POST"), request["path"], headers, body)
+            found.append((call, a_reply(response["httpStatus"], response.get("body"))))
+    return found
+
+
+# What is true of every mutant.
+
+
+def test_there_are_at_least_sixty_mutants_of_both_surfaces():
+    surfaces = [mutant.surface for mutant in MUTANTS]
+
+    assert len(MUTANTS) >= 60
+    assert surfaces.count("tams") >= 40
+    assert surfaces.count("workshop") >= 20
+
+
+def test_names_are_unique():
+    names = [*(mutant.name for mutant in MUTANTS), *(variant.name for variant in VARIANTS)]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_has_a_sentence_and_a_source(mutant):
+    assert mutant.sentence.endswith(".")
+    assert re.fullmatch(r"(TAMS|Workshop) › \d+(\.\d+)?", mutant.source)
+    re.compile(mutant.clue)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_changes_only_the_calls_it_concerns(mutant):
+    handle = mutant.mutation.make()
+    for call, reply in exchanges():
+        if not mutant.mutation.concerns(call):
+            service = CannedService(reply)
+            assert handle(call, service) == reply
+            assert service.calls[0] == call
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_accepts_any_body(mutant):
+    handle = mutant.mutation.make()
+    bodies = cycle((b"", b"null", b"[]", b"{}", b"7", b"{", b"\xff"))
+    for (call, reply), body in zip(exchanges(), bodies, strict=False):
+        assert handle(replace(call, body=body), CannedService(reply)).status >= 200
+
+
+def test_a_mutation_has_new_memory_each_time():
+    mutant = BY_NAME["nonce-refused-twice"]
+    call = HttpCall("GET", "/v1/jobs/1", (("Authorization", "TAMS-SHA256-RSA nonce_str=1"),))
+
+    first, second = mutant.mutation.make(), mutant.mutation.make()
+
+    assert first(call, CannedService(HttpReply(200))).status == 200
+    assert first(call, CannedService(HttpReply(200))).status == 401
+    assert second(call, CannedService(HttpReply(200))).status == 200
+
+
+def test_two_mutations_can_be_combined():
+    first = on_json("GET", "/a", lambda body, memory: body.update(one=1))
+    second = on_json("GET", "/a", lambda body, memory: body.update(two=2))
+
+    reply = combine(first, second).make()(HttpCall("GET", "/a"), CannedService(a_reply(200, {})))
+
+    assert reply.json == {"one": 1, "two": 2}
+
+
+def test_mutants_are_found_by_name_and_unknown_names_are_refused():
+    assert [mutant.name for mutant in mutants_named(["rank-as-number"])] == ["rank-as-number"]
+    with pytest.raises(ValueError, match="no mutant is named nothing-like-it"):
+        mutants_named(["nothing-like-it"])
+
+
+# Some mutants by their effect.
+
+
+def job(status, **members):
+    return a_reply(200, {"job": {"id": "7", "status": status, **members}})
+
+
+def tell(name, *replies, call=None):
+    """Return what a mutant makes of answers to the same call."""
+    handle = BY_NAME[name].mutation.make()
+    call = call or HttpCall("GET", "/v1/jobs/7")
+    return [handle(call, CannedService(reply)) for reply in replies]
+
+
+def test_a_rank_becomes_a_number_and_nothing_else_changes():
+    info = {"queueRank": "3", "queueLen": "5"}
+
+    (reply,) = tell("rank-as-number", job("WAITING", waitingInfo=info))
+
+    waiting = {"queueRank": 3, "queueLen": "5"}
+    assert reply.json == {"job": {"id": "7", "status": "WAITING", "waitingInfo": waiting}}
+
+
+def test_a_job_that_ran_waits_again():
+    replies = tell("state-runs-back", job("RUNNING"), job("RUNNING"), job("RUNNING"))
+
+    assert [r.json["job"]["status"] for r in replies] == ["RUNNING", "WAITING", "RUNNING"]
+
+
+def test_a_session_of_another_token_is_answered():
+    handle = BY_NAME["session-of-another-token"].mutation.make()
+    for token in ("one", "two"):
+        data = {"apiToken": token, "sessionUrl": f"http://h/{token}"}
+        create = HttpCall("POST", "/scc/spCreateSession")
+        handle(create, CannedService(a_reply(200, {"status": 10, "data": data})))
+    data = {"apiToken": "two", "sessionUrl": "http://h/two"}
+
+    reply = handle(
+        HttpCall("POST", "/scc/spQuerySession"),
+        CannedService(a_reply(200, {"status": 10, "data": data})),
+    )
+
+    assert reply.json["data"]["apiToken"] == "one"
+
+
+def test_a_charge_is_taken_from_the_balance_once_for_each_job():
+    handle = BY_NAME["failure-charged"].mutation.make()
+    failed = CannedService(job("FAILED", credits=1.5))
+    handle(HttpCall("GET", "/v1/jobs/7"), failed)
+    handle(HttpCall("GET", "/v1/jobs/7"), failed)
+
+    balance = HttpCall("GET", "/_mock/accounts/a/balance")
+    reply = handle(balance, CannedService(a_reply(200, {"balance": 10})))
+
+    assert reply.json == {"balance": 8.5}
+
+
+def test_a_generated_picture_is_a_png_of_its_size():
+    from io import BytesIO
+
+    from PIL import Image
+
+    picture = Image.open(BytesIO(a_png(64, 48)))
+    picture.load()
+    assert picture.size == (64, 48)
+
+
+# Equivalent variants.
+
+
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if v.name != "slower"], ids=lambda v: v.name
+)
+def test_an_equivalent_variant_keeps_every_member_and_the_status(variant):
+    handle = variant.mutation.make()
+    for call, reply in exchanges():
+        told_reply = handle(call, CannedService(reply))
+        assert told_reply.status == reply.status
+        assert_holds(reply.json, told_reply.json, variant.name)
+
+
+def assert_holds(less, more, name):
+    """Assert that all of `less` is in `more`, except the words of free messages."""
+    if isinstance(less, dict):
+        for key in less:
+            if not (key == "message" and name in ("other-words", "all-together")):
+                assert_holds(less[key], more[key], name)
+    elif isinstance(less, list):
+        assert len(less) == len(more)
+        for one, other in zip(less, more, strict=True):
+            assert_holds(one, other, name)
+    else:
+        assert less == more
+
+
+def test_a_hidden_control_api_is_not_found():
+    handle = HIDDEN.make()
+
+    assert handle(HttpCall("GET", "/_mock/version"), CannedService(HttpReply(200))).status == 404
+    assert handle(HttpCall("GET", "/v1/jobs/1"), CannedService(HttpReply(200))).status == 200

@@ -1,0 +1,423 @@
+"""A TAMS request for the search: its five parts, and what is signed in their place."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import md5, sha1, sha256
+from itertools import permutations
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, unquote_to_bytes
+
+from mock_server.web.auth_diagnostics.body_variants import BodyVariants
+from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
+from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Layout, Parts, guesses
+from mock_server.web.auth_diagnostics.search_budget import FULL, Work
+from mock_server.web.auth_diagnostics.url_variants import method_variants, path_changes
+
+METHOD, TARGET, TIMESTAMP, NONCE, BODY = range(5)
+_NAMES = ("METHOD", "URL", "TIMESTAMP", "NONCE", "BODY", "APP_ID")
+_PATH_CAUSES = {
+    "host": "host-included",
+    "origin": "scheme-and-host-included",
+    "prefix-left-out": "path-prefix-left-out",
+    "prefix-added": "path-prefix-added",
+    "prefix-doubled": "version-doubled",
+    "leading-slash": "leading-slash-missing",
+    "slash-added": "trailing-slash-added",
+    "slash-removed": "trailing-slash-removed",
+    "slashes": "double-slash",
+    "lower-case": "url-lower-case",
+    "decoded": "url-decoded",
+    "encoded": "url-encoded",
+    "segment-left-out": "path-segment-left-out",
+    "left-out": "path-left-out",
+    "other": "other-path",
+}
+_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+_UUID = re.compile(rb"[0-9a-fA-F]{32}")
+_MAX_FIELDS_BYTES = 2048
+
+
+class SignedRequest(NamedTuple):
+    """What is known of the request."""
+
+    parts: Parts
+    app_id: bytes = b""
+    host: bytes = b""
+    scheme: str = "http"
+    paths: Sequence[bytes] = ()
+
+
+class TamsScheme:
+    """METHOD, URL, TIMESTAMP, NONCE and BODY, joined by line feeds (TAMS › 3.2)."""
+
+    def __init__(self, request: SignedRequest, work: Work) -> None:
+        self.request = request
+        parts = request.parts
+        whole = Base((), parts, (b"\n",) * 4 + (b"",), layouts_first=not parts[BODY])
+        self.bases = [whole]
+        if not parts[BODY]:
+            # Without a body the string ends in a line feed, which many leave out.
+            missing = Step("final-lf-missing", "without the last line feed")
+            ends = (b"\n",) * 3 + (b"",)
+            self.bases.append(Base((missing,), parts[:BODY], ends, layouts_first=True))
+        self._bodies = BodyVariants(parts[BODY], work)
+        self._changes = list(self._target_changes())
+        method, target, timestamp, nonce, _ = parts
+        self._axes = (
+            Axis(TARGET, (Variant((step,), do(target)) for step, do in self._changes), 45),
+            Axis(METHOD, method_variants(method, "other-method"), 4),
+            Axis(BODY, self._bodies.singles(), 60),
+            Axis(TIMESTAMP, timestamp_variants(timestamp), 8),
+            Axis(NONCE, nonce_variants(nonce, timestamp), 12),
+        )
+
+    def axes(self, base: Base) -> Sequence[Axis]:
+        return [axis for axis in self._axes if axis.part < len(base.parts)]
+
+    def layouts(self, base: Base) -> Iterator[Layout]:
+        return layouts(self.request, len(base.parts))
+
+    def rare(self, base: Base) -> Iterator[Guess | None]:
+        parts = self.request.parts
+        if len(base.parts) > BODY:
+            yield from guesses(base, BODY, self._bodies.several())
+        for layout in orders(self.request.app_id, len(base.parts)):
+            yield Guess((*base.steps, layout.step), layout.join(base.parts))
+        yield from guesses(base, TIMESTAMP, rare_timestamps(parts[TIMESTAMP]))
+        yield from guesses(base, TARGET, self._target_pairs())
+
+    def _target_changes(self) -> Iterator[tuple[Step, Callable[[bytes], bytes]]]:
+        """Yield what may be done to the URL, the likeliest first."""
+        request = self.request
+        target, body = request.parts[TARGET], request.parts[BODY]
+        yield from _QUERY_CHANGES
+        path = target.partition(b"?")[0]
+        others = [other for other in request.paths if other != target]
+        for kind, how, change in path_changes(request.scheme, request.host, path, others):
+            cause = "version-missing" if how == "without /v1" else _PATH_CAUSES[kind]
+            if kind == "prefix-doubled" and how != "with /v1 in front":
+                cause = "path-prefix-added"
+            # The path of another operation is signed without this one's query.
+            yield Step(cause, how), change if kind == "other" else _path_with(change)
+        if fields := _query_of(body):
+            step = Step("query-added", "made of the body's members")
+            yield step, lambda target: target + b"?" + fields
+
+    def _target_pairs(self) -> Iterator[Variant]:
+        """Yield what two changes of different causes make of the URL."""
+        target = self.request.parts[TARGET]
+        for first, change in self._changes[:45]:
+            once = change(target)
+            if once == target:
+                continue
+            for second, change_again in self._changes[:45]:
+                if second.cause != first.cause:
+                    twice = change_again(once)
+                    if twice not in (once, target):
+                        yield Variant((first, second), twice)
+
+
+# Timestamps and nonces
+
+
+def timestamp_variants(timestamp: bytes) -> Iterator[Variant]:
+    """Yield what may be signed as the timestamp."""
+    if not timestamp.isdigit():
+        return
+    number = int(timestamp)
+    if len(timestamp) >= 13:
+        for seconds in (number // 1000, number // 1000 + 1):
+            yield variant("timestamp-seconds-signed", f"as {seconds}", b"%d" % seconds)
+        yield variant("timestamp-fraction", "in seconds with a fraction",
+                      b"%d.%03d" % divmod(number, 1000))  # fmt: skip
+    else:
+        for zeros, unit in ((3, "milliseconds"), (6, "microseconds"), (9, "nanoseconds")):
+            value = timestamp + b"0" * zeros
+            yield variant("timestamp-milliseconds-signed", f"in {unit}, as {value.decode()}", value)
+    for off in (1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+        if number + off >= 0:
+            how = f"as {number + off} ({off:+d})"
+            yield variant("timestamp-differs", how, b"%d" % (number + off))
+    yield variant("timestamp-fraction", f"as {number}.0", timestamp + b".0")
+    if number < 10**11:
+        moment = datetime.fromtimestamp(number, UTC)
+        for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ",
+                     "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S+00:00"):  # fmt: skip
+            text = moment.strftime(form)
+            yield variant("timestamp-differs", f"as the date {text}", text.encode())
+
+
+def rare_timestamps(timestamp: bytes) -> Iterator[Variant]:
+    """Yield every millisecond of the second, and other time zones."""
+    if not timestamp.isdigit() or len(timestamp) >= 13:
+        return
+    number = int(timestamp)
+    for ms in range(1, 1000):
+        signed = b"%d%03d" % (number, ms)
+        yield variant("timestamp-milliseconds-signed", f"as {signed.decode()}", signed)
+    for digits in (3, 2, 1):
+        for fraction in range(10**digits):
+            signed = b"%d.%0*d" % (number, digits, fraction)
+            yield variant("timestamp-fraction", f"as {signed.decode()}", signed)
+    for half_hours in range(-24, 29):
+        off = half_hours * 1800
+        if off and number + off >= 0:
+            how = f"of another time zone ({off / 3600:+g} h)"
+            yield variant("timestamp-differs", how, b"%d" % (number + off))
+
+
+def nonce_variants(nonce: bytes, timestamp: bytes) -> Iterator[Variant]:
+    """Yield what may be signed as the nonce."""
+    for how, value in (
+        ("in lower case", nonce.lower()),
+        ("in upper case", nonce.upper()),
+        ("without hyphens", nonce.replace(b"-", b"")),
+        ("in quotes", b'"' + nonce + b'"'),
+        ("without the blanks around it", nonce.strip()),
+        # The official demos make their nonce so (TAMS › 3.3).
+        ("as the MD5 of the timestamp", _md5(timestamp).hex().encode()),
+        ("as the SHA-256 of the timestamp", sha256(timestamp).hexdigest().encode()),
+        ("as the timestamp", timestamp),
+        ("as str(bytes) of Python: b'…'", b"b'" + nonce + b"'"),
+        ("without hyphens, in lower case", nonce.replace(b"-", b"").lower()),
+        ("in base64", b64encode(nonce)),
+    ):
+        yield variant("nonce-differs", how, value)
+    if _UUID.fullmatch(nonce):
+        text = nonce.decode()
+        cuts = (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
+        yield variant("nonce-differs", "with hyphens", "-".join(cuts).encode())
+
+
+def _md5(data: bytes) -> bytes:
+    return md5(data, usedforsecurity=False).digest()
+
+
+# Queries
+
+
+def _path_with(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def changed(target: bytes) -> bytes:
+        path, mark, query = target.partition(b"?")
+        return change(path) + mark + query
+
+    return changed
+
+
+def _query_with(change: Callable[[list[bytes]], Iterable[bytes]]) -> Callable[[bytes], bytes]:
+    def changed(target: bytes) -> bytes:
+        path, mark, query = target.partition(b"?")
+        return path + mark + b"&".join(change(query.split(b"&"))) if mark else target
+
+    return changed
+
+
+def _value_with(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    def changed(pair: bytes) -> bytes:
+        name, equals, value = pair.partition(b"=")
+        return name + equals + change(value)
+
+    return _query_with(lambda pairs: map(changed, pairs))
+
+
+_FALSY = (b"", b"0", b"false", b"False", b"null", b"None", b"undefined", b"nil")
+
+
+def _bare(pair: bytes) -> bytes:
+    name, _, value = pair.partition(b"=")
+    return name if value in _FALSY else pair
+
+
+_QUERY_CHANGES: tuple[tuple[Step, Callable[[bytes], bytes]], ...] = (
+    (Step("query-left-out", "without the query"), lambda target: target.partition(b"?")[0]),
+    (Step("query-sorted", "sorted by name"), _query_with(sorted)),
+    (Step("query-sorted", "in reverse order"), _query_with(lambda pairs: pairs[::-1])),
+    (Step("url-decoded", "percent-decoded"), unquote_to_bytes),
+    (Step("url-decoded", "decoded, + as a blank"),
+     lambda target: unquote_to_bytes(target.replace(b"+", b" "))),
+    (Step("url-encoded", "encoded once more"),
+     lambda target: quote(target, safe=b"/?&=:,+~-._").encode()),
+    (Step("url-encoded", "encoded whole"), lambda target: quote(target, safe=b"").encode()),
+    (Step("url-encoded", "encoded whole, slashes not"),
+     lambda target: quote(target, safe=b"/").encode()),
+    (Step("url-encoded", "with capital digits in escapes"),
+     lambda target: _ESCAPE.sub(lambda match: match[0].upper(), target)),
+    (Step("url-encoded", "with small digits in escapes"),
+     lambda target: _ESCAPE.sub(lambda match: match[0].lower(), target)),
+    (Step("url-encoded", "with %20 for +"), lambda target: target.replace(b"+", b"%20")),
+    (Step("url-encoded", "with + for %20"), lambda target: target.replace(b"%20", b"+")),
+    (Step("url-encoded", "with reserved characters of the query encoded"),
+     _value_with(lambda value: quote_plus(unquote_to_bytes(value)).encode())),
+    (Step("query-changed", "false, 0 and null as a bare name"),
+     _query_with(lambda pairs: map(_bare, pairs))),
+    (Step("query-changed", "without empty values"),
+     _query_with(lambda pairs: [pair for pair in pairs if pair.partition(b"=")[2]])),
+    (Step("query-changed", "without false, 0 and null"),
+     _query_with(lambda pairs: [pair for pair in pairs if _bare(pair) == pair])),
+    (Step("query-changed", "bare names with ="),
+     _query_with(lambda pairs: [pair if b"=" in pair else pair + b"=" for pair in pairs])),
+    (Step("query-added", "with a bare ? at the end"),
+     lambda target: target if b"?" in target else target + b"?"),
+    (Step("url-lower-case", "in lower case"), bytes.lower),
+)  # fmt: skip
+
+
+def _query_of(body: bytes) -> bytes:
+    """Return a small flat body as a query, or nothing."""
+    if not 0 < len(body) <= _MAX_FIELDS_BYTES:
+        return b""
+    if body[:1] != b"{":
+        return body if b"=" in body and body.isascii() else b""
+    for each in BodyVariants(body, Work(FULL)).singles():
+        if each is not None and each.steps[0].cause == "body-form-encoded":
+            return each.value if isinstance(each.value, bytes) else b""
+    return b""
+
+
+# Layouts
+
+_SEPARATORS = (
+    ("separator-crlf", "CRLF", b"\r\n"),
+    ("separator-literal", r"a literal \n", b"\\n"),
+    ("separator-other", "nothing", b""),
+    ("separator-other", "a blank", b" "),
+    ("separator-other", "a comma", b","),
+    ("separator-other", "&", b"&"),
+    ("separator-other", "|", b"|"),
+    ("separator-other", "a colon", b":"),
+    ("separator-other", "a semicolon", b";"),
+    ("separator-other", "CR", b"\r"),
+    ("separator-other", "a tabulator", b"\t"),
+    ("separator-other", "two line feeds", b"\n\n"),
+    ("separator-literal", r"a literal \r\n", b"\\r\\n"),
+    ("separator-other", "a comma and a blank", b", "),
+    ("separator-other", "a hyphen", b"-"),
+    ("separator-other", "a dot", b"."),
+    ("separator-other", "_", b"_"),
+    ("separator-other", "a zero byte", b"\0"),
+)
+_COMMON_SEPARATORS = 7
+_LABELS = (
+    (b"method", b"url", b"timestamp", b"nonce", b"body"),
+    (b"method", b"path", b"timestamp", b"nonce_str", b"body"),
+    (b"method", b"uri", b"timestamp", b"nonce_str", b"body"),
+)
+_WHOLES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    ("SHA-256 in hexadecimal", lambda text: sha256(text).hexdigest().encode()),
+    ("SHA-256 in capital hexadecimal", lambda text: sha256(text).hexdigest().upper().encode()),
+    ("the bytes of SHA-256", lambda text: sha256(text).digest()),
+    ("SHA-256 in base64", lambda text: b64encode(sha256(text).digest())),
+    ("MD5 in hexadecimal", lambda text: _md5(text).hex().encode()),
+    ("SHA-1 in hexadecimal",
+     lambda text: sha1(text, usedforsecurity=False).hexdigest().encode()),
+    ("base64", b64encode),
+    ("hexadecimal", lambda text: text.hex().encode()),
+)  # fmt: skip
+
+
+def _lf(parts: Iterable[bytes]) -> bytes:
+    return b"\n".join(parts)
+
+
+def layouts(request: SignedRequest, count: int) -> Iterator[Layout]:
+    """Yield ways to join so many parts other than with one line feed between them."""
+    app_id = request.app_id
+    if count > BODY:
+        yield Layout(Step("final-lf-extra", "with a line feed behind"), lambda p: _lf(p) + b"\n",
+                     common=True)  # fmt: skip
+        yield Layout(Step("query-in-body", "the query behind the nonce, none in the URL"),
+                     _query_in_body, common=True)  # fmt: skip
+    swapped = Step("pairs-swapped", "with the nonce before the timestamp")
+    yield Layout(swapped, lambda p: _lf((*p[:2], p[3], p[2], *p[4:])), common=True)
+    for number, (cause, words, separator) in enumerate(_SEPARATORS):
+        step = Step(cause, f"joined with {words}")
+        yield Layout(step, separator.join, common=number < _COMMON_SEPARATORS)
+    for place in range(count + 1):
+        where = f"before {_NAMES[place]}" if place < count else "at the end"
+        step = Step("app-id-included", where)
+        yield Layout(step, _with_app_id(place, app_id), common=place in (0, count))
+    for missing in range(count):
+        step = Step("part-left-out", f"{_NAMES[missing]} is not there")
+        yield Layout(step, _without(missing))
+    for missing in range(1, 4):
+        yield Layout(Step("part-left-out", f"{_NAMES[missing]} is empty"), _emptied(missing))
+    for how, before, after in (
+        ("a line feed in front", b"\n", b""),
+        ("line feeds around", b"\n", b"\n"),
+        ("a blank behind", b"", b" "),
+        ("CRLF behind", b"", b"\r\n"),
+    ):
+        yield Layout(Step("space-around", f"with {how}"), _wrapped(before, after))
+    for spaces in (2, 4, 8):
+        step = Step("space-around", f"each line indented by {spaces}")
+        yield Layout(step, _indented(b" " * spaces))
+    for labels in _LABELS:
+        for separator, words in ((b"\n", "lines"), (b"&", "pairs with &")):
+            step = Step("parts-named", f"as {words}: method=…, {labels[1].decode()}=…")
+            yield Layout(step, _named(labels, separator))
+    step = Step("parts-named", "as the header's pairs: app_id=…,nonce_str=…,timestamp=…")
+    yield Layout(step, _header_pairs(app_id))
+    for how, change in _WHOLES:
+        yield Layout(Step("string-hashed-first", f"as {how}"), _whole(change))
+
+
+def orders(app_id: bytes, count: int) -> Iterator[Layout]:
+    """Yield all orders of the parts, and of the parts with the app id among them."""
+    straight = tuple(range(count))
+    names = (*_NAMES[:count], "APP_ID")
+    for more in (0, 1):
+        for order in permutations(range(count + more)):
+            if tuple(number for number in order if number < count) == straight:
+                continue  # among the layouts
+            words = " ".join(names[number] for number in order)
+            cause = "app-id-included" if more else "parts-reordered"
+            yield Layout(Step(cause, f"as {words}"), _ordered(order, app_id))
+
+
+def _query_in_body(parts: Parts) -> bytes:
+    path, mark, query = parts[TARGET].partition(b"?")
+    if not mark or parts[BODY]:
+        return _lf(parts)
+    return _lf((parts[METHOD], path, *parts[2:4], query))
+
+
+def _with_app_id(place: int, app_id: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: _lf((*parts[:place], app_id, *parts[place:]))
+
+
+def _without(missing: int) -> Callable[[Parts], bytes]:
+    return lambda parts: _lf(parts[:missing] + parts[missing + 1 :])
+
+
+def _emptied(missing: int) -> Callable[[Parts], bytes]:
+    return lambda parts: _lf((*parts[:missing], b"", *parts[missing + 1 :]))
+
+
+def _wrapped(before: bytes, after: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: before + _lf(parts) + after
+
+
+def _indented(blanks: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: _lf(blanks + part for part in parts)
+
+
+def _named(labels: Sequence[bytes], separator: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: separator.join(
+        label + b"=" + part for label, part in zip(labels, parts, strict=False)
+    )
+
+
+def _header_pairs(app_id: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: b"app_id=%b,nonce_str=%b,timestamp=%b" % (app_id, parts[3], parts[2])
+
+
+def _whole(change: Callable[[bytes], bytes]) -> Callable[[Parts], bytes]:
+    return lambda parts: change(_lf(parts))
+
+
+def _ordered(order: Sequence[int], app_id: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: _lf([(*parts, app_id)[number] for number in order])

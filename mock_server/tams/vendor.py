@@ -1,0 +1,65 @@
+"""TAMS as one object, for the wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mock_server.core.account_service import AccountService
+from mock_server.core.resets import ResetService
+from mock_server.tams.authentication import TamsAuthenticator, verdict_body
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.surface import TamsSurface
+from mock_server.web.callback_formats import CallbackAdapter
+from mock_server.web.pipeline import Operation
+from mock_server.web.vendor_settings import Fact, at_hand
+from mock_server.web.vendors import VendorContext
+
+
+class TamsVendor:
+    """The vendor that the files of this package describe."""
+
+    name = "tams"
+
+    def __init__(
+        self,
+        context: VendorContext,
+        settings: TamsSettings,
+        *,
+        node_classes_file: Path | None = None,
+        templates_dir: Path | None = None,
+    ) -> None:
+        self.settings = settings
+        self.surface = TamsSurface(
+            context,
+            at_hand(settings),
+            node_classes_file=node_classes_file,
+            templates_dir=templates_dir,
+        )
+
+    @cached_property
+    def callback_adapter(self) -> CallbackAdapter:
+        return CallbackAdapter(self.surface.answers.notice, self.settings.notify_retry_delays)
+
+    @property
+    def explainer(self) -> TamsAuthenticator:
+        return self.surface.authenticator
+
+    def register(self, accounts: AccountService, resets: ResetService) -> None:
+        pass  # Jobs and callbacks are everybody's.
+
+    def facts(self) -> Iterable[Fact]:
+        from mock_server.tams.facts import FACTS
+        from mock_server.tams.settings import SETTLED
+        from mock_server.web import fidelity
+
+        known = (*FACTS, *SETTLED)
+        return fidelity.facts(self.name, self.surface.operations, known, self.settings)
+
+    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
+        return verdict_body(verdict)
+
+    def control_operations(self) -> Sequence[Operation]:
+        return ()

@@ -1,0 +1,229 @@
+"""What is done to a body as bytes: ends, marks, encodings, hashes."""
+
+from __future__ import annotations
+
+import unicodedata
+import zlib
+from base64 import b64encode
+from codecs import escape_encode
+from collections.abc import Callable, Iterator
+from gzip import compress
+from hashlib import md5, new, sha1, sha256
+from typing import Any
+
+from mock_server.web.auth_diagnostics.findings import Stream, Variant, variant
+from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, pieces_of
+
+_BOM = b"\xef\xbb\xbf"
+_MAX_INFLATED = 10 * 1024 * 1024
+_CHARSETS = ("latin-1", "gbk", "ascii", "utf-16-le", "utf-16-be", "cp1252", "gb18030", "big5",
+             "shift_jis", "euc_kr")  # fmt: skip
+
+
+def byte_variants(body: bytes) -> tuple[Iterator[Variant], Iterator[Variant]]:
+    """Return what may be signed as a body that is not empty: likely changes, and others."""
+    return _edges(body), _others(body)
+
+
+def _edges(body: bytes) -> Iterator[Variant]:
+    yield variant("body-newline-stripped", "without the last line break", _without_break(body))
+    yield variant("body-newline-added", "with a line feed behind it", body + b"\n")
+    yield variant("body-newline-added", "with CRLF behind it", body + b"\r\n")
+    yield variant("body-space-stripped", "without white space around it", body.strip())
+    yield variant("body-space-stripped", "without white space behind it", body.rstrip())
+    yield variant("body-space-added", "with a blank behind it", body + b" ")
+    yield variant("body-space-added", "with line feeds around it", b"\n" + body + b"\n")
+    if body.startswith(_BOM):
+        yield variant("body-bom", "without the mark", body[3:])
+    else:
+        yield variant("body-bom", "with the mark", _BOM + body)
+    if b"\n" in body:
+        for cause, how, change in (
+            ("body-lf", "with LF for CRLF", _with_lf),
+            ("body-crlf", "with CRLF for LF", lambda data: _with_lf(data).replace(b"\n", b"\r\n")),
+            ("body-lf", "without its line breaks", lambda data: _with_lf(data).replace(b"\n", b"")),
+        ):
+            yield variant(cause, how, changed(body, change))
+
+
+def _with_lf(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
+
+
+def _without_break(body: bytes) -> bytes:
+    if body.endswith(b"\r\n"):
+        return body[:-2]
+    return body[:-1] if body.endswith((b"\n", b"\r")) else body
+
+
+def _others(body: bytes) -> Iterator[Variant]:
+    yield variant("body-base64", "as base64", changed(body, b64encode, multiple=3))
+    yield variant("body-object-text", "as str(bytes) of Python: b'…'", _repr(body))
+    if len(body) <= SMALL_BYTES:
+        yield variant(
+            "body-object-text",
+            "as str(bytearray) of Python",
+            b"bytearray(%b)" % repr(body).encode(),
+        )
+        numbers = [str(byte) for byte in body]
+        for how, text in (
+            ("as the numbers of a JavaScript Uint8Array", ",".join(numbers)),
+            ("as %v of Go bytes", f"[{' '.join(numbers)}]"),
+            ("as a list of numbers", f"[{', '.join(numbers)}]"),
+            ("as JSON of a Node buffer", f'{{"type":"Buffer","data":[{",".join(numbers)}]}}'),
+        ):
+            yield variant("body-object-text", how, text.encode())
+        yield variant("body-hexadecimal", "in lower case", body.hex().encode())
+        yield variant("body-repeated", "twice", body + body)
+    yield from _compressed(body)
+    yield from _charsets(body)
+
+
+def _repr(body: bytes) -> bytes | Stream:
+    if len(body) <= SMALL_BYTES:
+        return repr(body).encode()
+    plain = b"'" in body and b'"' not in body  # then repr takes double quotes around it
+    mark = b'"' if plain else b"'"
+
+    def stream() -> Iterator[bytes]:
+        yield b"b" + mark
+        for piece in pieces_of(body):
+            escaped = escape_encode(piece)[0]
+            yield escaped.replace(b"\\'", b"'") if plain else escaped
+        yield mark
+
+    return stream
+
+
+def _compressed(body: bytes) -> Iterator[Variant]:
+    if body[:2] in (b"\x1f\x8b", b"x\x01", b"x\x9c", b"x\xda"):
+
+        def inflated() -> Iterator[bytes]:
+            inflating, left = zlib.decompressobj(zlib.MAX_WBITS | 32), _MAX_INFLATED
+            try:
+                for piece in pieces_of(body):
+                    piece = inflating.decompress(piece, 64 * 1024)  # noqa: PLW2901
+                    while piece and left > 0:
+                        left -= len(piece)
+                        yield piece
+                        piece = inflating.decompress(inflating.unconsumed_tail, 64 * 1024)  # noqa: PLW2901
+            except zlib.error:
+                yield b""
+
+        small = len(body) <= SMALL_BYTES // 16
+        yield variant(
+            "body-compressed", "not compressed", b"".join(inflated()) if small else inflated
+        )
+    elif len(body) <= SMALL_BYTES:
+        for level in (9, 6, 1):
+            for system in (255, 3, 0, 19, 10):
+                data = compress(body, level, mtime=0)
+                value = data[:9] + bytes([system]) + data[10:]
+                yield variant("body-compressed", f"as gzip, level {level}", value)
+            yield variant(
+                "body-compressed", f"as deflate, level {level}", zlib.compress(body, level)
+            )
+
+
+def _charsets(body: bytes) -> Iterator[Variant]:
+    cause = "body-charset"
+    if not body.isascii():
+        yield variant(
+            cause, "UTF-8 taken for latin-1, so encoded twice",
+            changed(body, lambda data: data.decode("latin-1").encode()),
+        )  # fmt: skip
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return
+        yield variant(
+            cause, "UTF-8 taken for cp1252, so encoded twice",
+            changed(body, lambda data: data.decode("cp1252", "replace").encode()),
+        )  # fmt: skip
+        for wrong in ("latin-1", "cp1252"):
+            try:
+                yield variant(cause, "the sent one was encoded twice", text.encode(wrong))
+            except UnicodeEncodeError:
+                continue
+        for form in ("NFC", "NFD", "NFKC", "NFKD"):
+            yield variant("body-normalised", f"as {form}", _by_text(body, text, _normal(form)))
+    else:
+        text = body.decode()
+    for charset in _CHARSETS:
+        if text.isascii() and not charset.startswith("utf-16"):
+            continue
+        encode = _encoding(charset)
+        yield variant(cause, f"as {charset}", _by_text(body, text, encode))
+    yield variant(cause, "as utf-16 with a mark", _marked(body, text, b"\xff\xfe", "utf-16-le"))
+
+
+def _normal(form: Any) -> Callable[[str], bytes]:
+    return lambda text: unicodedata.normalize(form, text).encode()
+
+
+def _encoding(charset: str) -> Callable[[str], bytes]:
+    return lambda text: text.encode(charset, "replace")
+
+
+def _by_text(body: bytes, text: str, change: Callable[[str], bytes]) -> bytes | Stream:
+    if len(body) <= SMALL_BYTES:
+        return change(text)
+    return lambda: map(change, _texts(text))
+
+
+def _texts(text: str) -> Iterator[str]:
+    """Yield a text in pieces that begin with ASCII, which no mark before it belongs to."""
+    at = 0
+    while at < len(text):
+        end = at + SMALL_BYTES
+        while end < len(text) and not text[end].isascii() and end - at < 2 * SMALL_BYTES:
+            end += 1
+        yield text[at:end]
+        at = end
+
+
+def _marked(body: bytes, text: str, mark: bytes, charset: str) -> bytes | Stream:
+    if len(body) <= SMALL_BYTES:
+        return mark + text.encode(charset, "replace")
+
+    def stream() -> Iterator[bytes]:
+        yield mark
+        yield from map(_encoding(charset), _texts(text))
+
+    return stream
+
+
+def hash_variants(body: bytes) -> Iterator[Variant]:
+    """Yield hashes of the body in their usual encodings."""
+    for name, make in (("SHA-256", sha256), ("MD5", md5), ("SHA-1", sha1), ("SHA-512", "sha512")):
+        for how, form in (
+            ("in hexadecimal", lambda digest: digest.hex().encode()),
+            ("in capital hexadecimal", lambda digest: digest.hex().upper().encode()),
+            ("in base64", b64encode),
+            ("as bytes", lambda digest: digest),
+            ("in base64 of hexadecimal", lambda digest: b64encode(digest.hex().encode())),
+        ):
+            yield variant("body-hashed-first", f"{name} {how}", _hashed(body, make, form))
+
+
+def _hashed(body: bytes, make: Any, form: Callable[[bytes], bytes]) -> bytes | Stream:
+    """Return a hash of the body; the bytes of a long one are hashed piece by piece."""
+
+    def start() -> Any:
+        if isinstance(make, str):
+            return new(make, usedforsecurity=False)
+        return make(usedforsecurity=False)
+
+    if len(body) <= SMALL_BYTES:
+        hashing = start()
+        hashing.update(body)
+        return form(hashing.digest())
+
+    def stream() -> Iterator[bytes]:
+        hashing = start()
+        for piece in pieces_of(body):
+            hashing.update(piece)
+            yield b""
+        yield form(hashing.digest())
+
+    return stream

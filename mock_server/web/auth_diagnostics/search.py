@@ -1,0 +1,295 @@
+"""Looks for the string that a client signed: the same engine for both vendors.
+
+A vendor says which parts are signed, what may stand in place of each, and how else they may be
+put together. The engine tries every string that one mistake makes, then those of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant
+from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.streams import pieces_of
+
+_SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go
+_LIKELY = 4  # of each part, tried with secrets that are less likely
+
+Parts = tuple[bytes, ...]
+
+
+class Goal(Protocol):
+    """What a string must have for being the one that was signed; `steps` show in the signature."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]: ...
+
+    def fits(self, message: bytes) -> bool: ...
+
+    def hasher(self) -> Any: ...
+
+    def is_met(self, digest: bytes) -> bool: ...
+
+
+class Probe(NamedTuple):
+    """A key that may have been used: the mistakes in it, its goals, and whose it is.
+
+    With one that is not `likely` only the server's own string is tried.
+    """
+
+    steps: tuple[Step, ...]
+    goals: Sequence[Goal]
+    owner: Any = None
+    likely: bool = True
+
+
+class Base(NamedTuple):
+    """The parts as they came, after mistakes that go with every other; `ends` follow each part.
+
+    With `layouts_first` other ways to join the parts are likelier than other parts.
+    """
+
+    steps: tuple[Step, ...]
+    parts: Parts
+    ends: Parts
+    layouts_first: bool = False
+
+    def around(self, number: int, parts: Parts | None = None) -> tuple[bytes, bytes]:
+        """Return what stands before and after one part in the string to sign."""
+        pieces = [part + end for part, end in zip(parts or self.parts, self.ends, strict=True)]
+        return b"".join(pieces[:number]), self.ends[number] + b"".join(pieces[number + 1 :])
+
+    def joined(self) -> bytes:
+        """Return the string to sign."""
+        before, after = self.around(0)
+        return before + self.parts[0] + after
+
+    def with_part(self, number: int, value: bytes) -> Parts:
+        """Return the parts with one of them changed."""
+        return (*self.parts[:number], value, *self.parts[number + 1 :])
+
+
+class Layout(NamedTuple):
+    """Another way to put the parts together; `common` ones are tried with another mistake, too."""
+
+    step: Step
+    join: Callable[[Parts], bytes]
+    common: bool = False
+
+
+class Axis:
+    """What may stand in place of one part; worked out once, as far as it is needed.
+
+    `most` of them are combined with other mistakes.
+    """
+
+    def __init__(self, part: int, variants: Iterable[Variant | None], most: int = 14) -> None:
+        self.part = part
+        self.most = most
+        self._source = iter(variants)
+        self._seen: list[Variant] = []
+
+    def __iter__(self) -> Iterator[Variant | None]:
+        yield from self._seen
+        for variant in self._source:
+            if variant is not None:
+                self._seen.append(variant)
+            yield variant
+
+    def likely(self, sent: bytes) -> Iterator[tuple[tuple[Step, ...], bytes] | None]:
+        """Yield those to combine, without repetitions and without what was sent."""
+        seen = {sent}
+        for variant in self:
+            if variant is None:
+                yield None
+            elif isinstance(variant.value, bytes) and variant.value not in seen:
+                seen.add(variant.value)
+                yield variant.steps, variant.value
+                if len(seen) > self.most:
+                    return
+
+
+class Scheme(Protocol):
+    """One request under one vendor's signature scheme."""
+
+    @property
+    def bases(self) -> Sequence[Base]:
+        """The server's own parts, then those that go with every other mistake."""
+
+    def axes(self, base: Base) -> Sequence[Axis]:
+        """Return what may stand in place of the parts, the likeliest part first."""
+
+    def layouts(self, base: Base) -> Iterator[Layout]:
+        """Yield other ways to join the parts, the likeliest first."""
+
+    def rare(self, base: Base) -> Iterator[Guess | None]:
+        """Yield less likely strings, and those of two mistakes in one part."""
+
+
+class Guess(NamedTuple):
+    """A string that may have been signed, and the mistakes that make it."""
+
+    steps: tuple[Step, ...]
+    value: bytes | Stream
+    before: bytes = b""
+    after: bytes = b""
+
+
+class Match(NamedTuple):
+    """The string that was signed, the mistakes that make it, and others that make it as well."""
+
+    steps: tuple[Step, ...]
+    message: bytes
+    probe: Probe
+    also: tuple[Step, ...] = ()
+
+
+def search(scheme: Scheme, probes: Sequence[Probe], work: Work) -> Paced[Match | None]:
+    """Return the simplest string that one of the probes fits; None where there is none.
+
+    Raises Exhausted where there was more to try.
+    """
+    for probe in probes:
+        for base in scheme.bases:
+            guess = Guess(base.steps, base.joined())
+            if match := (yield from _tried(guess, probe, work)):
+                return match
+    rounds: list[tuple[Probe, Iterator[Guess | None]]] = [(probes[0], _singles(scheme))]
+    rounds.append((probes[0], _rare(scheme)))
+    rounds += [(probe, _likely(scheme)) for probe in probes[1:] if probe.likely]
+    rounds.append((probes[0], _pairs(scheme)))
+    for probe, guesses in rounds:
+        for each in guesses:
+            if each is None:
+                yield
+            elif match := (yield from _tried(each, probe, work)):
+                if len(each.steps) == 1:
+                    match = match._replace(also=(yield from _others(scheme, match)))
+                return match
+    return None
+
+
+def _tried(guess: Guess, probe: Probe, work: Work) -> Paced[Match | None]:
+    steps, value, before, after = guess
+    if isinstance(value, bytes) and len(before) + len(value) + len(after) <= _SHORT_BYTES:
+        message = before + value + after
+        for goal in probe.goals:
+            work.guess(len(message))
+            if goal.fits(message):
+                return Match((*goal.steps, *probe.steps, *steps), message, probe)
+        if work.is_over():
+            yield
+        return None
+    for goal in probe.goals:
+        work.guess(0)
+        if (yield from _fits_in_pieces(goal, guess, work)):
+            whole = value if isinstance(value, bytes) else b"".join(value())
+            message = before + whole + after
+            return Match((*goal.steps, *probe.steps, *steps), message, probe)
+    return None
+
+
+def _fits_in_pieces(goal: Goal, guess: Guess, work: Work) -> Paced[bool]:
+    hasher = goal.hasher()
+    if hasher is None:
+        return False
+    for part in (guess.before, guess.value, guess.after):
+        for piece in pieces_of(part) if isinstance(part, bytes) else part():
+            hasher.update(piece)
+            work.add(len(piece))
+            if work.is_over() or not piece:
+                yield
+    return goal.is_met(hasher.digest())
+
+
+def _singles(scheme: Scheme) -> Iterator[Guess | None]:
+    for base in scheme.bases:
+        yield from _singles_of(scheme, base)
+
+
+def _singles_of(scheme: Scheme, base: Base) -> Iterator[Guess | None]:
+    """Yield every string that one mistake makes."""
+    common = [_laid_out(base, layout) for layout in scheme.layouts(base) if layout.common]
+    if base.layouts_first:
+        yield from common
+    for axis in scheme.axes(base):
+        yield from _of_axis(base, axis)
+    if not base.layouts_first:
+        yield from common
+    for layout in scheme.layouts(base):
+        if not layout.common:
+            yield _laid_out(base, layout)
+
+
+def _laid_out(base: Base, layout: Layout, parts: Parts | None = None) -> Guess:
+    return Guess((*base.steps, layout.step), layout.join(parts or base.parts))
+
+
+def _of_axis(base: Base, axis: Iterable[Variant | None], part: int = -1) -> Iterator[Guess | None]:
+    number = axis.part if isinstance(axis, Axis) else part
+    before, after = base.around(number)
+    for variant in axis:
+        if variant is None:
+            yield None
+        else:
+            yield Guess((*base.steps, *variant.steps), variant.value, before, after)
+
+
+def guesses(base: Base, part: int, variants: Iterable[Variant | None]) -> Iterator[Guess | None]:
+    """Yield the strings in which one part is what the variants say."""
+    return _of_axis(base, variants, part)
+
+
+def _rare(scheme: Scheme) -> Iterator[Guess | None]:
+    for base in scheme.bases:
+        yield from scheme.rare(base)
+
+
+def _likely(scheme: Scheme) -> Iterator[Guess | None]:
+    base = scheme.bases[0]
+    for axis in scheme.axes(base):
+        yield from _of_axis(base, islice(axis, _LIKELY), axis.part)
+
+
+def _pairs(scheme: Scheme) -> Iterator[Guess | None]:
+    """Yield every string that two mistakes in different parts make."""
+    for base in scheme.bases:
+        common = [layout for layout in scheme.layouts(base) if layout.common]
+        axes: list[tuple[int, list[tuple[tuple[Step, ...], bytes]]]] = []
+        for axis in scheme.axes(base):
+            kept = []
+            for variant in axis.likely(base.parts[axis.part]):
+                if variant is None:
+                    yield None
+                else:
+                    kept.append(variant)
+            axes.append((axis.part, kept))
+        for place, (number, variants) in enumerate(axes):
+            for steps, value in variants:
+                changed = base.with_part(number, value)
+                for layout in common:
+                    guess = _laid_out(base, layout, changed)
+                    yield guess._replace(steps=(*base.steps, *steps, layout.step))
+                for other, more_variants in axes[place + 1 :]:
+                    before, after = base.around(other, changed)
+                    for more, other_value in more_variants:
+                        yield Guess((*base.steps, *steps, *more), other_value, before, after)
+
+
+def _others(scheme: Scheme, match: Match) -> Paced[tuple[Step, ...]]:
+    """Return other single mistakes that make the same bytes."""
+    if len(match.message) > _SHORT_BYTES:
+        return ()
+    named = {step.cause for step in match.steps}
+    found: dict[str, Step] = {}
+    for number, guess in enumerate(_singles_of(scheme, scheme.bases[0])):
+        if number % 100 == 0:
+            yield
+        if guess is None or len(guess.steps) > 1 or not isinstance(guess.value, bytes):
+            continue
+        step = guess.steps[0]
+        if step.cause not in named and guess.before + guess.value + guess.after == match.message:
+            found.setdefault(step.cause, step)
+    return tuple(found.values())

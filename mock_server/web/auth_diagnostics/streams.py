@@ -1,0 +1,76 @@
+"""Long values in pieces: a piece takes well under a millisecond, whatever the size of the whole."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Generator, Iterator
+
+from mock_server.web.auth_diagnostics.findings import Paced, Stream, T
+from mock_server.web.auth_diagnostics.search_budget import Work
+
+SMALL_BYTES = 16 * 1024  # up to this a value is made in one go
+_PIECE = 64 * 1024
+# Some characters, never the first half of an escape.
+_UNITS = re.compile(r"(?:\\u[dD][89abAB]..\\u....|\\u....|\\.|[^\\]|\\\Z){1,8000}", re.DOTALL)
+
+
+def pieces_of(body: bytes, *, multiple: int = 1) -> Iterator[bytes]:
+    """Yield a body in pieces; no line end is cut, and lengths are multiples of a number."""
+    size, at = _PIECE - _PIECE % multiple, 0
+    while at < len(body):
+        end = at + size
+        if multiple == 1 and body[end - 1 : end] == b"\r":
+            end -= 1
+        yield body[at:end]
+        at = end
+
+
+def changed(body: bytes, change: Callable[[bytes], bytes], *, multiple: int = 1) -> bytes | Stream:
+    """Return a body after a change that can be made piece by piece."""
+    if len(body) <= SMALL_BYTES:
+        return change(body)
+    return lambda: map(change, pieces_of(body, multiple=multiple))
+
+
+def text_pieces(text: str) -> Iterator[str]:
+    """Yield a JSON text in pieces, cut between its lexemes or inside long strings."""
+    if len(text) <= SMALL_BYTES:
+        yield text
+        return
+    at = 0
+    while at < len(text):
+        match = _UNITS.match(text, at)
+        end = match.end() if match else at + 1
+        # Numbers are changed as a whole.
+        while end < len(text) and end - at < _PIECE and text[end] in "0123456789.eE+-":
+            end += 1
+        yield text[at:end]
+        at = end
+
+
+def decoded(body: bytes, work: Work) -> Paced[str | None]:
+    """Return a body as text, or None where it is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    texts: list[str] = []
+    try:
+        for piece in pieces_of(body):
+            texts.append(decoder.decode(piece))
+            work.add(len(piece))
+            if work.is_over():
+                yield
+        texts.append(decoder.decode(b"", final=True))
+    except UnicodeDecodeError:
+        return None
+    return "".join(texts)
+
+
+def quiet(work: Paced[T]) -> Generator[bytes, None, T]:
+    """Do paced work inside a stream; each of its pauses is an empty piece."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        yield b""

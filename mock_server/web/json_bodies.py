@@ -1,0 +1,177 @@
+"""Base classes and common members of the JSON bodies of the control API.
+
+The control API and the vendors' own control operations share them. They are pydantic models, so
+nothing that a server needs for its start imports this module.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from mock_server.core.clock import LATEST
+from mock_server.core.credits import MAX_CREDITS
+from mock_server.web.json_values import iso, plain_number
+
+# The largest whole number that every JSON reader keeps exact.
+MAX_EXACT_INTEGER = 2**53 - 1
+
+
+class IncomingBody(BaseModel):
+    """A request body: unknown members and numbers in quotes are errors."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        allow_inf_nan=False,
+        defer_build=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+    )
+
+
+class ChoiceBody(IncomingBody):
+    """A request body with exactly one of its members, or at least one where `several` is set.
+
+    Members in `beside` do not count. Null is the same as leaving a member out.
+    """
+
+    several: ClassVar[bool] = False
+    beside: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _chosen(self) -> Self:
+        names = self._choices()
+        present = [to_camel(name) for name in names if getattr(self, name) is not None]
+        if len(present) == 1 or (present and self.several):
+            return self
+        rule = "at least" if self.several else "exactly"
+        found = " and ".join(present) or "none"
+        raise ValueError(f"needs {rule} one of {', '.join(map(to_camel, names))}; found {found}")
+
+    @classmethod
+    def _choices(cls) -> list[str]:
+        return [name for name in cls.model_fields if name not in cls.beside]
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["anyOf" if cls.several else "oneOf"] = [
+            {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+            for name in map(to_camel, cls._choices())
+        ]
+        return schema
+
+
+class OutgoingBody(BaseModel):
+    """An answer's body; every member is always present."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        defer_build=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+        validate_by_alias=False,
+        validate_by_name=True,
+    )
+
+
+class Query(BaseModel):
+    """The query parameters: all text, from which numbers are parsed."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, defer_build=True, extra="forbid", frozen=True
+    )
+
+
+class AccountQuery(Query):
+    """Selects one account; without it the operation is about the whole server."""
+
+    account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be seconds since the epoch, or ISO 8601") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _six_places(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number of credits")
+    if not abs(value) <= int(MAX_CREDITS):
+        raise ValueError(f"must be at most {MAX_CREDITS}")
+    if value < 0:  # Also if rounding would hide it.
+        raise ValueError("must be greater than or equal to 0")
+    # A client's sum of binary fractions, such as 0.1 + 0.2, becomes the number it stands for.
+    return round(Decimal(repr(value)), 6)
+
+
+Moment = Annotated[
+    float,
+    Field(ge=0, le=LATEST),
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LATEST},
+                {"type": "string", "format": "date-time"},
+            ],
+            "description": "Seconds since the epoch, or ISO 8601, UTC unless it says otherwise; "
+            "from the year 1970 to the year 2999",
+        }
+    ),
+]
+WHOLE = BeforeValidator(_whole)  # accepts 5.0 as a whole number
+Rate = Annotated[float, Field(ge=0, le=1_000_000, description="Virtual seconds per real one")]
+Credits = Annotated[
+    Decimal,
+    Field(ge=0),
+    BeforeValidator(_six_places),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(MAX_CREDITS)}),
+]
+Amount = Annotated[
+    Decimal, PlainSerializer(plain_number), WithJsonSchema({"type": "number"}, "serialization")
+]
+
+
+class DeletedBody(OutgoingBody):
+    """How many things were deleted."""
+
+    deleted: int
+
+
+class MomentBody(OutgoingBody):
+    """A moment of virtual time, for machines and for people."""
+
+    at: float
+    iso: str
+
+    @classmethod
+    def of(cls, moment: float) -> MomentBody:
+        return cls(at=moment, iso=iso(moment))

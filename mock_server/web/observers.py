@@ -1,0 +1,42 @@
+"""The outermost stage: it gives every exchange a trace, and tells observers when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_server.web.calls import Trace
+
+# Told of an exchange that is over, however it ended. `trace.answer` is what was sent of the answer.
+Observer = Callable[[Trace], object]
+
+
+class Tracing:
+    """Wraps the whole app, the control API included; ids are unique among all exchanges.
+
+    The trace is in the scope of the request, as `trace`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, wall: Callable[[], float], observers: Iterable[Observer] = ()
+    ) -> None:
+        self.app = app
+        self.wall = wall
+        self.observers = list(observers)
+        self._serial = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._serial += 1
+        trace = Trace(f"{self._serial:08x}", self.wall(), scope)
+        scope["trace"] = trace
+        began = perf_counter()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            # The two would keep each other in memory until a garbage collection.
+            del scope["trace"]
+            trace.seconds = perf_counter() - began
+            for observer in self.observers:
+                observer(trace)

@@ -1,0 +1,59 @@
+"""A vendor is one object: everything that the rest of the mock needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from mock_server.core.account_service import AccountService
+from mock_server.core.resets import ResetService
+from mock_server.web.auth_diagnostics.explainers import Explainer
+from mock_server.web.callback_formats import CallbackAdapter
+from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Bounds
+from mock_server.web.pipeline import Operation, Surface
+from mock_server.web.results import ResultFiles
+from mock_server.web.vendor_settings import Fact
+
+
+class VendorContext(Struct, frozen=True):
+    """What vendors work with. `public_url` is what URLs begin with in place of the caller's."""
+
+    accounts: AccountService
+    results: ResultFiles
+    dispatcher: CallbackDispatcher
+    wall: Callable[[], float]
+    upload_bounds: Bounds
+    public_url: str = ""
+
+
+class Vendor(Protocol):
+    """One vendor. Only `surface` may be expensive; it is loaded when it is used first."""
+
+    name: str
+
+    @property
+    def surface(self) -> Surface:
+        """Its HTTP operations."""
+
+    @property
+    def callback_adapter(self) -> CallbackAdapter:
+        """How its callbacks are worded, addressed and repeated."""
+
+    @property
+    def explainer(self) -> Explainer:
+        """Says what is wrong with the signature of a captured request."""
+
+    def register(self, accounts: AccountService, resets: ResetService) -> None:
+        """Say what of the vendor falls due, and what a reset forgets."""
+
+    def facts(self) -> Iterable[Fact]:
+        """Return where each of its behaviours comes from."""
+
+    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
+        """Return the result of its check of credentials as data; None for another vendor's."""
+
+    def control_operations(self) -> Sequence[Operation]:
+        """Return the operations that it adds to the control API."""

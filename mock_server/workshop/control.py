@@ -1,0 +1,258 @@
+"""Control operations on tokens and sessions: list, expire, extend, disable, close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from mock_server.core.account_service import AccountService
+from mock_server.core.clock import LATEST
+from mock_server.core.errors import Conflict, NotFound
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.json_bodies import ChoiceBody, Moment, MomentBody, OutgoingBody, Query
+from mock_server.web.json_values import iso
+from mock_server.web.listing import newest
+from mock_server.web.pipeline import Operation
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.session_transitions import own_token
+from mock_server.workshop.sessions import Metering, Session, SessionEndReason
+from mock_server.workshop.tokens import Token
+
+
+class TokensQuery(Query):
+    """Which tokens are listed."""
+
+    account: str | None = Field(
+        None, min_length=1, max_length=100, description="Only those of this account"
+    )
+    name: str | None = Field(None, max_length=10_000, description="Only those with this name")
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
+
+
+class ExtensionBody(ChoiceBody):
+    """Until when a token is valid: some seconds longer, until a moment, or for ever.
+
+    Seconds count from now or from the token's expiry, whichever is later. A token without an
+    expiry gets one.
+    """
+
+    seconds: Annotated[float, Field(gt=0, le=LATEST)] | None = None
+    to: Moment | None = None
+    never: Literal[True] | None = None
+
+
+class SessionBody(OutgoingBody):
+    """A session now. `id` is the secret part of its URL; `state` is live, or why it is over."""
+
+    id: str
+    product: str
+    gadget: str | None
+    metering: Metering
+    role: str | None
+    pools: str | None
+    state: Literal["live"] | SessionEndReason
+    opened: MomentBody
+    expires: MomentBody
+    ended: MomentBody | None
+    seconds_left: float
+
+    @classmethod
+    def of(cls, session: Session, now: float) -> SessionBody:
+        return cls(
+            id=session.id,
+            product=session.session_slot.product,
+            gadget=session.session_slot.gadget or None,
+            metering=session.metering,
+            role=session.role or None,
+            pools=session.pools or None,
+            state=session.over or "live",
+            opened=MomentBody.of(session.opened_at),
+            expires=MomentBody.of(session.expires_at),
+            ended=None if session.over is None else MomentBody.of(session.over_at),
+            seconds_left=session.seconds_left_at(now),
+        )
+
+
+class TokenBody(OutgoingBody):
+    """A token now, by its account's clock. If `expires` is null, it never expires.
+
+    `used_seconds` are those of sessions and work that are over, `open_seconds` those of open
+    sessions.
+    """
+
+    id: str
+    account: str
+    name: str | None
+    role: str | None
+    model: str | None
+    vae: str | None
+    now: MomentBody
+    made: MomentBody
+    expires: MomentBody | None
+    expired: bool
+    disabled: bool
+    used_seconds: float
+    open_seconds: float
+    live_sessions: int
+
+
+class WholeTokenBody(TokenBody):
+    """A token with its sessions, the newest first; the oldest may be forgotten."""
+
+    sessions: list[SessionBody]
+
+
+class TokensBody(OutgoingBody):
+    """Tokens, the newest first."""
+
+    tokens: list[TokenBody]
+
+
+class ClosedBody(OutgoingBody):
+    """The sessions that were closed."""
+
+    sessions: list[SessionBody]
+
+
+class TokenControl:
+    """Operations on tokens. The path names a token of any account."""
+
+    def __init__(self, accounts: AccountService, session_service: SessionService) -> None:
+        self.accounts = accounts
+        self.session_service = session_service
+        token = "/_mock/tokens/{id}"  # noqa: S105 - a path
+        self.operations = (
+            Operation(
+                "GET", "/_mock/tokens", self.list_tokens, "List tokens, the newest first",
+                query=TokensQuery, answer=TokensBody, problems=(NotFound,),
+            ),
+            Operation(
+                "GET", token, self.get_token, "Get a token and its sessions",
+                answer=WholeTokenBody,
+            ),
+            Operation(
+                "POST", f"{token}/expire", self.expire_token, "Let a token expire now",
+                answer=WholeTokenBody,
+            ),
+            Operation(
+                "POST", f"{token}/extend", self.extend_token, "Let a token expire later",
+                body=ExtensionBody, answer=WholeTokenBody, problems=(Conflict,),
+            ),
+            Operation(
+                "POST", f"{token}/disable", self.disable_token, "Disable a token",
+                answer=WholeTokenBody,
+            ),
+            Operation(
+                "POST", f"{token}/enable", self.enable_token, "Enable a token",
+                answer=WholeTokenBody,
+            ),
+            Operation(
+                "POST", f"{token}/sessions/close", self.close_sessions,
+                "Close a token's sessions now", answer=ClosedBody,
+            ),
+        )  # fmt: skip
+
+    async def list_tokens(
+        self, call: Call, request: ControlRequest[TokensQuery, None]
+    ) -> TokensBody:
+        query = request.query
+        if query.account is not None:
+            await self.accounts.find(query.account)
+        found = await newest(
+            self.accounts.store,
+            Token,
+            query.account,
+            limit=query.limit,
+            fits=lambda token: query.name in (None, token.name),
+        )
+        shown: list[TokenBody] = []
+        for token in found:
+            with suppress(NotFound):  # It may have made room for others meanwhile.
+                async with self.accounts.act(token.account, call.wall) as world:
+                    shown.append(TokenBody(**await self._members(world, token.id)))
+        return TokensBody(tokens=shown)
+
+    async def get_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
+        async with await self._act(call) as world:
+            return await self._shown(world, call)
+
+    async def expire_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
+        async with await self._act(call) as world:
+            await self.session_service.set_expiry(world, call.params["id"], world.now)
+            return await self._shown(world, call)
+
+    async def extend_token(
+        self, call: Call, request: ControlRequest[None, ExtensionBody]
+    ) -> WholeTokenBody:
+        async with await self._act(call) as world:
+            now, to = world.now, request.body.to
+            token = await own_token(world, call.params["id"])
+            if request.body.seconds is not None:
+                to = max(now, token.expires_at or now) + request.body.seconds
+                if to > LATEST:
+                    raise Conflict(f"time ends at {iso(LATEST)}")
+            elif to is not None and to <= now:
+                raise Conflict(f"it is {iso(now)} already; expire ends a token")
+            await self.session_service.set_expiry(world, token.id, to)
+            return await self._shown(world, call)
+
+    async def disable_token(
+        self, call: Call, request: ControlRequest[None, None]
+    ) -> WholeTokenBody:
+        return await self._switch(call, disabled=True)
+
+    async def enable_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
+        return await self._switch(call, disabled=False)
+
+    async def close_sessions(self, call: Call, request: ControlRequest[None, None]) -> ClosedBody:
+        async with await self._act(call) as world:
+            closed = await self.session_service.close(world, call.params["id"])
+            return ClosedBody(sessions=_bodies(closed, world.now))
+
+    async def _switch(self, call: Call, *, disabled: bool) -> WholeTokenBody:
+        async with await self._act(call) as world:
+            await self.session_service.change(world, call.params["id"], disabled=disabled)
+            return await self._shown(world, call)
+
+    async def _act(self, call: Call) -> UnitOfWork:
+        """Open a unit of work on the account that has the token."""
+        token = await self.accounts.store.get(Token, call.params["id"])
+        if token is None:
+            raise NotFound("token", call.params["id"])
+        return self.accounts.act(token.account, call.wall)
+
+    async def _shown(self, world: UnitOfWork, call: Call) -> WholeTokenBody:
+        id = call.params["id"]
+        members = await self._members(world, id)
+        sessions = await world.tx.list(Session, world.account.id)
+        own = [each for each in sessions if each.token == id]
+        return WholeTokenBody(**members, sessions=_bodies(own, world.now))
+
+    async def _members(self, world: UnitOfWork, id: str) -> dict[str, Any]:
+        used = await self.session_service.used(world, id, live=False)
+        with_open = await self.session_service.used(world, id, live=True)
+        token = await own_token(world, id)
+        return {
+            "id": token.id,
+            "account": token.account,
+            "name": token.name or None,
+            "role": token.role or None,
+            "model": token.model or None,
+            "vae": token.vae or None,
+            "now": MomentBody.of(world.now),
+            "made": MomentBody.of(token.made_at),
+            "expires": None if token.expires_at is None else MomentBody.of(token.expires_at),
+            "expired": token.expired_at(world.now),
+            "disabled": token.disabled,
+            "used_seconds": round(used, 3),
+            "open_seconds": round(with_open - used, 3),
+            "live_sessions": len(token.sessions),
+        }
+
+
+def _bodies(sessions: Iterable[Session], now: float) -> list[SessionBody]:
+    return [SessionBody.of(session, now) for session in reversed(list(sessions))]

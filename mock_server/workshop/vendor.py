@@ -1,0 +1,122 @@
+"""The Workshop as one object, for the wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mock_server.core.account_service import AccountService
+from mock_server.core.resets import ResetService
+from mock_server.web.calls import Bounds
+from mock_server.web.vendors import VendorContext
+from mock_server.workshop.own_models import OwnModel
+from mock_server.workshop.session_service import SessionService
+from mock_server.workshop.session_transitions import (
+    count_all_work,
+    expire_session,
+    expire_token,
+    forget_lost,
+)
+from mock_server.workshop.sessions import Session
+from mock_server.workshop.tokens import Token, TokenHistory
+
+if TYPE_CHECKING:
+    from mock_server.web.callback_formats import CallbackAdapter
+    from mock_server.web.pipeline import Operation
+    from mock_server.web.vendor_settings import Fact
+    from mock_server.workshop.authentication import WorkshopAuthenticator
+    from mock_server.workshop.settings import WorkshopSettings
+    from mock_server.workshop.surface import WorkshopSurface
+
+
+class WorkshopVendor:
+    """The vendor that the files of this package describe.
+
+    `stored_bytes` are all bytes that the server keeps, so an upload cannot be larger.
+    """
+
+    name = "workshop"
+
+    def __init__(
+        self,
+        context: VendorContext,
+        settings: WorkshopSettings,
+        *,
+        stored_bytes: int,
+        keep_tokens: int,
+        keep_sessions: int,
+        event_secret: str,
+        error_codes_file: Path | None = None,
+        workflows_file: Path | None = None,
+    ) -> None:
+        self.context = context
+        self.settings = settings
+        self.stored_bytes = stored_bytes
+        self.event_secret = event_secret
+        self.error_codes_file = error_codes_file
+        self.workflows_file = workflows_file
+        self.session_service = SessionService(
+            keep_tokens=keep_tokens,
+            keep_sessions=keep_sessions,
+            cut_sessions=settings.cut_sessions,
+        )
+
+    @cached_property
+    def surface(self) -> WorkshopSurface:
+        """Its HTTP operations; the first call of this vendor loads them."""
+        from mock_server.web.vendor_settings import at_hand
+        from mock_server.workshop.surface import WorkshopSurface
+
+        context = self.context
+        limit_bytes = min(self.settings.upload_limit_bytes, self.stored_bytes)
+        return WorkshopSurface(
+            context.accounts,
+            self.session_service,
+            at_hand(self.settings),
+            context.results,
+            upload_bounds=Bounds(limit_bytes, context.upload_bounds.body_timeout),
+            dispatcher=context.dispatcher,
+            event_secret=self.event_secret,
+            wall=context.wall,
+            public_url=context.public_url,
+            error_codes_file=self.error_codes_file,
+            workflows_file=self.workflows_file,
+        )
+
+    @property
+    def callback_adapter(self) -> CallbackAdapter:
+        return self.surface.events.callback_adapter
+
+    @property
+    def explainer(self) -> WorkshopAuthenticator:
+        return self.surface.authenticator
+
+    @staticmethod
+    def register(accounts: AccountService, resets: ResetService) -> None:
+        accounts.due.register(Session, expire_session)
+        accounts.due.register(Token, expire_token)
+        resets.add_part("tokens", Token, TokenHistory, Session)
+        resets.add_part("sessions", Session)
+        resets.add_part("uploads", OwnModel)
+        resets.before.append(count_all_work)
+        resets.after.append(forget_lost)
+
+    def facts(self) -> Iterable[Fact]:
+        from mock_server.web import fidelity
+        from mock_server.workshop.facts import FACTS
+
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
+
+    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
+        if "surface" not in vars(self):  # Without a surface no verdict is the Workshop's.
+            return None
+        from mock_server.workshop.authentication import verdict_body
+
+        return verdict_body(verdict)
+
+    def control_operations(self) -> Sequence[Operation]:
+        from mock_server.workshop.control import TokenControl
+
+        return TokenControl(self.context.accounts, self.session_service).operations
