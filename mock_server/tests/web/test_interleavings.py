@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
@@ -59,7 +60,7 @@ class History:
 
     def __init__(self):
         self.eras = {}
-        self.since = Counter()
+        self.since: Counter[tuple[str, object]] = Counter()
         self.done = []
 
     def began(self, account, kinds=(*KINDS, CLOCK)):
@@ -93,7 +94,7 @@ class Server:
         self.resets.after.append(self._after_reset)
         self.history = History()
         self.wall = NOW
-        self.sent = Counter()
+        self.sent: Counter[bytes] = Counter()
         self.dispatcher = CallbackDispatcher(
             self.accounts,
             lambda: self.wall,
@@ -281,7 +282,9 @@ class Server:
             assert len(kept) == len(history.expected(id, kind)), kind
             if kind in (Job, Resource):
                 assert [each.id for each in kept] == history.expected(id, kind)
-        tags = [(Job, each.order.prompt) for each in await store.list(Job, id)]
+        tags: list[tuple[Any, Any]] = [
+            (Job, each.order.prompt) for each in await store.list(Job, id)
+        ]
         for place in await store.list(Resource, id):
             tags.append((Resource, place.media_type.removeprefix("image/")))
             data = await store.blobs.get(place.id)
