@@ -17,13 +17,18 @@ from mock_server.core.unit_of_work import UnitOfWork
 FOR_EVER = float("inf")
 
 
-async def ready(world: UnitOfWork, until: float) -> list[Delivery]:
-    """Return the notices that are due by `until`, in turn and not claimed, the earliest first.
+async def ready(world: UnitOfWork, until: float, *, claimed: bool = False) -> list[Delivery]:
+    """Return the notices that are due by `until` and in turn, the earliest first.
 
-    What tells of a moment after now has not happened, whenever it would be due.
+    Those that are being sent are left out, unless `claimed` is set. What tells of a
+    moment after now has not happened, whenever it would be due.
     """
     due = await world.tx.due(Delivery, world.account.id, until)
-    free = [each for each in due if each.made_at <= world.now and not each.is_claimed(world.wall)]
+    free = [
+        each
+        for each in due
+        if each.made_at <= world.now and (claimed or not each.is_claimed(world.wall))
+    ]
     return in_turn(free, await world.tx.due(Delivery, world.account.id, FOR_EVER))
 
 

@@ -244,15 +244,18 @@ class CallbackDispatcher:
     def _claim(self) -> str:
         return f"{self._name}-{next(self._claims)}"
 
-    async def _receivers(self, account_id: str, until: float | None = None) -> list[str]:
+    async def _receivers(
+        self, account_id: str, until: float | None = None, *, claimed: bool = False
+    ) -> list[str]:
         """Return who has something to get by then, or by now."""
         async with self._act(account_id) as world:
-            due = await ready(world, world.now if until is None else until)
+            due = await ready(world, world.now if until is None else until, claimed=claimed)
         return list(dict.fromkeys(map(receiver_of, due)))
 
     async def _deliver(self, account_id: str, until: float | None) -> list[Delivery]:
         try:
-            receivers = await self._receivers(account_id, until)
+            # What is being sent may have to be sent again, so its receiver's turn is waited for.
+            receivers = await self._receivers(account_id, until, claimed=True)
             tried = await asyncio.gather(
                 *(self._deliver_to(account_id, receiver, until) for receiver in receivers)
             )
