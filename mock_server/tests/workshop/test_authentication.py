@@ -41,7 +41,7 @@ def test_a_signed_call_is_its_accounts():
     }
 
 
-def test_each_account_has_a_secret_of_its_own():
+def test_each_account_has_its_own_secret():
     door = Door()
     bob = door.add("bob", key="204800002", secret="another-secret")
 
@@ -67,7 +67,7 @@ TURNED_AWAY = {
 
 
 @pytest.mark.parametrize("name", TURNED_AWAY)
-def test_a_call_is_turned_away_that_is(name):
+def test_a_call_is_refused_that_is(name):
     request, situation = TURNED_AWAY[name]
     door = Door()
     call = door.call(request)
@@ -81,7 +81,7 @@ def test_a_call_is_turned_away_that_is(name):
     assert body["diagnosis"]["complete"]
 
 
-def test_a_nonce_is_good_once_in_fifteen_minutes():
+def test_a_nonce_can_be_used_once_in_fifteen_minutes():
     door = Door(timestamp_window=0)
 
     assert [door.turned_away(FRESH, NOW + later) for later in (0, 1, NONCE_LIFE - 1)] == [
@@ -92,7 +92,7 @@ def test_a_nonce_is_good_once_in_fifteen_minutes():
     assert door.turned_away(FRESH, NOW + NONCE_LIFE) == ""
 
 
-def test_a_nonce_is_each_keys_own():
+def test_two_keys_may_use_the_same_nonce():
     door = Door()
     door.add("bob", key="204800002", secret="another-secret")
 
@@ -110,7 +110,7 @@ def test_a_nonce_is_each_keys_own():
     ],
     ids=["signature", "digest", "timestamp", "stage"],
 )
-def test_a_call_that_is_refused_does_not_use_up_its_nonce(refused):
+def test_a_refused_call_does_not_use_its_nonce(refused):
     door = Door()
 
     assert refused.value("x-ca-nonce") == FRESH.value("x-ca-nonce")
@@ -118,7 +118,7 @@ def test_a_call_that_is_refused_does_not_use_up_its_nonce(refused):
     assert door.turned_away(FRESH) == ""
 
 
-def test_nonces_may_be_used_again_or_be_demanded():
+def test_settings_allow_used_nonces_or_require_nonces():
     lax, strict = Door(nonce_replay="accept"), Door(nonce_required=True)
     without = signed(a_request(x_ca_nonce=None, x_ca_signature_headers="x-ca-key"))
 
@@ -126,7 +126,7 @@ def test_nonces_may_be_used_again_or_be_demanded():
     assert [Door().turned_away(without), strict.turned_away(without)] == ["", "nonce-missing"]
 
 
-def test_a_timestamp_may_be_demanded():
+def test_a_setting_requires_a_timestamp():
     without = another(x_ca_timestamp=None, x_ca_signature_headers="x-ca-key")
 
     assert Door().turned_away(without) == ""
@@ -148,7 +148,7 @@ def test_a_timestamp_can_be_judged_by_the_accounts_clock():
     assert door.turned_away(FRESH, NOW + 1e6) == ""
 
 
-def test_a_digest_of_other_bytes_is_taken_where_that_is_lax():
+def test_a_lax_setting_accepts_a_digest_of_other_bytes():
     assert Door(content_md5="lax").turned_away(replace(FRESH, body=b"{}")) == ""
 
 
@@ -157,7 +157,7 @@ def test_stages_can_be_chosen():
     assert Door(stages=("RELEASE",)).turned_away(another(x_ca_stage="PRE")) == "stage-unknown"
 
 
-def test_a_key_can_lose_its_leave():
+def test_a_key_can_lose_its_authorisation():
     assert Door(unauthorized_keys=(KEY,)).turned_away(FRESH) == "unauthorized"
     assert Door(expired_keys=(KEY,)).turned_away(FRESH) == "authorization-expired"
 
@@ -170,7 +170,7 @@ def test_without_a_list_the_choice_says_what_is_signed():
     assert Door(missing_header_list="none").turned_away(of_key) == "mismatch"
 
 
-def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account():
+def test_without_checks_the_key_alone_names_the_account():
     door = Door(signature_check="off")
     bob = door.add("bob", key="204800002")
     unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")
