@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
-from mock_server.tests.workshop.guests import SAME_ORIGIN, a_user
+from mock_server.tests.workshop.page_users import SAME_ORIGIN, a_user
 from mock_server.tests.workshop.task_calls import DATA_URI, LONG
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
 from mock_server.workshop.pages import assets

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from mock_server.tests.workshop.guests import PageUser, a_user
+from mock_server.tests.workshop.page_users import UserBrowser, a_user
 from mock_server.tests.workshop.world import ORIGIN, a_world
 from mock_server.workshop.pages.browsers import NOTICE
 
 
 def second_browser(user):
     """Return another browser at the same page."""
-    return PageUser(user.world, user.token, user.url)
+    return UserBrowser(user.world, user.token, user.url)
 
 
 async def notice(user):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from mock_server.tests.workshop.guests import a_user
+from mock_server.tests.workshop.page_users import a_user
 from mock_server.tests.workshop.task_calls import LONG
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
