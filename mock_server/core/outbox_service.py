@@ -18,13 +18,13 @@ FOR_EVER = float("inf")
 
 
 async def ready(world: UnitOfWork, until: float) -> list[Delivery]:
-    """Return the notices that are due by `until` and whose turn it is, the earliest first.
+    """Return the notices that are due by `until`, in turn and not claimed, the earliest first.
 
     What tells of a moment after now has not happened, whenever it would be due.
     """
     due = await world.tx.due(Delivery, world.account.id, until)
-    happened = [each for each in due if each.made_at <= world.now]
-    return in_turn(happened, await world.tx.due(Delivery, world.account.id, FOR_EVER))
+    free = [each for each in due if each.made_at <= world.now and not each.is_claimed(world.wall)]
+    return in_turn(free, await world.tx.due(Delivery, world.account.id, FOR_EVER))
 
 
 async def claim(world: UnitOfWork, delivery: Delivery, claim: str, seconds: float) -> Delivery:

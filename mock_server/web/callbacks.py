@@ -270,14 +270,8 @@ class CallbackDispatcher:
                 claimed = self._claim()
                 async with self._act(account_id) as world:
                     due = await ready(world, world.now if until is None else until)
-                    delivery = next(
-                        (
-                            each
-                            for each in due
-                            if receiver_of(each) == receiver and not each.is_claimed(world.wall)
-                        ),
-                        None,
-                    )
+                    mine = (each for each in due if receiver_of(each) == receiver)
+                    delivery = next(mine, None)
                     if delivery is None:
                         return tried
                     account, now = world.account, world.now

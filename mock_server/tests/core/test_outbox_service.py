@@ -244,6 +244,8 @@ def test_a_claim_counts_until_its_lease_ends_and_only_its_claimer_keeps_the_resu
     )
 
     assert bench.get(Delivery, "1-1") == claimed
+    assert due(bench, 119.9) == ([], [claimed])
+    assert due(bench, 120.0) == ([claimed], [claimed])
     assert [claimed.is_claimed(wall) for wall in (100.0, 119.9, 120.0)] == [True, True, False]
     over = claimed.tried(Attempt(100.0, 200), [])
     keep(bench, over, claim="another")

@@ -106,12 +106,13 @@ def test_nothing_is_ever_admitted_under_a_limit_of_none():
 def test_a_call_costs_the_same_for_any_limit():
     costs = []
     for qps in (1, 5, 1000):
-        limiter = Limiter(CountingStore())
+        store = CountingStore()
+        limiter = Limiter(store)
         for number in range(1200):
             assert limiter.admit(float(number), Limits(qps=qps)) is None
-        limiter.store.counts.clear()
+        store.counts.clear()
         limiter.admit(1200.0, Limits(qps=qps))
-        costs.append(dict(limiter.store.counts))
+        costs.append(dict(store.counts))
 
     assert costs == [{"transaction": 1, "get": 2, "put": 2}] * 3
 

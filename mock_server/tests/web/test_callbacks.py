@@ -735,13 +735,13 @@ async def test_a_commit_that_comes_late_is_not_overlooked():
 
 
 async def test_news_that_come_while_the_round_is_about_to_end_are_heard(monkeypatch):
-    ahead, asked = callbacks.ahead, 0
+    asked = 0
     async with an_office() as office:
 
         async def meanwhile(view, account):
             nonlocal asked
             asked += 1
-            found = await ahead(view, account)
+            found = await outbox_service.ahead(view, account)
             if asked == 1:
                 await office.submit(progress=Progression.INSTANT)
             return found
@@ -753,12 +753,10 @@ async def test_news_that_come_while_the_round_is_about_to_end_are_heard(monkeypa
 
 
 async def test_broken_state_is_logged_once_and_stops_no_other_account(monkeypatch, caplog):
-    keep = callbacks.keep
-
     async def broken(world, claim, delivery):
         if world.account.id == "ada":
             raise OSError("the disk is full")
-        await keep(world, claim, delivery)
+        await outbox_service.keep(world, claim, delivery)
 
     async with an_office() as office:
         await office.accounts.create(AccountSpec(id="ada"), NOW)
@@ -798,6 +796,79 @@ async def test_frozen_clocks_leave_no_task():
         await checkpoint()
 
         assert asyncio.all_tasks() == before
+
+
+# Several dispatchers, one after the other or at the same time
+
+
+async def test_what_was_left_in_a_store_is_picked_up_when_it_is_opened():
+    accounts = an_account_service()
+    bench = AsyncBench(accounts)
+    watch = Watch(URL, "toy")
+    job = (await bench.submit("ready", watch=watch)).job
+    await accounts.create(AccountSpec(id="ada"), NOW)
+    await bench.submit("ada", watch=watch, progress=Progression.INSTANT)
+    await accounts.change_clock(None, NOW, lambda clock: clock.moved_to(NOW, job.ends_at))
+
+    again = an_account_service(accounts.store, is_open=False)
+    async with an_office(again) as office:
+        assert await again.open(NOW + 1e6) == await accounts.find("ready")
+        await office.until_sent(1)
+        await office.idle()
+        await office.deliver(job.ends_at)
+
+        assert sorted(each.account for each in await office.kept() if each.arrived) == [
+            "ada",
+            "ready",
+        ]
+        assert (await office.bench.wallet("ready", NOW)).held == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_two_dispatchers_on_one_store_send_each_notice_once(seed):
+    store = HesitatingStore(seed=seed)
+    first, second = (an_account_service(store, is_open=False) for _ in "12")
+    async with an_office(first) as one, an_office(second) as other:
+        await first.open(NOW)
+        for notify in Notify:
+            await one.submit(notify)
+        clock = Clock.at(NOW, start=NOW + 1000, rate=0.0)
+        await first.change_clock(None, NOW, lambda _: clock)
+
+        await asyncio.gather(*(office.dispatcher.deliver_due("ready") for office in (one, other)))
+        await one.idle()
+        await other.idle()
+        await one.dispatcher.deliver_due("ready")
+
+        sent = [(body["job"], body["number"]) for _, body in one.sent + other.sent]
+        assert len(sent) == len(set(sent)) == 1 + 3 + 11
+        assert all(each.arrived for each in await one.kept())
+
+
+async def test_a_claim_that_was_broken_off_is_taken_over_when_its_lease_ends(monkeypatch):
+    monkeypatch.setattr(callbacks, "LEASE", 0.02)
+    accounts = an_account_service()
+    other = an_account_service(accounts.store, is_open=False)
+    async with an_office(accounts, wall=wall) as one, an_office(other, wall=wall) as office:
+        one.shut[URL] = asyncio.Event()
+        await one.submit(progress=Progression.INSTANT)
+        await one.until_sent(1)
+        await one.dispatcher.close()  # It breaks off while it sends.
+        looks = 0
+
+        async def counted(*args):
+            nonlocal looks
+            looks += 1
+            return await outbox_service.ahead(*args)
+
+        monkeypatch.setattr(callbacks, "ahead", counted)
+        await other.open(wall())
+        await office.until_sent(1)
+        await office.idle()
+
+        (notice,) = await office.kept()
+        assert (notice.arrived, len(notice.attempts)) == (True, 1)
+        assert looks <= 6  # It waits for the end of the lease, and does not ask again and again.
 
 
 # On the wire

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
@@ -59,12 +60,12 @@ class History:
 
     def __init__(self):
         self.eras = {}
-        self.since = Counter()
+        self.since: Counter[tuple[str, object]] = Counter()
         self.done = []
 
     def began(self, account, kinds=(*KINDS, CLOCK)):
         """Note that an incarnation began in which there are no records of these kinds."""
-        era = self.eras[account.id, account.incarnation] = len(self.eras) + 1
+        era = self.eras.setdefault((account.id, account.incarnation), len(self.eras) + 1)
         for kind in kinds:
             self.since[account.id, kind] = era
 
@@ -93,7 +94,7 @@ class Server:
         self.resets.after.append(self._after_reset)
         self.history = History()
         self.wall = NOW
-        self.sent = Counter()
+        self.sent: Counter[bytes] = Counter()
         self.dispatcher = CallbackDispatcher(
             self.accounts,
             lambda: self.wall,
@@ -268,7 +269,8 @@ class Server:
         calls += ["be_counted", "change_limits", "advance", "advance_the_server"]
         calls += ["deliver", "redeliver"]
         chaos = ["reset", "reset", "delete", "reset_the_server"]
-        await asyncio.gather(*(self.client(calls) for _ in range(4)), self.client([*calls, *chaos]))
+        clients = [calls, calls, calls, [*calls, *chaos], [*calls, *chaos]]
+        await asyncio.gather(*map(self.client, clients))
         await self.dispatcher.close()
         for account in await self.accounts.all():
             await self.check(account)
@@ -280,7 +282,9 @@ class Server:
             assert len(kept) == len(history.expected(id, kind)), kind
             if kind in (Job, Resource):
                 assert [each.id for each in kept] == history.expected(id, kind)
-        tags = [(Job, each.order.prompt) for each in await store.list(Job, id)]
+        tags: list[tuple[Any, Any]] = [
+            (Job, each.order.prompt) for each in await store.list(Job, id)
+        ]
         for place in await store.list(Resource, id):
             tags.append((Resource, place.media_type.removeprefix("image/")))
             data = await store.blobs.get(place.id)
@@ -305,7 +309,7 @@ class Server:
             assert account.clock.now(self.wall) == 1000.0 + passed
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_nothing_is_lost_and_nothing_comes_back(seed):
     asyncio.run(Server(seed).run())
