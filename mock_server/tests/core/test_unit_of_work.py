@@ -138,7 +138,7 @@ def test_advancing_tells_only_what_happens_after_now():
 # Whole or not there
 
 
-class Broken(Exception):
+class BrokenOff(Exception):
     """Something that goes wrong inside."""
 
 
@@ -154,7 +154,7 @@ def state_of(bench, id="ada"):
     return {kind: bench.kept(kind, id) for kind in kinds}
 
 
-@pytest.mark.parametrize("error", [Broken, Conflict, asyncio.CancelledError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [BrokenOff, Conflict, asyncio.CancelledError, KeyboardInterrupt])
 @pytest.mark.parametrize("is_saved", [False, True])
 def test_nothing_is_kept_of_what_breaks_but_what_was_saved_before_a_refusal(error, is_saved):
     bench = with_alarms(Bench())
