@@ -37,6 +37,7 @@ from mock_server.tests.makers import (
     some_work,
     too_much_for_memory,
 )
+from mock_server.tests.stores.contract import BrokenOff
 
 ADA = an_account()
 WATCH = Watch("http://127.0.0.1:1/", "toy", Notify.CHANGES)
@@ -136,10 +137,6 @@ def test_advancing_tells_only_what_happens_after_now():
 
 
 # Whole or not there
-
-
-class BrokenOff(Exception):
-    """Something that goes wrong inside."""
 
 
 async def change_much(world):

@@ -152,7 +152,7 @@ async def page(store: Store, account: str | None, **options: Any) -> str:
     return "".join(record.id for record in found)
 
 
-class Broken(Exception):
+class BrokenOff(Exception):
     """Something in the middle of a transaction that goes wrong."""
 
 
@@ -414,7 +414,7 @@ class StoreContract:
 
     # All or nothing
 
-    @pytest.mark.parametrize("error", [Broken, asyncio.CancelledError, KeyboardInterrupt])
+    @pytest.mark.parametrize("error", [BrokenOff, asyncio.CancelledError, KeyboardInterrupt])
     async def test_a_transaction_that_breaks_leaves_no_trace(self, store, error):
         await put(store, Thing("1", "ada", "old"), Thing("2", "ada"), Chore("1", "ada", 1.0))
         await put(store, Errand("1", "ada"))
@@ -827,10 +827,10 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
                             await self.compare(tx, model)
                     await self.compare(tx, model)
                     if breaks:
-                        raise Broken
+                        raise BrokenOff
 
             if breaks:
-                with pytest.raises(Broken):
+                with pytest.raises(BrokenOff):
                     self.run(do())
             else:
                 self.run(do())

@@ -824,6 +824,16 @@ async def test_what_was_left_in_a_store_is_picked_up_when_it_is_opened():
         assert (await office.bench.wallet("ready", NOW)).held == 0
 
 
+async def test_a_job_that_was_left_in_a_store_tells_of_its_end_by_itself():
+    accounts = an_account_service(wall=wall(), rate=FAST)
+    await AsyncBench(accounts).submit("ready", now=wall(), watch=Watch(URL, "toy"))
+
+    again = an_account_service(accounts.store, is_open=False)
+    async with an_office(again, wall=wall) as office:
+        await again.open(wall())
+        await office.until_sent(1)
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_two_dispatchers_on_one_store_send_each_notice_once(seed):
     store = HesitatingStore(seed=seed)
