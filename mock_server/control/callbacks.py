@@ -13,7 +13,7 @@ from pydantic import Field
 from mock_server.control.redaction import HIDDEN, Redactor
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import AccountGone, NotFound
+from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
@@ -155,16 +155,10 @@ class Callbacks:
     async def drain(self, call: Call, request: ControlRequest[AccountQuery, None]) -> DrainedBody:
         id = request.query.account
         accounts = await self.accounts.all() if id is None else [await self.accounts.find(id)]
-        tried = await asyncio.gather(*(self._drained(each.id) for each in accounts))
+        tried = await asyncio.gather(*(self.dispatcher.drain(each.id) for each in accounts))
         # One that was tried several times is listed once, in its last state.
         last = {delivery.id: delivery for delivery in chain(*tried)}
         return DrainedBody(callbacks=[CallbackBody.of(delivery) for delivery in last.values()])
-
-    async def _drained(self, account_id: str) -> list[Delivery]:
-        try:
-            return await self.dispatcher.drain(account_id)
-        except AccountGone:  # It was deleted meanwhile.
-            return []
 
     async def _found(self, call: Call) -> tuple[Account, Delivery]:
         id = call.params["id"]

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.clock import LATEST, Clock
-from mock_server.core.errors import AccountGone
 from mock_server.core.events import Event
 from mock_server.core.jobs.due import JOB
 from mock_server.core.jobs.job import JobState
@@ -170,11 +169,11 @@ class Clocks:
     async def resume_clock(
         self, call: Call, request: ControlRequest[AccountQuery, ResumeBody]
     ) -> ClockBody:
-        id, wall, wish = request.query.account, call.wall, request.body.rate
+        id, wall, rate = request.query.account, call.wall, request.body.rate
 
         def resume(clock: Clock) -> Clock:
             before = clock.rate_before if clock.frozen else clock.rate
-            return clock.with_rate(wall, wish or before)
+            return clock.with_rate(wall, rate or before)
 
         await self._change(id, wall, resume)
         return await self._shown(id, wall)
@@ -194,19 +193,13 @@ class Clocks:
         followers = [id] if id is not None else await self._followers()
         with self.dispatcher.held(followers):
             events = await self.accounts.advance(id, call.wall, move)
-            delivered = await asyncio.gather(*map(self._delivered, followers))
+            delivered = await asyncio.gather(*map(self.dispatcher.deliver_due, followers))
         self._wake(id)
         tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
         return await self._advanced(call, request, events, tries)
 
     async def _followers(self) -> list[str]:
         return [account.id for account in await self.accounts.all() if account.clock is None]
-
-    async def _delivered(self, account_id: str) -> list[Delivery]:
-        try:
-            return await self.dispatcher.deliver_due(account_id)
-        except AccountGone:  # It was deleted meanwhile.
-            return []
 
     def _wake(self, id: str | None) -> None:
         if id is None:  # A unit of work wakes its own account.

@@ -1,9 +1,9 @@
-"""Taking secrets out of what the journal shows.
+"""Hides secrets in what the journal shows.
 
-Two ways together: whatever stands where secrets stand (credentials, cookies, signed URLs, links
-that let one in, members of that name) is hidden by its place; and what was found in such a place of
-an exchange, or is the control token, is hidden wherever else it appears in it. What tells a
-developer why a signature was refused stays: scheme, app id, nonce, timestamp.
+It works in two ways. What is in the place of a secret (credentials, cookies, signed URLs, secret
+links, members with such a name) is hidden. What was found in such a place, and the control token,
+is hidden everywhere else in the same exchange too. The parts that explain a refused signature stay
+visible: scheme, app id, nonce, timestamp.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mock_server.web.calls import Trace, raw_target
 
 HIDDEN = "***"
 
-# Shorter ones would be hidden in the middle of words that have nothing to do with them.
-LEAST_LENGTH = 8
+# Shorter secrets are not searched for, as they may be part of ordinary words.
+MIN_LENGTH = 8
 
 _NAMES = {
     "api_key", "apikey", "auth_key", "authorization", "cookie", "cookie2", "private_key",
@@ -26,7 +26,7 @@ _NAMES = {
 }  # fmt: skip
 _ENDINGS = ("password", "secret", "signature", "token")
 _KEPT_PAIRS = {"app_id", "nonce_str", "timestamp"}
-# What lets whoever has a link in: a long secret of its own behind /s/ in the path.
+# A secret link: a long secret behind /s/ in the path.
 _LINK = r"(?<=/s/)[0-9a-f]{24,}"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,23}")
 _NAME = r"(?<![\w%.\-])([\w%.\-]{1,64})="
@@ -34,18 +34,23 @@ _PAIR_IN_TARGET = re.compile(_NAME + r"([^&]*)", re.ASCII)
 _PAIR_IN_TEXT = re.compile((_NAME + r"([^&\s\"'<>\\]*)").encode())
 _MEMBER = re.compile(rb'"([\w\-]{1,64})"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 _MEMBER_IN_TEXT = re.compile(rb'\\"([\w\-]{1,64})\\"\s*:\s*\\"(.*?)(?=\\"|"|\Z)', re.DOTALL)
+# A header in a text, such as a curl line.
+_HEADER = re.compile(
+    rb"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{1,40}-signature)"
+    rb"[ \t]*:[ \t]*([^\r\n\"'\\]+)"
+)
 # A field of a form upload: its name in the part's head, its value behind the blank line.
 _FIELD = re.compile(rb'\bname="([\w\-]{1,64})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)')
 
 
 def is_secret(name: str) -> bool:
-    """Say whether what has this name (header, parameter, member) is a secret."""
+    """Return whether a header, parameter or member of this name is a secret."""
     plain = unquote(name).lower().replace("-", "_")
     return plain in _NAMES or plain.endswith(_ENDINGS)
 
 
 def shown_authorization(value: str) -> str:
-    """Return a credential header with its scheme and what is public in it."""
+    """Return a credential header with only its scheme and its public parts."""
     scheme, parts = _credential(value)
     if not scheme:
         return HIDDEN
@@ -54,11 +59,11 @@ def shown_authorization(value: str) -> str:
 
 
 class Redactor:
-    """Hides the secrets of one exchange wherever they appear in it."""
+    """Hides the secrets of one exchange everywhere in it."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         words = {word for secret in secrets for word in (secret, quote(secret, safe=""))}
-        long = sorted((word for word in words if len(word) >= LEAST_LENGTH), key=len, reverse=True)
+        long = sorted((word for word in words if len(word) >= MIN_LENGTH), key=len, reverse=True)
         self._words = [word.encode() for word in long]
         pattern = "|".join((*map(re.escape, long), _LINK))
         self._text = re.compile(pattern)
@@ -66,7 +71,7 @@ class Redactor:
 
     @classmethod
     def of(cls, trace: Trace, control_token: str) -> Redactor:
-        """Return one that knows the secrets of the exchange."""
+        """Return a redactor that knows the secrets of the exchange."""
         return cls([control_token, *_secrets(trace)])
 
     def text(self, value: str) -> str:
@@ -84,8 +89,8 @@ class Redactor:
         return HIDDEN if is_secret(name) else self.text(_hide_pairs(value))
 
     def body(self, data: bytes, *, cut: bool = False) -> bytes:
-        """Return a body without the secrets; `cut` says that it ends too soon."""
-        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _PAIR_IN_TEXT, _FIELD):
+        """Return a body without the secrets; `cut` says that its end is missing."""
+        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _HEADER, _PAIR_IN_TEXT, _FIELD):
             data = pattern.sub(_hide_match, data)
         data = self._bytes.sub(HIDDEN.encode(), data)
         if cut:
@@ -93,7 +98,7 @@ class Redactor:
         return data
 
     def value(self, value: Any) -> Any:
-        """Return data of any depth without the secrets."""
+        """Return nested data without the secrets."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -104,8 +109,8 @@ class Redactor:
 
 
 def _begun(word: bytes, data: bytes) -> int:
-    """Return how much of the word stands at the very end of the data."""
-    lengths = range(min(len(word), len(data)), LEAST_LENGTH - 1, -1)
+    """Return how many bytes of the word's beginning the data ends with."""
+    lengths = range(min(len(word), len(data)), MIN_LENGTH - 1, -1)
     return next((length for length in lengths if data.endswith(word[:length])), 0)
 
 
@@ -124,7 +129,7 @@ def _hide_match(match: re.Match[bytes]) -> bytes:
 
 
 def _credential(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
-    """Return the scheme and the parts of a credential: what to show of it, its secret, if kept."""
+    """Return the scheme and the parts of a credential: what to show, the secret, if public."""
     scheme, blank, rest = value.strip().partition(" ")
     if not blank or not _SCHEME.fullmatch(scheme):
         return "", [("", value.strip(), False)]
@@ -136,13 +141,13 @@ def _credential(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
         elif secret.strip("=") and is_secret(name):
             parts.append((name, secret.strip('"'), False))
         else:
-            # A lone token may end in equals signs, and nothing of it is a name.
+            # A lone token may end in equals signs; no part of it is a name.
             parts.append(("", part.strip(), False))
     return scheme, parts
 
 
 def _secrets(trace: Trace) -> Iterator[str]:
-    """Yield whatever stands in the places of an exchange where secrets stand."""
+    """Yield what is in the places of secrets in an exchange."""
     headers = [*trace.scope["headers"], *(trace.answer.headers if trace.answer else ())]
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

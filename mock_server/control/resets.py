@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
@@ -16,7 +16,8 @@ REQUESTS = "requests"
 _CACHED = {"jobs", "uploads"}
 
 
-def reset_query(parts: Sequence[str]) -> type[Any]:
+@cache
+def reset_query(parts: tuple[str, ...]) -> type[Any]:
     """Return the type of the query, which depends on the parts that the vendors add."""
 
     def check(named: list[str]) -> list[str]:
@@ -51,7 +52,7 @@ class Resets:
 
     def __init__(self, known: ControlDependencies) -> None:
         self.known = known
-        self.parts = [*known.resets.parts, REQUESTS]
+        self.parts = (*known.resets.parts, REQUESTS)
 
     async def reset(self, call: Call, request: ControlRequest[Any, None]) -> ResetBody:
         known, id, only = self.known, request.query.account, request.query.only

@@ -29,8 +29,8 @@ from mock_server.core.jobs.due import apply_job
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.rules import JobRules
 from mock_server.core.outbox import Delivery
-from mock_server.core.resources import shared_upload
-from mock_server.core.store import Store
+from mock_server.core.resources import Resource, shared_upload
+from mock_server.core.store import Store, Transaction, View
 from mock_server.core.unit_of_work import ServerClock, UnitOfWork
 
 # Ids stand in paths, and in front of a slash in the ids of other records.
@@ -110,17 +110,26 @@ class AccountService:
         due = [id for kind in self.due.all for id in await self.store.accounts_due(kind)]
         for id in dict.fromkeys(due):
             self.on_callbacks(id)
-        known = await self.get(self.ready_made.id)
-        if known is not None:
-            return known
         async with self.store.transaction(SERVER) as tx:
-            await tx.put(ServerClock(SERVER, SERVER, self.first_clock(wall)))
-            for id in self.defaults.shared_uploads:
-                await tx.put(shared_upload(id))
-        try:
-            return await self.create(self.ready_made, wall)
-        except Conflict:  # Another reset made it at the same time.
-            return await self.find(self.ready_made.id)
+            known = await tx.get(Account, self.ready_made.id)
+            return known or await self._begin(tx, wall)
+
+    async def start_anew(self, wall: float) -> Account:
+        """Delete everything, and make what every server begins with."""
+        async with self.store.transaction(SERVER) as tx:
+            for each in await tx.list(Account):
+                await self.store.drop(each.id)
+            await tx.clear(Resource)
+            # What is under way must not take a new account for the one that it began with.
+            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+            await tx.put(replace(counter, made=0))
+            return await self._begin(tx, wall)
+
+    async def _begin(self, tx: Transaction, wall: float) -> Account:
+        await tx.put(ServerClock(SERVER, SERVER, self.first_clock(wall)))
+        for id in self.defaults.shared_uploads:
+            await tx.put(shared_upload(id))
+        return await self._make(tx, self.ready_made, wall)
 
     # One account
 
@@ -164,23 +173,7 @@ class AccountService:
         The oldest accounts make room for it, but never the ready-made one.
         """
         async with self.store.transaction(SERVER) as tx:
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-            number = counter.made
-            while not spec.id and await tx.get(Account, f"account-{number}") is not None:
-                number += 1  # Another account was made with that id.
-            incarnation = counter.incarnations + 1
-            account = replace(self._account(spec, number, wall), incarnation=incarnation)
-            await tx.put(replace(counter, made=number + 1, incarnations=incarnation))
-            if await tx.get(Account, account.id) is not None:
-                raise Conflict(f"there is an account {account.id!r} already")
-            names = credential_ids(account.credentials)
-            for name in names:
-                if await tx.get(Credential, name) is not None:
-                    raise Conflict(f"another account has the credential {name.split(':')[0]} of it")
-            await tx.put(account)
-            await tx.put(InitialAccount(account.id, account.id, account))
-            for name in names:
-                await tx.put(Credential(name, account.id))
+            account = await self._make(tx, spec, wall)
             surplus = await tx.count(Account) - self.defaults.keep_accounts
             oldest = await tx.list(Account, limit=surplus + 1) if surplus > 0 else ()
         spare = [old.id for old in oldest if not old.ready_made and old.id != account.id]
@@ -188,12 +181,33 @@ class AccountService:
             await self.store.drop(id)
         return account
 
+    async def _make(self, tx: Transaction, spec: AccountSpec, wall: float) -> Account:
+        counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+        number = counter.made
+        while not spec.id and await tx.get(Account, f"account-{number}") is not None:
+            number += 1  # Another account was made with that id.
+        incarnation = counter.incarnations + 1
+        account = replace(self._account(spec, number, wall), incarnation=incarnation)
+        await tx.put(replace(counter, made=number + 1, incarnations=incarnation))
+        if await tx.get(Account, account.id) is not None:
+            raise Conflict(f"there is an account {account.id!r} already")
+        names = credential_ids(account.credentials)
+        for name in names:
+            if await tx.get(Credential, name) is not None:
+                raise Conflict(f"another account has the credential {name.split(':')[0]} of it")
+        await tx.put(account)
+        await tx.put(InitialAccount(account.id, account.id, account))
+        for name in names:
+            await tx.put(Credential(name, account.id))
+        return account
+
     async def delete(self, id: str) -> None:
         """Delete an account; the ready-made one can only be reset."""
         account = await self.find(id)
         if account.ready_made:
             raise Conflict("the ready-made account cannot be deleted; reset it instead")
-        await self.store.drop(id)
+        if not await self.store.drop(id):
+            raise NotFound("account", id)  # It was deleted meanwhile.
 
     async def new_incarnation(self) -> int:
         """Return a number that no account had before."""
@@ -209,10 +223,7 @@ class AccountService:
         """Return the account's clock, or the server's."""
         if account is not None and account.clock is not None:
             return account.clock
-        server = await self.store.get(ServerClock, SERVER)
-        if server is None:
-            raise NotFound("server clock")
-        return server.clock
+        return await self._server_clock(self.store)
 
     async def change_clock(
         self, id: str | None, wall: float, change: Callable[[Clock], Clock]
@@ -226,10 +237,7 @@ class AccountService:
                 await world.set_clock(change(world.clock))
                 return world.clock
         async with self.store.transaction(SERVER) as tx:
-            server = await tx.get(ServerClock, SERVER)
-            if server is None:
-                raise NotFound("server clock")
-            clock = change(server.clock)
+            clock = change(await self._server_clock(tx))
             await tx.put(ServerClock(SERVER, SERVER, clock))
         return clock
 
@@ -246,14 +254,16 @@ class AccountService:
                 if moment is not None:
                     move = _to(wall, moment)
                 return [] if move is None else await world.advance(move(world.clock))
-        followers = [each.id for each in await self.all() if each.clock is None]
-        if move is None:
-            moment = await self._next_moment(followers, wall)
-            if moment is None:
-                return []
-            move = _to(wall, moment)
-        before = (await self.clock(None)).now(wall)
-        await self.change_clock(None, wall, move)
+        async with self.store.transaction(SERVER) as tx:
+            clock = await self._server_clock(tx)
+            followers = [each.id for each in await tx.list(Account) if each.clock is None]
+            if move is None:
+                moment = await self._next_moment(followers, wall)
+                if moment is None:
+                    return []
+                move = _to(wall, moment)
+            before = clock.now(wall)
+            await tx.put(ServerClock(SERVER, SERVER, move(clock)))
         events: list[Event] = []
         for each in followers:
             with suppress(AccountGone):
@@ -266,10 +276,18 @@ class AccountService:
         for id in ids:
             with suppress(AccountGone):
                 async with self.act(id, wall) as world:
+                    if world.account.clock is not None:
+                        continue  # It does not follow the server's clock any longer.
                     moment = await world.next_moment()
                 if moment is not None:
                     moments.append(moment)
         return min(moments, default=None)
+
+    async def _server_clock(self, view: View) -> Clock:
+        server = await view.get(ServerClock, SERVER)
+        if server is None:
+            raise NotFound("server clock")
+        return server.clock
 
     def first_clock(self, wall: float) -> Clock:
         """Return the clock that the server begins with."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountCounter, AccountService
-from mock_server.core.accounts import SERVER, Account, InitialAccount
+from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import Account, InitialAccount
 from mock_server.core.clock import Clock
 from mock_server.core.credits import ZERO, TopUp, Wallet
 from mock_server.core.errors import AccountGone, Invalid
@@ -19,7 +20,7 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.rate_limit import AdmittedCall, Window
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record
-from mock_server.core.unit_of_work import ServerClock, UnitOfWork
+from mock_server.core.unit_of_work import UnitOfWork
 
 Step = Callable[[UnitOfWork], Awaitable[None]]
 
@@ -67,32 +68,22 @@ class ResetService:
             raise Invalid("only", f"knows {known}; found {', '.join(sorted(unknown))}")
         accounts = self.accounts
         if account is not None:
-            return [await self._reset(account.id, only, wall, await accounts.clock(None))]
+            return [await self._reset(account.id, only, wall)]
         if not only:
-            return await self._reset_server(wall)
-        clock = accounts.first_clock(wall) if "clock" in only else await accounts.clock(None)
+            return [await accounts.start_anew(wall)]
+        clock = accounts.first_clock(wall) if "clock" in only else None
         left = []
         for each in await accounts.all():
-            try:
+            with suppress(AccountGone):
                 left.append(await self._reset(each.id, only, wall, clock))
-            except AccountGone:
-                continue
-        await accounts.change_clock(None, wall, lambda _: clock)
+        if clock is not None:
+            await accounts.change_clock(None, wall, lambda _: clock)
         return left
 
-    async def _reset_server(self, wall: float) -> list[Account]:
-        accounts = self.accounts
-        for each in await accounts.all():
-            await accounts.store.drop(each.id)
-        async with accounts.store.transaction(SERVER) as tx:
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-            # What is under way must not take a new account for the one that it began with.
-            await tx.put(replace(counter, made=0))
-            await tx.put(ServerClock(SERVER, SERVER, accounts.first_clock(wall)))
-        return [await accounts.open(wall)]
-
-    async def _reset(self, id: str, only: Collection[str], wall: float, server: Clock) -> Account:
-        """Reset parts of one account; `server` is the clock that followers have afterwards."""
+    async def _reset(
+        self, id: str, only: Collection[str], wall: float, server: Clock | None = None
+    ) -> Account:
+        """Reset parts of one account; `server` is a clock that the server gets afterwards."""
         parts = only or self.parts
         incarnation = await self.accounts.new_incarnation()
         async with self.accounts.act(id, wall) as world:
@@ -109,7 +100,8 @@ class ResetService:
                 account if only else first, clock=clock, limits=limits, incarnation=incarnation
             )
             kinds = {kind for part in parts for kind in self.parts[part]}
-            if (clock or server).now(wall) < world.now:
+            followed = clock or server or await world.server_clock()
+            if followed.now(wall) < world.now:
                 timed = (kinds for part, kinds in self.parts.items() if part != _CREDITS)
                 kinds.update(kind for kinds in timed for kind in kinds)
             for kind in kinds:

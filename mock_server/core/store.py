@@ -112,8 +112,8 @@ class Store(View, Protocol):
     async def accounts_due(self, kind: type[Record]) -> Sequence[str]:
         """Return the accounts that have records of the kind with something coming."""
 
-    async def drop(self, account: str) -> None:
-        """Forget everything of the account, alone with the account."""
+    async def drop(self, account: str) -> bool:
+        """Forget everything of the account, alone with the account; return if it had records."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

@@ -86,11 +86,7 @@ class UnitOfWork:
             if account is None or self._incarnation not in (None, account.incarnation):
                 raise AccountGone(self._id)
             self.account = account
-            clock = account.clock
-            if clock is None:
-                server = await tx.get(ServerClock, SERVER)
-                clock = Clock.at(self.wall) if server is None else server.clock
-            self.clock = clock
+            self.clock = clock = account.clock or await self.server_clock()
             self.now = clock.now(self.wall)
             await self.apply_due(self.now)
         except BaseException as error:
@@ -194,6 +190,11 @@ class UnitOfWork:
         self.clock = clock
         self.now = clock.now(self.wall)
         self.callbacks_changed = True
+
+    async def server_clock(self) -> Clock:
+        """Return the clock that accounts without a clock follow."""
+        server = await self.tx.get(ServerClock, SERVER)
+        return Clock.at(self.wall) if server is None else server.clock
 
     async def next_moment(self) -> float | None:
         """Return when something falls due next, after now."""

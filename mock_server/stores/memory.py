@@ -61,10 +61,12 @@ class RecordTable:
             if self.has_due:
                 self._forget_due(record)
 
-    def drop(self, account: str) -> None:
-        for id in self.by_account.pop(account, ()):
+    def drop(self, account: str) -> bool:
+        own = self.by_account.pop(account, {})
+        for id in own:
             del self.records[id]
         self.due.pop(account, None)
+        return bool(own)
 
     def of(self, account: str | None) -> dict[str, Any]:
         return self.records if account is None else self.by_account.get(account, {})
@@ -407,12 +409,12 @@ class MemoryStore(MemoryView):
         table = self._tables.get(kind)
         return [] if table is None else list(table.due)
 
-    async def drop(self, account: str) -> None:
+    async def drop(self, account: str) -> bool:
         async with self._lock(account):
-            for table in self._tables.values():
-                table.drop(account)
+            dropped = [table.drop(account) for table in self._tables.values()]
             self.blobs.drop(account)
             self._locks.pop(account, None)
+            return any(dropped)
 
     async def close(self) -> None:
         self._tables.clear()

@@ -25,7 +25,6 @@ from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Call
-from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import SIGN, seal, signed_url
 from mock_server.workshop.settings import WorkshopSettings
@@ -59,7 +58,7 @@ class AccessDecision(Struct, frozen=True):
 
 
 class EventContext(Struct, frozen=True):
-    """A call that events tell of: under which API id, and for which end user.
+    """A call that events tell of: under which ids, and for which end user.
 
     Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs
     in what is sent.
@@ -67,6 +66,7 @@ class EventContext(Struct, frozen=True):
 
     call: Call
     api_id: str
+    invoke_id: str
     token: str | None
     origin: str
 
@@ -194,8 +194,7 @@ class Events:
         return account.events_url or self.settings.event_url
 
     def _watch(self, context: EventContext) -> Watch:
-        invoke_id = invocation_id(context.call.trace)
-        about = (context.api_id, invoke_id, context.token or "")
+        about = (context.api_id, context.invoke_id, context.token or "")
         return Watch(
             self._url_for(context.account),
             SURFACE,

@@ -12,6 +12,7 @@ from typing import Any
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
+from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.events import EventContext, Events, Submit
 from mock_server.workshop.own_models import OwnModel
 
@@ -46,6 +47,7 @@ class ServerCalls:
         return EventContext(
             call,
             api_id=call.path.rpartition("/")[2],
+            invoke_id=invocation_id(call.trace),
             token=None,
             origin=call.origin(self.public_url),
         )

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""Which callers are allowed."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def a_guarded_mock(**changes):
     return Mock(control_token=TOKEN, beyond_loopback=True, **changes)
 
 
-async def test_on_loopback_nobody_needs_a_token(http):
+async def test_on_loopback_no_token_is_needed(http):
     await http("GET", "/accounts")
     await http("GET", "/accounts", headers={"authorization": "Bearer something-else"})
 
@@ -35,7 +35,7 @@ async def test_probes_need_no_token():
         await http.problem(401, "GET", "/no-such-path")
 
 
-async def test_without_a_control_token_nobody_comes_in_from_beyond_loopback():
+async def test_without_a_control_token_all_remote_calls_are_refused():
     async with a_client(Mock(beyond_loopback=True)) as http:
         for headers in ({}, {"authorization": "Bearer "}, {"authorization": "Bearer"}):
             await http.problem(401, "GET", "/accounts", headers=headers)
@@ -60,7 +60,7 @@ async def test_browsers_do_not_call_from_other_sites_even_with_the_token(headers
         assert problem["type"].endswith(":cross-site")
 
 
-async def test_no_answer_lets_other_sites_read_it(http):
+async def test_no_answer_allows_other_sites_to_read_it(http):
     answer = await http.raw("OPTIONS", "/accounts", headers={"origin": "http://evil.example"})
 
     assert answer.status_code == 403
@@ -81,7 +81,7 @@ async def test_a_page_of_the_mock_itself_may_call(http, site):
         "[::1]:8080", "[::1]", "mock.internal:8080",
     ],
 )  # fmt: skip
-async def test_the_server_is_called_by_address_or_by_a_name_of_its_own(host):
+async def test_the_server_is_called_by_address_or_by_its_own_names(host):
     async with a_client(Mock(own_hosts=("Mock.Internal",))) as http:
         await http("GET", "/accounts", headers={"host": host})
 
@@ -89,7 +89,7 @@ async def test_the_server_is_called_by_address_or_by_a_name_of_its_own(host):
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1", "a b"]
 )
-async def test_a_name_that_may_have_been_rebound_needs_the_token(host):
+async def test_other_host_names_need_the_token(host):
     async with a_client(Mock(control_token=TOKEN)) as http:
         problem = await http.problem(403, "GET", "/accounts", headers={"host": host})
 
@@ -117,12 +117,12 @@ async def test_a_body_that_a_form_could_send_is_refused(http, media_type):
         {"content-type": "application/merge-patch+json"},
     ],
 )
-async def test_json_is_taken_under_its_own_name_or_none(http, headers):
+async def test_json_is_accepted_with_its_content_type_or_none(http, headers):
     await http("POST", "/accounts", content=b'{"id": "a"}', headers=headers)
     await http("GET", "/accounts/a")
 
 
-async def test_a_form_without_a_body_is_nothing(http):
+async def test_the_content_type_of_an_empty_body_is_ignored(http):
     form = {"content-type": "application/x-www-form-urlencoded"}
 
     await http("POST", "/accounts", content=b"", headers=form)

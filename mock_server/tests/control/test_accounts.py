@@ -14,7 +14,7 @@ from mock_server.tests.makers import NOW, an_account_service
 CREDENTIALS = {"appId", "privateKey", "publicKey", "accessToken", "appKey", "appSecret"}
 
 
-async def test_an_account_needs_no_wishes(http):
+async def test_every_option_of_an_account_has_a_default(http):
     answer = await http.raw("POST", "/accounts")
 
     assert answer.status_code == 201
@@ -26,8 +26,8 @@ async def test_an_account_needs_no_wishes(http):
     assert account["clock"] is account["progress"] is account["slots"] is None
 
 
-async def test_an_account_is_made_as_wished(http):
-    wishes = {
+async def test_an_account_is_created_with_its_options(http):
+    options = {
         "id": "mine",
         "name": "Mine & Co",
         "balance": 12.5,
@@ -42,10 +42,10 @@ async def test_an_account_is_made_as_wished(http):
     }
     clock = {"start": "2026-01-15T08:00:00Z", "frozen": True}
     account = await http(
-        "POST", "/accounts", {**wishes, "qps": 2, "rateLimit": "shadow", "clock": clock}
+        "POST", "/accounts", {**options, "qps": 2, "rateLimit": "shadow", "clock": clock}
     )
 
-    assert account == {**account, **wishes}
+    assert account == {**account, **options}
     assert account["limits"] == {"qps": 2, "window": 1.0, "rateLimit": "shadow"}
     assert account["clock"] == {
         "setTo": 1_768_464_000,
@@ -55,14 +55,14 @@ async def test_an_account_is_made_as_wished(http):
     }
 
 
-async def test_who_brings_a_public_key_gets_no_private_one(http):
+async def test_an_account_with_its_own_public_key_has_no_private_one(http):
     account = await http("POST", "/accounts", {"publicKey": "PUBLIC KEY"})
 
     assert account["publicKey"] == "PUBLIC KEY"
     assert account["privateKey"] is None
 
 
-async def test_a_public_key_that_cannot_be_read_is_refused_with_a_sentence(http):
+async def test_an_unreadable_public_key_is_refused_with_a_reason(http):
     problem = await http.problem(400, "POST", "/accounts", {"publicKey": "what?"})
 
     assert problem["errors"] == [
@@ -78,7 +78,7 @@ async def test_a_taken_id_or_credential_is_a_conflict(http):
     await http.problem(409, "POST", "/accounts", {"appId": "app"})
 
 
-async def test_made_up_ids_step_over_those_that_were_wished_for(http):
+async def test_generated_ids_skip_those_that_exist(http):
     await http("POST", "/accounts", {"id": "account-2"})
 
     made = [(await http("POST", "/accounts"))["id"] for _ in range(2)]
@@ -93,35 +93,33 @@ async def test_made_up_ids_step_over_those_that_were_wished_for(http):
         ({"clock": {"rat": 1}}, "#/clock/rat", "did you mean 'rate'?"),
         ({"balance": "100"}, "#/balance", "must be a number of credits"),
         ({"balance": -1}, "#/balance", "greater than or equal to 0"),
+        ({"balance": -1e-30}, "#/balance", "greater than or equal to 0"),
         ({"qps": "5"}, "#/qps", 'found "5"'),
         ({"qps": 2.5}, "#/qps", "found 2.5"),
         ({"qps": True}, "#/qps", "found true"),
         ({"progress": "fast"}, "#/progress", "'instant', 'time', 'polls' or 'manual'"),
         ({"id": "a/b"}, "#/id", "match pattern"),
+        ({"id": "server"}, "#/id", "'server'"),
         ({"clock": {"start": "yesterday"}}, "#/clock/start", "ISO 8601"),
         ({"clock": {"rate": 2, "frozen": True}}, "#/clock", "frozen"),
         ({"clock": 5}, "#/clock", "found 5"),
     ],
 )
-async def test_a_wish_that_makes_no_sense_is_pointed_at(http, body, pointer, words):
+async def test_the_error_points_at_an_invalid_option(http, body, pointer, words):
     (error,) = (await http.problem(400, "POST", "/accounts", body))["errors"]
 
     assert error["pointer"] == pointer
     assert words in error["detail"]
 
 
-async def test_the_servers_own_name_is_no_id(http):
-    await http.problem(400, "POST", "/accounts", {"id": "server"})
-
-
-async def test_secrets_that_are_refused_are_not_repeated(http):
+async def test_refused_secrets_are_not_repeated(http):
     answer = await http.raw("POST", "/accounts", {"accessToken": "my secret words"})
 
     assert answer.status_code == 400
     assert "my secret words" not in answer.text
 
 
-async def test_null_is_the_same_as_left_out(http):
+async def test_null_means_left_out(http):
     account = await http("POST", "/accounts", {"balance": None, "qps": 5.0, "clock": None})
 
     assert account["balance"] == 100
@@ -138,7 +136,7 @@ async def test_accounts_are_listed_and_found(http):
     await http.problem(404, "GET", "/accounts/b")
 
 
-async def test_made_up_names_follow_from_the_seed(http):
+async def test_generated_names_follow_from_the_seed(http):
     for id in ("a", "b"):
         assert (await http("POST", "/accounts", {"id": id, "seed": 5}))["name"] is None
 
@@ -147,7 +145,7 @@ async def test_made_up_names_follow_from_the_seed(http):
     assert a["name"] == b["name"] != ""
 
 
-async def test_a_deleted_world_is_gone_with_its_requests_and_pictures(http):
+async def test_a_deleted_account_takes_its_requests_and_pictures_along(http):
     await http("POST", "/accounts", {"id": "a"})
     for id in ("a", "ready"):
         await http.vendor("GET", "/toy", headers={"x-account": id})
@@ -159,7 +157,7 @@ async def test_a_deleted_world_is_gone_with_its_requests_and_pictures(http):
     assert http.mock.forgotten == ["a"]
 
 
-async def test_the_ready_made_account_stays(http):
+async def test_the_ready_made_account_cannot_be_deleted(http):
     await http("POST", "/accounts")
 
     await http.problem(409, "DELETE", "/accounts/ready")
@@ -219,7 +217,7 @@ asyncio.run(main())
 """
 
 
-def test_names_are_made_up_no_sooner_than_they_are_shown():
+def test_names_are_generated_when_they_are_shown():
     ran = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, check=False, text=True)
 
     assert ran.returncode == 0, ran.stderr

@@ -73,9 +73,10 @@ async def test_every_way_to_move_the_clock_delivers(http, method, path, body):
     moved = await http(method, path, body)
 
     assert len(moved["callbacks"]) == len(http.mock.sent) == 1
+    assert moved["fired"][-1]["state"] == "succeeded"
 
 
-async def test_moves_of_no_consequence_tell_of_no_callbacks(http):
+async def test_moves_without_events_have_no_callbacks(http):
     assert (await http("POST", "/clock/advance", {"next": True}))["callbacks"] == []
     assert (await http("PUT", "/clock", {"rate": 5}))["callbacks"] == []
 
@@ -89,9 +90,9 @@ async def test_step_by_step_each_change_is_delivered_with_its_event(http):
         assert [event["state"] for event in moved["fired"]] == [state]
 
 
-async def test_only_those_whose_clock_was_moved_get_something(http):
-    for id, wish in (("a", {}), ("b", {}), ("own", {"clock": {"start": 1000, "frozen": True}})):
-        await http("POST", "/accounts", {"id": id, **wish})
+async def test_only_accounts_whose_clock_was_moved_get_callbacks(http):
+    for id, options in (("a", {}), ("b", {}), ("own", {"clock": {"start": 1000, "frozen": True}})):
+        await http("POST", "/accounts", {"id": id, **options})
         await http.mock.submit(id, watch=WATCH)
 
     await http("POST", "/clock/advance?account=a", {"seconds": 1000})
@@ -104,7 +105,7 @@ async def test_only_those_whose_clock_was_moved_get_something(http):
     assert [told["of"] for _, told in http.mock.sent] == ["a", "b", "own"]
 
 
-async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
+async def test_failed_callbacks_are_tried_again_as_time_goes_on():
     async with a_client(Mock(delays=[10.0, 60.0])) as http:
         http.mock.callback_status = 500
         await http.mock.submit(watch=WATCH)
@@ -121,7 +122,7 @@ async def test_what_fails_is_told_and_tried_again_as_time_goes_on():
 
 
 @pytest.mark.parametrize("query", ["", "?account=ready"])
-async def test_changes_of_a_clock_wake_those_who_wait(woken, http, query):
+async def test_changes_of_a_clock_wake_its_accounts(woken, http, query):
     for method, path, body in (
         ("POST", "/clock/advance", {"seconds": 1}),
         ("PUT", "/clock", {"rate": 2}),
@@ -154,7 +155,7 @@ async def test_moving_a_watched_job_by_hand_wakes_its_account(woken, way):
 # Looking
 
 
-async def test_a_callback_is_shown_with_every_try():
+async def test_a_callback_shows_each_attempt():
     async with a_client(Mock(delays=[10.0])) as http:
         http.mock.callback_status = 503
         job = (await http.mock.submit(watch=WATCH)).job
@@ -195,7 +196,7 @@ async def test_a_callback_is_shown_with_every_try():
         assert (shown["arrived"], shown["due"], len(shown["attempts"])) == (True, None, 2)
 
 
-async def test_what_fell_due_is_listed_even_if_nobody_has_looked(http):
+async def test_listing_applies_what_is_due(http):
     job = (await http.mock.submit(watch=WATCH)).job
     mock = http.mock
     await mock.accounts.change_clock(None, mock.wall, lambda clock: clock.advanced(mock.wall, 1000))
@@ -230,11 +231,11 @@ async def test_callbacks_are_listed_with_the_newest_first_and_filtered(http):
     assert [each["id"] for each in await all_callbacks(http, "?account=ready&limit=2")] == ids[
         :0:-1
     ]
-    assert await found("?job=nobodys") == set()
+    assert await found("?job=unknowns") == set()
 
 
-async def test_filters_that_make_no_sense_are_refused(http):
-    await http.problem(404, "GET", "/callbacks?account=nobody")
+async def test_invalid_filters_are_refused(http):
+    await http.problem(404, "GET", "/callbacks?account=unknown")
     for query in ("state=done", "arrived=perhaps", "limit=0", "limit=1001", "jobs=1", "job="):
         await http.problem(400, "GET", f"/callbacks?{query}")
 
@@ -259,7 +260,7 @@ async def test_secrets_in_urls_are_hidden(http, url, shown):
     assert "secret" not in str((listed, one))
 
 
-async def test_one_callback_shows_what_it_says(http):
+async def test_one_callback_shows_its_payload(http):
     job = (await http.mock.submit(watch=WATCH)).job
     await http("POST", "/clock/advance", {"seconds": 1000})
 
@@ -269,14 +270,14 @@ async def test_one_callback_shows_what_it_says(http):
     assert [{key: one[key] for key in one if key != "payload"}] == await all_callbacks(http)
 
 
-async def test_a_payload_that_is_no_json_is_shown_as_text(http):
+async def test_a_payload_other_than_json_is_shown_as_text(http):
     job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
     http.mock.dispatcher.register("toy", lambda: CallbackAdapter(lambda *_: b"a=b\xff"))
 
     assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
 
 
-async def test_of_a_job_that_is_kept_no_longer_the_payload_is_unknown():
+async def test_the_payload_is_unknown_once_the_job_is_not_kept():
     async with a_client(Mock(an_account_service(keep_jobs=1))) as http:
         job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
         await http.mock.submit()
@@ -291,7 +292,7 @@ async def test_a_callback_that_does_not_exist_is_not_found(http):
     await http.problem(404, "POST", "/callbacks/7-1/redeliver")
 
 
-async def test_a_question_is_shown_with_what_was_answered(http):
+async def test_a_question_shows_its_answer(http):
     http.mock.callback_answer = b'{"success": false, "token": "not-for-everybody"}'
     account = await http.mock.accounts.find("ready")
     watch = Watch(f"{URL}?sign=abcdefgh", "toy", reference="i_1")
@@ -337,7 +338,7 @@ async def test_a_notice_without_a_body_has_no_payload(http):
 # Sending by hand
 
 
-async def test_a_callback_is_sent_once_more(http):
+async def test_a_callback_is_sent_again(http):
     job = (await http.mock.submit(watch=WATCH)).job
     await http("POST", "/clock/advance", {"seconds": 1000})
     http.mock.callback_status = 500
@@ -382,7 +383,7 @@ async def test_one_account_or_all_are_drained():
             ("a", True),
             ("c", True),
         ]
-        await http.problem(404, "POST", "/callbacks/drain?account=nobody")
+        await http.problem(404, "POST", "/callbacks/drain?account=unknown")
 
 
 # Starting anew

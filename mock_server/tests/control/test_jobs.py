@@ -44,7 +44,7 @@ async def test_jobs_are_filtered_by_the_state_that_they_are_in_now(http):
     await http.problem(400, "GET", "/jobs?limit=0")
 
 
-async def test_looking_at_a_job_here_is_no_poll():
+async def test_reading_a_job_here_does_not_count_as_a_poll():
     async with a_client(Mock(an_account_service(progress=Progression.POLLS))) as http:
         id = (await http.mock.submit()).job.id
         for _ in range(10):
@@ -55,7 +55,7 @@ async def test_looking_at_a_job_here_is_no_poll():
         assert job["starts"] is job["ends"] is None
 
 
-async def test_a_job_by_hand_goes_from_state_to_state():
+async def test_a_manual_job_advances_from_state_to_state():
     async with a_client(Mock(an_account_service(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
@@ -67,7 +67,7 @@ async def test_a_job_by_hand_goes_from_state_to_state():
         await http.problem(409, "POST", f"/jobs/{id}/advance")
 
 
-async def test_a_job_by_hand_moves_by_seconds_of_its_own():
+async def test_a_manual_job_advances_by_its_seconds():
     async with a_client(Mock(an_account_service(progress=Progression.MANUAL))) as http:
         id = (await http.mock.submit()).job.id
 
@@ -77,7 +77,7 @@ async def test_a_job_by_hand_moves_by_seconds_of_its_own():
         assert (job["state"], job["ends"]["at"]) == ("succeeded", NOW)
 
 
-async def test_a_job_that_time_moves_is_not_advanced_by_hand(http):
+async def test_a_job_that_time_advances_is_not_advanced_by_hand(http):
     id = (await http.mock.submit()).job.id
 
     problem = await http.problem(409, "POST", f"/jobs/{id}/advance")
@@ -112,4 +112,4 @@ async def test_unknown_jobs_are_not_found(http):
     await http.problem(404, "GET", "/jobs/1")
     for command in ("advance", "complete", "fail"):
         await http.problem(404, "POST", f"/jobs/1/{command}")
-    await http.problem(404, "GET", "/jobs?account=nobody")
+    await http.problem(404, "GET", "/jobs?account=unknown")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mock_server.tests.control.mock import Mock, a_client
 
 
-async def test_a_balance_shows_what_it_is_made_of_and_what_it_is_worth(http):
+async def test_a_balance_shows_its_parts_and_its_worth(http):
     await http("PUT", "/accounts/ready/balance", {"topUp": 20})
     job = (await http.mock.submit()).job
 
@@ -31,12 +31,8 @@ async def test_a_balance_is_set_or_topped_up(http):
     assert (await http("PUT", "/accounts/ready/balance", {"balance": 7.5}))["balance"] == 7.5
     assert (await http("PUT", "/accounts/ready/balance", {"topUp": 0.1}))["balance"] == 7.6
     assert (await http("GET", "/accounts/ready"))["balance"] == 7.6
-
-
-async def test_sums_of_binary_fractions_come_as_they_were_meant(http):
-    shown = await http("PUT", "/accounts/ready/balance", {"balance": 0.1 + 0.2})
-
-    assert shown["balance"] == 0.3
+    # A sum of binary fractions is the number that it stands for.
+    assert (await http("PUT", "/accounts/ready/balance", {"balance": 0.1 + 0.2}))["balance"] == 0.3
 
 
 @pytest.mark.parametrize("body", [{}, {"balance": 1, "topUp": 1}, {"reason": "why"}])
@@ -47,7 +43,7 @@ async def test_exactly_one_change_is_needed(http, body):
 
 
 @pytest.mark.parametrize("text", [b"1e999", b"-1e999", b"NaN", b"1" * 400, b"true", b'"5"', b"-1"])
-async def test_what_is_no_amount_is_refused(http, text):
+async def test_an_invalid_amount_is_refused(http, text):
     content = b'{"balance": %s}' % text
     await http.problem(400, "PUT", "/accounts/ready/balance", content=content)
 
@@ -72,9 +68,9 @@ async def test_a_ledger_has_every_line_with_the_balance_after_it(http):
     )
 
 
-async def test_money_of_nobody_is_not_found(http):
+async def test_credits_of_an_unknown_account_are_not_found(http):
     for method, path in (("GET", "balance"), ("GET", "ledger"), ("GET", "limits")):
-        await http.problem(404, method, f"/accounts/nobody/{path}")
+        await http.problem(404, method, f"/accounts/unknown/{path}")
 
 
 changes = st.one_of(
@@ -105,7 +101,3 @@ def test_the_ledger_always_adds_up(steps):
                 assert ledger["sums"]["balance"] >= 0
 
     asyncio.run(walk())
-
-
-async def test_a_balance_below_zero_is_refused_however_small(http):
-    await http.problem(400, "POST", "/accounts", {"balance": -1e-30})

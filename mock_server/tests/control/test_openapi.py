@@ -56,7 +56,7 @@ async def test_every_reference_has_its_target(http):
         assert found
 
 
-async def test_the_token_is_described_only_where_it_is_wanted():
+async def test_the_token_is_described_only_where_it_is_needed():
     open_mock = await document(Mock())
     guarded = await document(Mock(control_token=TOKEN, beyond_loopback=True))
 
@@ -119,7 +119,7 @@ def in_no_time(body):
     return body
 
 
-def test_the_checks_had_something_to_look_at():
+def test_all_operations_are_checked():
     assert run(MOCK.accounts.all())
     # All but the one that describes the others.
     assert len(OPERATIONS) == len(MOCK.control.operations) - 1

@@ -86,7 +86,7 @@ def test_an_invalid_member_is_pointed_at():
         b'{"id": "a"} {"id": "b"}',
     ],
 )
-async def test_a_body_that_makes_no_sense_is_refused(http, content):
+async def test_an_unreadable_body_is_refused(http, content):
     await http.problem(400, "POST", "/accounts", content=content)
     assert len((await http("GET", "/accounts"))["accounts"]) == 1
 
@@ -96,7 +96,7 @@ async def test_a_body_over_a_megabyte_is_too_large(http):
 
 
 @pytest.mark.parametrize("length", ["many", "-1", "9" * 5000])
-async def test_a_content_length_that_is_no_number_is_refused(http, length):
+async def test_an_invalid_content_length_is_refused(http, length):
     headers = {"content-length": length}
     await http.problem(400, "POST", "/accounts", content=b"{}", headers=headers)
 
@@ -104,7 +104,7 @@ async def test_a_content_length_that_is_no_number_is_refused(http, length):
 @pytest.mark.parametrize(
     "query", ["account=%FF", "&".join(["account=a"] * 60), "account=a&account=b"]
 )
-async def test_a_query_that_makes_no_sense_is_refused(http, query):
+async def test_an_unreadable_query_is_refused(http, query):
     await http.problem(400, "GET", f"/clock?{query}")
 
 
@@ -121,7 +121,7 @@ async def test_an_unexpected_error_is_a_500_with_the_request_id(http, monkeypatc
     assert "the floor is wet" in caplog.text
 
 
-async def test_an_instance_is_a_reference_whatever_the_path_is(http):
+async def test_the_instance_is_a_valid_reference_for_any_path(http):
     problem = await http.problem(404, "GET", '/a%20b"%C3%BC')
 
     assert problem["instance"] == "/_mock/a%20b%22%C3%BC"
@@ -138,7 +138,7 @@ paths = st.sampled_from(
 
 
 @given(paths, st.binary(max_size=60))
-def test_no_bytes_are_a_crash(path, content):
+def test_no_body_leads_to_a_crash(path, content):
     async def send():
         async with a_client(Mock()) as http:
             assert (await http.raw(*path, content=content)).status_code < 500

@@ -1,4 +1,4 @@
-"""No secret is ever shown."""
+"""Secrets are never shown."""
 
 import json
 import string
@@ -67,7 +67,7 @@ def test_a_token_without_its_scheme_is_shown_nowhere(token):
 
 
 @given(signatures)
-def test_a_signature_is_hidden_and_what_explains_it_stays(signature):
+def test_a_signature_is_hidden_and_the_rest_of_its_header_stays(signature):
     value = (
         "TAMS-SHA256-RSA app_id=mockApp01,nonce_str=n0nce,timestamp=1768464000,"
         f"signature={signature}"
@@ -193,7 +193,7 @@ def test_fields_of_a_form_upload_are_hidden_by_their_names():
 
 
 @given(st.text("0123456789abcdef", min_size=24, max_size=64))
-def test_what_lets_one_in_by_a_link_is_shown_neither_in_paths_nor_in_bodies(secret):
+def test_secret_links_are_hidden_in_paths_and_bodies(secret):
     body = f'{{"sessionUrl": "http://a/web/s/{secret}", "next": "../s/{secret}?x=1"}}'
     trace = a_trace(body=body.encode(), answer=f"see /s/{secret}/state".encode())
     trace.scope["path"] = f"/web/s/{secret}/state"

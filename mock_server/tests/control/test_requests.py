@@ -49,7 +49,7 @@ async def test_entries_are_listed_with_the_newest_first(http):
         ("since=00000001", ["00000003", "00000002"]),
         ("limit=2", ["00000003", "00000002"]),
         ("method=POST&status=200", ["00000003"]),
-        ("account=nobody", []),
+        ("account=unknown", []),
     ],
 )
 async def test_entries_are_filtered(http, query, expected):
@@ -60,8 +60,38 @@ async def test_entries_are_filtered(http, query, expected):
     assert await ids(http, f"?{query}") == expected
 
 
+async def test_calls_of_the_control_api_are_found_by_id_and_listed_when_asked_for(http):
+    await http.vendor("GET", "/toy")
+    answer = await http.raw("PUT", "/accounts/ready/balance", {"balance": -1})
+    id = answer.headers["x-mock-request-id"]
+
+    exchange = await http("GET", f"/requests/{id}")
+    assert exchange["operation"] == "PUT /_mock/accounts/{id}/balance"
+    assert exchange["body"]["text"] == '{"balance":-1}'
+    assert exchange["answer"]["status"] == 400
+    assert exchange["answer"]["body"]["text"] == answer.text
+    assert id in await ids(http, "?surface=control&status=400")
+    assert await ids(http, "?surface=toy") == await ids(http) == ["00000001"]
+    assert await ids(http, "?surface=other") == []
+    assert await http("POST", "/requests/verify", {"count": 1}) == {"matched": 1}
+    assert await http("DELETE", "/requests") == {"deleted": 1}
+    await http("GET", f"/requests/{id}")
+
+
+async def test_secrets_in_calls_of_the_control_api_are_hidden(http):
+    curl = "curl -H 'Authorization: Bearer bearer-token-value' -H 'X-Ca-Signature: ABCDEFGHIJ='"
+    await http.raw("POST", "/signature/explain", {"curl": f"{curl} http://127.0.0.1/v1/jobs"})
+    await http("POST", "/accounts", {"accessToken": "KLMNOPQRST", "appSecret": "UVWXYZABCD"})
+
+    shown = [(await http.raw("GET", f"/requests/0000000{number}")).json() for number in (1, 2)]
+
+    texts = [each["body"]["text"] + each["answer"]["body"]["text"] for each in shown]
+    for secret in ("bearer-token-value", "ABCDEFGHIJ", "KLMNOPQRST", "UVWXYZABCD", "private key"):
+        assert secret not in str(texts)
+
+
 @pytest.mark.parametrize("query", ["status=ok", "limit=0", "since=x", "method=", "who=me"])
-async def test_filters_that_make_no_sense_are_refused(http, query):
+async def test_invalid_filters_are_refused(http, query):
     await http.problem(400, "GET", f"/requests?{query}")
 
 
@@ -83,7 +113,7 @@ async def test_one_exchange_is_shown_whole(http):
     await http.problem(404, "GET", "/requests/0000000f")
 
 
-async def test_bytes_that_are_no_text_are_shown_as_base64(http):
+async def test_bytes_that_are_not_text_are_shown_as_base64(http):
     await http.vendor("POST", "/toy", content=b"\xff\x00")
 
     body = (await http("GET", "/requests/00000001"))["body"]
@@ -92,7 +122,7 @@ async def test_bytes_that_are_no_text_are_shown_as_base64(http):
 
 
 @pytest.mark.parametrize(("size", "truncated"), [(999, False), (1000, False), (1001, True)])
-async def test_a_body_that_was_cut_says_so(http, size, truncated):
+async def test_a_cut_body_is_marked(http, size, truncated):
     http.mock.answer = "x" * size
     await http.vendor("POST", "/toy", content=b"x" * size)
 
@@ -111,7 +141,7 @@ async def test_a_body_that_was_cut_says_so(http, size, truncated):
         ("application/json", 9000, 9000),
     ],
 )
-async def test_of_a_picture_its_beginning_is_kept(http, media_type, size, kept):
+async def test_the_beginning_of_a_picture_is_kept(http, media_type, size, kept):
     http.mock.journal.body_bytes = 10_000
     headers = {"Content-Type": media_type}
     await http.vendor("POST", "/toy", content=b"x" * size, headers=headers)
@@ -122,7 +152,7 @@ async def test_of_a_picture_its_beginning_is_kept(http, media_type, size, kept):
     assert body["truncated"] is (kept < size)
 
 
-async def test_a_letter_that_was_cut_in_two_is_left_out(http):
+async def test_a_character_that_was_cut_in_two_is_left_out(http):
     await http.vendor("POST", "/toy", content=b"x" * 999 + "ü".encode() * 2)
 
     assert (await http("GET", "/requests/00000001"))["body"]["text"] == "x" * 999
@@ -138,7 +168,7 @@ async def test_the_journal_is_emptied(http):
     assert await ids(http) == []
 
 
-async def test_waiting_ends_at_once_if_the_requests_are_there_already(http):
+async def test_waiting_ends_at_once_if_enough_requests_came_before(http):
     await http.vendor("GET", "/toy")
 
     found = await http("POST", "/requests/wait", {"path": "/toy", "timeout": 0})
@@ -162,7 +192,7 @@ async def test_waiting_ends_when_the_last_request_comes(http):
     assert http.mock.journal.listeners == set()
 
 
-async def test_waiting_in_vain_says_what_came_instead(http):
+async def test_a_wait_that_times_out_names_near_misses(http):
     await http.vendor("GET", "/toy", headers={"x-status": "401"})
 
     body = {"path": "/toy", "method": "GET", "status": 200, "timeout": 0}
@@ -182,7 +212,7 @@ async def test_waiting_in_vain_says_what_came_instead(http):
     assert http.mock.journal.listeners == set()
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind(http):
+async def test_a_cancelled_wait_leaves_nothing_behind(http):
     waiting = asyncio.create_task(http("POST", "/requests/wait", {"timeout": 60}))
     await http.until_a_wait_has_begun()
 
@@ -224,7 +254,7 @@ async def test_without_a_count_one_request_is_expected(http):
 
 
 @pytest.mark.parametrize("count", [-1, True, "1", {}, {"atLeast": -1}, {"most": 1}, [1]])
-async def test_a_count_that_makes_no_sense_is_refused(http, count):
+async def test_an_invalid_count_is_refused(http, count):
     problem = await http.problem(400, "POST", "/requests/verify", {"count": count})
 
     assert problem["errors"][0]["pointer"].startswith("#/count")

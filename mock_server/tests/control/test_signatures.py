@@ -11,7 +11,7 @@ async def test_a_capture_is_handed_on_unchanged(http):
     assert await http("POST", PATH, captured) == {"accepted": True, "given": captured}
 
 
-async def test_a_capture_that_cannot_be_read_is_a_problem(http):
+async def test_an_unreadable_capture_is_a_problem(http):
     problem = await http.problem(422, "POST", PATH, {"curl": "wget x"})
 
     assert problem["detail"] == "this is not a curl line"

@@ -629,7 +629,8 @@ class StoreContract:
         await put_blobs(store, "ada", mine=b"data")
         await put_blobs(store, "bob", other=b"data")
 
-        await store.drop("ada")
+        assert await store.drop("ada")
+        assert not await store.drop("ada")
 
         assert await ids(store) == ["2"]
         assert await ids(store, Chore) == []

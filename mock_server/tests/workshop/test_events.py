@@ -1,4 +1,4 @@
-"""Events reach the customer's server as documented, and what it answers counts."""
+"""Events reach the customer's server as documented, and its answers count."""
 
 import asyncio
 import json
@@ -13,10 +13,18 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Progression
 from mock_server.core.jobs.job import JobState
-from mock_server.tests.makers import NOW, an_order, some_work, some_worlds, too_much_for_memory
+from mock_server.core.outbox import Delivery
+from mock_server.tests.makers import (
+    NOW,
+    AsyncBench,
+    an_account_service,
+    some_work,
+    too_much_for_memory,
+)
 from mock_server.web import callbacks
 from mock_server.web.callback_formats import CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Call, Trace
 from mock_server.web.targets import CallbackTargets
 from mock_server.workshop.event_signature import is_genuine, unseal
 from mock_server.workshop.events import (
@@ -43,19 +51,18 @@ ORIGIN = "http://mock.test"
 YES, NO = b'{"success": true, "errMessage": null}', b'{"success": false, "errMessage": "used up"}'
 
 
-class Desk:
-    """Events whose letters stay in a list, in a world whose clock stands."""
+class EventBench:
+    """Events of the ready-made account, whose clock is frozen; what is sent stays in a list."""
 
     def __init__(self, **settings):
-        self.account_service = some_worlds()
-        self.job_service = self.account_service.job_service
+        self.accounts = an_account_service()
+        self.calls = AsyncBench(self.accounts)
         self.sent = []
         self.statuses = []
         self.answer = YES
         self.dispatcher = CallbackDispatcher(
-            self.job_service, lambda: WALL, targets=CallbackTargets(["private"]), send=self._send
+            self.accounts, lambda: WALL, targets=CallbackTargets(["private"]), send=self._send
         )
-        self.job_service.on_watched = self.dispatcher.wake
         chosen = WorkshopSettings(**{"event_url": URL} | settings)
         self.events = Events(self.dispatcher, chosen, SECRET, lambda: WALL, self._task_data)
         self.dispatcher.register("workshop", lambda: self.events.callback_adapter)
@@ -69,26 +76,29 @@ class Desk:
         state = job.state_at(at).value
         return {"taskId": job.id, "status": state, "images": [f"{origin}/1.png"]}
 
-    async def account(self):
-        return await self.account_service.find("ready")
+    async def context(self, token=TOKEN, api_id="sd_txt2img", invoke_id="inv-1", **changes):
+        scope = {"method": "POST", "path": f"/scc/{api_id}", "headers": []}
+        call = Call(scope, Trace("00000001", WALL, scope), {}, self.accounts)
+        call.account, call.now = replace(await self.accounts.find("ready"), **changes), NOW
+        return EventContext(call, api_id, invoke_id, token, ORIGIN)
 
-    async def context(self, token=TOKEN, api_id="sd_txt2img", invoke_id="inv-1"):
-        return EventContext(await self.account(), api_id, invoke_id, token, ORIGIN, NOW)
+    async def submit(self, context=None, **options):
+        watch = self.events.watch(context or await self.context())
+        return (await self.calls.submit("ready", watch=watch, **options)).job
 
-    async def submit(self, context=None, **changes):
-        context = context or await self.context()
-        work = changes.pop("work", some_work())
-        watch = self.events.watch(context)
-        made = await self.job_service.submit(
-            context.account, an_order(), work, NOW, watch=watch, **changes
-        )
-        return made.job
+    async def list_model(self, context, content, due_at):
+        async with context.call.act() as world:
+            await self.events.model_listed(world, context, content, due_at)
 
     async def deliver(self, now=NOW + 1000):
-        return await self.dispatcher.deliver_due(await self.account(), now)
+        """Move the clock to a moment, and send what is due."""
+        await self.accounts.advance(
+            "ready", WALL, lambda clock: clock.moved_to(WALL, max(now, clock.now(WALL)))
+        )
+        return await self.dispatcher.deliver_due("ready")
 
     async def kept(self):
-        return list(await self.dispatcher.outbox_service.all(None))
+        return await self.calls.kept(Delivery)
 
     @property
     def told(self):
@@ -97,10 +107,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def an_event_page(**settings):
-    page_operations = Desk(**settings)
-    yield page_operations
-    await page_operations.dispatcher.close()
+async def an_event_bench(**settings):
+    bench = EventBench(**settings)
+    yield bench
+    await bench.dispatcher.close()
 
 
 def parameters(url):
@@ -114,28 +124,26 @@ def read(name):
     return json.loads((EXAMPLES / f"callback-{name}.json").read_text("utf-8"))
 
 
-async def ask_before(page_operations, example):
-    context = await page_operations.context(invoke_id=invoke_id_of(example))
-    return await page_operations.events.before(context, example["request"]["body"])
+async def ask_before(bench, example):
+    context = await bench.context(invoke_id=invoke_id_of(example))
+    return await bench.events.before(context, example["request"]["body"])
 
 
-async def ask_before_generation(page_operations, example):
-    context = await page_operations.context(invoke_id=invoke_id_of(example))
+async def ask_before_generation(bench, example):
+    context = await bench.context(invoke_id=invoke_id_of(example))
     checkpoint = example["request"]["body"]["checkpoint"]
-    return await page_operations.events.before_generation(context, checkpoint)
+    return await bench.events.before_generation(context, checkpoint)
 
 
-async def finish(page_operations, example):
-    context = await page_operations.context(invoke_id=invoke_id_of(example))
-    await page_operations.submit(context, progress=Progression.INSTANT)
-    await page_operations.deliver(NOW)
+async def finish(bench, example):
+    context = await bench.context(invoke_id=invoke_id_of(example))
+    await bench.submit(context, progress=Progression.INSTANT)
+    await bench.deliver(NOW)
 
 
-async def roll_back(page_operations, example):
-    await page_operations.events.rolled_back(
-        await page_operations.context(invoke_id=invoke_id_of(example))
-    )
-    await page_operations.deliver(NOW)
+async def roll_back(bench, example):
+    await bench.events.rolled_back(await bench.context(invoke_id=invoke_id_of(example)))
+    await bench.deliver(NOW)
 
 
 COURSES = {
@@ -157,10 +165,10 @@ def invoke_id_of(example):
 async def test_the_example_is_sent(name):
     example = read(name)
     expected = parameters(example["request"]["path"])
-    async with an_event_page() as page_operations:
-        page_operations.answer = json.dumps(example["response"]["body"]).encode()
-        await COURSES[name](page_operations, example)
-        url, body = next(each for each in page_operations.sent if expected["bizType"] in each[0])
+    async with an_event_bench() as bench:
+        bench.answer = json.dumps(example["response"]["body"]).encode()
+        await COURSES[name](bench, example)
+        url, body = next(each for each in bench.sent if expected["bizType"] in each[0])
 
     found = parameters(url)
     assert list(found) == list(expected)
@@ -185,9 +193,9 @@ def test_every_example_is_sent():
 async def test_what_the_example_answers_counts(name):
     example = read(name)
     answer = example["response"]["body"]
-    async with an_event_page() as page_operations:
-        page_operations.answer = json.dumps(answer).encode()
-        verdict = await ask_before(page_operations, example)
+    async with an_event_bench() as bench:
+        bench.answer = json.dumps(answer).encode()
+        verdict = await ask_before(bench, example)
 
     assert (verdict.allowed, verdict.message) == (answer["success"], answer["errMessage"] or "")
 
@@ -201,56 +209,54 @@ def test_the_delays_are_those_of_the_example():
 
 
 async def test_each_try_is_signed_anew_and_carries_the_token_for_the_receiver_alone():
-    async with an_event_page() as page_operations:
-        page_operations.statuses = [500] * 2
-        await page_operations.submit(progress=Progression.INSTANT)
-        await page_operations.deliver()
+    async with an_event_bench() as bench:
+        bench.statuses = [500] * 2
+        await bench.submit(progress=Progression.INSTANT)
+        await bench.deliver()
 
-    assert len(page_operations.sent) == 4
-    for url, _ in page_operations.sent:
+    assert len(bench.sent) == 4
+    for url, _ in bench.sent:
         assert is_genuine(SECRET, urlsplit(url).query)
         assert TOKEN not in url
         assert unseal(SECRET, parameters(url)["apiToken"]) == TOKEN
-    nonces = [parameters(url)["nonce"] for url, _ in page_operations.sent]
+    nonces = [parameters(url)["nonce"] for url, _ in bench.sent]
     assert len(set(nonces)) == 4
 
 
 async def test_the_token_can_be_sent_in_clear():
-    async with an_event_page(event_token="clear") as page_operations:
-        await page_operations.events.before(await page_operations.context(), {})
+    async with an_event_bench(event_token="clear") as bench:
+        await bench.events.before(await bench.context(), {})
 
-    assert parameters(page_operations.sent[0][0])["apiToken"] == TOKEN
+    assert parameters(bench.sent[0][0])["apiToken"] == TOKEN
 
 
 @pytest.mark.parametrize(("clock", "expected"), [("wall", WALL), ("account", NOW + 60)])
 async def test_the_timestamp_is_that_of_the_chosen_clock(clock, expected):
-    async with an_event_page(event_timestamp=clock) as page_operations:
-        await page_operations.events.model_listed(await page_operations.context(), {}, NOW + 60)
-        await page_operations.deliver()
+    async with an_event_bench(event_timestamp=clock) as bench:
+        await bench.list_model(await bench.context(), {}, NOW + 60)
+        await bench.deliver()
 
-    assert parameters(page_operations.sent[0][0])["timestamp"] == f"{expected * 1000:.0f}"
+    assert parameters(bench.sent[0][0])["timestamp"] == f"{expected * 1000:.0f}"
 
 
 # Before a call
 
 
 async def test_a_denied_call_is_told_why_without_a_second_try():
-    async with an_event_page() as page_operations:
-        page_operations.answer = NO
-        verdict = await page_operations.events.before(
-            await page_operations.context(), {"prompt": "a boat"}
-        )
-        await page_operations.deliver(NOW + 100_000)
+    async with an_event_bench() as bench:
+        bench.answer = NO
+        verdict = await bench.events.before(await bench.context(), {"prompt": "a boat"})
+        await bench.deliver(NOW + 100_000)
 
     assert verdict == AccessDecision(allowed=False, message="used up")
-    assert page_operations.told == [PRE_INVOKE]
+    assert bench.told == [PRE_INVOKE]
 
 
 @pytest.mark.parametrize("answer", [b'{"success": false}', b'{"success":false,"errMessage":null}'])
 async def test_a_denial_without_words_has_words_all_the_same(answer):
-    async with an_event_page() as page_operations:
-        page_operations.answer = answer
-        verdict = await page_operations.events.before(await page_operations.context(), {})
+    async with an_event_bench() as bench:
+        bench.answer = answer
+        verdict = await bench.events.before(await bench.context(), {})
 
     assert verdict == AccessDecision(allowed=False, message="the call was denied")
 
@@ -270,9 +276,9 @@ async def test_a_denial_without_words_has_words_all_the_same(answer):
     ],
 )
 async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status, answer, words):
-    async with an_event_page(unanswered_event=choice) as page_operations:
-        page_operations.answer, page_operations.statuses = answer, [status]
-        verdict = await page_operations.events.before(await page_operations.context(), {})
+    async with an_event_bench(unanswered_event=choice) as bench:
+        bench.answer, bench.statuses = answer, [status]
+        verdict = await bench.events.before(await bench.context(), {})
 
     assert verdict.allowed is (choice == "allow")
     assert words in verdict.remark
@@ -281,65 +287,61 @@ async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status
 @pytest.mark.parametrize("choice", ["deny", "allow"])
 async def test_a_receiver_that_hangs_counts_as_one_that_does_not_answer(choice, monkeypatch):
     monkeypatch.setattr(callbacks, "TIMEOUT", 0.02)
-    async with an_event_page(unanswered_event=choice) as page_operations:
+    async with an_event_bench(unanswered_event=choice) as bench:
 
         async def hang(*args):
             await asyncio.Event().wait()
 
-        page_operations.dispatcher._send = hang
-        verdict = await page_operations.events.before(await page_operations.context(), {})
+        bench.dispatcher._send = hang
+        verdict = await bench.events.before(await bench.context(), {})
 
     assert verdict.allowed is (choice == "allow")
     assert "no answer within" in verdict.remark
 
 
 async def test_a_generation_that_is_denied_gives_the_quota_back():
-    async with an_event_page() as page_operations:
-        page_operations.answer = NO
-        verdict = await page_operations.events.before_generation(
-            await page_operations.context(), {"modelId": "m-1"}
-        )
-        await page_operations.deliver()
+    async with an_event_bench() as bench:
+        bench.answer = NO
+        verdict = await bench.events.before_generation(await bench.context(), {"modelId": "m-1"})
+        await bench.deliver()
 
     assert not verdict.allowed
-    assert page_operations.told == [SD_PRE_INVOKE, ROLLBACK]
+    assert bench.told == [SD_PRE_INVOKE, ROLLBACK]
 
 
 async def test_a_page_shows_what_the_receiver_says():
-    async with an_event_page() as page_operations:
-        page_operations.answer = b'{"text": "3 pictures left"}'
-        assert await page_operations.events.page_text(await page_operations.context()) == {
-            "text": "3 pictures left"
-        }
+    async with an_event_bench() as bench:
+        bench.answer = b'{"text": "3 pictures left"}'
+        assert await bench.events.page_text(await bench.context()) == {"text": "3 pictures left"}
 
-        page_operations.answer = b"3 pictures left"
-        assert await page_operations.events.page_text(await page_operations.context()) is None
+        bench.answer = b"3 pictures left"
+        assert await bench.events.page_text(await bench.context()) is None
 
-        page_operations.answer, page_operations.statuses = b'{"text": "sorry"}', [500]
-        assert await page_operations.events.page_text(await page_operations.context()) is None
-        assert page_operations.told == [CONTROL_CONFIG] * 3
+        bench.answer, bench.statuses = b'{"text": "sorry"}', [500]
+        assert await bench.events.page_text(await bench.context()) is None
+        assert bench.told == [CONTROL_CONFIG] * 3
 
 
 async def test_a_page_may_be_told_of_without_a_question():
-    async with an_event_page(control_config_kind="asynchronous") as page_operations:
-        assert await page_operations.events.page_text(await page_operations.context()) is None
-        await page_operations.deliver()
+    async with an_event_bench(control_config_kind="asynchronous") as bench:
+        assert await bench.events.page_text(await bench.context()) is None
+        await bench.deliver()
 
-        assert [each.asked for each in await page_operations.kept()] == [False]
-        assert page_operations.told == [CONTROL_CONFIG]
+        assert [each.asked for each in await bench.kept()] == [False]
+        assert bench.told == [CONTROL_CONFIG]
 
 
 # After it
 
 
 async def test_a_good_end_commits_the_call_and_sends_what_was_made():
-    async with an_event_page() as page_operations:
-        job = await page_operations.submit()
-        await page_operations.deliver()
+    async with an_event_bench() as bench:
+        job = await bench.submit()
+        await bench.deliver()
 
-    assert page_operations.told == [COMMIT, TASK_FINISHED]
-    assert page_operations.sent[0][1] == b""
-    assert json.loads(page_operations.sent[1][1]) == {
+    assert bench.told == [COMMIT, TASK_FINISHED]
+    assert bench.sent[0][1] == b""
+    assert json.loads(bench.sent[1][1]) == {
         "taskId": job.id,
         "status": JobState.SUCCEEDED,
         "images": [f"{ORIGIN}/1.png"],
@@ -348,39 +350,34 @@ async def test_a_good_end_commits_the_call_and_sends_what_was_made():
 
 @pytest.mark.parametrize("how", ["fail", "cancel"])
 async def test_a_bad_end_rolls_the_call_back(how):
-    async with an_event_page() as page_operations:
-        job = await page_operations.submit(
-            work=too_much_for_memory() if how == "fail" else some_work()
-        )
+    async with an_event_bench() as bench:
+        job = await bench.submit(work=too_much_for_memory() if how == "fail" else some_work())
         if how == "cancel":
-            await page_operations.job_service.cancel(
-                await page_operations.account(), job.id, NOW + 0.1
-            )
-        await page_operations.deliver()
+            await bench.calls.cancel("ready", job.id)
+        await bench.deliver()
 
-    assert page_operations.told == [ROLLBACK]
-    assert parameters(page_operations.sent[0][0])["invokeId"] == "inv-1"
+    assert bench.told == [ROLLBACK]
+    assert parameters(bench.sent[0][0])["invokeId"] == "inv-1"
 
 
-async def test_a_call_without_a_job_is_committed_or_rolled_back():
-    async with an_event_page() as page_operations:
-        await page_operations.events.committed(await page_operations.context())
-        await page_operations.events.rolled_back(await page_operations.context())
-        await page_operations.deliver()
+async def test_a_call_without_a_job_is_rolled_back():
+    async with an_event_bench() as bench:
+        await bench.events.rolled_back(await bench.context())
+        await bench.deliver()
 
-    assert sorted(page_operations.told) == [COMMIT, ROLLBACK]
+    assert bench.told == [ROLLBACK]
 
 
 async def test_a_synchronised_model_is_told_of_when_it_is_due_though_no_user_asked():
-    async with an_event_page() as page_operations:
-        context = await page_operations.context(token=None, api_id="spSdModelSync")
-        await page_operations.events.model_listed(context, {"modelId": "m-1"}, NOW + 60)
-        assert await page_operations.deliver(NOW + 59.9) == []
-        await page_operations.deliver(NOW + 60)
+    async with an_event_bench() as bench:
+        context = await bench.context(token=None, api_id="spSdModelSync")
+        await bench.list_model(context, {"modelId": "m-1"}, NOW + 60)
+        assert await bench.deliver(NOW + 59.9) == []
+        await bench.deliver(NOW + 60)
 
-    assert page_operations.told == [MODEL_LISTED]
-    assert json.loads(page_operations.sent[0][1]) == {"modelId": "m-1"}
-    assert parameters(page_operations.sent[0][0])["apiToken"] == ""
+    assert bench.told == [MODEL_LISTED]
+    assert json.loads(bench.sent[0][1]) == {"modelId": "m-1"}
+    assert parameters(bench.sent[0][0])["apiToken"] == ""
 
 
 @pytest.mark.parametrize("kind", ["asynchronous", "synchronous"])
@@ -392,71 +389,66 @@ async def test_only_what_is_asynchronous_is_tried_again(biz_type, kind):
         TASK_FINISHED: "task_finished_kind",
         MODEL_LISTED: "model_listed_kind",
     }
-    async with an_event_page(**{names[biz_type]: kind}) as page_operations:
-        page_operations.statuses = [500] * 100
+    async with an_event_bench(**{names[biz_type]: kind}) as bench:
+        bench.statuses = [500] * 100
         if biz_type == MODEL_LISTED:
-            await page_operations.events.model_listed(await page_operations.context(), {}, NOW)
+            await bench.list_model(await bench.context(), {}, NOW)
         elif biz_type == ROLLBACK:
-            await page_operations.events.rolled_back(await page_operations.context())
+            await bench.events.rolled_back(await bench.context())
         else:
-            await page_operations.submit()
-        await page_operations.deliver(NOW + 100_000)
+            await bench.submit()
+        await bench.deliver(NOW + 100_000)
 
-    assert page_operations.told.count(biz_type) == (17 if kind == "asynchronous" else 1)
+    assert bench.told.count(biz_type) == (17 if kind == "asynchronous" else 1)
 
 
 # Whose calls
 
 
-async def use_everything(page_operations, context):
+async def use_everything(bench, context):
     verdicts = [
-        await page_operations.events.before(context, {}),
-        await page_operations.events.before_generation(context, {}),
+        await bench.events.before(context, {}),
+        await bench.events.before_generation(context, {}),
     ]
-    assert await page_operations.events.page_text(context) is None
-    await page_operations.events.committed(context)
-    await page_operations.events.rolled_back(context)
-    await page_operations.submit(context)
-    await page_operations.deliver()
+    assert await bench.events.page_text(context) is None
+    await bench.events.rolled_back(context)
+    await bench.submit(context)
+    await bench.deliver()
     return verdicts
 
 
 async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
-    async with an_event_page(event_url="") as page_operations:
-        context = await page_operations.context()
-        assert await use_everything(page_operations, context) == [AccessDecision(allowed=True)] * 2
-        await page_operations.events.model_listed(context, {}, NOW)
+    async with an_event_bench(event_url="") as bench:
+        context = await bench.context()
+        assert await use_everything(bench, context) == [AccessDecision(allowed=True)] * 2
+        await bench.list_model(context, {}, NOW)
 
-        assert (page_operations.sent, await page_operations.kept()) == ([], [])
+        assert (bench.sent, await bench.kept()) == ([], [])
 
 
 async def test_an_account_hears_of_its_events_at_a_url_of_its_own():
-    async with an_event_page(event_url="") as page_operations:
-        account = replace(await page_operations.account(), events_url="http://127.0.0.1:9/mine")
-        await page_operations.events.before(
-            replace(await page_operations.context(), account=account), {}
-        )
+    async with an_event_bench(event_url="") as bench:
+        context = await bench.context(events_url="http://127.0.0.1:9/mine")
+        await bench.events.before(context, {})
 
-        assert [url.partition("?")[0] for url, _ in page_operations.sent] == [
-            "http://127.0.0.1:9/mine"
-        ]
+        assert [url.partition("?")[0] for url, _ in bench.sent] == ["http://127.0.0.1:9/mine"]
 
 
 async def test_calls_of_servers_fire_nothing_by_themselves():
-    async with an_event_page() as page_operations:
-        page_operations.answer = NO
-        context = await page_operations.context(token=None)
-        assert await use_everything(page_operations, context) == [AccessDecision(allowed=True)] * 2
+    async with an_event_bench() as bench:
+        bench.answer = NO
+        context = await bench.context(token=None)
+        assert await use_everything(bench, context) == [AccessDecision(allowed=True)] * 2
 
-        assert (page_operations.sent, await page_operations.kept()) == ([], [])
+        assert (bench.sent, await bench.kept()) == ([], [])
 
 
 async def test_calls_of_servers_can_fire_events_without_a_token():
-    async with an_event_page(server_events=True) as page_operations:
-        await page_operations.events.before(await page_operations.context(token=None), {})
+    async with an_event_bench(server_events=True) as bench:
+        await bench.events.before(await bench.context(token=None), {})
 
-    assert parameters(page_operations.sent[0][0])["apiToken"] == ""
-    assert is_genuine(SECRET, urlsplit(page_operations.sent[0][0]).query)
+    assert parameters(bench.sent[0][0])["apiToken"] == ""
+    assert is_genuine(SECRET, urlsplit(bench.sent[0][0]).query)
 
 
 # The retries
@@ -464,13 +456,13 @@ async def test_calls_of_servers_can_fire_events_without_a_token():
 
 async def log(statuses, jobs, steps):
     """Return the log, and what was sent in which order, after moving the clock in steps."""
-    async with an_event_page() as page_operations:
-        page_operations.answer, page_operations.statuses = b"", list(statuses)
+    async with an_event_bench() as bench:
+        bench.answer, bench.statuses = b"", list(statuses)
         for _ in range(jobs):
-            await page_operations.submit()
+            await bench.submit()
         for seconds in steps:
-            await page_operations.deliver(NOW + seconds)
-        return await page_operations.kept(), page_operations.sent
+            await bench.deliver(NOW + seconds)
+        return await bench.kept(), bench.sent
 
 
 failures = st.sampled_from([400, 404, 500, 503, 302, 0])
@@ -516,12 +508,12 @@ def test_the_log_does_not_depend_on_the_steps_in_which_time_goes(statuses, jobs,
 @given(st.lists(st.one_of(failures, st.just(200)), max_size=40), st.integers(1, 3))
 def test_the_receiver_gets_everything_in_the_order_of_its_moments(statuses, jobs):
     async def tries():
-        async with an_event_page() as page_operations:
-            page_operations.statuses = list(statuses)
+        async with an_event_bench() as bench:
+            bench.statuses = list(statuses)
             for _ in range(jobs):
-                await page_operations.submit()
-            tried = await page_operations.deliver(NOW + 50_000)
-            return [each.attempts[-1].at for each in tried], page_operations.sent, tried
+                await bench.submit()
+            tried = await bench.deliver(NOW + 50_000)
+            return [each.attempts[-1].at for each in tried], bench.sent, tried
 
     moments, sent, tried = asyncio.run(tries())
 
