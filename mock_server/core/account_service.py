@@ -105,9 +105,10 @@ class AccountService:
     async def open(self, wall: float) -> Account:
         """Make what every server begins with: its clock, shared uploads, the ready-made account.
 
-        Callbacks that are due in a store that was used before are picked up.
+        Callbacks, and jobs that may have some, are picked up in a store that was used before.
         """
-        for id in await self.store.accounts_due(Delivery):
+        due = [id for kind in self.due.all for id in await self.store.accounts_due(kind)]
+        for id in dict.fromkeys(due):
             self.on_callbacks(id)
         async with self.store.transaction(SERVER) as tx:
             known = await tx.get(Account, self.ready_made.id)

@@ -1,6 +1,6 @@
 """What can go wrong, as facts, without HTTP status or wording.
 
-StudioError
+DomainError
 ├── Unauthenticated       the caller could not be identified
 ├── Forbidden             the caller is known and not allowed
 ├── NotFound              the account has nothing with this id

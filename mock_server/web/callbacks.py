@@ -1,10 +1,11 @@
 """Callbacks: delivering what is due in the outbox, at its moment of the account's clock.
 
 Nothing here holds up a request. A round for each account with something to come waits for the next
-moment on its clock, sends off what is due to each receiver on its own, and ends when nothing is
-left or the clock stands; whoever changes something wakes it. What goes to one receiver goes one
-after the other, in the order of the moments at which it is due. A try is dated with that moment,
-so that the log of an advance is the same in one step as in many.
+moment on its clock, starts a run for each receiver that something is due to, and ends when nothing
+is left or the clock stands; a change wakes it. One receiver gets one notice after the other, in
+the order of the moments at which they are due. A try is dated with that moment, so that the log of
+an advance is the same in one step as in many. A notice is claimed before it is sent, so that two
+dispatchers on one store never send it twice.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class CallbackDispatcher:
 
     @contextmanager
     def held(self, accounts: Collection[str]) -> Iterator[None]:
-        """Send nothing by itself meanwhile: whoever moves a clock delivers, and tells of it."""
+        """Send nothing by itself meanwhile: the caller moves a clock, delivers, and tells of it."""
         self._held.update(accounts)
         try:
             yield

@@ -108,7 +108,7 @@ class WorkshopSurface:
         if flow_control != "off" and operation.counted:
             scope = "flow control" if flow_control == "app" else f"flow control {call.path}"
             await world.admit(Limits(qps=self.settings.flow_rate), scope)
-        await world.save()
+            await world.save()
 
     def parse(self, operation: Operation, call: Call) -> Any:
         """Read the body, or the query instead where GET is accepted (choice 28)."""

@@ -122,7 +122,7 @@ class TempFiles:
             raise StoreRefusal(404, "NoSuchKey", "There are no bytes here, or no longer.")
         headers = (
             (b"content-type", resource.media_type.encode()),
-            # A browser must not run what somebody has uploaded.
+            # A browser must not run an uploaded file.
             (b"content-security-policy", b"sandbox; default-src 'none'"),
             (b"x-content-type-options", b"nosniff"),
         )
@@ -140,7 +140,7 @@ class TempFiles:
 
 
 async def access_url(call: Call) -> Account:
-    """Return the account whose upload has this path, which nobody can guess."""
+    """Return the account whose upload has this path; the path has a secret part."""
     key = _key_in(call.path)
     resource = None if key is None else await call.accounts.store.get(Resource, key["id"])
     account = None if resource is None else await call.accounts.get(resource.account)

@@ -62,7 +62,7 @@ class QueueState(Struct, frozen=True):
             start = max(start, waiting[-1][-1] + APART)
             if plan.ahead < self.other_tenants:
                 plan = _with_ahead(plan, self.other_tenants)
-        line = QueueState(
+        queue = QueueState(
             id=self.id,
             account=self.account,
             serial=self.serial + 1,
@@ -71,7 +71,7 @@ class QueueState(Struct, frozen=True):
             starts=_appended(waiting, start),
             other_tenants=plan.ahead,
         )
-        return line, plan, start
+        return queue, plan, start
 
     def _place(self, bisect: Callable[..., int], moment: float) -> int:
         """Return the place of the moment among the starts, by `bisect_left` or `bisect_right`."""
@@ -82,12 +82,11 @@ class QueueState(Struct, frozen=True):
 
 
 def reordered(
-    line: QueueState, jobs: Iterable[Job], slots: int, now: float
+    queue: QueueState, jobs: Iterable[Job], slots: int, now: float
 ) -> tuple[QueueState, list[Job]]:
     """Return the queue after a job ended early, and the jobs that now start sooner.
 
-    `jobs` are those of the account that time moves and that have not ended. Nobody ever starts
-    later than was said before.
+    `jobs` are those of the account that time moves and that have not ended. No start moves back.
     """
     by_start = sorted(jobs, key=lambda job: (job.starts_at, job.serial))
     running = [job.ends_at for job in by_start if job.starts_at <= now]
@@ -105,7 +104,7 @@ def reordered(
         if start < job.starts_at:
             moved.append(replace(job, starts_at=start))
     blocks = tuple(tuple(starts[first : first + BLOCK]) for first in range(0, len(starts), BLOCK))
-    return replace(line, free_at=_taken(free, now), starts=blocks), moved
+    return replace(queue, free_at=_taken(free, now), starts=blocks), moved
 
 
 @lru_cache(maxsize=4096)

@@ -86,7 +86,7 @@ def test_everything_can_be_held_and_not_a_millionth_more():
     assert (refusal.value.price, refusal.value.balance) == (Decimal("10.000001"), Decimal(10))
 
 
-def test_nothing_can_be_held_by_whoever_owes_something():
+def test_an_account_with_a_negative_balance_can_hold_nothing():
     wallet = a_wallet("1").top_up(Decimal(-2))
 
     assert wallet.hold(ZERO) == wallet

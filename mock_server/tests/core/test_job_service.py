@@ -72,7 +72,7 @@ def test_a_job_is_made_of_what_was_ordered():
     assert job.price == some_work(count=3).price
 
 
-def test_a_random_seed_is_drawn_and_repeats_for_the_same_world():
+def test_a_random_seed_is_drawn_and_repeats_for_the_same_account():
     def seeds(account):
         bench = Bench()
         order = an_order(seed=RANDOM_SEED)
@@ -114,7 +114,7 @@ def test_ids_are_told_apart_even_if_all_jobs_come_at_one_moment():
 
 
 @pytest.mark.parametrize("progress", Progression)
-def test_what_moves_a_job_is_wished_with_it_or_by_its_account_or_by_the_server(progress):
+def test_what_advances_a_job_is_set_with_it_or_by_its_account_or_by_the_server(progress):
     other = Progression.MANUAL if progress is not Progression.MANUAL else Progression.TIME
     bench, bob = Bench(progress=progress), an_account("bob", progress=other)
 

@@ -146,7 +146,7 @@ def test_nothing_is_told_before_the_end():
     assert notices(bench, job.ends_at - 0.001) == []
 
 
-def test_a_job_that_nobody_watches_tells_nothing():
+def test_a_job_without_a_watch_tells_nothing():
     bench = Bench()
     submit(bench, None)
 

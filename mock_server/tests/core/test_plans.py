@@ -141,7 +141,7 @@ def test_a_picture_that_does_not_fit_fails_halfway_through_its_own_pass(passes):
     assert plan.until_end == pytest.approx(sum(plan.stages[:index]) + plan.stages[index] / 2)
 
 
-def test_a_studio_that_takes_no_time_can_still_run_out_of_memory():
+def test_a_profile_that_takes_no_time_can_still_run_out_of_memory():
     profile = TimingProfile("none", created=0, wait=(0, 0), load=0, per_effort=0)
     plan = a_planner(profile=profile).plan(too_much_for_memory(), 7)
 

@@ -1,4 +1,4 @@
-"""The line is fair: no slot is used twice, nobody waits longer than was said, ranks never cross."""
+"""The queue is fair: no slot is used twice, no start moves back, and ranks never cross."""
 
 from itertools import pairwise
 
@@ -32,21 +32,21 @@ steps = st.lists(
 )
 
 
-def starts_of(line):
-    return tuple(start for block in line.starts for start in block)
+def starts_of(state):
+    return tuple(start for block in state.starts for start in block)
 
 
-class Office:
-    """A line and its jobs, kept by hand as the studio keeps them."""
+class QueueModel:
+    """A queue and its jobs, kept by hand as the job service keeps them."""
 
     def __init__(self, slots, now=100.0):
         self.slots, self.now = slots, now
-        self.line = QueueState("ada", "ada")
+        self.state = QueueState("ada", "ada")
         self.jobs: dict[int, Job] = {}
         self.promised: dict[int, float] = {}
 
     def submit(self, plan):
-        self.line, plan, starts_at = self.line.joined(plan, self.slots, self.now, 0)
+        self.state, plan, starts_at = self.state.joined(plan, self.slots, self.now, 0)
         serial = len(self.jobs) + 1
         job = a_job(serial=serial, plan=plan, submitted_at=self.now, starts_at=starts_at)
         self.jobs[serial] = job
@@ -58,14 +58,14 @@ class Office:
         if not job.state_at(self.now).final:
             self.jobs[serial] = replace(job, ending=Ending(self.now, JobState.CANCELED))
             going = [job for job in self.jobs.values() if not job.state_at(self.now).final]
-            self.line, moved = reordered(self.line, going, self.slots, self.now)
+            self.state, moved = reordered(self.state, going, self.slots, self.now)
             self.jobs.update((job.serial, job) for job in moved)
 
     def rank(self, job):
-        return job.other_tenants_at(self.now)[0] + self.line.ahead_at(job.starts_at, self.now)
+        return job.other_tenants_at(self.now)[0] + self.state.ahead_at(job.starts_at, self.now)
 
     def ranks(self):
-        """Return serial and rank of all that wait in line."""
+        """Return serial and rank of all that wait."""
         waiting = [job for job in self.jobs.values() if job.state_at(self.now) is JobState.WAITING]
         return {job.serial: self.rank(job) for job in waiting}
 
@@ -83,23 +83,23 @@ class Office:
 
 
 @given(steps, st.integers(1, 4), st.sampled_from([0.0, 100.0, NOW + 0.1]))
-def test_whatever_happens_the_line_stays_fair(history, slots, now):
-    office = Office(slots, now)
+def test_whatever_happens_the_queue_stays_fair(history, slots, now):
+    queue = QueueModel(slots, now)
     ranks: dict[int, int] = {}
     for what, detail in history:
         if what == "submit":
-            office.submit(detail)
-        elif what == "cancel" and detail in office.jobs:
-            office.cancel(detail)
+            queue.submit(detail)
+        elif what == "cancel" and detail in queue.jobs:
+            queue.cancel(detail)
         elif what == "wait":
-            office.now += detail
-        assert office.most_at_once() <= slots
-        starts = tuple(start for start in starts_of(office.line) if start > office.now)
-        assert starts == office.starts_to_come()
-        for serial, job in office.jobs.items():
-            assert job.ready_at <= job.starts_at <= office.promised[serial]
-            office.promised[serial] = job.starts_at
-        before, ranks = ranks, office.ranks()
+            queue.now += detail
+        assert queue.most_at_once() <= slots
+        starts = tuple(start for start in starts_of(queue.state) if start > queue.now)
+        assert starts == queue.starts_to_come()
+        for serial, job in queue.jobs.items():
+            assert job.ready_at <= job.starts_at <= queue.promised[serial]
+            queue.promised[serial] = job.starts_at
+        before, ranks = ranks, queue.ranks()
         for serial in before.keys() & ranks.keys():
             assert ranks[serial] <= before[serial]
         for (_, rank), (_, later) in pairwise(sorted(ranks.items())):
@@ -108,8 +108,8 @@ def test_whatever_happens_the_line_stays_fair(history, slots, now):
 
 @given(st.lists(plans, min_size=1, max_size=8), st.integers(1, 3))
 def test_no_slot_is_idle_while_somebody_could_use_it(plans, slots):
-    office = Office(slots)
-    jobs = [office.submit(plan) for plan in plans]
+    queue = QueueModel(slots)
+    jobs = [queue.submit(plan) for plan in plans]
 
     for job in jobs:
         others = [each for each in jobs if each.serial < job.serial]
@@ -122,117 +122,117 @@ def test_no_slot_is_idle_while_somebody_could_use_it(plans, slots):
 
 
 def test_a_job_starts_when_it_is_ready_if_a_slot_is_free():
-    office = Office(slots=2)
+    queue = QueueModel(slots=2)
 
-    assert office.submit(a_plan()).starts_at == 105
-    assert office.submit(a_plan()).starts_at == 105 + APART
-    assert office.submit(a_plan()).starts_at == 115
+    assert queue.submit(a_plan()).starts_at == 105
+    assert queue.submit(a_plan()).starts_at == 105 + APART
+    assert queue.submit(a_plan()).starts_at == 115
 
 
 def test_a_free_slot_needs_no_mention():
-    office = Office(slots=3)
-    office.submit(a_plan())
-    office.now = 1000.0
-    office.submit(a_plan())
+    queue = QueueModel(slots=3)
+    queue.submit(a_plan())
+    queue.now = 1000.0
+    queue.submit(a_plan())
 
-    assert (starts_of(office.line), office.line.free_at) == ((1005,), (1015,))
+    assert (starts_of(queue.state), queue.state.free_at) == ((1005,), (1015,))
 
 
 def test_those_behind_move_up_when_one_is_cancelled():
-    office = Office(slots=1)
-    first, second, third = (office.submit(a_plan()) for _ in range(3))
+    queue = QueueModel(slots=1)
+    first, second, third = (queue.submit(a_plan()) for _ in range(3))
     assert (second.starts_at, third.starts_at) == (115, 125)
 
-    office.now = 107.0
-    office.cancel(first.serial)
+    queue.now = 107.0
+    queue.cancel(first.serial)
 
-    assert office.jobs[second.serial].starts_at == 107.0
-    assert office.jobs[third.serial].starts_at == 117.0
+    assert queue.jobs[second.serial].starts_at == 107.0
+    assert queue.jobs[third.serial].starts_at == 117.0
 
 
-def test_nobody_moves_up_to_before_they_are_ready():
-    office = Office(slots=1)
-    first = office.submit(a_plan())
-    second = office.submit(a_plan(wait=9.0))
+def test_no_job_moves_up_to_before_it_is_ready():
+    queue = QueueModel(slots=1)
+    first = queue.submit(a_plan())
+    second = queue.submit(a_plan(wait=9.0))
 
-    office.now = 106.0
-    office.cancel(first.serial)
+    queue.now = 106.0
+    queue.cancel(first.serial)
 
-    assert office.jobs[second.serial].starts_at == second.ready_at == 110
+    assert queue.jobs[second.serial].starts_at == second.ready_at == 110
 
 
 def test_cancelling_one_that_waits_leaves_those_ahead_where_they_are():
-    office = Office(slots=1)
-    first, second, third = (office.submit(a_plan()) for _ in range(3))
+    queue = QueueModel(slots=1)
+    first, second, third = (queue.submit(a_plan()) for _ in range(3))
 
-    office.cancel(second.serial)
+    queue.cancel(second.serial)
 
-    assert office.jobs[first.serial].starts_at == 105
-    assert office.jobs[third.serial].starts_at == 115
+    assert queue.jobs[first.serial].starts_at == 105
+    assert queue.jobs[third.serial].starts_at == 115
 
 
 def test_the_rank_counts_the_own_jobs_ahead_and_falls_as_they_start():
-    office = Office(slots=1)
-    *_, third = (office.submit(a_plan()) for _ in range(3))
+    queue = QueueModel(slots=1)
+    *_, third = (queue.submit(a_plan()) for _ in range(3))
     ranks = []
-    for office.now in (102.0, 104.9, 105.0, 114.9, 115.0):
-        ranks.append(office.rank(third))
+    for queue.now in (102.0, 104.9, 105.0, 114.9, 115.0):
+        ranks.append(queue.rank(third))
 
     assert ranks == [2, 2, 1, 1, 0]
 
 
-def test_whoever_comes_later_finds_no_fewer_strangers_ahead():
-    office = Office(slots=1)
-    first = office.submit(a_plan(ahead=9))
-    second = office.submit(a_plan(ahead=1))
+def test_a_later_job_has_no_fewer_other_tenants_ahead():
+    queue = QueueModel(slots=1)
+    first = queue.submit(a_plan(ahead=9))
+    second = queue.submit(a_plan(ahead=1))
     assert (first.plan.ahead, second.plan.ahead) == (9, 9)
 
-    office.now = 1000.0  # Nobody waits any more, so nobody has to be behind anybody.
-    assert office.submit(a_plan(ahead=1)).plan.ahead == 1
+    queue.now = 1000.0  # No job waits any more, so none has to be behind another.
+    assert queue.submit(a_plan(ahead=1)).plan.ahead == 1
 
 
 def test_jobs_that_neither_wait_nor_run_start_at_once():
-    office = Office(slots=1)
+    queue = QueueModel(slots=1)
 
-    assert [office.submit(AT_ONCE).starts_at for _ in range(4)] == [100] * 4
-    assert office.line.free_at == ()
+    assert [queue.submit(AT_ONCE).starts_at for _ in range(4)] == [100] * 4
+    assert queue.state.free_at == ()
 
 
 def test_with_fewer_slots_the_next_job_waits_for_all_but_those():
-    office = Office(slots=3)
+    queue = QueueModel(slots=3)
     for _ in range(3):
-        office.submit(a_plan())
+        queue.submit(a_plan())
 
-    office.slots = 1
-    assert office.submit(a_plan()).starts_at == 105 + APART + APART + 10
+    queue.slots = 1
+    assert queue.submit(a_plan()).starts_at == 105 + APART + APART + 10
 
 
 def test_with_more_slots_the_next_job_has_a_free_one():
-    office = Office(slots=1)
-    office.submit(a_plan())
+    queue = QueueModel(slots=1)
+    queue.submit(a_plan())
 
-    office.slots = 2
-    assert office.submit(a_plan()).starts_at == 105 + APART
+    queue.slots = 2
+    assert queue.submit(a_plan()).starts_at == 105 + APART
 
 
-def test_fewer_slots_make_nobody_wait_longer_than_was_said():
-    office = Office(slots=3)
-    jobs = [office.submit(a_plan()) for _ in range(6)]
+def test_fewer_slots_move_no_start_back():
+    queue = QueueModel(slots=3)
+    jobs = [queue.submit(a_plan()) for _ in range(6)]
 
-    office.slots = 1
-    office.cancel(jobs[0].serial)
+    queue.slots = 1
+    queue.cancel(jobs[0].serial)
 
     for job in jobs[1:]:
-        assert office.jobs[job.serial].starts_at <= job.starts_at
-    assert starts_of(office.line) == office.starts_to_come()
+        assert queue.jobs[job.serial].starts_at <= job.starts_at
+    assert starts_of(queue.state) == queue.starts_to_come()
 
 
-def test_a_line_of_hundreds_has_every_rank_once():
-    line, starts = QueueState("ada", "ada"), []
+def test_a_queue_of_hundreds_has_every_rank_once():
+    state, starts = QueueState("ada", "ada"), []
     for tick in range(3 * BLOCK + 5):
-        line, _, start = line.joined(a_plan(), 2, NOW, tick)
+        state, _, start = state.joined(a_plan(), 2, NOW, tick)
         starts.append(start)
 
-    assert [line.ahead_at(start, NOW) for start in starts] == list(range(len(starts)))
+    assert [state.ahead_at(start, NOW) for start in starts] == list(range(len(starts)))
     later = starts[BLOCK + 1]
-    assert line.ahead_at(starts[-1], later) == len(starts) - BLOCK - 3
+    assert state.ahead_at(starts[-1], later) == len(starts) - BLOCK - 3

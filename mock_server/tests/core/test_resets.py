@@ -346,11 +346,21 @@ def test_a_part_can_have_records_of_a_vendor_and_steps_before_and_after():
     assert run(bench.store.blobs.get(picture.id)) is None
 
 
-def test_what_began_before_a_reset_finds_out():
+@pytest.mark.parametrize("part", ["jobs", "uploads", "clock"])
+def test_what_began_before_a_reset_finds_out(part):
     bench = a_server()
     ada = make(bench)
-    reset(bench, "ada", ["limits"])
+    reset(bench, "ada", [part])
 
     with pytest.raises(AccountGone):
         run(bench.accounts.act("ada", NOW, ada.incarnation).__aenter__())
     bench.world("ada")  # The account is free again.
+
+
+@pytest.mark.parametrize("part", ["limits", "nonces", "credits", "callbacks"])
+def test_what_began_before_a_reset_of_something_else_goes_on(part):
+    bench = a_server()
+    ada = make(bench)
+    reset(bench, "ada", [part])
+
+    assert bench.world("ada").account.incarnation == ada.incarnation

@@ -37,6 +37,7 @@ from mock_server.tests.makers import (
     some_work,
     too_much_for_memory,
 )
+from mock_server.tests.stores.contract import BrokenOff
 
 ADA = an_account()
 WATCH = Watch("http://127.0.0.1:1/", "toy", Notify.CHANGES)
@@ -138,10 +139,6 @@ def test_advancing_tells_only_what_happens_after_now():
 # Whole or not there
 
 
-class Broken(Exception):
-    """Something that goes wrong inside."""
-
-
 async def change_much(world):
     await world.jobs.submit(an_order(), some_work(), watch=WATCH)
     await world.uploads.reserve(upload_for=60, keep_for=None)
@@ -154,7 +151,7 @@ def state_of(bench, id="ada"):
     return {kind: bench.kept(kind, id) for kind in kinds}
 
 
-@pytest.mark.parametrize("error", [Broken, Conflict, asyncio.CancelledError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [BrokenOff, Conflict, asyncio.CancelledError, KeyboardInterrupt])
 @pytest.mark.parametrize("is_saved", [False, True])
 def test_nothing_is_kept_of_what_breaks_but_what_was_saved_before_a_refusal(error, is_saved):
     bench = with_alarms(Bench())

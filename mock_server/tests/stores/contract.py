@@ -152,11 +152,11 @@ async def page(store: Store, account: str | None, **options: Any) -> str:
     return "".join(record.id for record in found)
 
 
-class Broken(Exception):
+class BrokenOff(Exception):
     """Something in the middle of a transaction that goes wrong."""
 
 
-class Step:
+class PausePoint:
     """Lets a test hold a transaction open at a point, and go on when it likes."""
 
     def __init__(self) -> None:
@@ -414,7 +414,7 @@ class StoreContract:
 
     # All or nothing
 
-    @pytest.mark.parametrize("error", [Broken, asyncio.CancelledError, KeyboardInterrupt])
+    @pytest.mark.parametrize("error", [BrokenOff, asyncio.CancelledError, KeyboardInterrupt])
     async def test_a_transaction_that_breaks_leaves_no_trace(self, store, error):
         await put(store, Thing("1", "ada", "old"), Thing("2", "ada"), Chore("1", "ada", 1.0))
         await put(store, Errand("1", "ada"))
@@ -524,9 +524,9 @@ class StoreContract:
 
     # Alone
 
-    async def test_nobody_sees_what_is_not_committed(self, store):
+    async def test_what_is_not_committed_is_not_seen(self, store):
         await put(store, Thing("1", "ada", "old"), Chore("1", "ada", 1.0))
-        step = Step()
+        step = PausePoint()
 
         async def write():
             async with store.transaction("ada") as tx:
@@ -551,7 +551,7 @@ class StoreContract:
 
     async def test_a_transaction_of_another_account_does_not_see_it_either(self, store):
         await put(store, Thing("1", "ada", "old"))
-        step = Step()
+        step = PausePoint()
 
         async def write():
             async with store.transaction("ada") as tx:
@@ -587,7 +587,7 @@ class StoreContract:
         assert (await get(store, Thing, "sum")).text == "20"
 
     async def test_transactions_of_two_accounts_do_not_wait_for_each_other(self, store):
-        step = Step()
+        step = PausePoint()
 
         async def write():
             async with store.transaction("ada") as tx:
@@ -602,8 +602,8 @@ class StoreContract:
         await writing
         assert sorted(await ids(store)) == ["1", "2"]
 
-    async def test_one_that_gave_up_waiting_blocks_nobody(self, store):
-        step = Step()
+    async def test_a_transaction_that_gave_up_waiting_blocks_no_other(self, store):
+        step = PausePoint()
 
         async def hold():
             async with store.transaction("ada"):
@@ -642,7 +642,7 @@ class StoreContract:
         assert await due(store, 9.0) == ["1"]
 
     async def test_dropping_waits_for_a_transaction_of_the_account(self, store):
-        step = Step()
+        step = PausePoint()
 
         async def write():
             async with store.transaction("ada") as tx:
@@ -828,10 +828,10 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
                             await self.compare(tx, model)
                     await self.compare(tx, model)
                     if breaks:
-                        raise Broken
+                        raise BrokenOff
 
             if breaks:
-                with pytest.raises(Broken):
+                with pytest.raises(BrokenOff):
                     self.run(do())
             else:
                 self.run(do())

@@ -310,7 +310,7 @@ async def test_an_account_that_ends_meanwhile_takes_its_callbacks_along():
 # Not in each other's way
 
 
-async def test_a_slow_receiver_holds_up_nobody_else():
+async def test_a_slow_receiver_holds_up_no_other():
     async with an_office() as office:
         door = office.shut["http://127.0.0.1:2/"] = asyncio.Event()
         await office.submit(Notify.CHANGES, url="http://127.0.0.1:2/")
@@ -506,7 +506,7 @@ async def test_where_each_try_goes_is_for_the_surface_to_say():
         assert [each.url for each in (await office.kept())[0].attempts] == urls
 
 
-async def test_notices_of_a_surface_that_nobody_knows_are_given_up(caplog):
+async def test_notices_of_an_unknown_surface_are_given_up(caplog):
     async with an_office(delays=[10.0]) as office:
         await post(office, surface="nobody")
         await office.deliver(NOW + 100)
@@ -691,7 +691,7 @@ async def test_waiting_for_something_costs_nothing_though_others_wait_behind_it(
         assert looks <= before + 2
 
 
-async def test_whoever_moves_a_clock_delivers_and_nobody_else():
+async def test_only_the_one_that_moves_a_clock_delivers():
     async with an_office() as office:
         job = await office.submit()
 
@@ -822,6 +822,16 @@ async def test_what_was_left_in_a_store_is_picked_up_when_it_is_opened():
             "ready",
         ]
         assert (await office.bench.wallet("ready", NOW)).held == 0
+
+
+async def test_a_job_that_was_left_in_a_store_tells_of_its_end_by_itself():
+    accounts = an_account_service(wall=wall(), rate=FAST)
+    await AsyncBench(accounts).submit("ready", now=wall(), watch=Watch(URL, "toy"))
+
+    again = an_account_service(accounts.store, is_open=False)
+    async with an_office(again, wall=wall) as office:
+        await again.open(wall())
+        await office.until_sent(1)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -1032,8 +1042,8 @@ async def test_of_an_endless_answer_only_the_beginning_is_read():
 
 
 async def test_the_answer_to_a_question_is_read_up_to_a_limit():
-    letter = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n" + '{"success": true}'
-    async with a_wire(letter.encode(), b"endless") as (receiver, office):
+    answer = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n" + '{"success": true}'
+    async with a_wire(answer.encode(), b"endless") as (receiver, office):
         first = await ask(office, receiver.url())
         second = await ask(office, receiver.url())
 
@@ -1052,7 +1062,7 @@ async def test_no_connection_is_kept():
             await receiver.left.wait()
 
 
-async def test_nobody_at_home_is_a_failure():
+async def test_a_receiver_that_does_not_listen_is_a_failure():
     async with Receiver() as receiver:
         url = receiver.url()
     async with an_office(send=None) as office:

@@ -83,7 +83,7 @@ class History:
         ]
 
 
-class Server:
+class BusyServer:
     """A server and everything that is done to it, drawn from a seed."""
 
     def __init__(self, seed):
@@ -312,4 +312,4 @@ class Server:
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_nothing_is_lost_and_nothing_comes_back(seed):
-    asyncio.run(Server(seed).run())
+    asyncio.run(BusyServer(seed).run())

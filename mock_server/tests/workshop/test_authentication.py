@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.tests.makers import a_clock
-from mock_server.tests.workshop.doors import Door
+from mock_server.tests.workshop.authenticator_bench import AuthenticatorBench
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
 from mock_server.web.authentication import complete_verdict
 from mock_server.workshop.authentication import NONCE_LIFE, WorkshopVerdict, verdict_body
@@ -24,10 +24,10 @@ def another(nonce: str = "another", **headers: str | None):
 
 
 def test_a_signed_call_is_its_accounts():
-    door = Door()
-    call = door.call(FRESH)
+    bench = AuthenticatorBench()
+    call = bench.call(FRESH)
 
-    assert door.open(call) == door.account
+    assert bench.open(call) == bench.account
     assert call.trace.account == "ada"
     assert verdict_body(call.trace.verdict) == {
         "accepted": True,
@@ -41,12 +41,12 @@ def test_a_signed_call_is_its_accounts():
     }
 
 
-def test_each_account_has_a_secret_of_its_own():
-    door = Door()
-    bob = door.add("bob", key="204800002", secret="another-secret")
+def test_each_account_has_its_own_secret():
+    bench = AuthenticatorBench()
+    bob = bench.add("bob", key="204800002", secret="another-secret")
 
-    assert door.open(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == bob
-    assert door.turned_away(signed(a_request(x_ca_key="204800002"))) == "mismatch"
+    assert bench.open(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == bob
+    assert bench.turned_away(signed(a_request(x_ca_key="204800002"))) == "mismatch"
 
 
 TURNED_AWAY = {
@@ -67,12 +67,12 @@ TURNED_AWAY = {
 
 
 @pytest.mark.parametrize("name", TURNED_AWAY)
-def test_a_call_is_turned_away_that_is(name):
+def test_a_call_is_refused_that_is(name):
     request, situation = TURNED_AWAY[name]
-    door = Door()
-    call = door.call(request)
+    bench = AuthenticatorBench()
+    call = bench.call(request)
 
-    assert door.turned_away(call) == situation
+    assert bench.turned_away(call) == situation
     assert isinstance(call.trace.verdict, WorkshopVerdict)
     body = verdict_body(call.trace.verdict)
     assert body is not None
@@ -81,23 +81,23 @@ def test_a_call_is_turned_away_that_is(name):
     assert body["diagnosis"]["complete"]
 
 
-def test_a_nonce_is_good_once_in_fifteen_minutes():
-    door = Door(timestamp_window=0)
+def test_a_nonce_can_be_used_once_in_fifteen_minutes():
+    bench = AuthenticatorBench(timestamp_window=0)
 
-    assert [door.turned_away(FRESH, NOW + later) for later in (0, 1, NONCE_LIFE - 1)] == [
+    assert [bench.turned_away(FRESH, NOW + later) for later in (0, 1, NONCE_LIFE - 1)] == [
         "",
         "nonce-used",
         "nonce-used",
     ]
-    assert door.turned_away(FRESH, NOW + NONCE_LIFE) == ""
+    assert bench.turned_away(FRESH, NOW + NONCE_LIFE) == ""
 
 
-def test_a_nonce_is_each_keys_own():
-    door = Door()
-    door.add("bob", key="204800002", secret="another-secret")
+def test_two_keys_may_use_the_same_nonce():
+    bench = AuthenticatorBench()
+    bench.add("bob", key="204800002", secret="another-secret")
 
-    assert door.turned_away(FRESH) == ""
-    assert door.turned_away(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == ""
+    assert bench.turned_away(FRESH) == ""
+    assert bench.turned_away(signed(a_request(x_ca_key="204800002"), secret="another-secret")) == ""
 
 
 @pytest.mark.parametrize(
@@ -110,95 +110,105 @@ def test_a_nonce_is_each_keys_own():
     ],
     ids=["signature", "digest", "timestamp", "stage"],
 )
-def test_a_call_that_is_refused_does_not_use_up_its_nonce(refused):
-    door = Door()
+def test_a_refused_call_does_not_use_its_nonce(refused):
+    bench = AuthenticatorBench()
 
     assert refused.value("x-ca-nonce") == FRESH.value("x-ca-nonce")
-    assert door.turned_away(refused) != ""
-    assert door.turned_away(FRESH) == ""
+    assert bench.turned_away(refused) != ""
+    assert bench.turned_away(FRESH) == ""
 
 
-def test_nonces_may_be_used_again_or_be_demanded():
-    lax, strict = Door(nonce_replay="accept"), Door(nonce_required=True)
+def test_settings_allow_used_nonces_or_require_nonces():
+    lax, strict = AuthenticatorBench(nonce_replay="accept"), AuthenticatorBench(nonce_required=True)
     without = signed(a_request(x_ca_nonce=None, x_ca_signature_headers="x-ca-key"))
 
     assert [lax.turned_away(FRESH), lax.turned_away(FRESH)] == ["", ""]
-    assert [Door().turned_away(without), strict.turned_away(without)] == ["", "nonce-missing"]
+    assert [AuthenticatorBench().turned_away(without), strict.turned_away(without)] == [
+        "",
+        "nonce-missing",
+    ]
 
 
-def test_a_timestamp_may_be_demanded():
+def test_a_setting_requires_a_timestamp():
     without = another(x_ca_timestamp=None, x_ca_signature_headers="x-ca-key")
 
-    assert Door().turned_away(without) == ""
-    assert Door(timestamp_required=True).turned_away(without) == "header-missing"
+    assert AuthenticatorBench().turned_away(without) == ""
+    assert AuthenticatorBench(timestamp_required=True).turned_away(without) == "header-missing"
 
 
 def test_a_timestamp_is_judged_by_real_time_whatever_the_accounts_clock_says():
-    door = Door()
-    door.set_clock(a_clock(NOW + 1e6))
+    bench = AuthenticatorBench()
+    bench.set_clock(a_clock(NOW + 1e6))
 
-    assert door.turned_away(FRESH) == ""
-    assert door.turned_away(another(), NOW + 1e6) == "timestamp-expired"
+    assert bench.turned_away(FRESH) == ""
+    assert bench.turned_away(another(), NOW + 1e6) == "timestamp-expired"
 
 
 def test_a_timestamp_can_be_judged_by_the_accounts_clock():
-    door = Door(timestamp_clock="account")
-    door.set_clock(a_clock(NOW))
+    bench = AuthenticatorBench(timestamp_clock="account")
+    bench.set_clock(a_clock(NOW))
 
-    assert door.turned_away(FRESH, NOW + 1e6) == ""
+    assert bench.turned_away(FRESH, NOW + 1e6) == ""
 
 
-def test_a_digest_of_other_bytes_is_taken_where_that_is_lax():
-    assert Door(content_md5="lax").turned_away(replace(FRESH, body=b"{}")) == ""
+def test_a_lax_setting_accepts_a_digest_of_other_bytes():
+    assert AuthenticatorBench(content_md5="lax").turned_away(replace(FRESH, body=b"{}")) == ""
 
 
 def test_stages_can_be_chosen():
-    assert Door().turned_away(another(x_ca_stage="PRE")) == ""
-    assert Door(stages=("RELEASE",)).turned_away(another(x_ca_stage="PRE")) == "stage-unknown"
+    assert AuthenticatorBench().turned_away(another(x_ca_stage="PRE")) == ""
+    assert (
+        AuthenticatorBench(stages=("RELEASE",)).turned_away(another(x_ca_stage="PRE"))
+        == "stage-unknown"
+    )
 
 
-def test_a_key_can_lose_its_leave():
-    assert Door(unauthorized_keys=(KEY,)).turned_away(FRESH) == "unauthorized"
-    assert Door(expired_keys=(KEY,)).turned_away(FRESH) == "authorization-expired"
+def test_a_key_can_lose_its_authorisation():
+    assert AuthenticatorBench(unauthorized_keys=(KEY,)).turned_away(FRESH) == "unauthorized"
+    assert AuthenticatorBench(expired_keys=(KEY,)).turned_away(FRESH) == "authorization-expired"
 
 
 def test_without_a_list_the_choice_says_what_is_signed():
     plain = a_request(x_ca_signature_headers=None)
     of_key = signed(plain, believed=plain.having(x_ca_signature_headers="X-Ca-Key"))
 
-    assert Door().turned_away(of_key) == ""
-    assert Door(missing_header_list="none").turned_away(of_key) == "mismatch"
+    assert AuthenticatorBench().turned_away(of_key) == ""
+    assert AuthenticatorBench(missing_header_list="none").turned_away(of_key) == "mismatch"
 
 
-def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account():
-    door = Door(signature_check="off")
-    bob = door.add("bob", key="204800002")
+def test_without_checks_the_key_alone_names_the_account():
+    bench = AuthenticatorBench(signature_check="off")
+    bob = bench.add("bob", key="204800002")
     unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")
-    call = door.call(unsigned)
+    call = bench.call(unsigned)
 
-    assert door.open(call) == bob
+    assert bench.open(call) == bob
     assert verdict_body(call.trace.verdict) == {
         "accepted": True,
         "scheme": "gateway",
         "checked": False,
     }
-    stand_in = door.open(a_request(x_ca_key=None))
+    stand_in = bench.open(a_request(x_ca_key=None))
     assert isinstance(stand_in, Account)
     assert stand_in.ready_made
-    assert door.turned_away(a_request(x_ca_key="999")) == "unknown-key"
+    assert bench.turned_away(a_request(x_ca_key="999")) == "unknown-key"
 
 
 def test_a_refusal_says_in_a_header_what_is_wrong():
     wrong = signed(a_request(), secret=SECRET + "\n")
 
-    assert dict(Door().answer(wrong).headers)[DIAGNOSIS_HEADER].startswith(b"secret-decorated: ")
-    assert DIAGNOSIS_HEADER not in dict(Door(debug_header=False).answer(wrong).headers)
+    assert dict(AuthenticatorBench().answer(wrong).headers)[DIAGNOSIS_HEADER].startswith(
+        b"secret-decorated: "
+    )
+    assert DIAGNOSIS_HEADER not in dict(
+        AuthenticatorBench(debug_header=False).answer(wrong).headers
+    )
 
 
 def test_of_a_flood_the_first_are_searched_and_the_last_can_be_asked_for():
-    door = Door()
-    calls = [door.call(signed(a_request("GET"), believed=a_request("PUT"))) for _ in range(22)]
-    lines = [door.open(call).diagnosis for call in calls]  # type: ignore[union-attr]
+    bench = AuthenticatorBench()
+    calls = [bench.call(signed(a_request("GET"), believed=a_request("PUT"))) for _ in range(22)]
+    lines = [bench.open(call).diagnosis for call in calls]  # type: ignore[union-attr]
 
     assert lines[0].startswith("method-other: ")
     assert lines[-1].startswith(
@@ -213,21 +223,21 @@ def test_of_a_flood_the_first_are_searched_and_the_last_can_be_asked_for():
 
 
 def test_a_flood_of_one_account_takes_nothing_from_another():
-    door = Door()
-    door.add("bob", key="204800002", secret="another-secret")
+    bench = AuthenticatorBench()
+    bench.add("bob", key="204800002", secret="another-secret")
     for _ in range(30):
-        door.turned_away(FRESH.having(x_ca_signature="A" * 43 + "="))
+        bench.turned_away(FRESH.having(x_ca_signature="A" * 43 + "="))
     wrong = signed(a_request("GET", x_ca_key="204800002"), secret="another-secret\n")
-    refusal = door.open(wrong)
+    refusal = bench.open(wrong)
 
     assert isinstance(refusal, GatewayRefusal)
     assert refusal.diagnosis.startswith("secret-decorated: ")
 
 
 def test_a_secret_in_the_place_of_the_key_does_not_show():
-    door = Door()
-    call = door.call(signed(a_request(x_ca_key=SECRET), secret=KEY))
-    refusal = door.open(call)
+    bench = AuthenticatorBench()
+    call = bench.call(signed(a_request(x_ca_key=SECRET), secret=KEY))
+    refusal = bench.open(call)
 
     assert isinstance(refusal, GatewayRefusal)
     assert refusal.diagnosis.startswith("key-and-secret-swapped: ")

@@ -190,7 +190,7 @@ def test_every_example_is_sent():
 
 
 @pytest.mark.parametrize("name", ["api-access-pre-invoke-allow", "api-access-pre-invoke-deny"])
-async def test_what_the_example_answers_counts(name):
+async def test_the_answer_in_the_example_counts(name):
     example = read(name)
     answer = example["response"]["body"]
     async with an_event_bench() as bench:
@@ -208,7 +208,7 @@ def test_the_delays_are_those_of_the_example():
 # Genuine
 
 
-async def test_each_try_is_signed_anew_and_carries_the_token_for_the_receiver_alone():
+async def test_each_try_has_a_new_signature_and_an_encrypted_token():
     async with an_event_bench() as bench:
         bench.statuses = [500] * 2
         await bench.submit(progress=Progression.INSTANT)
@@ -242,7 +242,7 @@ async def test_the_timestamp_is_that_of_the_chosen_clock(clock, expected):
 # Before a call
 
 
-async def test_a_denied_call_is_told_why_without_a_second_try():
+async def test_a_denial_has_a_message_and_is_not_tried_again():
     async with an_event_bench() as bench:
         bench.answer = NO
         verdict = await bench.events.before(await bench.context(), {"prompt": "a boat"})
@@ -253,7 +253,7 @@ async def test_a_denied_call_is_told_why_without_a_second_try():
 
 
 @pytest.mark.parametrize("answer", [b'{"success": false}', b'{"success":false,"errMessage":null}'])
-async def test_a_denial_without_words_has_words_all_the_same(answer):
+async def test_a_denial_without_a_message_gets_one(answer):
     async with an_event_bench() as bench:
         bench.answer = answer
         verdict = await bench.events.before(await bench.context(), {})
@@ -275,7 +275,7 @@ async def test_a_denial_without_words_has_words_all_the_same(answer):
         (200, b'{"errMessage": "used up"}', "no JSON object"),
     ],
 )
-async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status, answer, words):
+async def test_a_setting_decides_about_undocumented_answers(choice, status, answer, words):
     async with an_event_bench(unanswered_event=choice) as bench:
         bench.answer, bench.statuses = answer, [status]
         verdict = await bench.events.before(await bench.context(), {})
@@ -285,7 +285,7 @@ async def test_what_is_not_answered_as_documented_is_for_a_choice(choice, status
 
 
 @pytest.mark.parametrize("choice", ["deny", "allow"])
-async def test_a_receiver_that_hangs_counts_as_one_that_does_not_answer(choice, monkeypatch):
+async def test_a_receiver_that_is_too_slow_counts_as_one_without_an_answer(choice, monkeypatch):
     monkeypatch.setattr(callbacks, "TIMEOUT", 0.02)
     async with an_event_bench(unanswered_event=choice) as bench:
 
@@ -322,7 +322,7 @@ async def test_a_page_shows_what_the_receiver_says():
         assert bench.told == [CONTROL_CONFIG] * 3
 
 
-async def test_a_page_may_be_told_of_without_a_question():
+async def test_the_event_of_a_page_may_be_asynchronous():
     async with an_event_bench(control_config_kind="asynchronous") as bench:
         assert await bench.events.page_text(await bench.context()) is None
         await bench.deliver()
@@ -334,7 +334,7 @@ async def test_a_page_may_be_told_of_without_a_question():
 # After it
 
 
-async def test_a_good_end_commits_the_call_and_sends_what_was_made():
+async def test_a_success_commits_the_call_and_sends_the_result():
     async with an_event_bench() as bench:
         job = await bench.submit()
         await bench.deliver()
@@ -349,7 +349,7 @@ async def test_a_good_end_commits_the_call_and_sends_what_was_made():
 
 
 @pytest.mark.parametrize("how", ["fail", "cancel"])
-async def test_a_bad_end_rolls_the_call_back(how):
+async def test_a_failure_rolls_the_call_back(how):
     async with an_event_bench() as bench:
         job = await bench.submit(work=too_much_for_memory() if how == "fail" else some_work())
         if how == "cancel":
@@ -368,7 +368,7 @@ async def test_a_call_without_a_job_is_rolled_back():
     assert bench.told == [ROLLBACK]
 
 
-async def test_a_synchronised_model_is_told_of_when_it_is_due_though_no_user_asked():
+async def test_the_event_of_a_synchronised_model_is_sent_when_it_is_due():
     async with an_event_bench() as bench:
         context = await bench.context(token=None, api_id="spSdModelSync")
         await bench.list_model(context, {"modelId": "m-1"}, NOW + 60)
@@ -382,7 +382,7 @@ async def test_a_synchronised_model_is_told_of_when_it_is_due_though_no_user_ask
 
 @pytest.mark.parametrize("kind", ["asynchronous", "synchronous"])
 @pytest.mark.parametrize("biz_type", [COMMIT, ROLLBACK, TASK_FINISHED, MODEL_LISTED])
-async def test_only_what_is_asynchronous_is_tried_again(biz_type, kind):
+async def test_only_asynchronous_events_are_tried_again(biz_type, kind):
     names = {
         COMMIT: "commit_kind",
         ROLLBACK: "rollback_kind",
@@ -426,7 +426,7 @@ async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
         assert (bench.sent, await bench.kept()) == ([], [])
 
 
-async def test_an_account_hears_of_its_events_at_a_url_of_its_own():
+async def test_an_account_can_have_its_own_event_url():
     async with an_event_bench(event_url="") as bench:
         context = await bench.context(events_url="http://127.0.0.1:9/mine")
         await bench.events.before(context, {})
@@ -434,7 +434,7 @@ async def test_an_account_hears_of_its_events_at_a_url_of_its_own():
         assert [url.partition("?")[0] for url, _ in bench.sent] == ["http://127.0.0.1:9/mine"]
 
 
-async def test_calls_of_servers_fire_nothing_by_themselves():
+async def test_calls_of_servers_send_no_events_by_default():
     async with an_event_bench() as bench:
         bench.answer = NO
         context = await bench.context(token=None)
@@ -443,7 +443,7 @@ async def test_calls_of_servers_fire_nothing_by_themselves():
         assert (bench.sent, await bench.kept()) == ([], [])
 
 
-async def test_calls_of_servers_can_fire_events_without_a_token():
+async def test_calls_of_servers_can_send_events_without_a_token():
     async with an_event_bench(server_events=True) as bench:
         await bench.events.before(await bench.context(token=None), {})
 
@@ -490,7 +490,7 @@ def test_there_are_exactly_sixteen_retries_at_exactly_the_documented_moments(sta
     st.integers(1, 3),
     st.lists(st.floats(0, 20_000), max_size=30),
 )
-def test_the_log_does_not_depend_on_the_steps_in_which_time_goes(statuses, jobs, steps):
+def test_the_log_does_not_depend_on_the_steps_of_the_clock(statuses, jobs, steps):
     end = 50_000.0
 
     kept, sent = asyncio.run(log(statuses, jobs, [*sorted(steps), end]))

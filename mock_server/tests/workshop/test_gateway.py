@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.tests.workshop.doors import Door
+from mock_server.tests.workshop.authenticator_bench import AuthenticatorBench
 from mock_server.tests.workshop.signing import KEY, Request
 from mock_server.web.calls import Answer
 from mock_server.workshop.gateway import (
@@ -52,10 +52,10 @@ def answer_to(name: str) -> Answer:
     if name in ELSEWHERE:
         return refuse(ELSEWHERE[name])
     keys = (KEY,) if name == "gateway-unauthorized" else ()
-    door = Door(unauthorized_keys=keys, debug_header=False)
+    bench = AuthenticatorBench(unauthorized_keys=keys, debug_header=False)
     if name == "gateway-nonce-used":
-        assert door.turned_away(request, wall) == ""
-    return door.answer(request, wall)
+        assert bench.turned_away(request, wall) == ""
+    return bench.answer(request, wall)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("gateway-*.json")))

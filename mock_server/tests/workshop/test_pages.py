@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
-from mock_server.tests.workshop.guests import SAME_ORIGIN, a_user
+from mock_server.tests.workshop.page_users import SAME_ORIGIN, a_user
 from mock_server.tests.workshop.task_calls import DATA_URI, LONG
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
 from mock_server.workshop.pages import assets
@@ -75,7 +75,7 @@ def test_no_page_and_no_script_runs_or_loads_anything_from_elsewhere():
         assert set(addresses) <= {b"http://www.w3.org/2000/svg"}, name
 
 
-def test_what_scripts_import_is_on_the_shelf():
+def test_scripts_import_only_known_files():
     for name, (body, _) in assets.static_files().items():
         for imported in re.findall(rb'from "\./([^"]+)"', body):
             assert imported.decode() in assets.static_files(), name
@@ -128,7 +128,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("why", ENDS)
-async def test_a_session_that_is_over_is_refused_with_why_and_when(why):
+async def test_the_page_of_a_session_that_is_over_says_why_and_since_when(why):
     end, when = ENDS[why]
     async with a_world(workshop_session_url="fresh") as world:
         user = await a_user(world)
@@ -183,7 +183,7 @@ async def test_every_answer_has_strict_headers(below):
 @pytest.mark.parametrize(
     ("choice", "ancestors", "option"), [("own", "'self'", "SAMEORIGIN"), ("none", "'none'", "DENY")]
 )
-async def test_a_choice_says_who_may_frame_the_page(choice, ancestors, option):
+async def test_a_setting_says_which_sites_may_frame_the_page(choice, ancestors, option):
     async with a_world(workshop_page_frames=choice) as world:
         headers = (await (await a_user(world)).open()).headers
 
@@ -218,7 +218,7 @@ async def test_the_state_tells_time_by_the_accounts_clock():
 
 
 @pytest.mark.parametrize(("choice", "role"), [("session", "guest"), ("token", "painter")])
-async def test_a_choice_says_whose_role_counts(choice, role):
+async def test_a_setting_says_which_role_counts(choice, role):
     async with a_world(workshop_winning_role=choice) as world:
         user = await a_user(world, roleId="guest")
         attached = {"apiToken": user.token, "sceneRoleId": "painter"}
@@ -228,7 +228,7 @@ async def test_a_choice_says_whose_role_counts(choice, role):
     assert state["role"] == role
 
 
-async def test_what_is_attached_to_a_token_is_what_its_page_draws_with():
+async def test_a_page_draws_with_the_model_that_is_attached_to_its_token():
     async with a_world() as world:
         user = await a_user(world)
         attached = {"sdCheckpointFileId": "boats_v2.safetensors", "sdVae": "soft.safetensors"}
@@ -354,7 +354,7 @@ async def test_history_comes_in_pages_without_gaps_or_repeats():
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "99999999999999999999", "", "²"])
-async def test_a_limit_that_makes_no_sense_is_refused(limit):
+async def test_an_invalid_limit_is_refused(limit):
     async with a_world() as world:
         answer = await (await a_user(world)).get(f"history?limit={limit}")
 
@@ -371,7 +371,7 @@ async def test_a_failed_task_is_in_the_history_with_its_reason():
     assert "out of memory" in item["reason"]
 
 
-async def test_a_task_stopped_by_hand_is_in_the_history_as_failed():
+async def test_a_cancelled_task_is_in_the_history_as_failed():
     async with a_world() as world:
         user = await a_user(world)
         task = await user.draw()
@@ -390,7 +390,7 @@ async def test_a_look_at_the_page_is_one_poll_of_each_task():
     assert seen == [True, True, True, False, False]
 
 
-async def test_tasks_that_had_to_make_room_are_left_out_of_the_history():
+async def test_forgotten_tasks_are_not_in_the_history():
     async with a_world(keep_jobs=2) as world:
         user = await a_user(world)
         made = [(await user.finished())["id"] for _ in range(4)]
@@ -459,7 +459,7 @@ def test_everything_can_be_read(scheme, ink, ground, least):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_whatever_a_prompt_says_comes_back_as_it_was_and_runs_nowhere(text):
+async def test_any_prompt_comes_back_unchanged_and_never_runs(text):
     async with a_world() as world:
         user = await a_user(world, name="x")
         item = await user.finished(prompt=text, negative_prompt=text)
@@ -502,7 +502,7 @@ def test_texts_of_templates_are_always_escaped(text):
         (b'{"prompt": "%s"}' % (b"x" * 20_001), 422, "prompt"),
     ],
 )
-async def test_a_form_that_makes_no_sense_is_refused_with_its_field(body, status, field):
+async def test_an_invalid_form_is_refused_with_its_field(body, status, field):
     headers = {**SAME_ORIGIN, "content-type": "application/json"}
     async with a_world() as world:
         user = await a_user(world)
@@ -532,7 +532,7 @@ FIELDS = st.sampled_from(
     body=st.binary(max_size=30)
     | st.dictionaries(FIELDS, JSON).map(lambda d: json.dumps(d).encode()),
 )
-def test_no_body_at_all_makes_a_page_stumble(product, call, body):
+def test_no_body_makes_a_page_fail_unexpectedly(product, call, body):
     method, below = call
 
     async def send():
@@ -618,7 +618,7 @@ async def test_a_body_that_a_form_elsewhere_could_send_is_refused(media_type):
         ({}, ORIGIN.replace("http:", "https:")),
     ],
 )
-async def test_a_page_under_another_name_of_the_mock_is_no_other_site(settings, origin):
+async def test_a_page_under_another_name_of_the_mock_is_not_another_site(settings, origin):
     async with a_world(**settings) as world:
         user = await a_user(world)
         answer = await user.http.post(
@@ -638,7 +638,7 @@ async def test_a_picture_to_start_from_is_drawn_over():
     assert job.order.denoising_strength == 0.1
 
 
-async def test_what_an_open_page_asks_all_the_time_leaves_the_journal_to_others():
+async def test_the_polls_of_an_open_page_do_not_fill_the_journal():
     async with a_world() as world:
         user = await a_user(world)
         for _ in range(3):

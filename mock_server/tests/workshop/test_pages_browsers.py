@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from mock_server.tests.workshop.guests import PageUser, a_user
+from mock_server.tests.workshop.page_users import UserBrowser, a_user
 from mock_server.tests.workshop.world import ORIGIN, a_world
 from mock_server.workshop.pages.browsers import NOTICE
 
 
 def second_browser(user):
     """Return another browser at the same page."""
-    return PageUser(user.world, user.token, user.url)
+    return UserBrowser(user.world, user.token, user.url)
 
 
 async def notice(user):
@@ -69,7 +69,7 @@ async def test_a_second_browser_is_warned_and_remarked_on_once():
     ]
 
 
-async def test_a_browser_that_went_away_is_forgotten_after_a_while():
+async def test_a_browser_is_forgotten_after_some_time():
     async with a_world(workshop_shared_token=60) as world:
         ada = await a_user(world)
         bob = second_browser(ada)
@@ -97,7 +97,7 @@ async def test_the_warning_can_be_turned_off():
 
 
 @pytest.mark.parametrize("cookie", ["", "studio_browser=x", "a=b; studio_browser=" + "0" * 33])
-async def test_a_browser_that_keeps_no_cookies_is_nobody_in_particular(cookie):
+async def test_a_browser_without_cookies_is_not_counted(cookie):
     async with a_world() as world:
         ada = await a_user(world)
         await ada.open()
@@ -107,7 +107,7 @@ async def test_a_browser_that_keeps_no_cookies_is_nobody_in_particular(cookie):
     assert first == answer.json()["notice"] == ""
 
 
-async def test_two_tokens_in_one_browser_are_no_sharing():
+async def test_two_tokens_in_one_browser_give_no_warning():
     async with a_world() as world:
         ada, bob = await a_user(world), await a_user(world)
         bob.http = ada.http
@@ -143,7 +143,7 @@ async def test_an_open_page_goes_on_with_the_next_session_of_its_token():
     assert page.status_code == 403
 
 
-async def test_nobody_else_is_told_of_the_next_session():
+async def test_other_browsers_do_not_get_the_next_session():
     async with a_world() as world:
         user = await a_user(world)
         stranger, cookieless = second_browser(user), second_browser(user)
@@ -157,7 +157,7 @@ async def test_nobody_else_is_told_of_the_next_session():
     assert told == [None, None]
 
 
-async def test_a_page_may_be_made_to_stay_over():
+async def test_a_setting_keeps_a_page_from_the_next_session():
     async with a_world(workshop_open_page="stay") as world:
         user = await a_user(world)
         await user.open()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from mock_server.tests.workshop.guests import a_user
+from mock_server.tests.workshop.page_users import a_user
 from mock_server.tests.workshop.task_calls import LONG
 from mock_server.tests.workshop.world import a_world
 from mock_server.web.callback_formats import CallbackReply
@@ -40,7 +40,7 @@ def listening(**settings):
     return a_world(workshop_event_url=URL, **settings)
 
 
-async def test_a_generation_is_asked_for_and_told_of_under_one_id():
+async def test_all_events_of_a_generation_have_one_id():
     async with listening() as world:
         user = await a_user(world)
         customer = Customer(world)
@@ -82,7 +82,7 @@ async def test_a_denied_call_makes_nothing_and_shows_the_customers_words(event, 
     assert customer.events == heard
 
 
-async def test_what_fails_after_it_was_permitted_is_rolled_back():
+async def test_a_call_that_fails_after_it_was_allowed_is_rolled_back():
     async with listening(balance=0, workshop_credits="priced") as world:
         user = await a_user(world)
         customer = Customer(world)
@@ -93,7 +93,7 @@ async def test_what_fails_after_it_was_permitted_is_rolled_back():
     assert customer.events == ["apiAccessPreInvoke", "sdPreInvoke", "apiAccessRollback"]
 
 
-async def test_a_form_that_makes_no_sense_is_never_asked_about():
+async def test_the_customer_is_not_asked_about_an_invalid_form():
     async with listening() as world:
         user = await a_user(world)
         customer = Customer(world)
@@ -102,7 +102,7 @@ async def test_a_form_that_makes_no_sense_is_never_asked_about():
     assert customer.heard == []
 
 
-async def test_a_workflow_asks_for_the_call_alone():
+async def test_a_workflow_asks_only_for_the_call():
     async with listening() as world:
         user = await a_user(world, subProduct="comfyui_api")
         customer = Customer(world)
@@ -128,7 +128,7 @@ async def test_the_customers_note_is_on_the_page_as_text(name):
 
 
 @pytest.mark.parametrize("answer", [None, [], {"text": 7}, {"text": None}, "x", {}])
-async def test_a_note_that_makes_no_sense_is_left_out(answer):
+async def test_an_invalid_note_is_not_shown(answer):
     async with listening() as world:
         user = await a_user(world)
         Customer(world, sdImgGenControlConfig=answer)
@@ -149,7 +149,7 @@ async def test_a_long_note_is_cut():
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_a_token_has_so_many_unfinished_tasks_and_no_more(most):
+async def test_a_token_has_a_limited_number_of_unfinished_tasks(most):
     async with a_world(workshop_page_tasks=most) as world:
         user, other = await a_user(world), await a_user(world)
         for _ in range(most):
@@ -164,7 +164,7 @@ async def test_a_token_has_so_many_unfinished_tasks_and_no_more(most):
 
 
 @pytest.mark.parametrize(("mode", "used"), [(20, True), (10, False)])
-async def test_work_is_counted_where_the_session_meters_work(mode, used):
+async def test_work_is_counted_if_the_session_meters_work(mode, used):
     async with a_world() as world:
         user = await a_user(world, sessionMode=mode)
         await user.finished()
@@ -234,7 +234,7 @@ async def test_a_workflow_goes_from_node_to_node_and_gives_out_its_fields():
         ),
     ],
 )
-async def test_an_input_that_makes_no_sense_is_refused_with_its_field(form, field):
+async def test_an_invalid_input_is_refused_with_its_field(form, field):
     async with a_world() as world:
         user = await a_user(world, subProduct="comfyui_api")
         answer = await user.generate(**form)

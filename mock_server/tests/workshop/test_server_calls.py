@@ -41,7 +41,7 @@ async def deliver(world):
     await world.deliver()
 
 
-async def test_the_customer_is_asked_before_a_task_and_told_of_its_end():
+async def test_the_customer_is_asked_before_a_task_and_told_afterwards():
     async with a_watched_world() as (world, sent):
         task = await draw(world, stable_diffusion_model="base.safetensors")
         before = list(sent)
@@ -61,7 +61,7 @@ async def test_the_customer_is_asked_before_a_task_and_told_of_its_end():
     assert len(ended["sdTaskFinished"]["images"]) == 1
 
 
-async def test_a_workflow_is_asked_for_once_as_it_has_no_checkpoint():
+async def test_the_customer_is_asked_once_for_a_workflow():
     async with a_watched_world() as (world, sent):
         await world.data("/scc/comfy_prompt", prompt_of())
 
@@ -79,7 +79,7 @@ async def test_a_task_that_the_customer_denies_is_not_made():
     assert jobs == 0
 
 
-async def test_a_call_that_fails_after_it_was_let_through_is_rolled_back():
+async def test_a_call_that_fails_after_it_was_allowed_is_rolled_back():
     async with a_watched_world() as (world, sent):
         await world.refusal("/scc/sd_txt2img", {"steps": 0})
         await deliver(world)
@@ -88,7 +88,7 @@ async def test_a_call_that_fails_after_it_was_let_through_is_rolled_back():
 
 
 @pytest.mark.parametrize("path", ["sd_txt2img", "comfy_prompt"])
-async def test_nobody_hears_of_calls_of_servers_unless_it_is_chosen(path):
+async def test_calls_of_servers_send_no_events_unless_a_setting_says_so(path):
     async with a_watched_world(server_events=False) as (world, sent):
         await world.data(f"/scc/{path}", prompt_of())
         await deliver(world)
@@ -96,7 +96,7 @@ async def test_nobody_hears_of_calls_of_servers_unless_it_is_chosen(path):
     assert sent == []
 
 
-async def test_the_listing_of_a_model_is_told_when_it_is_due():
+async def test_the_event_of_a_listed_model_is_sent_when_it_is_due():
     async with a_watched_world(server_events=False) as (world, sent):
         await world.data("/scc/spSdModelSync", MODEL)
         await world.deliver()

@@ -94,7 +94,7 @@ async def test_a_refresh_counts_from_now_whatever_the_mode_is_and_can_shorten(mo
         assert await url(world, REFRESH, token) == first
 
 
-async def test_what_expires_or_is_ended_lets_nobody_in_and_comes_back_under_another_url():
+async def test_a_session_that_is_over_gives_no_access_and_the_next_one_has_another_url():
     async with a_world() as world:
         token = await a_token(world)
         first = await url(world, CREATE, token)
@@ -123,7 +123,7 @@ async def test_sub_products_and_gadgets_have_sessions_of_their_own():
         assert len(set(urls)) == 5
 
 
-async def test_a_token_that_is_switched_off_has_no_session_calls():
+async def test_session_calls_with_a_disabled_token_are_refused():
     async with a_world() as world:
         token = await a_token(world)
         first = await url(world, CREATE, token)
@@ -271,7 +271,7 @@ async def test_w8_the_sub_product_of_a_gadgets_session_is_as_given_or_always_one
 @pytest.mark.parametrize(
     ("choice", "terms"), [("keep", ("old", "a", "time")), ("take", ("new", "b", "work"))]
 )
-async def test_w9_a_session_that_goes_on_keeps_its_terms_or_takes_new_ones(choice, terms):
+async def test_w9_a_session_that_goes_on_keeps_its_options_or_takes_new_ones(choice, terms):
     async with a_world(workshop_live_session_terms=choice) as world:
         token = await a_token(world)
         await url(world, CREATE, token, roleId="old", customResourceConfigId="a")
@@ -361,7 +361,7 @@ async def test_w13_a_session_is_cut_at_its_tokens_expiry_by_choice(cut, seconds)
     ("settings", "member"),
     [({"workshop_roles": ("r",)}, "roleId"), ({"workshop_gadgets": ("r",)}, "gadgetId")],
 )
-async def test_w14_what_is_listed_is_all_there_is(settings, member):
+async def test_w14_ids_that_are_not_listed_are_refused(settings, member):
     async with a_world() as world:
         await url(world, CREATE, await a_token(world), **{member: "any"})
     async with a_world(**settings) as world:

@@ -63,14 +63,14 @@ async def test_the_gateway_throttles_in_the_words_of_its_generation(generation, 
     assert later.status_code == 200
 
 
-async def test_each_path_has_its_own_flow_by_choice():
+async def test_a_setting_limits_each_path_by_itself():
     async with a_world(workshop_flow_control="path", workshop_flow_rate=1) as world:
         statuses = [(await world.call(path)).status_code for path in (ALLOCATE, QUERY, ALLOCATE)]
 
     assert statuses == [200, 200, 429]
 
 
-async def test_nothing_is_throttled_by_default_though_the_other_surface_is():
+async def test_nothing_is_throttled_by_default():
     async with a_world(rate_limit=LimitMode.ON) as world:
         statuses = {(await world.call(ALLOCATE)).status_code for _ in range(20)}
 
@@ -173,7 +173,7 @@ async def test_other_methods_are_refused_by_the_gateway(method):
     assert answer.headers["allow"] == "POST"
 
 
-async def test_get_takes_the_query_for_the_body_by_choice():
+async def test_a_setting_lets_get_use_the_query_as_the_body():
     async with a_world(workshop_other_methods="accept") as world:
         made = await world.http.get(ALLOCATE, params={"tokenExpiredAt": NOW_MS + 5000})
         token = made.json()["data"]["apiToken"]
@@ -186,7 +186,7 @@ async def test_get_takes_the_query_for_the_body_by_choice():
 
 
 @pytest.mark.parametrize("path", ["/scc", "/scc/", "/scc/x", "/scc/allocate_token/", "/scc/%00"])
-async def test_a_path_that_is_no_api_is_refused_by_the_gateway(path):
+async def test_the_gateway_refuses_an_unknown_path(path):
     async with a_world() as world:
         answer = await world.http.post(path)
 
@@ -195,7 +195,7 @@ async def test_a_path_that_is_no_api_is_refused_by_the_gateway(path):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_that_is_too_large_is_refused_by_the_gateway(announced):
+async def test_the_gateway_refuses_a_body_that_is_too_large(announced):
     async def chunks() -> Any:
         for _ in range(3):
             yield b"x" * 1024
@@ -208,7 +208,7 @@ async def test_a_body_that_is_too_large_is_refused_by_the_gateway(announced):
     assert answer.headers["x-ca-error-code"] == "I413RL"
 
 
-async def test_a_body_that_does_not_come_is_a_failure_and_no_hang():
+async def test_a_body_that_does_not_arrive_is_a_failure():
     async def never() -> Any:
         yield b"{"
         await asyncio.Event().wait()
@@ -229,7 +229,7 @@ async def test_urls_are_handed_out_on_the_host_that_the_caller_used():
     assert there["sessionUrl"].startswith("http://10.0.0.7:99/sd_webui/s/")
 
 
-async def test_what_is_served_and_where_it_comes_from_is_told():
+async def test_routes_and_their_sources_are_shown():
     async with a_world() as world:
         routes = (await told(world, "routes"))["routes"]
         fidelity = await told(world, "fidelity")

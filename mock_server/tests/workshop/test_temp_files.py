@@ -28,7 +28,7 @@ async def put(world, url, data=PICTURE, headers=None):
     return await world.http.put(url, content=data, headers=PNG if headers is None else headers)
 
 
-async def test_a_place_has_the_members_that_the_sdks_read():
+async def test_the_urls_of_an_upload_have_the_members_that_the_sdks_read():
     async with a_world() as world:
         place = await reserve(world)
 
@@ -42,7 +42,7 @@ async def test_a_place_has_the_members_that_the_sdks_read():
     assert place["expireTime"] == IsInt
 
 
-async def test_the_unit_of_the_expiry_is_a_choice():
+async def test_the_unit_of_the_expiry_is_a_setting():
     async with a_world(workshop_expire_time="seconds") as world:
         assert (await reserve(world))["expireTime"] == NOW_MS // 1000 + 3600
 
@@ -51,7 +51,7 @@ async def test_the_unit_of_the_expiry_is_a_choice():
     ("data", "media_type"),
     [(PICTURE, "image/png"), (b"", "text/plain; charset=utf-8"), (b"\0\xff" * 999, "audio/mpeg")],
 )
-async def test_any_bytes_are_taken_and_given_back_as_they_were_declared(data, media_type):
+async def test_any_bytes_are_served_with_their_declared_type(data, media_type):
     async with a_world() as world:
         url = await upload(world, data, media_type)
         answer = await world.http.get(url)
@@ -60,7 +60,7 @@ async def test_any_bytes_are_taken_and_given_back_as_they_were_declared(data, me
     assert answer.headers["content-type"] == media_type
 
 
-async def test_what_was_uploaded_is_nothing_that_a_browser_runs():
+async def test_a_browser_never_runs_an_uploaded_file():
     async with a_world() as world:
         answer = await world.http.get(await upload(world, b"<script>1</script>", "text/html"))
 
@@ -68,7 +68,7 @@ async def test_what_was_uploaded_is_nothing_that_a_browser_runs():
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_part_of_a_file_can_be_asked_for():
+async def test_a_range_of_a_file_can_be_read():
     async with a_world() as world:
         url = await upload(world, b"0123456789", "text/plain")
         answer = await world.http.get(url, headers={"range": "bytes=2-4"})
@@ -91,7 +91,7 @@ async def test_a_put_needs_no_credentials_but_the_declared_content_type():
     assert right.content == b""
 
 
-async def test_an_upload_url_ends_with_its_life_and_the_file_with_its_own():
+async def test_an_upload_url_and_its_file_expire_separately():
     async with a_world(workshop_upload_life=10, workshop_upload_kept=100) as world:
         first, second = await reserve(world), await reserve(world)
         await world.advance(9)
@@ -112,7 +112,7 @@ async def test_an_upload_url_ends_with_its_life_and_the_file_with_its_own():
     [("?", "?x&", 200), ("expires=1", "expires=2", 403), ("signature=", "signature=0", 403),
      ("in.png", "on.png", 404), ("temp-upload/", "temp-upload/0", 404), ("?", "#", 403)],
 )  # fmt: skip
-async def test_an_upload_url_takes_nothing_once_it_is_changed(part, other, status):
+async def test_a_changed_upload_url_takes_no_bytes(part, other, status):
     async with a_world() as world:
         url = (await reserve(world))["uploadUrl"]
 
@@ -128,7 +128,7 @@ async def test_a_file_that_is_not_there_is_not_found():
     assert (reserved.status_code, unknown.status_code) == (404, 404)
 
 
-async def test_more_bytes_than_the_limit_are_refused_before_they_are_kept():
+async def test_more_bytes_than_the_limit_are_refused():
     async with a_world(workshop_upload_limit_bytes=100) as world:
         place = await reserve(world)
         over = await put(world, place["uploadUrl"], bytes(101))
@@ -141,7 +141,7 @@ async def test_more_bytes_than_the_limit_are_refused_before_they_are_kept():
     assert declared == ("INVALID_PARAM", "size must be from 0 to 100 bytes, found 101")
 
 
-async def test_a_file_may_be_larger_than_pictures_and_bodies_are_elsewhere():
+async def test_a_file_may_be_larger_than_other_bodies():
     async with a_world(upload_limit_bytes=10, body_limit_bytes=1000) as world:
         url = await upload(world, bytes(2000), "audio/mpeg")
 
@@ -167,7 +167,7 @@ async def test_a_file_may_be_larger_than_pictures_and_bodies_are_elsewhere():
         ),
     ],
 )
-async def test_a_place_for_what_makes_no_sense_is_refused(body, message):
+async def test_an_invalid_upload_is_refused(body, message):
     async with a_world() as world:
         assert await world.refusal(SIGN, body) == ("INVALID_PARAM", message)
 
@@ -181,7 +181,7 @@ async def test_the_urls_can_be_on_another_base():
     assert made["images"][0].startswith("https://files.example/x/comfy/output/")
 
 
-async def test_an_upload_is_known_again_on_whatever_host_it_is_named():
+async def test_an_upload_is_found_by_its_url_on_any_host():
     async with a_world() as world:
         url = await upload(world)
         task = await redraw(world, url.replace("mock.test:8080", "192.168.0.7"))
@@ -190,7 +190,7 @@ async def test_an_upload_is_known_again_on_whatever_host_it_is_named():
         assert world.remarks() == []
 
 
-async def test_an_upload_of_another_type_is_no_picture():
+async def test_an_upload_of_another_type_is_not_a_picture():
     async with a_world() as world:
         url = await upload(world, b"sound", "audio/mpeg")
         refusal = await world.refusal("/scc/sd_img2img", {"init_images": [url]})

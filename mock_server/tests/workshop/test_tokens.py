@@ -62,7 +62,7 @@ async def test_a_token_is_found_again_with_its_expiry():
     assert made["tokenExpiredAt"] == NOW_MS + 1234
 
 
-async def test_a_token_that_expired_can_still_be_asked_for():
+async def test_an_expired_token_can_still_be_queried():
     async with a_world() as world:
         token = await allocate(world, tokenExpiredAt=NOW_MS + 1000)
         await world.advance(2)
@@ -134,7 +134,7 @@ async def test_w12_an_expiry_that_looks_wrong_is_refused_otherwise(settings, exp
     assert words in told
 
 
-async def test_w14_any_role_is_taken_for_one_until_they_are_listed():
+async def test_w14_any_role_is_accepted_unless_roles_are_listed():
     async with a_world() as world:
         token = await allocate(world, sceneRoleId="any")
         await world.data(PUT, {"apiToken": token, "sceneRoleId": "other"})
@@ -191,7 +191,7 @@ async def test_w18_a_name_is_given_twice_unless_it_is_to_be_unique():
 
 
 @pytest.mark.parametrize(("settings", "longest"), [({}, 128), ({"workshop_longest_name": 5}, 5)])
-async def test_w18_a_name_has_a_longest(settings, longest):
+async def test_w18_the_length_of_a_name_is_limited(settings, longest):
     async with a_world(**settings) as world:
         await allocate(world, name="名" * longest)
 
@@ -209,7 +209,7 @@ async def test_w21_a_failure_has_the_status_that_was_chosen(status):
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"name": NaN}'])
-async def test_w22_what_is_no_json_is_refused_by_the_service_or_the_gateway(body):
+async def test_w22_the_service_or_the_gateway_refuses_a_body_that_is_not_json(body):
     async with a_world() as world:
         enveloped = await world.refusal(ALLOCATE, body)
     async with a_world(workshop_broken_json="gateway") as world:

@@ -18,7 +18,7 @@ from mock_server.core.account_service import AccountSpec
 from mock_server.core.jobs.job import Job
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record
-from mock_server.tests.workshop.guests import a_user
+from mock_server.tests.workshop.page_users import a_user
 from mock_server.tests.workshop.task_calls import DATA_URI, LONG, PICTURE, reserve
 from mock_server.tests.workshop.world import World, a_world
 from mock_server.web.callback_formats import CallbackReply

@@ -1,4 +1,4 @@
-"""Who has access by a session's URL, and why somebody has not.
+"""Access by a session's URL, and the reasons to deny it.
 
 The secret part of the URL is the session's id; it opens the pages of its own product only.
 """

@@ -8,12 +8,14 @@ from typing import Any
 from msgspec import Struct
 from pydantic_core import to_json
 
+from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.results import extension_of, image_seed
 from mock_server.workshop.pages.access import PageUser
+from mock_server.workshop.task_answers import TaskAnswers
 from mock_server.workshop.task_metadata import metadata_of
 from mock_server.workshop.token_history import history_of
 from mock_server.workshop.token_operations import milliseconds
@@ -112,6 +114,20 @@ def shown_task(snapshot: Snapshot, progress: Mapping[str, Any]) -> dict[str, Any
         "step": state.get("step", state.get("sampling_step", 0)),
         "steps": state.get("maxSteps", state.get("sampling_steps", 0)),
     }
+
+
+def shown_page(found: HistoryPage, answers: TaskAnswers, account: Account) -> dict[str, Any]:
+    """Return a page of history, as the script of a session's page reads it."""
+    items = [
+        shown_result(
+            each,
+            # Pages download by other paths, so they need no origin.
+            answers.data(each, account, ""),
+            "" if each.state is JobState.SUCCEEDED else answers.why_failed(each),
+        )
+        for each in found.items
+    ]
+    return {"items": items, "more": found.more}
 
 
 def shown_result(snapshot: Snapshot, data: Mapping[str, Any], reason: str) -> dict[str, Any]:

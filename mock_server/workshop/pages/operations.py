@@ -7,13 +7,11 @@ refusals of the calls that pages make are JSON.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import from_json, to_json
 
 from mock_server.core.errors import DomainError, Invalid, NotFound
-from mock_server.core.jobs.job import JobState
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Answer, Bounds, Call
 from mock_server.web.pipeline import Caller, Operation, public
@@ -34,12 +32,11 @@ from mock_server.workshop.pages.browsers import browser_of, is_known, new_cookie
 from mock_server.workshop.pages.forms import Preferences
 from mock_server.workshop.pages.history import (
     PAGE,
-    HistoryPage,
     finished_task,
     history_page,
     newest,
     picture_name,
-    shown_result,
+    shown_page,
     shown_task,
 )
 from mock_server.workshop.pages.page_tasks import PageTasks
@@ -54,8 +51,6 @@ from mock_server.workshop.token_operations import milliseconds
 
 SOURCE = "Workshop › 6.6"
 
-# Characters of what the customer's system may say on a page.
-MAX_NOTE = 2000
 MAX_ITEMS = 48
 
 # What a page remembers is small; the form of a task may have a picture in it.
@@ -180,7 +175,7 @@ class PageOperations:
             user = await enter(world, call)
         note = ""
         if user.product == SD_WEBUI:
-            note = await self._note(call, user)
+            note = await self.making.note(call, user)
             async with call.act() as world:
                 user = await enter(world, call)
         product = user.product
@@ -191,17 +186,6 @@ class PageOperations:
         # A browser without an id gets one here, and counts from its next call on.
         cookies = () if browser_of(call) else (new_cookie(call),)
         return self.answers.page(text, 200, *cookies)
-
-    async def _note(self, call: Call, user: PageUser) -> str:
-        """Return what the customer's system wants the page to say, such as a quota.
-
-        What its answer holds is unknown (choice 39); the page shows `text` or `message`.
-        """
-        content = await self.events.page_text(self.making.context(call, user, SD_WEBUI))
-        for name in ("text", "message"):
-            if content and isinstance(text := content.get(name), str):
-                return text[:MAX_NOTE]
-        return ""
 
     async def file(self, call: Call, payload: None) -> Answer:
         """A file that pages load."""
@@ -226,7 +210,7 @@ class PageOperations:
         preferences = dict((await history_of(world, user.token.id)).preferences)
         kept = preferences.get(user.product)
         going, over = await newest(world, user)
-        within = self.settings.shared_token
+        within, answers = self.settings.shared_token, self.tasks.answers
         return self.answers.json(
             {
                 "now": milliseconds(world.now),
@@ -242,7 +226,7 @@ class PageOperations:
                 "tasks": [
                     shown_task(each, self.tasks.answers.progress(each, None, "")) for each in going
                 ],
-                "history": self._shown(world, over),
+                "history": shown_page(over, answers, world.account),
                 "preferences": from_json(kept) if kept else {},
             }
         )
@@ -275,20 +259,7 @@ class PageOperations:
             raise Invalid("limit", f"must be from 1 to {MAX_ITEMS}")
         before = query.get("before", "")
         found = await history_page(world, user, before=before, limit=int(limit))
-        return self.answers.json(self._shown(world, found))
-
-    def _shown(self, world: UnitOfWork, found: HistoryPage) -> dict[str, Any]:
-        answers = self.tasks.answers
-        items = [
-            shown_result(
-                each,
-                # Pages download by other paths, so they need no origin.
-                answers.data(each, world.account, ""),
-                "" if each.state is JobState.SUCCEEDED else answers.why_failed(each),
-            )
-            for each in found.items
-        ]
-        return {"items": items, "more": found.more}
+        return self.answers.json(shown_page(found, self.tasks.answers, world.account))
 
     async def picture(self, call: Call, payload: None) -> Answer:
         """A picture or a video that a task has made."""

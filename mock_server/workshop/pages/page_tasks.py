@@ -1,4 +1,4 @@
-"""Tasks that pages make: the customer is asked first and told afterwards."""
+"""Tasks that pages make, and texts on pages: the customer is asked first."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from mock_server.workshop.task_metadata import SD_WEBUI
 from mock_server.workshop.tasks import TaskRequest, Tasks
 from mock_server.workshop.token_history import remember
 from mock_server.workshop.workflow_tasks import ComfyPrompt
+
+# Characters of what the customer's system may say on a page.
+MAX_NOTE = 2000
 
 
 class TooManyTasks(DomainError):
@@ -72,10 +75,21 @@ class PageTasks:
                 await remember(world, user.token.id, snapshot.job.id, metered=metered)
             return snapshot
 
-        context = self.context(call, user, form.api_id)
+        context = self._context(call, user, form.api_id)
         return await self.events.carry_out(context, asked, submit, checkpoint=checkpoint)
 
-    def context(self, call: Call, user: PageUser, api_id: str) -> EventContext:
+    async def note(self, call: Call, user: PageUser) -> str:
+        """Return what the customer's system wants the page to say, such as a quota.
+
+        What its answer holds is unknown (choice 39); the page shows `text` or `message`.
+        """
+        content = await self.events.page_text(self._context(call, user, SD_WEBUI))
+        for name in ("text", "message"):
+            if content and isinstance(text := content.get(name), str):
+                return text[:MAX_NOTE]
+        return ""
+
+    def _context(self, call: Call, user: PageUser, api_id: str) -> EventContext:
         """Return what events tell of a user's call."""
         return EventContext(
             call,

@@ -17,7 +17,7 @@ from mock_server.tests.workshop.auth_diagnostics.making import (
     Mistake,
 )
 from mock_server.tests.workshop.auth_diagnostics.mistakes import MISTAKES
-from mock_server.tests.workshop.doors import PATHS
+from mock_server.tests.workshop.authenticator_bench import PATHS
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, TARGET, Request, a_request, signed
 from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
 from mock_server.web.auth_diagnostics.findings import Diagnosis

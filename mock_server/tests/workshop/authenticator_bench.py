@@ -35,7 +35,7 @@ def a_call(request: Request, accounts: AccountService, wall: float = NOW) -> Cal
     return call
 
 
-class Door:
+class AuthenticatorBench:
     """An authenticator, and what it says to calls."""
 
     def __init__(self, **settings: Any) -> None:

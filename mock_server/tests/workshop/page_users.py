@@ -1,4 +1,4 @@
-"""End users: somebody with a token, a session's URL, and a browser of their own."""
+"""End users in tests: each has a token, the URL of a session, and a browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mock_server.tests.workshop.world import ORIGIN, World
 SAME_ORIGIN = {"sec-fetch-site": "same-origin", "origin": ORIGIN}
 
 
-class PageUser:
+class UserBrowser:
     """A browser at a session's page; `path` is where the page is now."""
 
     def __init__(self, world: World, token: str, url: str) -> None:
@@ -32,7 +32,7 @@ class PageUser:
         return await self.http.get(f"{self.path}/{below}")
 
     async def state(self) -> dict[str, Any]:
-        """Return what the page shows, while it lets the guest in."""
+        """Return what the page shows, while it lets the user in."""
         answer = await self.get("state")
         assert answer.status_code == 200, answer.text
         state: dict[str, Any] = answer.json()
@@ -61,9 +61,9 @@ class PageUser:
         return await self.http.put(path, json=body, headers=SAME_ORIGIN)
 
 
-async def a_user(world: World, token: str = "", name: str = "", **members: Any) -> PageUser:
+async def a_user(world: World, token: str = "", name: str = "", **members: Any) -> UserBrowser:
     """Open a session of a long while, for a token of its own unless one is named."""
     token = token or (await world.data("/scc/allocate_token", {"name": name}))["apiToken"]
     body = {"apiToken": token, "expiredInSeconds": 100_000, **members}
     data = await world.data("/scc/spRefreshOrCreateSession", body)
-    return PageUser(world, token, data["sessionUrl"])
+    return UserBrowser(world, token, data["sessionUrl"])
