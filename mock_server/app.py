@@ -21,7 +21,6 @@ from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.vendor import TamsVendor
-from mock_server.web.auth_diagnostics.explainers import explainer
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
@@ -164,6 +163,8 @@ class App:
         self.pictures.forget("" if account is None else f"{account}/")
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
+        from mock_server.web.auth_diagnostics.explainers import explainer
+
         first, *others = (vendor.explainer for vendor in self.vendors.values())
         return await explainer(others, first.explain)(captured)
 

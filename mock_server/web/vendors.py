@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
-from mock_server.web.auth_diagnostics.explainers import Explainer
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.results import ResultFiles
 from mock_server.web.vendor_settings import Fact
+
+if TYPE_CHECKING:
+    from mock_server.web.auth_diagnostics.explainers import Explainer
 
 
 class VendorContext(Struct, frozen=True):
