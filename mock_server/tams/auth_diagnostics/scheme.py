@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import md5, sha1, sha256
 from itertools import permutations
+from json import loads
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
 from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
 from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Layout, Parts, guesses
-from mock_server.web.auth_diagnostics.search_budget import FULL, Work
+from mock_server.web.auth_diagnostics.search_budget import Work
 from mock_server.web.auth_diagnostics.url_variants import method_variants, path_changes
 
 METHOD, TARGET, TIMESTAMP, NONCE, BODY = range(5)
@@ -39,6 +40,7 @@ _PATH_CAUSES = {
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UUID = re.compile(rb"[0-9a-fA-F]{32}")
 _MAX_FIELDS_BYTES = 2048
+_MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
 
 class SignedRequest(NamedTuple):
@@ -272,10 +274,13 @@ def _query_of(body: bytes) -> bytes:
         return b""
     if body[:1] != b"{":
         return body if b"=" in body and body.isascii() else b""
-    for each in BodyVariants(body, Work(FULL)).singles():
-        if each is not None and each.steps[0].cause == "body-form-encoded":
-            return each.value if isinstance(each.value, bytes) else b""
-    return b""
+    try:
+        members = list(dict(loads(body)).items())
+    except (ValueError, RecursionError):
+        return b""
+    if any(isinstance(value, dict | list) for _, value in members):
+        return b""
+    return urlencode(members, errors="backslashreplace").encode()
 
 
 # Layouts
@@ -327,7 +332,7 @@ def layouts(request: SignedRequest, count: int) -> Iterator[Layout]:
     """Yield ways to join so many parts other than with one line feed between them."""
     app_id = request.app_id
     if count > BODY:
-        yield Layout(Step("final-lf-extra", "with a line feed behind"), lambda p: _lf(p) + b"\n",
+        yield Layout(Step("final-lf-extra", "with a line feed behind"), lambda p: _lf((*p, b"")),
                      common=True)  # fmt: skip
         yield Layout(Step("query-in-body", "the query behind the nonce, none in the URL"),
                      _query_in_body, common=True)  # fmt: skip
@@ -361,7 +366,7 @@ def layouts(request: SignedRequest, count: int) -> Iterator[Layout]:
             yield Layout(step, _named(labels, separator))
     step = Step("parts-named", "as the header's pairs: app_id=…,nonce_str=…,timestamp=…")
     yield Layout(step, _header_pairs(app_id))
-    for how, change in _WHOLES:
+    for how, change in _WHOLES if len(request.parts[BODY]) <= _MAX_WHOLE_BYTES else ():
         yield Layout(Step("string-hashed-first", f"as {how}"), _whole(change))
 
 
@@ -398,7 +403,10 @@ def _emptied(missing: int) -> Callable[[Parts], bytes]:
 
 
 def _wrapped(before: bytes, after: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: before + _lf(parts) + after
+    # One join, because a body may be long.
+    return lambda parts: b"".join(
+        (before, *(piece for part in parts[:-1] for piece in (part, b"\n")), parts[-1], after)
+    )
 
 
 def _indented(blanks: bytes) -> Callable[[Parts], bytes]:

@@ -1,9 +1,11 @@
 """Every mistake of the catalogue, made on purpose: cause, what tells it apart, and the request."""
 
 import base64
+import gzip
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +33,7 @@ OTHER_TOKEN = "other-token-0002-abcdef"
 
 
 @dataclass(frozen=True)
-class Mistake:
+class TamsMistake:
     """One mistake, the request that makes it, and what of the evidence is special about it."""
 
     name: str
@@ -40,11 +42,11 @@ class Mistake:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-MISTAKES: list[Mistake] = []
+MISTAKES: list[TamsMistake] = []
 
 
 def mistake(name: str, causes: str, make: Callable[[], Sent], **evidence: Any) -> None:
-    MISTAKES.append(Mistake(name, tuple(causes.split()), make, evidence))
+    MISTAKES.append(TamsMistake(name, tuple(causes.split()), make, evidence))
 
 
 def signing(name: str, causes: str, *arguments: Any, **options: Any) -> None:
@@ -73,7 +75,7 @@ signing(
     signed_body=dumped(sort_keys=True, **RAW, **TIGHT),
 )
 signing(
-    "sorted, of a layout of one's own",
+    "sorted, of another layout",
     "body-sorted-keys body-compact",
     body=b'{ "b":1,  "a":2}',
     signed_body=b'{"a":2,"b":1}',
@@ -119,8 +121,132 @@ signing("form", "body-form-encoded", body=b'{"a":"x y","b":2}', signed_body=b"a=
 signing("GBK", "body-charset", body="{'猫'}".encode(), signed_body="{'猫'}".encode("gbk"))
 signing("latin-1", "body-charset", signed_body=BODY.decode().encode("latin-1"))
 
+# Bodies of other serialisers
+
+MIXED = (
+    b'{"url":"https://h/a?b=1&c=2","text":"it\'s <caf\xc3\xa9> + \\"x\\"","n":[1,7.0,true,null],'
+    b'"o":{},"seed":"42","b":1}'
+)
+
+
+def serialised(name: str, causes: str, signed: str | bytes, body: bytes = MIXED) -> None:
+    data = signed if isinstance(signed, bytes) else signed.encode()
+    signing(name, causes, body=body, signed_body=data)
+
+
+TEXT = MIXED.decode()
+VALUES = json.loads(MIXED)
+serialised("json.dumps", "body-spaced body-ascii-escaped", json.dumps(VALUES))
+serialised(
+    "Go",
+    "body-html-escaped",
+    TEXT.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+)
+serialised(
+    "Go, a map", "body-html-escaped body-sorted-keys",
+    json.dumps(VALUES, sort_keys=True, **RAW, **TIGHT).replace("<", "\\u003c")
+    .replace(">", "\\u003e").replace("&", "\\u0026"),
+)  # fmt: skip
+GSON = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "=": "\\u003d", "'": "\\u0027"}
+serialised("Gson", "body-html-escaped", TEXT.translate(str.maketrans(GSON)))
+serialised(
+    "System.Text.Json", "body-html-escaped body-ascii-escaped",
+    TEXT.replace('\\"', "\\u0022").replace("é", "\\u00E9").translate(
+        str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "'": "\\u0027",
+                       "+": "\\u002B"})
+    ),
+)  # fmt: skip
+serialised(
+    "PHP",
+    "body-slashes-escaped body-ascii-escaped",
+    json.dumps(VALUES, **TIGHT).replace("/", "\\/"),
+)
+serialised("PHP, numeric check", "body-types-changed", TEXT.replace('"42"', "42"))
+serialised("PHP, empty", "body-empty-otherwise", TEXT.replace("{}", "[]"))
+serialised(
+    "numbers as strings",
+    "body-types-changed",
+    TEXT.replace('"b":1', '"b":"1"').replace("1,7.0", '"1","7.0"'),
+)
+serialised("Swift", "body-spaced", TEXT.replace('":', '" : '))
+serialised(
+    "Jackson",
+    "body-pretty-printed",
+    '{\n  "a" : [ 1, 2 ],\n  "b" : {\n    "c" : 1\n  }\n}',
+    b'{"a":[1,2],"b":{"c":1}}',
+)
+serialised(
+    "Swift, sorted",
+    "body-sorted-keys body-slashes-escaped",
+    json.dumps(VALUES, sort_keys=True, **RAW, **TIGHT).replace("/", "\\/"),
+)
+serialised(
+    "Gson numbers", "body-numbers-rewritten", '{"a":512.0,"b":[1.5]}', b'{"a":512,"b":[1.5]}'
+)
+serialised("without null", "body-members-left-out", '{"a":1}', b'{"a":1,"b":null}')
+serialised("omitempty", "body-members-left-out", '{"a":1}', b'{"a":1,"b":null,"c":"","d":[],"e":0}')
+serialised("one member less", "body-member-left-out", '{"a":{"b":1}}', b'{"a":{"b":1,"c":2}}')
+serialised("doubled name", "body-members-repeated", '{"a":2}', b'{"a":1,"a":2}')
+serialised(
+    "snake_case",
+    "body-names-changed",
+    '{"request_id":1,"cfg_scale":2}',
+    b'{"requestId":1,"cfgScale":2}',
+)
+serialised("camelCase", "body-names-changed", '{"requestId":1}', b'{"request_id":1}')
+serialised("capital first", "body-names-changed", '{"RequestId":1}', b'{"requestId":1}')
+serialised("inner of twice", "body-quoted", TEXT, json.dumps(TEXT).encode())
+serialised("repr of bytes", "body-object-text", f"{MIXED}")
+serialised("bytearray", "body-object-text", f"{bytearray(MIXED)}")
+serialised("bytes of JavaScript", "body-object-text", ",".join(map(str, MIXED)))
+serialised("bytes of Go", "body-object-text", f"[{' '.join(map(str, MIXED))}]")
+SMALL_OBJECT = b'{"b":1,"a":[true,null,"x"]}'
+for language, text in (
+    ("Java", "{b=1, a=[true, null, x]}"),
+    ("Ruby", '{"b"=>1, "a"=>[true, nil, "x"]}'),
+    ("new Ruby", '{"b" => 1, "a" => [true, nil, "x"]}'),
+    ("Go", "map[a:[true <nil> x] b:1]"),
+    ("Dart", "{b: 1, a: [true, null, x]}"),
+    ("Node", "{ b: 1, a: [ true, null, 'x' ] }"),
+):
+    serialised(f"object of {language}", "body-object-text", text, SMALL_OBJECT)
+serialised("gzip sent", "body-compressed", MIXED, gzip.compress(MIXED, mtime=5))
+serialised("gzip signed", "body-compressed", gzip.compress(MIXED, mtime=0))
+serialised("NFD", "body-normalised", unicodedata.normalize("NFD", TEXT))
+serialised("mojibake", "body-charset", MIXED.decode("latin-1"))
+serialised("mojibake sent", "body-charset", MIXED, MIXED.decode("latin-1").encode())
+serialised("hexadecimal body", "body-hexadecimal", MIXED.hex())
+serialised("twice over", "body-repeated", MIXED + MIXED)
+serialised("line breaks lost", "body-lf", "{'a'}", b"{\n'a'\n}")
+LONG = json.dumps({str(n): [n, "é/<", None] for n in range(2000)}, **RAW).encode()  # type: ignore[arg-type]
+serialised("long, compact", "body-compact", LONG.replace(b", ", b",").replace(b": ", b":"), LONG)
+serialised("long, escaped", "body-ascii-escaped", LONG.replace("é".encode(), b"\\u00e9"), LONG)
+serialised(
+    "long, sorted", "body-sorted-keys", json.dumps(json.loads(LONG), sort_keys=True, **RAW), LONG
+)
+serialised("long, repr", "body-object-text", f"{LONG}", LONG)
+serialised("long, hashed", "body-hashed-first", hashlib.sha256(LONG).hexdigest(), LONG)
+serialised("long, base64", "body-base64", base64.b64encode(LONG), LONG)
+PICTURE = b'{"image": "' + base64.b64encode(bytes(range(256)) * 800) + b'", "n": 1}'
+serialised(
+    "picture, compact", "body-compact", PICTURE.replace(b": ", b":").replace(b", ", b","), PICTURE
+)
+serialised("picture, slashes", "body-slashes-escaped", PICTURE.replace(b"/", b"\\/"), PICTURE)
+
 # URLs
 
+signing("prefix added", "path-prefix-added", signed_target=lambda t: b"/api" + t)
+signing(
+    "prefix missing", "path-prefix-left-out", target=b"/gate/v1/jobs", signed_target=b"/v1/jobs"
+)
+signing("no path", "path-left-out", target=b"/v1/jobs", signed_target=b"")
+signing("encoded whole", "url-encoded", signed_target=lambda t: quote(t, safe="").encode())
+signing("encoded path", "url-encoded", target=b"/v1/jobs", signed_target=b"%2Fv1%2Fjobs")
+signing(
+    "bare false", "query-changed", target=b"/v1/jobs?a=false&b=1", signed_target=b"/v1/jobs?a&b=1"
+)
+signing("no empty", "query-changed", target=b"/v1/jobs?a=&b=1", signed_target=b"/v1/jobs?b=1")
+signing("// and host", "host-included", signed_target=lambda t: b"//" + HOST + t)
 signing("no query", "query-left-out", signed_target=b"/v1/jobs")
 signing("bare ?", "query-added", "GET", b"/v1/jobs/1", b"", signed_target=b"/v1/jobs/1?")
 signing(
@@ -186,6 +312,10 @@ mistake(
     lambda: send(timestamp=f"{NOW}417"),
     skew_seconds=300,
 )
+signing("time.time()", "timestamp-fraction", signed_timestamp=f"{NOW}.123".encode())
+signing("a date", "timestamp-differs", signed_timestamp=b"2026-01-15T08:00:00Z")
+signing("local time", "timestamp-differs", signed_timestamp=str(NOW + 8 * 3600).encode())
+signing("microseconds", "timestamp-milliseconds-signed", signed_timestamp=f"{NOW}000000".encode())
 signing("fraction", "timestamp-fraction", signed_timestamp=f"{NOW}.0".encode())
 signing("later", "timestamp-differs", signed_timestamp=str(NOW + 1).encode())
 signing("earlier", "timestamp-differs", signed_timestamp=str(NOW - 3).encode())
@@ -277,6 +407,16 @@ signing(
     "padding-none digest-info-missing",
     sign=lambda message, key: raw_rsa(hashlib.sha256(message).digest(), key),
 )
+signing(
+    "hexadecimal digest, no DigestInfo",
+    "digest-info-missing",
+    sign=lambda message, key: raw_rsa(padded(hashlib.sha256(message).hexdigest().encode()), key),
+)
+signing(
+    "HMAC with a line feed",
+    "hmac",
+    sign=lambda message, key: hmac.digest(SECRET.encode() + b"\n", message, "sha256"),
+)
 for secret in (SECRET, TOKEN, APP):
     signing(
         f"HMAC {secret}",
@@ -319,6 +459,11 @@ signing(
     "percent", "signature-percent-encoded",
     encode=lambda data: quote(base64.b64encode(data).decode(), safe=""),
 )  # fmt: skip
+signing(
+    "base64 of hex",
+    "signature-hex",
+    encode=lambda data: base64.b64encode(data.hex().encode()).decode(),
+)
 signing(
     "base64 twice",
     "signature-base64-twice",
@@ -375,10 +520,32 @@ for name, causes, line, more in (
     ("other token", "token-of-another-account", f"Bearer {OTHER_TOKEN}", {"meant": True}),
 ):  # fmt: skip
     mistake(name, causes, lambda line=line: send(header=line), **more)  # type: ignore[misc]
-signing("nobody", "app-unknown", app_id="nobody", key=7)
+signing("unheard", "app-unknown", app_id="unheard", key=7)
 signing("app id in capitals", "app-id-case", app_id=APP.upper())
 signing("token as app id", "app-id-is-other-credential", app_id=TOKEN)
-signing("wrong app id", "app-id-wrong", app_id="nobody")
+signing("wrong app id", "app-id-wrong", app_id="unheard")
 mistake(
     "other app", "app-id-of-another-account", lambda: send(app_id="otherApp", key=1), meant=True
 )
+
+# Without the last line feed
+
+UNENDED = {"method": "GET", "body": b"", "join": lambda *parts: joined(*parts[:4])}
+for name, causes, options in (
+    ("method", "other-method", {"signed_method": b"POST"}),
+    ("query", "query-left-out", {"signed_target": b"/v1/jobs"}),
+    ("any ms", "timestamp-milliseconds-signed", {"signed_timestamp": f"{NOW}417".encode()}),
+    ("md5 nonce", "nonce-differs", {"signed_nonce": hashlib.md5(b"%d" % NOW).hexdigest().encode()}),
+    ("no nonce", "part-left-out", {"join": lambda m, u, t, n, b: joined(m, u, t)}),
+    ("in reverse", "parts-reordered", {"join": lambda m, u, t, n, b: joined(n, t, u, m)}),
+    ("CRLF", "separator-crlf", {"join": lambda *parts: b"\r\n".join(parts[:4])}),
+    ("named", "parts-named",
+     {"join": lambda m, u, t, n, b: b"method=%b&url=%b&timestamp=%b&nonce=%b" % (m, u, t, n)}),
+    ("hashed", "string-hashed-first",
+     {"string": lambda message: hashlib.sha256(message).hexdigest().encode()}),
+    ("text block", "space-around", {"string": lambda message: b"\n" + message}),
+    ("SHA-1", "hash-sha1", {"hashed": SHA1()}),
+    ("hex", "signature-hex", {"encode": bytes.hex}),
+    ("other key", "key-of-another-account", {"key": 1}),
+):  # fmt: skip
+    signing(f"unended, {name}", f"{causes} final-lf-missing", **(UNENDED | options))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, TamsEvidence, diagnose
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, Mistake
+from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, TamsMistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send
 from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
 from mock_server.web.auth_diagnostics.findings import Diagnosis
@@ -45,7 +45,7 @@ def look(sent: Sent, budget: SearchBudget = FULL, **more: Any) -> Diagnosis:
 _looked: dict[str, Diagnosis] = {}
 
 
-def diagnosed(made: Mistake) -> Diagnosis:
+def diagnosed(made: TamsMistake) -> Diagnosis:
     """Return the diagnosis of a mistake; each is worked out once."""
     name = by_name(made)
     if name not in _looked:
@@ -53,7 +53,7 @@ def diagnosed(made: Mistake) -> Diagnosis:
     return _looked[name]
 
 
-def by_name(made: Mistake) -> str:
+def by_name(made: TamsMistake) -> str:
     return f"{made.causes[0]}: {made.name}"
 
 

@@ -14,7 +14,7 @@ from mock_server.tests.workshop.auth_diagnostics.making import (
     OTHER_KEY,
     OTHER_SECRET,
     TOKEN,
-    Mistake,
+    WorkshopMistake,
 )
 from mock_server.tests.workshop.auth_diagnostics.mistakes import MISTAKES
 from mock_server.tests.workshop.doors import PATHS
@@ -53,7 +53,7 @@ def look(
 _looked: dict[str, Diagnosis] = {}
 
 
-def diagnosed(made: Mistake) -> Diagnosis:
+def diagnosed(made: WorkshopMistake) -> Diagnosis:
     """Return the diagnosis of a mistake; each is worked out once."""
     name = by_name(made)
     if name not in _looked:
@@ -61,7 +61,7 @@ def diagnosed(made: Mistake) -> Diagnosis:
     return _looked[name]
 
 
-def by_name(made: Mistake) -> str:
+def by_name(made: WorkshopMistake) -> str:
     return f"{made.causes[0]}: {made.name}"
 
 
