@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, TamsEvidence, diagnose
 from mock_server.tams.key_pairs import key_pair
-from mock_server.tests.tams.mistakes import MISTAKES, OTHER_TOKEN, SECRET, TOKEN, TamsMistake
+from mock_server.tests.tams.body_mistakes import ALL_MISTAKES as MISTAKES
+from mock_server.tests.tams.mistakes import OTHER_TOKEN, SECRET, TOKEN, TamsMistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send
 from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
 from mock_server.web.auth_diagnostics.findings import Diagnosis

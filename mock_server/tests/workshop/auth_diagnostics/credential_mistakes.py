@@ -42,7 +42,7 @@ from mock_server.workshop.settings import WorkshopSettings
 
 keyed("another's", "secret-of-another-app", OTHER_SECRET)
 keyed("line feed", "secret-decorated", SECRET + "\n")
-keyed("str(bytes)", "secret-decorated", f"{SECRET.encode()}")
+keyed("str(bytes)", "secret-decorated", repr(SECRET.encode()))
 keyed("carriage return", "secret-decorated", SECRET + "\r")
 keyed("key and secret", "secret-decorated", KEY + SECRET)
 keyed("blank", "secret-decorated", " " + SECRET)

@@ -112,7 +112,7 @@ SPELLINGS = {
     "Go": BODY.decode().replace("<", "\\u003c").replace(">", "\\u003e"),
     "PHP": json.dumps(VALUE, separators=(",", ":")).replace("/", "\\/"),
     "repr": repr(VALUE),
-    "bytes": f"{BODY}",
+    "bytes": repr(BODY),
     "twice": json.dumps(BODY.decode()),
     "numbers": BODY.decode().replace("7.0", "7"),
     "without a member": json.dumps({"apiToken": VALUE["apiToken"], "cfg": 7.0}, ensure_ascii=False),
