@@ -170,6 +170,7 @@ class _TamsDiagnoser:
             evidence.body,
         )
         expected = b"\n".join(parts)
+        yield
         if not self.budget.guesses:
             return (yield from self._ended(complete=False, expected=expected, doubt=TOO_MANY))
         wrong, account = yield from self._account(header.app_id)
@@ -316,7 +317,7 @@ class _TamsDiagnoser:
             self.rules.append(clock_step(stamp, evidence.wall, _UNITS))
 
     def _doubt(self, *, whole: bool) -> str:
-        return not_explained(self.work.guesses, whole=whole)
+        return not_explained(self.work, whole=whole)
 
     def _ended(
         self,

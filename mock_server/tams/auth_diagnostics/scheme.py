@@ -6,39 +6,32 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from hashlib import md5, sha1, sha256
-from itertools import permutations
+from hashlib import md5, sha256
+from json import loads
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
+from mock_server.tams.auth_diagnostics.layouts import layouts, orders
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
 from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
 from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Layout, Parts, guesses
-from mock_server.web.auth_diagnostics.search_budget import FULL, Work
+from mock_server.web.auth_diagnostics.search_budget import Work
 from mock_server.web.auth_diagnostics.url_variants import method_variants, path_changes
 
 METHOD, TARGET, TIMESTAMP, NONCE, BODY = range(5)
-_NAMES = ("METHOD", "URL", "TIMESTAMP", "NONCE", "BODY", "APP_ID")
 _PATH_CAUSES = {
-    "host": "host-included",
-    "origin": "scheme-and-host-included",
-    "prefix-left-out": "path-prefix-left-out",
-    "prefix-added": "path-prefix-added",
-    "prefix-doubled": "version-doubled",
-    "leading-slash": "leading-slash-missing",
-    "slash-added": "trailing-slash-added",
-    "slash-removed": "trailing-slash-removed",
-    "slashes": "double-slash",
-    "lower-case": "url-lower-case",
-    "decoded": "url-decoded",
-    "encoded": "url-encoded",
-    "segment-left-out": "path-segment-left-out",
-    "left-out": "path-left-out",
-    "other": "other-path",
-}
+    "host": "host-included", "origin": "scheme-and-host-included",
+    "prefix-left-out": "path-prefix-left-out", "prefix-added": "path-prefix-added",
+    "prefix-doubled": "version-doubled", "leading-slash": "leading-slash-missing",
+    "slash-added": "trailing-slash-added", "slash-removed": "trailing-slash-removed",
+    "slashes": "double-slash", "lower-case": "url-lower-case", "decoded": "url-decoded",
+    "encoded": "url-encoded", "segment-left-out": "path-segment-left-out",
+    "left-out": "path-left-out", "other": "other-path",
+}  # fmt: skip
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UUID = re.compile(rb"[0-9a-fA-F]{32}")
 _MAX_FIELDS_BYTES = 2048
+_MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
 
 class SignedRequest(NamedTuple):
@@ -79,7 +72,9 @@ class TamsScheme:
         return [axis for axis in self._axes if axis.part < len(base.parts)]
 
     def layouts(self, base: Base) -> Iterator[Layout]:
-        return layouts(self.request, len(base.parts))
+        parts = self.request.parts
+        is_long = len(parts[BODY]) > _MAX_WHOLE_BYTES
+        return layouts(self.request.app_id, len(base.parts), is_long=is_long)
 
     def rare(self, base: Base) -> Iterator[Guess | None]:
         parts = self.request.parts
@@ -272,152 +267,10 @@ def _query_of(body: bytes) -> bytes:
         return b""
     if body[:1] != b"{":
         return body if b"=" in body and body.isascii() else b""
-    for each in BodyVariants(body, Work(FULL)).singles():
-        if each is not None and each.steps[0].cause == "body-form-encoded":
-            return each.value if isinstance(each.value, bytes) else b""
-    return b""
-
-
-# Layouts
-
-_SEPARATORS = (
-    ("separator-crlf", "CRLF", b"\r\n"),
-    ("separator-literal", r"a literal \n", b"\\n"),
-    ("separator-other", "nothing", b""),
-    ("separator-other", "a blank", b" "),
-    ("separator-other", "a comma", b","),
-    ("separator-other", "&", b"&"),
-    ("separator-other", "|", b"|"),
-    ("separator-other", "a colon", b":"),
-    ("separator-other", "a semicolon", b";"),
-    ("separator-other", "CR", b"\r"),
-    ("separator-other", "a tabulator", b"\t"),
-    ("separator-other", "two line feeds", b"\n\n"),
-    ("separator-literal", r"a literal \r\n", b"\\r\\n"),
-    ("separator-other", "a comma and a blank", b", "),
-    ("separator-other", "a hyphen", b"-"),
-    ("separator-other", "a dot", b"."),
-    ("separator-other", "_", b"_"),
-    ("separator-other", "a zero byte", b"\0"),
-)
-_COMMON_SEPARATORS = 7
-_LABELS = (
-    (b"method", b"url", b"timestamp", b"nonce", b"body"),
-    (b"method", b"path", b"timestamp", b"nonce_str", b"body"),
-    (b"method", b"uri", b"timestamp", b"nonce_str", b"body"),
-)
-_WHOLES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
-    ("SHA-256 in hexadecimal", lambda text: sha256(text).hexdigest().encode()),
-    ("SHA-256 in capital hexadecimal", lambda text: sha256(text).hexdigest().upper().encode()),
-    ("the bytes of SHA-256", lambda text: sha256(text).digest()),
-    ("SHA-256 in base64", lambda text: b64encode(sha256(text).digest())),
-    ("MD5 in hexadecimal", lambda text: _md5(text).hex().encode()),
-    ("SHA-1 in hexadecimal",
-     lambda text: sha1(text, usedforsecurity=False).hexdigest().encode()),
-    ("base64", b64encode),
-    ("hexadecimal", lambda text: text.hex().encode()),
-)  # fmt: skip
-
-
-def _lf(parts: Iterable[bytes]) -> bytes:
-    return b"\n".join(parts)
-
-
-def layouts(request: SignedRequest, count: int) -> Iterator[Layout]:
-    """Yield ways to join so many parts other than with one line feed between them."""
-    app_id = request.app_id
-    if count > BODY:
-        yield Layout(Step("final-lf-extra", "with a line feed behind"), lambda p: _lf(p) + b"\n",
-                     common=True)  # fmt: skip
-        yield Layout(Step("query-in-body", "the query behind the nonce, none in the URL"),
-                     _query_in_body, common=True)  # fmt: skip
-    swapped = Step("pairs-swapped", "with the nonce before the timestamp")
-    yield Layout(swapped, lambda p: _lf((*p[:2], p[3], p[2], *p[4:])), common=True)
-    for number, (cause, words, separator) in enumerate(_SEPARATORS):
-        step = Step(cause, f"joined with {words}")
-        yield Layout(step, separator.join, common=number < _COMMON_SEPARATORS)
-    for place in range(count + 1):
-        where = f"before {_NAMES[place]}" if place < count else "at the end"
-        step = Step("app-id-included", where)
-        yield Layout(step, _with_app_id(place, app_id), common=place in (0, count))
-    for missing in range(count):
-        step = Step("part-left-out", f"{_NAMES[missing]} is not there")
-        yield Layout(step, _without(missing))
-    for missing in range(1, 4):
-        yield Layout(Step("part-left-out", f"{_NAMES[missing]} is empty"), _emptied(missing))
-    for how, before, after in (
-        ("a line feed in front", b"\n", b""),
-        ("line feeds around", b"\n", b"\n"),
-        ("a blank behind", b"", b" "),
-        ("CRLF behind", b"", b"\r\n"),
-    ):
-        yield Layout(Step("space-around", f"with {how}"), _wrapped(before, after))
-    for spaces in (2, 4, 8):
-        step = Step("space-around", f"each line indented by {spaces}")
-        yield Layout(step, _indented(b" " * spaces))
-    for labels in _LABELS:
-        for separator, words in ((b"\n", "lines"), (b"&", "pairs with &")):
-            step = Step("parts-named", f"as {words}: method=…, {labels[1].decode()}=…")
-            yield Layout(step, _named(labels, separator))
-    step = Step("parts-named", "as the header's pairs: app_id=…,nonce_str=…,timestamp=…")
-    yield Layout(step, _header_pairs(app_id))
-    for how, change in _WHOLES:
-        yield Layout(Step("string-hashed-first", f"as {how}"), _whole(change))
-
-
-def orders(app_id: bytes, count: int) -> Iterator[Layout]:
-    """Yield all orders of the parts, and of the parts with the app id among them."""
-    straight = tuple(range(count))
-    names = (*_NAMES[:count], "APP_ID")
-    for more in (0, 1):
-        for order in permutations(range(count + more)):
-            if tuple(number for number in order if number < count) == straight:
-                continue  # among the layouts
-            words = " ".join(names[number] for number in order)
-            cause = "app-id-included" if more else "parts-reordered"
-            yield Layout(Step(cause, f"as {words}"), _ordered(order, app_id))
-
-
-def _query_in_body(parts: Parts) -> bytes:
-    path, mark, query = parts[TARGET].partition(b"?")
-    if not mark or parts[BODY]:
-        return _lf(parts)
-    return _lf((parts[METHOD], path, *parts[2:4], query))
-
-
-def _with_app_id(place: int, app_id: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: _lf((*parts[:place], app_id, *parts[place:]))
-
-
-def _without(missing: int) -> Callable[[Parts], bytes]:
-    return lambda parts: _lf(parts[:missing] + parts[missing + 1 :])
-
-
-def _emptied(missing: int) -> Callable[[Parts], bytes]:
-    return lambda parts: _lf((*parts[:missing], b"", *parts[missing + 1 :]))
-
-
-def _wrapped(before: bytes, after: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: before + _lf(parts) + after
-
-
-def _indented(blanks: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: _lf(blanks + part for part in parts)
-
-
-def _named(labels: Sequence[bytes], separator: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: separator.join(
-        label + b"=" + part for label, part in zip(labels, parts, strict=False)
-    )
-
-
-def _header_pairs(app_id: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: b"app_id=%b,nonce_str=%b,timestamp=%b" % (app_id, parts[3], parts[2])
-
-
-def _whole(change: Callable[[bytes], bytes]) -> Callable[[Parts], bytes]:
-    return lambda parts: change(_lf(parts))
-
-
-def _ordered(order: Sequence[int], app_id: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: _lf([(*parts, app_id)[number] for number in order])
+    try:
+        members = list(dict(loads(body)).items())
+    except (ValueError, RecursionError):
+        return b""
+    if any(isinstance(value, dict | list) for _, value in members):
+        return b""
+    return urlencode(members, errors="backslashreplace").encode()

@@ -31,7 +31,7 @@ OTHER_TOKEN = "other-token-0002-abcdef"
 
 
 @dataclass(frozen=True)
-class Mistake:
+class TamsMistake:
     """One mistake, the request that makes it, and what of the evidence is special about it."""
 
     name: str
@@ -40,11 +40,11 @@ class Mistake:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-MISTAKES: list[Mistake] = []
+MISTAKES: list[TamsMistake] = []
 
 
 def mistake(name: str, causes: str, make: Callable[[], Sent], **evidence: Any) -> None:
-    MISTAKES.append(Mistake(name, tuple(causes.split()), make, evidence))
+    MISTAKES.append(TamsMistake(name, tuple(causes.split()), make, evidence))
 
 
 def signing(name: str, causes: str, *arguments: Any, **options: Any) -> None:
@@ -55,8 +55,8 @@ def dumped(value: Any = VALUE, **style: Any) -> bytes:
     return json.dumps(value, **style).encode()
 
 
-RAW = {"ensure_ascii": False}
-TIGHT = {"separators": (",", ":")}
+RAW: dict[str, Any] = {"ensure_ascii": False}
+TIGHT: dict[str, Any] = {"separators": (",", ":")}
 COMPACT = dumped(**RAW, **TIGHT)
 
 # Bodies
@@ -73,7 +73,7 @@ signing(
     signed_body=dumped(sort_keys=True, **RAW, **TIGHT),
 )
 signing(
-    "sorted, of a layout of one's own",
+    "sorted, of another layout",
     "body-sorted-keys body-compact",
     body=b'{ "b":1,  "a":2}',
     signed_body=b'{"a":2,"b":1}',
@@ -121,6 +121,18 @@ signing("latin-1", "body-charset", signed_body=BODY.decode().encode("latin-1"))
 
 # URLs
 
+signing("prefix added", "path-prefix-added", signed_target=lambda t: b"/api" + t)
+signing(
+    "prefix missing", "path-prefix-left-out", target=b"/gate/v1/jobs", signed_target=b"/v1/jobs"
+)
+signing("no path", "path-left-out", target=b"/v1/jobs", signed_target=b"")
+signing("encoded whole", "url-encoded", signed_target=lambda t: quote(t, safe="").encode())
+signing("encoded path", "url-encoded", target=b"/v1/jobs", signed_target=b"%2Fv1%2Fjobs")
+signing(
+    "bare false", "query-changed", target=b"/v1/jobs?a=false&b=1", signed_target=b"/v1/jobs?a&b=1"
+)
+signing("no empty", "query-changed", target=b"/v1/jobs?a=&b=1", signed_target=b"/v1/jobs?b=1")
+signing("// and host", "host-included", signed_target=lambda t: b"//" + HOST + t)
 signing("no query", "query-left-out", signed_target=b"/v1/jobs")
 signing("bare ?", "query-added", "GET", b"/v1/jobs/1", b"", signed_target=b"/v1/jobs/1?")
 signing(
@@ -186,6 +198,10 @@ mistake(
     lambda: send(timestamp=f"{NOW}417"),
     skew_seconds=300,
 )
+signing("time.time()", "timestamp-fraction", signed_timestamp=f"{NOW}.123".encode())
+signing("a date", "timestamp-differs", signed_timestamp=b"2026-01-15T08:00:00Z")
+signing("local time", "timestamp-differs", signed_timestamp=str(NOW + 8 * 3600).encode())
+signing("microseconds", "timestamp-milliseconds-signed", signed_timestamp=f"{NOW}000000".encode())
 signing("fraction", "timestamp-fraction", signed_timestamp=f"{NOW}.0".encode())
 signing("later", "timestamp-differs", signed_timestamp=str(NOW + 1).encode())
 signing("earlier", "timestamp-differs", signed_timestamp=str(NOW - 3).encode())
@@ -277,6 +293,16 @@ signing(
     "padding-none digest-info-missing",
     sign=lambda message, key: raw_rsa(hashlib.sha256(message).digest(), key),
 )
+signing(
+    "hexadecimal digest, no DigestInfo",
+    "digest-info-missing",
+    sign=lambda message, key: raw_rsa(padded(hashlib.sha256(message).hexdigest().encode()), key),
+)
+signing(
+    "HMAC with a line feed",
+    "hmac",
+    sign=lambda message, key: hmac.digest(SECRET.encode() + b"\n", message, "sha256"),
+)
 for secret in (SECRET, TOKEN, APP):
     signing(
         f"HMAC {secret}",
@@ -319,6 +345,11 @@ signing(
     "percent", "signature-percent-encoded",
     encode=lambda data: quote(base64.b64encode(data).decode(), safe=""),
 )  # fmt: skip
+signing(
+    "base64 of hex",
+    "signature-hex",
+    encode=lambda data: base64.b64encode(data.hex().encode()).decode(),
+)
 signing(
     "base64 twice",
     "signature-base64-twice",
@@ -375,10 +406,32 @@ for name, causes, line, more in (
     ("other token", "token-of-another-account", f"Bearer {OTHER_TOKEN}", {"meant": True}),
 ):  # fmt: skip
     mistake(name, causes, lambda line=line: send(header=line), **more)  # type: ignore[misc]
-signing("nobody", "app-unknown", app_id="nobody", key=7)
+signing("unheard", "app-unknown", app_id="unheard", key=7)
 signing("app id in capitals", "app-id-case", app_id=APP.upper())
 signing("token as app id", "app-id-is-other-credential", app_id=TOKEN)
-signing("wrong app id", "app-id-wrong", app_id="nobody")
+signing("wrong app id", "app-id-wrong", app_id="unheard")
 mistake(
     "other app", "app-id-of-another-account", lambda: send(app_id="otherApp", key=1), meant=True
 )
+
+# Without the last line feed
+
+UNENDED = {"method": "GET", "body": b"", "join": lambda *parts: joined(*parts[:4])}
+for name, causes, options in (
+    ("method", "other-method", {"signed_method": b"POST"}),
+    ("query", "query-left-out", {"signed_target": b"/v1/jobs"}),
+    ("any ms", "timestamp-milliseconds-signed", {"signed_timestamp": f"{NOW}417".encode()}),
+    ("md5 nonce", "nonce-differs", {"signed_nonce": hashlib.md5(b"%d" % NOW).hexdigest().encode()}),
+    ("no nonce", "part-left-out", {"join": lambda m, u, t, n, b: joined(m, u, t)}),
+    ("in reverse", "parts-reordered", {"join": lambda m, u, t, n, b: joined(n, t, u, m)}),
+    ("CRLF", "separator-crlf", {"join": lambda *parts: b"\r\n".join(parts[:4])}),
+    ("named", "parts-named",
+     {"join": lambda m, u, t, n, b: b"method=%b&url=%b&timestamp=%b&nonce=%b" % (m, u, t, n)}),
+    ("hashed", "string-hashed-first",
+     {"string": lambda message: hashlib.sha256(message).hexdigest().encode()}),
+    ("text block", "space-around", {"string": lambda message: b"\n" + message}),
+    ("SHA-1", "hash-sha1", {"hashed": SHA1()}),
+    ("hex", "signature-hex", {"encode": bytes.hex}),
+    ("other key", "key-of-another-account", {"key": 1}),
+):  # fmt: skip
+    signing(f"unended, {name}", f"{causes} final-lf-missing", **(UNENDED | options))

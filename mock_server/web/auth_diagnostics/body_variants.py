@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import product
+from itertools import islice, product
+from json import dumps
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -20,13 +21,15 @@ from mock_server.web.auth_diagnostics.json_texts import (
     Edit,
     JsonObject,
     Layout,
+    NotJson,
     edited,
+    flat,
+    laid_out,
+    lexemes,
     members_sorted,
     parse,
-    quoted,
     value_of,
     without_each,
-    write,
 )
 from mock_server.web.auth_diagnostics.search_budget import Work
 from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet, text_pieces
@@ -82,17 +85,8 @@ _EDITS = (
          edit=Edit(container=lambda node: node or [])),
     _way("edit", "empty-otherwise", "[] as {} (PHP, Lua)",
          edit=Edit(container=lambda node: node or JsonObject())),
-    _way("edit", "types-changed", "numbers in strings as numbers",
-         edit=Edit(value=change.unquoted_number)),
-    _way("edit", "types-changed", "numbers as strings", edit=Edit(value=change.quoted_number)),
-    _way("edit", "types-changed", "numbers, true and false as strings",
-         edit=Edit(value=change.quoted_scalar)),
-    _way("edit", "names-changed", "as snake_case", edit=Edit(name=change.snake_case)),
-    _way("edit", "names-changed", "as camelCase", edit=Edit(name=change.camel_case)),
-    _way("edit", "names-changed", "as PascalCase", edit=Edit(name=change.pascal_case)),
-    _way("edit", "names-changed", "in lower case", edit=Edit(name=str.lower)),
-    _way("edit", "names-changed", "with a small first letter", edit=Edit(name=change.lower_first)),
-    _way("edit", "names-changed", "in capitals", edit=Edit(name=str.upper)),
+    *(_way("edit", "types-changed", how, edit=Edit(value=do)) for how, do in change.TYPES),
+    *(_way("edit", "names-changed", how, edit=Edit(name=do)) for how, do in change.NAMES),
     _way("edit", "members-repeated", "each name once, the last value",
          edit=Edit(container=lambda node: JsonObject(dict(node).items())
                    if isinstance(node, JsonObject) else node)),
@@ -139,22 +133,20 @@ def _util_name(lexeme: str) -> str:
     return name if name.isidentifier() else f"'{name}'"
 
 
-_PYTHON = {"true": "True", "false": "False", "null": "None"}
-_RUBY = {"null": "nil"}
+_RUBY_WORDS = {"null": "nil"}
+_PYTHON = Layout(", ", ": ", string=_repr, name=_repr,
+                 words={"true": "True", "false": "False", "null": "None"})  # fmt: skip
+_GO = Layout(" ", ":", string=_plain, name=_plain, words={"null": "<nil>"})
 _OBJECT_TEXTS = (
-    ("str(dict) of Python", Layout(", ", ": ", string=_repr, name=_repr, words=_PYTHON), False),
-    ("toString of a Java map", Layout(", ", "=", string=_plain, name=_plain), False),
-    ("inspect of Ruby", Layout(", ", "=>", words=_RUBY), False),
-    ("inspect of Ruby 3.4", Layout(", ", " => ", words=_RUBY), False),
-    ("inspect of Ruby with symbols", Layout(", ", ": ", name=_plain, words=_RUBY), False),
-    ("%v of a Go map", Layout(" ", ":", brackets="{}[]", string=_plain, name=_plain,
-                             words={"null": "<nil>"}), True),
-    ("toString of Dart", Layout(", ", ": ", string=_plain, name=_plain), False),
-    ("description of Swift", Layout(", ", ": ", brackets="[][]", words=_RUBY), False),
-    ("util.inspect of Node", Layout(", ", ": ", pad=" ", string=_repr, name=_util_name), False),
-)  # fmt: skip
-
-
+    ("str(dict) of Python", _PYTHON),
+    ("toString of a Java map", Layout(", ", "=", string=_plain, name=_plain)),
+    ("inspect of Ruby", Layout(", ", "=>", words=_RUBY_WORDS)),
+    ("inspect of Ruby 3.4", Layout(", ", " => ", words=_RUBY_WORDS)),
+    ("inspect of Ruby with symbols", Layout(", ", ": ", name=_plain, words=_RUBY_WORDS)),
+    ("toString of Dart", Layout(", ", ": ", string=_plain, name=_plain)),
+    ("description of Swift", Layout(", ", ": ", brackets="[][]", words=_RUBY_WORDS)),
+    ("util.inspect of Node", Layout(", ", ": ", pad=" ", string=_repr, name=_util_name)),
+)
 _OF_NUMBERS = [way.text for way in _TEXTS if way.kind == "numbers"]
 _OBJECT_WORDS = (
     "[object Object]",
@@ -179,10 +171,12 @@ class BodyVariants:
     def __init__(self, body: bytes, work: Work) -> None:
         self.body = body
         self.work = work
-        self.tree: Any = None
+        self._is_short = len(body) <= SMALL_BYTES
         self._was_read = False
-        self._text = self._before = self._after = ""
-        self._layout: Layout | None = None
+        self._tree: Any = None
+        self._text: str | None = None
+        self._before = self._after = ""
+        self._layout: Layout | None = None  # that of the body, where it is a known one
         self._seen = {hash(body)}
 
     def singles(self) -> Iterator[Variant | None]:
@@ -199,23 +193,23 @@ class BodyVariants:
             yield from self._spelled((way,))
         if self._layout is None:
             # The layout is the client's own, so an edited value is written in another as well.
-            for edit, layout in product(_EDITS[:4], _LAYOUTS[:5]):
-                yield from self._spelled((edit, layout))
+            for ways in product(_EDITS[:4], _LAYOUTS[:5]):
+                yield from self._spelled(ways)
         yield from hash_variants(self.body)
         yield from self._otherwise()
         yield from others
-        yield from self._members()
+        yield from self._without_members()
 
     def several(self) -> Iterator[Variant | None]:
         """Yield what two to four things make that a serialiser does at once."""
         yield from self._read()
-        if self.tree is None:
+        if self._text is None:
             return
-        kinds = [
-            [way for way in _TEXTS if way.kind == kind and self._may_apply(way)]
-            for kind in ("letters", "slashes", "html", "numbers", "ends")
-        ]
-        choices = [(None, *ways) for ways in (_EDITS[:3], *kinds, _LAYOUTS)]
+        kinds = ("letters", "slashes", "html", "numbers", "ends")
+        texts = [[way for way in _TEXTS if way.kind == kind and self._may(way)] for kind in kinds]
+        # A long body costs milliseconds each time.
+        edits, layouts = (_EDITS[:3], _LAYOUTS) if self._is_short else (_EDITS[:1], _LAYOUTS[:4])
+        choices = [(None, *ways) for ways in (edits, *texts, layouts)]
         for count in range(2, _MANY + 2):
             for chosen in product(*choices):
                 ways = tuple(way for way in chosen if way is not None)
@@ -231,58 +225,73 @@ class BodyVariants:
             return
         self._was_read = True
         text = yield from decoded(self.body, self.work)
-        if text is None:
+        core = (text or "").strip(" \t\r\n")
+        if text is None or core[:1] not in ("{", "[", '"'):
             return
-        core = text.strip(" \t\r\n")
-        start = text.find(core) if core else 0
+        self._tree = yield from parse(core, self.work)
+        if self._tree is None and (self._is_short or core[0] == '"'):
+            return
+        start = text.find(core)
         self._text, self._before, self._after = core, text[:start], text[start + len(core) :]
-        self.tree = yield from parse(core, self.work)
-        if self.tree is None or type(self.tree) is str:
-            return
-        for way in _LAYOUTS:
-            if way.layout is not None and (yield from self._is_written_as(way.layout)):
-                self._layout = way.layout
-                return
+        if self._tree is None:
+            self.work.is_partial = True  # of so much, no values are edited
+        if core[0] != '"':
+            for way in _LAYOUTS:
+                if way.layout is not None and (yield from self._has(way.layout)):
+                    self._layout = way.layout
+                    return
 
-    def _is_written_as(self, layout: Layout) -> Paced[bool]:
-        at = 0
-        for piece in write(self.tree, layout):
-            self.work.add(20 * len(piece))
-            if not self._text.startswith(piece, at):
-                return False
-            at += len(piece)
-            if self.work.is_over():
-                yield
-        return at == len(self._text)
+    def _has(self, layout: Layout) -> Paced[bool]:
+        """Say whether the body has this layout."""
+        at, text = 0, self._text or ""
+        try:
+            for piece in laid_out(self._lexemes(), layout):
+                if not text.startswith(piece, at):
+                    return False
+                at += len(piece)
+                self.work.add(len(piece) // 4)
+                if not piece or self.work.is_over():
+                    yield
+        except NotJson:
+            return False
+        return at == len(text)
 
-    def _may_apply(self, way: Way) -> bool:
+    def _lexemes(self) -> Iterator[str | None]:
+        return lexemes(self._text or "", self.work) if self._tree is None else flat(self._tree)
+
+    def _may(self, way: Way) -> bool:
+        """Say whether a change of the text changes anything."""
         needs = _NEEDS.get(way.step.cause)
-        return needs is None or needs(self._text)
+        return needs is None or needs(self._text or "")
 
     def _spelled(self, ways: Sequence[Way], *, stripped: bool = False) -> Iterator[Variant | None]:
-        """Yield the body after some ways, if that makes a difference."""
-        if self.tree is None or type(self.tree) is str:
-            return
-        if not all(map(self._may_apply, ways[:1])):
+        """Yield the body after some ways."""
+        if self._text is None or self._text[0] == '"' or not self._may(ways[0]):
             return
         edit = next((way.edit for way in ways if way.edit), None)
-        layout = next((way.layout for way in ways if way.layout), None)
-        if edit is not None and layout is None and (layout := self._layout) is None:
+        layout = next((way.layout for way in ways if way.layout), self._layout)
+        if edit is not None and (layout is None or self._tree is None):
             return
         steps = tuple(way.step for way in ways)
-        around = ("", "") if stripped else (self._before, self._after)
+        around = (self._before, self._after)
         if stripped:
             steps += (Step("body-space-stripped", "without white space around it"),)
+            around = ("", "")
         texts = [way.text for way in ways if way.text]
-        stream = partial(self._stream, edit, layout, texts, around)
-        yield from self._offered(steps, stream)
+        yield from self._offered(steps, partial(self._stream, edit, layout, texts, around))
 
     def _offered(self, steps: tuple[Step, ...], stream: Stream) -> Iterator[Variant | None]:
         """Yield a stream: a short one as bytes and once, a long one as it is."""
-        if len(self.body) > SMALL_BYTES:
+        if not self._is_short:
             yield Variant(steps, stream)
             return
-        value = b"".join(stream())
+        pieces = []
+        for piece in stream():
+            if piece:
+                pieces.append(piece)
+            else:
+                yield None
+        value = b"".join(pieces)
         self.work.add(60 * len(value))
         if hash(value) not in self._seen:
             self._seen.add(hash(value))
@@ -294,92 +303,90 @@ class BodyVariants:
         self,
         edit: Edit | None,
         layout: Layout | None,
-        texts: Sequence[change.TextChange],
+        texts: Sequence[change.TextChange] = (),
         around: tuple[str, str] = ("", ""),
     ) -> Iterator[bytes]:
-        tree = self.tree
+        source = self._lexemes()
         if edit is not None:
-            tree = yield from quiet(edited(tree, edit, self.work))
-        layout = layout or self._layout
-        batches = text_pieces(self._text) if layout is None else write(tree, layout)
-        yield around[0].encode()
-        for batch in batches:
-            inside = len(batch) > LONG_LEXEME  # of a long string
-            for piece in text_pieces(batch):
-                self.work.add(10 * len(piece))
-                text = piece
-                for each in texts:
-                    text = text if inside and each in _OF_NUMBERS else each(text)
-                yield text.encode("utf-8", "surrogatepass")
-        yield around[1].encode()
+            source = flat((yield from quiet(edited(self._tree, edit, self.work))))
+        if around[0]:
+            yield around[0].encode()
+        try:
+            whole = text_pieces(self._text or "")
+            for batch in whole if layout is None else laid_out(source, layout):
+                is_inside = len(batch) > LONG_LEXEME  # of a long string
+                for piece in text_pieces(batch):
+                    self.work.add(5 * len(piece))
+                    text = piece
+                    for each in texts:
+                        text = text if is_inside and each in _OF_NUMBERS else each(text)
+                    yield text.encode("utf-8", "surrogatepass")
+        except NotJson:
+            return
+        if around[1]:
+            yield around[1].encode()
 
     def _otherwise(self) -> Iterator[Variant | None]:
         """Yield JSON that was serialised twice, not at all, or as something else."""
-        for how, text in (
-            ("as a JSON string", change.ascii_escaped("\\u%04x")),
-            ("as a JSON string, not in ASCII", lambda text: text),
-        ):
-            yield from self._offered((Step("body-quoted", how),), partial(self._quoted, [text]))
-        if type(self.tree) is str:
-            inner = value_of(self.tree)
-            yield variant("body-quoted", "the text inside of the sent string", inner.encode())
-        if self.tree is None or type(self.tree) is str:
+        if self._text is None:
             return
-        for how, layout, is_go in _OBJECT_TEXTS:
-            stream = partial(self._object_text, layout, is_go=is_go)
+        for how, to_ascii in (("as a JSON string", True), ("as a string of UTF-8", False)):
+            stream = partial(self._quoted, to_ascii=to_ascii)
+            yield from self._offered((Step("body-quoted", how),), stream)
+        if self._text[0] == '"':
+            inner = str(value_of(self._text)).encode("utf-8", "surrogatepass")
+            yield variant("body-quoted", "the text inside the sent string", inner)
+            return
+        for how, layout in _OBJECT_TEXTS:
+            stream = partial(self._stream, None, layout)
             yield from self._offered((Step("body-object-text", f"as {how}"),), stream)
+        if self._tree is not None:
+            stream = partial(self._stream, _SORTED, _GO, [_in_go])
+            yield from self._offered((Step("body-object-text", "as %v of a Go map"),), stream)
         for word in _OBJECT_WORDS:
             yield variant("body-object-text", f"as {word}", word.encode())
-        if isinstance(self.tree, JsonObject) and len(self.body) <= SMALL_BYTES:
+        if isinstance(self._tree, JsonObject) and self._is_short:
             yield from self._fields()
 
-    def _quoted(self, texts: Sequence[change.TextChange]) -> Iterator[bytes]:
+    def _quoted(self, *, to_ascii: bool) -> Iterator[bytes]:
         yield b'"'
-        for piece in text_pieces(self._text):
-            self.work.add(10 * len(piece))
-            yield texts[0](quoted(piece)[1:-1]).encode("utf-8", "surrogatepass")
+        for piece in text_pieces(self._text or ""):
+            self.work.add(5 * len(piece))
+            yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode("utf-8", "surrogatepass")
         yield b'"'
-
-    def _object_text(self, layout: Layout, *, is_go: bool) -> Iterator[bytes]:
-        for piece in self._stream(_SORTED if is_go else None, layout, ()):
-            # Go writes every map as map[…] and every array as […].
-            yield piece.replace(b"{", b"map[").replace(b"}", b"]") if is_go else piece
 
     def _fields(self) -> Iterator[Variant | None]:
         """Yield the members as form fields, in the texts of several languages."""
-        names = [(str(value_of(name)), child) for name, child in self.tree]
-        texts = ["".join(write(child, Layout())) for _, child in names]
-        script = [value_of(text) if text[:1] == '"' else text for text in texts]
-        python = [
-            "".join(write(child, _OBJECT_TEXTS[0][1])) if text[:1] != '"' else value_of(text)
-            for (_, child), text in zip(names, texts, strict=True)
-        ]
-        for values, how in ((script, "as form fields"), (python, "as form fields of Python")):
-            pairs = [(name, str(value)) for (name, _), value in zip(names, values, strict=True)]
+        for layout, how in ((Layout(), "as form fields"), (_PYTHON, "as form fields of Python")):
+            pairs = [(str(value_of(name)), _field(child, layout)) for name, child in self._tree]
             for via in (quote_plus, quote):
                 fields = urlencode(pairs, quote_via=via, errors="backslashreplace")
                 yield variant("body-form-encoded", how, fields.encode())
-            plain = "&".join(f"{name}={value}" for name, value in pairs)
-            yield variant("body-form-encoded", f"{how}, not encoded", _bytes(plain))
-            plain = "&".join(f"{name}={value}" for name, value in sorted(pairs))
-            yield variant("body-form-encoded", f"{how}, sorted", _bytes(plain))
+            for words, ordered in (("", pairs), (", sorted", sorted(pairs))):
+                plain = "&".join(f"{name}={value}" for name, value in ordered)
+                value = plain.encode("utf-8", "backslashreplace")
+                yield variant("body-form-encoded", f"{how}, not encoded{words}", value)
 
-    def _members(self) -> Iterator[Variant | None]:
+    def _without_members(self) -> Iterator[Variant | None]:
         """Yield the body without one of its members."""
-        if self.tree is None or type(self.tree) is str or len(self.body) > MAX_DETAILED_BYTES:
+        if len(self.body) > MAX_DETAILED_BYTES or self._tree is None:
             return
-        layouts = (self._layout,) if self._layout is not None else (_LAYOUTS[1].layout,)
-        for name, tree in without_each(self.tree, _MAX_MEMBERS):
-            for layout in layouts:
-                if layout is not None:
-                    text = "".join(write(tree, layout))
-                    self.work.add(60 * len(text))
-                    how = f"without {name[:40]}"
-                    value = (self._before + text + self._after).encode("utf-8", "surrogatepass")
-                    yield variant("body-member-left-out", how, value)
+        layout = self._layout or Layout()
+        for name, tree in islice(without_each(self._tree), _MAX_MEMBERS):
+            text = "".join(laid_out(flat(tree), layout))
+            self.work.add(60 * len(text))
+            value = (self._before + text + self._after).encode("utf-8", "surrogatepass")
+            yield variant("body-member-left-out", f"without {name[:40]}", value)
             if self.work.is_over():
                 yield None
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")
+def _field(node: Any, layout: Layout) -> str:
+    if type(node) is str and node[0] == '"':
+        return str(value_of(node))
+    return "".join(laid_out(flat(node), layout))
+
+
+def _in_go(text: str) -> str:
+    """Write maps as map[…], as Go does; arrays are in brackets already."""
+    return text.replace("{", "map[").replace("}", "]")

@@ -32,7 +32,7 @@ def _edges(body: bytes) -> Iterator[Variant]:
     yield variant("body-space-stripped", "without white space around it", body.strip())
     yield variant("body-space-stripped", "without white space behind it", body.rstrip())
     yield variant("body-space-added", "with a blank behind it", body + b" ")
-    yield variant("body-space-added", "with line feeds around it", b"\n" + body + b"\n")
+    yield variant("body-space-added", "with line feeds around it", b"\n%b\n" % body)
     if body.startswith(_BOM):
         yield variant("body-bom", "without the mark", body[3:])
     else:

@@ -8,6 +8,7 @@ from mock_server.web.auth_diagnostics.causes import Cause
 from mock_server.web.auth_diagnostics.excerpts import SECRETS_REACH, difference, redact, shown
 from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Paced, Proof, Step
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+from mock_server.web.auth_diagnostics.search_budget import Work
 
 _MIN_SECRET = 8  # shorter ones stand in words that have nothing to do with them
 _MAX_HOW = 300
@@ -19,11 +20,13 @@ TOO_MANY = (
 )
 
 
-def not_explained(guesses: int, *, whole: bool) -> str:
+def not_explained(work: Work, *, whole: bool) -> str:
     """Say that no string fits, and whether all known mistakes were tried."""
-    if whole:
-        return f"not explained: none of the {guesses} strings that known mistakes make was signed"
-    return f"not searched further: {guesses} strings were tried, and known mistakes make more"
+    if whole and not work.is_partial:
+        return (
+            f"not explained: none of the {work.guesses} strings that known mistakes make was signed"
+        )
+    return f"not searched further: {work.guesses} strings were tried, and known mistakes make more"
 
 
 def conclude(

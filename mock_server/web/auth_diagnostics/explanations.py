@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -10,6 +10,7 @@ from mock_server.web.auth_diagnostics.excerpts import Place, Shown, escape
 from mock_server.web.auth_diagnostics.findings import Diagnosis, Found
 
 MAX_TIPS = 500
+_Paint = Callable[[str, str], str]  # a text, in a colour where colours are wanted
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
@@ -59,7 +60,11 @@ def as_data(diagnosis: Diagnosis) -> dict[str, Any]:
 
 def as_text(diagnosis: Diagnosis, *, colours: bool = False) -> str:
     """Return a page for people, both strings line by line with what differs marked."""
-    return "\n".join(_page(diagnosis, _Ink(colours)))
+
+    def paint(colour: str, text: str) -> str:
+        return f"{colour}{text}{_PLAIN}" if colours else text
+
+    return "\n".join(_page(diagnosis, paint))
 
 
 def _cause_data(found: Found) -> dict[str, str]:
@@ -100,22 +105,12 @@ def _fine(diagnosis: Diagnosis) -> str:
     return words
 
 
-class _Ink:
-    """Colours words, where colours are wanted."""
-
-    def __init__(self, wanted: bool) -> None:
-        self.wanted = wanted
-
-    def paint(self, colour: str, text: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self.wanted else text
-
-
-def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
+def _page(diagnosis: Diagnosis, paint: _Paint) -> Iterator[str]:
     if diagnosis.accepted:
         fine = _fine(diagnosis)
-        yield ink.paint(_GREEN, f"{fine[0].upper()}{fine[1:]}.")
+        yield paint(_GREEN, f"{fine[0].upper()}{fine[1:]}.")
     for found in diagnosis.found:
-        yield ink.paint(_BOLD, f"{found.cause.id}: {found.cause.sentence}")
+        yield paint(_BOLD, f"{found.cause.id}: {found.cause.sentence}")
         yield f"  found:  {found.how}"
         yield f"  proof:  {_PROOFS[found.proof]}"
         yield f"  fix:    {found.cause.fix}"
@@ -123,17 +118,17 @@ def _page(diagnosis: Diagnosis, ink: _Ink) -> Iterator[str]:
     for found in diagnosis.also:
         yield f"  The same bytes are also made by {found.cause.id}: {found.how}."
     if not diagnosis.complete:
-        yield ink.paint(_BOLD, f"{diagnosis.doubt[:1].upper()}{diagnosis.doubt[1:]}.")
+        yield paint(_BOLD, f"{diagnosis.doubt[:1].upper()}{diagnosis.doubt[1:]}.")
     expected, signed = diagnosis.expected, diagnosis.signed
     if expected is not None and signed is not None and diagnosis.difference is not None:
         differs = diagnosis.difference
         yield ""
         yield f"They differ from byte {differs.offset} (line {differs.line + 1}):"
-        yield "  " + ink.paint(_RED, f"- server  {differs.expected}")
-        yield "  " + ink.paint(_GREEN, f"+ signed  {differs.signed}")
+        yield "  " + paint(_RED, f"- server  {differs.expected}")
+        yield "  " + paint(_GREEN, f"+ signed  {differs.signed}")
         yield ""
         yield "Strings to sign, - the server's, + the signed one; \\n ends a line:"
-        yield from _compared(_lines(expected), _lines(signed), ink)
+        yield from _compared(_lines(expected), _lines(signed), paint)
     elif expected is not None:
         yield ""
         yield "The server's string to sign; \\n ends a line:"
@@ -156,14 +151,14 @@ def _lines(shown: Shown) -> list[str]:
     return lines or [""]
 
 
-def _compared(server: Sequence[str], signed: Sequence[str], ink: _Ink) -> Iterator[str]:
+def _compared(server: Sequence[str], signed: Sequence[str], paint: _Paint) -> Iterator[str]:
     matcher = SequenceMatcher(None, server, signed, autojunk=False)
     for tag, first, last, from_, to in matcher.get_opcodes():
         if tag == "equal":
             yield from (f"    {line}" for line in server[first:last])
             continue
-        yield from ("  " + ink.paint(_RED, f"- {line}") for line in server[first:last])
-        yield from ("  " + ink.paint(_GREEN, f"+ {line}") for line in signed[from_:to])
+        yield from ("  " + paint(_RED, f"- {line}") for line in server[first:last])
+        yield from ("  " + paint(_GREEN, f"+ {line}") for line in signed[from_:to])
         if last - first == to - from_ == 1:
             yield "    " + _carets(server[first], signed[from_])
 

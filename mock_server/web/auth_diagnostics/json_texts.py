@@ -1,14 +1,14 @@
-"""JSON as a tree of the client's own lexemes, and writing it in another layout.
+"""JSON as the client's own lexemes, and writing them in another layout.
 
 What a serialiser leaves alone (the order of members, how numbers are written, doubled names) stays
-as it was sent. Both directions work in pieces, so that a body of megabytes stops nothing else.
+as it was sent. All work is done in pieces, so that a body of megabytes stops nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from json import dumps, loads
+from collections.abc import Callable, Iterable, Iterator
+from json import loads
 from typing import Any
 
 from msgspec import Struct
@@ -17,11 +17,11 @@ from mock_server.web.auth_diagnostics.findings import Paced
 from mock_server.web.auth_diagnostics.search_budget import Work
 
 MAX_DEPTH = 100
+MAX_TREE = 30_000  # lexemes; of more no tree is made
 LONG_LEXEME = 16_000  # characters; such a string is written by itself
 _TOKEN = re.compile(r'[ \t\r\n]*(?:([{}\[\],:])|(")|[^\s{}\[\],:"]+)')
 _TOKEN_UNITS = 500
 _BATCH = 400  # lexemes
-_MAX_SORTED = 10_000
 
 
 class JsonObject(list[Any]):
@@ -31,21 +31,18 @@ class JsonObject(list[Any]):
     """
 
 
-def parse(text: str, work: Work) -> Paced[Any]:
-    """Return the tree of an object, an array or a string; None for anything else."""
-    root: list[Any] = []
-    open_: list[list[Any]] = [root]
-    names: list[str | None] = [None]
-    position, length = 0, len(text)
-    while position < length:
-        work.add(_TOKEN_UNITS)
-        if work.is_over():
-            yield
+class NotJson(ValueError):
+    """The text is not JSON."""
+
+
+def lexemes(text: str, work: Work) -> Iterator[str | None]:
+    """Yield the lexemes of a JSON text without white space; None where a slice is over."""
+    position, end = 0, len(text.rstrip(" \t\r\n"))
+    while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
-            return None if text[position:].strip(" \t\r\n") or len(root) != 1 else _root(root)
-        position, inner = match.end(), open_[-1]
-        sign = match[1]
+            raise NotJson
+        start, position = position, match.end()
         if match[2]:
             start = position - 1
             while (position := text.find('"', position)) >= 0:
@@ -57,47 +54,71 @@ def parse(text: str, work: Work) -> Paced[Any]:
                 position += 1
                 work.add(100)
                 if work.is_over():
-                    yield
+                    yield None
             if position < 0:
-                return None
+                raise NotJson
             position += 1
-            node: Any = text[start:position]
-            work.add(len(node))
-        elif sign in ("{", "["):
-            node = JsonObject() if sign == "{" else []
-        elif sign in ("}", "]"):
-            if len(open_) == 1 or names[-1] is not None:
-                return None
-            if (sign == "}") != isinstance(inner, JsonObject):
-                return None
-            open_.pop()
-            names.pop()
-            continue
-        elif sign:
-            continue  # commas and colons: where they stand is not checked
+            yield text[start:position]
         else:
-            node = match[0].lstrip(" \t\r\n")
-        if isinstance(inner, JsonObject):
-            if (name := names[-1]) is None:
-                if type(node) is not str or node[0] != '"':
-                    return None
-                names[-1] = node
+            yield match[1] or match[0].lstrip(" \t\r\n")
+        work.add(_TOKEN_UNITS + (position - start) // 8)
+        if work.is_over():
+            yield None
+
+
+def parse(text: str, work: Work) -> Paced[Any]:
+    """Return the tree of an object, an array or a string; None for anything else or too much."""
+    root: list[Any] = []
+    open_: list[list[Any]] = [root]
+    names: list[str | None] = [None]
+    try:
+        for number, lexeme in enumerate(lexemes(text, work)):
+            if lexeme is None:
+                yield
                 continue
-            inner.append((name, node))
-            names[-1] = None
-        else:
-            inner.append(node)
-        if type(node) is not str:
-            open_.append(node)
-            names.append(None)
-            if len(open_) > MAX_DEPTH:
+            inner = open_[-1]
+            if lexeme in "}]":
+                if names.pop() is not None or (lexeme == "}") != isinstance(inner, JsonObject):
+                    return None
+                open_.pop()
+            elif lexeme not in ",:":  # where these stand is not checked
+                node: Any = JsonObject() if lexeme == "{" else [] if lexeme == "[" else lexeme
+                if not isinstance(inner, JsonObject):
+                    inner.append(node)
+                elif (name := names[-1]) is not None:
+                    inner.append((name, node))
+                    names[-1] = None
+                elif lexeme[0] == '"':
+                    names[-1] = lexeme
+                else:
+                    return None
+                if type(node) is not str:
+                    open_.append(node)
+                    names.append(None)
+            if number > MAX_TREE or not 0 < len(open_) <= MAX_DEPTH:
                 return None
-    return _root(root) if len(open_) == 1 and len(root) == 1 else None
+    except NotJson:
+        return None
+    if len(open_) != 1 or len(root) != 1 or (type(root[0]) is str and root[0][0] != '"'):
+        return None
+    return root[0]
 
 
-def _root(root: list[Any]) -> Any:
-    node = root[0]
-    return node if type(node) is not str or node[0] == '"' else None
+def flat(node: Any) -> Iterator[str]:
+    """Yield the lexemes of a tree."""
+    if type(node) is str:
+        yield node
+        return
+    is_object = isinstance(node, JsonObject)
+    yield "{" if is_object else "["
+    for number, child in enumerate(node):
+        if number:
+            yield ","
+        if is_object:
+            yield child[0]
+            yield ":"
+        yield from flat(child[1] if is_object else child)
+    yield "}" if is_object else "]"
 
 
 def value_of(lexeme: str) -> Any:
@@ -127,48 +148,66 @@ class Layout(Struct, frozen=True):
     words: dict[str, str] = {}
 
 
-def write(node: Any, layout: Layout) -> Iterator[str]:
-    """Yield a tree as text, some hundred lexemes at a time."""
+def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
+    """Yield lexemes as text, some hundred at a time; raises NotJson for what cannot be nested."""
     out: list[str] = []
-    for _ in _written(node, layout, 0, out):
-        yield "".join(out)
-        out.clear()
+    open_: list[str] = []
+    level, is_fresh, is_name = 0, False, False
+    for lexeme in source:
+        if lexeme is None:
+            yield ""
+            continue
+        in_row = layout.row and bool(open_) and open_[-1] == "["
+        if lexeme in "}]":
+            if not open_:
+                raise NotJson
+            opening = open_.pop()
+            level -= not (layout.row and opening == "[")
+            if not is_fresh:
+                out.append(_inside(layout, level, in_row=in_row))
+            out.append(layout.brackets[1 if lexeme == "}" else 3])
+            is_fresh = is_name = False
+        elif lexeme == ",":
+            between = ", " if in_row else layout.item
+            out.append(between + (_inside(layout, level) if layout.indent and not in_row else ""))
+            is_name = bool(open_) and open_[-1] == "{"
+        elif lexeme == ":":
+            out.append(layout.colon)
+        else:
+            if is_fresh:
+                out.append(_inside(layout, level, in_row=in_row))
+                is_fresh = False
+            if lexeme in "{[":
+                out.append(layout.brackets[0 if lexeme == "{" else 2])
+                open_.append(lexeme)
+                level += not (layout.row and lexeme == "[")
+                is_fresh, is_name = True, lexeme == "{"
+                if len(open_) > MAX_DEPTH:
+                    raise NotJson
+                continue
+            if is_long := len(lexeme) > LONG_LEXEME:
+                yield "".join(out)
+                out.clear()
+            out.append(_scalar(lexeme, layout, is_name=is_name))
+            is_name = False
+            if is_long or len(out) > _BATCH:
+                yield "".join(out)
+                out.clear()
     yield "".join(out)
 
 
-def _written(node: Any, layout: Layout, level: int, out: list[str]) -> Iterator[None]:
-    if type(node) is str:
-        if long := len(node) > LONG_LEXEME:
-            yield
-        if node[0] == '"':
-            out.append(node if layout.string is None else layout.string(node))
-        else:
-            out.append(layout.words.get(node, node))
-        if len(out) > _BATCH or long:
-            yield
-        return
-    is_object = isinstance(node, JsonObject)
-    opening, closing = tuple(layout.brackets[:2] if is_object else layout.brackets[2:])
-    if not node:
-        out.append(opening + closing)
-        return
-    if layout.row and not is_object:
-        first, between, last, deeper = " ", ", ", " ", level
-    elif layout.indent:
-        first, last = "\n" + layout.indent * (level + 1), "\n" + layout.indent * level
-        between, deeper = layout.item + first, level + 1
-    else:
-        first, between, last, deeper = layout.pad, layout.item, layout.pad, level
-    before = opening + first
-    for child in node:
-        out.append(before)
-        before = between
-        if is_object:
-            name = child[0]
-            out.append(name if layout.name is None else layout.name(name))
-            out.append(layout.colon)
-        yield from _written(child[1] if is_object else child, layout, deeper, out)
-    out.append(last + closing)
+def _inside(layout: Layout, level: int, *, in_row: bool = False) -> str:
+    """Return what stands between a bracket and what is inside."""
+    if in_row:
+        return " "
+    return "\n" + layout.indent * level if layout.indent else layout.pad
+
+
+def _scalar(lexeme: str, layout: Layout, *, is_name: bool) -> str:
+    if lexeme[0] != '"':
+        return layout.words.get(lexeme, lexeme)
+    write = layout.name if is_name else layout.string
+    return lexeme if write is None else write(lexeme)
 
 
 class Edit(Struct, frozen=True):
@@ -199,9 +238,7 @@ def edited(node: Any, edit: Edit, work: Work) -> Paced[Any]:
 
 def members_sorted(node: list[Any]) -> list[Any]:
     """Sort the members of an object by name."""
-    if not isinstance(node, JsonObject) or len(node) > _MAX_SORTED:
-        return node
-    return JsonObject(sorted(node, key=_sort_key))
+    return JsonObject(sorted(node, key=_sort_key)) if isinstance(node, JsonObject) else node
 
 
 def _sort_key(member: tuple[str, Any]) -> str:
@@ -209,32 +246,16 @@ def _sort_key(member: tuple[str, Any]) -> str:
     return str(value_of(name)) if "\\" in name else name[1:-1]
 
 
-def without_each(node: Any, most: int) -> Iterator[tuple[str, Any]]:
-    """Yield the tree without one of its members, outer ones first; at most so many."""
-    queue: list[tuple[Any, Callable[[Any], Any]]] = [(node, lambda changed: changed)]
-    for inner, around in queue:
-        if type(inner) is str:
-            continue
-        for number, each in enumerate(inner):
-            child = each[1] if isinstance(inner, JsonObject) else each
-            if isinstance(inner, JsonObject):
-                if most <= 0:
-                    return
-                most -= 1
-                yield each[0], around(JsonObject(inner[:number] + inner[number + 1 :]))
-            queue.append((child, _replacing(inner, number, around)))
-            if len(queue) > 1000:
-                return
-
-
-def _replacing(node: Any, number: int, around: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def replaced(child: Any) -> Any:
-        new = child if not isinstance(node, JsonObject) else (node[number][0], child)
-        return around(type(node)([*node[:number], new, *node[number + 1 :]]))
-
-    return replaced
-
-
-def quoted(text: str) -> str:
-    """Return a text as a JSON string, with what is not ASCII as it is."""
-    return dumps(text, ensure_ascii=False)
+def without_each(node: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the tree without one of its members, inner members after each outer one."""
+    if type(node) is str:
+        return
+    for number, each in enumerate(node):
+        before, after = node[:number], node[number + 1 :]
+        if isinstance(node, JsonObject):
+            yield each[0], JsonObject(before + after)
+            for name, child in without_each(each[1]):
+                yield name, JsonObject([*before, (each[0], child), *after])
+        else:
+            for name, child in without_each(each):
+                yield name, [*before, child, *after]

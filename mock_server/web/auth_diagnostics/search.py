@@ -7,7 +7,7 @@ put together. The engine tries every string that one mistake makes, then those o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant
@@ -15,6 +15,7 @@ from mock_server.web.auth_diagnostics.search_budget import Work
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
 _SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go
+_PIECES_PER_SLICE = 8
 _LIKELY = 4  # of each part, tried with secrets that are less likely
 
 Parts = tuple[bytes, ...]
@@ -58,13 +59,12 @@ class Base(NamedTuple):
 
     def around(self, number: int, parts: Parts | None = None) -> tuple[bytes, bytes]:
         """Return what stands before and after one part in the string to sign."""
-        pieces = [part + end for part, end in zip(parts or self.parts, self.ends, strict=True)]
-        return b"".join(pieces[:number]), self.ends[number] + b"".join(pieces[number + 1 :])
+        pieces = list(chain.from_iterable(zip(parts or self.parts, self.ends, strict=True)))
+        return b"".join(pieces[: 2 * number]), b"".join(pieces[2 * number + 1 :])
 
     def joined(self) -> bytes:
         """Return the string to sign."""
-        before, after = self.around(0)
-        return before + self.parts[0] + after
+        return b"".join(chain.from_iterable(zip(self.parts, self.ends, strict=True)))
 
     def with_part(self, number: int, value: bytes) -> Parts:
         """Return the parts with one of them changed."""
@@ -182,13 +182,23 @@ def _tried(guess: Guess, probe: Probe, work: Work) -> Paced[Match | None]:
         if work.is_over():
             yield
         return None
+    yield  # to make a long string is a slice
     for goal in probe.goals:
         work.guess(0)
         if (yield from _fits_in_pieces(goal, guess, work)):
-            whole = value if isinstance(value, bytes) else b"".join(value())
+            whole = value if isinstance(value, bytes) else (yield from _whole(value))
             message = before + whole + after
             return Match((*goal.steps, *probe.steps, *steps), message, probe)
     return None
+
+
+def _whole(stream: Stream) -> Paced[bytes]:
+    pieces = []
+    for number, piece in enumerate(stream()):
+        pieces.append(piece)
+        if number % _PIECES_PER_SLICE == 0:
+            yield
+    return b"".join(pieces)
 
 
 def _fits_in_pieces(goal: Goal, guess: Guess, work: Work) -> Paced[bool]:
@@ -211,13 +221,12 @@ def _singles(scheme: Scheme) -> Iterator[Guess | None]:
 
 def _singles_of(scheme: Scheme, base: Base) -> Iterator[Guess | None]:
     """Yield every string that one mistake makes."""
-    common = [_laid_out(base, layout) for layout in scheme.layouts(base) if layout.common]
+    common = (layout for layout in scheme.layouts(base) if layout.common)
     if base.layouts_first:
-        yield from common
+        yield from (_laid_out(base, layout) for layout in common)
     for axis in scheme.axes(base):
         yield from _of_axis(base, axis)
-    if not base.layouts_first:
-        yield from common
+    yield from (_laid_out(base, layout) for layout in common)
     for layout in scheme.layouts(base):
         if not layout.common:
             yield _laid_out(base, layout)

@@ -36,6 +36,7 @@ class Work:
         self.budget = budget
         self.guesses = 0
         self.units = 0
+        self.is_partial = False  # something was left out because it is too much
         self._slice_end = SLICE
 
     def guess(self, size_bytes: int) -> None:

@@ -125,37 +125,26 @@ def as_script(number: str) -> str:
     return sign + digits.ljust(int(exponent) + 1, "0")
 
 
-def unquoted_number(lexeme: str) -> str:
-    """Write a string that is a number as a number (PHP's JSON_NUMERIC_CHECK)."""
-    return lexeme[1:-1] if re.fullmatch(r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"', lexeme) else lexeme
+_NUMERIC = re.compile(r'"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"')
+# Of lexemes that are values.
+TYPES: tuple[tuple[str, TextChange], ...] = (
+    ("numbers in strings as numbers",  # JSON_NUMERIC_CHECK of PHP
+     lambda lexeme: lexeme[1:-1] if _NUMERIC.fullmatch(lexeme) else lexeme),
+    ("numbers as strings", lambda lexeme: f'"{lexeme}"' if lexeme[0] in "-0123456789" else lexeme),
+    ("numbers, true and false as strings",
+     lambda lexeme: lexeme if lexeme[0] in '"n' else f'"{lexeme}"'),
+)  # fmt: skip
 
 
-def quoted_number(lexeme: str) -> str:
-    """Write a number as a string."""
-    return f'"{lexeme}"' if lexeme[0] in "-0123456789" else lexeme
-
-
-def quoted_scalar(lexeme: str) -> str:
-    """Write a number, true or false as a string."""
-    return lexeme if lexeme[0] in '"n' else f'"{lexeme}"'
-
-
-def snake_case(name: str) -> str:
-    """Return aB as a_b."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-
-
-def camel_case(name: str) -> str:
-    """Return a_b and a-b as aB."""
+def _camel_case(name: str) -> str:
     return re.sub(r"[_-]([a-zA-Z0-9])", lambda match: match[1].upper(), name)
 
 
-def pascal_case(name: str) -> str:
-    """Return aB and a_b as AB."""
-    camel = camel_case(name)
-    return camel[:1].upper() + camel[1:]
-
-
-def lower_first(name: str) -> str:
-    """Return AB as aB."""
-    return name[:1].lower() + name[1:]
+NAMES: tuple[tuple[str, TextChange], ...] = (
+    ("as snake_case", lambda name: re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()),
+    ("as camelCase", _camel_case),
+    ("as PascalCase", lambda name: _camel_case(name)[:1].upper() + _camel_case(name)[1:]),
+    ("in lower case", str.lower),
+    ("with a small first letter", lambda name: name[:1].lower() + name[1:]),
+    ("in capitals", str.upper),
+)

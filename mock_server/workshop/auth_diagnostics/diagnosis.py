@@ -119,7 +119,7 @@ class _WorkshopDiagnoser:
     def _doubt(self, *, whole: bool) -> str:
         # An HMAC does not tell whether its key or its message is wrong.
         return (
-            f"{not_explained(self.work.guesses, whole=whole)} with one of the {self.secrets}"
+            f"{not_explained(self.work, whole=whole)} with one of the {self.secrets}"
             " secrets tried; compare the server's string with yours first, then the secret"
         )
 

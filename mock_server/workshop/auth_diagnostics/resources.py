@@ -180,22 +180,14 @@ def _quoted(query: bytes, form: bytes) -> bytes:
 
 
 _PATH_CAUSES = {
-    "host": "host-included",
-    "origin": "host-included",
-    "prefix-left-out": "path-prefix-left-out",
-    "prefix-added": "path-prefix-added",
-    "prefix-doubled": "path-prefix-added",
-    "leading-slash": "path-leading-slash",
-    "slash-added": "path-trailing-slash",
-    "slash-removed": "path-trailing-slash",
-    "slashes": "path-slashes",
-    "lower-case": "path-case",
-    "decoded": "path-decoded",
-    "encoded": "path-encoded",
-    "segment-left-out": "path-segment-left-out",
-    "left-out": "path-left-out",
+    "host": "host-included", "origin": "host-included", "prefix-left-out": "path-prefix-left-out",
+    "prefix-added": "path-prefix-added", "prefix-doubled": "path-prefix-added",
+    "leading-slash": "path-leading-slash", "slash-added": "path-trailing-slash",
+    "slash-removed": "path-trailing-slash", "slashes": "path-slashes", "lower-case": "path-case",
+    "decoded": "path-decoded", "encoded": "path-encoded",
+    "segment-left-out": "path-segment-left-out", "left-out": "path-left-out",
     "other": "path-other",
-}
+}  # fmt: skip
 
 
 def _paths(evidence: WorkshopEvidence, path: bytes, suffix: bytes) -> Iterator[Variant]:

@@ -180,7 +180,7 @@ def _values(evidence: WorkshopEvidence, name: bytes, value: bytes) -> Iterator[t
         yield Step(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
         yield Step(cause, "in milliseconds"), value + b"000"
         seconds = b"%d.%03d" % divmod(int(value), 1000)
-        for text in (seconds, seconds.rstrip(b"0"), value + b".0"):
+        for text in (seconds, repr(int(value) / 1000).encode(), value + b".0"):
             yield Step("timestamp-fraction", f"as {text.decode()}"), text
     yield _named("value-case", name), value.lower()
     yield _named("value-case", name), value.upper()

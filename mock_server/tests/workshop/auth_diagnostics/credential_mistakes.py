@@ -42,6 +42,9 @@ from mock_server.workshop.settings import WorkshopSettings
 
 keyed("another's", "secret-of-another-app", OTHER_SECRET)
 keyed("line feed", "secret-decorated", SECRET + "\n")
+keyed("str(bytes)", "secret-decorated", repr(SECRET.encode()))
+keyed("carriage return", "secret-decorated", SECRET + "\r")
+keyed("key and secret", "secret-decorated", KEY + SECRET)
 keyed("blank", "secret-decorated", " " + SECRET)
 keyed("base64", "secret-encoded", base64.b64encode(SECRET.encode()))
 keyed("upper", "secret-case", SECRET.upper())
@@ -79,6 +82,9 @@ twisted(
     "signed-twice",
     lambda key, text: digest(key, encoded(digest(key, text)).encode()),
 )
+twisted(
+    "hex twice", "signed-twice", lambda key, text: digest(key, digest(key, text).hex().encode())
+)
 twisted("hash", "hashed-first", lambda key, text: digest(key, sha256(text)))
 twisted("hex hash", "hashed-first", lambda key, text: digest(key, sha256(text).hex().encode()))
 
@@ -114,6 +120,7 @@ as_text("blanks", "signature-blanks", lambda raw: encoded(raw)[:20] + " " + enco
 as_text("short", "signature-length", lambda raw: encoded(raw[:31]))
 as_text("nonsense", "signature-not-base64", lambda raw: "!" + encoded(raw))
 as_text("percent", "signature-percent-encoded", lambda raw: quote(encoded(raw), safe=""))
+as_text("lines", "signature-line-breaks", lambda raw: encoded(raw)[:20] + "\\n" + encoded(raw)[20:])
 resigned(
     "URL-safe", "signature-url-safe", "/", lambda text: text.replace("/", "_").replace("+", "-")
 )

@@ -48,6 +48,20 @@ believing(
     plain(x_ca_signature_headers="x-ca-key"),
     plain(x_ca_signature_headers="x_ca_key"),
 )
+for separator in (";", " ", ":", "|"):
+    LISTED_OTHERWISE = plain(x_ca_signature_headers=separator.join(("x-ca-key", "x-ca-nonce")))
+    believing(
+        f"list with {separator!r}",
+        "list-separator",
+        plain(x_ca_signature_headers="x-ca-key,x-ca-nonce"),
+        LISTED_OTHERWISE,
+    )
+believing(
+    "list with semicolons, and GET",
+    "list-separator method-other",
+    plain(x_ca_signature_headers="x-ca-key,x-ca-nonce").having(),
+    replace(plain(x_ca_signature_headers="x-ca-key;x-ca-nonce"), method="PUT"),
+)
 TWICE = plain(x_ca_signature_headers="x-ca-key,x-ca-key")
 changing("twice", "name-listed-twice", 5, lambda text: f"x-ca-key:{KEY}\n" * 2, TWICE)
 
@@ -112,6 +126,12 @@ changing("two feeds", "lines-feed-doubled", 5, lambda text: text + "\n")
 # Values of the lines
 
 believing("seconds", "timestamp-signed-otherwise", plain(x_ca_timestamp=str(NOW)))
+believing("time.time()", "timestamp-fraction", plain(x_ca_timestamp=f"{NOW}.0"))
+believing(
+    "time.time() * 1000",
+    "timestamp-fraction",
+    plain(x_ca_timestamp=repr(NOW * 1000 + 0.417)),
+)
 believing("lower", "value-case", plain(x_ca_nonce=NONCE.lower()))
 believing("encoded", "value-encoded", plain(x_ca_nonce="a%2Fb"), plain(x_ca_nonce="a/b"))
 changing("blank", "value-space", 5, lambda text: text.replace(NONCE, NONCE + " "))

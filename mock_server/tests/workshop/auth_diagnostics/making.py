@@ -22,7 +22,7 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True)
-class Mistake:
+class WorkshopMistake:
     """One mistake, the request that makes it, and what of the evidence is special about it."""
 
     name: str
@@ -31,12 +31,12 @@ class Mistake:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-MISTAKES: list[Mistake] = []
+MISTAKES: list[WorkshopMistake] = []
 
 
 def sent(name: str, causes: str, request: Request, **evidence: Any) -> None:
     """Note a request that is wrong as it is."""
-    MISTAKES.append(Mistake(name, tuple(causes.split()), lambda: request, evidence))
+    MISTAKES.append(WorkshopMistake(name, tuple(causes.split()), lambda: request, evidence))
 
 
 def believing(name: str, causes: str, believed: Request, request: Request | None = None) -> None:

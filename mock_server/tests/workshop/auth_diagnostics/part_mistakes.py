@@ -106,6 +106,20 @@ believing(
 believing("unpadded", "digest-encoding", plain(content_md5=md5(BODY).rstrip("=")))
 believing("compact", "digest-of-other-bytes", plain(content_md5=md5(COMPACT)))
 believing("escaped", "digest-of-other-bytes", plain(content_md5=md5(json.dumps(VALUE).encode())))
+SPELLINGS = {
+    "pretty": json.dumps(VALUE, indent=2, ensure_ascii=False),
+    "sorted": json.dumps(VALUE, sort_keys=True, ensure_ascii=False),
+    "Go": BODY.decode().replace("<", "\\u003c").replace(">", "\\u003e"),
+    "PHP": json.dumps(VALUE, separators=(",", ":")).replace("/", "\\/"),
+    "repr": repr(VALUE),
+    "bytes": repr(BODY),
+    "twice": json.dumps(BODY.decode()),
+    "numbers": BODY.decode().replace("7.0", "7"),
+    "without a member": json.dumps({"apiToken": VALUE["apiToken"], "cfg": 7.0}, ensure_ascii=False),
+}
+for name, text in SPELLINGS.items():
+    believing(name, "digest-of-other-bytes", plain(content_md5=md5(text.encode())))
+    sent(f"sent {name}", "digest-of-other-bytes", signed(plain(content_md5=md5(text.encode()))))
 believing("of nothing", "digest-of-nothing", plain(content_md5=md5(b"")))
 believing("SHA-256", "digest-other-hash", plain(content_md5=encoded(hashlib.sha256(BODY).digest())))
 changing("the body", "digest-is-body", 2, lambda digest: BODY.decode())

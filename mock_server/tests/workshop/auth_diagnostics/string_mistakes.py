@@ -44,6 +44,10 @@ path("encoded", "path-encoded", "/scc/a%27b", "/scc/a'b")
 path("slashes", "path-slashes", TARGET, "//scc//spQueryToken")
 path("nothing", "path-left-out", "")
 path("another", "path-other", "/scc/allocate_token")
+path("without its last part", "path-segment-left-out", "/scc")
+path("wholly encoded", "path-encoded", "%2Fscc%2FspQueryToken")
+path("// and host", "host-included", f"//{HOST}{TARGET}")
+path("// for /", "path-slashes", "//scc//spQueryToken")
 
 # Parameters
 
@@ -68,6 +72,10 @@ query(
     "query-encoded query-not-sorted query-repeated query-empty-equals",
     QUERY.removeprefix(TARGET),
 )
+FALSY = TARGET + "?a=false&b=1&c=0"
+query("false as a bare name", "query-falsy-bare", "?a&b=1&c", FALSY)
+query("false left out", "query-falsy-bare", "?b=1", FALSY)
+query("null as a bare name", "query-falsy-bare", "?a", TARGET + "?a=null")
 FORMED = a_request(target=TARGET + "?a=1&c=3", body=b"b=x+y&a=2", content_type=FORM)
 changing("left out", "form-left-out", 6, lambda right: TARGET + "?a=1&c=3", FORMED)
 changing("first", "form-first", 6, lambda right: TARGET + "?a=2&b=x y&c=3", FORMED)

@@ -14,7 +14,7 @@ from mock_server.tests.workshop.auth_diagnostics.making import (
     OTHER_KEY,
     OTHER_SECRET,
     TOKEN,
-    Mistake,
+    WorkshopMistake,
 )
 from mock_server.tests.workshop.auth_diagnostics.mistakes import MISTAKES
 from mock_server.tests.workshop.authenticator_bench import PATHS
@@ -53,7 +53,7 @@ def look(
 _looked: dict[str, Diagnosis] = {}
 
 
-def diagnosed(made: Mistake) -> Diagnosis:
+def diagnosed(made: WorkshopMistake) -> Diagnosis:
     """Return the diagnosis of a mistake; each is worked out once."""
     name = by_name(made)
     if name not in _looked:
@@ -61,7 +61,7 @@ def diagnosed(made: Mistake) -> Diagnosis:
     return _looked[name]
 
 
-def by_name(made: Mistake) -> str:
+def by_name(made: WorkshopMistake) -> str:
     return f"{made.causes[0]}: {made.name}"
 
 
@@ -72,6 +72,20 @@ def test_a_mistake_is_named_and_nothing_else(made):
     assert sorted(diagnosis.ids) == sorted(made.causes)
     assert diagnosis.complete
     assert not diagnosis.accepted
+    assert_it_can_be_shown(diagnosis, made)
+
+
+def assert_it_can_be_shown(diagnosis: Diagnosis, made: WorkshopMistake) -> None:
+    """Its one line is short ASCII, and no secret is in any form of it."""
+    line = tips(diagnosis)
+    assert 0 < len(line) <= MAX_TIPS
+    assert line.isascii()
+    assert line.isprintable()
+    assert line.startswith(tuple(made.causes))
+    signature = made.make().value("x-ca-signature")
+    forms = tips(diagnosis) + json.dumps(as_data(diagnosis)) + as_text(diagnosis) + repr(diagnosis)
+    for secret in (SECRET, OTHER_SECRET, TOKEN, signature):
+        assert len(secret) < 8 or secret not in forms
 
 
 def test_every_cause_of_the_catalogue_is_made_by_a_mistake():
@@ -86,26 +100,6 @@ def test_a_cause_says_what_is_wrong_and_how_to_fix_it(cause):
     assert len(cause.fix) > 20
     assert cause.fix.endswith(".")
     assert cause.source.startswith("Workshop › ")
-
-
-@pytest.mark.parametrize("made", MISTAKES, ids=by_name)
-def test_no_secret_shows_in_any_form_of_a_diagnosis(made):
-    diagnosis = diagnosed(made)
-    signature = made.make().value("x-ca-signature")
-    forms = tips(diagnosis) + json.dumps(as_data(diagnosis)) + as_text(diagnosis) + repr(diagnosis)
-
-    for secret in (SECRET, OTHER_SECRET, TOKEN, signature):
-        assert len(secret) < 8 or secret not in forms
-
-
-@pytest.mark.parametrize("made", MISTAKES, ids=by_name)
-def test_tips_are_one_short_line_of_ascii(made):
-    line = tips(diagnosed(made))
-
-    assert 0 < len(line) <= MAX_TIPS
-    assert line.isascii()
-    assert line.isprintable()
-    assert line.startswith(tuple(made.causes))
 
 
 def test_a_fine_signature_has_no_diagnosis():
