@@ -313,7 +313,8 @@ class BusyServer:
             else:
                 # A question may be prepared before a reset of callbacks and asked after it.
                 incarnation = each.watch.reference.rpartition(".")[0]
-                last = max(tag for tag in history.eras if tag.startswith(f"{incarnation}."))
+                eras = [tag for tag in history.eras if tag.startswith(f"{incarnation}.")]
+                last = max(eras, key=history.eras.__getitem__)
                 tags.append((Delivery, last))
         for kind, tag in tags:
             assert history.eras[tag] >= history.since[id, kind], kind
