@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import dropwhile, islice
 from math import inf, nextafter
+from types import MappingProxyType
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -95,6 +96,8 @@ class RecordTable:
 class MemoryView:
     """A look at the tables as they are."""
 
+    changes: Mapping[type, Mapping[str, Any]] = MappingProxyType({})
+
     def __init__(self, tables: dict[type, RecordTable]) -> None:
         self._tables = tables
 
@@ -133,6 +136,8 @@ class MemoryView:
     ) -> Any | None:
         first: Any = None
         for kind in kinds:
+            if kind not in self._tables and kind not in self.changes:
+                continue  # as for those of a vendor that has not been called
             record = self._first_due(kind, account, before)
             if record is not None:
                 first, before = record, nextafter(record.due_at, -inf)  # of equal moments the first

@@ -117,7 +117,7 @@ class TamsAuthenticator(Authenticator):
     async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
         """Remember the nonce of a signature, or refuse one that was used before (U2)."""
         header = call.identity
-        if self.settings.nonce_replay != "refuse" or not isinstance(header, SignedHeader):
+        if not isinstance(header, SignedHeader):
             return
         used = f"{header.app_id} {header.timestamp} {header.nonce}".encode()
         if await use_nonce(world.tx, world.account.id, used, world.wall):

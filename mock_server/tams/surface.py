@@ -120,7 +120,8 @@ class TamsSurface:
 
     async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
         """Count the call against the account's limit, or that of the path (U10)."""
-        await self.authenticator.use_nonce(world, call)
+        if self.settings.nonce_replay == "refuse":
+            await self.authenticator.use_nonce(world, call)
         if operation.counted:
             scope = "" if self.settings.limit_scope == "app" else f" {call.trace.operation}"
             if remark := await world.admit(world.account.limits, scope):

@@ -50,7 +50,8 @@ _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 _STARTED = _FINAL | {JobState.RUNNING}
 
 
-class Order(Struct, frozen=True):
+# Of these there are thousands. They hold no cycles, so the garbage collector need not know them.
+class Order(Struct, frozen=True, gc=False):
     """What the customer ordered. Sizes in pixels; `seed` is the seed that is really used.
 
     `notes` belong to the vendor; the core does not read them.
@@ -80,7 +81,7 @@ class Order(Struct, frozen=True):
         return self.fps > 0
 
 
-class Ending(Struct, frozen=True):
+class Ending(Struct, frozen=True, gc=False):
     """How and when a job ended."""
 
     at: float
@@ -88,7 +89,7 @@ class Ending(Struct, frozen=True):
     reason: str = ""
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, gc=False):
     """A piece of work. `waits_for` are the uploads that it needs when it starts.
 
     `position` is the moment that polls or the control API have reached; only for such jobs.

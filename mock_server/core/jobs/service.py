@@ -27,7 +27,7 @@ RANDOM_SEED = -1
 MAX_OPEN_SCANNED = 100
 
 
-class RequestKey(Struct, frozen=True):
+class RequestKey(Struct, frozen=True, gc=False):
     """Which job a request key made, and from what."""
 
     id: str
