@@ -30,6 +30,9 @@ _PATH_CAUSES = {
 }  # fmt: skip
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UUID = re.compile(rb"[0-9a-fA-F]{32}")
+# Of a body that a client may have signed and not sent.
+_MEMBERS = ("requestId", "request_id", "notifyUrl", "notify_url", "stages", "params", "templateId",
+            "fields", "expireSec", "term")  # fmt: skip
 _MAX_FIELDS_BYTES = 2048
 _MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
@@ -57,7 +60,7 @@ class TamsScheme:
             missing = Step("final-lf-missing", "without the last line feed")
             ends = (b"\n",) * 3 + (b"",)
             self.bases.append(Base((missing,), parts[:BODY], ends, layouts_first=True))
-        self._bodies = BodyVariants(parts[BODY], work)
+        self._bodies = BodyVariants(parts[BODY], work, _MEMBERS)
         self._changes = list(self._target_changes())
         method, target, timestamp, nonce, _ = parts
         self._axes = (

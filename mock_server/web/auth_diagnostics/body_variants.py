@@ -6,9 +6,10 @@ combined with others.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice, product
+from itertools import combinations, islice, product
 from json import dumps
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
@@ -37,8 +38,9 @@ from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet
 _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object Object]", "b''",
                  "NULL", "false", "0", " ", "\n")  # fmt: skip
 _MAX_MEMBERS = 200
+_UTF_8 = ("utf-8", "surrogatepass")
+_MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
-_MANY = 3
 
 
 class Way(NamedTuple):
@@ -61,9 +63,11 @@ _LAYOUTS = (
     _way("layout", "pretty-printed", "JSON indented by 2", layout=Layout(colon=": ", indent="  ")),
     _way("layout", "pretty-printed", "by 4", layout=Layout(colon=": ", indent="    ")),
     _way("layout", "pretty-printed", "by tabs", layout=Layout(colon=": ", indent="\t")),
+    _way("layout", "pretty-printed", "as Swift", layout=Layout(colon=" : ", indent="  ")),
+    _way("layout", "pretty-printed", "as Swift, with empty lines in {}",
+         layout=Layout(colon=" : ", indent="  ", hollow=True)),
     _way("layout", "spaced", "with a blank after colons", layout=Layout(colon=": ")),
     _way("layout", "spaced", "with a blank after commas", layout=Layout(item=", ")),
-    _way("layout", "pretty-printed", "as Swift", layout=Layout(colon=" : ", indent="  ")),
     _way("layout", "spaced", 'with blanks around colons ("a" : 1)', layout=Layout(",", " : ")),
     _way("layout", "spaced", "with blanks around colons", layout=Layout(", ", " : ")),
     _way("layout", "pretty-printed", "as Jackson",
@@ -87,6 +91,8 @@ _EDITS = (
          edit=Edit(container=lambda node: node or JsonObject())),
     *(_way("edit", "types-changed", how, edit=Edit(value=do)) for how, do in change.TYPES),
     *(_way("edit", "names-changed", how, edit=Edit(name=do)) for how, do in change.NAMES),
+    _way("edit", "sorted-keys", "sorted by name, the outermost members alone",
+         edit=Edit(container=members_sorted, outermost=True)),
     _way("edit", "members-repeated", "each name once, the last value",
          edit=Edit(container=lambda node: JsonObject(dict(node).items())
                    if isinstance(node, JsonObject) else node)),
@@ -154,6 +160,16 @@ _OBJECT_WORDS = (
     "System.Object",
     "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
 )
+_EDGES = (
+    ("", "", Step("body-space-stripped", "without white space around it")),
+    ("\ufeff", "", Step("body-bom", "with the mark")),
+    ("", "\n", Step("body-newline-added", "with a line feed behind it")),
+)
+_MAX_KEPT = 40
+_WAYS_UNITS = 3_000  # of work, see search_budget
+_LAYOUTS_BESIDE = {2: 15, 3: 7, 4: 2}  # how many layouts are tried with so many ways in all
+_LIKELY = {"body-spaced", "body-compact", "body-ascii-escaped", "body-pretty-printed",
+           "body-sorted-keys"}  # fmt: skip
 _NEEDS: dict[str, Callable[[str], bool]] = {
     "body-ascii-escaped": lambda text: not text.isascii(),
     "body-raw-non-ascii": lambda text: "\\u" in text,
@@ -166,10 +182,14 @@ _NEEDS: dict[str, Callable[[str], bool]] = {
 
 
 class BodyVariants:
-    """What may be signed as a body, the likeliest first. None stands where a slice is over."""
+    """What may be signed as a body, the likeliest first. None stands where a slice is over.
 
-    def __init__(self, body: bytes, work: Work) -> None:
+    `names` are those of members that a client may have signed and not sent.
+    """
+
+    def __init__(self, body: bytes, work: Work, names: Sequence[str] = ()) -> None:
         self.body = body
+        self.names = names
         self.work = work
         self._is_short = len(body) <= SMALL_BYTES
         self._was_read = False
@@ -178,6 +198,8 @@ class BodyVariants:
         self._before = self._after = ""
         self._layout: Layout | None = None  # that of the body, where it is a known one
         self._seen = {hash(body)}
+        self._texts: dict[tuple[int, int], str] = {}
+        self._kept: list[tuple[tuple[Step, ...], bytes]] = []  # short ones that may be wrapped
 
     def singles(self) -> Iterator[Variant | None]:
         """Yield what one mistake makes."""
@@ -198,7 +220,7 @@ class BodyVariants:
         yield from hash_variants(self.body)
         yield from self._otherwise()
         yield from others
-        yield from self._without_members()
+        yield from self._other_members()
 
     def several(self) -> Iterator[Variant | None]:
         """Yield what two to four things make that a serialiser does at once."""
@@ -206,18 +228,35 @@ class BodyVariants:
         if self._text is None:
             return
         kinds = ("letters", "slashes", "html", "numbers", "ends")
-        texts = [[way for way in _TEXTS if way.kind == kind and self._may(way)] for kind in kinds]
+        texts = [
+            [way for way in _TEXTS if way.kind == kind and (kind == "ends" or self._may(way))]
+            for kind in kinds
+        ]
         # A long body costs milliseconds each time.
-        edits, layouts = (_EDITS[:3], _LAYOUTS) if self._is_short else (_EDITS[:1], _LAYOUTS[:4])
-        choices = [(None, *ways) for ways in (edits, *texts, layouts)]
-        for count in range(2, _MANY + 2):
-            for chosen in product(*choices):
-                ways = tuple(way for way in chosen if way is not None)
-                if len(ways) == count and (count <= _MANY or ways[-1] in _LAYOUTS[:2]):
-                    yield from self._spelled(ways)
-        if self._before or self._after:
-            for way in (*_LAYOUTS, *_TEXTS, *_EDITS):
-                yield from self._spelled((way,), stripped=True)
+        edits, layouts = (_EDITS, _LAYOUTS) if self._is_short else (_EDITS[:1], _LAYOUTS[:4])
+        for count, beside in _LAYOUTS_BESIDE.items():
+            for chosen in combinations((edits, *texts, layouts), count):
+                for ways in product(*chosen):
+                    most = 2 if ways[0] in _EDITS[3:] else beside
+                    if ways[-1].layout is None or ways[-1] in _LAYOUTS[:most]:
+                        yield from self._spelled(ways)
+                    self.work.add(_WAYS_UNITS)
+                    if self.work.is_over():
+                        yield None
+        for way in (*_LAYOUTS, *_TEXTS, *edits):
+            for edge in _EDGES:
+                yield from self._spelled((way,), edge)
+        for steps, value in self._kept:
+            text = value.decode("utf-8", "replace")
+            for wrapped in (
+                *hash_variants(value),
+                variant(
+                    "body-object-text", "then str(bytes) of Python: b'…'", repr(value).encode()
+                ),
+                variant("body-quoted", "then as a JSON string", dumps(text).encode()),
+                variant("body-base64", "then as base64", b64encode(value)),
+            ):
+                yield Variant((*steps, *wrapped.steps), wrapped.value)
 
     def _read(self) -> Paced[None]:
         """Read the body as JSON, and find out which layout it has."""
@@ -264,9 +303,13 @@ class BodyVariants:
         needs = _NEEDS.get(way.step.cause)
         return needs is None or needs(self._text or "")
 
-    def _spelled(self, ways: Sequence[Way], *, stripped: bool = False) -> Iterator[Variant | None]:
-        """Yield the body after some ways."""
-        if self._text is None or self._text[0] == '"' or not self._may(ways[0]):
+    def _spelled(
+        self, ways: Sequence[Way], edge: tuple[str, str, Step] | None = None
+    ) -> Iterator[Variant | None]:
+        """Yield the body after some ways, with other bytes around it."""
+        if self._text is None or self._text[0] == '"':
+            return
+        if len(ways) == 1 and not self._may(ways[0]):
             return
         edit = next((way.edit for way in ways if way.edit), None)
         layout = next((way.layout for way in ways if way.layout), self._layout)
@@ -274,27 +317,42 @@ class BodyVariants:
             return
         steps = tuple(way.step for way in ways)
         around = (self._before, self._after)
-        if stripped:
-            steps += (Step("body-space-stripped", "without white space around it"),)
-            around = ("", "")
+        if edge is not None:
+            around, steps = edge[:2], (*steps, edge[2])
         texts = [way.text for way in ways if way.text]
-        yield from self._offered(steps, partial(self._stream, edit, layout, texts, around))
+        if not self._is_short:
+            yield Variant(steps, partial(self._stream, edit, layout, texts, around))
+            return
+        text = self._short_text(edit, layout)
+        if edit is not None and text == self._short_text(None, layout):
+            return  # a way that changes nothing: fewer ways make the same
+        for change_text in texts:
+            before, text = text, change_text(text)
+            if text == before:
+                return
+        yield from self._once(steps, (around[0] + text + around[1]).encode(*_UTF_8))
 
     def _offered(self, steps: tuple[Step, ...], stream: Stream) -> Iterator[Variant | None]:
         """Yield a stream: a short one as bytes and once, a long one as it is."""
         if not self._is_short:
             yield Variant(steps, stream)
-            return
-        pieces = []
-        for piece in stream():
-            if piece:
-                pieces.append(piece)
-            else:
-                yield None
-        value = b"".join(pieces)
-        self.work.add(60 * len(value))
+        else:
+            yield from self._once(steps, b"".join(stream()))
+
+    def _short_text(self, edit: Edit | None, layout: Layout | None) -> str:
+        """Return the JSON after an edit and in a layout; each is made once."""
+        key = id(edit), id(layout)
+        if key not in self._texts:
+            self._texts[key] = b"".join(self._stream(edit, layout)).decode(*_UTF_8)
+        return self._texts[key]
+
+    def _once(self, steps: tuple[Step, ...], value: bytes) -> Iterator[Variant | None]:
+        """Yield a value, unless it was there before."""
+        self.work.add(30 * len(value))
         if hash(value) not in self._seen:
             self._seen.add(hash(value))
+            if len(self._kept) < _MAX_KEPT and {step.cause for step in steps} <= _LIKELY:
+                self._kept.append((steps, value))
             yield Variant(steps, value)
         if self.work.is_over():
             yield None
@@ -320,7 +378,7 @@ class BodyVariants:
                     text = piece
                     for each in texts:
                         text = text if is_inside and each in _OF_NUMBERS else each(text)
-                    yield text.encode("utf-8", "surrogatepass")
+                    yield text.encode(*_UTF_8)
         except NotJson:
             return
         if around[1]:
@@ -334,7 +392,7 @@ class BodyVariants:
             stream = partial(self._quoted, to_ascii=to_ascii)
             yield from self._offered((Step("body-quoted", how),), stream)
         if self._text[0] == '"':
-            inner = str(value_of(self._text)).encode("utf-8", "surrogatepass")
+            inner = str(value_of(self._text)).encode(*_UTF_8)
             yield variant("body-quoted", "the text inside the sent string", inner)
             return
         for how, layout in _OBJECT_TEXTS:
@@ -352,7 +410,7 @@ class BodyVariants:
         yield b'"'
         for piece in text_pieces(self._text or ""):
             self.work.add(5 * len(piece))
-            yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode("utf-8", "surrogatepass")
+            yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode(*_UTF_8)
         yield b'"'
 
     def _fields(self) -> Iterator[Variant | None]:
@@ -367,16 +425,29 @@ class BodyVariants:
                 value = plain.encode("utf-8", "backslashreplace")
                 yield variant("body-form-encoded", f"{how}, not encoded{words}", value)
 
-    def _without_members(self) -> Iterator[Variant | None]:
-        """Yield the body without one of its members."""
+    def _other_members(self) -> Iterator[Variant | None]:
+        """Yield the body without one of its members, and with one more."""
         if len(self.body) > MAX_DETAILED_BYTES or self._tree is None:
             return
         layout = self._layout or Layout()
-        for name, tree in islice(without_each(self._tree), _MAX_MEMBERS):
+        changes = [
+            ("body-member-left-out", f"without {name[:40]}", tree)
+            for name, tree in islice(without_each(self._tree), _MAX_MEMBERS)
+        ]
+        if isinstance(self._tree, JsonObject) and self._is_short:
+            for name, value in product(self.names, ("null", '""', "{}", "[]", "0", "false")):
+                how, member = f'with "{name}":{value}', (f'"{name}"', value)
+                changes.append(("body-member-added", how, JsonObject([*self._tree, member])))
+                changes.append(("body-member-added", how, JsonObject([member, *self._tree])))
+            for name, place in product(self.names, range(1, min(len(self._tree), _MAX_PLACES))):
+                member = (f'"{name}"', "null")
+                tree = JsonObject([*self._tree[:place], member, *self._tree[place:]])
+                changes.append(("body-member-added", f'with "{name}":null', tree))
+        for cause, how, tree in changes:
             text = "".join(laid_out(flat(tree), layout))
             self.work.add(60 * len(text))
-            value = (self._before + text + self._after).encode("utf-8", "surrogatepass")
-            yield variant("body-member-left-out", f"without {name[:40]}", value)
+            whole = (self._before + text + self._after).encode(*_UTF_8)
+            yield variant(cause, how, whole)
             if self.work.is_over():
                 yield None
 

@@ -133,8 +133,8 @@ class Layout(Struct, frozen=True):
     """How a serialiser puts lexemes together.
 
     With `indent` items stand on lines; `pad` stands inside brackets otherwise. `row` writes arrays
-    on one line in spite of `indent`. `string` and `name` write strings, and `words` says what
-    true, false and null become.
+    on one line in spite of `indent`, `hollow` empty brackets on three lines. `string` and `name`
+    write strings, and `words` says what true, false and null become.
     """
 
     item: str = ","
@@ -143,6 +143,7 @@ class Layout(Struct, frozen=True):
     pad: str = ""
     brackets: str = "{}[]"
     row: bool = False
+    hollow: bool = False
     string: Callable[[str], str] | None = None
     name: Callable[[str], str] | None = None
     words: dict[str, str] = {}
@@ -165,6 +166,8 @@ def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
             level -= not (layout.row and opening == "[")
             if not is_fresh:
                 out.append(_inside(layout, level, in_row=in_row))
+            elif layout.hollow:
+                out.append("\n" + _inside(layout, level))
             out.append(layout.brackets[1 if lexeme == "}" else 3])
             is_fresh = is_name = False
         elif lexeme == ",":
@@ -217,6 +220,7 @@ class Edit(Struct, frozen=True):
     name: Callable[[str], str] | None = None  # without quotes
     keep: Callable[[Any], bool] | None = None  # members with these values
     container: Callable[[list[Any]], list[Any]] | None = None
+    outermost: bool = False  # only the outermost container
 
 
 def edited(node: Any, edit: Edit, work: Work) -> Paced[Any]:
@@ -226,6 +230,8 @@ def edited(node: Any, edit: Edit, work: Work) -> Paced[Any]:
         yield
     if type(node) is str:
         return node if edit.value is None else edit.value(node)
+    if edit.outermost and edit.container is not None:
+        return edit.container(node)
     new: list[Any] = type(node)()
     for child in node:
         if not isinstance(node, JsonObject):

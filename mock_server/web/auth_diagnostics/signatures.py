@@ -39,7 +39,11 @@ def decodings(text: bytes) -> Iterator[Encoded]:
         text = text[1:-1]
     if (data := unhexed(text)) is not None:
         case = "in capitals" if text.isupper() else "in lower case"
-        yield Encoded((*steps, Step("signature-hex", case)), data)
+        hexadecimal = Step("signature-hex", case)
+        if (inner := base64_of(data)) is not None:
+            again = Step("signature-base64-twice", "hexadecimal of base64")
+            yield Encoded((*steps, hexadecimal, again), inner)
+        yield Encoded((*steps, hexadecimal), data)
     if b" " in text:
         parts = text.split(b" ")
         folded = len(parts[0]) in _LINES and len({len(part) for part in parts[:-1]}) == 1

@@ -13,6 +13,8 @@ from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Varia
 from mock_server.web.auth_diagnostics.search_budget import Work
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
+# Of a body that a client may have digested and not sent.
+_MEMBERS = ("requestId", "apiToken", "sessionId", "callbackUrl", "userId", "extra")
 _Hash = Callable[[], Any]
 _MD5 = partial(md5, usedforsecurity=False)
 _HASHES: tuple[tuple[str, _Hash], ...] = (
@@ -28,7 +30,7 @@ class DigestVariants:
         self.sent = sent
         self.body = body
         self.work = work
-        self._bodies = BodyVariants(body, work)
+        self._bodies = BodyVariants(body, work, _MEMBERS)
 
     def singles(self) -> Iterator[Variant | None]:
         """Yield what one mistake makes, or two where the header did not come."""
