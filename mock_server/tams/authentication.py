@@ -22,7 +22,7 @@ from mock_server.tams.signature import (
     check_timestamp,
     parse_authorization,
 )
-from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
 from mock_server.web.calls import Call
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _NONCES = 10_000
 
 
-class TamsVerdict(Verdict, frozen=True):
+class TamsVerdict(CredentialsVerdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | SignatureRefusal

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.jobs.service import JobService
-from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
 from mock_server.web.calls import Call
 from mock_server.workshop.gateway import GatewayRefusal, Situation
 from mock_server.workshop.nonces import Nonces
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NONCE_LIFE = 900.0
 
 
-class WorkshopVerdict(Verdict, frozen=True):
+class WorkshopVerdict(CredentialsVerdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis.
 
     `checked` is false where the settings accept the AppKey without a signature.

@@ -29,10 +29,10 @@ from mock_server.tams.signature import BearerToken, SignedHeader
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.conclusions import TOO_MANY, conclude, not_explained
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced, Step
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
 from mock_server.web.auth_diagnostics.search import Match, Probe, search
-from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, Work
+from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, SearchWork
 from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
 from mock_server.web.captures import Capture
 
@@ -118,7 +118,7 @@ class _Opened(NamedTuple):
 
     owner: KnownAccount
     goal: DigestGoal
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
 
 
 class _TamsDiagnoser:
@@ -127,10 +127,10 @@ class _TamsDiagnoser:
     def __init__(self, evidence: TamsEvidence, budget: SearchBudget) -> None:
         self.evidence = evidence
         self.budget = budget
-        self.work = Work(budget)
+        self.work = SearchWork(budget)
         known = () if evidence.known_account is None else (evidence.known_account,)
         self.accounts = KnownAccounts(chain(known, evidence.others))
-        self.rules: list[Step] = []
+        self.rules: list[Mistake] = []
         self.facts: list[tuple[str, str]] = []
 
     def run(self) -> Paced[Diagnosis]:
@@ -156,7 +156,7 @@ class _TamsDiagnoser:
             steps = ()  # Of a header with another scheme it is not known that it holds a token.
         self.rules.extend(steps)
         if self.evidence.one_scheme and owner is not None and owner.public_key:
-            self.rules.append(Step("bearer-with-rsa-app", f"account {owner.account}"))
+            self.rules.append(Mistake("bearer-with-rsa-app", f"account {owner.account}"))
         return (yield from self._ended(complete=True))
 
     def _signed(self, header: SignedHeader) -> Paced[Diagnosis]:
@@ -175,7 +175,7 @@ class _TamsDiagnoser:
             return (yield from self._ended(complete=False, expected=expected, doubt=TOO_MANY))
         wrong, account = yield from self._account(header.app_id)
         if account is not None and not account.public_key:
-            self.rules.append(Step("key-missing", f"of account {account.account}"))
+            self.rules.append(Mistake("key-missing", f"of account {account.account}"))
         encodings = [
             Encoded(tuple(_renamed(step) for step in steps), data)
             for steps, data in decodings(header.signature.encode("latin-1", "replace"))
@@ -210,7 +210,7 @@ class _TamsDiagnoser:
             )
         )
 
-    def _account(self, app_id: str) -> Paced[tuple[Step | None, KnownAccount | None]]:
+    def _account(self, app_id: str) -> Paced[tuple[Mistake | None, KnownAccount | None]]:
         """Return what is wrong with the app id, and the account that is most likely meant."""
         meant = self.evidence.known_account
         if meant is not None and meant.app_id == app_id:
@@ -218,7 +218,7 @@ class _TamsDiagnoser:
         steps, owner = yield from app_steps(app_id, self.accounts, self.work)
         if steps or meant is None or owner is None:
             return (steps[0] if steps else None), meant or owner
-        return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}"), meant
+        return Mistake("app-id-of-another-account", f"of {owner}, expected that of {meant}"), meant
 
     def _opened(
         self, encodings: Sequence[Encoded], account: KnownAccount | None
@@ -238,7 +238,7 @@ class _TamsDiagnoser:
             self.work.add(_PADDING_UNITS)
             yield
             if goal := recover(key, data[::-1]):
-                reversed_ = Step("signature-reversed", "last byte first")
+                reversed_ = Mistake("signature-reversed", "last byte first")
                 return _Opened(account, goal, (*steps, reversed_))
             if goal := recover_otherwise(key, data):
                 return _Opened(account, goal, steps)
@@ -255,20 +255,20 @@ class _TamsDiagnoser:
                 yield candidate, load_public_key(candidate.public_key)
 
     def _check_owner(
-        self, owner: KnownAccount, account: KnownAccount | None, wrong: Step | None
+        self, owner: KnownAccount, account: KnownAccount | None, wrong: Mistake | None
     ) -> None:
         if wrong is not None and wrong.cause == "app-unknown":
-            self.rules.append(Step("app-id-wrong", f"the key is that of {owner}"))
+            self.rules.append(Mistake("app-id-wrong", f"the key is that of {owner}"))
         elif wrong is not None:
             self.rules.append(wrong)
         elif account is not None and owner.public_key != account.public_key:
-            self.rules.append(Step("key-of-another-account", f"it is that of {owner}"))
+            self.rules.append(Mistake("key-of-another-account", f"it is that of {owner}"))
 
     def _unopened(
         self,
         header: SignedHeader,
         account: KnownAccount | None,
-        wrong: Step | None,
+        wrong: Mistake | None,
         encodings: Sequence[Encoded],
         scheme: TamsScheme,
     ) -> Paced[Diagnosis]:
@@ -284,7 +284,7 @@ class _TamsDiagnoser:
                 return (yield from self._ended(complete=True, match=match, expected=expected))
         if not encodings:
             how = f"{len(header.signature)} characters"
-            self.rules.append(Step("signature-not-base64", how))
+            self.rules.append(Mistake("signature-not-base64", how))
             return (yield from self._ended(complete=True, expected=expected))
         pem = "" if account is None else account.public_key
         right = size_bytes(load_public_key(pem)) if pem else 0
@@ -295,10 +295,10 @@ class _TamsDiagnoser:
             self.facts.append(("keysTried", str(keys)))
             if len(data) != right:
                 how = f"{len(data)} bytes, expected {right}"
-                self.rules.append(Step("signature-length", how))
+                self.rules.append(Mistake("signature-length", how))
             else:
                 how = f"none of the {'first ' if more else ''}{keys} registered keys tried"
-                self.rules.append(Step("key-not-registered", how))
+                self.rules.append(Mistake("key-not-registered", how))
         return (yield from self._ended(complete=True, expected=expected))
 
     def _counted_keys(self, account: KnownAccount | None) -> tuple[int, bool]:
@@ -309,7 +309,7 @@ class _TamsDiagnoser:
     def _check_clock(self, header: SignedHeader) -> None:
         evidence = self.evidence
         if evidence.replayed:
-            self.rules.append(Step("nonce-replayed", "used before"))
+            self.rules.append(Mistake("nonce-replayed", "used before"))
         if evidence.skew_seconds is None:
             return
         stamp = int(header.timestamp)
@@ -323,7 +323,7 @@ class _TamsDiagnoser:
         self,
         *,
         complete: bool,
-        steps: tuple[Step, ...] = (),
+        steps: tuple[Mistake, ...] = (),
         match: Match | None = None,
         expected: bytes | None = None,
         signed: bytes | None = None,
@@ -345,5 +345,5 @@ class _TamsDiagnoser:
         )
 
 
-def _renamed(step: Step) -> Step:
+def _renamed(step: Mistake) -> Mistake:
     return step._replace(cause=_RENAMED.get(step.cause, step.cause))

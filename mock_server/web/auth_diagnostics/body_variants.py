@@ -16,13 +16,13 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from mock_server.web.auth_diagnostics import text_changes as change
 from mock_server.web.auth_diagnostics.byte_changes import byte_variants, hash_variants
-from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant, variant
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.json_texts import (
     LONG_LEXEME,
     Edit,
+    JsonLayout,
     JsonObject,
-    Layout,
-    NotJson,
+    NotJsonText,
     edited,
     flat,
     laid_out,
@@ -32,7 +32,7 @@ from mock_server.web.auth_diagnostics.json_texts import (
     value_of,
     without_each,
 )
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet, text_pieces
 
 _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object Object]", "b''",
@@ -47,34 +47,34 @@ class Way(NamedTuple):
     """One thing that serialisers do: an edit of the value, a layout, or a change of the text."""
 
     kind: str
-    step: Step
+    step: Mistake
     edit: Edit | None = None
-    layout: Layout | None = None
+    layout: JsonLayout | None = None
     text: change.TextChange | None = None
 
 
 def _way(kind: str, cause: str, how: str, **does: Any) -> Way:
-    return Way(kind, Step(f"body-{cause}", how), **does)
+    return Way(kind, Mistake(f"body-{cause}", how), **does)
 
 
 _LAYOUTS = (
-    _way("layout", "spaced", "as json.dumps of Python", layout=Layout(", ", ": ")),
-    _way("layout", "compact", "JSON without white space", layout=Layout()),
-    _way("layout", "pretty-printed", "JSON indented by 2", layout=Layout(colon=": ", indent="  ")),
-    _way("layout", "pretty-printed", "by 4", layout=Layout(colon=": ", indent="    ")),
-    _way("layout", "pretty-printed", "by tabs", layout=Layout(colon=": ", indent="\t")),
-    _way("layout", "pretty-printed", "as Swift", layout=Layout(colon=" : ", indent="  ")),
+    _way("layout", "spaced", "as json.dumps of Python", layout=JsonLayout(", ", ": ")),
+    _way("layout", "compact", "JSON without white space", layout=JsonLayout()),
+    _way("layout", "pretty-printed", "by 2", layout=JsonLayout(colon=": ", indent="  ")),
+    _way("layout", "pretty-printed", "by 4", layout=JsonLayout(colon=": ", indent="    ")),
+    _way("layout", "pretty-printed", "by tabs", layout=JsonLayout(colon=": ", indent="\t")),
+    _way("layout", "pretty-printed", "as Swift", layout=JsonLayout(colon=" : ", indent="  ")),
     _way("layout", "pretty-printed", "as Swift, with empty lines in {}",
-         layout=Layout(colon=" : ", indent="  ", hollow=True)),
-    _way("layout", "spaced", "with a blank after colons", layout=Layout(colon=": ")),
-    _way("layout", "spaced", "with a blank after commas", layout=Layout(item=", ")),
-    _way("layout", "spaced", 'with blanks around colons ("a" : 1)', layout=Layout(",", " : ")),
-    _way("layout", "spaced", "with blanks around colons", layout=Layout(", ", " : ")),
+         layout=JsonLayout(colon=" : ", indent="  ", hollow=True)),
+    _way("layout", "spaced", "with a blank after colons", layout=JsonLayout(colon=": ")),
+    _way("layout", "spaced", "with a blank after commas", layout=JsonLayout(item=", ")),
+    _way("layout", "spaced", 'with blanks around colons ("a" : 1)', layout=JsonLayout(",", " : ")),
+    _way("layout", "spaced", "with blanks around colons", layout=JsonLayout(", ", " : ")),
     _way("layout", "pretty-printed", "as Jackson",
-         layout=Layout(colon=" : ", indent="  ", row=True)),
-    _way("layout", "spaced", "with blanks inside brackets", layout=Layout(", ", ": ", pad=" ")),
-    _way("layout", "pretty-printed", "by 3", layout=Layout(colon=": ", indent="   ")),
-    _way("layout", "pretty-printed", "by 1", layout=Layout(colon=": ", indent=" ")),
+         layout=JsonLayout(colon=" : ", indent="  ", row=True)),
+    _way("layout", "spaced", "with blanks inside brackets", layout=JsonLayout(", ", ": ", pad=" ")),
+    _way("layout", "pretty-printed", "by 3", layout=JsonLayout(colon=": ", indent="   ")),
+    _way("layout", "pretty-printed", "by 1", layout=JsonLayout(colon=": ", indent=" ")),
 )  # fmt: skip
 _SORTED = Edit(container=members_sorted)
 _EMPTY: tuple[Any, ...] = ('""', "null", [], {}, "false", "0")
@@ -140,18 +140,18 @@ def _util_name(lexeme: str) -> str:
 
 
 _RUBY_WORDS = {"null": "nil"}
-_PYTHON = Layout(", ", ": ", string=_repr, name=_repr,
+_PYTHON = JsonLayout(", ", ": ", string=_repr, name=_repr,
                  words={"true": "True", "false": "False", "null": "None"})  # fmt: skip
-_GO = Layout(" ", ":", string=_plain, name=_plain, words={"null": "<nil>"})
+_GO = JsonLayout(" ", ":", string=_plain, name=_plain, words={"null": "<nil>"})
 _OBJECT_TEXTS = (
     ("str(dict) of Python", _PYTHON),
-    ("toString of a Java map", Layout(", ", "=", string=_plain, name=_plain)),
-    ("inspect of Ruby", Layout(", ", "=>", words=_RUBY_WORDS)),
-    ("inspect of Ruby 3.4", Layout(", ", " => ", words=_RUBY_WORDS)),
-    ("inspect of Ruby with symbols", Layout(", ", ": ", name=_plain, words=_RUBY_WORDS)),
-    ("toString of Dart", Layout(", ", ": ", string=_plain, name=_plain)),
-    ("description of Swift", Layout(", ", ": ", brackets="[][]", words=_RUBY_WORDS)),
-    ("util.inspect of Node", Layout(", ", ": ", pad=" ", string=_repr, name=_util_name)),
+    ("toString of a Java map", JsonLayout(", ", "=", string=_plain, name=_plain)),
+    ("inspect of Ruby", JsonLayout(", ", "=>", words=_RUBY_WORDS)),
+    ("inspect of Ruby 3.4", JsonLayout(", ", " => ", words=_RUBY_WORDS)),
+    ("inspect of Ruby with symbols", JsonLayout(", ", ": ", name=_plain, words=_RUBY_WORDS)),
+    ("toString of Dart", JsonLayout(", ", ": ", string=_plain, name=_plain)),
+    ("description of Swift", JsonLayout(", ", ": ", brackets="[][]", words=_RUBY_WORDS)),
+    ("util.inspect of Node", JsonLayout(", ", ": ", pad=" ", string=_repr, name=_util_name)),
 )
 _OF_NUMBERS = [way.text for way in _TEXTS if way.kind == "numbers"]
 _OBJECT_WORDS = (
@@ -161,9 +161,9 @@ _OBJECT_WORDS = (
     "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
 )
 _EDGES = (
-    ("", "", Step("body-space-stripped", "without white space around it")),
-    ("\ufeff", "", Step("body-bom", "with the mark")),
-    ("", "\n", Step("body-newline-added", "with a line feed behind it")),
+    ("", "", Mistake("body-space-stripped", "without white space around it")),
+    ("\ufeff", "", Mistake("body-bom", "with the mark")),
+    ("", "\n", Mistake("body-newline-added", "with a line feed behind it")),
 )
 _MAX_KEPT = 40
 _WAYS_UNITS = 3_000  # of work, see search_budget
@@ -187,7 +187,7 @@ class BodyVariants:
     `names` are those of members that a client may have signed and not sent.
     """
 
-    def __init__(self, body: bytes, work: Work, names: Sequence[str] = ()) -> None:
+    def __init__(self, body: bytes, work: SearchWork, names: Sequence[str] = ()) -> None:
         self.body = body
         self.names = names
         self.work = work
@@ -196,12 +196,12 @@ class BodyVariants:
         self._tree: Any = None
         self._text: str | None = None
         self._before = self._after = ""
-        self._layout: Layout | None = None  # that of the body, where it is a known one
+        self._layout: JsonLayout | None = None  # that of the body, where it is a known one
         self._seen = {hash(body)}
         self._texts: dict[tuple[int, int], str] = {}
-        self._kept: list[tuple[tuple[Step, ...], bytes]] = []  # short ones that may be wrapped
+        self._kept: list[tuple[tuple[Mistake, ...], bytes]] = []  # short ones that may be wrapped
 
-    def singles(self) -> Iterator[Variant | None]:
+    def singles(self) -> Iterator[PartVariant | None]:
         """Yield what one mistake makes."""
         if not self.body:
             for word in _PLACEHOLDERS:
@@ -222,7 +222,7 @@ class BodyVariants:
         yield from others
         yield from self._other_members()
 
-    def several(self) -> Iterator[Variant | None]:
+    def several(self) -> Iterator[PartVariant | None]:
         """Yield what two to four things make that a serialiser does at once."""
         yield from self._read()
         if self._text is None:
@@ -256,7 +256,7 @@ class BodyVariants:
                 variant("body-quoted", "then as a JSON string", dumps(text).encode()),
                 variant("body-base64", "then as base64", b64encode(value)),
             ):
-                yield Variant((*steps, *wrapped.steps), wrapped.value)
+                yield PartVariant((*steps, *wrapped.steps), wrapped.value)
 
     def _read(self) -> Paced[None]:
         """Read the body as JSON, and find out which layout it has."""
@@ -280,7 +280,7 @@ class BodyVariants:
                     self._layout = way.layout
                     return
 
-    def _has(self, layout: Layout) -> Paced[bool]:
+    def _has(self, layout: JsonLayout) -> Paced[bool]:
         """Say whether the body has this layout."""
         at, text = 0, self._text or ""
         try:
@@ -291,7 +291,7 @@ class BodyVariants:
                 self.work.add(len(piece) // 4)
                 if not piece or self.work.is_over():
                     yield
-        except NotJson:
+        except NotJsonText:
             return False
         return at == len(text)
 
@@ -304,8 +304,8 @@ class BodyVariants:
         return needs is None or needs(self._text or "")
 
     def _spelled(
-        self, ways: Sequence[Way], edge: tuple[str, str, Step] | None = None
-    ) -> Iterator[Variant | None]:
+        self, ways: Sequence[Way], edge: tuple[str, str, Mistake] | None = None
+    ) -> Iterator[PartVariant | None]:
         """Yield the body after some ways, with other bytes around it."""
         if self._text is None or self._text[0] == '"':
             return
@@ -321,7 +321,7 @@ class BodyVariants:
             around, steps = edge[:2], (*steps, edge[2])
         texts = [way.text for way in ways if way.text]
         if not self._is_short:
-            yield Variant(steps, partial(self._stream, edit, layout, texts, around))
+            yield PartVariant(steps, partial(self._stream, edit, layout, texts, around))
             return
         text = self._short_text(edit, layout)
         if edit is not None and text == self._short_text(None, layout):
@@ -332,35 +332,35 @@ class BodyVariants:
                 return
         yield from self._once(steps, (around[0] + text + around[1]).encode(*_UTF_8))
 
-    def _offered(self, steps: tuple[Step, ...], stream: Stream) -> Iterator[Variant | None]:
+    def _offered(self, steps: tuple[Mistake, ...], stream: Stream) -> Iterator[PartVariant | None]:
         """Yield a stream: a short one as bytes and once, a long one as it is."""
         if not self._is_short:
-            yield Variant(steps, stream)
+            yield PartVariant(steps, stream)
         else:
             yield from self._once(steps, b"".join(stream()))
 
-    def _short_text(self, edit: Edit | None, layout: Layout | None) -> str:
+    def _short_text(self, edit: Edit | None, layout: JsonLayout | None) -> str:
         """Return the JSON after an edit and in a layout; each is made once."""
         key = id(edit), id(layout)
         if key not in self._texts:
             self._texts[key] = b"".join(self._stream(edit, layout)).decode(*_UTF_8)
         return self._texts[key]
 
-    def _once(self, steps: tuple[Step, ...], value: bytes) -> Iterator[Variant | None]:
+    def _once(self, steps: tuple[Mistake, ...], value: bytes) -> Iterator[PartVariant | None]:
         """Yield a value, unless it was there before."""
         self.work.add(30 * len(value))
         if hash(value) not in self._seen:
             self._seen.add(hash(value))
             if len(self._kept) < _MAX_KEPT and {step.cause for step in steps} <= _LIKELY:
                 self._kept.append((steps, value))
-            yield Variant(steps, value)
+            yield PartVariant(steps, value)
         if self.work.is_over():
             yield None
 
     def _stream(
         self,
         edit: Edit | None,
-        layout: Layout | None,
+        layout: JsonLayout | None,
         texts: Sequence[change.TextChange] = (),
         around: tuple[str, str] = ("", ""),
     ) -> Iterator[bytes]:
@@ -379,28 +379,28 @@ class BodyVariants:
                     for each in texts:
                         text = text if is_inside and each in _OF_NUMBERS else each(text)
                     yield text.encode(*_UTF_8)
-        except NotJson:
+        except NotJsonText:
             return
         if around[1]:
             yield around[1].encode()
 
-    def _otherwise(self) -> Iterator[Variant | None]:
+    def _otherwise(self) -> Iterator[PartVariant | None]:
         """Yield JSON that was serialised twice, not at all, or as something else."""
         if self._text is None:
             return
         for how, to_ascii in (("as a JSON string", True), ("as a string of UTF-8", False)):
             stream = partial(self._quoted, to_ascii=to_ascii)
-            yield from self._offered((Step("body-quoted", how),), stream)
+            yield from self._offered((Mistake("body-quoted", how),), stream)
         if self._text[0] == '"':
             inner = str(value_of(self._text)).encode(*_UTF_8)
             yield variant("body-quoted", "the text inside the sent string", inner)
             return
         for how, layout in _OBJECT_TEXTS:
             stream = partial(self._stream, None, layout)
-            yield from self._offered((Step("body-object-text", f"as {how}"),), stream)
+            yield from self._offered((Mistake("body-object-text", f"as {how}"),), stream)
         if self._tree is not None:
             stream = partial(self._stream, _SORTED, _GO, [_in_go])
-            yield from self._offered((Step("body-object-text", "as %v of a Go map"),), stream)
+            yield from self._offered((Mistake("body-object-text", "as %v of a Go map"),), stream)
         for word in _OBJECT_WORDS:
             yield variant("body-object-text", f"as {word}", word.encode())
         if isinstance(self._tree, JsonObject) and self._is_short:
@@ -413,9 +413,12 @@ class BodyVariants:
             yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode(*_UTF_8)
         yield b'"'
 
-    def _fields(self) -> Iterator[Variant | None]:
+    def _fields(self) -> Iterator[PartVariant | None]:
         """Yield the members as form fields, in the texts of several languages."""
-        for layout, how in ((Layout(), "as form fields"), (_PYTHON, "as form fields of Python")):
+        for layout, how in (
+            (JsonLayout(), "as form fields"),
+            (_PYTHON, "as form fields of Python"),
+        ):
             pairs = [(str(value_of(name)), _field(child, layout)) for name, child in self._tree]
             for via in (quote_plus, quote):
                 fields = urlencode(pairs, quote_via=via, errors="backslashreplace")
@@ -425,11 +428,11 @@ class BodyVariants:
                 value = plain.encode("utf-8", "backslashreplace")
                 yield variant("body-form-encoded", f"{how}, not encoded{words}", value)
 
-    def _other_members(self) -> Iterator[Variant | None]:
+    def _other_members(self) -> Iterator[PartVariant | None]:
         """Yield the body without one of its members, and with one more."""
         if len(self.body) > MAX_DETAILED_BYTES or self._tree is None:
             return
-        layout = self._layout or Layout()
+        layout = self._layout or JsonLayout()
         changes = [
             ("body-member-left-out", f"without {name[:40]}", tree)
             for name, tree in islice(without_each(self._tree), _MAX_MEMBERS)
@@ -452,7 +455,7 @@ class BodyVariants:
                 yield None
 
 
-def _field(node: Any, layout: Layout) -> str:
+def _field(node: Any, layout: JsonLayout) -> str:
     if type(node) is str and node[0] == '"':
         return str(value_of(node))
     return "".join(laid_out(flat(node), layout))
