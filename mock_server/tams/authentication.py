@@ -26,7 +26,7 @@ from mock_server.web.authentication import Authenticator, CredentialsVerdict, de
 from mock_server.web.calls import Call
 
 if TYPE_CHECKING:
-    from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+    from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
     from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.search_budget import SearchBudget
@@ -153,7 +153,7 @@ class TamsAuthenticator(Authenticator):
         account: Account | None,
         others: Iterator[KnownAccount],
     ) -> TamsEvidence:
-        from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+        from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
         return TamsEvidence(
@@ -187,6 +187,6 @@ class TamsAuthenticator(Authenticator):
         self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
     ) -> TamsEvidence:
         """Return a captured request as evidence."""
-        from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence
+        from mock_server.tams.auth_diagnostics.evidence import captured_evidence
 
         return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from mock_server.tams.signature import (
-    MAXIMUM_HEADER_BYTES,
+    MAX_HEADER_BYTES,
     BearerToken,
     Reason,
     Scheme,
@@ -50,7 +50,7 @@ def read(value: bytes | None, *, lenient: bool) -> Reading:
         return Reading((), parsed)
     if parsed.reason is Reason.HEADER_MISSING or value is None:
         return Reading((Mistake("header-missing", "nothing was sent"),), None)
-    if len(value) > MAXIMUM_HEADER_BYTES:
+    if len(value) > MAX_HEADER_BYTES:
         return Reading((Mistake("header-too-long", f"{len(value)} bytes"),), None)
     text = str(value.strip(b" \t"), "latin-1")
     if stray := re.search(r"[^ -~]", text):

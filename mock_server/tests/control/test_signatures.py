@@ -1,4 +1,4 @@
-"""Captured requests are handed to whoever knows the schemes, and what is unreadable is told."""
+"""A captured request is explained, and one that cannot be read is a problem."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def test_a_capture_that_cannot_be_read_is_a_problem(http):
     assert problem["detail"] == "the line is no curl"
 
 
-async def test_a_member_that_nobody_knows_is_a_problem(http):
+async def test_an_unknown_member_is_a_problem(http):
     problem = await http.problem(400, "POST", PATH, {"curls": "x"})
 
     assert "curl" in str(problem)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence, diagnose
+from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tests.tams.signing import APP, TARGET, Sent, send
 from mock_server.web.auth_diagnostics.findings import Diagnosis

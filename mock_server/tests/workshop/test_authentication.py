@@ -1,4 +1,4 @@
-"""Who is let in by the gateway, in which order it looks, and what it remembers."""
+"""Which calls the gateway accepts, in which order it checks, and what it remembers."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_without_a_list_the_choice_says_what_is_signed():
     assert Door(missing_header_list="none").turned_away(of_key) == "mismatch"
 
 
-def test_without_checks_the_key_is_believed_and_nobody_is_the_ready_made_account():
+def test_without_checks_a_key_is_accepted_and_no_key_is_the_ready_made_account():
     door = Door(signature_check="off")
     bob = door.add("bob", key="204800002")
     unsigned = a_request(x_ca_key="204800002", x_ca_timestamp="5", content_md5="x")

@@ -1,17 +1,13 @@
-"""What clients sign, or digest, in place of the body that they send; the same for both vendors.
-
-The tables are by what serialisers do. A way is one thing that they do; at most one of a kind is
-combined with others.
-"""
+"""What clients sign, or digest, in place of the body that they send; the same for both vendors."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import combinations, islice, product
 from json import dumps
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
 from mock_server.web.auth_diagnostics import text_changes as change
@@ -27,12 +23,27 @@ from mock_server.web.auth_diagnostics.json_texts import (
     flat,
     laid_out,
     lexemes,
-    members_sorted,
     parse,
     value_of,
     without_each,
 )
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.serialisers import (
+    EDGES,
+    EDITS,
+    GO,
+    LAYOUTS,
+    LIKELY,
+    NEEDS,
+    OBJECT_TEXTS,
+    OBJECT_WORDS,
+    OF_NUMBERS,
+    PYTHON,
+    SORTED,
+    TEXTS,
+    Way,
+    in_go,
+)
 from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet, text_pieces
 
 _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object Object]", "b''",
@@ -41,144 +52,9 @@ _MAX_MEMBERS = 200
 _UTF_8 = ("utf-8", "surrogatepass")
 _MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
-
-
-class Way(NamedTuple):
-    """One thing that serialisers do: an edit of the value, a layout, or a change of the text."""
-
-    kind: str
-    step: Mistake
-    edit: Edit | None = None
-    layout: JsonLayout | None = None
-    text: change.TextChange | None = None
-
-
-def _way(kind: str, cause: str, how: str, **does: Any) -> Way:
-    return Way(kind, Mistake(f"body-{cause}", how), **does)
-
-
-_LAYOUTS = (
-    _way("layout", "spaced", "as json.dumps of Python", layout=JsonLayout(", ", ": ")),
-    _way("layout", "compact", "JSON without white space", layout=JsonLayout()),
-    _way("layout", "pretty-printed", "by 2", layout=JsonLayout(colon=": ", indent="  ")),
-    _way("layout", "pretty-printed", "by 4", layout=JsonLayout(colon=": ", indent="    ")),
-    _way("layout", "pretty-printed", "by tabs", layout=JsonLayout(colon=": ", indent="\t")),
-    _way("layout", "pretty-printed", "as Swift", layout=JsonLayout(colon=" : ", indent="  ")),
-    _way("layout", "pretty-printed", "as Swift, with empty lines in {}",
-         layout=JsonLayout(colon=" : ", indent="  ", hollow=True)),
-    _way("layout", "spaced", "with a blank after colons", layout=JsonLayout(colon=": ")),
-    _way("layout", "spaced", "with a blank after commas", layout=JsonLayout(item=", ")),
-    _way("layout", "spaced", 'with blanks around colons ("a" : 1)', layout=JsonLayout(",", " : ")),
-    _way("layout", "spaced", "with blanks around colons", layout=JsonLayout(", ", " : ")),
-    _way("layout", "pretty-printed", "as Jackson",
-         layout=JsonLayout(colon=" : ", indent="  ", row=True)),
-    _way("layout", "spaced", "with blanks inside brackets", layout=JsonLayout(", ", ": ", pad=" ")),
-    _way("layout", "pretty-printed", "by 3", layout=JsonLayout(colon=": ", indent="   ")),
-    _way("layout", "pretty-printed", "by 1", layout=JsonLayout(colon=": ", indent=" ")),
-)  # fmt: skip
-_SORTED = Edit(container=members_sorted)
-_EMPTY: tuple[Any, ...] = ('""', "null", [], {}, "false", "0")
-_EDITS = (
-    _way("edit", "sorted-keys", "sorted by name", edit=_SORTED),
-    _way("edit", "members-left-out", "without null", edit=Edit(keep=lambda value: value != "null")),
-    _way("edit", "members-left-out", "without empty values (omitempty)",
-         edit=Edit(keep=lambda value: bool(value) and value not in _EMPTY)),
-    _way("edit", "members-left-out", "without null and empty values",
-         edit=Edit(keep=lambda value: bool(value) and value not in _EMPTY[:2])),
-    _way("edit", "empty-otherwise", "{} as [] (PHP)",
-         edit=Edit(container=lambda node: node or [])),
-    _way("edit", "empty-otherwise", "[] as {} (PHP, Lua)",
-         edit=Edit(container=lambda node: node or JsonObject())),
-    *(_way("edit", "types-changed", how, edit=Edit(value=do)) for how, do in change.TYPES),
-    *(_way("edit", "names-changed", how, edit=Edit(name=do)) for how, do in change.NAMES),
-    _way("edit", "sorted-keys", "sorted by name, the outermost members alone",
-         edit=Edit(container=members_sorted, outermost=True)),
-    _way("edit", "members-repeated", "each name once, the last value",
-         edit=Edit(container=lambda node: JsonObject(dict(node).items())
-                   if isinstance(node, JsonObject) else node)),
-)  # fmt: skip
-_TEXTS = (
-    _way("letters", "ascii-escaped", r"as \uXXXX", text=change.ascii_escaped("\\u%04x")),
-    _way("letters", "ascii-escaped", r"as \uXXXX in capitals",
-         text=change.ascii_escaped("\\u%04X")),
-    _way("letters", "raw-non-ascii", "as UTF-8", text=change.raw_non_ascii),
-    _way("slashes", "slashes-escaped", r"as \/", text=change.slashes_escaped),
-    _way("slashes", "slashes-plain", "as /", text=change.slashes_plain),
-    _way("slashes", "slashes-escaped", r"</ as <\/", text=change.closing_slashes_escaped),
-    _way("html", "html-escaped", r"as \u003c and so on",
-         text=change.characters_escaped("<>&\u2028\u2029", "\\u%04x")),
-    _way("html", "html-escaped", r"as \u003c, also = and ' (Gson)",
-         text=change.characters_escaped("<>&='\u2028\u2029", "\\u%04x")),
-    _way("html", "html-escaped", r"as \u003C, also ', + and quotes (System.Text.Json)",
-         text=change.characters_escaped("<>&'+`\"", "\\u%04X")),
-    _way("html", "html-escaped", r"as \u003C and so on in capitals",
-         text=change.characters_escaped("<>&'\"", "\\u%04X")),
-    _way("html", "html-escaped", r"as \u003C, < and > alone",
-         text=change.characters_escaped("<>", "\\u%04X")),
-    _way("html", "html-plain", "as < and so on", text=change.characters_plain),
-    _way("numbers", "numbers-rewritten", "as JavaScript",
-         text=change.numbers_changed(change.as_script)),
-    _way("numbers", "numbers-rewritten", "whole ones with .0 (Gson)",
-         text=change.numbers_changed(change.as_double)),
-    _way("numbers", "numbers-rewritten", "as Python",
-         text=change.numbers_changed(change.as_python)),
-    _way("ends", "crlf", "with CRLF", text=lambda text: text.replace("\n", "\r\n")),
-)  # fmt: skip
-
-
-def _plain(lexeme: str) -> str:
-    return str(value_of(lexeme))
-
-
-def _repr(lexeme: str) -> str:
-    return repr(value_of(lexeme))
-
-
-def _util_name(lexeme: str) -> str:
-    name = _plain(lexeme)
-    return name if name.isidentifier() else f"'{name}'"
-
-
-_RUBY_WORDS = {"null": "nil"}
-_PYTHON = JsonLayout(", ", ": ", string=_repr, name=_repr,
-                 words={"true": "True", "false": "False", "null": "None"})  # fmt: skip
-_GO = JsonLayout(" ", ":", string=_plain, name=_plain, words={"null": "<nil>"})
-_OBJECT_TEXTS = (
-    ("str(dict) of Python", _PYTHON),
-    ("toString of a Java map", JsonLayout(", ", "=", string=_plain, name=_plain)),
-    ("inspect of Ruby", JsonLayout(", ", "=>", words=_RUBY_WORDS)),
-    ("inspect of Ruby 3.4", JsonLayout(", ", " => ", words=_RUBY_WORDS)),
-    ("inspect of Ruby with symbols", JsonLayout(", ", ": ", name=_plain, words=_RUBY_WORDS)),
-    ("toString of Dart", JsonLayout(", ", ": ", string=_plain, name=_plain)),
-    ("description of Swift", JsonLayout(", ", ": ", brackets="[][]", words=_RUBY_WORDS)),
-    ("util.inspect of Node", JsonLayout(", ", ": ", pad=" ", string=_repr, name=_util_name)),
-)
-_OF_NUMBERS = [way.text for way in _TEXTS if way.kind == "numbers"]
-_OBJECT_WORDS = (
-    "[object Object]",
-    "Array",
-    "System.Object",
-    "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
-)
-_EDGES = (
-    ("", "", Mistake("body-space-stripped", "without white space around it")),
-    ("\ufeff", "", Mistake("body-bom", "with the mark")),
-    ("", "\n", Mistake("body-newline-added", "with a line feed behind it")),
-)
 _MAX_KEPT = 40
 _WAYS_UNITS = 3_000  # of work, see search_budget
 _LAYOUTS_BESIDE = {2: 15, 3: 7, 4: 2}  # how many layouts are tried with so many ways in all
-_LIKELY = {"body-spaced", "body-compact", "body-ascii-escaped", "body-pretty-printed",
-           "body-sorted-keys"}  # fmt: skip
-_NEEDS: dict[str, Callable[[str], bool]] = {
-    "body-ascii-escaped": lambda text: not text.isascii(),
-    "body-raw-non-ascii": lambda text: "\\u" in text,
-    "body-slashes-escaped": lambda text: "/" in text,
-    "body-slashes-plain": lambda text: "\\/" in text,
-    "body-html-escaped": lambda text: any(each in text for each in "<>&='+`"),
-    "body-html-plain": lambda text: "\\u00" in text,
-    "body-crlf": lambda text: "\n" in text,
-}
 
 
 class BodyVariants:
@@ -211,11 +87,11 @@ class BodyVariants:
         edges, others = byte_variants(self.body)
         yield from edges
         yield from self._read()
-        for way in (*_LAYOUTS, *_TEXTS, *_EDITS):
+        for way in (*LAYOUTS, *TEXTS, *EDITS):
             yield from self._spelled((way,))
         if self._layout is None:
             # The layout is the client's own, so an edited value is written in another as well.
-            for ways in product(_EDITS[:4], _LAYOUTS[:5]):
+            for ways in product(EDITS[:4], LAYOUTS[:5]):
                 yield from self._spelled(ways)
         yield from hash_variants(self.body)
         yield from self._otherwise()
@@ -229,22 +105,22 @@ class BodyVariants:
             return
         kinds = ("letters", "slashes", "html", "numbers", "ends")
         texts = [
-            [way for way in _TEXTS if way.kind == kind and (kind == "ends" or self._may(way))]
+            [way for way in TEXTS if way.kind == kind and (kind == "ends" or self._may(way))]
             for kind in kinds
         ]
         # A long body costs milliseconds each time.
-        edits, layouts = (_EDITS, _LAYOUTS) if self._is_short else (_EDITS[:1], _LAYOUTS[:4])
+        edits, layouts = (EDITS, LAYOUTS) if self._is_short else (EDITS[:1], LAYOUTS[:4])
         for count, beside in _LAYOUTS_BESIDE.items():
             for chosen in combinations((edits, *texts, layouts), count):
                 for ways in product(*chosen):
-                    most = 2 if ways[0] in _EDITS[3:] else beside
-                    if ways[-1].layout is None or ways[-1] in _LAYOUTS[:most]:
+                    most = 2 if ways[0] in EDITS[3:] else beside
+                    if ways[-1].layout is None or ways[-1] in LAYOUTS[:most]:
                         yield from self._spelled(ways)
                     self.work.add(_WAYS_UNITS)
                     if self.work.is_over():
                         yield None
-        for way in (*_LAYOUTS, *_TEXTS, *edits):
-            for edge in _EDGES:
+        for way in (*LAYOUTS, *TEXTS, *edits):
+            for edge in EDGES:
                 yield from self._spelled((way,), edge)
         for steps, value in self._kept:
             text = value.decode("utf-8", "replace")
@@ -275,7 +151,7 @@ class BodyVariants:
         if self._tree is None:
             self.work.is_partial = True  # of so much, no values are edited
         if core[0] != '"':
-            for way in _LAYOUTS:
+            for way in LAYOUTS:
                 if way.layout is not None and (yield from self._has(way.layout)):
                     self._layout = way.layout
                     return
@@ -300,7 +176,7 @@ class BodyVariants:
 
     def _may(self, way: Way) -> bool:
         """Say whether a change of the text changes anything."""
-        needs = _NEEDS.get(way.step.cause)
+        needs = NEEDS.get(way.step.cause)
         return needs is None or needs(self._text or "")
 
     def _spelled(
@@ -351,7 +227,7 @@ class BodyVariants:
         self.work.add(30 * len(value))
         if hash(value) not in self._seen:
             self._seen.add(hash(value))
-            if len(self._kept) < _MAX_KEPT and {step.cause for step in steps} <= _LIKELY:
+            if len(self._kept) < _MAX_KEPT and {step.cause for step in steps} <= LIKELY:
                 self._kept.append((steps, value))
             yield PartVariant(steps, value)
         if self.work.is_over():
@@ -377,7 +253,7 @@ class BodyVariants:
                     self.work.add(5 * len(piece))
                     text = piece
                     for each in texts:
-                        text = text if is_inside and each in _OF_NUMBERS else each(text)
+                        text = text if is_inside and each in OF_NUMBERS else each(text)
                     yield text.encode(*_UTF_8)
         except NotJsonText:
             return
@@ -395,13 +271,13 @@ class BodyVariants:
             inner = str(value_of(self._text)).encode(*_UTF_8)
             yield variant("body-quoted", "the text inside the sent string", inner)
             return
-        for how, layout in _OBJECT_TEXTS:
+        for how, layout in OBJECT_TEXTS:
             stream = partial(self._stream, None, layout)
             yield from self._offered((Mistake("body-object-text", f"as {how}"),), stream)
         if self._tree is not None:
-            stream = partial(self._stream, _SORTED, _GO, [_in_go])
+            stream = partial(self._stream, SORTED, GO, [in_go])
             yield from self._offered((Mistake("body-object-text", "as %v of a Go map"),), stream)
-        for word in _OBJECT_WORDS:
+        for word in OBJECT_WORDS:
             yield variant("body-object-text", f"as {word}", word.encode())
         if isinstance(self._tree, JsonObject) and self._is_short:
             yield from self._fields()
@@ -417,7 +293,7 @@ class BodyVariants:
         """Yield the members as form fields, in the texts of several languages."""
         for layout, how in (
             (JsonLayout(), "as form fields"),
-            (_PYTHON, "as form fields of Python"),
+            (PYTHON, "as form fields of Python"),
         ):
             pairs = [(str(value_of(name)), _field(child, layout)) for name, child in self._tree]
             for via in (quote_plus, quote):
@@ -459,8 +335,3 @@ def _field(node: Any, layout: JsonLayout) -> str:
     if type(node) is str and node[0] == '"':
         return str(value_of(node))
     return "".join(laid_out(flat(node), layout))
-
-
-def _in_go(text: str) -> str:
-    """Write maps as map[…], as Go does; arrays are in brackets already."""
-    return text.replace("{", "map[").replace("}", "]")
