@@ -37,7 +37,7 @@ class CapturedBody(IncomingBody):
 
 
 class Signatures:
-    """The operation on captured requests."""
+    """The operation that explains a captured request."""
 
     def __init__(self, explain: Explain) -> None:
         self._explain = explain

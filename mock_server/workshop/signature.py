@@ -1,7 +1,7 @@
 """Checking the gateway's request signatures, with every outcome as data.
 
 The scheme is Workshop › 3: an HMAC with the AppSecret over seven parts of the request as it came.
-Which account an AppKey belongs to and what a refusal looks like on the wire are for others to know.
+Which account an AppKey belongs to and what a refusal looks like on the wire are not known here.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Exhausted(Exception):
     """The budget is used up."""
 
 
-class Work:
+class SearchWork:
     """Counts what is done, says when a slice of it is over, and ends it at the budget."""
 
     def __init__(self, budget: SearchBudget) -> None:

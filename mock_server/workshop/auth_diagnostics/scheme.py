@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mock_server.web.auth_diagnostics.findings import Step
-from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Layout, guesses
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.findings import Mistake
+from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, PartsLayout, guesses
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import method_variants
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
@@ -38,7 +38,7 @@ from mock_server.workshop.signature import GatewayCredentials, listed, name_list
 class WorkshopScheme:
     """Method, four headers, the lines of the signed headers, and the path (Workshop › 3.2)."""
 
-    def __init__(self, evidence: WorkshopEvidence, work: Work) -> None:
+    def __init__(self, evidence: WorkshopEvidence, work: SearchWork) -> None:
         self.evidence = evidence
         value = evidence.value(b"x-ca-signature-headers")
         self.names = listed(value)
@@ -46,7 +46,7 @@ class WorkshopScheme:
         lists = tuple(name_lists(shown, evidence.settings.missing_header_list))
         self.bases = [Base((), parts_of(evidence, names), ENDS) for names in lists]
         if names := split_list(value):
-            step = Step("list-separator", value.decode("latin-1")[:60])
+            step = Mistake("list-separator", value.decode("latin-1")[:60])
             self.bases.append(Base((step,), parts_of(evidence, names), ENDS))
             self.names = names
         parts = self.bases[0].parts
@@ -64,7 +64,7 @@ class WorkshopScheme:
     def axes(self, base: Base) -> Sequence[Axis]:
         return self._axes
 
-    def layouts(self, base: Base) -> Iterator[Layout]:
+    def layouts(self, base: Base) -> Iterator[PartsLayout]:
         return layouts(self.evidence)
 
     def rare(self, base: Base) -> Iterator[Guess | None]:
