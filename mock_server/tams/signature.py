@@ -248,7 +248,7 @@ def decode_signature(header: SignedHeader) -> bytes | SignatureRefusal:
     elif stray := re.search(rb"[^A-Za-z0-9+/=]", text):
         fault = f"{_show(chr(stray[0][0]))} at position {stray.start()}"
     elif len(text) % 4:
-        fault = "a length that is no multiple of four"
+        fault = "a length that is not a multiple of four"
     else:
         fault = "misplaced padding, or bits behind the end in its last character"
     return SignatureRefusal(

@@ -111,7 +111,7 @@ class Explained(DomainError):
 class Call:
     """One request: raw bytes first, and once it is identified also its account.
 
-    `identity` is what a caller that is no account as a whole has, such as a session.
+    `identity` is what identified the caller beside the account, such as a session.
     """
 
     __slots__ = (

@@ -4,7 +4,7 @@ The numbers are those of the fact sheet's last section, with a W before them. Wo
 values of a setting: the first is the default.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# Annotations are not strings here: strings would be compiled again at every start.
 
 from functools import partial
 from typing import ClassVar, Literal
@@ -295,7 +295,7 @@ class WorkshopSettings(ChoiceTable):
         2, "W37", "Tasks of one sub-product that make a private pool full.", ge=1, le=1000
     )
     pool_limit: float = _pools(
-        0, "W37", "Utilisation at which a private pool is full; 0 is no limit.", ge=0, le=1
+        0, "W37", "Utilisation at which a private pool is full; 0 means no limit.", ge=0, le=1
     )
     monitor_data: Literal["list", "object"] = _pools(
         "list", "W37", "The data of query_sp_resource_monitor_data: a list, or the first pool."
