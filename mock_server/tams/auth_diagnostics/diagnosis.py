@@ -37,7 +37,7 @@ from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
 CAUSES = read_causes(Path(__file__).with_name("causes.toml"))
 
 # Units of work (see search_budget) of one operation with a public key, and of undoing a padding.
-_KEY_UNITS, _PADDING_UNITS = 80_000, 500_000
+_KEY_UNITS, _PADDING_UNITS = 80_000, 250_000
 _UNITS = tuple(
     (factor, "timestamp-milliseconds-sent", f"in {words}")
     for factor, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))

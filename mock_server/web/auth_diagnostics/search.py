@@ -16,6 +16,7 @@ from mock_server.web.auth_diagnostics.streams import pieces_of
 
 _SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go
 _PIECES_PER_SLICE = 8
+_OTHERS_PER_SLICE = 20
 _LIKELY = 4  # of each part, tried with secrets that are less likely
 
 Parts = tuple[bytes, ...]
@@ -298,7 +299,7 @@ def _others(scheme: SearchScheme, match: Match) -> Paced[tuple[Mistake, ...]]:
     named = {step.cause for step in match.steps}
     found: dict[str, Mistake] = {}
     for number, guess in enumerate(_singles_of(scheme, scheme.bases[0])):
-        if number % 100 == 0:
+        if number % _OTHERS_PER_SLICE == 0:
             yield
         if guess is None or len(guess.steps) > 1 or not isinstance(guess.value, bytes):
             continue

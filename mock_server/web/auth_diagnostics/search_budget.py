@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 # Units of work are about nanoseconds on a usual machine.
-SLICE = 300_000
+SLICE = 120_000
 _GUESS = 2_000
 
 

@@ -15,6 +15,7 @@ from mock_server.web.auth_diagnostics.streams import pieces_of
 
 # Of a body that a client may have digested and not sent.
 _MEMBERS = ("requestId", "apiToken", "sessionId", "callbackUrl", "userId", "extra")
+_ABSENT = Mistake("digest-not-sent", "the header did not come")
 _Hash = Callable[[], Any]
 _MD5 = partial(md5, usedforsecurity=False)
 _HASHES: tuple[tuple[str, _Hash], ...] = (
@@ -40,10 +41,9 @@ class DigestVariants:
             yield variant("digest-sent-otherwise", "of the body as it came", right)
             yield from self.forms()
             return
-        absent = Mistake("digest-not-sent", "the header did not come")
-        yield PartVariant((absent,), b64encode((yield from self._digest(self.body))))
+        yield PartVariant((_ABSENT,), b64encode((yield from self._digest(self.body))))
         for each in self.forms():
-            yield None if each is None else PartVariant((absent, *each.steps), each.value)
+            yield None if each is None else PartVariant((_ABSENT, *each.steps), each.value)
 
     def forms(self) -> Iterator[PartVariant | None]:
         """Yield what clients take for the Content-MD5 of a body, each with the mistake in it."""
@@ -62,7 +62,12 @@ class DigestVariants:
             how = f"of {word.decode()}"
             yield variant("digest-of-other-bytes", how, b64encode(_MD5(word).digest()))
         yield from self._of(self._bodies.singles())
-        yield from self._of(self._bodies.several())
+
+    def rare(self) -> Iterator[PartVariant | None]:
+        """Yield digests of what several things make of the body."""
+        absent = () if self.sent else (_ABSENT,)
+        for each in self._of(self._bodies.several()):
+            yield None if each is None else PartVariant((*absent, *each.steps), each.value)
 
     def _of(self, bodies: Iterator[PartVariant | None]) -> Iterator[PartVariant | None]:
         for each in bodies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from mock_server.web.auth_diagnostics.clocks import clock_step
@@ -157,7 +158,8 @@ def _digest(evidence: WorkshopEvidence, work: SearchWork) -> Paced[Mistake]:
     if not evidence.body:
         return Mistake("digest-with-empty-body", "the body has no bytes")
     sent = evidence.value(b"content-md5")
-    for each in DigestVariants(sent, evidence.body, work).forms():
+    digests = DigestVariants(sent, evidence.body, work)
+    for each in chain(digests.forms(), digests.rare()):
         if each is None:
             yield
         elif each.value == sent:

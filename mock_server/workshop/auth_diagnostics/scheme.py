@@ -51,14 +51,15 @@ class WorkshopScheme:
             self.names = names
         parts = self.bases[0].parts
         stamp = evidence.value(b"x-ca-timestamp")
+        self._digests = DigestVariants(parts[DIGEST], evidence.body, work)
         self._axes = (
             Axis(ACCEPT, accept_variants(parts[ACCEPT])),
             Axis(CONTENT_TYPE, content_type_variants(parts[CONTENT_TYPE]), 20),
+            Axis(METHOD, method_variants(parts[METHOD], "method-other"), 5),
             Axis(LINES, line_variants(evidence, self.names), 30),
-            Axis(DIGEST, DigestVariants(parts[DIGEST], evidence.body, work).singles(), 20),
+            Axis(DIGEST, self._digests.singles(), 20),
             Axis(DATE, date_variants(parts[DATE], stamp)),
             Axis(RESOURCE, resource_variants(evidence, work), 45),
-            Axis(METHOD, method_variants(parts[METHOD], "method-other"), 5),
         )
 
     def axes(self, base: Base) -> Sequence[Axis]:
@@ -71,3 +72,4 @@ class WorkshopScheme:
         if base is self.bases[0]:
             yield from guesses(base, LINES, line_pairs(self.evidence, self.names))
             yield from guesses(base, LINES, exact_timestamps(self.evidence, self.names))
+            yield from guesses(base, DIGEST, self._digests.rare())
