@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import dropwhile, islice
 from math import inf, nextafter
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from mock_server.core.store import Record, Transaction, View
@@ -138,9 +138,9 @@ class MemoryView:
         for kind in kinds:
             if kind not in self._tables and kind not in self.changes:
                 continue  # as for those of a vendor that has not been called
-            record = self._first_due(kind, account, before)
-            if record is not None:
-                first, before = record, nextafter(record.due_at, -inf)  # of equal moments the first
+            found = self._first_due(kind, account, before)
+            if found is not None:
+                first, before = found[1], nextafter(found[0], -inf)  # of equal moments the first
         return first
 
     async def due_after(
@@ -170,12 +170,13 @@ class MemoryView:
         table = self._tables.get(kind)
         return [] if table is None else table.due_before(account, before)
 
-    def _first_due(self, kind: type, account: str, before: float) -> Any:
+    def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
+        """Return the record that is due first, behind its moment."""
         table = self._tables.get(kind)
         due = None if table is None else table.due.get(account)
         if table is None or not due or due[0][0] > before:
             return None
-        return table.records[due[0][1]]
+        return due[0][0], table.records[due[0][1]]
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
         table = self._tables.get(kind)
@@ -200,7 +201,7 @@ class MemoryTransaction(MemoryView):
         self._saved: tuple[Any, ...] = ()
         # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
         # how many of the committed ones in front have been changed since.
-        self._due_changes: dict[type, list[tuple[float, str]]] = {}
+        self._due_changes: dict[type, list[_Due]] = {}
         self._passed: dict[type, int] = {}
 
     async def __aenter__(self) -> Transaction:
@@ -284,36 +285,32 @@ class MemoryTransaction(MemoryView):
                     due.append(record)
         return sorted(due, key=_due_order)
 
-    def _first_due(self, kind: type, account: str, before: float) -> Any:
+    def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
         changed = self.changes.get(kind)
         table = self._tables.get(kind)
         due: Sequence[tuple[float, str]] = () if table is None else table.due.get(account, ())
         if not changed:
             if table is None or not due or due[0][0] > before:
                 return None
-            return table.records[due[0][1]]
+            return due[0][0], table.records[due[0][1]]
         if account != self._account:
-            return next(iter(self._due(kind, account, before)), None)
+            return next(((each.due_at, each) for each in self._due(kind, account, before)), None)
         heap = self._due_changes.get(kind)
         if heap is None:
             heap = self._due_changes[kind] = []
             for record in changed.values():
                 if record is not None and record.account == account:
                     _push(heap, record)
-        while heap:
-            record = changed.get(heap[0][1])
-            if record is not None and record.due_at == heap[0][0]:
-                break
+        while heap and changed.get(heap[0].id) is not heap[0].record:
             heappop(heap)  # It was changed again since.
         passed = self._passed.get(kind, 0)
         while passed < len(due) and due[passed][1] in changed:
             passed += 1
         self._passed[kind] = passed
-        firsts = (*due[passed : passed + 1], *heap[:1])
-        first = min(firsts, default=None)
-        if first is None or first[0] > before:
-            return None
-        return changed.get(first[1]) or self._committed(kind, first[1])
+        first = heap[0] if heap else None
+        if passed < len(due) and (first is None or due[passed] < (first.at, first.id)):
+            first = _Due(*due[passed], self._committed(kind, due[passed][1]))
+        return None if first is None or first.at > before else (first.at, first.record)
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
         changed = self.changes.get(kind, {})
@@ -432,10 +429,19 @@ class MemoryStore(MemoryView):
         return lock
 
 
-def _push(heap: list[tuple[float, str]], record: Any) -> None:
+class _Due(NamedTuple):
+    at: float
+    id: str
+    record: Any
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return self[:2] < other[:2]
+
+
+def _push(heap: list[_Due], record: Any) -> None:
     due_at = getattr(record, "due_at", None)
     if due_at is not None:
-        heappush(heap, (due_at, record.id))
+        heappush(heap, _Due(due_at, record.id, record))
 
 
 def _counts(record: Any, account: str | None) -> bool:
