@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.web.calls import CONTROL, Answer, Call, ControlRequest, json_answer
+from mock_server.web.calls import CONTROL, Answer, Call, json_answer
 from mock_server.web.json_bodies import OutgoingBody
 from mock_server.web.pipeline import Operation
 
@@ -69,10 +69,10 @@ class About:
         self.operations = operations
         self._document: Answer | None = None
 
-    async def get_settings(self, call: Call, request: ControlRequest[None, None]) -> SettingsBody:
+    async def get_settings(self, call: Call) -> SettingsBody:
         return SettingsBody(settings=[dict(row) for row in self.known.settings_rows()])
 
-    async def get_routes(self, call: Call, request: ControlRequest[None, None]) -> RoutesBody:
+    async def get_routes(self, call: Call) -> RoutesBody:
         own = [
             {
                 "method": operation.method,
@@ -85,7 +85,7 @@ class About:
         ]
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
-    async def get_fidelity(self, call: Call, request: ControlRequest[None, None]) -> FidelityBody:
+    async def get_fidelity(self, call: Call) -> FidelityBody:
         return FidelityBody(
             facts=[
                 FactBody(
@@ -100,7 +100,7 @@ class About:
             ]
         )
 
-    async def get_openapi(self, call: Call, request: ControlRequest[None, None]) -> Answer:
+    async def get_openapi(self, call: Call) -> Answer:
         """Return the OpenAPI document, which the first call makes."""
         if self._document is None:
             from mock_server.control.openapi import document

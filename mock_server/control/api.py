@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
 
 from starlette.types import Receive, Scope, Send
@@ -11,7 +11,7 @@ from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
 from mock_server.control.gate import Gate
 from mock_server.control.probes import Probes
-from mock_server.control.surface import ControlSurface
+from mock_server.control.surface import ControlSurface, typed
 from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Pipeline
 
@@ -40,7 +40,7 @@ class ControlApi:
             own_hosts=known.own_hosts,
         )
         self._probes = Probes(known.accounts, known.version, self.gate)
-        self._probing = self._pipeline(self._probes.operations)
+        self._probing = self._pipeline(map(typed, self._probes.operations))
         self._probed = frozenset(operation.path for operation in self._probes.operations)
 
     @cached_property
@@ -57,5 +57,5 @@ class ControlApi:
         pipeline = self._probing if scope["path"] in self._probed else self._whole
         return pipeline(scope, receive, send)
 
-    def _pipeline(self, operations: Sequence[Operation]) -> Pipeline:
-        return Pipeline(ControlSurface(operations, self.gate), self.known.accounts, BOUNDS)
+    def _pipeline(self, operations: Iterable[Operation]) -> Pipeline:
+        return Pipeline(ControlSurface(tuple(operations), self.gate), self.known.accounts, BOUNDS)

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
 from mock_server.core.ledger import ledger_of, set_balance
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody
 from mock_server.web.json_values import iso, plain_number
 
@@ -97,28 +96,21 @@ class LedgerBody(OutgoingBody):
         )
 
 
-class Money:
-    """Operations on balances."""
+async def get_balance(call: Call) -> BalanceBody:
+    async with _act(call) as world:
+        return BalanceBody.of(await world.wallet())
 
-    def __init__(self, accounts: AccountService) -> None:
-        self.accounts = accounts
 
-    async def get_balance(self, call: Call, request: ControlRequest[None, None]) -> BalanceBody:
-        async with self._act(call) as world:
-            return BalanceBody.of(await world.wallet())
+async def put_balance(call: Call, body: BalanceChangeBody) -> BalanceBody:
+    by, reason = body.top_up or ZERO, body.reason or "by hand"
+    async with _act(call) as world:
+        return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
-    async def put_balance(
-        self, call: Call, request: ControlRequest[None, BalanceChangeBody]
-    ) -> BalanceBody:
-        body = request.body
-        reason = body.reason or "by hand"
-        async with self._act(call) as world:
-            by = body.top_up or ZERO
-            return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
-    async def get_ledger(self, call: Call, request: ControlRequest[None, None]) -> LedgerBody:
-        async with self._act(call) as world:
-            return LedgerBody.of(*await ledger_of(world))
+async def get_ledger(call: Call) -> LedgerBody:
+    async with _act(call) as world:
+        return LedgerBody.of(*await ledger_of(world))
 
-    def _act(self, call: Call) -> UnitOfWork:
-        return self.accounts.act(call.params["id"], call.wall)
+
+def _act(call: Call) -> UnitOfWork:
+    return call.accounts.act(call.params["id"], call.wall)

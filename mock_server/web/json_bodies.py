@@ -107,6 +107,12 @@ class AccountQuery(Query):
     account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
 
 
+class ListQuery(AccountQuery):
+    """Selects what is listed."""
+
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
+
+
 def _seconds(value: Any) -> Any:
     if not isinstance(value, str):
         return value
