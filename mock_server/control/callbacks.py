@@ -18,12 +18,12 @@ from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import AccountQuery, ListQuery, MomentBody, OutgoingBody
+from mock_server.web.json_bodies import AccountQuery, MomentBody, NewestQuery, OutgoingBody
 from mock_server.web.json_values import iso
 from mock_server.web.listing import newest, up_to_date
 
 
-class CallbacksQuery(ListQuery):
+class CallbacksQuery(NewestQuery):
     """Which callbacks are listed."""
 
     job: str | None = Field(

@@ -10,11 +10,11 @@ from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import Amount, IncomingBody, ListQuery, MomentBody, OutgoingBody
+from mock_server.web.json_bodies import Amount, IncomingBody, MomentBody, NewestQuery, OutgoingBody
 from mock_server.web.listing import act_on_owner, newest, up_to_date
 
 
-class JobsQuery(ListQuery):
+class JobsQuery(NewestQuery):
     """Which jobs are listed."""
 
     state: JobState | None = Field(None, description="Only those that are in this state now")

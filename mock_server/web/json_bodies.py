@@ -107,8 +107,8 @@ class AccountQuery(Query):
     account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
 
 
-class ListQuery(AccountQuery):
-    """Selects what is listed."""
+class NewestQuery(AccountQuery):
+    """Selects what is listed, the newest first."""
 
     limit: int = Field(100, ge=1, le=1000, description="At most this many")
 

@@ -13,7 +13,7 @@ from mock_server.core.clock import LATEST
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import ChoiceBody, ListQuery, Moment, MomentBody, OutgoingBody
+from mock_server.web.json_bodies import ChoiceBody, Moment, MomentBody, NewestQuery, OutgoingBody
 from mock_server.web.json_values import iso
 from mock_server.web.listing import act_on_owner, newest
 from mock_server.web.pipeline import Operation
@@ -23,7 +23,7 @@ from mock_server.workshop.sessions import Metering, Session, SessionEndReason
 from mock_server.workshop.tokens import Token
 
 
-class TokensQuery(ListQuery):
+class TokensQuery(NewestQuery):
     """Which tokens are listed."""
 
     name: str | None = Field(None, max_length=10_000, description="Only those with this name")
