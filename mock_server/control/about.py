@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.web.calls import CONTROL, Answer, Call, json_answer
-from mock_server.web.json_bodies import OutgoingBody
+from mock_server.web.json_bodies import OutgoingBody, TextOrNull
 from mock_server.web.pipeline import Operation
 
 
@@ -49,8 +49,8 @@ class FactBody(OutgoingBody):
     behaviour: str
     source: str
     reference: str
-    setting: str | None
-    alternatives: str | None
+    setting: TextOrNull
+    alternatives: TextOrNull
 
 
 class FidelityBody(OutgoingBody):
@@ -86,19 +86,7 @@ class About:
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
     async def get_fidelity(self, call: Call) -> FidelityBody:
-        return FidelityBody(
-            facts=[
-                FactBody(
-                    subject=fact.subject,
-                    behaviour=fact.behaviour,
-                    source=fact.source,
-                    reference=fact.reference,
-                    setting=fact.setting or None,
-                    alternatives=fact.alternatives or None,
-                )
-                for fact in self.known.facts()
-            ]
-        )
+        return FidelityBody(facts=[FactBody.like(fact) for fact in self.known.facts()])
 
     async def get_openapi(self, call: Call) -> Answer:
         """Return the OpenAPI document, which the first call makes."""

@@ -161,6 +161,12 @@ class AccountsBody(OutgoingBody):
     accounts: list[AccountBody]
 
 
+# Members of the body with the same name and meaning in an `AccountSpec`.
+_SAME_IN_SPEC = {
+    "id", "name", "seed", "balance", "progress", "slots", "events_url", "app_id", "public_key",
+}  # fmt: skip
+
+
 class Accounts:
     """Operations on accounts."""
 
@@ -236,18 +242,10 @@ class Accounts:
         if body.rate_limit is not None:
             limits = replace(limits, mode=body.rate_limit)
         return AccountSpec(
-            id=body.id or "",
-            name=body.name or "",
-            seed=body.seed,
-            balance=body.balance,
+            **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
             limits=limits,
-            progress=body.progress,
-            slots=body.slots,
-            events_url=body.events_url or "",
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
-            app_id=body.app_id or "",
-            public_key=body.public_key or "",
             token=body.access_token or "",
             key=body.app_key or "",
             secret=body.app_secret or "",

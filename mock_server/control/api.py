@@ -15,14 +15,9 @@ from mock_server.control.surface import ControlSurface, typed
 from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Pipeline
 
-__all__ = ["ControlApi", "ControlDependencies", "account_body", "create_control"]
+__all__ = ["ControlApi", "ControlDependencies", "account_body"]
 
 BOUNDS = Bounds(body_bytes=1024 * 1024, body_timeout=30.0)
-
-
-def create_control(known: ControlDependencies) -> ControlApi:
-    """Return the control API; it finds the trace of a call in its scope, as vendors do."""
-    return ControlApi(known)
 
 
 class ControlApi:

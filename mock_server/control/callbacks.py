@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -18,7 +18,13 @@ from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import AccountQuery, MomentBody, NewestQuery, OutgoingBody
+from mock_server.web.json_bodies import (
+    AccountQuery,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
 from mock_server.web.json_values import iso
 from mock_server.web.listing import newest, up_to_date
 
@@ -53,18 +59,16 @@ class AttemptBody(OutgoingBody):
     at: float
     iso: str
     status: int
-    problem: str | None
+    problem: TextOrNull
     url: str | None
     answer: Any
 
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptBody:
         answer = Redactor(()).body(attempt.answer.encode())
-        return cls(
-            at=attempt.at,
+        return cls.like(
+            attempt,
             iso=iso(attempt.at),
-            status=attempt.status,
-            problem=attempt.problem or None,
             url=_shown(attempt.url) if attempt.url else None,
             answer=_read(answer) if answer else None,
         )
@@ -82,7 +86,7 @@ class CallbackBody(OutgoingBody):
     surface: str
     kind: Literal["told", "asked"]
     topic: str
-    job: str | None
+    job: TextOrNull
     number: int
     url: str
     notify: Notify
@@ -94,8 +98,18 @@ class CallbackBody(OutgoingBody):
     attempts: list[AttemptBody]
 
     @classmethod
-    def of(cls, delivery: Delivery) -> CallbackBody:
-        return cls(**_members(delivery))
+    def of(cls, delivery: Delivery, **more: Any) -> Self:
+        watch, due_at = delivery.watch, delivery.due_at
+        return cls.like(
+            delivery,
+            watch,
+            kind=_kind(delivery),
+            url=_shown(watch.url),
+            made=MomentBody.of(delivery.made_at),
+            due=None if due_at is None else MomentBody.of(due_at),
+            attempts=[AttemptBody.of(attempt) for attempt in delivery.attempts],
+            **more,
+        )
 
 
 class WholeCallbackBody(CallbackBody):
@@ -132,7 +146,7 @@ class Callbacks:
     async def get_callback(self, call: Call) -> WholeCallbackBody:
         account, delivery = await self._found(call)
         body = await self.dispatcher.body_of(account, delivery)
-        return WholeCallbackBody(**_members(delivery), payload=_read(body) if body else None)
+        return WholeCallbackBody.of(delivery, payload=_read(body) if body else None)
 
     async def redeliver(self, call: Call) -> CallbackBody:
         account, delivery = await self._found(call)
@@ -156,26 +170,6 @@ class Callbacks:
         if delivery is None or owner is None:
             raise NotFound("callback", id)
         return owner, delivery
-
-
-def _members(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "account": delivery.account,
-        "surface": delivery.watch.surface,
-        "kind": _kind(delivery),
-        "topic": delivery.topic,
-        "job": delivery.job or None,
-        "number": delivery.number,
-        "url": _shown(delivery.watch.url),
-        "notify": delivery.watch.notify,
-        "state": delivery.state,
-        "done": delivery.done,
-        "made": MomentBody.of(delivery.made_at),
-        "due": None if delivery.due_at is None else MomentBody.of(delivery.due_at),
-        "arrived": delivery.arrived,
-        "attempts": [AttemptBody.of(attempt) for attempt in delivery.attempts],
-    }
 
 
 def _kind(delivery: Delivery) -> Literal["told", "asked"]:

@@ -23,6 +23,7 @@ from mock_server.web.json_bodies import (
     Moment,
     OutgoingBody,
     Rate,
+    TextOrNull,
 )
 from mock_server.web.json_values import iso
 
@@ -81,15 +82,7 @@ class EventBody(OutgoingBody):
 
     @classmethod
     def of(cls, event: Event) -> EventBody:
-        return cls(
-            at=event.at,
-            iso=iso(event.at),
-            account=event.account,
-            kind=event.kind,
-            id=event.id,
-            job=event.id if event.kind == JOB else None,
-            state=event.state,
-        )
+        return cls.like(event, iso=iso(event.at), job=event.id if event.kind == JOB else None)
 
 
 class CallbackTryBody(OutgoingBody):
@@ -97,22 +90,14 @@ class CallbackTryBody(OutgoingBody):
 
     id: str
     topic: str
-    job: str | None
+    job: TextOrNull
     state: JobState | None
     status: int
-    problem: str | None
+    problem: TextOrNull
 
     @classmethod
     def of(cls, delivery: Delivery) -> CallbackTryBody:
-        attempt = delivery.attempts[-1]
-        return cls(
-            id=delivery.id,
-            topic=delivery.topic,
-            job=delivery.job or None,
-            state=delivery.state,
-            status=attempt.status,
-            problem=attempt.problem or None,
-        )
+        return cls.like(delivery, delivery.attempts[-1])
 
 
 class AdvancedBody(ClockBody):

@@ -10,7 +10,14 @@ from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import Amount, IncomingBody, MomentBody, NewestQuery, OutgoingBody
+from mock_server.web.json_bodies import (
+    Amount,
+    IncomingBody,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
 from mock_server.web.listing import act_on_owner, newest, up_to_date
 
 
@@ -39,7 +46,7 @@ class JobBody(OutgoingBody):
     account: str
     serial: int
     state: JobState
-    reason: str | None
+    reason: TextOrNull
     done: float
     progress: Progression
     prompt: str
@@ -58,28 +65,16 @@ class JobBody(OutgoingBody):
 
     @classmethod
     def of(cls, job: Job, now: float) -> JobBody:
-        order = job.order
         ends = job.ended_at if job.on_the_clock or job.ending is not None else None
         starts = job.starts_at if job.on_the_clock else None
         if starts is not None and ends is not None and starts > ends:
             starts = None  # It ended before it could start.
-        return cls(
-            id=job.id,
-            account=job.account,
-            serial=job.serial,
+        return cls.like(
+            job,
+            job.order,
             state=job.state_at(now),
-            reason=job.reason_at(now) or None,
+            reason=job.reason_at(now),
             done=job.done_at(now),
-            progress=job.progress,
-            prompt=order.prompt,
-            negative_prompt=order.negative_prompt,
-            model=order.model,
-            seed=order.seed,
-            width=order.width,
-            height=order.height,
-            count=order.count,
-            price=job.price,
-            polls=job.polls,
             now=MomentBody.of(now),
             submitted=MomentBody.of(job.submitted_at),
             starts=None if starts is None else MomentBody.of(starts),

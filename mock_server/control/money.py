@@ -10,7 +10,7 @@ from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
 from mock_server.core.ledger import ledger_of, set_balance
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody
+from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody, TextOrNull
 from mock_server.web.json_values import iso, plain_number
 
 
@@ -37,15 +37,7 @@ class BalanceBody(OutgoingBody):
 
     @classmethod
     def of(cls, wallet: Wallet) -> BalanceBody:
-        return cls(
-            account=wallet.account,
-            balance=wallet.balance,
-            usd=in_usd(wallet.balance),
-            opening=wallet.opening,
-            topped_up=wallet.topped_up,
-            charged=wallet.charged,
-            held=wallet.held,
-        )
+        return cls.like(wallet, usd=in_usd(wallet.balance))
 
 
 class LineBody(OutgoingBody):
@@ -56,8 +48,8 @@ class LineBody(OutgoingBody):
     kind: str
     amount: Amount
     balance: Amount
-    job: str | None
-    note: str | None
+    job: TextOrNull
+    note: TextOrNull
 
 
 class LedgerBody(OutgoingBody):
@@ -73,17 +65,7 @@ class LedgerBody(OutgoingBody):
         lines, balance = [], ZERO
         for entry in entries:
             balance += entry.amount
-            lines.append(
-                LineBody(
-                    at=entry.at,
-                    iso=iso(entry.at),
-                    kind=entry.kind,
-                    amount=entry.amount,
-                    balance=balance,
-                    job=entry.job or None,
-                    note=entry.note or None,
-                )
-            )
+            lines.append(LineBody.like(entry, iso=iso(entry.at), balance=balance))
         return cls(
             lines=lines,
             sums=BalanceBody.of(wallet),

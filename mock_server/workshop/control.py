@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -13,7 +13,14 @@ from mock_server.core.clock import LATEST
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import ChoiceBody, Moment, MomentBody, NewestQuery, OutgoingBody
+from mock_server.web.json_bodies import (
+    ChoiceBody,
+    Moment,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
 from mock_server.web.json_values import iso
 from mock_server.web.listing import act_on_owner, newest
 from mock_server.web.pipeline import Operation
@@ -46,10 +53,10 @@ class SessionBody(OutgoingBody):
 
     id: str
     product: str
-    gadget: str | None
+    gadget: TextOrNull
     metering: Metering
-    role: str | None
-    pools: str | None
+    role: TextOrNull
+    pools: TextOrNull
     state: Literal["live"] | SessionEndReason
     opened: MomentBody
     expires: MomentBody
@@ -58,13 +65,11 @@ class SessionBody(OutgoingBody):
 
     @classmethod
     def of(cls, session: Session, now: float) -> SessionBody:
-        return cls(
-            id=session.id,
-            product=session.session_slot.product,
-            gadget=session.session_slot.gadget or None,
-            metering=session.metering,
-            role=session.role or None,
-            pools=session.pools or None,
+        slot = session.session_slot
+        return cls.like(
+            session,
+            product=slot.product,
+            gadget=slot.gadget,
             state=session.over or "live",
             opened=MomentBody.of(session.opened_at),
             expires=MomentBody.of(session.expires_at),
@@ -82,10 +87,10 @@ class TokenBody(OutgoingBody):
 
     id: str
     account: str
-    name: str | None
-    role: str | None
-    model: str | None
-    vae: str | None
+    name: TextOrNull
+    role: TextOrNull
+    model: TextOrNull
+    vae: TextOrNull
     now: MomentBody
     made: MomentBody
     expires: MomentBody | None
@@ -106,6 +111,9 @@ class TokensBody(OutgoingBody):
     """Tokens, the newest first."""
 
     tokens: list[TokenBody]
+
+
+B = TypeVar("B", bound=TokenBody)
 
 
 class ClosedBody(OutgoingBody):
@@ -153,7 +161,7 @@ class TokenControl:
         for token in found:
             with suppress(NotFound):  # It may have made room for others meanwhile.
                 async with self.accounts.act(token.account, call.wall) as world:
-                    shown.append(TokenBody(**await self._members(world, token.id)))
+                    shown.append(await self._body(world, TokenBody, token.id))
         return TokensBody(tokens=shown)
 
     async def get_token(self, call: Call) -> WholeTokenBody:
@@ -196,31 +204,25 @@ class TokenControl:
 
     async def _shown(self, world: UnitOfWork, call: Call) -> WholeTokenBody:
         id = call.params["id"]
-        members = await self._members(world, id)
         sessions = await world.tx.list(Session, world.account.id)
         own = [each for each in sessions if each.token == id]
-        return WholeTokenBody(**members, sessions=_bodies(own, world.now))
+        return await self._body(world, WholeTokenBody, id, sessions=_bodies(own, world.now))
 
-    async def _members(self, world: UnitOfWork, id: str) -> dict[str, Any]:
+    async def _body(self, world: UnitOfWork, kind: type[B], id: str, **more: Any) -> B:
         used = await self.session_service.used(world, id, live=False)
         with_open = await self.session_service.used(world, id, live=True)
         token = await own_token(world, id)
-        return {
-            "id": token.id,
-            "account": token.account,
-            "name": token.name or None,
-            "role": token.role or None,
-            "model": token.model or None,
-            "vae": token.vae or None,
-            "now": MomentBody.of(world.now),
-            "made": MomentBody.of(token.made_at),
-            "expires": None if token.expires_at is None else MomentBody.of(token.expires_at),
-            "expired": token.expired_at(world.now),
-            "disabled": token.disabled,
-            "used_seconds": round(used, 3),
-            "open_seconds": round(with_open - used, 3),
-            "live_sessions": len(token.sessions),
-        }
+        return kind.like(
+            token,
+            now=MomentBody.of(world.now),
+            made=MomentBody.of(token.made_at),
+            expires=None if token.expires_at is None else MomentBody.of(token.expires_at),
+            expired=token.expired_at(world.now),
+            used_seconds=round(used, 3),
+            open_seconds=round(with_open - used, 3),
+            live_sessions=len(token.sessions),
+            **more,
+        )
 
 
 def _bodies(sessions: Iterable[Session], now: float) -> list[SessionBody]:
