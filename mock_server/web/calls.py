@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from msgspec import Struct, field
 from pydantic_core import to_json
@@ -75,17 +75,6 @@ class Bounds(Struct, frozen=True):
 
     body_bytes: int = 10 * 1024 * 1024
     body_timeout: float = 30.0
-
-
-Q = TypeVar("Q")
-B = TypeVar("B")
-
-
-class ControlRequest(Struct, Generic[Q, B], frozen=True):
-    """The query and the body of a call of the control API, in the types of its operation."""
-
-    query: Q
-    body: B
 
 
 class Disconnected(Exception):
