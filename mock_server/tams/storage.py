@@ -246,7 +246,7 @@ class Storage:
         data = await self.results.cache.get(
             f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe)
         )
-        return Answer(200, data, _headers(pictures.media_type("png")))
+        return Answer(200, data, _headers("image/png"))
 
 
 def _file(job: Job, index: int) -> str:

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mock_server.web.pictures import PictureCache
+from mock_server.web.picture_cache import PictureCache
 
 
 @pytest.fixture
