@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.captures import Capture
 
-_MAX_ANSWER_BYTES = 4 * 1024 * 1024
-
 
 @click.command("explain", options_metavar="[OPTIONS]")
 @click.argument("file", required=False)

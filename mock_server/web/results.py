@@ -68,9 +68,7 @@ def extension_of(job: Job) -> str:
 
 def media_type_of(job: Job) -> str:
     """Return the media type of the job's files."""
-    return (
-        video_files.MEDIA_TYPE if job.order.is_video else picture_files.media_type(job.order.format)
-    )
+    return video_files.MEDIA_TYPE if job.order.is_video else media_type(job.order.format)
 
 
 def recipe_of(job: Job, index: int) -> Recipe:
