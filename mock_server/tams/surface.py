@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import (
     AlreadyEnded,
@@ -17,7 +19,6 @@ from mock_server.core.errors import (
     RequestRepeated,
 )
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
 from mock_server.core.unit_of_work import UnitOfWork
@@ -138,7 +139,7 @@ class TamsSurface:
         """Return the answer to an operation that went well."""
         if isinstance(result, Answer):
             return result
-        return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
+        return Answer(200, result if isinstance(result, bytes) else to_json(result))
 
     def render_error(self, error: DomainError, call: Call) -> Answer:
         return errors.render_error(error, self.settings)
@@ -166,7 +167,12 @@ class TamsSurface:
 
     async def get_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any] | bytes:
         """TAMS › 5.2: a failed job is HTTP 200."""
-        snapshot = await self._look(world, path_number(call, "job_id"))
+        job_id = path_number(call, "job_id")
+        await self._own(world, job_id)
+        snapshot = await world.jobs.look(job_id)
+        days = self.settings.job_retention_days
+        if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
+            raise NotFound("job", job_id)
         return self.answers.look(snapshot, world.account, self._origin(call))
 
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
@@ -296,14 +302,6 @@ class TamsSurface:
             job = await world.tx.get(Job, job_id)
             if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
-
-    async def _look(self, world: UnitOfWork, job_id: str) -> Snapshot:
-        await self._own(world, job_id)
-        snapshot = await world.jobs.look(job_id)
-        days = self.settings.job_retention_days
-        if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
-            raise NotFound("job", job_id)
-        return snapshot
 
     def _upload_terms(self, payload: CreateResourceImage) -> tuple[float, float | None]:
         """Return for how long an upload may come and for how long it is kept, in seconds."""
