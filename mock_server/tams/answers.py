@@ -112,7 +112,6 @@ class JobAnswers:
         return to_json(body)
 
     def model(self, model: Model, origin: str) -> Body:
-        """Return a model in its wrapper."""
         showcase = [
             f"{origin}/showcase/{model.id}/{number + 1}.png"
             for number in range(model.showcase_count)

@@ -67,7 +67,6 @@ def extension_of(job: Job) -> str:
 
 
 def media_type_of(job: Job) -> str:
-    """Return the media type of the job's files."""
     return video_files.MEDIA_TYPE if job.order.is_video else media_type(job.order.format)
 
 
