@@ -13,8 +13,7 @@ from mock_server import __version__
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
-from mock_server.core.jobs.plans import PROFILES, Planner
-from mock_server.core.jobs.rules import JobRules
+from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
 from mock_server.core.resets import ResetService
 from mock_server.settings import Settings, read_settings, settings_table
 from mock_server.stores import open_store

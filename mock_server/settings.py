@@ -157,13 +157,7 @@ class Settings(BaseModel):
         "How long jobs take: short (seconds) or realistic (like the real service).",
         common=True,
     )
-    seed: int = _jobs(
-        1,
-        "Seed of everything random: durations, ids and pictures.",
-        common=True,
-        ge=0,
-        le=2**63 - 1,
-    )
+    seed: int = _jobs(1, "Seed of everything random.", common=True, ge=0, le=2**63 - 1)
     slots: int = _jobs(2, "Jobs of one account that run at the same time.", ge=1, le=1000)
     polls: int = _jobs(4, "Polls until a job ends, if polls advance jobs.", ge=1, le=1000)
     memory_pixels: int = _jobs(
@@ -195,9 +189,7 @@ class Settings(BaseModel):
         common=True,
     )
 
-    strict: bool = _presets(
-        False, "Refuse what a stricter service of either vendor might refuse.", common=True
-    )
+    strict: bool = _presets(False, "Refuse what a stricter service might refuse.", common=True)
     as_documented: bool = _presets(
         False, "Follow the vendors' documents wherever a choice is open.", common=True
     )
@@ -243,9 +235,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = _control(
         "info", "Lowest level of the messages on standard error."
     )
-    journal_entries: int = _control(
-        1000, "Requests that the journal keeps; 0 turns the journal off.", ge=0
-    )
+    journal_entries: int = _control(1000, "Requests that the journal keeps; 0 is off.", ge=0)
     journal_bytes: int = _control(16 * MIB, "Bytes that the journal keeps.", ge=0)
     journal_body_bytes: int = _control(
         64 * KIB, "Bytes that the journal keeps of each body; of a picture it keeps 4096.", ge=0

@@ -27,10 +27,6 @@ class UsageFailure(CommandFailure):
 
     exit_code = 2
 
-    @classmethod
-    def of(cls, error: SettingsError) -> UsageFailure:
-        return cls(str(error))
-
 
 def settings_or_failure(
     flags: Mapping[str, Any] | None = None, config: Path | None = None
@@ -41,7 +37,7 @@ def settings_or_failure(
     try:
         return read_settings(flags, config=config)
     except SettingsError as error:
-        raise UsageFailure.of(error) from error
+        raise UsageFailure(str(error)) from error
 
 
 def say(line: str) -> None:

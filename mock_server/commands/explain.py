@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mock_server.commands.errors import UsageFailure
+from mock_server.commands.errors import UsageFailure, settings_or_failure
 
 if TYPE_CHECKING:
     from mock_server.settings import Settings
     from mock_server.web.auth_diagnostics.findings import Diagnosis
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.captures import Capture
-
-_MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 
 @click.command("explain", options_metavar="[OPTIONS]")
@@ -73,13 +71,11 @@ def command(
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         sys.exit(0 if answer.get("accepted") else 1)
     diagnosis = _diagnose(capture, key, app_secret)
-    if as_json:
-        from mock_server.web.auth_diagnostics.explanations import as_data
+    from mock_server.web.auth_diagnostics.explanations import as_data, as_text
 
+    if as_json:
         click.echo(json.dumps(as_data(diagnosis), indent=2, ensure_ascii=False))
     else:
-        from mock_server.web.auth_diagnostics.explanations import as_text
-
         colours = sys.stdout.isatty() if colour is None else colour
         click.echo(as_text(diagnosis, colours=colours), color=colours)
     sys.exit(0 if diagnosis.accepted else 1)
@@ -116,16 +112,11 @@ def _read(name: str) -> bytes:
 
 
 def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Diagnosis:
-    from mock_server.setting_sources import SettingsError
-    from mock_server.settings import read_settings
     from mock_server.tams.key_pairs import key_pair
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.workshop.auth_diagnostics.evidence import understands
 
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        raise UsageFailure.of(error) from error
+    settings = settings_or_failure()
     ready_made = KnownAccount(
         settings.account_id,
         settings.app_id,

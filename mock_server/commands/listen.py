@@ -15,10 +15,12 @@ from msgspec import Struct
 
 from mock_server.commands.errors import CommandFailure, say, settings_or_failure
 from mock_server.commands.received_callbacks import ReceivedCallback, read_arrival
+from mock_server.core.errors import TooLarge
+from mock_server.web.calls import Disconnected, read_body
 from mock_server.web.wall import wall
 
 if TYPE_CHECKING:
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 1024 * 1024
@@ -73,8 +75,11 @@ class EventReceiver:
         if scope["method"] != "POST":
             await _answer(send, 405, {"detail": "send callbacks with POST"})
             return
-        body = await _body(receive)
-        if body is None:
+        try:
+            body = await read_body(receive, MAX_BODY_BYTES)
+        except Disconnected:
+            return
+        except TooLarge:
             await _answer(send, 413, {"detail": f"the body has more than {MAX_BODY_BYTES} bytes"})
             return
         arrival = read_arrival(scope["query_string"], body, self.secret)
@@ -91,19 +96,6 @@ class EventReceiver:
             return None
         deny = self.reply_policy.deny
         return {"success": deny is None, "errMessage": deny}
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """Return the body, or None if it is too large."""
-    body = b""
-    while True:
-        message: Message = await receive()
-        chunk: bytes = message.get("body", b"")
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-        if not message.get("more_body", False):
-            return body
 
 
 async def _answer(send: Send, status: int, data: dict[str, Any] | None) -> None:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 
-class ReceivedCallback(Struct, frozen=True):
+class ReceivedCallback(Struct, frozen=True, rename="camel"):
     """One callback as it arrived.
 
     `about` is the id of its job or task. `genuine` is None for TAMS, which does not sign. `token`
@@ -20,16 +20,24 @@ class ReceivedCallback(Struct, frozen=True):
     event: str
     about: str
     state: str
-    api_id: str
-    invoke_id: str
-    token: str
-    genuine: bool | None
-    body: Any
+    api_id: str = ""
+    invoke_id: str = ""
+    token: str = ""
+    genuine: bool | None = None
+    body: Any = None
 
     def as_line(self) -> str:
         """Return it as one line of printable characters."""
         words = [f"{self.surface:<8}", f"{self.event:<21}"]
-        words += [f"{name} {value}" for name, value in self._named() if value]
+        is_job = self.surface == "tams"  # whose event is the state
+        named = {
+            "job" if is_job else "task": self.about,
+            "state": "" if is_job else self.state,
+            "api": self.api_id,
+            "invoke": self.invoke_id,
+            "token": self.token,
+        }
+        words += [f"{name} {value}" for name, value in named.items() if value]
         if self.genuine is not None:
             words.append("sign ok" if self.genuine else "WRONG SIGN")
         line = "  ".join(words)
@@ -37,26 +45,8 @@ class ReceivedCallback(Struct, frozen=True):
 
     def as_json(self) -> dict[str, Any]:
         """Return every member by its JSON name."""
-        return {
-            "surface": self.surface,
-            "event": self.event,
-            "about": self.about,
-            "state": self.state,
-            "apiId": self.api_id,
-            "invokeId": self.invoke_id,
-            "token": self.token,
-            "genuine": self.genuine,
-            "body": self.body,
-        }
-
-    def _named(self) -> tuple[tuple[str, str], ...]:
-        return (
-            ("job" if self.surface == "tams" else "task", self.about),
-            ("state", "" if self.surface == "tams" else self.state),
-            ("api", self.api_id),
-            ("invoke", self.invoke_id),
-            ("token", self.token),
-        )
+        members: dict[str, Any] = to_builtins(self)
+        return members
 
 
 def read_arrival(query: bytes, body: bytes, secret: str) -> ReceivedCallback:
@@ -73,10 +63,6 @@ def read_arrival(query: bytes, body: bytes, secret: str) -> ReceivedCallback:
         event=state or "(no status)",
         about=_text(data, "jobId") or _text(job, "id"),
         state=state,
-        api_id="",
-        invoke_id="",
-        token="",
-        genuine=None,
         body=data,
     )
 

@@ -27,7 +27,7 @@ from mock_server.core.errors import AccountGone, Conflict, Invalid, NotFound
 from mock_server.core.events import DueRecords, Event
 from mock_server.core.jobs.due import apply_job
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.rules import JobRules
+from mock_server.core.jobs.plans import JobRules
 from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource, shared_upload
 from mock_server.core.store import Store, Transaction, View
@@ -142,7 +142,6 @@ class AccountService:
         return UnitOfWork(self, id, wall, incarnation)
 
     async def get(self, id: str) -> Account | None:
-        """Return an account by its id."""
         return await self.store.get(Account, id)
 
     async def find(self, id: str) -> Account:
@@ -155,7 +154,7 @@ class AccountService:
     async def by_credential(self, credential: str) -> Account | None:
         """Return whose credential this is, by its `credential_id`."""
         found = await self.store.get(Credential, credential)
-        return None if found is None else await self.get(found.account)
+        return None if found is None else await self.store.get(Account, found.account)
 
     async def all(self) -> Sequence[Account]:
         """Return every account, the oldest first."""

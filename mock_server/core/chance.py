@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 
-_SCALE = 2.0**-64
 _64_BITS = 2**64 - 1
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
@@ -14,11 +13,6 @@ def number(seed: int, *names: str | int, size_bytes: int = 8) -> int:
     """Return a whole number of `size_bytes` bytes that depends only on the arguments."""
     text = "\x1f".join([str(seed), *map(str, names)])
     return int.from_bytes(blake2b(text.encode(), digest_size=size_bytes).digest(), "big")
-
-
-def fraction(seed: int, *names: str | int) -> float:
-    """Return a number in [0, 1) that depends only on the arguments."""
-    return number(seed, *names) * _SCALE
 
 
 def nth(seed: int, name: str, index: int) -> int:

@@ -32,17 +32,14 @@ class DueRecords:
     """
 
     def __init__(self) -> None:
-        self.applied: tuple[type[Record], ...] = ()
         self.all: tuple[type[Record], ...] = ()
-        self._apply: dict[type[Record], Apply] = {}
+        self.apply: dict[type[Record], Apply] = {}
 
     def register(self, kind: type[Record], apply: Apply | None = None) -> None:
-        """Add a record type; of equal moments the type that was registered first is applied."""
+        """Add a record type; of equal moments the type that was registered first is applied.
+
+        After `apply` the record is no longer due at the same moment.
+        """
         self.all += (kind,)
         if apply is not None:
-            self.applied += (kind,)
-            self._apply[kind] = apply
-
-    async def apply(self, world: UnitOfWork, record: Record) -> None:
-        """Make it happen. Afterwards the record is no longer due at the same moment."""
-        await self._apply[type(record)](world, record)
+            self.apply[kind] = apply

@@ -23,7 +23,6 @@ def next_tick(now: float, last: int) -> int:
 
 
 def id_of(tick: int, account: str) -> str:
-    """Return the id of the tick in this account."""
     return str(tick << _TAG_BITS | tag_of(account))
 
 

@@ -6,8 +6,6 @@ from msgspec import Struct
 
 from mock_server.core.accounts import SERVER
 
-EARLIEST = 0.0  # the epoch; no clock begins before it
-
 
 class Resource(Struct, frozen=True):
     """A place for one upload. Moments are virtual; `keep_until` None means for ever.
@@ -46,13 +44,7 @@ class Resource(Struct, frozen=True):
 
 def shared_upload(id: str) -> Resource:
     """Return a picture that every account has from the beginning and for ever."""
+    moment = 0.0  # the epoch; no clock begins before it
     return Resource(
-        id=id,
-        account=SERVER,
-        made_at=EARLIEST,
-        upload_until=EARLIEST,
-        uploaded_at=EARLIEST,
-        format="png",
-        width=512,
-        height=512,
+        id, SERVER, moment, moment, uploaded_at=moment, format="png", width=512, height=512
     )

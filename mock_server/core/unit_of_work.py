@@ -19,8 +19,8 @@ from mock_server.core.credits import Wallet
 from mock_server.core.errors import AccountGone, DomainError, RateLimited
 from mock_server.core.events import Event
 from mock_server.core.ids import next_tick
+from mock_server.core.jobs.plans import JobRules
 from mock_server.core.jobs.queue import QueueState
-from mock_server.core.jobs.rules import JobRules
 from mock_server.core.jobs.service import JobService
 from mock_server.core.rate_limit import admit
 from mock_server.core.store import R, Transaction
@@ -163,12 +163,10 @@ class UnitOfWork:
 
     async def apply_due(self, until: float) -> None:
         """Apply everything that is due up to a moment, in the order of its moments."""
-        due = self._accounts.due
-        while True:
-            record = await self.tx.next_due(due.applied, self._id, until)
-            if record is None:
-                return
-            await due.apply(self, record)
+        apply = self._accounts.due.apply
+        kinds = tuple(apply)
+        while (record := await self.tx.next_due(kinds, self._id, until)) is not None:
+            await apply[type(record)](self, record)
 
     def happened(self, at: float, kind: str, id: str, state: str) -> None:
         """Note an event."""

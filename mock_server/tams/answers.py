@@ -21,6 +21,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
+from mock_server.web.picture_files import media_type
 from mock_server.web.results import image_seed, recipe_of
 from mock_server.web.videos import frame_size
 
@@ -111,7 +112,6 @@ class JobAnswers:
         return to_json(body)
 
     def model(self, model: Model, origin: str) -> Body:
-        """Return a model in its wrapper."""
         showcase = [
             f"{origin}/showcase/{model.id}/{number + 1}.png"
             for number in range(model.showcase_count)
@@ -230,7 +230,7 @@ def _file_facts(job: Job, index: int) -> dict[str, str]:
     return {
         "FileSize": file_size(pictures.size_bytes(recipe)),
         "ImageSize": f"{recipe.width}x{recipe.height}",
-        "MIMEType": pictures.media_type(recipe.format),
+        "MIMEType": media_type(recipe.format),
         "Seed": str(image_seed(job, index)),
     }
 

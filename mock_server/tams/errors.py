@@ -13,21 +13,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from mock_server.core.errors import (
-    AlreadyEnded,
-    Conflict,
-    CreditsShort,
-    DomainError,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    RateLimited,
-    RequestRepeated,
-    TooLarge,
-    TooSlow,
-    Unauthenticated,
-)
+from mock_server.core import errors
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import Reason, SignatureRefusal
 from mock_server.web.calls import JSON, Answer, json_answer
@@ -39,7 +25,7 @@ ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
 _UNKNOWN = {Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN, Reason.SCHEME_NOT_ALLOWED}
 
 
-class FieldMismatch(Invalid):
+class FieldMismatch(errors.Invalid):
     """The fields of a request do not match the template; `problem` is the whole message."""
 
     def __init__(self, problem: str) -> None:
@@ -51,17 +37,16 @@ def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, 
     return {"code": code, "message": message, "details": list(details)}
 
 
-def argument_error(field: str, message: str) -> dict[str, str]:
-    """Return the detail about one wrong argument."""
-    return {"@type": ARGUMENT_ERROR, "field": field, "message": message}
+def _argument_body(field: str, message: str, *, code: int = 3) -> dict[str, Any]:
+    """Return the status about one wrong argument, which its detail names."""
+    detail = {"@type": ARGUMENT_ERROR, "field": field, "message": message}
+    return status_body(code, PARAMS_INVALID, detail)
 
 
-def render_error(error: DomainError, settings: TamsSettings) -> Answer:
+def render_error(error: errors.DomainError, settings: TamsSettings) -> Answer:
     """Return the answer to an error; the entry of its nearest class is used."""
-    for kind in type(error).__mro__:
-        if kind in RENDERERS:
-            return RENDERERS[kind](error, settings)
-    return json_answer(status_body(13, "SYSTEM_ERROR"), 500)
+    nearest = next(kind for kind in type(error).__mro__ if kind in RENDERERS)
+    return RENDERERS[nearest](error, settings)
 
 
 def crash(request_id: str) -> Answer:
@@ -69,7 +54,7 @@ def crash(request_id: str) -> Answer:
     return json_answer(status_body(13, f"SYSTEM_ERROR, request {request_id}"), 500)
 
 
-def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
+def _unauthenticated(error: errors.Unauthenticated, settings: TamsSettings) -> Answer:
     refusal: SignatureRefusal = error.diagnosis
     status, tips = 401, refusal.detail
     if refusal.reason is Reason.HEADER_MISSING:
@@ -82,25 +67,22 @@ def _unauthenticated(error: Unauthenticated, settings: TamsSettings) -> Answer:
     return json_answer({"code": 100001, "message": "unauthorized", "tips": tips}, status)
 
 
-def _not_found(error: NotFound, settings: TamsSettings) -> Answer:
+def _not_found(error: errors.NotFound, settings: TamsSettings) -> Answer:
     # Documented for jobs: 404 with the words "job not found".
     code = 5 if error.kind == "job" else settings.not_found_code
     return json_answer(status_body(code, f"{error.kind} not found"), 404)
 
 
-def _credits_short(error: CreditsShort, settings: TamsSettings) -> Answer:
+def _credits_short(error: errors.CreditsShort, settings: TamsSettings) -> Answer:
     # Observed by three clients, which search for these words in the first detail.
     message = f"credits not enough: {error.price} needed, {error.balance} left"
-    body = status_body(
-        settings.credits_short_code, PARAMS_INVALID, argument_error("credits", message)
-    )
+    body = _argument_body("credits", message, code=settings.credits_short_code)
     return json_answer(body, settings.credits_short_status)
 
 
-def _invalid(error: Invalid, settings: TamsSettings) -> Answer:
+def _invalid(error: errors.Invalid, settings: TamsSettings) -> Answer:
     status = settings.invalid_graph_status if error.field == "workflow" else 400
-    body = status_body(3, PARAMS_INVALID, argument_error(error.field, error.problem))
-    return json_answer(body, status)
+    return json_answer(_argument_body(error.field, error.problem), status)
 
 
 def _field_mismatch(error: FieldMismatch, settings: TamsSettings) -> Answer:
@@ -108,38 +90,41 @@ def _field_mismatch(error: FieldMismatch, settings: TamsSettings) -> Answer:
     return json_answer({"code": 2, "message": error.problem}, settings.field_not_sent_status)
 
 
-def _rate_limited(error: RateLimited, settings: TamsSettings) -> Answer:
+def _rate_limited(error: errors.RateLimited, settings: TamsSettings) -> Answer:
     headers = JSON
     if settings.limit_retry_after and isfinite(error.retry_after):
         headers = (*JSON, (b"retry-after", b"%d" % ceil(error.retry_after)))
     return Answer(429, to_json(status_body(8, "RATELIMIT_EXCEEDED")), headers)
 
 
-def _repeated(error: RequestRepeated, settings: TamsSettings) -> Answer:
+def _repeated(error: errors.RequestRepeated, settings: TamsSettings) -> Answer:
     if error.same_content:
         return json_answer(status_body(6, str(error)), 409)
-    return json_answer(status_body(3, PARAMS_INVALID, argument_error("requestId", str(error))), 400)
+    return json_answer(_argument_body("requestId", str(error)), 400)
 
 
-def _plain(status: int, code: int) -> Callable[[Any, TamsSettings], Answer]:
+Renderer = Callable[[Any, TamsSettings], Answer]
+
+
+def _plain(status: int, code: int) -> Renderer:
     return lambda error, settings: json_answer(status_body(code, str(error)), status)
 
 
-RENDERERS: dict[type[DomainError], Callable[[Any, TamsSettings], Answer]] = {
-    Unauthenticated: _unauthenticated,
-    Forbidden: _plain(403, 7),
-    NotFound: _not_found,
-    Malformed: lambda error, settings: json_answer(status_body(3, error.problem), 400),
-    CreditsShort: _credits_short,
+RENDERERS: dict[type[errors.DomainError], Renderer] = {
+    errors.Unauthenticated: _unauthenticated,
+    errors.Forbidden: _plain(403, 7),
+    errors.NotFound: _not_found,
+    errors.Malformed: lambda error, settings: json_answer(status_body(3, error.problem), 400),
+    errors.CreditsShort: _credits_short,
     FieldMismatch: _field_mismatch,
-    Invalid: _invalid,
-    TooLarge: lambda error, settings: json_answer(
+    errors.Invalid: _invalid,
+    errors.TooLarge: lambda error, settings: json_answer(
         status_body(3, str(error)), settings.too_large_status
     ),
-    TooSlow: _plain(408, 4),
-    RateLimited: _rate_limited,
-    AlreadyEnded: _plain(400, 9),
-    RequestRepeated: _repeated,
-    Conflict: _plain(409, 10),
-    DomainError: lambda error, settings: json_answer(status_body(13, "SYSTEM_ERROR"), 500),
+    errors.TooSlow: _plain(408, 4),
+    errors.RateLimited: _rate_limited,
+    errors.AlreadyEnded: _plain(400, 9),
+    errors.RequestRepeated: _repeated,
+    errors.Conflict: _plain(409, 10),
+    errors.DomainError: lambda error, settings: json_answer(status_body(13, "SYSTEM_ERROR"), 500),
 }

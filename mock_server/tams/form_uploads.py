@@ -56,8 +56,7 @@ class _UploadForm(Struct, frozen=True):
     def required(self, name: str) -> str:
         if value := self.fields.get(name.lower()):
             return value
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "InvalidArgument",
             f"Bucket POST must contain a field named '{name}'. If it is specified, please check"
             " the order of the fields.",
@@ -77,18 +76,10 @@ class FormUploads:
         bounds = replace(upload_bounds, body_bytes=upload_bounds.body_bytes + _AROUND_BYTES)
         self.operations = (
             Operation(
-                "POST",
-                _PATH,
-                self.post,
-                "Take the form of a reserved upload",
-                "TAMS › 5.12",
-                caller=self.signer,
-                leaves=True,
-                counted=False,
-                bounds=bounds,
-                refuse=_refuse,
+                "POST", _PATH, self.post, "Take the form of a reserved upload", "TAMS › 5.12",
+                caller=self.signer, leaves=True, counted=False, bounds=bounds, refuse=_refuse,
             ),
-        )
+        )  # fmt: skip
 
     def place(self, resource: Resource, account: Account, origin: str) -> dict[str, str]:
         """Return the nine strings with which a form can be posted to `host`."""
@@ -167,11 +158,19 @@ class FormUploads:
             raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
         _check_token(form, resource, world.account)
         if world.now >= resource.upload_until:
-            raise StoreRefusal(403, "AccessDenied", "The time for this upload has run out.")
+            raise _denied("The time for this upload has run out.")
         _check_size(form, self.sizes)
         if resource.uploaded_at is not None and self.settings.second_upload == "refuse":
-            raise StoreRefusal(403, "AccessDenied", "The object is there already.")
+            raise _denied("The object is there already.")
         return resource
+
+
+def _bad(code: str, message: str) -> StoreRefusal:
+    return StoreRefusal(400, code, message)
+
+
+def _denied(message: str) -> StoreRefusal:
+    return StoreRefusal(403, "AccessDenied", message)
 
 
 def _refuse(error: DomainError, call: Call) -> Answer | None:
@@ -192,8 +191,7 @@ def _read(call: Call) -> _UploadForm:
             f"Bucket POST must be of the enclosure-type multipart/form-data: {error}.",
         ) from error
     except MalformedForm as error:
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "MalformedPOSTRequest",
             f"The body of your POST request is not well-formed multipart/form-data: {error}.",
         ) from error
@@ -203,8 +201,7 @@ def _read(call: Call) -> _UploadForm:
         if name == "file":
             return _UploadForm(fields, part.data)  # what follows the file is not looked at
         fields.setdefault(name, _entered(part))
-    raise StoreRefusal(
-        400,
+    raise _bad(
         "IncorrectNumberOfFilesInPOSTRequest",
         "POST requires exactly one file upload per request, as the last field.",
     )
@@ -212,8 +209,7 @@ def _read(call: Call) -> _UploadForm:
 
 def _entered(part: Part) -> str:
     if len(part.data) > _MAX_FIELD_BYTES:
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "FieldItemTooLong",
             f"Your form field '{part.name[:60]}' has more than {_MAX_FIELD_BYTES} bytes.",
         )
@@ -225,14 +221,14 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
     try:
         policy = read_policy(policy_text)
     except BadPolicy as error:
-        # Its signature is right: a holder of the account's secret may sign other policies.
-        raise StoreRefusal(400, "InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
+        # Its signature is right: whoever has the account's secret may sign policies of their own.
+        raise _bad("InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
     if now >= policy.expires_at:
-        raise StoreRefusal(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
+        raise _denied("Invalid according to Policy: Policy expired.")
     for match in policy.matches:
         if not match.met_by(form.fields):
             problem = f"Invalid according to Policy: Policy Condition failed: {match}"
-            raise StoreRefusal(403, "AccessDenied", problem)
+            raise _denied(problem)
     for sizes in policy.sizes:
         _check_size(form, sizes)
 
@@ -240,15 +236,13 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
 def _check_size(form: _UploadForm, sizes: SizeRange) -> None:
     size_bytes = len(form.file)
     if size_bytes < sizes.least:
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "EntityTooSmall",
             f"Your proposed upload of {size_bytes} bytes is smaller than the minimum allowed"
             f" object size of {sizes.least}.",
         )
     if size_bytes > sizes.most:
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "EntityTooLarge",
             f"Your proposed upload of {size_bytes} bytes exceeds the maximum allowed object size"
             f" of {sizes.most}.",
@@ -273,8 +267,7 @@ def _calls_back(form: _UploadForm) -> bool:
     except ValueError:
         callback = None
     if not isinstance(callback, dict) or not callback.get("callbackUrl"):
-        raise StoreRefusal(
-            400,
+        raise _bad(
             "InvalidArgument",
             "The callback configuration is not base64 of JSON with a callbackUrl.",
         )

@@ -35,7 +35,6 @@ def offset_of(raw: bytes, line: int, column: int) -> int:
 
 
 def word_start(text: str, offset: int) -> int:
-    """Return the start of the word at the offset."""
     while offset > 0 and _WORD.match(text, offset - 1):
         offset -= 1
     return offset

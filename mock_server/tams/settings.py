@@ -33,11 +33,8 @@ STRICT = {
 }
 
 # Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference,
-# also if another value was observed. Facts stay as they are, also those that were only observed.
-#
-# It differs from `strict`, which refuses more: whatever the mock does not know (models, node
-# classes, values outside lists that the reference has only in part), an upload without a term,
-# which is optional, and cases that the documents do not mention. `strict` changes no shapes.
+# also if another value was observed. `strict` changes no shapes, and refuses more: what the mock
+# does not know, an upload without a term, and cases that the documents do not mention.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
     "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
@@ -154,9 +151,7 @@ class TamsSettings(ChoiceTable):
         "created", "U27", "Status in the answer to a creation: always CREATED, or the present one."
     )
     first_rank: Literal[1, 0] = _jobs(1, "U28", "Queue rank of the job that is next.")
-    pending_seconds: float = _jobs(
-        0, "U29", "Seconds for which a job shows PENDING before WAITING.", ge=0
-    )
+    pending_seconds: float = _jobs(0, "U29", "Seconds of PENDING before WAITING.", ge=0)
     cancel_running: Leniency = _jobs(
         "accept", "U30", "Cancelling a running job: done and free of charge, or 400 with code 9."
     )
@@ -172,9 +167,7 @@ class TamsSettings(ChoiceTable):
     field_not_sent_status: Literal[500, 400, 200] = _workflows(
         500, "U11", "Status for a template field that was not sent (code 2)."
     )
-    invalid_graph_status: Literal[400, 200] = _workflows(
-        400, "U11", "Status for an invalid graph (code 3)."
-    )
+    invalid_graph_status: Literal[400, 200] = _workflows(400, "U11", "Status for an invalid graph.")
     bad_graph_check: Literal["error", "invalid"] = _workflows(
         "error", "U39", "An invalid graph in the params check: the error, or 200 with valid false."
     )
@@ -214,9 +207,7 @@ class TamsSettings(ChoiceTable):
     running_notify: Literal["progress", "end", "off"] = _callbacks(
         "progress", "U38", "What runningNotifyUrl gets: each tenth of the progress, or the end."
     )
-    not_found_code: Literal[5, 2] = _answers(
-        5, "U43", "Code in the body for an unknown model or template."
-    )
+    not_found_code: Literal[5, 2] = _answers(5, "U43", "Code for an unknown model or template.")
     upload_life: float = _files(
         3600, "U45", "Seconds for which an upload URL is valid if expireSec is not sent.", gt=0
     )
@@ -263,9 +254,7 @@ class TamsSettings(ChoiceTable):
     wrong_method_status: Literal[405, 501] = _answers(
         405, "U58", "Status for a known path with a wrong method; the code is 12."
     )
-    too_large_status: Literal[413, 400] = _answers(
-        413, "U59", "Status for a body that is larger than the limit."
-    )
+    too_large_status: Literal[413, 400] = _answers(413, "U59", "Status for a body above the limit.")
 
 
 # Behaviour that the reference leaves open and that has one answer here, for the fidelity report.

@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
-
-from msgspec.structs import replace
 
 from mock_server.core import chance
 from mock_server.core.account_service import AccountService
@@ -52,52 +51,25 @@ class Storage:
         self.accounts = accounts
         self.settings = settings
         self.results = results
-        put = Operation(
-            "PUT",
-            _UPLOAD_INTERNATIONAL + "{resource_id}",
-            self.put,
-            "Take the bytes of a reserved upload",
-            "TAMS › 9 Resources",
-            caller=self.upload_url,
-            leaves=True,
-            counted=False,
-            bounds=upload_bounds,
-            refuse=refuse,
+        at_store = partial(
+            Operation, source="TAMS › 9 Resources", leaves=True, counted=False, refuse=refuse
         )
+        take = partial(
+            at_store, "PUT", run=self.put, summary="Take the bytes of a reserved upload",
+            caller=self.upload_url, bounds=upload_bounds,
+        )  # fmt: skip
+        serve = partial(at_store, "GET", run=self.get_result, caller=self.result_url_holder)
+        folder = _RESULTS + "/{term}/{date}/COMFY"
         self.operations = (
-            put,
-            replace(put, path=_UPLOAD_MAINLAND + "{resource_id}"),
+            take(_UPLOAD_INTERNATIONAL + "{resource_id}"),
+            take(_UPLOAD_MAINLAND + "{resource_id}"),
+            serve(folder + "/images/{name}", summary="Serve a result to holders of its URL"),
+            serve(folder + "/videos/{name}", summary="Serve a video to holders of its URL"),
             Operation(
-                "GET",
-                _RESULTS + "/{term}/{date}/COMFY/images/{name}",
-                self.get_result,
-                "Serve a result to holders of its URL",
-                "TAMS › 9 Resources",
-                caller=self.result_url_holder,
-                leaves=True,
-                counted=False,
-                refuse=refuse,
+                "GET", "/showcase/{model_id}/{name}", self.get_showcase,
+                "Serve a model's showcase picture", "TAMS › 5.10", caller=public,
             ),
-            Operation(
-                "GET",
-                _RESULTS + "/{term}/{date}/COMFY/videos/{name}",
-                self.get_result,
-                "Serve a video to holders of its URL",
-                "TAMS › 9 Resources",
-                caller=self.result_url_holder,
-                leaves=True,
-                counted=False,
-                refuse=refuse,
-            ),
-            Operation(
-                "GET",
-                "/showcase/{model_id}/{name}",
-                self.get_showcase,
-                "Serve a model's showcase picture",
-                "TAMS › 5.10",
-                caller=public,
-            ),
-        )
+        )  # fmt: skip
 
     # Uploads
 
@@ -192,8 +164,7 @@ class Storage:
         life = self.settings.result_url_life
         if self.settings.expired_in == "constant" or self.settings.result_url == "fresh":
             return life
-        ended_at = job.ended_at
-        return life - int((now - ended_at) % life)
+        return life - int((now - job.ended_at) % life)
 
     async def result_url_holder(self, call: Call) -> Account:
         """Return the account of the job whose result a URL names."""
@@ -225,8 +196,7 @@ class Storage:
             or job.state_at(call.now) is not JobState.SUCCEEDED
         ):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
-        data = await self.results.file(job, index)
-        answer = Answer(200, data, _headers(media_type_of(job)))
+        answer = _file_answer(await self.results.file(job, index), media_type_of(job))
         return ranged(answer, call.header(b"range"))
 
     async def get_showcase(self, call: Call, payload: None) -> Answer:
@@ -246,7 +216,7 @@ class Storage:
         data = await self.results.cache.get(
             f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe)
         )
-        return Answer(200, data, _headers(pictures.media_type("png")))
+        return _file_answer(data, "image/png")
 
 
 def _file(job: Job, index: int) -> str:
@@ -287,8 +257,6 @@ def _result_problem(account: Account, call: Call, now: float) -> str:
     return "" if now < int(expiry) else "The URL has expired; ask for the job again."
 
 
-def _headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
-    return (
-        (b"content-type", media_type.encode()),
-        (b"cache-control", b"public, max-age=3600"),
-    )
+def _file_answer(data: bytes, media_type: str) -> Answer:
+    headers = (b"content-type", media_type.encode()), (b"cache-control", b"public, max-age=3600")
+    return Answer(200, data, headers)

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import (
     AlreadyEnded,
     DomainError,
     Forbidden,
     Invalid,
-    Malformed,
     NotFound,
     RequestRepeated,
 )
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
 from mock_server.core.unit_of_work import UnitOfWork
@@ -36,14 +36,15 @@ from mock_server.tams.requests import (
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.storage import Storage
+from mock_server.tams.wire import path_number
 from mock_server.tams.workflow.operations import WorkflowOperations
 from mock_server.web.calls import Answer, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
 from mock_server.web.vendors import VendorContext
 
-_UINT64 = 2**64
 _DAY = 86_400
+_MAX_LIFE = 100 * 365.0 * _DAY  # a date can still be made of it
 
 
 class TamsSurface:
@@ -74,7 +75,6 @@ class TamsSurface:
             self.catalogue,
             submit=self._submit_graph,
             request_key=self._request_key,
-            path_number=_number,
             classes_file=node_classes_file,
             templates_dir=templates_dir,
         )
@@ -139,7 +139,7 @@ class TamsSurface:
         """Return the answer to an operation that went well."""
         if isinstance(result, Answer):
             return result
-        return Answer(200, result) if isinstance(result, bytes) else json_answer(result)
+        return Answer(200, result if isinstance(result, bytes) else to_json(result))
 
     def render_error(self, error: DomainError, call: Call) -> Answer:
         return errors.render_error(error, self.settings)
@@ -167,12 +167,17 @@ class TamsSurface:
 
     async def get_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any] | bytes:
         """TAMS › 5.2: a failed job is HTTP 200."""
-        snapshot = await self._look(world, _job_id(call))
+        job_id = path_number(call, "job_id")
+        await self._own(world, job_id)
+        snapshot = await world.jobs.look(job_id)
+        days = self.settings.job_retention_days
+        if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
+            raise NotFound("job", job_id)
         return self.answers.look(snapshot, world.account, self._origin(call))
 
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
-        job_id = _job_id(call)
+        job_id = path_number(call, "job_id")
         await self._own(world, job_id)
         running_too = self.settings.cancel_running == "accept"
         try:
@@ -189,7 +194,7 @@ class TamsSurface:
 
     async def get_model(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.10: one model; there is no listing."""
-        model_id = _number(call, "model_id")
+        model_id = path_number(call, "model_id")
         model = self.catalogue.model(model_id, call.account.seed)
         if model is None:
             raise NotFound("model", model_id)
@@ -298,14 +303,6 @@ class TamsSurface:
             if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
 
-    async def _look(self, world: UnitOfWork, job_id: str) -> Snapshot:
-        await self._own(world, job_id)
-        snapshot = await world.jobs.look(job_id)
-        days = self.settings.job_retention_days
-        if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
-            raise NotFound("job", job_id)
-        return snapshot
-
     def _upload_terms(self, payload: CreateResourceImage) -> tuple[float, float | None]:
         """Return for how long an upload may come and for how long it is kept, in seconds."""
         life = payload.expire_sec
@@ -317,25 +314,3 @@ class TamsSurface:
             raise Invalid("term", "term: required")
         keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
         return min(float(life or self.settings.upload_life), _MAX_LIFE), keep_for
-
-
-# A hundred years: enough for everybody, and a date can still be made of it.
-_MAX_LIFE = 100 * 365 * 86_400.0
-
-
-def _job_id(call: Call) -> str:
-    return _number(call, "job_id")
-
-
-def _number(call: Call, name: str) -> str:
-    """Return a path id, an unsigned integer of 64 bits in decimal (U57 for what is not)."""
-    text = call.params[name]
-    if not text.isascii() or not text.isdigit():
-        problem = "invalid syntax"
-    elif len(text) > 20 or int(text) >= _UINT64:
-        problem = "value out of range"
-    else:
-        return text
-    shown = text if len(text) <= 100 else text[:100] + "…"
-    parsing = f'strconv.ParseUint: parsing "{shown}": {problem}'
-    raise Malformed(f"type mismatch, parameter: {name}, error: {parsing}", field=name)

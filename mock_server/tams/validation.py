@@ -21,7 +21,7 @@ from mock_server.tams.requests import (
     LoraBody,
     PromptBody,
 )
-from mock_server.tams.settings import Leniency, TamsSettings
+from mock_server.tams.settings import TamsSettings
 
 MAX_PROMPTS = 150
 MAX_COUNT = 4
@@ -74,10 +74,7 @@ class StageValidator:
         if 0 < seed <= MAX_SEED:
             return seed
         if seed > MAX_SEED:
-            leniency: Leniency = (
-                "refuse" if self.settings.seed_above_maximum == "refuse" else "accept"
-            )
-            self._judge(leniency, "seed", str(seed), f"at most {MAX_SEED}")
+            self._judge(self.settings.seed_above_maximum, "seed", str(seed), f"at most {MAX_SEED}")
         elif seed < -1:
             self._judge("accept", "seed", str(seed), "-1, or a seed that is not negative")
         return RANDOM_SEED
@@ -233,8 +230,8 @@ class StageValidator:
             raise refused(f"{member}: required")
         self._warn(member, "nothing", expected)
 
-    def _judge(self, leniency: Leniency, member: str, found: str, expected: str) -> None:
-        if leniency == "refuse":
+    def _judge(self, choice: str, member: str, found: str, expected: str) -> None:
+        if choice == "refuse":
             raise refused(f"{member}: must be {expected}, found {found}")
         self._warn(member, found, expected)
 

@@ -32,6 +32,7 @@ from mock_server.tams.positions import (
     word_start,
 )
 from mock_server.tams.scalars import MAX_ELEMENTS, WRONG_SCALAR
+from mock_server.web.calls import Call
 
 
 def json_name(name: str) -> str:
@@ -158,6 +159,20 @@ def _refuse_both_spellings(
                 seen[alias] = name
                 if held is not None:
                     _refuse_both_spellings(held, value, raw, (*path, name))
+
+
+def path_number(call: Call, name: str) -> str:
+    """Return a path id, an unsigned integer of 64 bits in decimal (U57 for what is not)."""
+    text = call.params[name]
+    if not text.isascii() or not text.isdigit():
+        problem = "invalid syntax"
+    elif len(text) > 20 or int(text) >= 2**64:
+        problem = "value out of range"
+    else:
+        return text
+    shown = text if len(text) <= 100 else text[:100] + "…"
+    parsing = f'strconv.ParseUint: parsing "{shown}": {problem}'
+    raise Malformed(f"type mismatch, parameter: {name}, error: {parsing}", field=name)
 
 
 # Error messages, in the words of protobuf's reader for Go

@@ -17,8 +17,7 @@ from mock_server.core.accounts import Account, Credentials, Limits, Progression
 from mock_server.core.clock import Clock
 from mock_server.core.credits import Entry, Wallet
 from mock_server.core.jobs.job import Job, Order
-from mock_server.core.jobs.plans import PROFILES, Pass, Plan, Planner, Work
-from mock_server.core.jobs.rules import JobRules
+from mock_server.core.jobs.plans import PROFILES, JobRules, Pass, Plan, Planner, Work
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.ledger import ledger_of, set_balance
 from mock_server.core.resources import Resource

@@ -148,7 +148,8 @@ class Call:
 
         Raises AccountGone where the account was reset or deleted since the caller was identified.
         """
-        return self.accounts.act(self.account.id, self.trace.wall, self.account.incarnation)
+        account = self.account
+        return UnitOfWork(self.accounts, account.id, self.trace.wall, account.incarnation)
 
     def header(self, name: bytes) -> bytes | None:
         """Return the header's last value; `name` is lower case."""
@@ -157,8 +158,14 @@ class Call:
         return self._headers.get(name)
 
     def origin(self, public_url: str = "") -> str:
-        """Return scheme and host to hand out URLs on: those that the caller used."""
-        return public_url or caller_origin(self.scope, self.header(b"host"))
+        """Return scheme and host to hand out URLs on: those of the caller, or the server's own."""
+        if public_url:
+            return public_url
+        host = self.header(b"host")
+        if host is None or _HOST.fullmatch(host) is None:  # It makes no sense.
+            address, port = self.scope.get("server") or ("127.0.0.1", 80)
+            host = f"{address}:{port}".encode()
+        return f"{self.scope['scheme']}://{host.decode()}"
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse; it shows in the log and the journal."""
@@ -175,7 +182,7 @@ class Call:
             raise Malformed("the content length is not a number of bytes")
         elif int(length) > bounds.body_bytes:
             raise TooLarge("body", limit_bytes=bounds.body_bytes)
-        reading = _read_body(receive, bounds.body_bytes)
+        reading = read_body(receive, bounds.body_bytes)
         if WHOLE in self.scope.get("state", ()):
             self.body = await reading  # without a timer, which costs more than the reading
         else:
@@ -187,7 +194,8 @@ class Call:
         self.trace.body = self.body
 
 
-async def _read_body(receive: Receive, limit_bytes: int) -> bytes:
+async def read_body(receive: Receive, limit_bytes: int) -> bytes:
+    """Return the whole body; raises TooLarge, or Disconnected if it breaks off."""
     chunks: list[bytes] = []
     size_bytes = 0
     while True:
@@ -208,14 +216,6 @@ def raw_target(scope: Scope) -> bytes:
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
-
-
-def caller_origin(scope: Scope, host: bytes | None) -> str:
-    """Return scheme and host of the caller, or the server's own if its Host makes no sense."""
-    if host is None or _HOST.fullmatch(host) is None:
-        address, port = scope.get("server") or ("127.0.0.1", 80)
-        host = f"{address}:{port}".encode()
-    return f"{scope['scheme']}://{host.decode()}"
 
 
 async def send_answer(

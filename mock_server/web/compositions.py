@@ -215,12 +215,4 @@ def tiles(canvas: Canvas, style: SeededRandom, shape: SeededRandom) -> Plane:
     return canvas.smooth(sheet)
 
 
-COMPOSITIONS: tuple[Composition, ...] = (
-    hills,
-    cut_paper,
-    orbs,
-    arches,
-    ribbons,
-    blossom,
-    tiles,
-)
+COMPOSITIONS: tuple[Composition, ...] = (hills, cut_paper, orbs, arches, ribbons, blossom, tiles)

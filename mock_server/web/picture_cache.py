@@ -15,15 +15,10 @@ class PictureCache:
 
     def __init__(self, max_bytes: int, *, concurrency: int = 4) -> None:
         self._max_bytes = max_bytes
-        self._size_bytes = 0
+        self.size_bytes = 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._making: dict[str, asyncio.Task[bytes]] = {}
         self._semaphore = asyncio.Semaphore(concurrency)
-
-    @property
-    def size_bytes(self) -> int:
-        """The total size of the kept pictures."""
-        return self._size_bytes
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -53,35 +48,28 @@ class PictureCache:
             making.add_done_callback(lambda task: self._made(key, task))
         return await asyncio.shield(making)
 
-    def forget(self, prefix: str = "") -> int:
-        """Drop every picture whose key has the prefix; return how many were kept.
+    def forget(self, prefix: str = "") -> None:
+        """Drop every picture whose key has the prefix.
 
         Callers that wait for such a picture still get it, but it is not kept.
         """
-        dropped = [key for key in self._kept if key.startswith(prefix)]
-        for key in dropped:
-            self._size_bytes -= len(self._kept.pop(key))
+        for key in [key for key in self._kept if key.startswith(prefix)]:
+            self.size_bytes -= len(self._kept.pop(key))
         for key in [key for key in self._making if key.startswith(prefix)]:
             del self._making[key]
-        return len(dropped)
 
     async def _make(self, make: Callable[[], bytes]) -> bytes:
         async with self._semaphore:
             return await asyncio.to_thread(make)
 
     def _made(self, key: str, task: asyncio.Task[bytes]) -> None:
-        is_current = self._making.get(key) is task
-        if is_current:
-            del self._making[key]
-        if task.cancelled() or task.exception() is not None or not is_current:
+        if self._making.get(key) is not task:
             return
-        self._keep(key, task.result())
-
-    def _keep(self, key: str, picture: bytes) -> None:
-        if len(picture) > self._max_bytes:
+        del self._making[key]
+        if task.cancelled() or task.exception() or len(task.result()) > self._max_bytes:
             return
-        self._kept[key] = picture
-        self._size_bytes += len(picture)
-        while self._size_bytes > self._max_bytes:
+        self._kept[key] = task.result()
+        self.size_bytes += len(task.result())
+        while self.size_bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._size_bytes -= len(oldest)
+            self.size_bytes -= len(oldest)

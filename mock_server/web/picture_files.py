@@ -27,7 +27,6 @@ _APP1, _APP15 = b"\xff\xe1", b"\xff\xef"
 
 
 def media_type(format: Format) -> str:
-    """Return the media type of this format."""
     return f"image/{format}"
 
 

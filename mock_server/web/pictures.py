@@ -6,55 +6,25 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from mock_server.core.jobs.job import Order
 from mock_server.web import picture_files
-from mock_server.web.picture_cache import PictureCache
-from mock_server.web.picture_decoding import PictureInfo, UndecodablePicture, inspect
-from mock_server.web.picture_files import Format, media_type
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = [
-    "Format",
-    "PictureCache",
-    "PictureInfo",
-    "Recipe",
-    "UndecodablePicture",
-    "inspect",
-    "media_type",
-    "parameters_text",
-    "render",
-    "size_bytes",
-]
-
 _MAX_HIDDEN = 0.85  # of a source picture, so that it stays recognisable
 
 
-class Recipe(Struct, frozen=True):
-    """Everything that decides the bytes of one picture.
+class Recipe(Order, frozen=True):
+    """Everything that decides the bytes of one picture or video: an order, and which one of it.
 
-    `seed` is the seed of this picture, `label` names its job, `index` (from 0) and `count` say
-    which of the job's pictures it is. `denoising_strength` matters only with a source: 0 keeps the
-    source, 1 hides it. `extra` are further names and values for the parameters text.
+    `seed` is the seed of this picture, `label` names its job, and `index` counts from 0.
+    `denoising_strength` matters only with a source: 0 keeps the source, 1 hides it.
     """
 
-    prompt: str
-    negative_prompt: str = ""
-    seed: int = 0
-    width: int = 512
-    height: int = 512
-    steps: int = 20
-    cfg_scale: float = 7.0
     sampler: str = "Euler a"
-    model: str = ""
     label: str = ""
     index: int = 0
-    count: int = 1
-    format: Format = "png"
-    denoising_strength: float = 0.75
-    extra: tuple[tuple[str, str], ...] = ()
 
 
 def size_bytes(recipe: Recipe) -> int:
@@ -73,9 +43,13 @@ def parameters_text(recipe: Recipe) -> str:
         ("CFG scale", str(recipe.cfg_scale).removesuffix(".0")),
         ("Seed", str(recipe.seed)),
         ("Size", f"{recipe.width}x{recipe.height}"),
-        *([("Model", recipe.model)] if recipe.model else []),
-        *recipe.extra,
     ]
+    if recipe.model:
+        settings.append(("Model", recipe.model))
+    if recipe.is_video:
+        settings += [("Frames", str(recipe.frames)), ("FPS", str(recipe.fps))]
+    elif recipe.source:
+        settings.append(("Denoising strength", f"{recipe.denoising_strength:g}"))
     lines = [
         recipe.prompt,
         *([f"Negative prompt: {recipe.negative_prompt}"] if recipe.negative_prompt else []),

@@ -221,23 +221,17 @@ class Pipeline:
             call.trace.account = account.id
         if self.hooks:
             await self._run_hooks(Stage.IDENTIFIED, call)
-        if account is None:
-            result = await operation.run(call, await self._parsed(operation, call))
-        elif operation.leaves:
+        if account is not None:
             async with call.act() as world:
-                await self._admit(operation, call, world)
+                call.now = call.trace.now = world.now
+                await self.surface.admit(world, call, operation)
+                if not operation.leaves:
+                    result = await operation.run(world, call, await self._parsed(operation, call))
+        if account is None or operation.leaves:
             result = await operation.run(call, await self._parsed(operation, call))
-        else:
-            async with call.act() as world:
-                await self._admit(operation, call, world)
-                result = await operation.run(world, call, await self._parsed(operation, call))
         if self.hooks:
             await self._run_hooks(Stage.DONE, call)
         return self.surface.render(result, operation, call.trace)
-
-    async def _admit(self, operation: Operation, call: Call, world: UnitOfWork) -> None:
-        call.now = call.trace.now = world.now
-        await self.surface.admit(world, call, operation)
 
     async def _parsed(self, operation: Operation, call: Call) -> Any:
         if not self.hooks:

@@ -10,17 +10,17 @@ from mock_server.core.accounts import SERVER
 from mock_server.core.jobs.job import Job
 from mock_server.core.resources import Resource
 from mock_server.core.store import Store
-from mock_server.web import pictures, videos
+from mock_server.web import picture_decoding, pictures, video_files, videos
 from mock_server.web.picture_cache import PictureCache
+from mock_server.web.picture_files import media_type
 from mock_server.web.pictures import Recipe
-from mock_server.web.videos import VideoRecipe
 
 _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
 async def inspect_upload(resource: Resource, data: bytes) -> Resource:
     """Return the upload with what its bytes were found to be; they are decoded in a thread."""
-    found = await asyncio.to_thread(pictures.inspect, data)
+    found = await asyncio.to_thread(picture_decoding.inspect, data)
     stored = replace(resource, size_bytes=len(data), format="")
     if found is not None:
         stored = replace(stored, format=found.format, width=found.width, height=found.height)
@@ -40,11 +40,10 @@ class ResultFiles:
         if (kept := self.cache.find(key)) is not None:
             return kept
         source = await self._upload(job, job.order.source)
-        if job.order.is_video:
-            film = video_recipe_of(job, index)
-            return await self.cache.get(key, lambda: videos.render_video(film, source))
-        mask = await self._upload(job, job.order.mask)
         recipe = recipe_of(job, index)
+        if recipe.is_video:
+            return await self.cache.get(key, lambda: videos.render_video(recipe, source))
+        mask = await self._upload(job, recipe.mask)
         return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
@@ -68,37 +67,13 @@ def extension_of(job: Job) -> str:
 
 
 def media_type_of(job: Job) -> str:
-    """Return the media type of the job's files."""
-    return videos.MEDIA_TYPE if job.order.is_video else pictures.media_type(job.order.format)
+    return video_files.MEDIA_TYPE if job.order.is_video else media_type(job.order.format)
 
 
 def recipe_of(job: Job, index: int) -> Recipe:
-    """Return what decides the bytes of one of a job's pictures."""
-    order = job.order
-    return Recipe(
-        prompt=order.prompt,
-        negative_prompt=order.negative_prompt,
-        seed=image_seed(job, index),
-        width=order.width,
-        height=order.height,
-        steps=order.steps,
-        cfg_scale=order.cfg_scale,
-        sampler=order.sampler,
-        model=order.model,
-        label=job.id,
-        index=index,
-        count=order.count,
-        format=order.format,
-        denoising_strength=order.denoising_strength,
-        extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
-    )
-
-
-def video_recipe_of(job: Job, index: int) -> VideoRecipe:
-    """Return the recipe for one of a job's videos."""
-    picture = asdict(recipe_of(job, index))
-    # The note in a video has no denoising strength, with or without a source.
-    return VideoRecipe(**{**picture, "extra": ()}, frames=job.order.frames, fps=job.order.fps)
+    """Return what decides the bytes of one of a job's pictures or videos."""
+    order = {**asdict(job.order), "seed": image_seed(job, index)}
+    return Recipe(**order, label=job.id, index=index)
 
 
 def image_seed(job: Job, index: int) -> int:

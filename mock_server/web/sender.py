@@ -48,7 +48,6 @@ class Sender:
         return CallbackReply(0, problem)
 
     async def close(self) -> None:
-        """Close the client."""
         if self._client is not None:
             await (await self._client).aclose()
             self._client = None

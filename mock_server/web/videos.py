@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from mock_server.web.pictures import Recipe, parameters_text
-from mock_server.web.video_files import MEDIA_TYPE, encoded
+from mock_server.web.video_files import encoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-__all__ = ["MEDIA_TYPE", "VideoRecipe", "frame_size", "note", "render_video"]
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -34,17 +32,6 @@ _ZOOM = 1.3
 _MAX_CHANGE = 0.45  # of a source picture, so that it stays recognisable to the end
 
 
-class VideoRecipe(Recipe, frozen=True):
-    """Everything that decides the bytes of one video, with one build of the encoder.
-
-    `frames` is the number of pictures, `fps` their number per second. Of the members of a picture,
-    `index`, `count`, `format` and `denoising_strength` have no effect.
-    """
-
-    frames: int = 40
-    fps: int = 8
-
-
 def frame_size(width: int, height: int, frames: int) -> Size:
     """Return the width and height in pixels that a video of this requested size will have.
 
@@ -58,14 +45,13 @@ def frame_size(width: int, height: int, frames: int) -> Size:
     return _even(width / shrink), _even(height / shrink)
 
 
-def note(recipe: VideoRecipe) -> str:
+def note(recipe: Recipe) -> str:
     """Return how the video was made, in the form that pictures use."""
     width, height = frame_size(recipe.width, recipe.height, recipe.frames)
-    extra = (("Frames", str(recipe.frames)), ("FPS", str(recipe.fps)), *recipe.extra)
-    return parameters_text(replace(recipe, width=width, height=height, extra=extra))
+    return parameters_text(replace(recipe, width=width, height=height))
 
 
-def render_video(recipe: VideoRecipe, source: bytes | None = None) -> bytes:
+def render_video(recipe: Recipe, source: bytes | None = None) -> bytes:
     """Return the video as MP4; this can take seconds, so call it in a thread.
 
     With a source, the video begins with that picture. Raises `UndecodablePicture` if it cannot be
@@ -76,7 +62,7 @@ def render_video(recipe: VideoRecipe, source: bytes | None = None) -> bytes:
     return encoded(_pictures(recipe, size, source), size, recipe.fps, tags, recipe.frames)
 
 
-def _pictures(recipe: VideoRecipe, size: Size, source: bytes | None) -> Iterator[Image]:
+def _pictures(recipe: Recipe, size: Size, source: bytes | None) -> Iterator[Image]:
     """Yield the pictures in their order; a still picture is yielded repeatedly."""
     from PIL import Image
 
@@ -99,7 +85,7 @@ def _pictures(recipe: VideoRecipe, size: Size, source: bytes | None) -> Iterator
             yield picture
 
 
-def _ends(recipe: VideoRecipe, size: Size, source: bytes | None) -> tuple[Image, Image]:
+def _ends(recipe: Recipe, size: Size, source: bytes | None) -> tuple[Image, Image]:
     """Return the first and the last picture, at the size at which they are drawn."""
     from PIL import Image as Pillow
 
@@ -119,7 +105,7 @@ def _ends(recipe: VideoRecipe, size: Size, source: bytes | None) -> tuple[Image,
     return original, Pillow.blend(original, poster(recipe.seed), _MAX_CHANGE)
 
 
-def _camera(recipe: VideoRecipe, size: Size, *, toward: bool) -> Callable[[float], Box]:
+def _camera(recipe: Recipe, size: Size, *, toward: bool) -> Callable[[float], Box]:
     """Return a function from the time (0 to 1) to the visible part of the picture.
 
     The camera moves toward a point that the seed chooses; unless `toward`, it may also move away.

@@ -175,7 +175,7 @@ class Job(Struct, frozen=True, gc=False):
 
     def moment(self, now: float) -> float:
         """Return its position in time at virtual time `now`."""
-        return now if self.on_the_clock else self.position
+        return now if self.progress in _BY_TIME else self.position
 
     def state_at(self, now: float) -> JobState:
         """Return the state at virtual time `now`."""

@@ -12,6 +12,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from mock_server.core import chance
+from mock_server.core.accounts import Progression
 from mock_server.core.credits import TENTH, tenths_up
 
 _REFERENCE_PIXELS = 768 * 768
@@ -49,10 +50,6 @@ class Work(Struct, frozen=True):
     pending: float = 0.0
 
     @property
-    def effort(self) -> Decimal:
-        return _effort(self.passes, self.count, self.factor)
-
-    @property
     def price(self) -> Decimal:
         """Credits: the effort rounded up to whole tenths, at least one tenth."""
         if self.fixed_price is not None:
@@ -60,20 +57,16 @@ class Work(Struct, frozen=True):
         return _price(self.passes, self.count, self.factor)
 
 
-def _effort(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
-    return sum((each.effort for each in passes), Decimal(0)) * factor * count
-
-
 @lru_cache(maxsize=4096)
 def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
-    return max(TENTH, tenths_up(_effort(passes, count, factor)))
+    effort = sum((each.effort for each in passes), Decimal(0)) * factor * count
+    return max(TENTH, tenths_up(effort))
 
 
 # Profiles and planners are keys of caches, and are compared by identity.
 class TimingProfile(Struct, frozen=True, eq=False):
     """How long things take, in seconds; pairs are minimum and maximum."""
 
-    name: str
     created: float
     wait: tuple[float, float]
     load: float
@@ -83,19 +76,10 @@ class TimingProfile(Struct, frozen=True, eq=False):
 
 
 PROFILES = {
-    profile.name: profile
-    for profile in (
-        TimingProfile("short", created=0.2, wait=(0.4, 0.8), load=0.6, per_effort=1.2),
-        TimingProfile(
-            "realistic",
-            created=1.0,
-            wait=(2.0, 10.0),
-            load=3.0,
-            per_effort=12.5,
-            ahead=(2, 12),
-            behind=(1, 9),
-        ),
-    )
+    "short": TimingProfile(created=0.2, wait=(0.4, 0.8), load=0.6, per_effort=1.2),
+    "realistic": TimingProfile(
+        created=1.0, wait=(2.0, 10.0), load=3.0, per_effort=12.5, ahead=(2, 12), behind=(1, 9)
+    ),
 }
 
 
@@ -143,6 +127,22 @@ class Planner(Struct, frozen=True, eq=False):
         """Return how the work will go, for a random draw."""
         draw = draw_number % _PLAN_BUCKETS
         return _planned(self, work.passes, work.count, work.factor, work.pending, draw)
+
+
+class JobRules(Struct, frozen=True):
+    """What the server decides about jobs and uploads; accounts may differ in some of it.
+
+    `slots` jobs run at the same time; `polls` looks end a job that polls advance.
+    `keep_jobs` and `keep_resources` are how many of each an account keeps.
+    """
+
+    planner: Planner
+    progress: Progression = Progression.TIME
+    slots: int = 2
+    polls: int = 4
+    keep_jobs: int = 10_000
+    keep_resources: int = 10_000
+    upload_bytes: int = 20 * 1024 * 1024
 
 
 @lru_cache(maxsize=4096)

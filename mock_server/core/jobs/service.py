@@ -226,7 +226,7 @@ class JobService:
     async def _snapshot(self, job: Job) -> Snapshot:
         now = self.world.now
         state = job.state_at(now)
-        waits = job.on_the_clock and not state.started
+        waits = not state.started and job.on_the_clock
         queue = await self.world.tx.get(QueueState, job.account) if waits else None
         return Snapshot(job, now, state, queue)
 

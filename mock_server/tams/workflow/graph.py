@@ -15,10 +15,11 @@ from typing import Any
 from msgspec import Struct, field
 
 from mock_server.core.errors import Invalid
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.validation import shown
 from mock_server.tams.workflow.graph_problems import REQUIRED, GraphProblem, printable, refused
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
-from mock_server.tams.workflow.node_inputs import InputRules, fits, input_problem
+from mock_server.tams.workflow.node_inputs import fits, input_problem
 
 # Limits of the mock: no known client sends more, and an answer names every problem.
 MAX_NODES = 1_000
@@ -63,15 +64,15 @@ class Graph(Struct):
         return (self.nodes[each] for each in self.order)
 
 
-def read_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
+def read_graph(params: Mapping[str, Any], classes: NodeClasses, settings: TamsSettings) -> Graph:
     """Return the graph of a request; raises Invalid with all of its problems."""
-    graph = inspect_graph(params, classes, rules)
+    graph = inspect_graph(params, classes, settings)
     if graph.problems:
         raise refused(graph.problems)
     return graph
 
 
-def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputRules) -> Graph:
+def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: TamsSettings) -> Graph:
     """Return the graph with its problems; raises Invalid if its nodes cannot be read."""
     if not params:
         raise Invalid("workflow", f"params: {REQUIRED}\n")
@@ -80,7 +81,7 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputR
             "workflow", f"params: must have at most {MAX_NODES} nodes, found {len(params)}\n"
         )
     ids = sorted(params, key=_node_order)
-    reader = _GraphReader(classes, rules)
+    reader = _GraphReader(classes, settings)
     graph = Graph({each: reader.node(each, params[each]) for each in ids})
     if reader.problems:
         raise refused(reader.problems)
@@ -100,7 +101,7 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, rules: InputR
     needed = set(graph.order)
     for node in graph.nodes.values():
         if node.id in needed:
-            graph.problems += _problems(node, graph, rules)
+            graph.problems += _problems(node, graph, settings)
         else:
             graph.warnings.append(f"node {printable(node.id)}: no output needs it, so it is idle")
     graph.problems.sort(key=lambda each: _node_order(each.node))
@@ -117,9 +118,9 @@ def _node_order(id: str) -> tuple[int, int, str]:
 class _GraphReader:
     """Makes nodes from JSON, and collects the problems of invalid nodes."""
 
-    def __init__(self, classes: NodeClasses, rules: InputRules) -> None:
+    def __init__(self, classes: NodeClasses, settings: TamsSettings) -> None:
         self.classes = classes
-        self.rules = rules
+        self.settings = settings
         self.problems: list[GraphProblem] = []
 
     def node(self, id: str, data: Any) -> GraphNode:
@@ -138,7 +139,7 @@ class _GraphReader:
             return self._refuse(node, "classType", text)
         known = self.classes.get(class_type)
         node = GraphNode(id, class_type, {}, {}, known)
-        if known is None and self.rules.unknown_class == "refuse":
+        if known is None and self.settings.unknown_class == "refuse":
             return self._refuse(node, "classType", "must be a known class of nodes")
         inputs = data.get("inputs")
         if inputs is None:
@@ -236,7 +237,7 @@ def _cycle(graph: Graph, path: list[str], id: str, name: str, start: str) -> Gra
 # The inputs
 
 
-def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[GraphProblem]:
+def _problems(node: GraphNode, graph: Graph, settings: TamsSettings) -> Iterator[GraphProblem]:
     """Yield the problems with the inputs of one node, in the order of its class's inputs."""
 
     def problem(name: str, text: str) -> GraphProblem:
@@ -254,7 +255,7 @@ def _problems(node: GraphNode, graph: Graph, rules: InputRules) -> Iterator[Grap
         if value is None or (spec.names_something and value == ""):
             if spec.required:
                 yield problem(name, REQUIRED)
-        elif text := input_problem(spec, value, rules, partial(warn, name)):
+        elif text := input_problem(spec, value, settings, partial(warn, name)):
             yield problem(name, text)
     for name, link in node.links.items():
         kind = specs[name].kind if name in specs else "*"

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from msgspec import Struct
-
-from mock_server.tams.settings import Leniency
+from mock_server.tams.settings import TamsSettings
 from mock_server.tams.validation import shown
 from mock_server.tams.workflow.node_classes import ANY, COMBO, InputSpec
 
@@ -20,22 +18,14 @@ _MAX_NUMBER_LENGTH = 100
 _ID = re.compile(r"[0-9]{6,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class InputRules(Struct, frozen=True):
-    """How strictly graphs are checked."""
-
-    unknown_class: Leniency = "accept"
-    unlisted_value: Leniency = "accept"
-
-
 def input_problem(
-    spec: InputSpec, value: Any, rules: InputRules, warn: Callable[[str], None]
+    spec: InputSpec, value: Any, settings: TamsSettings, warn: Callable[[str], None]
 ) -> str:
     """Return the problem with a value that is not a link, or ""."""
     if isinstance(value, list):
         return f"must be a link [node id, output index], found {shown(value)}"
     if not spec.scalar:
-        expected = f"must be a link to {spec.kind}"
-        return f"{expected}, found {shown(value)}"
+        return f"must be a link to {spec.kind}, found {shown(value)}"
     if ANY in spec.kind:
         return ""
     if isinstance(value, dict):
@@ -46,7 +36,7 @@ def input_problem(
         if isinstance(value, str) and _ID.fullmatch(value):
             return ""
         text = f"must be one of the {len(spec.values)} known values, found {shown(value)}"
-        if rules.unlisted_value == "refuse":
+        if settings.unlisted_value == "refuse":
             return text
         warn(text)
     return ""

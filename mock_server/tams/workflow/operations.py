@@ -14,6 +14,7 @@ from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import MAX_INPUTS, ParsedOrder
+from mock_server.tams.wire import path_number
 from mock_server.tams.workflow.requests import (
     CheckTemplate,
     CheckWorkflow,
@@ -27,7 +28,6 @@ from mock_server.web.pipeline import Operation
 if TYPE_CHECKING:
     from mock_server.tams.workflow.graph import Graph
     from mock_server.tams.workflow.node_classes import NodeClasses
-    from mock_server.tams.workflow.node_inputs import InputRules
     from mock_server.tams.workflow.templates import Templates
 
 Body = dict[str, Any]
@@ -37,8 +37,8 @@ Submit = Callable[[UnitOfWork, Call, ParsedOrder, str, str], Awaitable[Body]]
 class WorkflowOperations:
     """Translates calls about graphs and templates; what all jobs share is handed in.
 
-    `submit` makes a job of a commission, a request key and the URL to be told of its progress (or
-    ""), `request_key` is what a request id counts as, and `path_number` reads a path's number.
+    `submit` makes a job of an order, a request key and the URL to be told of its progress (or ""),
+    and `request_key` is what a request id counts as.
     """
 
     def __init__(
@@ -48,7 +48,6 @@ class WorkflowOperations:
         *,
         submit: Submit,
         request_key: Callable[[Call, str], str],
-        path_number: Callable[[Call, str], str],
         classes_file: Path | None = None,
         templates_dir: Path | None = None,
     ) -> None:
@@ -58,7 +57,6 @@ class WorkflowOperations:
         self._templates_dir = templates_dir
         self._submit = submit
         self._request_key = request_key
-        self._path_number = path_number
         self.operations: Sequence[Operation] = (
             Operation(
                 "POST", "/v1/jobs/workflow", self.create_job, "Create a job out of a graph",
@@ -83,13 +81,6 @@ class WorkflowOperations:
         )  # fmt: skip
 
     @cached_property
-    def rules(self) -> InputRules:
-        """How strictly graphs are read."""
-        from mock_server.tams.workflow.node_inputs import InputRules
-
-        return InputRules(self.settings.unknown_class, self.settings.unlisted_value)
-
-    @cached_property
     def classes(self) -> NodeClasses:
         """The node classes that are known; read by the first call that needs them."""
         from mock_server.tams.workflow.node_classes import load_classes
@@ -101,7 +92,7 @@ class WorkflowOperations:
         """The templates that are published here."""
         from mock_server.tams.workflow.templates import Templates
 
-        return Templates(self.classes, self.rules, self._templates_dir)
+        return Templates(self.classes, self.settings, self._templates_dir)
 
     async def create_job(self, world: UnitOfWork, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""
@@ -122,15 +113,13 @@ class WorkflowOperations:
 
     async def get_template(self, world: UnitOfWork, call: Call, payload: None) -> Body:
         """TAMS › 5.7: a template's name and its editable fields, without a wrapper."""
-        return self.templates.read(self._path_number(call, "template_id"))
+        return self.templates.read(path_number(call, "template_id"))
 
     async def check_template(self, world: UnitOfWork, call: Call, payload: CheckTemplate) -> Body:
         """TAMS › 5.8: what the filled-in template would cost (U40)."""
         made = await self._parse_order(world, call, self._filled(payload))
-        price = {"credits": float(made.work.price)}
-        return (
-            price if self.settings.template_check_reply == "credits" else {"valid": True, **price}
-        )
+        valid = {} if self.settings.template_check_reply == "credits" else {"valid": True}
+        return {**valid, "credits": float(made.work.price)}
 
     async def create_template_job(
         self, world: UnitOfWork, call: Call, payload: CreateTemplateJob
@@ -150,7 +139,7 @@ class WorkflowOperations:
     def _graph(self, payload: CreateWorkflowJob | CheckWorkflow) -> Graph:
         from mock_server.tams.workflow.graph import read_graph
 
-        return read_graph(payload.params, self.classes, self.rules)
+        return read_graph(payload.params, self.classes, self.settings)
 
     def _filled(self, payload: CheckTemplate) -> Graph:
         return self.templates.fill(

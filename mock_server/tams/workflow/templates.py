@@ -25,7 +25,6 @@ from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
 from mock_server.tams.workflow.node_classes import NodeClasses, UnreadableFile, read_json
-from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import FieldAttrBody
 
@@ -67,11 +66,11 @@ class Templates:
     """Finds templates, describes them, and fills in their fields."""
 
     def __init__(
-        self, classes: NodeClasses, rules: InputRules | None = None, folder: Path | None = None
+        self, classes: NodeClasses, settings: TamsSettings | None = None, folder: Path | None = None
     ) -> None:
         """Read all templates; raises UnreadableFile for an invalid file in the folder."""
         self.classes = classes
-        self.rules = rules or InputRules()
+        self.settings = settings or TamsSettings()
         self._known = {each.id: each for each in _folder(_SHIPPED)}
         if folder is not None:
             own = _folder(folder, lambda template: _graph_problem(template, classes))
@@ -114,7 +113,7 @@ class Templates:
         if extra and extra_fields == "refuse":
             raise FieldMismatch(f"can't find [nodeId:fieldName] {extra[0]} in workflow template")
         filled = template.filled({field: values[field] for field in template.fields})
-        graph = inspect_graph(filled, self.classes, self.rules)
+        graph = inspect_graph(filled, self.classes, self.settings)
         if graph.problems:
             raise refused(graph.problems)
         graph.warnings += [f"fields: the template has no field {field}" for field in extra[:10]]
@@ -139,7 +138,7 @@ class Templates:
             if each.field_value is not None
         }
         field = next((each for each in template.fields if each not in given), "of a template")
-        graph = inspect_graph(template.params, self.classes, InputRules())
+        graph = inspect_graph(template.params, self.classes, TamsSettings())
         made = parse_graph(graph, settings, catalogue)
         return replace(made, work=replace(made.work, inputs=(str(field),)))
 
@@ -218,7 +217,7 @@ def _field(data: Any, params: Mapping[str, Any], position: str) -> TemplateField
 def _graph_problem(template: Template, classes: NodeClasses) -> str:
     """Return the problem of a template's graph, except for its editable fields."""
     try:
-        graph = inspect_graph(template.params, classes, InputRules())
+        graph = inspect_graph(template.params, classes, TamsSettings())
     except Invalid as error:
         return error.problem.rstrip("\n").replace("\n", "; ")
     editable = set(template.fields)

@@ -17,7 +17,6 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, read_graph
 from mock_server.tams.workflow.node_classes import InputSpec, NodeClass, load_classes
-from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 
 EXCHANGES = Path(__file__).resolve().parents[3] / "fixtures" / "exchanges" / "tams"
@@ -48,7 +47,7 @@ def changed(params: Params, id: str, **inputs: Any) -> Params:
 
 
 def read(params: Params, **rules: Any) -> Graph:
-    return read_graph(params, load_classes(), InputRules(**rules))
+    return read_graph(params, load_classes(), TamsSettings(**rules))
 
 
 def ask(

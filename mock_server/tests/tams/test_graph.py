@@ -19,7 +19,6 @@ from mock_server.tams.workflow.node_classes import (
     load_classes,
     shipped_classes,
 )
-from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tests.tams.graphs import (
     Params,
@@ -338,7 +337,7 @@ likely_nodes = st.fixed_dictionaries(
     )
 )
 def test_arbitrary_graphs_are_parsed_or_refused(params: dict[str, Any]):
-    for rules in (InputRules(), InputRules(unknown_class="refuse", unlisted_value="refuse")):
+    for rules in (TamsSettings(), TamsSettings(unknown_class="refuse", unlisted_value="refuse")):
         try:
             graph = read_graph(params, load_classes(), rules)
             made = parse_graph(graph, TamsSettings(), Catalogue())
@@ -363,7 +362,7 @@ def test_unknown_classes_never_raise(data):
         }
         for place, id in enumerate(ids)
     }
-    graph = read_graph(params, {}, InputRules())
+    graph = read_graph(params, {}, TamsSettings())
     try:
         made = parse_graph(graph, TamsSettings(), Catalogue())
     except DomainError:  # too many pictures

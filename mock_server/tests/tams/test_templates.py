@@ -12,7 +12,6 @@ from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.wire import parse
 from mock_server.tams.workflow.node_classes import UnreadableFile, load_classes
-from mock_server.tams.workflow.node_inputs import InputRules
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
 from mock_server.tams.workflow.templates import Templates
@@ -168,7 +167,7 @@ def folder_of(tmp_path, *templates):
         text = each if isinstance(each, str) else json.dumps(each)
         (tmp_path / f"{number}.json").write_text(text)
     (tmp_path / "notes.txt").write_text("no template")
-    return Templates(load_classes(), InputRules(), tmp_path)
+    return Templates(load_classes(), TamsSettings(), tmp_path)
 
 
 def test_templates_are_read_from_a_folder(tmp_path):

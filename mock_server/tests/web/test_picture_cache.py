@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mock_server.web.pictures import PictureCache
+from mock_server.web.picture_cache import PictureCache
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ async def test_forget_drops_the_pictures_of_one_account():
     for key in ("a/1", "a/2", "b/1"):
         await cache.get(key, Maker())
 
-    assert cache.forget("a/") == 2
+    cache.forget("a/")
 
     assert (len(cache), cache.size_bytes) == (1, 7)
-    assert cache.forget() == 1
+    cache.forget()
     assert (len(cache), cache.size_bytes) == (0, 0)
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mock_server.web.pictures import PictureInfo, Recipe, inspect, render
+from mock_server.web.picture_decoding import PictureInfo, inspect
+from mock_server.web.pictures import Recipe, render
 
 FORMATS = ("png", "jpeg", "webp")
 SMALL = {

@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
 
-from mock_server.web.pictures import (
-    Format,
-    Recipe,
-    UndecodablePicture,
-    inspect,
-    media_type,
-    parameters_text,
-    render,
-    size_bytes,
-)
+from mock_server.web.picture_decoding import UndecodablePicture, inspect
+from mock_server.web.picture_files import Format, media_type
+from mock_server.web.pictures import Recipe, parameters_text, render, size_bytes
 
 FORMATS: tuple[Format, ...] = ("png", "jpeg", "webp")
 LIGHTHOUSE = Recipe("a lighthouse, oil painting", seed=42, width=128, height=96)
@@ -142,7 +135,7 @@ def test_another_process_makes_the_same_bytes(format):
 def test_the_size_is_known_without_importing_pillow():
     script = (
         "import sys; from mock_server.web.pictures import *; r = Recipe('p');"
-        "size_bytes(r), parameters_text(r), media_type('png'), PictureCache(9);"
+        "size_bytes(r), parameters_text(r);"
         "assert not [name for name in sys.modules if name.startswith('PIL')]"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -195,14 +188,15 @@ def test_parameters_are_written_as_the_web_ui_writes_them():
         sampler="DPM++ 2M Karras",
         cfg_scale=7.5,
         model="v1, pruned",
-        extra=(("Clip skip", "2"), ("Lora hashes", "a: 1")),
+        source="an upload",
+        denoising_strength=0.5,
     )
 
     assert parameters_text(recipe) == (
         "a cat,\nsitting\n"
         "Negative prompt: blurry, text\n"
         "Steps: 8, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 123, Size: 768x512, "
-        'Model: "v1, pruned", Clip skip: 2, Lora hashes: "a: 1"'
+        'Model: "v1, pruned", Denoising strength: 0.5'
     )
 
 

@@ -6,7 +6,9 @@ import re
 import pytest
 
 from mock_server.tests.browser import STAY, looked_at
-from mock_server.web.videos import MEDIA_TYPE, VideoRecipe, render_video
+from mock_server.web.pictures import Recipe
+from mock_server.web.video_files import MEDIA_TYPE
+from mock_server.web.videos import render_video
 
 PAGE = """<!doctype html>
 <video src="/video.mp4" autoplay muted></video>
@@ -39,7 +41,7 @@ video.onerror = report
 )
 def test_a_browser_plays_a_video_to_its_end(tmp_path, width, height, frames, fps):
     video = render_video(
-        VideoRecipe("a quiet harbour", seed=7, width=width, height=height, frames=frames, fps=fps)
+        Recipe("a quiet harbour", seed=7, width=width, height=height, frames=frames, fps=fps)
     )
     files = {
         "/": ("text/html", (PAGE + STAY).encode()),

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
 
-from mock_server.web.pictures import Recipe, UndecodablePicture, render
+from mock_server.web.picture_decoding import UndecodablePicture
+from mock_server.web.pictures import Recipe, render
 from mock_server.web.videos import (
     MAX_FRAME_PIXELS,
     MAX_TOTAL_PIXELS,
     MAX_VIDEO_SIDE,
     MIN_SIDE,
-    VideoRecipe,
     frame_size,
     note,
     render_video,
 )
 
-HARBOUR = VideoRecipe("a quiet harbour", seed=42, width=192, height=128, frames=8, fps=8)
+HARBOUR = Recipe("a quiet harbour", seed=42, width=192, height=128, frames=8, fps=8)
 
 
 def opened(video):
@@ -167,7 +167,7 @@ def test_the_tags_say_how_the_video_was_made():
 
 @given(
     recipe=st.builds(
-        VideoRecipe,
+        Recipe,
         prompt=st.text(max_size=60)
         | st.sampled_from(["赛博朋克的猫 🐱 " * 9, "x" * 100_000, "\ud800\0"]),
         negative_prompt=st.text(max_size=20),
