@@ -221,7 +221,7 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
     try:
         policy = read_policy(policy_text)
     except BadPolicy as error:
-        # Its signature is right: whoever has the account's secret may sign policies of their own.
+        # Its signature is right: a holder of the account's secret may sign other policies.
         raise _bad("InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
     if now >= policy.expires_at:
         raise _denied("Invalid according to Policy: Policy expired.")
