@@ -218,8 +218,16 @@ class TamsSurface:
     # Inside
 
     async def _reserve(self, world: UnitOfWork, payload: CreateResourceImage) -> Resource:
-        life, keep_for = self._upload_terms(payload)
-        return await world.uploads.reserve(upload_for=life, keep_for=keep_for)
+        life = payload.expire_sec
+        if life < 0:
+            raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
+        if payload.term not in (0, 1, 2):
+            raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
+        if payload.term == 0 and self.settings.missing_term == "refuse":
+            raise Invalid("term", "term: required")
+        keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
+        upload_for = min(float(life or self.settings.upload_life), _MAX_LIFE)
+        return await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
 
     def _origin(self, call: Call) -> str:
         return call.origin(self.public_url)
@@ -302,15 +310,3 @@ class TamsSurface:
             job = await world.tx.get(Job, job_id)
             if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
-
-    def _upload_terms(self, payload: CreateResourceImage) -> tuple[float, float | None]:
-        """Return for how long an upload may come and for how long it is kept, in seconds."""
-        life = payload.expire_sec
-        if life < 0:
-            raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
-        if payload.term not in (0, 1, 2):
-            raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
-        if payload.term == 0 and self.settings.missing_term == "refuse":
-            raise Invalid("term", "term: required")
-        keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
-        return min(float(life or self.settings.upload_life), _MAX_LIFE), keep_for
