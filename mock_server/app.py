@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.types import Receive, Scope, Send
 
 from mock_server import __version__
-from mock_server.control.api import ControlDependencies, account_body, create_control
+from mock_server.control.api import ControlApi, ControlDependencies, account_body
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
@@ -89,7 +89,7 @@ class App:
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
-        control = create_control(
+        control = ControlApi(
             ControlDependencies(
                 accounts=self.accounts,
                 resets=self.resets,

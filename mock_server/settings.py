@@ -5,7 +5,7 @@ environment and file. This is plain pydantic: pydantic-settings would add 40 ms 
 third of the start of a bare server, and cannot say where a refused value came from.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# Annotations are not strings here: strings would be compiled again at every start.
 
 import os
 import sys

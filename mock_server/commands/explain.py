@@ -150,7 +150,8 @@ def _explain_gateway(
 def _explain_tams(
     capture: Capture, ready_made: KnownAccount, key: Path | None, settings: Settings
 ) -> Diagnosis:
-    from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence, diagnose
+    from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+    from mock_server.tams.auth_diagnostics.evidence import captured_evidence
     from mock_server.tams.key_pairs import PublicKeyError, load_public_key
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.turns import finish

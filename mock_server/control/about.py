@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.web.calls import CONTROL, Answer, Call, ControlRequest, json_answer
-from mock_server.web.json_bodies import OutgoingBody
+from mock_server.web.calls import CONTROL, Answer, Call, json_answer
+from mock_server.web.json_bodies import OutgoingBody, TextOrNull
 from mock_server.web.pipeline import Operation
 
 
@@ -49,8 +49,8 @@ class FactBody(OutgoingBody):
     behaviour: str
     source: str
     reference: str
-    setting: str | None
-    alternatives: str | None
+    setting: TextOrNull
+    alternatives: TextOrNull
 
 
 class FidelityBody(OutgoingBody):
@@ -69,10 +69,10 @@ class About:
         self.operations = operations
         self._document: Answer | None = None
 
-    async def get_settings(self, call: Call, request: ControlRequest[None, None]) -> SettingsBody:
+    async def get_settings(self, call: Call) -> SettingsBody:
         return SettingsBody(settings=[dict(row) for row in self.known.settings_rows()])
 
-    async def get_routes(self, call: Call, request: ControlRequest[None, None]) -> RoutesBody:
+    async def get_routes(self, call: Call) -> RoutesBody:
         own = [
             {
                 "method": operation.method,
@@ -85,22 +85,10 @@ class About:
         ]
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
-    async def get_fidelity(self, call: Call, request: ControlRequest[None, None]) -> FidelityBody:
-        return FidelityBody(
-            facts=[
-                FactBody(
-                    subject=fact.subject,
-                    behaviour=fact.behaviour,
-                    source=fact.source,
-                    reference=fact.reference,
-                    setting=fact.setting or None,
-                    alternatives=fact.alternatives or None,
-                )
-                for fact in self.known.facts()
-            ]
-        )
+    async def get_fidelity(self, call: Call) -> FidelityBody:
+        return FidelityBody(facts=[FactBody.like(fact) for fact in self.known.facts()])
 
-    async def get_openapi(self, call: Call, request: ControlRequest[None, None]) -> Answer:
+    async def get_openapi(self, call: Call) -> Answer:
         """Return the OpenAPI document, which the first call makes."""
         if self._document is None:
             from mock_server.control.openapi import document

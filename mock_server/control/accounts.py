@@ -15,7 +15,7 @@ from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, LimitMode, Limits, Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.fake_data import faker
 from mock_server.web.json_bodies import (
     MAX_EXACT_INTEGER,
@@ -161,53 +161,50 @@ class AccountsBody(OutgoingBody):
     accounts: list[AccountBody]
 
 
+# Members of the body with the same name and meaning in an `AccountSpec`.
+_SAME_IN_SPEC = {
+    "id", "name", "seed", "balance", "progress", "slots", "events_url", "app_id", "public_key",
+}  # fmt: skip
+
+
 class Accounts:
     """Operations on accounts."""
 
     def __init__(self, known: ControlDependencies) -> None:
         self.known = known
-        self.accounts = known.accounts
 
-    async def create_account(
-        self, call: Call, request: ControlRequest[None, NewAccountBody]
-    ) -> dict[str, Any]:
-        body = request.body
+    async def create_account(self, call: Call, body: NewAccountBody) -> dict[str, Any]:
         if body.public_key is not None:
             self._check(body.public_key)
-        account = await self.accounts.create(self._spec(body), call.wall)
+        account = await self.known.accounts.create(self._spec(body), call.wall)
         return account_body(account, account.opening)
 
-    async def list_accounts(
-        self, call: Call, request: ControlRequest[None, None]
-    ) -> dict[str, Any]:
+    async def list_accounts(self, call: Call) -> dict[str, Any]:
         listed = []
-        for account in await self.accounts.all():
+        for account in await self.known.accounts.all():
             with suppress(NotFound):  # It may be deleted meanwhile.
                 listed.append(await self._shown(account.id, call))
         return {"accounts": listed}
 
-    async def get_account(self, call: Call, request: ControlRequest[None, None]) -> dict[str, Any]:
+    async def get_account(self, call: Call) -> dict[str, Any]:
         return await self._shown(call.params["id"], call)
 
-    async def delete_account(self, call: Call, request: ControlRequest[None, None]) -> None:
+    async def delete_account(self, call: Call) -> None:
         await self._delete(call.params["id"])
 
-    async def delete_accounts(self, call: Call, request: ControlRequest[None, None]) -> DeletedBody:
+    async def delete_accounts(self, call: Call) -> DeletedBody:
         deleted = 0
-        for account in await self.accounts.all():
+        for account in await self.known.accounts.all():
             if not account.ready_made:
                 with suppress(NotFound):
                     await self._delete(account.id)
                     deleted += 1
         return DeletedBody(deleted=deleted)
 
-    async def get_limits(self, call: Call, request: ControlRequest[None, None]) -> LimitsBody:
-        return LimitsBody.of((await self.accounts.find(call.params["id"])).limits)
+    async def get_limits(self, call: Call) -> LimitsBody:
+        return LimitsBody.of((await self.known.accounts.find(call.params["id"])).limits)
 
-    async def put_limits(
-        self, call: Call, request: ControlRequest[None, LimitsChangeBody]
-    ) -> LimitsBody:
-        body = request.body
+    async def put_limits(self, call: Call, body: LimitsChangeBody) -> LimitsBody:
         async with self._act(call.params["id"], call) as world:
             old = world.account.limits
             limits = Limits(
@@ -219,7 +216,7 @@ class Accounts:
         return LimitsBody.of(limits)
 
     async def _delete(self, id: str) -> None:
-        await self.accounts.delete(id)
+        await self.known.accounts.delete(id)
         self.known.journal.forget(id)
         self.known.forget(id)
 
@@ -229,7 +226,7 @@ class Accounts:
         return account_body(account, wallet.balance, _name_of(account))
 
     def _act(self, id: str, call: Call) -> UnitOfWork:
-        return self.accounts.act(id, call.wall)
+        return self.known.accounts.act(id, call.wall)
 
     def _check(self, public_key: str) -> None:
         try:
@@ -239,24 +236,16 @@ class Accounts:
             raise Problem(INVALID, f"publicKey: {error}", errors=[pointed]) from error
 
     def _spec(self, body: NewAccountBody) -> AccountSpec:
-        limits = self.accounts.defaults.limits
+        limits = self.known.accounts.defaults.limits
         if body.qps is not None:
             limits = replace(limits, qps=body.qps)
         if body.rate_limit is not None:
             limits = replace(limits, mode=body.rate_limit)
         return AccountSpec(
-            id=body.id or "",
-            name=body.name or "",
-            seed=body.seed,
-            balance=body.balance,
+            **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
             limits=limits,
-            progress=body.progress,
-            slots=body.slots,
-            events_url=body.events_url or "",
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
-            app_id=body.app_id or "",
-            public_key=body.public_key or "",
             token=body.access_token or "",
             key=body.app_key or "",
             secret=body.app_secret or "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
 
 from starlette.types import Receive, Scope, Send
@@ -11,18 +11,13 @@ from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
 from mock_server.control.gate import Gate
 from mock_server.control.probes import Probes
-from mock_server.control.surface import ControlSurface
+from mock_server.control.surface import ControlSurface, typed
 from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Pipeline
 
-__all__ = ["ControlApi", "ControlDependencies", "account_body", "create_control"]
+__all__ = ["ControlApi", "ControlDependencies", "account_body"]
 
 BOUNDS = Bounds(body_bytes=1024 * 1024, body_timeout=30.0)
-
-
-def create_control(known: ControlDependencies) -> ControlApi:
-    """Return the control API; it finds the trace of a call in its scope, as vendors do."""
-    return ControlApi(known)
 
 
 class ControlApi:
@@ -40,7 +35,7 @@ class ControlApi:
             own_hosts=known.own_hosts,
         )
         self._probes = Probes(known.accounts, known.version, self.gate)
-        self._probing = self._pipeline(self._probes.operations)
+        self._probing = self._pipeline(map(typed, self._probes.operations))
         self._probed = frozenset(operation.path for operation in self._probes.operations)
 
     @cached_property
@@ -57,5 +52,5 @@ class ControlApi:
         pipeline = self._probing if scope["path"] in self._probed else self._whole
         return pipeline(scope, receive, send)
 
-    def _pipeline(self, operations: Sequence[Operation]) -> Pipeline:
-        return Pipeline(ControlSurface(operations, self.gate), self.known.accounts, BOUNDS)
+    def _pipeline(self, operations: Iterable[Operation]) -> Pipeline:
+        return Pipeline(ControlSurface(tuple(operations), self.gate), self.known.accounts, BOUNDS)

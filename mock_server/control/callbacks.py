@@ -5,31 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from mock_server.control.redaction import HIDDEN, Redactor
-from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify
 from mock_server.core.outbox import Attempt, Delivery
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.calls import Call, ControlRequest
-from mock_server.web.json_bodies import AccountQuery, MomentBody, OutgoingBody, Query
+from mock_server.web.calls import Call
+from mock_server.web.json_bodies import (
+    AccountQuery,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
 from mock_server.web.json_values import iso
 from mock_server.web.listing import newest, up_to_date
 
 
-class CallbacksQuery(Query):
+class CallbacksQuery(NewestQuery):
     """Which callbacks are listed."""
 
-    account: str | None = Field(
-        None, min_length=1, max_length=100, description="Only those of this account"
-    )
     job: str | None = Field(
         None, min_length=1, max_length=100, description="Only those about this job"
     )
@@ -37,7 +39,6 @@ class CallbacksQuery(Query):
     topic: str | None = Field(None, max_length=100, description="Only those on this topic")
     kind: Literal["told", "asked"] | None = Field(None, description="Only notices, or questions")
     arrived: bool | None = Field(None, description="Only those that have arrived, or have not")
-    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
     def fits(self, delivery: Delivery) -> bool:
         return (
@@ -58,18 +59,16 @@ class AttemptBody(OutgoingBody):
     at: float
     iso: str
     status: int
-    problem: str | None
+    problem: TextOrNull
     url: str | None
     answer: Any
 
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptBody:
         answer = Redactor(()).body(attempt.answer.encode())
-        return cls(
-            at=attempt.at,
+        return cls.like(
+            attempt,
             iso=iso(attempt.at),
-            status=attempt.status,
-            problem=attempt.problem or None,
             url=_shown(attempt.url) if attempt.url else None,
             answer=_read(answer) if answer else None,
         )
@@ -87,7 +86,7 @@ class CallbackBody(OutgoingBody):
     surface: str
     kind: Literal["told", "asked"]
     topic: str
-    job: str | None
+    job: TextOrNull
     number: int
     url: str
     notify: Notify
@@ -99,8 +98,18 @@ class CallbackBody(OutgoingBody):
     attempts: list[AttemptBody]
 
     @classmethod
-    def of(cls, delivery: Delivery) -> CallbackBody:
-        return cls(**_members(delivery))
+    def of(cls, delivery: Delivery, **more: Any) -> Self:
+        watch, due_at = delivery.watch, delivery.due_at
+        return cls.like(
+            delivery,
+            watch,
+            kind=_kind(delivery),
+            url=_shown(watch.url),
+            made=MomentBody.of(delivery.made_at),
+            due=None if due_at is None else MomentBody.of(due_at),
+            attempts=[AttemptBody.of(attempt) for attempt in delivery.attempts],
+            **more,
+        )
 
 
 class WholeCallbackBody(CallbackBody):
@@ -124,37 +133,31 @@ class DrainedBody(OutgoingBody):
 class Callbacks:
     """Operations on callbacks."""
 
-    def __init__(self, accounts: AccountService, dispatcher: CallbackDispatcher) -> None:
-        self.accounts = accounts
+    def __init__(self, dispatcher: CallbackDispatcher) -> None:
         self.dispatcher = dispatcher
 
-    async def list_callbacks(
-        self, call: Call, request: ControlRequest[CallbacksQuery, None]
-    ) -> CallbacksBody:
-        query = request.query
-        await up_to_date(self.accounts, query.account, call.wall)
+    async def list_callbacks(self, call: Call, query: CallbacksQuery) -> CallbacksBody:
+        await up_to_date(call.accounts, query.account, call.wall)
         found = await newest(
-            self.accounts.store, Delivery, query.account, limit=query.limit, fits=query.fits
+            call.accounts.store, Delivery, query.account, limit=query.limit, fits=query.fits
         )
         return CallbacksBody(callbacks=[CallbackBody.of(delivery) for delivery in found])
 
-    async def get_callback(
-        self, call: Call, request: ControlRequest[None, None]
-    ) -> WholeCallbackBody:
+    async def get_callback(self, call: Call) -> WholeCallbackBody:
         account, delivery = await self._found(call)
         body = await self.dispatcher.body_of(account, delivery)
-        return WholeCallbackBody(**_members(delivery), payload=_read(body) if body else None)
+        return WholeCallbackBody.of(delivery, payload=_read(body) if body else None)
 
-    async def redeliver(self, call: Call, request: ControlRequest[None, None]) -> CallbackBody:
+    async def redeliver(self, call: Call) -> CallbackBody:
         account, delivery = await self._found(call)
         tried = await self.dispatcher.redeliver(account, delivery.id)
         # Callbacks that waited for this one can be sent now.
         self.dispatcher.wake(account.id)
         return CallbackBody.of(tried)
 
-    async def drain(self, call: Call, request: ControlRequest[AccountQuery, None]) -> DrainedBody:
-        id = request.query.account
-        accounts = await self.accounts.all() if id is None else [await self.accounts.find(id)]
+    async def drain(self, call: Call, query: AccountQuery) -> DrainedBody:
+        id = query.account
+        accounts = await call.accounts.all() if id is None else [await call.accounts.find(id)]
         tried = await asyncio.gather(*(self.dispatcher.drain(each.id) for each in accounts))
         # One that was tried several times is listed once, in its last state.
         last = {delivery.id: delivery for delivery in chain(*tried)}
@@ -162,31 +165,11 @@ class Callbacks:
 
     async def _found(self, call: Call) -> tuple[Account, Delivery]:
         id = call.params["id"]
-        delivery = await self.accounts.store.get(Delivery, id)
-        owner = None if delivery is None else await self.accounts.get(delivery.account)
+        delivery = await call.accounts.store.get(Delivery, id)
+        owner = None if delivery is None else await call.accounts.get(delivery.account)
         if delivery is None or owner is None:
             raise NotFound("callback", id)
         return owner, delivery
-
-
-def _members(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "account": delivery.account,
-        "surface": delivery.watch.surface,
-        "kind": _kind(delivery),
-        "topic": delivery.topic,
-        "job": delivery.job or None,
-        "number": delivery.number,
-        "url": _shown(delivery.watch.url),
-        "notify": delivery.watch.notify,
-        "state": delivery.state,
-        "done": delivery.done,
-        "made": MomentBody.of(delivery.made_at),
-        "due": None if delivery.due_at is None else MomentBody.of(delivery.due_at),
-        "arrived": delivery.arrived,
-        "attempts": [AttemptBody.of(attempt) for attempt in delivery.attempts],
-    }
 
 
 def _kind(delivery: Delivery) -> Literal["told", "asked"]:

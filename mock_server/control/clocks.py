@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.clock import LATEST, Clock
 from mock_server.core.events import Event
 from mock_server.core.jobs.due import JOB
 from mock_server.core.jobs.job import JobState
 from mock_server.core.outbox import Delivery
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.json_bodies import (
     AccountQuery,
     ChoiceBody,
@@ -24,6 +23,7 @@ from mock_server.web.json_bodies import (
     Moment,
     OutgoingBody,
     Rate,
+    TextOrNull,
 )
 from mock_server.web.json_values import iso
 
@@ -82,15 +82,7 @@ class EventBody(OutgoingBody):
 
     @classmethod
     def of(cls, event: Event) -> EventBody:
-        return cls(
-            at=event.at,
-            iso=iso(event.at),
-            account=event.account,
-            kind=event.kind,
-            id=event.id,
-            job=event.id if event.kind == JOB else None,
-            state=event.state,
-        )
+        return cls.like(event, iso=iso(event.at), job=event.id if event.kind == JOB else None)
 
 
 class CallbackTryBody(OutgoingBody):
@@ -98,22 +90,14 @@ class CallbackTryBody(OutgoingBody):
 
     id: str
     topic: str
-    job: str | None
+    job: TextOrNull
     state: JobState | None
     status: int
-    problem: str | None
+    problem: TextOrNull
 
     @classmethod
     def of(cls, delivery: Delivery) -> CallbackTryBody:
-        attempt = delivery.attempts[-1]
-        return cls(
-            id=delivery.id,
-            topic=delivery.topic,
-            job=delivery.job or None,
-            state=delivery.state,
-            status=attempt.status,
-            problem=attempt.problem or None,
-        )
+        return cls.like(delivery, delivery.attempts[-1])
 
 
 class AdvancedBody(ClockBody):
@@ -124,91 +108,16 @@ class AdvancedBody(ClockBody):
 
 
 class Clocks:
-    """Operations on clocks."""
+    """Operations on clocks. Those that move a clock deliver the callbacks that are due then."""
 
-    def __init__(self, accounts: AccountService, dispatcher: CallbackDispatcher) -> None:
-        self.accounts = accounts
+    def __init__(self, dispatcher: CallbackDispatcher) -> None:
         self.dispatcher = dispatcher
 
-    async def get_clock(self, call: Call, request: ControlRequest[AccountQuery, None]) -> ClockBody:
-        return await self._shown(request.query.account, call.wall)
-
-    async def put_clock(
-        self, call: Call, request: ControlRequest[AccountQuery, ClockChangeBody]
-    ) -> AdvancedBody:
-        wall, moment, rate = call.wall, request.body.now, request.body.rate
-
-        def change(clock: Clock) -> Clock:
-            moved = clock if moment is None else clock.moved_to(wall, moment)
-            return moved if rate is None else moved.with_rate(wall, rate)
-
-        if moment is not None:
-            return await self._advance(call, request, change)
-        await self._change(request.query.account, wall, change)
-        return await self._advanced(call, request, (), ())
-
-    async def advance_clock(
-        self, call: Call, request: ControlRequest[AccountQuery, AdvanceBody]
-    ) -> AdvancedBody:
-        wall, seconds, moment = call.wall, request.body.seconds, request.body.to
-
-        def move(clock: Clock) -> Clock:
-            if moment is not None:
-                return clock.moved_to(wall, moment)
-            return clock.advanced(wall, seconds or 0.0)
-
-        return await self._advance(call, request, None if request.body.next else move)
-
-    async def freeze_clock(
-        self, call: Call, request: ControlRequest[AccountQuery, None]
-    ) -> ClockBody:
-        id, wall = request.query.account, call.wall
-        await self._change(id, wall, lambda clock: clock.with_rate(wall, 0.0))
-        return await self._shown(id, wall)
-
-    async def resume_clock(
-        self, call: Call, request: ControlRequest[AccountQuery, ResumeBody]
-    ) -> ClockBody:
-        id, wall, rate = request.query.account, call.wall, request.body.rate
-
-        def resume(clock: Clock) -> Clock:
-            before = clock.rate_before if clock.frozen else clock.rate
-            return clock.with_rate(wall, rate or before)
-
-        await self._change(id, wall, resume)
-        return await self._shown(id, wall)
-
-    async def _change(self, id: str | None, wall: float, change: Callable[[Clock], Clock]) -> None:
-        await self.accounts.change_clock(id, wall, change)
-        self._wake(id)
-
-    async def _advance(
-        self,
-        call: Call,
-        request: ControlRequest[AccountQuery, Any],
-        move: Callable[[Clock], Clock] | None,
-    ) -> AdvancedBody:
-        """Move a clock, and deliver what is due by then for all accounts that follow it."""
-        id = request.query.account
-        followers = [id] if id is not None else await self._followers()
-        with self.dispatcher.held(followers):
-            events = await self.accounts.advance(id, call.wall, move)
-            delivered = await asyncio.gather(*map(self.dispatcher.deliver_due, followers))
-        self._wake(id)
-        tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
-        return await self._advanced(call, request, events, tries)
-
-    async def _followers(self) -> list[str]:
-        return [account.id for account in await self.accounts.all() if account.clock is None]
-
-    def _wake(self, id: str | None) -> None:
-        if id is None:  # A unit of work wakes its own account.
-            self.dispatcher.wake()
-
-    async def _shown(self, id: str | None, wall: float) -> ClockBody:
-        account = None if id is None else await self.accounts.find(id)
-        clock = await self.accounts.clock(account)
-        now = clock.now(wall)
+    async def get_clock(self, call: Call, query: AccountQuery) -> ClockBody:
+        id = query.account
+        account = None if id is None else await call.accounts.find(id)
+        clock = await call.accounts.clock(account)
+        now = clock.now(call.wall)
         return ClockBody(
             account=id,
             own=account is not None and account.clock is not None,
@@ -217,19 +126,72 @@ class Clocks:
             rate=clock.rate,
             frozen=clock.frozen,
             accounts_with_own_clock=sum(
-                each.clock is not None for each in await self.accounts.all()
+                each.clock is not None for each in await call.accounts.all()
             ),
         )
 
-    async def _advanced(
-        self,
-        call: Call,
-        request: ControlRequest[AccountQuery, Any],
-        events: Sequence[Event],
-        tries: Sequence[Delivery],
+    async def put_clock(
+        self, call: Call, query: AccountQuery, body: ClockChangeBody
     ) -> AdvancedBody:
+        wall, moment, rate = call.wall, body.now, body.rate
+
+        def change(clock: Clock) -> Clock:
+            moved = clock if moment is None else clock.moved_to(wall, moment)
+            return moved if rate is None else moved.with_rate(wall, rate)
+
+        if moment is not None:
+            return await self._advance(call, query, change)
+        clock = await self._change(call, query, change)
+        return AdvancedBody(**dict(clock), fired=[], callbacks=[])
+
+    async def advance_clock(
+        self, call: Call, query: AccountQuery, body: AdvanceBody
+    ) -> AdvancedBody:
+        wall, seconds, moment = call.wall, body.seconds, body.to
+
+        def move(clock: Clock) -> Clock:
+            if moment is not None:
+                return clock.moved_to(wall, moment)
+            return clock.advanced(wall, seconds or 0.0)
+
+        return await self._advance(call, query, None if body.next else move)
+
+    async def freeze_clock(self, call: Call, query: AccountQuery) -> ClockBody:
+        return await self._change(call, query, lambda clock: clock.with_rate(call.wall, 0.0))
+
+    async def resume_clock(self, call: Call, query: AccountQuery, body: ResumeBody) -> ClockBody:
+        def resume(clock: Clock) -> Clock:
+            before = clock.rate_before if clock.frozen else clock.rate
+            return clock.with_rate(call.wall, body.rate or before)
+
+        return await self._change(call, query, resume)
+
+    async def _change(
+        self, call: Call, query: AccountQuery, change: Callable[[Clock], Clock]
+    ) -> ClockBody:
+        await call.accounts.change_clock(query.account, call.wall, change)
+        self._wake(query)
+        return await self.get_clock(call, query)
+
+    async def _advance(
+        self, call: Call, query: AccountQuery, move: Callable[[Clock], Clock] | None
+    ) -> AdvancedBody:
+        """Move a clock, and deliver what is due by then for all accounts that follow it."""
+        if query.account is not None:
+            followers = [query.account]
+        else:
+            followers = [each.id for each in await call.accounts.all() if each.clock is None]
+        with self.dispatcher.held(followers):
+            events = await call.accounts.advance(query.account, call.wall, move)
+            delivered = await asyncio.gather(*map(self.dispatcher.deliver_due, followers))
+        self._wake(query)
+        tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
         return AdvancedBody(
-            **dict(await self._shown(request.query.account, call.wall)),
+            **dict(await self.get_clock(call, query)),
             fired=[EventBody.of(event) for event in events],
             callbacks=[CallbackTryBody.of(each) for each in tries],
         )
+
+    def _wake(self, query: AccountQuery) -> None:
+        if query.account is None:  # A unit of work wakes its own account.
+            self.dispatcher.wake()

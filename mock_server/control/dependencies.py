@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from mock_server.web.vendor_settings import Fact
 
 
-def no_operations() -> Sequence[Operation]:
-    """Return nothing: no vendor has control operations."""
-    return ()
-
-
 class ControlDependencies(Struct, frozen=True):
     """What the control API works with. `own_hosts` are names, beside localhost, for the server.
 
@@ -43,7 +38,7 @@ class ControlDependencies(Struct, frozen=True):
     check_public_key: Callable[[str], object]
     verdict_body: Callable[[Any], dict[str, Any] | None]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-    vendor_operations: Callable[[], Sequence[Operation]] = no_operations
+    vendor_operations: Callable[[], Sequence[Operation]] = tuple
     control_token: str = ""
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()

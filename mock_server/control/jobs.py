@@ -1,4 +1,4 @@
-"""Jobs of all accounts, and changing them by hand."""
+"""Jobs of all accounts, and changing them by hand. Reading one here does not count as a poll."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Progression
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job, JobState
-from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Call, ControlRequest
-from mock_server.web.json_bodies import Amount, IncomingBody, MomentBody, OutgoingBody, Query
-from mock_server.web.listing import newest, up_to_date
+from mock_server.web.calls import Call
+from mock_server.web.json_bodies import (
+    Amount,
+    IncomingBody,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
+from mock_server.web.listing import act_on_owner, newest, up_to_date
 
 
-class JobsQuery(Query):
+class JobsQuery(NewestQuery):
     """Which jobs are listed."""
 
-    account: str | None = Field(
-        None, min_length=1, max_length=100, description="Only those of this account"
-    )
     state: JobState | None = Field(None, description="Only those that are in this state now")
-    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
 
 class JobAdvanceBody(IncomingBody):
@@ -45,7 +46,7 @@ class JobBody(OutgoingBody):
     account: str
     serial: int
     state: JobState
-    reason: str | None
+    reason: TextOrNull
     done: float
     progress: Progression
     prompt: str
@@ -64,28 +65,16 @@ class JobBody(OutgoingBody):
 
     @classmethod
     def of(cls, job: Job, now: float) -> JobBody:
-        order = job.order
         ends = job.ended_at if job.on_the_clock or job.ending is not None else None
         starts = job.starts_at if job.on_the_clock else None
         if starts is not None and ends is not None and starts > ends:
             starts = None  # It ended before it could start.
-        return cls(
-            id=job.id,
-            account=job.account,
-            serial=job.serial,
+        return cls.like(
+            job,
+            job.order,
             state=job.state_at(now),
-            reason=job.reason_at(now) or None,
+            reason=job.reason_at(now),
             done=job.done_at(now),
-            progress=job.progress,
-            prompt=order.prompt,
-            negative_prompt=order.negative_prompt,
-            model=order.model,
-            seed=order.seed,
-            width=order.width,
-            height=order.height,
-            count=order.count,
-            price=job.price,
-            polls=job.polls,
             now=MomentBody.of(now),
             submitted=MomentBody.of(job.submitted_at),
             starts=None if starts is None else MomentBody.of(starts),
@@ -99,52 +88,39 @@ class JobsBody(OutgoingBody):
     jobs: list[JobBody]
 
 
-class Jobs:
-    """Operations on jobs. Reading one here does not count as a poll."""
+async def list_jobs(call: Call, query: JobsQuery) -> JobsBody:
+    moments = await up_to_date(call.accounts, query.account, call.wall)
 
-    def __init__(self, accounts: AccountService) -> None:
-        self.accounts = accounts
+    def fits(job: Job) -> bool:
+        now = moments.get(job.account)
+        return now is not None and query.state in (None, job.state_at(now))
 
-    async def list_jobs(self, call: Call, request: ControlRequest[JobsQuery, None]) -> JobsBody:
-        query = request.query
-        moments = await up_to_date(self.accounts, query.account, call.wall)
+    jobs = await newest(call.accounts.store, Job, query.account, limit=query.limit, fits=fits)
+    return JobsBody(jobs=[JobBody.of(job, moments[job.account]) for job in jobs])
 
-        def fits(job: Job) -> bool:
-            now = moments.get(job.account)
-            return now is not None and query.state in (None, job.state_at(now))
 
-        jobs = await newest(self.accounts.store, Job, query.account, limit=query.limit, fits=fits)
-        return JobsBody(jobs=[JobBody.of(job, moments[job.account]) for job in jobs])
-
-    async def get_job(self, call: Call, request: ControlRequest[None, None]) -> JobBody:
-        id = call.params["id"]
-        async with await self._act(call) as world:
-            job = await world.own(Job, id)
-            if job is None:
-                raise NotFound("job", id)
-            return JobBody.of(job, world.now)
-
-    async def advance_job(
-        self, call: Call, request: ControlRequest[None, JobAdvanceBody]
-    ) -> JobBody:
-        async with await self._act(call) as world:
-            seconds = request.body.seconds
-            snapshot = await world.jobs.advance(call.params["id"], seconds=seconds)
-            return JobBody.of(snapshot.job, world.now)
-
-    async def complete_job(self, call: Call, request: ControlRequest[None, None]) -> JobBody:
-        async with await self._act(call) as world:
-            snapshot = await world.jobs.finish(call.params["id"])
-            return JobBody.of(snapshot.job, world.now)
-
-    async def fail_job(self, call: Call, request: ControlRequest[None, JobFailureBody]) -> JobBody:
-        async with await self._act(call) as world:
-            snapshot = await world.jobs.finish(call.params["id"], failure=request.body.reason)
-            return JobBody.of(snapshot.job, world.now)
-
-    async def _act(self, call: Call) -> UnitOfWork:
-        """Open a unit of work on the account that has the job."""
-        job = await self.accounts.store.get(Job, call.params["id"])
+async def get_job(call: Call) -> JobBody:
+    id = call.params["id"]
+    async with await act_on_owner(call, Job, "job") as world:
+        job = await world.own(Job, id)
         if job is None:
-            raise NotFound("job", call.params["id"])
-        return self.accounts.act(job.account, call.wall)
+            raise NotFound("job", id)
+        return JobBody.of(job, world.now)
+
+
+async def advance_job(call: Call, body: JobAdvanceBody) -> JobBody:
+    async with await act_on_owner(call, Job, "job") as world:
+        snapshot = await world.jobs.advance(call.params["id"], seconds=body.seconds)
+        return JobBody.of(snapshot.job, world.now)
+
+
+async def complete_job(call: Call) -> JobBody:
+    async with await act_on_owner(call, Job, "job") as world:
+        snapshot = await world.jobs.finish(call.params["id"])
+        return JobBody.of(snapshot.job, world.now)
+
+
+async def fail_job(call: Call, body: JobFailureBody) -> JobBody:
+    async with await act_on_owner(call, Job, "job") as world:
+        snapshot = await world.jobs.finish(call.params["id"], failure=body.reason)
+        return JobBody.of(snapshot.job, world.now)

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
 from mock_server.core.ledger import ledger_of, set_balance
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Call, ControlRequest
-from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody
+from mock_server.web.calls import Call
+from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody, TextOrNull
 from mock_server.web.json_values import iso, plain_number
 
 
@@ -38,15 +37,7 @@ class BalanceBody(OutgoingBody):
 
     @classmethod
     def of(cls, wallet: Wallet) -> BalanceBody:
-        return cls(
-            account=wallet.account,
-            balance=wallet.balance,
-            usd=in_usd(wallet.balance),
-            opening=wallet.opening,
-            topped_up=wallet.topped_up,
-            charged=wallet.charged,
-            held=wallet.held,
-        )
+        return cls.like(wallet, usd=in_usd(wallet.balance))
 
 
 class LineBody(OutgoingBody):
@@ -57,8 +48,8 @@ class LineBody(OutgoingBody):
     kind: str
     amount: Amount
     balance: Amount
-    job: str | None
-    note: str | None
+    job: TextOrNull
+    note: TextOrNull
 
 
 class LedgerBody(OutgoingBody):
@@ -74,17 +65,7 @@ class LedgerBody(OutgoingBody):
         lines, balance = [], ZERO
         for entry in entries:
             balance += entry.amount
-            lines.append(
-                LineBody(
-                    at=entry.at,
-                    iso=iso(entry.at),
-                    kind=entry.kind,
-                    amount=entry.amount,
-                    balance=balance,
-                    job=entry.job or None,
-                    note=entry.note or None,
-                )
-            )
+            lines.append(LineBody.like(entry, iso=iso(entry.at), balance=balance))
         return cls(
             lines=lines,
             sums=BalanceBody.of(wallet),
@@ -97,28 +78,21 @@ class LedgerBody(OutgoingBody):
         )
 
 
-class Money:
-    """Operations on balances."""
+async def get_balance(call: Call) -> BalanceBody:
+    async with _act(call) as world:
+        return BalanceBody.of(await world.wallet())
 
-    def __init__(self, accounts: AccountService) -> None:
-        self.accounts = accounts
 
-    async def get_balance(self, call: Call, request: ControlRequest[None, None]) -> BalanceBody:
-        async with self._act(call) as world:
-            return BalanceBody.of(await world.wallet())
+async def put_balance(call: Call, body: BalanceChangeBody) -> BalanceBody:
+    by, reason = body.top_up or ZERO, body.reason or "by hand"
+    async with _act(call) as world:
+        return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
-    async def put_balance(
-        self, call: Call, request: ControlRequest[None, BalanceChangeBody]
-    ) -> BalanceBody:
-        body = request.body
-        reason = body.reason or "by hand"
-        async with self._act(call) as world:
-            by = body.top_up or ZERO
-            return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
-    async def get_ledger(self, call: Call, request: ControlRequest[None, None]) -> LedgerBody:
-        async with self._act(call) as world:
-            return LedgerBody.of(*await ledger_of(world))
+async def get_ledger(call: Call) -> LedgerBody:
+    async with _act(call) as world:
+        return LedgerBody.of(*await ledger_of(world))
 
-    def _act(self, call: Call) -> UnitOfWork:
-        return self.accounts.act(call.params["id"], call.wall)
+
+def _act(call: Call) -> UnitOfWork:
+    return call.accounts.act(call.params["id"], call.wall)

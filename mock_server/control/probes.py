@@ -5,7 +5,7 @@ from __future__ import annotations
 from mock_server.control.gate import Gate
 from mock_server.control.problems import NOT_READY, Problem
 from mock_server.core.account_service import AccountService
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 
 NAME = "tams-mock"
@@ -32,13 +32,13 @@ class Probes:
             ),
         )  # fmt: skip
 
-    async def get_health(self, call: Call, request: ControlRequest[None, None]) -> dict[str, str]:
+    async def get_health(self, call: Call) -> dict[str, str]:
         return {"status": "alive"}
 
-    async def get_ready(self, call: Call, request: ControlRequest[None, None]) -> dict[str, str]:
+    async def get_ready(self, call: Call) -> dict[str, str]:
         if await self.accounts.get(self.accounts.ready_made.id) is None:
             raise Problem(NOT_READY, "the ready-made account does not exist yet")
         return {"status": "ready"}
 
-    async def get_version(self, call: Call, request: ControlRequest[None, None]) -> dict[str, str]:
+    async def get_version(self, call: Call) -> dict[str, str]:
         return {"name": NAME, "version": self.version}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import partial
 from math import ceil, isfinite
 from typing import Any, Literal
 from urllib.parse import quote
@@ -119,35 +118,29 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def problem_of(error: DomainError) -> Problem:
-    """Return the error as a problem, that of its class or of the nearest base class."""
-    if isinstance(error, Problem):
-        return error
-    return next(PROBLEMS[kind](error) for kind in type(error).__mro__ if kind in PROBLEMS)
+    """Return the error as a problem of the kind that belongs to its class, or to a base class."""
+    kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+    match error:
+        case Problem():
+            return error
+        case Invalid():
+            pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
+            return Problem(kind, str(error), errors=[pointed])
+        case NotFound():
+            return Problem(
+                kind, f"there is no {error.kind}" + (f" {error.id!r}" if error.id else "")
+            )
+        case Malformed():
+            return Problem(kind, error.problem)
+        case RateLimited() if isfinite(error.retry_after):
+            seconds = max(0, ceil(error.retry_after))
+            return Problem(kind, str(error), headers=((b"retry-after", b"%d" % seconds),))
+    return Problem(kind, str(error))
 
 
 def kind_of(problem: Kind | type[DomainError]) -> Kind:
     """Return the type of problem that an operation names, which may name an error instead."""
     return problem if isinstance(problem, Kind) else KINDS[problem]
-
-
-def _plain(kind: Kind, error: DomainError) -> Problem:
-    return Problem(kind, str(error))
-
-
-def _invalid(error: Invalid) -> Problem:
-    pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
-    return Problem(INVALID, str(error), errors=[pointed])
-
-
-def _not_found(error: NotFound) -> Problem:
-    return Problem(NOT_FOUND, f"there is no {error.kind}" + (f" {error.id!r}" if error.id else ""))
-
-
-def _rate_limited(error: RateLimited) -> Problem:
-    headers: Headers = ()
-    if isfinite(error.retry_after):
-        headers = ((b"retry-after", b"%d" % max(0, ceil(error.retry_after))),)
-    return Problem(RATE_LIMITED, str(error), headers=headers)
 
 
 # The type of problem for each error of the core; subclasses without an entry have their base's.
@@ -164,15 +157,6 @@ KINDS: dict[type[DomainError], Kind] = {
     Conflict: CONFLICT,
     AlreadyEnded: ENDED,
     DomainError: CRASH,
-}
-
-# Errors whose problem says more than their message.
-PROBLEMS: dict[type[DomainError], Callable[[Any], Problem]] = {
-    **{kind: partial(_plain, each) for kind, each in KINDS.items()},
-    NotFound: _not_found,
-    Malformed: lambda error: Problem(UNREADABLE, error.problem),
-    Invalid: _invalid,
-    RateLimited: _rate_limited,
 }
 
 

@@ -15,7 +15,7 @@ from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Ki
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
 from mock_server.web.authentication import complete_verdict
-from mock_server.web.calls import CONTROL, Call, ControlRequest, Trace
+from mock_server.web.calls import CONTROL, Call, Trace
 from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import (
     WHOLE,
@@ -180,33 +180,26 @@ class Requests:
         self.verdict_body = verdict_body
         self.control_token = control_token
 
-    async def list_requests(
-        self, call: Call, request: ControlRequest[RequestsQuery, None]
-    ) -> EntriesBody:
-        query = request.query
+    async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
         found = filter(RequestMatch.of(query).fits, entries(self.journal, query.surface))
         return self._listed(islice(found, query.limit))
 
-    async def get_request(self, call: Call, request: ControlRequest[None, None]) -> ExchangeBody:
+    async def get_request(self, call: Call) -> ExchangeBody:
         trace = self.journal.find(call.params["id"])
         if trace is None:
             raise NotFound("request", call.params["id"])
         await complete_verdict(trace)
         return self._exchange(trace)
 
-    async def delete_requests(
-        self, call: Call, request: ControlRequest[AccountQuery, None]
-    ) -> DeletedBody:
-        match = RequestMatch(account=request.query.account)
+    async def delete_requests(self, call: Call, query: AccountQuery) -> DeletedBody:
+        match = RequestMatch(account=query.account)
         deleted = sum(match.fits(trace) for trace in self.journal)
-        self.journal.forget(request.query.account)
+        self.journal.forget(query.account)
         return DeletedBody(deleted=deleted)
 
-    async def wait_for_requests(
-        self, call: Call, request: ControlRequest[None, WaitBody]
-    ) -> EntriesBody:
+    async def wait_for_requests(self, call: Call, body: WaitBody) -> EntriesBody:
         self._refuse_without_entries()
-        match, count = RequestMatch.of(request.body), request.body.count
+        match, count = RequestMatch.of(body), body.count
         found = [trace for trace in entries(self.journal) if match.fits(trace)]
         enough = asyncio.Event()
 
@@ -219,21 +212,19 @@ class Requests:
         self.journal.listeners.add(look)
         try:
             if len(found) < count:
-                async with asyncio.timeout(request.body.timeout):
+                async with asyncio.timeout(body.timeout):
                     await enough.wait()
         except TimeoutError:
-            words = f"{len(found)} of {count} requests came within {request.body.timeout:g} s"
+            words = f"{len(found)} of {count} requests came within {body.timeout:g} s"
             raise self._differs(NOT_SEEN, words, match, len(found)) from None
         finally:
             self.journal.listeners.discard(look)
         return self._listed(found)
 
-    async def verify_requests(
-        self, call: Call, request: ControlRequest[None, VerifyBody]
-    ) -> MatchedBody:
+    async def verify_requests(self, call: Call, body: VerifyBody) -> MatchedBody:
         self._refuse_without_entries()
-        match = RequestMatch.of(request.body)
-        expected = request.body.count or CountBody.model_construct(at_least=1)
+        match = RequestMatch.of(body)
+        expected = body.count or CountBody.model_construct(at_least=1)
         matched = sum(match.fits(trace) for trace in entries(self.journal))
         if not expected.holds(matched):
             words = f"expected {expected} requests, found {matched}"

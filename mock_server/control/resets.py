@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, create_model
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.json_bodies import AccountQuery, OutgoingBody
 
 REQUESTS = "requests"
@@ -54,8 +54,8 @@ class Resets:
         self.known = known
         self.parts = (*known.resets.parts, REQUESTS)
 
-    async def reset(self, call: Call, request: ControlRequest[Any, None]) -> ResetBody:
-        known, id, only = self.known, request.query.account, request.query.only
+    async def reset(self, call: Call, query: Any) -> ResetBody:
+        known, id, only = self.known, query.account, query.only
         account = None if id is None else await known.accounts.find(id)
         parts = only or self.parts
         # The journal is in no store. Naming it alone leaves everything else as it is.

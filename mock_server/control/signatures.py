@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mock_server.control.problems import NOT_A_CAPTURE, Problem
-from mock_server.web.calls import Call, ControlRequest
+from mock_server.web.calls import Call
 from mock_server.web.captures import CaptureError
 from mock_server.web.json_bodies import WHOLE, IncomingBody
 
@@ -37,15 +37,13 @@ class CapturedBody(IncomingBody):
 
 
 class Signatures:
-    """The operation on captured requests."""
+    """The operation that explains a captured request."""
 
     def __init__(self, explain: Explain) -> None:
         self._explain = explain
 
-    async def explain(
-        self, call: Call, request: ControlRequest[None, CapturedBody]
-    ) -> dict[str, Any]:
-        captured = request.body.model_dump(by_alias=True, exclude_none=True)
+    async def explain(self, call: Call, body: CapturedBody) -> dict[str, Any]:
+        captured = body.model_dump(by_alias=True, exclude_none=True)
         try:
             return await self._explain(captured)
         except CaptureError as error:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from functools import wraps
+from typing import Any, get_type_hints
+
+from msgspec.structs import replace
 
 from mock_server.control import problems
 from mock_server.control.gate import Gate, check_media_type
@@ -12,12 +15,35 @@ from mock_server.control.payloads import read_body, read_query
 from mock_server.control.problems import Problem, problem_of
 from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import CONTROL, Answer, Call, ControlRequest, Trace, json_answer
+from mock_server.web.calls import CONTROL, Answer, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
 
 
+def typed(operation: Operation) -> Operation:
+    """Return the operation with the types of query, body and answer that its handler declares.
+
+    The handler takes the call, and by name a `query` and a `body` if it has them. It opens its
+    units of work. Types that the operation names itself are kept.
+    """
+    handler = operation.run
+    declared = get_type_hints(handler)
+    answer = declared.get("return")
+
+    @wraps(handler)
+    async def run(call: Call, parsed: dict[str, Any]) -> Any:
+        return await handler(call, **parsed)
+
+    return replace(
+        operation,
+        run=run,
+        query=operation.query or declared.get("query"),
+        body=operation.body or declared.get("body"),
+        answer=operation.answer or (answer if hasattr(answer, "model_fields") else None),
+    )
+
+
 class ControlSurface:
-    """Operations under /_mock. Handlers are `run(call, request)` and open their units of work.
+    """Operations under /_mock, with the types that `typed` gives them.
 
     A handler returns a body, a whole answer, or None. No caller of the control API is an account.
     """
@@ -35,10 +61,14 @@ class ControlSurface:
     async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
         """Count nothing: the control API has no limits."""
 
-    def parse(self, operation: Operation, call: Call) -> ControlRequest[Any, Any]:
+    def parse(self, operation: Operation, call: Call) -> dict[str, Any]:
+        """Return the query and the body that the operation has, as arguments of its handler."""
         check_media_type(call)
-        query = read_query(operation.query, call.scope["query_string"])
-        return ControlRequest(query, read_body(operation.body, call.body))
+        parsed: dict[str, Any] = {
+            "query": read_query(operation.query, call.scope["query_string"]),
+            "body": read_body(operation.body, call.body),
+        }
+        return {name: value for name, value in parsed.items() if value is not None}
 
     def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         if isinstance(result, Answer):

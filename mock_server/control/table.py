@@ -6,47 +6,45 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from mock_server.control import (
-    about,
-    accounts,
-    callbacks,
-    clocks,
-    jobs,
-    money,
-    problems,
-    requests,
-    resets,
-    signatures,
-)
+from mock_server.control import jobs, money
+from mock_server.control.about import About, HealthBody, ReadyBody, VersionBody
+from mock_server.control.accounts import AccountBody, Accounts, AccountsBody
+from mock_server.control.callbacks import Callbacks
+from mock_server.control.clocks import Clocks
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.probes import Probes
-from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
-from mock_server.web.json_bodies import AccountQuery, DeletedBody, OutgoingBody
+from mock_server.control.problems import NOT_A_CAPTURE, NOT_AS_EXPECTED, NOT_SEEN
+from mock_server.control.requests import Requests
+from mock_server.control.resets import Resets, reset_query
+from mock_server.control.signatures import Signatures
+from mock_server.control.surface import typed
+from mock_server.core.errors import AlreadyEnded, Conflict
+from mock_server.web.json_bodies import OutgoingBody
 from mock_server.web.pipeline import Operation
 
 _PROBED: dict[str, type[OutgoingBody]] = {
-    "/_mock/health": about.HealthBody,
-    "/_mock/ready": about.ReadyBody,
-    "/_mock/version": about.VersionBody,
+    "/_mock/health": HealthBody,
+    "/_mock/ready": ReadyBody,
+    "/_mock/version": VersionBody,
 }
 
 
 def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operation, ...]:
     """Return the operations of the mock and of its vendors; ValueError where two collide."""
     operations: tuple[Operation, ...] = ()  # for the operations that list them all
-    info = about.About(known, lambda: operations)
     operations = (
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
-        *_about(info),
-        *_accounts(accounts.Accounts(known), money.Money(known.accounts)),
-        *_clocks(clocks.Clocks(known.accounts, known.dispatcher)),
-        *_resets(resets.Resets(known)),
-        *_jobs(jobs.Jobs(known.accounts)),
+        *_about(About(known, lambda: operations)),
+        *_accounts(Accounts(known)),
+        *_clocks(Clocks(known.dispatcher)),
+        *_resets(Resets(known)),
+        *_JOBS,
         *known.vendor_operations(),
-        *_callbacks(callbacks.Callbacks(known.accounts, known.dispatcher)),
-        *_signatures(signatures.Signatures(known.explain)),
-        *_requests(requests.Requests(known.journal, known.verdict_body, known.control_token)),
+        *_callbacks(Callbacks(known.dispatcher)),
+        *_signatures(Signatures(known.explain)),
+        *_requests(Requests(known.journal, known.verdict_body, known.control_token)),
     )
+    operations = tuple(map(typed, operations))
     _refuse_collisions(operations)
     return operations
 
@@ -62,183 +60,114 @@ def _refuse_collisions(operations: Sequence[Operation]) -> None:
 
 
 # fmt: off
-def _about(own: about.About) -> tuple[Operation, ...]:
+def _about(own: About) -> tuple[Operation, ...]:
     return (
-        Operation(
-            "GET", "/_mock/settings", own.get_settings, "All settings and their sources",
-            answer=about.SettingsBody,
-        ),
-        Operation(
-            "GET", "/_mock/routes", own.get_routes, "All operations of the server",
-            answer=about.RoutesBody,
-        ),
-        Operation(
-            "GET", "/_mock/fidelity", own.get_fidelity, "The source of each behaviour",
-            answer=about.FidelityBody,
-        ),
+        Operation("GET", "/_mock/settings", own.get_settings, "All settings and their sources"),
+        Operation("GET", "/_mock/routes", own.get_routes, "All operations of the server"),
+        Operation("GET", "/_mock/fidelity", own.get_fidelity, "The source of each behaviour"),
         Operation("GET", "/_mock/openapi.json", own.get_openapi, "This document"),
     )
 
 
-def _accounts(own: accounts.Accounts, credits: money.Money) -> tuple[Operation, ...]:
+def _accounts(own: Accounts) -> tuple[Operation, ...]:
+    every, one = "/_mock/accounts", "/_mock/accounts/{id}"
     return (
         Operation(
-            "POST", "/_mock/accounts", own.create_account, "Create an account",
-            body=accounts.NewAccountBody, answer=accounts.AccountBody, status=201,
-            problems=(Conflict,),
+            "POST", every, own.create_account, "Create an account",
+            answer=AccountBody, status=201, problems=(Conflict,),
         ),
+        Operation("GET", every, own.list_accounts, "List accounts", answer=AccountsBody),
         Operation(
-            "GET", "/_mock/accounts", own.list_accounts, "List accounts",
-            answer=accounts.AccountsBody,
+            "DELETE", every, own.delete_accounts, "Delete all accounts but the ready-made one"
         ),
+        Operation("GET", one, own.get_account, "Get an account", answer=AccountBody),
         Operation(
-            "DELETE", "/_mock/accounts", own.delete_accounts,
-            "Delete all accounts but the ready-made one", answer=DeletedBody,
-        ),
-        Operation(
-            "GET", "/_mock/accounts/{id}", own.get_account, "Get an account",
-            answer=accounts.AccountBody,
-        ),
-        Operation(
-            "DELETE", "/_mock/accounts/{id}", own.delete_account, "Delete an account",
+            "DELETE", one, own.delete_account, "Delete an account",
             status=204, problems=(Conflict,),
         ),
-        Operation(
-            "GET", "/_mock/accounts/{id}/balance", credits.get_balance, "Get the balance",
-            answer=money.BalanceBody,
-        ),
-        Operation(
-            "PUT", "/_mock/accounts/{id}/balance", credits.put_balance,
-            "Set or top up the balance",
-            body=money.BalanceChangeBody, answer=money.BalanceBody,
-        ),
-        Operation(
-            "GET", "/_mock/accounts/{id}/ledger", credits.get_ledger, "Get the ledger",
-            answer=money.LedgerBody,
-        ),
-        Operation(
-            "GET", "/_mock/accounts/{id}/limits", own.get_limits, "Get the rate limit",
-            answer=accounts.LimitsBody,
-        ),
-        Operation(
-            "PUT", "/_mock/accounts/{id}/limits", own.put_limits, "Change the rate limit",
-            body=accounts.LimitsChangeBody, answer=accounts.LimitsBody,
-        ),
+        Operation("GET", f"{one}/balance", money.get_balance, "Get the balance"),
+        Operation("PUT", f"{one}/balance", money.put_balance, "Set or top up the balance"),
+        Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger"),
+        Operation("GET", f"{one}/limits", own.get_limits, "Get the rate limit"),
+        Operation("PUT", f"{one}/limits", own.put_limits, "Change the rate limit"),
     )
 
 
-def _clocks(own: clocks.Clocks) -> tuple[Operation, ...]:
+def _clocks(own: Clocks) -> tuple[Operation, ...]:
     return (
-        Operation(
-            "GET", "/_mock/clock", own.get_clock, "Get the time",
-            query=AccountQuery, answer=clocks.ClockBody,
-        ),
+        Operation("GET", "/_mock/clock", own.get_clock, "Get the time"),
         Operation(
             "PUT", "/_mock/clock", own.put_clock, "Set the time (never back) or the clock's rate",
-            query=AccountQuery, body=clocks.ClockChangeBody, answer=clocks.AdvancedBody,
             problems=(Conflict,),
         ),
         Operation(
             "POST", "/_mock/clock/advance", own.advance_clock, "Advance the clock",
-            query=AccountQuery, body=clocks.AdvanceBody, answer=clocks.AdvancedBody,
             problems=(Conflict,),
         ),
-        Operation(
-            "POST", "/_mock/clock/freeze", own.freeze_clock, "Freeze the clock",
-            query=AccountQuery, answer=clocks.ClockBody,
-        ),
-        Operation(
-            "POST", "/_mock/clock/resume", own.resume_clock, "Resume a frozen clock",
-            query=AccountQuery, body=clocks.ResumeBody, answer=clocks.ClockBody,
-        ),
+        Operation("POST", "/_mock/clock/freeze", own.freeze_clock, "Freeze the clock"),
+        Operation("POST", "/_mock/clock/resume", own.resume_clock, "Resume a frozen clock"),
     )
 
 
-def _resets(own: resets.Resets) -> tuple[Operation, ...]:
+def _resets(own: Resets) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", "/_mock/reset", own.reset, "Reset the server, an account, or parts of them",
-            query=resets.reset_query(own.parts), answer=resets.ResetBody,
+            query=reset_query(own.parts),
         ),
     )
 
 
-def _jobs(own: jobs.Jobs) -> tuple[Operation, ...]:
+_CHANGE = (Conflict, AlreadyEnded)
+
+_JOBS = (
+    Operation("GET", "/_mock/jobs", jobs.list_jobs, "List jobs, the newest first"),
+    Operation("GET", "/_mock/jobs/{id}", jobs.get_job, "Get a job"),
+    Operation(
+        "POST", "/_mock/jobs/{id}/advance", jobs.advance_job, "Advance a job by hand",
+        problems=_CHANGE,
+    ),
+    Operation(
+        "POST", "/_mock/jobs/{id}/complete", jobs.complete_job, "Complete a job now",
+        problems=_CHANGE,
+    ),
+    Operation("POST", "/_mock/jobs/{id}/fail", jobs.fail_job, "Fail a job now", problems=_CHANGE),
+)
+
+
+def _callbacks(own: Callbacks) -> tuple[Operation, ...]:
+    every, one = "/_mock/callbacks", "/_mock/callbacks/{id}"
     return (
-        Operation(
-            "GET", "/_mock/jobs", own.list_jobs, "List jobs, the newest first",
-            query=jobs.JobsQuery, answer=jobs.JobsBody, problems=(NotFound,),
-        ),
-        Operation("GET", "/_mock/jobs/{id}", own.get_job, "Get a job", answer=jobs.JobBody),
-        Operation(
-            "POST", "/_mock/jobs/{id}/advance", own.advance_job, "Advance a job by hand",
-            body=jobs.JobAdvanceBody, answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
-        ),
-        Operation(
-            "POST", "/_mock/jobs/{id}/complete", own.complete_job, "Complete a job now",
-            answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
-        ),
-        Operation(
-            "POST", "/_mock/jobs/{id}/fail", own.fail_job, "Fail a job now",
-            body=jobs.JobFailureBody, answer=jobs.JobBody, problems=(Conflict, AlreadyEnded),
-        ),
+        Operation("GET", every, own.list_callbacks, "List callbacks, the newest first"),
+        Operation("GET", one, own.get_callback, "Get a callback and its payload"),
+        Operation("POST", f"{one}/redeliver", own.redeliver, "Send a callback again now"),
+        Operation("POST", f"{every}/drain", own.drain, "Send all open callbacks now"),
     )
 
 
-def _callbacks(own: callbacks.Callbacks) -> tuple[Operation, ...]:
-    return (
-        Operation(
-            "GET", "/_mock/callbacks", own.list_callbacks, "List callbacks, the newest first",
-            query=callbacks.CallbacksQuery, answer=callbacks.CallbacksBody, problems=(NotFound,),
-        ),
-        Operation(
-            "GET", "/_mock/callbacks/{id}", own.get_callback, "Get a callback and its payload",
-            answer=callbacks.WholeCallbackBody,
-        ),
-        Operation(
-            "POST", "/_mock/callbacks/{id}/redeliver", own.redeliver, "Send a callback again now",
-            answer=callbacks.CallbackBody,
-        ),
-        Operation(
-            "POST", "/_mock/callbacks/drain", own.drain, "Send all open callbacks now",
-            query=AccountQuery, answer=callbacks.DrainedBody,
-        ),
-    )
-
-
-def _signatures(own: signatures.Signatures) -> tuple[Operation, ...]:
+def _signatures(own: Signatures) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", "/_mock/signature/explain", own.explain,
-            "Explain what is wrong with a signature",
-            body=signatures.CapturedBody, problems=(problems.NOT_A_CAPTURE,),
+            "Explain what is wrong with a signature", problems=(NOT_A_CAPTURE,),
         ),
     )
 
 
-def _requests(own: requests.Requests) -> tuple[Operation, ...]:
+def _requests(own: Requests) -> tuple[Operation, ...]:
+    every = "/_mock/requests"
     return (
+        Operation("GET", every, own.list_requests, "List requests, the newest first"),
         Operation(
-            "GET", "/_mock/requests", own.list_requests, "List requests, the newest first",
-            query=requests.RequestsQuery, answer=requests.EntriesBody,
+            "DELETE", every, own.delete_requests, "Delete the vendors' requests from the journal"
+        ),
+        Operation("GET", f"{every}/{{id}}", own.get_request, "Get a request and its answer"),
+        Operation(
+            "POST", f"{every}/wait", own.wait_for_requests, "Wait for requests",
+            problems=(Conflict, NOT_SEEN),
         ),
         Operation(
-            "DELETE", "/_mock/requests", own.delete_requests,
-            "Delete the vendors' requests from the journal",
-            query=AccountQuery, answer=DeletedBody,
-        ),
-        Operation(
-            "GET", "/_mock/requests/{id}", own.get_request, "Get a request and its answer",
-            answer=requests.ExchangeBody,
-        ),
-        Operation(
-            "POST", "/_mock/requests/wait", own.wait_for_requests, "Wait for requests",
-            body=requests.WaitBody, answer=requests.EntriesBody,
-            problems=(Conflict, problems.NOT_SEEN),
-        ),
-        Operation(
-            "POST", "/_mock/requests/verify", own.verify_requests, "Verify the number of requests",
-            body=requests.VerifyBody, answer=requests.MatchedBody,
-            problems=(Conflict, problems.NOT_AS_EXPECTED),
+            "POST", f"{every}/verify", own.verify_requests, "Verify the number of requests",
+            problems=(Conflict, NOT_AS_EXPECTED),
         ),
     )

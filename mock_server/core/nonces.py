@@ -32,11 +32,12 @@ async def use_nonce(
     known = await tx.get(Nonce, id)
     if known is not None and at - known.at < life:
         return False
-    await tx.delete(Nonce, id)  # The list is in the order of use.
-    await tx.put(Nonce(id, account, at))
-    surplus = await tx.count(Nonce, account) - MAX_NONCES
+    surplus = await tx.count(Nonce, account) + 1 - MAX_NONCES
     for oldest in await tx.list(Nonce, account, limit=max(surplus, _PURGED_PER_CALL)):
         if surplus > 0 or at - oldest.at >= life:
             surplus -= 1
             await tx.delete(Nonce, oldest.id)
+    if known is not None:
+        await tx.delete(Nonce, id)  # The list is in the order of use.
+    await tx.put(Nonce(id, account, at))
     return True

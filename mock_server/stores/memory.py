@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import dropwhile, islice
 from math import inf, nextafter
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from mock_server.core.store import Record, Transaction, View
@@ -78,6 +78,12 @@ class RecordTable:
             return []
         return [self.records[id] for _, id in due[: bisect_right(due, (before, _AFTER_ALL_IDS))]]
 
+    def first_due(self, account: str, before: float) -> tuple[float, Any] | None:
+        due = self.due.get(account)
+        if not due or due[0][0] > before:
+            return None
+        return due[0][0], self.records[due[0][1]]
+
     def due_after(self, account: str, after: float) -> Iterator[tuple[float, str]]:
         due = self.due.get(account, ())
         return islice(due, bisect_right(due, (after, _AFTER_ALL_IDS)), None)
@@ -91,6 +97,9 @@ class RecordTable:
         del due[place]
         if not due:
             del self.due[record.account]
+
+
+_NO_RECORDS = RecordTable(Record)  # stands for the table of a kind that has none
 
 
 class MemoryView:
@@ -108,9 +117,8 @@ class MemoryView:
         pass
 
     async def get(self, kind: type[R], id: str) -> R | None:
-        # Every call comes here several times, and in a transaction below.
-        table = self._tables.get(kind)
-        return None if table is None else table.records.get(id)
+        # Every call comes here several times.
+        return self._tables.get(kind, _NO_RECORDS).records.get(id)
 
     async def list(
         self, kind: type[R], account: str | None = None, *, limit: int | None = None
@@ -126,7 +134,7 @@ class MemoryView:
         return list(islice(newest, limit))
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
-        return self._counted(kind, account)
+        return len(self._table(kind).of(account))
 
     async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
         return self._due(kind, account, before)
@@ -138,9 +146,9 @@ class MemoryView:
         for kind in kinds:
             if kind not in self._tables and kind not in self.changes:
                 continue  # as for those of a vendor that has not been called
-            record = self._first_due(kind, account, before)
-            if record is not None:
-                first, before = record, nextafter(record.due_at, -inf)  # of equal moments the first
+            found = self._first_due(kind, account, before)
+            if found is not None:
+                first, before = found[1], nextafter(found[0], -inf)  # of equal moments the first
         return first
 
     async def due_after(
@@ -150,39 +158,24 @@ class MemoryView:
             (at for kind in kinds for at in self._dues_after(kind, account, after)), default=None
         )
 
+    def _table(self, kind: type) -> RecordTable:
+        return self._tables.get(kind, _NO_RECORDS)
+
     def _all(self, kind: type, account: str | None) -> Iterable[Any]:
-        table = self._tables.get(kind)
-        return () if table is None else table.of(account).values()
+        return self._table(kind).of(account).values()
 
     def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
-        table = self._tables.get(kind)
-        return iter(()) if table is None else reversed(table.of(account).values())
-
-    def _committed(self, kind: type, id: str) -> Any:
-        table = self._tables.get(kind)
-        return None if table is None else table.records.get(id)
-
-    def _counted(self, kind: type, account: str | None) -> int:
-        table = self._tables.get(kind)
-        return 0 if table is None else len(table.of(account))
+        return reversed(self._table(kind).of(account).values())
 
     def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
-        table = self._tables.get(kind)
-        return [] if table is None else table.due_before(account, before)
+        return self._table(kind).due_before(account, before)
 
-    def _first_due(self, kind: type, account: str, before: float) -> Any:
-        table = self._tables.get(kind)
-        due = None if table is None else table.due.get(account)
-        if table is None or not due or due[0][0] > before:
-            return None
-        return table.records[due[0][1]]
+    def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
+        """Return the record that is due first, behind its moment."""
+        return self._table(kind).first_due(account, before)
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
-        table = self._tables.get(kind)
-        if table is not None:
-            for at, _ in table.due_after(account, after):
-                yield at
-                return
+        return (at for at, _ in islice(self._table(kind).due_after(account, after), 1))
 
 
 class MemoryTransaction(MemoryView):
@@ -200,7 +193,7 @@ class MemoryTransaction(MemoryView):
         self._saved: tuple[Any, ...] = ()
         # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
         # how many of the committed ones in front have been changed since.
-        self._due_changes: dict[type, list[tuple[float, str]]] = {}
+        self._due_changes: dict[type, list[_Due]] = {}
         self._passed: dict[type, int] = {}
 
     async def __aenter__(self) -> Transaction:
@@ -216,8 +209,8 @@ class MemoryTransaction(MemoryView):
         changed = self.changes.get(kind)
         if changed is not None and id in changed:
             return changed[id]  # type: ignore[no-any-return]
-        table = self._tables.get(kind)
-        return None if table is None else table.records.get(id)
+        # Every call comes here several times.
+        return self._tables.get(kind, _NO_RECORDS).records.get(id)
 
     async def put(self, record: Record) -> None:
         kind, id = type(record), record.id
@@ -255,9 +248,9 @@ class MemoryTransaction(MemoryView):
         await self.savepoint()  # What comes next may be undone, too.
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
-        total = self._counted(kind, account)
+        total, committed = await super().count(kind, account), self._table(kind).records
         for id, changed in self.changes.get(kind, {}).items():
-            total += _counts(changed, account) - _counts(self._committed(kind, id), account)
+            total += _counts(changed, account) - _counts(committed.get(id), account)
         return total
 
     def _all(self, kind: type, account: str | None) -> Iterable[Any]:
@@ -267,9 +260,8 @@ class MemoryTransaction(MemoryView):
 
     def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
         if kind in self.changes:
-            yield from reversed(list(self._overlaid(kind, account)))
-        else:
-            yield from super()._newest(kind, account)
+            return iter(list(self._overlaid(kind, account))[::-1])
+        return super()._newest(kind, account)
 
     def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
         committed = super()._due(kind, account, before)
@@ -284,43 +276,34 @@ class MemoryTransaction(MemoryView):
                     due.append(record)
         return sorted(due, key=_due_order)
 
-    def _first_due(self, kind: type, account: str, before: float) -> Any:
+    def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
         changed = self.changes.get(kind)
-        table = self._tables.get(kind)
-        due: Sequence[tuple[float, str]] = () if table is None else table.due.get(account, ())
         if not changed:
-            if table is None or not due or due[0][0] > before:
-                return None
-            return table.records[due[0][1]]
+            return super()._first_due(kind, account, before)
         if account != self._account:
-            return next(iter(self._due(kind, account, before)), None)
+            return next(((each.due_at, each) for each in self._due(kind, account, before)), None)
         heap = self._due_changes.get(kind)
         if heap is None:
             heap = self._due_changes[kind] = []
             for record in changed.values():
                 if record is not None and record.account == account:
                     _push(heap, record)
-        while heap:
-            record = changed.get(heap[0][1])
-            if record is not None and record.due_at == heap[0][0]:
-                break
+        while heap and changed.get(heap[0].id) is not heap[0].record:
             heappop(heap)  # It was changed again since.
+        due = self._table(kind).due.get(account, ())
         passed = self._passed.get(kind, 0)
         while passed < len(due) and due[passed][1] in changed:
             passed += 1
         self._passed[kind] = passed
-        firsts = (*due[passed : passed + 1], *heap[:1])
-        first = min(firsts, default=None)
-        if first is None or first[0] > before:
-            return None
-        return changed.get(first[1]) or self._committed(kind, first[1])
+        first = heap[0] if heap else None
+        if passed < len(due) and (first is None or due[passed] < (first.at, first.id)):
+            first = _Due(*due[passed], self._table(kind).records[due[passed][1]])
+        return None if first is None or first.at > before else (first.at, first.record)
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
         changed = self.changes.get(kind, {})
-        table = self._tables.get(kind)
-        if table is not None:
-            committed = table.due_after(account, after)
-            yield from islice((at for at, id in committed if id not in changed), 1)
+        committed = self._table(kind).due_after(account, after)
+        yield from islice((at for at, id in committed if id not in changed), 1)
         for record in changed.values():
             if record is not None and record.account == account:
                 at = getattr(record, "due_at", None)
@@ -345,8 +328,7 @@ class MemoryTransaction(MemoryView):
 
     def _overlaid(self, kind: type, account: str | None) -> Iterator[Any]:
         changed = self.changes[kind]
-        table = self._tables.get(kind)
-        committed = {} if table is None else table.of(account)
+        committed = self._table(kind).of(account)
         for id, record in committed.items():
             current = changed.get(id, record)
             if _counts(current, account) and (kind, id) not in self._anew:
@@ -411,8 +393,7 @@ class MemoryStore(MemoryView):
         return MemoryTransaction(self, account)
 
     async def accounts_due(self, kind: type[Record]) -> Sequence[str]:
-        table = self._tables.get(kind)
-        return [] if table is None else list(table.due)
+        return list(self._table(kind).due)
 
     async def drop(self, account: str) -> bool:
         async with self._lock(account):
@@ -432,10 +413,19 @@ class MemoryStore(MemoryView):
         return lock
 
 
-def _push(heap: list[tuple[float, str]], record: Any) -> None:
+class _Due(NamedTuple):
+    at: float
+    id: str
+    record: Any
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return self[:2] < other[:2]
+
+
+def _push(heap: list[_Due], record: Any) -> None:
     due_at = getattr(record, "due_at", None)
     if due_at is not None:
-        heappush(heap, (due_at, record.id))
+        heappush(heap, _Due(due_at, record.id, record))
 
 
 def _counts(record: Any, account: str | None) -> bool:

@@ -24,18 +24,18 @@ from mock_server.tams.signature import (
     check_timestamp,
     parse_authorization,
 )
-from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
 from mock_server.web.calls import Call, Explained
 
 if TYPE_CHECKING:
-    from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+    from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
     from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.search_budget import SearchBudget
     from mock_server.web.captures import Capture
 
 
-class TamsVerdict(Verdict, frozen=True):
+class TamsVerdict(CredentialsVerdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
     header: SignedHeader | BearerToken | SignatureRefusal
@@ -150,7 +150,7 @@ class TamsAuthenticator(Authenticator):
         account: Account | None,
         others: Iterator[KnownAccount],
     ) -> TamsEvidence:
-        from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence
+        from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
         from mock_server.web.auth_diagnostics.known_accounts import known_account_of
 
         return TamsEvidence(
@@ -184,6 +184,6 @@ class TamsAuthenticator(Authenticator):
         self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
     ) -> TamsEvidence:
         """Return a captured request as evidence."""
-        from mock_server.tams.auth_diagnostics.diagnosis import captured_evidence
+        from mock_server.tams.auth_diagnostics.evidence import captured_evidence
 
         return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())

@@ -87,7 +87,7 @@ class FormUploads:
         policy = Policy(
             resource.upload_until, (self.sizes,), (PolicyMatch("key", file_path),)
         ).encoded()
-        # The real store calls this back and passes the answer on. Here nobody is called.
+        # The real store calls this URL and passes its answer on. The mock calls nothing.
         callback = {
             "callbackUrl": f"{origin}/oss-callback",
             "callbackBody": "object=${object}",
@@ -221,7 +221,7 @@ def _check_policy(policy_text: str, form: _UploadForm, now: float) -> None:
     try:
         policy = read_policy(policy_text)
     except BadPolicy as error:
-        # Its signature is right: whoever has the account's secret may sign policies of their own.
+        # Its signature is right: a holder of the account's secret may sign other policies.
         raise _bad("InvalidPolicyDocument", f"Invalid Policy: {error}.") from error
     if now >= policy.expires_at:
         raise _denied("Invalid according to Policy: Policy expired.")
@@ -275,7 +275,7 @@ def _calls_back(form: _UploadForm) -> bool:
 
 
 def _own_answer(form: _UploadForm, key: str, origin: str) -> Answer:
-    """Return what the store says where nobody is called back: nothing, unless it is asked to."""
+    """Return the store's answer without a callback: nothing, unless the form asks for it."""
     digest = hashlib.md5(form.file, usedforsecurity=False).hexdigest().upper()
     etag = (b"etag", f'"{digest}"'.encode())
     match form.fields.get("success_action_status"):

@@ -4,7 +4,7 @@ The numbers are those of the fact sheet's last section. Words of a choice are va
 the first is the default.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# Annotations are not strings here: strings would be compiled again at every start.
 
 from decimal import Decimal
 from functools import partial

@@ -2,7 +2,7 @@
 
 The scheme is TAMS › Signature: `Authorization: TAMS-SHA256-RSA app_id=…,nonce_str=…,timestamp=…,
 signature=…`, made over the bytes as they came. Which account a header belongs to, which key that
-account has and what a refusal looks like on the wire are for others to know.
+account has and what a refusal looks like on the wire are not known here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
-MAXIMUM_HEADER_BYTES = 8192
+MAX_HEADER_BYTES = 8192
 
 
 class Scheme(StrEnum):
-    """The two ways in: TAMS › Signature ("standard") and TAMS › Token ("simple")."""
+    """The two kinds of credentials: TAMS › Signature ("standard") and TAMS › Token ("simple")."""
 
     RSA = "TAMS-SHA256-RSA"
     BEARER = "Bearer"
 
 
 class Reason(StrEnum):
-    """Why a request was not let in; the value is the id that journals and refusals show."""
+    """Why a request is refused; the value is the id that journals and refusals show."""
 
     HEADER_MISSING = "header-missing"
     SCHEME_UNKNOWN = "scheme-unknown"
@@ -102,10 +102,10 @@ def parse_authorization(
         return SignatureRefusal(
             Reason.HEADER_MISSING, "there is no Authorization header, or it is empty"
         )
-    if len(value) > MAXIMUM_HEADER_BYTES:
+    if len(value) > MAX_HEADER_BYTES:
         return SignatureRefusal(
             Reason.GRAMMAR,
-            f"the Authorization header has {len(value)} bytes, over {MAXIMUM_HEADER_BYTES}",
+            f"the Authorization header has {len(value)} bytes, over {MAX_HEADER_BYTES}",
         )
     text = str(value, "latin-1")
     if exact := _EXACT.fullmatch(text):
@@ -248,7 +248,7 @@ def decode_signature(header: SignedHeader) -> bytes | SignatureRefusal:
     elif stray := re.search(rb"[^A-Za-z0-9+/=]", text):
         fault = f"{_show(chr(stray[0][0]))} at position {stray.start()}"
     elif len(text) % 4:
-        fault = "a length that is no multiple of four"
+        fault = "a length that is not a multiple of four"
     else:
         fault = "misplaced padding, or bits behind the end in its last character"
     return SignatureRefusal(
@@ -299,7 +299,7 @@ def sign(
 ) -> str:
     """Return the whole header value that a client with this key sends.
 
-    Raises ValueError where the PEM is no readable, unencrypted RSA private key.
+    Raises ValueError where the PEM is not a readable, unencrypted RSA private key.
     """
     message = string_to_sign(method, target, str(timestamp), nonce, body)
     padding, digest, _ = _scheme()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MAX_KEPT_BYTES = 16 * 1024
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class CredentialsVerdict(Struct, frozen=True, kw_only=True):
     """What the check of a call's credentials found, for the journal.
 
     `later` makes a diagnosis that there was no time for when the call came.
@@ -47,7 +47,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 async def complete_verdict(trace: Trace) -> None:
     """Make the diagnosis that there was no time for when the call came."""
     verdict = trace.verdict
-    if isinstance(verdict, Verdict) and verdict.later is not None:
+    if isinstance(verdict, CredentialsVerdict) and verdict.later is not None:
         trace.verdict = replace(verdict, diagnosis=await verdict.later(), later=None)
 
 
@@ -99,7 +99,7 @@ class Authenticator(ABC):
 
     async def diagnosed(
         self, call: Call, shown: str, evidence: Callable[[Iterator[KnownAccount]], Any]
-    ) -> Verdict:
+    ) -> CredentialsVerdict:
         """Return what the client most likely did, as far as there is time for that now.
 
         `shown` names the credentials where their account is not known. `evidence` is made with the
@@ -111,10 +111,10 @@ class Authenticator(ABC):
         budget = FULL if is_allowed else RULES_ONLY
         diagnosis = await self._search(evidence, budget)
         if is_allowed or diagnosis.complete:
-            return Verdict(diagnosis=diagnosis)
+            return CredentialsVerdict(diagnosis=diagnosis)
         doubt = diagnosis.doubt.replace("{id}", call.trace.id)
         later = None if len(call.body) > _MAX_KEPT_BYTES else partial(self._search, evidence, FULL)
-        return Verdict(diagnosis=replace(diagnosis, doubt=doubt), later=later)
+        return CredentialsVerdict(diagnosis=replace(diagnosis, doubt=doubt), later=later)
 
     async def _search(
         self, evidence: Callable[[Iterator[KnownAccount]], Any], budget: SearchBudget
@@ -143,7 +143,7 @@ class Authenticator(ABC):
         return Turns()
 
 
-def detail_of(verdict: Verdict, otherwise: str) -> str:
+def detail_of(verdict: CredentialsVerdict, otherwise: str) -> str:
     """Return the diagnosis in one line.
 
     Where nothing is wrong by now (an account was changed meanwhile), it is what the check said.

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from msgspec import Struct, field
 from pydantic_core import to_json
@@ -77,17 +77,6 @@ class Bounds(Struct, frozen=True):
     body_timeout: float = 30.0
 
 
-Q = TypeVar("Q")
-B = TypeVar("B")
-
-
-class ControlRequest(Struct, Generic[Q, B], frozen=True):
-    """The query and the body of a call of the control API, in the types of its operation."""
-
-    query: Q
-    body: B
-
-
 class Disconnected(Exception):
     """The client went away before its body was there."""
 
@@ -111,7 +100,7 @@ class Explained(DomainError):
 class Call:
     """One request: raw bytes first, and once it is identified also its account.
 
-    `identity` is what a caller that is no account as a whole has, such as a session.
+    `identity` is what identified the caller beside the account, such as a session.
     """
 
     __slots__ = (

@@ -20,7 +20,7 @@ def raw_request(data: bytes) -> Capture:
     lines = head.replace(b"\r\n", b"\n").decode("latin-1").split("\n")
     words = lines[0].split(" ")
     if len(words) < 2 or (len(words) == 3 and not words[2].startswith("HTTP/")) or len(words) > 3:
-        raise CaptureError("the first line is no request line, expected METHOD TARGET HTTP/1.1")
+        raise CaptureError("the first line is not a request line, expected METHOD TARGET HTTP/1.1")
     headers = []
     for number, line in enumerate(lines[1:], start=2):
         name, colon, value = line.partition(":")

@@ -92,6 +92,17 @@ class OutgoingBody(BaseModel):
         validate_by_name=True,
     )
 
+    @classmethod
+    def like(cls, *records: object, **members: Any) -> Self:
+        """Return a body with these members; all others come from the first record that has them."""
+        taken = {
+            name: getattr(record, name)
+            for record in reversed(records)
+            for name in cls.model_fields
+            if name not in members and hasattr(record, name)
+        }
+        return cls(**taken, **members)
+
 
 class Query(BaseModel):
     """The query parameters: all text, from which numbers are parsed."""
@@ -105,6 +116,12 @@ class AccountQuery(Query):
     """Selects one account; without it the operation is about the whole server."""
 
     account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
+
+
+class NewestQuery(AccountQuery):
+    """Selects what is listed, the newest first."""
+
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
 
 def _seconds(value: Any) -> Any:
@@ -155,6 +172,8 @@ Credits = Annotated[
     BeforeValidator(_six_places),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(MAX_CREDITS)}),
 ]
+# A text of an answer; null if it is empty.
+TextOrNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 Amount = Annotated[
     Decimal, PlainSerializer(plain_number), WithJsonSchema({"type": "number"}, "serialization")
 ]

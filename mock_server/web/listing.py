@@ -1,4 +1,4 @@
-"""Lists that the control API and the vendors' control operations answer, the newest first."""
+"""How control operations, also those of vendors, find records of one account or of all."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.errors import AccountGone
+from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.store import Record, Store
+from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.calls import Call
 
 R = TypeVar("R", bound=Record)
 
@@ -29,6 +31,18 @@ async def up_to_date(accounts: AccountService, id: str | None, wall: float) -> d
             async with accounts.act(account.id, wall) as world:
                 moments[account.id] = world.now
     return moments
+
+
+async def act_on_owner(call: Call, kind: type[Record], name: str) -> UnitOfWork:
+    """Open a unit of work on the account that has the record with the id in the path.
+
+    Raises NotFound with the record's `name`, such as "job".
+    """
+    id = call.params["id"]
+    record = await call.accounts.store.get(kind, id)
+    if record is None:
+        raise NotFound(name, id)
+    return call.accounts.act(record.account, call.wall)
 
 
 async def newest(

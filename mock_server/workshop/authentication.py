@@ -13,7 +13,7 @@ from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.nonces import use_nonce
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.authentication import Authenticator, Verdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
 from mock_server.web.calls import Call, Explained
 from mock_server.workshop.gateway import GatewayRefusal, Situation
 from mock_server.workshop.settings import WorkshopSettings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NONCE_LIFE = 900.0
 
 
-class WorkshopVerdict(Verdict, frozen=True):
+class WorkshopVerdict(CredentialsVerdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis.
 
     `checked` is false where the settings accept the AppKey without a signature.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -12,10 +12,17 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Call, ControlRequest
-from mock_server.web.json_bodies import ChoiceBody, Moment, MomentBody, OutgoingBody, Query
+from mock_server.web.calls import Call
+from mock_server.web.json_bodies import (
+    ChoiceBody,
+    Moment,
+    MomentBody,
+    NewestQuery,
+    OutgoingBody,
+    TextOrNull,
+)
 from mock_server.web.json_values import iso
-from mock_server.web.listing import newest
+from mock_server.web.listing import act_on_owner, newest
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.session_transitions import own_token
@@ -23,14 +30,10 @@ from mock_server.workshop.sessions import Metering, Session, SessionEndReason
 from mock_server.workshop.tokens import Token
 
 
-class TokensQuery(Query):
+class TokensQuery(NewestQuery):
     """Which tokens are listed."""
 
-    account: str | None = Field(
-        None, min_length=1, max_length=100, description="Only those of this account"
-    )
     name: str | None = Field(None, max_length=10_000, description="Only those with this name")
-    limit: int = Field(100, ge=1, le=1000, description="At most this many")
 
 
 class ExtensionBody(ChoiceBody):
@@ -50,10 +53,10 @@ class SessionBody(OutgoingBody):
 
     id: str
     product: str
-    gadget: str | None
+    gadget: TextOrNull
     metering: Metering
-    role: str | None
-    pools: str | None
+    role: TextOrNull
+    pools: TextOrNull
     state: Literal["live"] | SessionEndReason
     opened: MomentBody
     expires: MomentBody
@@ -62,13 +65,11 @@ class SessionBody(OutgoingBody):
 
     @classmethod
     def of(cls, session: Session, now: float) -> SessionBody:
-        return cls(
-            id=session.id,
-            product=session.session_slot.product,
-            gadget=session.session_slot.gadget or None,
-            metering=session.metering,
-            role=session.role or None,
-            pools=session.pools or None,
+        slot = session.session_slot
+        return cls.like(
+            session,
+            product=slot.product,
+            gadget=slot.gadget,
             state=session.over or "live",
             opened=MomentBody.of(session.opened_at),
             expires=MomentBody.of(session.expires_at),
@@ -86,10 +87,10 @@ class TokenBody(OutgoingBody):
 
     id: str
     account: str
-    name: str | None
-    role: str | None
-    model: str | None
-    vae: str | None
+    name: TextOrNull
+    role: TextOrNull
+    model: TextOrNull
+    vae: TextOrNull
     now: MomentBody
     made: MomentBody
     expires: MomentBody | None
@@ -112,6 +113,9 @@ class TokensBody(OutgoingBody):
     tokens: list[TokenBody]
 
 
+B = TypeVar("B", bound=TokenBody)
+
+
 class ClosedBody(OutgoingBody):
     """The sessions that were closed."""
 
@@ -127,39 +131,23 @@ class TokenControl:
         token = "/_mock/tokens/{id}"  # noqa: S105 - a path
         self.operations = (
             Operation(
-                "GET", "/_mock/tokens", self.list_tokens, "List tokens, the newest first",
-                query=TokensQuery, answer=TokensBody, problems=(NotFound,),
+                "GET", "/_mock/tokens", self.list_tokens, "List tokens, the newest first"
             ),
-            Operation(
-                "GET", token, self.get_token, "Get a token and its sessions",
-                answer=WholeTokenBody,
-            ),
-            Operation(
-                "POST", f"{token}/expire", self.expire_token, "Let a token expire now",
-                answer=WholeTokenBody,
-            ),
+            Operation("GET", token, self.get_token, "Get a token and its sessions"),
+            Operation("POST", f"{token}/expire", self.expire_token, "Let a token expire now"),
             Operation(
                 "POST", f"{token}/extend", self.extend_token, "Let a token expire later",
-                body=ExtensionBody, answer=WholeTokenBody, problems=(Conflict,),
+                problems=(Conflict,),
             ),
-            Operation(
-                "POST", f"{token}/disable", self.disable_token, "Disable a token",
-                answer=WholeTokenBody,
-            ),
-            Operation(
-                "POST", f"{token}/enable", self.enable_token, "Enable a token",
-                answer=WholeTokenBody,
-            ),
+            Operation("POST", f"{token}/disable", self.disable_token, "Disable a token"),
+            Operation("POST", f"{token}/enable", self.enable_token, "Enable a token"),
             Operation(
                 "POST", f"{token}/sessions/close", self.close_sessions,
-                "Close a token's sessions now", answer=ClosedBody,
+                "Close a token's sessions now",
             ),
         )  # fmt: skip
 
-    async def list_tokens(
-        self, call: Call, request: ControlRequest[TokensQuery, None]
-    ) -> TokensBody:
-        query = request.query
+    async def list_tokens(self, call: Call, query: TokensQuery) -> TokensBody:
         if query.account is not None:
             await self.accounts.find(query.account)
         found = await newest(
@@ -173,26 +161,24 @@ class TokenControl:
         for token in found:
             with suppress(NotFound):  # It may have made room for others meanwhile.
                 async with self.accounts.act(token.account, call.wall) as world:
-                    shown.append(TokenBody(**await self._members(world, token.id)))
+                    shown.append(await self._body(world, TokenBody, token.id))
         return TokensBody(tokens=shown)
 
-    async def get_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
-        async with await self._act(call) as world:
+    async def get_token(self, call: Call) -> WholeTokenBody:
+        async with await act_on_owner(call, Token, "token") as world:
             return await self._shown(world, call)
 
-    async def expire_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
-        async with await self._act(call) as world:
+    async def expire_token(self, call: Call) -> WholeTokenBody:
+        async with await act_on_owner(call, Token, "token") as world:
             await self.session_service.set_expiry(world, call.params["id"], world.now)
             return await self._shown(world, call)
 
-    async def extend_token(
-        self, call: Call, request: ControlRequest[None, ExtensionBody]
-    ) -> WholeTokenBody:
-        async with await self._act(call) as world:
-            now, to = world.now, request.body.to
+    async def extend_token(self, call: Call, body: ExtensionBody) -> WholeTokenBody:
+        async with await act_on_owner(call, Token, "token") as world:
+            now, to = world.now, body.to
             token = await own_token(world, call.params["id"])
-            if request.body.seconds is not None:
-                to = max(now, token.expires_at or now) + request.body.seconds
+            if body.seconds is not None:
+                to = max(now, token.expires_at or now) + body.seconds
                 if to > LATEST:
                     raise Conflict(f"time ends at {iso(LATEST)}")
             elif to is not None and to <= now:
@@ -200,58 +186,43 @@ class TokenControl:
             await self.session_service.set_expiry(world, token.id, to)
             return await self._shown(world, call)
 
-    async def disable_token(
-        self, call: Call, request: ControlRequest[None, None]
-    ) -> WholeTokenBody:
+    async def disable_token(self, call: Call) -> WholeTokenBody:
         return await self._switch(call, disabled=True)
 
-    async def enable_token(self, call: Call, request: ControlRequest[None, None]) -> WholeTokenBody:
+    async def enable_token(self, call: Call) -> WholeTokenBody:
         return await self._switch(call, disabled=False)
 
-    async def close_sessions(self, call: Call, request: ControlRequest[None, None]) -> ClosedBody:
-        async with await self._act(call) as world:
+    async def close_sessions(self, call: Call) -> ClosedBody:
+        async with await act_on_owner(call, Token, "token") as world:
             closed = await self.session_service.close(world, call.params["id"])
             return ClosedBody(sessions=_bodies(closed, world.now))
 
     async def _switch(self, call: Call, *, disabled: bool) -> WholeTokenBody:
-        async with await self._act(call) as world:
+        async with await act_on_owner(call, Token, "token") as world:
             await self.session_service.change(world, call.params["id"], disabled=disabled)
             return await self._shown(world, call)
 
-    async def _act(self, call: Call) -> UnitOfWork:
-        """Open a unit of work on the account that has the token."""
-        token = await self.accounts.store.get(Token, call.params["id"])
-        if token is None:
-            raise NotFound("token", call.params["id"])
-        return self.accounts.act(token.account, call.wall)
-
     async def _shown(self, world: UnitOfWork, call: Call) -> WholeTokenBody:
         id = call.params["id"]
-        members = await self._members(world, id)
         sessions = await world.tx.list(Session, world.account.id)
         own = [each for each in sessions if each.token == id]
-        return WholeTokenBody(**members, sessions=_bodies(own, world.now))
+        return await self._body(world, WholeTokenBody, id, sessions=_bodies(own, world.now))
 
-    async def _members(self, world: UnitOfWork, id: str) -> dict[str, Any]:
+    async def _body(self, world: UnitOfWork, kind: type[B], id: str, **more: Any) -> B:
         used = await self.session_service.used(world, id, live=False)
         with_open = await self.session_service.used(world, id, live=True)
         token = await own_token(world, id)
-        return {
-            "id": token.id,
-            "account": token.account,
-            "name": token.name or None,
-            "role": token.role or None,
-            "model": token.model or None,
-            "vae": token.vae or None,
-            "now": MomentBody.of(world.now),
-            "made": MomentBody.of(token.made_at),
-            "expires": None if token.expires_at is None else MomentBody.of(token.expires_at),
-            "expired": token.expired_at(world.now),
-            "disabled": token.disabled,
-            "used_seconds": round(used, 3),
-            "open_seconds": round(with_open - used, 3),
-            "live_sessions": len(token.sessions),
-        }
+        return kind.like(
+            token,
+            now=MomentBody.of(world.now),
+            made=MomentBody.of(token.made_at),
+            expires=None if token.expires_at is None else MomentBody.of(token.expires_at),
+            expired=token.expired_at(world.now),
+            used_seconds=round(used, 3),
+            open_seconds=round(with_open - used, 3),
+            live_sessions=len(token.sessions),
+            **more,
+        )
 
 
 def _bodies(sessions: Iterable[Session], now: float) -> list[SessionBody]:

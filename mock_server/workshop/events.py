@@ -25,6 +25,7 @@ from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Call
+from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import SIGN, seal, signed_url
 from mock_server.workshop.settings import WorkshopSettings
@@ -60,8 +61,8 @@ class AccessDecision(Struct, frozen=True):
 class EventContext(Struct, frozen=True):
     """A call that events tell of: under which ids, and for which end user.
 
-    Calls between servers have no `token`. `origin` is where the caller reached the mock, for URLs
-    in what is sent.
+    Calls of servers have no `token`, so choice 42 says whether events tell of them. `origin` is
+    where the caller reached the mock, for URLs in what is sent.
     """
 
     call: Call
@@ -69,6 +70,14 @@ class EventContext(Struct, frozen=True):
     invoke_id: str
     token: str | None
     origin: str
+
+    @classmethod
+    def of(
+        cls, call: Call, public_url: str, *, api_id: str = "", token: str | None = None
+    ) -> EventContext:
+        """Return the context of a call; `api_id` is by default the last segment of its path."""
+        id = api_id or call.path.rpartition("/")[2]
+        return cls(call, id, invocation_id(call.trace), token, call.origin(public_url))
 
     @property
     def account(self) -> Account:

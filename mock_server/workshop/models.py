@@ -6,13 +6,13 @@ an event reports later that the model was listed (choice 38).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
+from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.own_models import OwnModel
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.validation import MAX_NAME_LENGTH, refused
@@ -50,16 +50,13 @@ class SyncModel(CamelBody):
     versions: list[ModelVersion] | None = None
 
 
-# Sends the event for a model that is going to be listed.
-Listed = Callable[[UnitOfWork, Call, OwnModel], Awaitable[None]]
-
-
 class Models:
-    """Stores synchronised models; `listed` sends the event for one that is going to be listed."""
+    """Stores synchronised models. `public_url` replaces the caller's origin in events."""
 
-    def __init__(self, settings: WorkshopSettings, listed: Listed) -> None:
+    def __init__(self, settings: WorkshopSettings, events: Events, *, public_url: str = "") -> None:
         self.settings = settings
-        self.listed = listed
+        self.events = events
+        self.public_url = public_url
         self.operations = (
             Operation(
                 "POST", "/scc/spSdModelSync", self.sync, "Synchronise a model", "Workshop › 10",
@@ -91,7 +88,15 @@ class Models:
                 await tx.delete(OwnModel, oldest.id)
         await tx.put(model)
         if has_new_versions:
-            await self.listed(world, call, model)
+            # Nothing public says what the event has (choice 38).
+            content = {
+                "modelId": payload.model_id,
+                "modelVersionIds": ids,
+                "success": True,
+                "errMessage": None,
+            }
+            context = EventContext.of(call, self.public_url)
+            await self.events.model_listed(world, context, content, model.listed_at)
 
     async def check(self, world: UnitOfWork, name: str) -> None:
         """Refuse a model that does not exist, if a list of models is configured (choice 14)."""

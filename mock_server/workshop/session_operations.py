@@ -14,7 +14,7 @@ from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
 from mock_server.workshop.session_service import SessionService, WhenLive
-from mock_server.workshop.session_transitions import own_token
+from mock_server.workshop.session_transitions import own_token, session_at
 from mock_server.workshop.sessions import Metering, Session, SessionOptions, SessionSlot
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import SD_WEBUI
@@ -120,7 +120,7 @@ class SessionOperations:
     ) -> dict[str, Any] | None:
         """Workshop › 6.4: with the seconds that are left; without a session, choice 5."""
         token = await self._token(world, payload)
-        session = await self.session_service.find(world, token.id, self._slot(payload))
+        session = await session_at(world, token, self._slot(payload))
         if session is None:
             if self.settings.missing_session == "fail":
                 raise NotFound("session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -87,25 +88,9 @@ class SessionService:
         await tx.put(token)
         return token
 
-    async def change(
-        self,
-        world: UnitOfWork,
-        id: str,
-        *,
-        role: str | None = None,
-        model: str | None = None,
-        vae: str | None = None,
-        disabled: bool | None = None,
-    ) -> Token:
-        """Attach something else to a token; None leaves it as it is."""
-        token = await own_token(world, id)
-        token = replace(
-            token,
-            role=token.role if role is None else role,
-            model=token.model if model is None else model,
-            vae=token.vae if vae is None else vae,
-            disabled=token.disabled if disabled is None else disabled,
-        )
+    async def change(self, world: UnitOfWork, id: str, **changes: Any) -> Token:
+        """Change what is attached to a token: `role`, `model`, `vae`; or whether it is disabled."""
+        token = replace(await own_token(world, id), **changes)
         await world.tx.put(token)
         return token
 
@@ -201,10 +186,6 @@ class SessionService:
         if live is None:
             raise NotFound("session")
         return await self._go_on(world, token, live, lifetime, new_id)
-
-    async def find(self, world: UnitOfWork, token_id: str, slot: SessionSlot) -> Session | None:
-        """Return the token's live session in a slot."""
-        return await session_at(world, await own_token(world, token_id), slot)
 
     async def close(
         self,

@@ -4,10 +4,10 @@ The numbers are those of the fact sheet's last section, with a W before them. Wo
 values of a setting: the first is the default.
 """
 
-# Annotations are no text here: as text, each would be compiled again at every start.
+# Annotations are not strings here: strings would be compiled again at every start.
 
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from mock_server.web.vendor_settings import ChoiceTable, choice
 
@@ -51,6 +51,11 @@ _pools = partial(choice, "Workshop resource pools")
 _models = partial(choice, "Workshop models")
 _events = partial(choice, "Workshop events")
 
+
+def _kind_of(event: str) -> Any:
+    return _events("asynchronous", "W40", f"Whether {event} is retried, or sent once.")
+
+
 _URL_BASE = {"pattern": WEB_ADDRESS, "expects": "an address that begins with http:// or https://"}
 
 
@@ -64,9 +69,7 @@ class WorkshopSettings(ChoiceTable):
     gateway_generation: Literal["newer", "older"] = _gateway(
         "newer", "W23", "Generation of the gateway: decides the status and code of refusals."
     )
-    unauthorized_keys: tuple[str, ...] = _gateway(
-        (), "W23", "AppKeys that may not call the API: 403 Unauthorized."
-    )
+    unauthorized_keys: tuple[str, ...] = _gateway((), "W23", "AppKeys that get 403 Unauthorized.")
     expired_keys: tuple[str, ...] = _gateway(
         (), "W23", "AppKeys whose permission to call the API has expired: 403."
     )
@@ -80,9 +83,7 @@ class WorkshopSettings(ChoiceTable):
     timestamp_clock: Literal["wall", "account"] = _gateway(
         "wall", "W24", "What x-ca-timestamp is compared with: real time, or the account's clock."
     )
-    timestamp_required: bool = _gateway(
-        False, "W24", "Whether a call without x-ca-timestamp is refused."
-    )
+    timestamp_required: bool = _gateway(False, "W24", "Whether x-ca-timestamp is required.")
     missing_header_list: Literal["either", "none", "key"] = _gateway(
         "either", "W25", "Signed headers if their list is missing: none, X-Ca-Key, or either."
     )
@@ -104,9 +105,7 @@ class WorkshopSettings(ChoiceTable):
     flow_control: Literal["off", "app", "path"] = _gateway(
         "off", "W29", "Calls that the gateway limits: none, all of an AppKey, or each path's."
     )
-    flow_rate: int = _gateway(
-        100, "W29", "Calls per second that flow_control accepts.", ge=1, le=1_000_000
-    )
+    flow_rate: int = _gateway(100, "W29", "Limit of flow_control per second.", ge=1, le=1_000_000)
 
     # Sections 2 and 4; choices 14, 20 to 22
 
@@ -116,12 +115,8 @@ class WorkshopSettings(ChoiceTable):
     broken_json: Literal["envelope", "gateway"] = _service(
         "envelope", "W22", "A body that is not JSON: a failure in the envelope, or a gateway's 400."
     )
-    roles: tuple[str, ...] = _service(
-        (), "W14", "Roles that exist; if empty, every id is accepted."
-    )
-    gadgets: tuple[str, ...] = _service(
-        (), "W14", "Gadgets that exist; if empty, every id is accepted."
-    )
+    roles: tuple[str, ...] = _service((), "W14", "Roles that exist; if empty, any is accepted.")
+    gadgets: tuple[str, ...] = _service((), "W14", "Gadgets that exist; if empty, any is accepted.")
 
     # Section 5; choices 12, 13, 16 to 18
 
@@ -130,35 +125,23 @@ class WorkshopSettings(ChoiceTable):
         "refuse", "W12", "A tokenExpiredAt with fewer than 13 digits, so probably in seconds."
     )
     after_expiry: Leniency = _tokens("refuse", "W13", "Session calls with an expired token.")
-    cut_sessions: bool = _tokens(
-        False, "W13", "Whether a session ends when its token expires, if that is earlier."
-    )
+    cut_sessions: bool = _tokens(False, "W13", "Whether a session ends with its token.")
     used_time: Literal["ended", "live"] = _tokens(
         "ended", "W16", "Sessions that usedSessionTimeInSeconds counts: ended, or live ones too."
     )
     empty_attachment: Literal["clear", "keep"] = _tokens(
         "clear", "W17", "An empty string in sp_put_user_state: removes the value, or keeps it."
     )
-    unique_names: bool = _tokens(
-        False, "W18", "Whether the name of another token is refused for a new one."
-    )
-    longest_name: int = _tokens(
-        128, "W18", "Maximum length of a token's name in characters.", ge=1, le=10_000
-    )
+    unique_names: bool = _tokens(False, "W18", "Whether the name of another token is refused.")
+    longest_name: int = _tokens(128, "W18", "Maximum length of a token's name.", ge=1, le=10_000)
 
     # Section 6; choices 1 to 11, 43
 
     sd_webui_url: str = _sessions(
-        "",
-        "W1",
-        "Base URL of sd_webui sessions; empty is the address that the caller used.",
-        **_URL_BASE,
+        "", "W1", "Base URL of sd_webui sessions; empty is the address that the caller used."
     )
     comfyui_api_url: str = _sessions(
-        "",
-        "W1",
-        "Base URL of comfyui_api sessions; empty is the address that the caller used.",
-        **_URL_BASE,
+        "", "W1", "Base URL of comfyui_api sessions; empty is the address that the caller used."
     )
     custom_domain: str = _sessions(
         "",
@@ -197,9 +180,7 @@ class WorkshopSettings(ChoiceTable):
     longest_session: int = _sessions(
         604_800, "W11", "Maximum of expiredInSeconds; the minimum is 1.", ge=1, le=315_360_000
     )
-    digit_strings: Leniency = _sessions(
-        "refuse", "W11", "A string of digits where a number is expected."
-    )
+    digit_strings: Leniency = _sessions("refuse", "W11", "A string of digits as a number.")
 
     # Section 6.6; choices 1, 2, 15
 
@@ -230,20 +211,14 @@ class WorkshopSettings(ChoiceTable):
     out_of_range: Literal["refuse", "clamp"] = _tasks(
         "refuse", "W22", "A number outside the mock's own limits: a failure, or the nearest number."
     )
-    default_side: int = _tasks(
-        512, "W22", "Width and height in pixels if a task gives none.", ge=8, le=4096
-    )
+    default_side: int = _tasks(512, "W22", "Default width and height in pixels.", ge=8, le=4096)
     default_steps: int = _tasks(20, "W22", "Steps if a task gives none.", ge=1, le=1000)
     default_sampler: str = _tasks("Euler a", "W22", "Sampler if a task names none.")
     most_side: int = _tasks(4096, "W22", "Maximum width or height in pixels.", ge=8, le=16_384)
     most_steps: int = _tasks(150, "W22", "Maximum number of steps.", ge=1, le=1000)
     most_pictures: int = _tasks(16, "W22", "Maximum number of pictures of a task.", ge=1, le=100)
-    longest_prompt: int = _tasks(
-        20_000, "W22", "Maximum length of a prompt in characters.", ge=1, le=1_000_000
-    )
-    missing_init_image: Leniency = _tasks(
-        "refuse", "W22", "An sd_img2img without a picture in init_images."
-    )
+    longest_prompt: int = _tasks(20_000, "W22", "Maximum length of a prompt.", ge=1, le=1_000_000)
+    missing_init_image: Leniency = _tasks("refuse", "W22", "An sd_img2img without a picture.")
     models: tuple[str, ...] = _tasks(
         (), "W14", "Models that exist, beside synchronised ones; if empty, any is accepted."
     )
@@ -288,14 +263,12 @@ class WorkshopSettings(ChoiceTable):
 
     # Section 9; choices 14, 37
 
-    pools: tuple[str, ...] = _pools(
-        (), "W14", "Private pools that exist; if empty, every id is accepted."
-    )
+    pools: tuple[str, ...] = _pools((), "W14", "Private pools; if empty, any is accepted.")
     pool_capacity: int = _pools(
         2, "W37", "Tasks of one sub-product that make a private pool full.", ge=1, le=1000
     )
     pool_limit: float = _pools(
-        0, "W37", "Utilisation at which a private pool is full; 0 is no limit.", ge=0, le=1
+        0, "W37", "Utilisation at which a private pool is full; 0 means no limit.", ge=0, le=1
     )
     monitor_data: Literal["list", "object"] = _pools(
         "list", "W37", "The data of query_sp_resource_monitor_data: a list, or the first pool."
@@ -333,21 +306,11 @@ class WorkshopSettings(ChoiceTable):
     control_config_kind: EventKind = _events(
         "synchronous", "W40", "Whether sdImgGenControlConfig waits for an answer, or is retried."
     )
-    commit_kind: EventKind = _events(
-        "asynchronous", "W40", "Whether apiAccessCommit is retried, or sent once."
-    )
-    rollback_kind: EventKind = _events(
-        "asynchronous", "W40", "Whether apiAccessRollback is retried, or sent once."
-    )
-    task_finished_kind: EventKind = _events(
-        "asynchronous", "W40", "Whether sdTaskFinished is retried, or sent once."
-    )
-    model_listed_kind: EventKind = _events(
-        "asynchronous", "W40", "Whether sdModelListingResult is retried, or sent once."
-    )
+    commit_kind: EventKind = _kind_of("apiAccessCommit")
+    rollback_kind: EventKind = _kind_of("apiAccessRollback")
+    task_finished_kind: EventKind = _kind_of("sdTaskFinished")
+    model_listed_kind: EventKind = _kind_of("sdModelListingResult")
     unanswered_event: Literal["deny", "allow"] = _events(
         "deny", "W41", "A call whose pre-invoke event gets no valid answer within 5 seconds."
     )
-    server_events: bool = _events(
-        False, "W42", "Whether calls from servers, which have no token, send events."
-    )
+    server_events: bool = _events(False, "W42", "Whether calls from servers send events.")

@@ -1,7 +1,7 @@
 """Checking the gateway's request signatures, with every outcome as data.
 
 The scheme is Workshop › 3: an HMAC with the AppSecret over seven parts of the request as it came.
-Which account an AppKey belongs to and what a refusal looks like on the wire are for others to know.
+Which account an AppKey belongs to and what a refusal looks like on the wire are not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MissingList = Literal["either", "none", "key"]
 
 # The names of `x-ca-signature-method`, and what Python calls them.
 ALGORITHMS: Mapping[bytes, str] = {b"HmacSHA256": "sha256", b"HmacSHA1": "sha1"}
-# These have a part of their own, or are the signature itself (Workshop › 3.2).
+# These are signed in another part, or are the signature itself (Workshop › 3.2).
 UNSIGNABLE = frozenset(
     (b"x-ca-signature", b"x-ca-signature-headers", b"accept", b"content-md5", b"content-type",
      b"date")
@@ -30,7 +30,7 @@ UNSIGNABLE = frozenset(
 FORM = b"application/x-www-form-urlencoded"
 
 # What comes behind so many parameters counts as the value of the last one: a form of some
-# megabytes must not be taken apart letter by letter.
+# megabytes must not be split into letters.
 MAX_PARAMETERS = 10_000
 _MAX_TIMESTAMP_LENGTH = 20
 

@@ -27,7 +27,6 @@ from mock_server.workshop.models import Models
 from mock_server.workshop.outputs import Outputs
 from mock_server.workshop.pages.operations import PageOperations
 from mock_server.workshop.pools import Pools
-from mock_server.workshop.server_calls import ServerCalls
 from mock_server.workshop.session_operations import SessionOperations
 from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.settings import WorkshopSettings
@@ -68,16 +67,15 @@ class WorkshopSurface:
         workflows = load_workflows(workflows_file)
         answers = TaskAnswers(settings, outputs, workflows)
         self.events = Events(dispatcher, settings, event_secret, wall, answers.task_data)
-        calls = ServerCalls(self.events, public_url=public_url)
         pools = Pools(settings)
-        models = Models(settings, calls.listed)
+        models = Models(settings, self.events, public_url=public_url)
         inputs = FileInputs(settings, temp_files, outputs)
         self.tasks = Tasks(settings, inputs, pools, models, workflows, answers)
         pages = PageOperations(settings, results, self.tasks, self.events, public_url=public_url)
         offered: Sequence[Operation] = (
             *TokenOperations(session_service, settings).operations,
             *SessionOperations(session_service, settings, public_url=public_url).operations,
-            *TaskOperations(self.tasks, calls, public_url=public_url).operations,
+            *TaskOperations(self.tasks, self.events, public_url=public_url).operations,
             *pools.operations,
             *models.operations,
             *temp_files.operations,

@@ -17,7 +17,7 @@ from mock_server.web.results import image_seed
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.outputs import Outputs
 from mock_server.workshop.settings import WorkshopSettings
-from mock_server.workshop.task_metadata import TaskMetadata, metadata_of
+from mock_server.workshop.task_metadata import task_metadata
 from mock_server.workshop.token_operations import milliseconds
 from mock_server.workshop.workflows import KnownWorkflows
 
@@ -49,14 +49,14 @@ class TaskAnswers:
         """Return the data of a submission; workflows have an estimated duration in seconds."""
         job = snapshot.job
         data: Data = {"taskId": job.id, "status": STATUS[snapshot.state]}
-        if _metadata(job).kind == "workflow":
+        if task_metadata(job).kind == "workflow":
             data["estimatedDurationInSeconds"] = round(job.plan.run, 1)
         return data
 
     def progress(self, snapshot: Snapshot, account: Account | None, origin: str) -> Data:
         """Return the data of a progress call; without `account` it has no URL of a picture."""
         job, state, now = snapshot.job, snapshot.state, snapshot.now
-        metadata = _metadata(job)
+        metadata = task_metadata(job)
         data: Data = {"etaRelative": 0, "progress": int(job.done_at(now) * 1000) / 1000}
         status = STATUS[state]
         if status == "waiting":
@@ -95,7 +95,7 @@ class TaskAnswers:
         if snapshot.state is JobState.SUCCEEDED:
             indexes = range(job.order.count)
             urls = [self.outputs.url(job, index, account, now, origin) for index in indexes]
-        if _metadata(job).kind == "workflow":
+        if task_metadata(job).kind == "workflow":
             return self._workflow_data(snapshot, urls)
         return {
             "images": urls,
@@ -115,7 +115,7 @@ class TaskAnswers:
         if snapshot.state is JobState.CANCELED:
             return "The task was cancelled"
         reason = job.reason_at(now)
-        metadata = _metadata(job)
+        metadata = task_metadata(job)
         if metadata.kind != "workflow":
             return reason
         node = self.workflows.of(metadata).failed_node(job, reason, now)
@@ -123,7 +123,7 @@ class TaskAnswers:
 
     def _workflow_data(self, snapshot: Snapshot, urls: list[str]) -> Data:
         job = snapshot.job
-        version = self.workflows.of(_metadata(job))
+        version = self.workflows.of(task_metadata(job))
         has_ended, is_running = snapshot.state.final, snapshot.state is JobState.RUNNING
         # A task that polls or the control API advance may end before its planned start.
         begins_at = min(job.starts_at, job.ended_at if has_ended else snapshot.now)
@@ -137,12 +137,6 @@ class TaskAnswers:
             "taskBeginTime": milliseconds(begins_at) if has_ended or is_running else None,
             "taskEndTime": milliseconds(job.ended_at) if has_ended else None,
         }
-
-
-def _metadata(job: Job) -> TaskMetadata:
-    metadata = metadata_of(job)
-    assert metadata is not None, "the job is not a task"  # noqa: S101
-    return metadata
 
 
 def _sampling_state(job: Job, now: float) -> Data:
@@ -173,7 +167,7 @@ def _parameters(job: Job) -> dict[str, str]:
         "width": str(order.width),
         "height": str(order.height),
         "batch_size": str(order.count),
-        **dict(_metadata(job).parameters),
+        **dict(task_metadata(job).parameters),
     }
 
 

@@ -54,6 +54,13 @@ def metadata_of(job: Job) -> TaskMetadata | None:
     return _read(job.order.notes)
 
 
+def task_metadata(job: Job) -> TaskMetadata:
+    """Return the metadata of a job that is known to be a task."""
+    metadata = metadata_of(job)
+    assert metadata is not None, "the job is not a task"  # noqa: S101
+    return metadata
+
+
 @lru_cache(maxsize=4096)
 def _read(notes: str) -> TaskMetadata | None:
     if not notes.startswith('{"kind":'):

@@ -10,9 +10,9 @@ from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
+from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.pools import named_pools
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
-from mock_server.workshop.server_calls import ServerCalls
 from mock_server.workshop.tasks import TaskRequest, Tasks
 from mock_server.workshop.wire import CamelBody
 from mock_server.workshop.workflow_tasks import ComfyPrompt
@@ -27,9 +27,9 @@ class TaskName(CamelBody):
 class TaskOperations:
     """The operations on tasks. `public_url` replaces the caller's origin in URLs."""
 
-    def __init__(self, tasks: Tasks, calls: ServerCalls, *, public_url: str = "") -> None:
+    def __init__(self, tasks: Tasks, events: Events, *, public_url: str = "") -> None:
         self.tasks = tasks
-        self.calls = calls
+        self.events = events
         self.public_url = public_url
         self.operations = (
             Operation(
@@ -75,7 +75,8 @@ class TaskOperations:
 
         asked = payload.model_dump(exclude_unset=True)
         checkpoint = None if isinstance(payload, ComfyPrompt) else payload.checkpoint
-        snapshot = await self.calls.carry_out(call, asked, submit, checkpoint=checkpoint)
+        context = EventContext.of(call, self.public_url)
+        snapshot = await self.events.carry_out(context, asked, submit, checkpoint=checkpoint)
         return self.tasks.answers.accepted(snapshot)
 
     async def progress(self, world: UnitOfWork, call: Call, payload: TaskName) -> dict[str, Any]:

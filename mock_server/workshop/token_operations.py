@@ -89,15 +89,15 @@ class TokenOperations:
     async def put_user_state(self, world: UnitOfWork, call: Call, payload: PutUserState) -> None:
         """Workshop › 5.3: it cannot change the expiry or the name."""
         check_listed("sceneRoleId", payload.scene_role_id or "", self.settings.roles)
-        role, model, vae = map(
-            self._attached,
-            (payload.scene_role_id, payload.sd_checkpoint_file_id, payload.sd_vae),
-        )
-        await self.session_service.change(world, payload.api_token, role=role, model=model, vae=vae)
-
-    def _attached(self, given: str | None) -> str | None:
-        """Return what is to be attached; None changes nothing (choice 17)."""
-        return given or (None if self.settings.empty_attachment == "keep" else given)
+        attached = {
+            "role": payload.scene_role_id,
+            "model": payload.sd_checkpoint_file_id,
+            "vae": payload.sd_vae,
+        }
+        # What an empty text does is choice 17.
+        unchanged = (None, "") if self.settings.empty_attachment == "keep" else (None,)
+        changes = {name: id for name, id in attached.items() if id not in unchanged}
+        await self.session_service.change(world, payload.api_token, **changes)
 
     async def _shown(self, world: UnitOfWork, token: Token) -> dict[str, Any]:
         live = self.settings.used_time == "live"

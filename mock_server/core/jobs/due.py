@@ -27,9 +27,10 @@ JOB = "job"
 
 async def apply_job(world: UnitOfWork, job: Job) -> None:
     """Bring a job that is due over its next border, and over further ones of the same moment."""
-    at = job.due_at
-    while at is not None and job.due_at == at:
+    at = due_at = job.due_at
+    while at is not None and due_at == at:
         job = await _apply_next(world, job, at)
+        due_at = job.due_at
 
 
 async def _apply_next(world: UnitOfWork, job: Job, at: float) -> Job:
@@ -42,8 +43,11 @@ async def _apply_next(world: UnitOfWork, job: Job, at: float) -> Job:
     if job.applied == 0 and not job.plan.pending:
         state = JobState.WAITING
     if state is None:
-        state = job.state_at(at)
-        return await end(world, job, Ending(at, state, job.reason_at(at)))
+        failure = job.plan.failure
+        ending = Ending(at, JobState.SUCCEEDED)
+        if failure is not None:
+            ending = Ending(at, JobState.FAILED, failure.reason)
+        return await end(world, job, ending)
     if state is JobState.RUNNING and job.waits_for:
         if problem := await input_problem(world, job, at):
             job = await end(world, job, Ending(at, JobState.FAILED, problem))

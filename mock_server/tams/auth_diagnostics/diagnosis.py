@@ -6,14 +6,14 @@ has the digest that was signed. What cannot be proved is not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
 from mock_server.tams.auth_diagnostics.header_mistakes import app_steps, read, token_steps
 from mock_server.tams.auth_diagnostics.recovery import (
     DigestGoal,
@@ -24,88 +24,26 @@ from mock_server.tams.auth_diagnostics.recovery import (
 )
 from mock_server.tams.auth_diagnostics.scheme import SignedRequest, TamsScheme
 from mock_server.tams.key_pairs import load_public_key
-from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import BearerToken, SignedHeader
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.conclusions import TOO_MANY, conclude, not_explained
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced, Step
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
 from mock_server.web.auth_diagnostics.search import Match, Probe, search
-from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, Work
+from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, SearchWork
 from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
-from mock_server.web.captures import Capture
 
 CAUSES = read_causes(Path(__file__).with_name("causes.toml"))
 
 # Units of work (see search_budget) of one operation with a public key, and of undoing a padding.
-_KEY_UNITS, _PADDING_UNITS = 80_000, 500_000
+_KEY_UNITS, _PADDING_UNITS = 80_000, 250_000
 _UNITS = tuple(
     (factor, "timestamp-milliseconds-sent", f"in {words}")
     for factor, words in ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 )
 # What the encodings are called here where that differs.
 _RENAMED = {"signature-base64-of-hex": "signature-hex", "signature-quoted": "header-quotes"}
-
-
-@dataclass(frozen=True, slots=True)
-class TamsEvidence:
-    """All that is known of a request whose credentials are looked at.
-
-    `known_account` is the account that the header's app id belongs to, or that a caller says is
-    meant; `others` are more accounts, the likeliest first. `skew_seconds` None does not look at the
-    clock. `replayed` and `one_scheme` say that those rules are in force and were broken.
-    """
-
-    method: str
-    target: bytes
-    authorization: bytes | None = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    host: bytes = b""
-    scheme: str = "http"
-    wall: float = 0.0
-    known_account: KnownAccount | None = None
-    others: Iterable[KnownAccount] = ()
-    lenient: bool = True
-    skew_seconds: float | None = None
-    replayed: bool = False
-    one_scheme: bool = False
-    paths: Sequence[bytes] = ()
-    unchecked: tuple[str, ...] = ()
-
-
-def captured_evidence(
-    capture: Capture,
-    accounts: Iterable[KnownAccount],
-    settings: TamsSettings,
-    *,
-    meant: KnownAccount | None = None,
-    paths: Sequence[bytes] = (),
-) -> TamsEvidence:
-    """Return a captured request as evidence; its clock is looked at where its time is known."""
-    value = capture.header("authorization")
-    timed = capture.at is not None
-    unchecked = []
-    if settings.clock_skew > 0 and not timed:
-        unchecked.append("the timestamp, because the capture has no time")
-    if settings.nonce_replay == "refuse":
-        unchecked.append("whether the nonce was used before")
-    return TamsEvidence(
-        method=capture.method,
-        target=capture.target,
-        authorization=None if value is None else value.encode("latin-1", "replace"),
-        body=capture.body,
-        host=capture.host.encode("latin-1", "replace"),
-        scheme=capture.scheme,
-        wall=capture.at or 0.0,
-        known_account=meant,
-        others=accounts,
-        lenient=settings.header_grammar == "lenient",
-        skew_seconds=settings.clock_skew if settings.clock_skew > 0 and timed else None,
-        one_scheme=settings.schemes == "one",
-        paths=paths,
-        unchecked=tuple(unchecked),
-    )
 
 
 def diagnose(evidence: TamsEvidence, budget: SearchBudget = FULL) -> Paced[Diagnosis]:
@@ -118,7 +56,7 @@ class _Opened(NamedTuple):
 
     owner: KnownAccount
     goal: DigestGoal
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
 
 
 class _TamsDiagnoser:
@@ -127,10 +65,10 @@ class _TamsDiagnoser:
     def __init__(self, evidence: TamsEvidence, budget: SearchBudget) -> None:
         self.evidence = evidence
         self.budget = budget
-        self.work = Work(budget)
+        self.work = SearchWork(budget)
         known = () if evidence.known_account is None else (evidence.known_account,)
         self.accounts = KnownAccounts(chain(known, evidence.others))
-        self.rules: list[Step] = []
+        self.rules: list[Mistake] = []
         self.facts: list[tuple[str, str]] = []
 
     def run(self) -> Paced[Diagnosis]:
@@ -156,7 +94,7 @@ class _TamsDiagnoser:
             steps = ()  # Of a header with another scheme it is not known that it holds a token.
         self.rules.extend(steps)
         if self.evidence.one_scheme and owner is not None and owner.public_key:
-            self.rules.append(Step("bearer-with-rsa-app", f"account {owner.account}"))
+            self.rules.append(Mistake("bearer-with-rsa-app", f"account {owner.account}"))
         return (yield from self._ended(complete=True))
 
     def _signed(self, header: SignedHeader) -> Paced[Diagnosis]:
@@ -175,7 +113,7 @@ class _TamsDiagnoser:
             return (yield from self._ended(complete=False, expected=expected, doubt=TOO_MANY))
         wrong, account = yield from self._account(header.app_id)
         if account is not None and not account.public_key:
-            self.rules.append(Step("key-missing", f"of account {account.account}"))
+            self.rules.append(Mistake("key-missing", f"of account {account.account}"))
         encodings = [
             Encoded(tuple(_renamed(step) for step in steps), data)
             for steps, data in decodings(header.signature.encode("latin-1", "replace"))
@@ -210,7 +148,7 @@ class _TamsDiagnoser:
             )
         )
 
-    def _account(self, app_id: str) -> Paced[tuple[Step | None, KnownAccount | None]]:
+    def _account(self, app_id: str) -> Paced[tuple[Mistake | None, KnownAccount | None]]:
         """Return what is wrong with the app id, and the account that is most likely meant."""
         meant = self.evidence.known_account
         if meant is not None and meant.app_id == app_id:
@@ -218,7 +156,7 @@ class _TamsDiagnoser:
         steps, owner = yield from app_steps(app_id, self.accounts, self.work)
         if steps or meant is None or owner is None:
             return (steps[0] if steps else None), meant or owner
-        return Step("app-id-of-another-account", f"of {owner}, expected that of {meant}"), meant
+        return Mistake("app-id-of-another-account", f"of {owner}, expected that of {meant}"), meant
 
     def _opened(
         self, encodings: Sequence[Encoded], account: KnownAccount | None
@@ -238,7 +176,7 @@ class _TamsDiagnoser:
             self.work.add(_PADDING_UNITS)
             yield
             if goal := recover(key, data[::-1]):
-                reversed_ = Step("signature-reversed", "last byte first")
+                reversed_ = Mistake("signature-reversed", "last byte first")
                 return _Opened(account, goal, (*steps, reversed_))
             if goal := recover_otherwise(key, data):
                 return _Opened(account, goal, steps)
@@ -255,20 +193,20 @@ class _TamsDiagnoser:
                 yield candidate, load_public_key(candidate.public_key)
 
     def _check_owner(
-        self, owner: KnownAccount, account: KnownAccount | None, wrong: Step | None
+        self, owner: KnownAccount, account: KnownAccount | None, wrong: Mistake | None
     ) -> None:
         if wrong is not None and wrong.cause == "app-unknown":
-            self.rules.append(Step("app-id-wrong", f"the key is that of {owner}"))
+            self.rules.append(Mistake("app-id-wrong", f"the key is that of {owner}"))
         elif wrong is not None:
             self.rules.append(wrong)
         elif account is not None and owner.public_key != account.public_key:
-            self.rules.append(Step("key-of-another-account", f"it is that of {owner}"))
+            self.rules.append(Mistake("key-of-another-account", f"it is that of {owner}"))
 
     def _unopened(
         self,
         header: SignedHeader,
         account: KnownAccount | None,
-        wrong: Step | None,
+        wrong: Mistake | None,
         encodings: Sequence[Encoded],
         scheme: TamsScheme,
     ) -> Paced[Diagnosis]:
@@ -284,7 +222,7 @@ class _TamsDiagnoser:
                 return (yield from self._ended(complete=True, match=match, expected=expected))
         if not encodings:
             how = f"{len(header.signature)} characters"
-            self.rules.append(Step("signature-not-base64", how))
+            self.rules.append(Mistake("signature-not-base64", how))
             return (yield from self._ended(complete=True, expected=expected))
         pem = "" if account is None else account.public_key
         right = size_bytes(load_public_key(pem)) if pem else 0
@@ -295,10 +233,10 @@ class _TamsDiagnoser:
             self.facts.append(("keysTried", str(keys)))
             if len(data) != right:
                 how = f"{len(data)} bytes, expected {right}"
-                self.rules.append(Step("signature-length", how))
+                self.rules.append(Mistake("signature-length", how))
             else:
                 how = f"none of the {'first ' if more else ''}{keys} registered keys tried"
-                self.rules.append(Step("key-not-registered", how))
+                self.rules.append(Mistake("key-not-registered", how))
         return (yield from self._ended(complete=True, expected=expected))
 
     def _counted_keys(self, account: KnownAccount | None) -> tuple[int, bool]:
@@ -309,7 +247,7 @@ class _TamsDiagnoser:
     def _check_clock(self, header: SignedHeader) -> None:
         evidence = self.evidence
         if evidence.replayed:
-            self.rules.append(Step("nonce-replayed", "used before"))
+            self.rules.append(Mistake("nonce-replayed", "used before"))
         if evidence.skew_seconds is None:
             return
         stamp = int(header.timestamp)
@@ -323,7 +261,7 @@ class _TamsDiagnoser:
         self,
         *,
         complete: bool,
-        steps: tuple[Step, ...] = (),
+        steps: tuple[Mistake, ...] = (),
         match: Match | None = None,
         expected: bytes | None = None,
         signed: bytes | None = None,
@@ -345,5 +283,5 @@ class _TamsDiagnoser:
         )
 
 
-def _renamed(step: Step) -> Step:
+def _renamed(step: Mistake) -> Mistake:
     return step._replace(cause=_RENAMED.get(step.cause, step.cause))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from mock_server.tams.signature import (
-    MAXIMUM_HEADER_BYTES,
+    MAX_HEADER_BYTES,
     BearerToken,
     Reason,
     Scheme,
@@ -21,9 +21,9 @@ from mock_server.tams.signature import (
     SignedHeader,
     parse_authorization,
 )
-from mock_server.web.auth_diagnostics.findings import Paced, Step
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import DECORATION, KnownAccount, recognise
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 
 _NAMES = ("app_id", "nonce_str", "timestamp", "signature")
 _PAIR_NAME = re.compile(r"(?:^|,) *([^=,]+)=")
@@ -39,7 +39,7 @@ _SPELLINGS = {
 class Reading(Struct, frozen=True):
     """The mistakes in a header, and what it certainly means."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     header: SignedHeader | BearerToken | None
 
 
@@ -49,40 +49,40 @@ def read(value: bytes | None, *, lenient: bool) -> Reading:
     if not isinstance(parsed, SignatureRefusal):
         return Reading((), parsed)
     if parsed.reason is Reason.HEADER_MISSING or value is None:
-        return Reading((Step("header-missing", "nothing was sent"),), None)
-    if len(value) > MAXIMUM_HEADER_BYTES:
-        return Reading((Step("header-too-long", f"{len(value)} bytes"),), None)
+        return Reading((Mistake("header-missing", "nothing was sent"),), None)
+    if len(value) > MAX_HEADER_BYTES:
+        return Reading((Mistake("header-too-long", f"{len(value)} bytes"),), None)
     text = str(value.strip(b" \t"), "latin-1")
     if stray := re.search(r"[^ -~]", text):
         how = f"0x{ord(stray[0]):02x} at position {stray.start()}"
-        return Reading((Step("header-bytes", how),), None)
+        return Reading((Mistake("header-bytes", how),), None)
     if not lenient:
         loose = parse_authorization(value, lenient=True)
         if isinstance(loose, SignedHeader):
             return Reading(_strict_steps(text), loose)
         if isinstance(loose, BearerToken):
-            return Reading((Step("scheme-case", "expected Bearer"),), loose)
+            return Reading((Mistake("scheme-case", "expected Bearer"),), loose)
         parsed = loose
     return _fix(text, parsed)
 
 
-def _strict_steps(text: str) -> tuple[Step, ...]:
+def _strict_steps(text: str) -> tuple[Mistake, ...]:
     """Return which rules of the exact form a readable header breaks."""
     scheme, _, rest = text.partition(" ")
     names = [name.strip() for name in _PAIR_NAME.findall(rest)]
-    steps: list[Step] = []
+    steps: list[Mistake] = []
     if scheme != Scheme.RSA:
-        steps.append(Step("scheme-case", f"expected {Scheme.RSA}"))
+        steps.append(Mistake("scheme-case", f"expected {Scheme.RSA}"))
     if '"' in rest:
-        steps.append(Step("header-quotes", "around values"))
+        steps.append(Mistake("header-quotes", "around values"))
     if " " in rest:
-        steps.append(Step("header-blanks", "between pairs or inside them"))
+        steps.append(Mistake("header-blanks", "between pairs or inside them"))
     if extra := [name for name in names if name not in _NAMES]:
-        steps.append(Step("header-more-pairs", f"{len(extra)} beside the four"))
+        steps.append(Mistake("header-more-pairs", f"{len(extra)} beside the four"))
     known = [name for name in names if name in _NAMES]
     if known != list(_NAMES):
-        steps.append(Step("header-order", f"found {', '.join(known)}"))
-    return tuple(steps) or (Step("header-grammar", "not exactly the documented form"),)
+        steps.append(Mistake("header-order", f"found {', '.join(known)}"))
+    return tuple(steps) or (Mistake("header-grammar", "not exactly the documented form"),)
 
 
 def _fix(text: str, refusal: SignatureRefusal) -> Reading:
@@ -91,27 +91,27 @@ def _fix(text: str, refusal: SignatureRefusal) -> Reading:
         case Reason.SCHEME_UNKNOWN:
             return _fix_scheme(text)
         case Reason.PAIR_REPEATED:
-            return Reading((Step("pair-repeated", refusal.detail),), None)
+            return Reading((Mistake("pair-repeated", refusal.detail),), None)
         case Reason.TIMESTAMP_NOT_A_NUMBER:
-            return Reading((Step("timestamp-not-a-number", refusal.detail),), None)
+            return Reading((Mistake("timestamp-not-a-number", refusal.detail),), None)
     if scheme.lower() == Scheme.BEARER.lower():
-        return Reading((Step("token-missing", "nothing stands behind Bearer"),), None)
+        return Reading((Mistake("token-missing", "nothing stands behind Bearer"),), None)
     commas = _SEPARATOR.sub(",", rest.strip(" "))
     if commas != rest and (header := _signed(commas)):
-        return Reading((Step("header-separator", "other than commas"),), header)
+        return Reading((Mistake("header-separator", "other than commas"),), header)
     renamed = _PAIR_NAME.sub(_rename, rest)
     if renamed != rest and (header := _signed(renamed)):
         found = [name.strip() for name in _PAIR_NAME.findall(rest) if name.strip() not in _NAMES]
         known = ", ".join(name for name in found if name.lower() in _SPELLINGS or _plain(name))
-        return Reading((Step("pair-misspelt", f"found {known[:60]}"),), header)
+        return Reading((Mistake("pair-misspelt", f"found {known[:60]}"),), header)
     if (bare := rest.replace('"', "").replace("'", "")) != rest and (header := _signed(bare)):
-        return Reading((Step("header-quotes", "around values or pairs"),), header)
+        return Reading((Mistake("header-quotes", "around values or pairs"),), header)
     if refusal.reason is Reason.PAIR_MISSING:
         present = {name.strip() for name in _PAIR_NAME.findall(rest)}
         lacking = ", ".join(name for name in _NAMES if name not in present)
         how = f"without {lacking}" if lacking else "with an empty value"
-        return Reading((Step("pair-missing", how),), None)
-    return Reading((Step("header-grammar", "no name=value pairs with commas"),), None)
+        return Reading((Mistake("pair-missing", how),), None)
+    return Reading((Mistake("header-grammar", "no name=value pairs with commas"),), None)
 
 
 def _fix_scheme(text: str) -> Reading:
@@ -122,13 +122,13 @@ def _fix_scheme(text: str) -> Reading:
         missing = scheme.startswith("app_id=")
         header = _signed(text if missing else (pairs + blank + rest if comma else ""))
         cause = "scheme-left-out" if missing else "scheme-word"
-        return Reading((Step(cause, f"expected {Scheme.RSA} and a blank"),), header)
+        return Reading((Mistake(cause, f"expected {Scheme.RSA} and a blank"),), header)
     if not blank:
-        return Reading((Step("scheme-left-out", "there is one word only"),), BearerToken(text))
+        return Reading((Mistake("scheme-left-out", "there is one word only"),), BearerToken(text))
     if "app_id=" in rest:
-        return Reading((Step("scheme-word", f"expected {Scheme.RSA}"),), _signed(rest))
+        return Reading((Mistake("scheme-word", f"expected {Scheme.RSA}"),), _signed(rest))
     how = f"expected {Scheme.BEARER} or {Scheme.RSA}"
-    return Reading((Step("scheme-word", how),), BearerToken(rest.strip()))
+    return Reading((Mistake("scheme-word", how),), BearerToken(rest.strip()))
 
 
 def _signed(pairs: str) -> SignedHeader | None:
@@ -151,51 +151,51 @@ def _plain(name: str) -> str:
 class Owned(NamedTuple):
     """What is wrong with a credential, and whose it is as far as that is known."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     owner: KnownAccount | None
 
 
 def token_steps(
-    token: str, accounts: Iterable[KnownAccount], meant: KnownAccount | None, work: Work
+    token: str, accounts: Iterable[KnownAccount], meant: KnownAccount | None, work: SearchWork
 ) -> Paced[Owned]:
     """Return what is wrong with a bearer token."""
-    steps: list[Step] = []
+    steps: list[Mistake] = []
     plain = token
     while plain[:7].lower() in ("bearer ", "bearer:"):
         plain = plain[7:].strip()
-        steps = [Step("token-doubled-scheme", "Bearer Bearer")]
+        steps = [Mistake("token-doubled-scheme", "Bearer Bearer")]
     bare = plain.strip(DECORATION)
     if bare != plain:
-        steps.append(Step("token-decorated", "with characters around it"))
+        steps.append(Mistake("token-decorated", "with characters around it"))
     found = yield from recognise(token, accounts, "token", work)
     if found is None or found.kind != "exact":
         found = yield from recognise(bare, accounts, "token", work)
     elif meant is not None and found.owner.account != meant.account:
         how = f"of {found.owner}, expected that of {meant}"
-        return Owned((Step("token-of-another-account", how),), found.owner)
+        return Owned((Mistake("token-of-another-account", how),), found.owner)
     else:
         return Owned((), found.owner)
     if found is None:
         # Quotes and a doubled word are wrong with any token.
-        return Owned((*steps, Step("token-unknown", f"{len(bare)} characters")), None)
+        return Owned((*steps, Mistake("token-unknown", f"{len(bare)} characters")), None)
     if found.kind == "decorated":
-        steps.append(Step("token-decorated", "in other case"))
+        steps.append(Mistake("token-decorated", "in other case"))
     elif found.kind == "other":
         how = f"it is {found.words} of account {found.owner.account}"
-        steps.append(Step("token-is-other-credential", how))
+        steps.append(Mistake("token-is-other-credential", how))
     return Owned(tuple(steps), found.owner)
 
 
-def app_steps(app_id: str, accounts: Iterable[KnownAccount], work: Work) -> Paced[Owned]:
+def app_steps(app_id: str, accounts: Iterable[KnownAccount], work: SearchWork) -> Paced[Owned]:
     """Return what is wrong with an app id; nothing if an account has it."""
     found = yield from recognise(app_id, accounts, "app_id", work)
     if found is None:
         # An unknown word may be a secret, so it is not repeated.
-        return Owned((Step("app-unknown", f"an id of {len(app_id)} characters"),), None)
+        return Owned((Mistake("app-unknown", f"an id of {len(app_id)} characters"),), None)
     right = found.owner.app_id
     if found.kind == "decorated":
-        return Owned((Step("app-id-case", f"expected {right}"),), found.owner)
+        return Owned((Mistake("app-id-case", f"expected {right}"),), found.owner)
     if found.kind == "other":
         how = f"it is {found.words} of account {found.owner.account}, whose app id is {right}"
-        return Owned((Step("app-id-is-other-credential", how),), found.owner)
+        return Owned((Mistake("app-id-is-other-credential", how),), found.owner)
     return Owned((), found.owner)

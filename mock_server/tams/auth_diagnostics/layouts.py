@@ -12,8 +12,8 @@ from functools import partial
 from hashlib import md5, sha1, sha256
 from itertools import permutations
 
-from mock_server.web.auth_diagnostics.findings import Step
-from mock_server.web.auth_diagnostics.search import Layout, Parts
+from mock_server.web.auth_diagnostics.findings import Mistake
+from mock_server.web.auth_diagnostics.search import Parts, PartsLayout
 
 _NAMES = ("METHOD", "URL", "TIMESTAMP", "NONCE", "BODY", "APP_ID")
 _SEPARATORS = (
@@ -50,52 +50,52 @@ _WHOLES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 )
 
 
-def layouts(app_id: bytes, count: int, *, is_long: bool) -> Iterator[Layout]:
+def layouts(app_id: bytes, count: int, *, is_long: bool) -> Iterator[PartsLayout]:
     """Yield ways to join so many parts, the likeliest first.
 
     Where the string `is_long` it is not hashed or encoded as a whole.
     """
     if count == 5:
-        yield Layout(Step("final-lf-extra", "with a line feed behind"),
+        yield PartsLayout(Mistake("final-lf-extra", "with a line feed behind"),
                      lambda parts: _lf((*parts, b"")), common=True)  # fmt: skip
-        yield Layout(Step("query-in-body", "the query behind the nonce, none in the URL"),
+        yield PartsLayout(Mistake("query-in-body", "the query behind the nonce, none in the URL"),
                      _query_in_body, common=True)  # fmt: skip
-    yield Layout(Step("pairs-swapped", "with the nonce before the timestamp"),
+    yield PartsLayout(Mistake("pairs-swapped", "with the nonce before the timestamp"),
                  partial(_ordered, (0, 1, 3, 2, 4)[:count], b""), common=True)  # fmt: skip
     for number, (cause, words, separator) in enumerate(_SEPARATORS):
-        step = Step(cause, f"joined with {words}")
-        yield Layout(step, separator.join, common=number < _COMMON_SEPARATORS)
+        step = Mistake(cause, f"joined with {words}")
+        yield PartsLayout(step, separator.join, common=number < _COMMON_SEPARATORS)
     for place in range(count + 1):
         order = (*range(place), count, *range(place, count))
         where = f"before {_NAMES[place]}" if place < count else "at the end"
-        step = Step("app-id-included", where)
-        yield Layout(step, partial(_ordered, order, app_id), common=place in (0, count))
+        step = Mistake("app-id-included", where)
+        yield PartsLayout(step, partial(_ordered, order, app_id), common=place in (0, count))
     for missing in range(count):
         kept = [number for number in range(count) if number != missing]
-        step = Step("part-left-out", f"{_NAMES[missing]} is not there")
-        yield Layout(step, partial(_ordered, kept, b""))
+        step = Mistake("part-left-out", f"{_NAMES[missing]} is not there")
+        yield PartsLayout(step, partial(_ordered, kept, b""))
     for missing in range(1, 4):
         order = tuple(count if number == missing else number for number in range(count))
-        step = Step("part-left-out", f"{_NAMES[missing]} is empty")
-        yield Layout(step, partial(_ordered, order, b""))
+        step = Mistake("part-left-out", f"{_NAMES[missing]} is empty")
+        yield PartsLayout(step, partial(_ordered, order, b""))
     for how, before, after in _AROUND:
-        yield Layout(Step("space-around", f"with {how}"), partial(_around, before, after))
+        yield PartsLayout(Mistake("space-around", f"with {how}"), partial(_around, before, after))
     for size in (2, 4, 8):
-        step = Step("space-around", f"each line indented by {size}")
-        yield Layout(step, partial(_labelled, (b" " * size,) * 5, b"\n"))
+        step = Mistake("space-around", f"each line indented by {size}")
+        yield PartsLayout(step, partial(_labelled, (b" " * size,) * 5, b"\n"))
     for labels in _LABELS:
         for separator, words in ((b"\n", "lines"), (b"&", "pairs with &")):
-            step = Step("parts-named", f"as {words}: method=…, {labels[1].decode()}=…")
-            yield Layout(step, partial(_labelled, [name + b"=" for name in labels], separator))
-    yield Layout(
-        Step("parts-named", "as the header's pairs: app_id=…,nonce_str=…,timestamp=…"),
+            step = Mistake("parts-named", f"as {words}: method=…, {labels[1].decode()}=…")
+            yield PartsLayout(step, partial(_labelled, [name + b"=" for name in labels], separator))
+    yield PartsLayout(
+        Mistake("parts-named", "as the header's pairs: app_id=…,nonce_str=…,timestamp=…"),
         lambda parts: b"app_id=%b,nonce_str=%b,timestamp=%b" % (app_id, parts[3], parts[2]),
     )
     for how, change in () if is_long else _WHOLES:
-        yield Layout(Step("string-hashed-first", f"as {how}"), partial(_whole, change))
+        yield PartsLayout(Mistake("string-hashed-first", f"as {how}"), partial(_whole, change))
 
 
-def orders(app_id: bytes, count: int) -> Iterator[Layout]:
+def orders(app_id: bytes, count: int) -> Iterator[PartsLayout]:
     """Yield all orders of the parts, and of the parts with the app id among them."""
     straight = tuple(range(count))
     names = (*_NAMES[:count], "APP_ID")
@@ -103,7 +103,7 @@ def orders(app_id: bytes, count: int) -> Iterator[Layout]:
         for order in permutations(range(count + more)):
             if tuple(number for number in order if number < count) != straight:
                 words = " ".join(names[number] for number in order)
-                yield Layout(Step(cause, f"as {words}"), partial(_ordered, order, app_id))
+                yield PartsLayout(Mistake(cause, f"as {words}"), partial(_ordered, order, app_id))
 
 
 def _lf(parts: Sequence[bytes]) -> bytes:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mock_server.web.auth_diagnostics.findings import Step
+from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe
 from mock_server.web.auth_diagnostics.signatures import KeyedGoal, secret_variants
@@ -57,7 +57,7 @@ class DigestGoal:
 
     algorithm: str
     digest: bytes
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Mistake, ...] = ()
     form: Callable[[bytes], bytes] | None = bytes
     salt: bytes | None = None
 
@@ -104,9 +104,9 @@ def _bare(data: bytes) -> DigestGoal:
     for how, form, words in _FORMS:
         for size, algorithm in _BY_SIZE.items():
             if words.fullmatch(data) and len(form(bytes(size))) == len(data):
-                step = Step("digest-info-missing", f"as {algorithm} {how}")
+                step = Mistake("digest-info-missing", f"as {algorithm} {how}")
                 return DigestGoal(algorithm, data, (step, *_hash_steps(algorithm)), form)
-    return DigestGoal("none", data, (Step("hash-left-out", "as it is"),), form=None)
+    return DigestGoal("none", data, (Mistake("hash-left-out", "as it is"),), form=None)
 
 
 # How a digest is written, and what that looks like.
@@ -137,7 +137,7 @@ def recover_otherwise(key: RSAPublicKey, signature: bytes) -> DigestGoal | None:
     if 16 <= len(stripped) <= size - 32:
         # By chance this happens once in 2 to the 256; shorter are the powers of zero and one.
         goal = _bare(stripped)
-        return replace(goal, steps=(Step("padding-none", "raw RSA"), *goal.steps))
+        return replace(goal, steps=(Mistake("padding-none", "raw RSA"), *goal.steps))
     return None
 
 
@@ -157,7 +157,7 @@ def _probabilistic(block: bytes, bits: int, algorithm: str, mask: str) -> Digest
         return None
     if len(zeros) < 8 and len(salt) not in (size, len(masked) - 1):
         return None  # with so few zeros it may be chance
-    step = Step("padding-pss", f"with {len(salt)} bytes of salt")
+    step = Mistake("padding-pss", f"with {len(salt)} bytes of salt")
     return DigestGoal(algorithm, digest, (step, *_hash_steps(algorithm)), salt=salt)
 
 
@@ -169,8 +169,8 @@ def keyed(signature: bytes, account: KnownAccount | None) -> Iterator[Probe]:
     name = algorithm.replace("-", "").lower()
     for words, secret in _secrets(account):
         how = f"HMAC with {algorithm}, key: {words}"
-        yield Probe((Step("hmac", how),), (KeyedGoal(secret, signature, name),))
-    yield Probe((Step("digest-only", f"as {algorithm}"),), (DigestGoal(algorithm, signature),))
+        yield Probe((Mistake("hmac", how),), (KeyedGoal(secret, signature, name),))
+    yield Probe((Mistake("digest-only", f"as {algorithm}"),), (DigestGoal(algorithm, signature),))
 
 
 def _secrets(account: KnownAccount | None) -> Iterator[tuple[str, bytes]]:
@@ -195,7 +195,7 @@ def _size(algorithm: str) -> int:
     return next(size for size, name in _BY_SIZE.items() if name == algorithm)
 
 
-def _hash_steps(algorithm: str) -> tuple[Step, ...]:
+def _hash_steps(algorithm: str) -> tuple[Mistake, ...]:
     if algorithm == "SHA-256":
         return ()
-    return (Step(_HASH_CAUSES.get(algorithm, "hash-other"), f"as {algorithm}"),)
+    return (Mistake(_HASH_CAUSES.get(algorithm, "hash-other"), f"as {algorithm}"),)

@@ -13,9 +13,9 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
 from mock_server.tams.auth_diagnostics.layouts import layouts, orders
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
-from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
-from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Layout, Parts, guesses
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
+from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Parts, PartsLayout, guesses
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import method_variants, path_changes
 
 METHOD, TARGET, TIMESTAMP, NONCE, BODY = range(5)
@@ -30,6 +30,9 @@ _PATH_CAUSES = {
 }  # fmt: skip
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UUID = re.compile(rb"[0-9a-fA-F]{32}")
+# Of a body that a client may have signed and not sent.
+_MEMBERS = ("requestId", "request_id", "notifyUrl", "notify_url", "stages", "params", "templateId",
+            "fields", "expireSec", "term")  # fmt: skip
 _MAX_FIELDS_BYTES = 2048
 _MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
@@ -47,21 +50,21 @@ class SignedRequest(NamedTuple):
 class TamsScheme:
     """METHOD, URL, TIMESTAMP, NONCE and BODY, joined by line feeds (TAMS › 3.2)."""
 
-    def __init__(self, request: SignedRequest, work: Work) -> None:
+    def __init__(self, request: SignedRequest, work: SearchWork) -> None:
         self.request = request
         parts = request.parts
         whole = Base((), parts, (b"\n",) * 4 + (b"",), layouts_first=not parts[BODY])
         self.bases = [whole]
         if not parts[BODY]:
             # Without a body the string ends in a line feed, which many leave out.
-            missing = Step("final-lf-missing", "without the last line feed")
+            missing = Mistake("final-lf-missing", "without the last line feed")
             ends = (b"\n",) * 3 + (b"",)
             self.bases.append(Base((missing,), parts[:BODY], ends, layouts_first=True))
-        self._bodies = BodyVariants(parts[BODY], work)
+        self._bodies = BodyVariants(parts[BODY], work, _MEMBERS)
         self._changes = list(self._target_changes())
         method, target, timestamp, nonce, _ = parts
         self._axes = (
-            Axis(TARGET, (Variant((step,), do(target)) for step, do in self._changes), 45),
+            Axis(TARGET, (PartVariant((step,), do(target)) for step, do in self._changes), 45),
             Axis(METHOD, method_variants(method, "other-method"), 4),
             Axis(BODY, self._bodies.singles(), 60),
             Axis(TIMESTAMP, timestamp_variants(timestamp), 8),
@@ -71,7 +74,7 @@ class TamsScheme:
     def axes(self, base: Base) -> Sequence[Axis]:
         return [axis for axis in self._axes if axis.part < len(base.parts)]
 
-    def layouts(self, base: Base) -> Iterator[Layout]:
+    def layouts(self, base: Base) -> Iterator[PartsLayout]:
         parts = self.request.parts
         is_long = len(parts[BODY]) > _MAX_WHOLE_BYTES
         return layouts(self.request.app_id, len(base.parts), is_long=is_long)
@@ -85,7 +88,7 @@ class TamsScheme:
         yield from guesses(base, TIMESTAMP, rare_timestamps(parts[TIMESTAMP]))
         yield from guesses(base, TARGET, self._target_pairs())
 
-    def _target_changes(self) -> Iterator[tuple[Step, Callable[[bytes], bytes]]]:
+    def _target_changes(self) -> Iterator[tuple[Mistake, Callable[[bytes], bytes]]]:
         """Yield what may be done to the URL, the likeliest first."""
         request = self.request
         target, body = request.parts[TARGET], request.parts[BODY]
@@ -97,12 +100,12 @@ class TamsScheme:
             if kind == "prefix-doubled" and how != "with /v1 in front":
                 cause = "path-prefix-added"
             # The path of another operation is signed without this one's query.
-            yield Step(cause, how), change if kind == "other" else _path_with(change)
+            yield Mistake(cause, how), change if kind == "other" else _path_with(change)
         if fields := _query_of(body):
-            step = Step("query-added", "made of the body's members")
+            step = Mistake("query-added", "made of the body's members")
             yield step, lambda target: target + b"?" + fields
 
-    def _target_pairs(self) -> Iterator[Variant]:
+    def _target_pairs(self) -> Iterator[PartVariant]:
         """Yield what two changes of different causes make of the URL."""
         target = self.request.parts[TARGET]
         for first, change in self._changes[:45]:
@@ -113,13 +116,13 @@ class TamsScheme:
                 if second.cause != first.cause:
                     twice = change_again(once)
                     if twice not in (once, target):
-                        yield Variant((first, second), twice)
+                        yield PartVariant((first, second), twice)
 
 
 # Timestamps and nonces
 
 
-def timestamp_variants(timestamp: bytes) -> Iterator[Variant]:
+def timestamp_variants(timestamp: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as the timestamp."""
     if not timestamp.isdigit():
         return
@@ -146,7 +149,7 @@ def timestamp_variants(timestamp: bytes) -> Iterator[Variant]:
             yield variant("timestamp-differs", f"as the date {text}", text.encode())
 
 
-def rare_timestamps(timestamp: bytes) -> Iterator[Variant]:
+def rare_timestamps(timestamp: bytes) -> Iterator[PartVariant]:
     """Yield every millisecond of the second, and other time zones."""
     if not timestamp.isdigit() or len(timestamp) >= 13:
         return
@@ -165,7 +168,7 @@ def rare_timestamps(timestamp: bytes) -> Iterator[Variant]:
             yield variant("timestamp-differs", how, b"%d" % (number + off))
 
 
-def nonce_variants(nonce: bytes, timestamp: bytes) -> Iterator[Variant]:
+def nonce_variants(nonce: bytes, timestamp: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as the nonce."""
     for how, value in (
         ("in lower case", nonce.lower()),
@@ -227,37 +230,37 @@ def _bare(pair: bytes) -> bytes:
     return name if value in _FALSY else pair
 
 
-_QUERY_CHANGES: tuple[tuple[Step, Callable[[bytes], bytes]], ...] = (
-    (Step("query-left-out", "without the query"), lambda target: target.partition(b"?")[0]),
-    (Step("query-sorted", "sorted by name"), _query_with(sorted)),
-    (Step("query-sorted", "in reverse order"), _query_with(lambda pairs: pairs[::-1])),
-    (Step("url-decoded", "percent-decoded"), unquote_to_bytes),
-    (Step("url-decoded", "decoded, + as a blank"),
+_QUERY_CHANGES: tuple[tuple[Mistake, Callable[[bytes], bytes]], ...] = (
+    (Mistake("query-left-out", "without the query"), lambda target: target.partition(b"?")[0]),
+    (Mistake("query-sorted", "sorted by name"), _query_with(sorted)),
+    (Mistake("query-sorted", "in reverse order"), _query_with(lambda pairs: pairs[::-1])),
+    (Mistake("url-decoded", "percent-decoded"), unquote_to_bytes),
+    (Mistake("url-decoded", "decoded, + as a blank"),
      lambda target: unquote_to_bytes(target.replace(b"+", b" "))),
-    (Step("url-encoded", "encoded once more"),
+    (Mistake("url-encoded", "encoded once more"),
      lambda target: quote(target, safe=b"/?&=:,+~-._").encode()),
-    (Step("url-encoded", "encoded whole"), lambda target: quote(target, safe=b"").encode()),
-    (Step("url-encoded", "encoded whole, slashes not"),
+    (Mistake("url-encoded", "encoded whole"), lambda target: quote(target, safe=b"").encode()),
+    (Mistake("url-encoded", "encoded whole, slashes not"),
      lambda target: quote(target, safe=b"/").encode()),
-    (Step("url-encoded", "with capital digits in escapes"),
+    (Mistake("url-encoded", "with capital digits in escapes"),
      lambda target: _ESCAPE.sub(lambda match: match[0].upper(), target)),
-    (Step("url-encoded", "with small digits in escapes"),
+    (Mistake("url-encoded", "with small digits in escapes"),
      lambda target: _ESCAPE.sub(lambda match: match[0].lower(), target)),
-    (Step("url-encoded", "with %20 for +"), lambda target: target.replace(b"+", b"%20")),
-    (Step("url-encoded", "with + for %20"), lambda target: target.replace(b"%20", b"+")),
-    (Step("url-encoded", "with reserved characters of the query encoded"),
+    (Mistake("url-encoded", "with %20 for +"), lambda target: target.replace(b"+", b"%20")),
+    (Mistake("url-encoded", "with + for %20"), lambda target: target.replace(b"%20", b"+")),
+    (Mistake("url-encoded", "with reserved characters of the query encoded"),
      _value_with(lambda value: quote_plus(unquote_to_bytes(value)).encode())),
-    (Step("query-changed", "false, 0 and null as a bare name"),
+    (Mistake("query-changed", "false, 0 and null as a bare name"),
      _query_with(lambda pairs: map(_bare, pairs))),
-    (Step("query-changed", "without empty values"),
+    (Mistake("query-changed", "without empty values"),
      _query_with(lambda pairs: [pair for pair in pairs if pair.partition(b"=")[2]])),
-    (Step("query-changed", "without false, 0 and null"),
+    (Mistake("query-changed", "without false, 0 and null"),
      _query_with(lambda pairs: [pair for pair in pairs if _bare(pair) == pair])),
-    (Step("query-changed", "bare names with ="),
+    (Mistake("query-changed", "bare names with ="),
      _query_with(lambda pairs: [pair if b"=" in pair else pair + b"=" for pair in pairs])),
-    (Step("query-added", "with a bare ? at the end"),
+    (Mistake("query-added", "with a bare ? at the end"),
      lambda target: target if b"?" in target else target + b"?"),
-    (Step("url-lower-case", "in lower case"), bytes.lower),
+    (Mistake("url-lower-case", "in lower case"), bytes.lower),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import httpx
 from anyio.lowlevel import checkpoint
 from starlette.types import Receive, Scope, Send
 
-from mock_server.control.api import ControlApi, ControlDependencies, create_control
+from mock_server.control.api import ControlApi, ControlDependencies
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
@@ -69,7 +69,7 @@ class Mock:
             "explain": self._explain,
             "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
         }
-        self.control: ControlApi = create_control(ControlDependencies(**(known | changes)))
+        self.control = ControlApi(ControlDependencies(**(known | changes)))
         self.app = Tracing(self._route, lambda: self.wall, [self.journal.keep])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from mock_server.control.accounts import Accounts, LimitsBody
-from mock_server.control.clocks import Clocks
+from mock_server.control.accounts import Accounts, LimitsBody, LimitsChangeBody
+from mock_server.control.clocks import AdvanceBody, Clocks
 from mock_server.core.account_service import AccountCounter, AccountSpec
 from mock_server.core.accounts import Account, Credential, InitialAccount, Limits, Progression
 from mock_server.core.jobs.watch import Notify, Watch
@@ -20,6 +20,7 @@ from mock_server.core.unit_of_work import ServerClock
 from mock_server.tests.control.mock import PREFIX, Mock
 from mock_server.tests.makers import NOW, HesitatingStore, an_account_service, run
 from mock_server.web.calls import Call
+from mock_server.web.json_bodies import AccountQuery
 
 WATCH = Watch("http://127.0.0.1:1/hook", "toy", Notify.CHANGES)
 
@@ -214,19 +215,21 @@ async def test_two_operations_at_the_same_time_have_a_serial_order(first):
         await check(first, second)
 
 
-async def stale_put_limits(self: Accounts, call: Call, request: Any) -> Any:
+async def stale_put_limits(self: Accounts, call: Call, body: LimitsChangeBody) -> Any:
     """Read the account outside the unit of work that changes it."""
-    account = await self.accounts.find(call.params["id"])
-    async with self.accounts.act(account.id, call.wall) as world:
-        await world.change_account(replace(account, limits=Limits(qps=request.body.qps)))
+    account = await call.accounts.find(call.params["id"])
+    async with call.accounts.act(account.id, call.wall) as world:
+        await world.change_account(replace(account, limits=Limits(qps=body.qps or 0)))
     return LimitsBody.of(account.limits)
 
 
-async def stale_advance_clock(self: Clocks, call: Call, request: Any) -> Any:
+async def stale_advance_clock(
+    self: Clocks, call: Call, query: AccountQuery, body: AdvanceBody
+) -> Any:
     """Read the clock outside the unit of work that moves it."""
-    account = await self.accounts.find(request.query.account)
-    moment = (await self.accounts.clock(account)).now(call.wall) + request.body.seconds
-    return await self._advance(call, request, lambda clock: clock.moved_to(call.wall, moment))
+    account = await call.accounts.find(query.account or "")
+    moment = (await call.accounts.clock(account)).now(call.wall) + (body.seconds or 0)
+    return await self._advance(call, query, lambda clock: clock.moved_to(call.wall, moment))
 
 
 async def test_the_check_finds_a_clock_that_a_change_of_limits_undoes(monkeypatch):

@@ -1,4 +1,4 @@
-"""Captured requests are given to the vendors to explain."""
+"""A captured request is explained, and one that cannot be read is a problem."""
 
 from __future__ import annotations
 

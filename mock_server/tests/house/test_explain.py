@@ -124,7 +124,7 @@ def test_a_key_of_ones_own_is_taken(tmp_path):
         (("nowhere",), "nowhere cannot be read"),
         (("--curl", "wget h"), "not a curl line"),
         (("--har", "har"), "har is not a HAR file"),
-        (("--raw", "har"), "no request line"),
+        (("--raw", "har"), "not a request line"),
         (("--curl", "curl h", "--account", "a"), "--account needs --url"),
         (("--curl", "curl h", "--key", "k", "--url", "u"), "exclude each other"),
         (("--curl", "curl h", "--app-secret", "s", "--url", "u"), "--app-secret and --url exclude"),

@@ -74,6 +74,31 @@ serialised(
 serialised("without null", "body-members-left-out", '{"a":1}', b'{"a":1,"b":null}')
 serialised("omitempty", "body-members-left-out", '{"a":1}', b'{"a":1,"b":null,"c":"","d":[],"e":0}')
 serialised("one member less", "body-member-left-out", '{"a":{"b":1}}', b'{"a":{"b":1,"c":2}}')
+serialised("one member more", "body-member-added", '{"a":1,"notifyUrl":null}', b'{"a":1}')
+serialised(
+    "sorted outside", "body-sorted-keys", '{"a":1,"b":{"d":1,"c":2}}', b'{"b":{"d":1,"c":2},"a":1}'
+)
+serialised("mark, spaced", "body-bom body-spaced", '\ufeff{"a": 1, "b": 2}', b'{"a":1,"b":2}')
+serialised(
+    "repr of spaced", "body-object-text body-spaced", repr(b'{"a": 1, "b": 2}'), b'{"a":1,"b":2}'
+)
+serialised(
+    "hash of spaced", "body-hashed-first body-spaced",
+    hashlib.sha256(b'{"a": 1, "b": 2}').hexdigest(), b'{"a":1,"b":2}',
+)  # fmt: skip
+serialised(
+    ".NET on Windows",
+    "body-pretty-printed body-crlf",
+    '{\r\n  "a": 1,\r\n  "b": 2\r\n}',
+    b'{"a":1,"b":2}',
+)
+serialised("Swift, empty", "body-pretty-printed", '{\n  "a" : {\n\n  }\n}', b'{"a":{}}')
+serialised(
+    "PHP, empty and slashes",
+    "body-empty-otherwise body-slashes-escaped",
+    r'{"a":[],"b":"\/"}',
+    b'{"a":{},"b":"/"}',
+)
 serialised("doubled name", "body-members-repeated", '{"a":2}', b'{"a":1,"a":2}')
 serialised(
     "snake_case",

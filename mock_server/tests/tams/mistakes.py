@@ -346,6 +346,11 @@ signing(
     encode=lambda data: quote(base64.b64encode(data).decode(), safe=""),
 )  # fmt: skip
 signing(
+    "hex of base64",
+    "signature-hex signature-base64-twice",
+    encode=lambda data: base64.b64encode(data).hex(),
+)
+signing(
     "base64 of hex",
     "signature-hex",
     encode=lambda data: base64.b64encode(data.hex().encode()).decode(),

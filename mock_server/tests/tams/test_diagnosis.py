@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, TamsEvidence, diagnose
+from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, diagnose
+from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tests.tams.body_mistakes import ALL_MISTAKES as MISTAKES
 from mock_server.tests.tams.mistakes import OTHER_TOKEN, SECRET, TOKEN, TamsMistake

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from mock_server.tams.auth_diagnostics.diagnosis import TamsEvidence, diagnose
+from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tests.tams.signing import APP, TARGET, Sent, send
 from mock_server.web.auth_diagnostics.findings import Diagnosis
@@ -17,7 +18,7 @@ from mock_server.web.auth_diagnostics.search_budget import (
     RULES_ONLY,
     SLICE,
     SearchBudget,
-    Work,
+    SearchWork,
 )
 from mock_server.web.auth_diagnostics.turns import Turns, finish
 
@@ -112,16 +113,16 @@ def test_a_search_stops_after_each_slice_of_work(sent, monkeypatch):
     done: list[int] = []  # in the slice that is going on
     slices: list[int] = []
     for name in ("guess", "add"):
-        count = getattr(Work, name)
+        count = getattr(SearchWork, name)
 
-        def counted(self: Work, units: int, count: object = count) -> None:
+        def counted(self: SearchWork, units: int, count: object = count) -> None:
             before = self.units
             try:
                 count(self, units)  # type: ignore[operator]
             finally:
                 done.append(self.units - before)
 
-        monkeypatch.setattr(Work, name, counted)
+        monkeypatch.setattr(SearchWork, name, counted)
     for _ in diagnose(evidence(sent, crowd(100)), SearchBudget(4000, 200_000_000, 64)):
         slices.append(sum(done))
         done.clear()

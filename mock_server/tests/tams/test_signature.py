@@ -265,11 +265,11 @@ def test_what_the_strict_grammar_reads_the_lenient_one_reads_alike(tokens):
     [
         ("-_8=", "'-' at position 0"),
         ("ab_8", "'_' at position 2"),
-        ("+/8", "no multiple of four"),
+        ("+/8", "not a multiple of four"),
         ("deadbeef", "hexadecimal"),
         ("DEADBEEF", "hexadecimal"),
         ("+/9=", "its last character"),
-        ("+/8==", "no multiple of four"),
+        ("+/8==", "not a multiple of four"),
         ("+/8=+/8=", "misplaced padding"),
         ("====", "misplaced padding"),
         ("+/ 8", "' ' at position 2"),

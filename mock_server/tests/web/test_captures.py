@@ -38,7 +38,7 @@ def test_bare_line_feeds_are_read_too():
 @pytest.mark.parametrize(
     ("data", "words_"),
     [
-        (b"hello", "no request line"),
+        (b"hello", "not a request line"),
         (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", "line 2 is not a header"),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "chunked"),
         (b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}", "Content-Length says 9"),

@@ -19,6 +19,7 @@ from mock_server.workshop.errors import situation_of
 from mock_server.workshop.pages.access import UNKNOWN, AccessDenied, user_of
 from mock_server.workshop.session_operations import SessionOperations
 from mock_server.workshop.session_service import SessionService, WhenLive
+from mock_server.workshop.session_transitions import own_token, session_at
 from mock_server.workshop.sessions import Session, SessionOptions, SessionSlot
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import TokenOperations
@@ -89,6 +90,16 @@ class SessionBench:
             now,
             account,
         )  # fmt: skip
+
+    def live(
+        self, token: str, slot: SessionSlot = WEB, now: float = NOW, account: Account | str = ADA
+    ) -> Session | None:
+        """Return the token's live session in a slot."""
+
+        async def look(world: UnitOfWork) -> Session | None:
+            return await session_at(world, await own_token(world, token), slot)
+
+        return self.do(look, now, account)
 
     def used(
         self, token: str, now: float = NOW, account: Account | str = ADA, *, live: bool = False

@@ -1,4 +1,4 @@
-"""Who is let in by the gateway, in which order it looks, and what it remembers."""
+"""Which calls the gateway accepts, in which order it checks, and what it remembers."""
 
 from __future__ import annotations
 

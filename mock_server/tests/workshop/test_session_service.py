@@ -49,7 +49,6 @@ def test_accounts_do_not_see_each_others_tokens(bench):
         lambda world: service.change(world, token, role="x"),
         lambda world: service.set_expiry(world, token, NOW),
         lambda world: service.used(world, token, live=False),
-        lambda world: service.find(world, token, WEB),
         lambda world: service.close(world, token),
         lambda world: history_of(world, token),
         lambda world: remember(world, token, "job", metered=False),
@@ -85,7 +84,7 @@ async def test_a_unique_name_is_given_once_however_many_ask_at_once():
     assert sorted(isinstance(each, Conflict) for each in made) == [False, True, True, True, True]
 
 
-def test_none_changes_nothing_and_an_empty_text_removes_what_is_attached(bench):
+def test_only_what_is_named_is_changed(bench):
     token = bench.token(role="painter")
 
     bench.do(lambda world: bench.service.change(world, token, model="m", vae="v"))
@@ -128,7 +127,7 @@ def test_a_live_session_is_kept_or_refused(bench):
         bench.open(token, NOW + 10, when_live=WhenLive.REFUSE)
 
     assert kept == first
-    assert bench.do(lambda world: bench.service.find(world, token, WEB), NOW + 10) == first
+    assert bench.live(token, now=NOW + 10) == first
 
 
 @pytest.mark.parametrize("when_live", WhenLive)
@@ -196,7 +195,7 @@ def test_slots_are_told_apart_by_product_and_gadget(bench):
     opened = {slot: bench.open(token, slot=slot) for slot in (WEB, FLOW, BRUSH)}
 
     for slot, session in opened.items():
-        assert bench.do(lambda world, slot=slot: bench.service.find(world, token, slot)) == session
+        assert bench.live(token, slot) == session
     assert len({session.id for session in opened.values()}) == 3
 
 
@@ -438,7 +437,7 @@ def test_reset_sessions_give_no_access_and_new_ones_do(eve):
     eve.reset(EVE, "sessions")
 
     assert eve.problem(old.id, account=EVE) is None
-    assert eve.do(lambda world: eve.service.find(world, token, WEB), account=EVE) is None
+    assert eve.live(token, account=EVE) is None
     assert eve.open(token, account=EVE).opened_at == NOW
 
 
@@ -451,7 +450,7 @@ def test_a_session_with_the_id_of_a_forgotten_one_belongs_to_its_token_alone(eve
     second = eve.open(other, account=EVE)
 
     assert second.id == first.id
-    assert eve.do(lambda world: eve.service.find(world, one, WEB), account=EVE) is None
+    assert eve.live(one, account=EVE) is None
     assert eve.used(one, account=EVE, live=True) == 0
 
 

@@ -1,185 +1,83 @@
-"""What clients sign, or digest, in place of the body that they send; the same for both vendors.
-
-The tables are by what serialisers do. A way is one thing that they do; at most one of a kind is
-combined with others.
-"""
+"""What clients sign, or digest, in place of the body that they send; the same for both vendors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import islice, product
+from itertools import combinations, islice, product
 from json import dumps
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
 from mock_server.web.auth_diagnostics import text_changes as change
 from mock_server.web.auth_diagnostics.byte_changes import byte_variants, hash_variants
-from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant, variant
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.json_texts import (
     LONG_LEXEME,
     Edit,
+    JsonLayout,
     JsonObject,
-    Layout,
-    NotJson,
+    NotJsonText,
     edited,
     flat,
     laid_out,
     lexemes,
-    members_sorted,
     parse,
     value_of,
     without_each,
 )
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.serialisers import (
+    EDGES,
+    EDITS,
+    GO,
+    LAYOUTS,
+    LIKELY,
+    NEEDS,
+    OBJECT_TEXTS,
+    OBJECT_WORDS,
+    OF_NUMBERS,
+    PYTHON,
+    SORTED,
+    TEXTS,
+    Way,
+    in_go,
+)
 from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet, text_pieces
 
 _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object Object]", "b''",
                  "NULL", "false", "0", " ", "\n")  # fmt: skip
 _MAX_MEMBERS = 200
+_UTF_8 = ("utf-8", "surrogatepass")
+_MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
-_MANY = 3
-
-
-class Way(NamedTuple):
-    """One thing that serialisers do: an edit of the value, a layout, or a change of the text."""
-
-    kind: str
-    step: Step
-    edit: Edit | None = None
-    layout: Layout | None = None
-    text: change.TextChange | None = None
-
-
-def _way(kind: str, cause: str, how: str, **does: Any) -> Way:
-    return Way(kind, Step(f"body-{cause}", how), **does)
-
-
-_LAYOUTS = (
-    _way("layout", "spaced", "as json.dumps of Python", layout=Layout(", ", ": ")),
-    _way("layout", "compact", "JSON without white space", layout=Layout()),
-    _way("layout", "pretty-printed", "JSON indented by 2", layout=Layout(colon=": ", indent="  ")),
-    _way("layout", "pretty-printed", "by 4", layout=Layout(colon=": ", indent="    ")),
-    _way("layout", "pretty-printed", "by tabs", layout=Layout(colon=": ", indent="\t")),
-    _way("layout", "spaced", "with a blank after colons", layout=Layout(colon=": ")),
-    _way("layout", "spaced", "with a blank after commas", layout=Layout(item=", ")),
-    _way("layout", "pretty-printed", "as Swift", layout=Layout(colon=" : ", indent="  ")),
-    _way("layout", "spaced", 'with blanks around colons ("a" : 1)', layout=Layout(",", " : ")),
-    _way("layout", "spaced", "with blanks around colons", layout=Layout(", ", " : ")),
-    _way("layout", "pretty-printed", "as Jackson",
-         layout=Layout(colon=" : ", indent="  ", row=True)),
-    _way("layout", "spaced", "with blanks inside brackets", layout=Layout(", ", ": ", pad=" ")),
-    _way("layout", "pretty-printed", "by 3", layout=Layout(colon=": ", indent="   ")),
-    _way("layout", "pretty-printed", "by 1", layout=Layout(colon=": ", indent=" ")),
-)  # fmt: skip
-_SORTED = Edit(container=members_sorted)
-_EMPTY: tuple[Any, ...] = ('""', "null", [], {}, "false", "0")
-_EDITS = (
-    _way("edit", "sorted-keys", "sorted by name", edit=_SORTED),
-    _way("edit", "members-left-out", "without null", edit=Edit(keep=lambda value: value != "null")),
-    _way("edit", "members-left-out", "without empty values (omitempty)",
-         edit=Edit(keep=lambda value: bool(value) and value not in _EMPTY)),
-    _way("edit", "members-left-out", "without null and empty values",
-         edit=Edit(keep=lambda value: bool(value) and value not in _EMPTY[:2])),
-    _way("edit", "empty-otherwise", "{} as [] (PHP)",
-         edit=Edit(container=lambda node: node or [])),
-    _way("edit", "empty-otherwise", "[] as {} (PHP, Lua)",
-         edit=Edit(container=lambda node: node or JsonObject())),
-    *(_way("edit", "types-changed", how, edit=Edit(value=do)) for how, do in change.TYPES),
-    *(_way("edit", "names-changed", how, edit=Edit(name=do)) for how, do in change.NAMES),
-    _way("edit", "members-repeated", "each name once, the last value",
-         edit=Edit(container=lambda node: JsonObject(dict(node).items())
-                   if isinstance(node, JsonObject) else node)),
-)  # fmt: skip
-_TEXTS = (
-    _way("letters", "ascii-escaped", r"as \uXXXX", text=change.ascii_escaped("\\u%04x")),
-    _way("letters", "ascii-escaped", r"as \uXXXX in capitals",
-         text=change.ascii_escaped("\\u%04X")),
-    _way("letters", "raw-non-ascii", "as UTF-8", text=change.raw_non_ascii),
-    _way("slashes", "slashes-escaped", r"as \/", text=change.slashes_escaped),
-    _way("slashes", "slashes-plain", "as /", text=change.slashes_plain),
-    _way("slashes", "slashes-escaped", r"</ as <\/", text=change.closing_slashes_escaped),
-    _way("html", "html-escaped", r"as \u003c and so on",
-         text=change.characters_escaped("<>&\u2028\u2029", "\\u%04x")),
-    _way("html", "html-escaped", r"as \u003c, also = and ' (Gson)",
-         text=change.characters_escaped("<>&='\u2028\u2029", "\\u%04x")),
-    _way("html", "html-escaped", r"as \u003C, also ', + and quotes (System.Text.Json)",
-         text=change.characters_escaped("<>&'+`\"", "\\u%04X")),
-    _way("html", "html-escaped", r"as \u003C and so on in capitals",
-         text=change.characters_escaped("<>&'\"", "\\u%04X")),
-    _way("html", "html-escaped", r"as \u003C, < and > alone",
-         text=change.characters_escaped("<>", "\\u%04X")),
-    _way("html", "html-plain", "as < and so on", text=change.characters_plain),
-    _way("numbers", "numbers-rewritten", "as JavaScript",
-         text=change.numbers_changed(change.as_script)),
-    _way("numbers", "numbers-rewritten", "whole ones with .0 (Gson)",
-         text=change.numbers_changed(change.as_double)),
-    _way("numbers", "numbers-rewritten", "as Python",
-         text=change.numbers_changed(change.as_python)),
-    _way("ends", "crlf", "with CRLF", text=lambda text: text.replace("\n", "\r\n")),
-)  # fmt: skip
-
-
-def _plain(lexeme: str) -> str:
-    return str(value_of(lexeme))
-
-
-def _repr(lexeme: str) -> str:
-    return repr(value_of(lexeme))
-
-
-def _util_name(lexeme: str) -> str:
-    name = _plain(lexeme)
-    return name if name.isidentifier() else f"'{name}'"
-
-
-_RUBY_WORDS = {"null": "nil"}
-_PYTHON = Layout(", ", ": ", string=_repr, name=_repr,
-                 words={"true": "True", "false": "False", "null": "None"})  # fmt: skip
-_GO = Layout(" ", ":", string=_plain, name=_plain, words={"null": "<nil>"})
-_OBJECT_TEXTS = (
-    ("str(dict) of Python", _PYTHON),
-    ("toString of a Java map", Layout(", ", "=", string=_plain, name=_plain)),
-    ("inspect of Ruby", Layout(", ", "=>", words=_RUBY_WORDS)),
-    ("inspect of Ruby 3.4", Layout(", ", " => ", words=_RUBY_WORDS)),
-    ("inspect of Ruby with symbols", Layout(", ", ": ", name=_plain, words=_RUBY_WORDS)),
-    ("toString of Dart", Layout(", ", ": ", string=_plain, name=_plain)),
-    ("description of Swift", Layout(", ", ": ", brackets="[][]", words=_RUBY_WORDS)),
-    ("util.inspect of Node", Layout(", ", ": ", pad=" ", string=_repr, name=_util_name)),
-)
-_OF_NUMBERS = [way.text for way in _TEXTS if way.kind == "numbers"]
-_OBJECT_WORDS = (
-    "[object Object]",
-    "Array",
-    "System.Object",
-    "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
-)
-_NEEDS: dict[str, Callable[[str], bool]] = {
-    "body-ascii-escaped": lambda text: not text.isascii(),
-    "body-raw-non-ascii": lambda text: "\\u" in text,
-    "body-slashes-escaped": lambda text: "/" in text,
-    "body-slashes-plain": lambda text: "\\/" in text,
-    "body-html-escaped": lambda text: any(each in text for each in "<>&='+`"),
-    "body-html-plain": lambda text: "\\u00" in text,
-    "body-crlf": lambda text: "\n" in text,
-}
+_MAX_KEPT = 40
+_WAYS_UNITS = 3_000  # of work, see search_budget
+_LAYOUTS_BESIDE = {2: 15, 3: 7, 4: 2}  # how many layouts are tried with so many ways in all
 
 
 class BodyVariants:
-    """What may be signed as a body, the likeliest first. None stands where a slice is over."""
+    """What may be signed as a body, the likeliest first. None stands where a slice is over.
 
-    def __init__(self, body: bytes, work: Work) -> None:
+    `names` are those of members that a client may have signed and not sent.
+    """
+
+    def __init__(self, body: bytes, work: SearchWork, names: Sequence[str] = ()) -> None:
         self.body = body
+        self.names = names
         self.work = work
         self._is_short = len(body) <= SMALL_BYTES
         self._was_read = False
         self._tree: Any = None
         self._text: str | None = None
         self._before = self._after = ""
-        self._layout: Layout | None = None  # that of the body, where it is a known one
+        self._layout: JsonLayout | None = None  # that of the body, where it is a known one
         self._seen = {hash(body)}
+        self._texts: dict[tuple[int, int], str] = {}
+        self._kept: list[tuple[tuple[Mistake, ...], bytes]] = []  # short ones that may be wrapped
 
-    def singles(self) -> Iterator[Variant | None]:
+    def singles(self) -> Iterator[PartVariant | None]:
         """Yield what one mistake makes."""
         if not self.body:
             for word in _PLACEHOLDERS:
@@ -189,35 +87,52 @@ class BodyVariants:
         edges, others = byte_variants(self.body)
         yield from edges
         yield from self._read()
-        for way in (*_LAYOUTS, *_TEXTS, *_EDITS):
+        for way in (*LAYOUTS, *TEXTS, *EDITS):
             yield from self._spelled((way,))
         if self._layout is None:
             # The layout is the client's own, so an edited value is written in another as well.
-            for ways in product(_EDITS[:4], _LAYOUTS[:5]):
+            for ways in product(EDITS[:4], LAYOUTS[:5]):
                 yield from self._spelled(ways)
         yield from hash_variants(self.body)
         yield from self._otherwise()
         yield from others
-        yield from self._without_members()
+        yield from self._other_members()
 
-    def several(self) -> Iterator[Variant | None]:
+    def several(self) -> Iterator[PartVariant | None]:
         """Yield what two to four things make that a serialiser does at once."""
         yield from self._read()
         if self._text is None:
             return
         kinds = ("letters", "slashes", "html", "numbers", "ends")
-        texts = [[way for way in _TEXTS if way.kind == kind and self._may(way)] for kind in kinds]
+        texts = [
+            [way for way in TEXTS if way.kind == kind and (kind == "ends" or self._may(way))]
+            for kind in kinds
+        ]
         # A long body costs milliseconds each time.
-        edits, layouts = (_EDITS[:3], _LAYOUTS) if self._is_short else (_EDITS[:1], _LAYOUTS[:4])
-        choices = [(None, *ways) for ways in (edits, *texts, layouts)]
-        for count in range(2, _MANY + 2):
-            for chosen in product(*choices):
-                ways = tuple(way for way in chosen if way is not None)
-                if len(ways) == count and (count <= _MANY or ways[-1] in _LAYOUTS[:2]):
-                    yield from self._spelled(ways)
-        if self._before or self._after:
-            for way in (*_LAYOUTS, *_TEXTS, *_EDITS):
-                yield from self._spelled((way,), stripped=True)
+        edits, layouts = (EDITS, LAYOUTS) if self._is_short else (EDITS[:1], LAYOUTS[:4])
+        for count, beside in _LAYOUTS_BESIDE.items():
+            for chosen in combinations((edits, *texts, layouts), count):
+                for ways in product(*chosen):
+                    most = 2 if ways[0] in EDITS[3:] else beside
+                    if ways[-1].layout is None or ways[-1] in LAYOUTS[:most]:
+                        yield from self._spelled(ways)
+                    self.work.add(_WAYS_UNITS)
+                    if self.work.is_over():
+                        yield None
+        for way in (*LAYOUTS, *TEXTS, *edits):
+            for edge in EDGES:
+                yield from self._spelled((way,), edge)
+        for steps, value in self._kept:
+            text = value.decode("utf-8", "replace")
+            for wrapped in (
+                *hash_variants(value),
+                variant(
+                    "body-object-text", "then str(bytes) of Python: b'…'", repr(value).encode()
+                ),
+                variant("body-quoted", "then as a JSON string", dumps(text).encode()),
+                variant("body-base64", "then as base64", b64encode(value)),
+            ):
+                yield PartVariant((*steps, *wrapped.steps), wrapped.value)
 
     def _read(self) -> Paced[None]:
         """Read the body as JSON, and find out which layout it has."""
@@ -236,12 +151,12 @@ class BodyVariants:
         if self._tree is None:
             self.work.is_partial = True  # of so much, no values are edited
         if core[0] != '"':
-            for way in _LAYOUTS:
+            for way in LAYOUTS:
                 if way.layout is not None and (yield from self._has(way.layout)):
                     self._layout = way.layout
                     return
 
-    def _has(self, layout: Layout) -> Paced[bool]:
+    def _has(self, layout: JsonLayout) -> Paced[bool]:
         """Say whether the body has this layout."""
         at, text = 0, self._text or ""
         try:
@@ -252,7 +167,7 @@ class BodyVariants:
                 self.work.add(len(piece) // 4)
                 if not piece or self.work.is_over():
                     yield
-        except NotJson:
+        except NotJsonText:
             return False
         return at == len(text)
 
@@ -261,12 +176,16 @@ class BodyVariants:
 
     def _may(self, way: Way) -> bool:
         """Say whether a change of the text changes anything."""
-        needs = _NEEDS.get(way.step.cause)
+        needs = NEEDS.get(way.step.cause)
         return needs is None or needs(self._text or "")
 
-    def _spelled(self, ways: Sequence[Way], *, stripped: bool = False) -> Iterator[Variant | None]:
-        """Yield the body after some ways."""
-        if self._text is None or self._text[0] == '"' or not self._may(ways[0]):
+    def _spelled(
+        self, ways: Sequence[Way], edge: tuple[str, str, Mistake] | None = None
+    ) -> Iterator[PartVariant | None]:
+        """Yield the body after some ways, with other bytes around it."""
+        if self._text is None or self._text[0] == '"':
+            return
+        if len(ways) == 1 and not self._may(ways[0]):
             return
         edit = next((way.edit for way in ways if way.edit), None)
         layout = next((way.layout for way in ways if way.layout), self._layout)
@@ -274,35 +193,50 @@ class BodyVariants:
             return
         steps = tuple(way.step for way in ways)
         around = (self._before, self._after)
-        if stripped:
-            steps += (Step("body-space-stripped", "without white space around it"),)
-            around = ("", "")
+        if edge is not None:
+            around, steps = edge[:2], (*steps, edge[2])
         texts = [way.text for way in ways if way.text]
-        yield from self._offered(steps, partial(self._stream, edit, layout, texts, around))
+        if not self._is_short:
+            yield PartVariant(steps, partial(self._stream, edit, layout, texts, around))
+            return
+        text = self._short_text(edit, layout)
+        if edit is not None and text == self._short_text(None, layout):
+            return  # a way that changes nothing: fewer ways make the same
+        for change_text in texts:
+            before, text = text, change_text(text)
+            if text == before:
+                return
+        yield from self._once(steps, (around[0] + text + around[1]).encode(*_UTF_8))
 
-    def _offered(self, steps: tuple[Step, ...], stream: Stream) -> Iterator[Variant | None]:
+    def _offered(self, steps: tuple[Mistake, ...], stream: Stream) -> Iterator[PartVariant | None]:
         """Yield a stream: a short one as bytes and once, a long one as it is."""
         if not self._is_short:
-            yield Variant(steps, stream)
-            return
-        pieces = []
-        for piece in stream():
-            if piece:
-                pieces.append(piece)
-            else:
-                yield None
-        value = b"".join(pieces)
-        self.work.add(60 * len(value))
+            yield PartVariant(steps, stream)
+        else:
+            yield from self._once(steps, b"".join(stream()))
+
+    def _short_text(self, edit: Edit | None, layout: JsonLayout | None) -> str:
+        """Return the JSON after an edit and in a layout; each is made once."""
+        key = id(edit), id(layout)
+        if key not in self._texts:
+            self._texts[key] = b"".join(self._stream(edit, layout)).decode(*_UTF_8)
+        return self._texts[key]
+
+    def _once(self, steps: tuple[Mistake, ...], value: bytes) -> Iterator[PartVariant | None]:
+        """Yield a value, unless it was there before."""
+        self.work.add(30 * len(value))
         if hash(value) not in self._seen:
             self._seen.add(hash(value))
-            yield Variant(steps, value)
+            if len(self._kept) < _MAX_KEPT and {step.cause for step in steps} <= LIKELY:
+                self._kept.append((steps, value))
+            yield PartVariant(steps, value)
         if self.work.is_over():
             yield None
 
     def _stream(
         self,
         edit: Edit | None,
-        layout: Layout | None,
+        layout: JsonLayout | None,
         texts: Sequence[change.TextChange] = (),
         around: tuple[str, str] = ("", ""),
     ) -> Iterator[bytes]:
@@ -319,31 +253,31 @@ class BodyVariants:
                     self.work.add(5 * len(piece))
                     text = piece
                     for each in texts:
-                        text = text if is_inside and each in _OF_NUMBERS else each(text)
-                    yield text.encode("utf-8", "surrogatepass")
-        except NotJson:
+                        text = text if is_inside and each in OF_NUMBERS else each(text)
+                    yield text.encode(*_UTF_8)
+        except NotJsonText:
             return
         if around[1]:
             yield around[1].encode()
 
-    def _otherwise(self) -> Iterator[Variant | None]:
+    def _otherwise(self) -> Iterator[PartVariant | None]:
         """Yield JSON that was serialised twice, not at all, or as something else."""
         if self._text is None:
             return
         for how, to_ascii in (("as a JSON string", True), ("as a string of UTF-8", False)):
             stream = partial(self._quoted, to_ascii=to_ascii)
-            yield from self._offered((Step("body-quoted", how),), stream)
+            yield from self._offered((Mistake("body-quoted", how),), stream)
         if self._text[0] == '"':
-            inner = str(value_of(self._text)).encode("utf-8", "surrogatepass")
+            inner = str(value_of(self._text)).encode(*_UTF_8)
             yield variant("body-quoted", "the text inside the sent string", inner)
             return
-        for how, layout in _OBJECT_TEXTS:
+        for how, layout in OBJECT_TEXTS:
             stream = partial(self._stream, None, layout)
-            yield from self._offered((Step("body-object-text", f"as {how}"),), stream)
+            yield from self._offered((Mistake("body-object-text", f"as {how}"),), stream)
         if self._tree is not None:
-            stream = partial(self._stream, _SORTED, _GO, [_in_go])
-            yield from self._offered((Step("body-object-text", "as %v of a Go map"),), stream)
-        for word in _OBJECT_WORDS:
+            stream = partial(self._stream, SORTED, GO, [in_go])
+            yield from self._offered((Mistake("body-object-text", "as %v of a Go map"),), stream)
+        for word in OBJECT_WORDS:
             yield variant("body-object-text", f"as {word}", word.encode())
         if isinstance(self._tree, JsonObject) and self._is_short:
             yield from self._fields()
@@ -352,12 +286,15 @@ class BodyVariants:
         yield b'"'
         for piece in text_pieces(self._text or ""):
             self.work.add(5 * len(piece))
-            yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode("utf-8", "surrogatepass")
+            yield dumps(piece, ensure_ascii=to_ascii)[1:-1].encode(*_UTF_8)
         yield b'"'
 
-    def _fields(self) -> Iterator[Variant | None]:
+    def _fields(self) -> Iterator[PartVariant | None]:
         """Yield the members as form fields, in the texts of several languages."""
-        for layout, how in ((Layout(), "as form fields"), (_PYTHON, "as form fields of Python")):
+        for layout, how in (
+            (JsonLayout(), "as form fields"),
+            (PYTHON, "as form fields of Python"),
+        ):
             pairs = [(str(value_of(name)), _field(child, layout)) for name, child in self._tree]
             for via in (quote_plus, quote):
                 fields = urlencode(pairs, quote_via=via, errors="backslashreplace")
@@ -367,26 +304,34 @@ class BodyVariants:
                 value = plain.encode("utf-8", "backslashreplace")
                 yield variant("body-form-encoded", f"{how}, not encoded{words}", value)
 
-    def _without_members(self) -> Iterator[Variant | None]:
-        """Yield the body without one of its members."""
+    def _other_members(self) -> Iterator[PartVariant | None]:
+        """Yield the body without one of its members, and with one more."""
         if len(self.body) > MAX_DETAILED_BYTES or self._tree is None:
             return
-        layout = self._layout or Layout()
-        for name, tree in islice(without_each(self._tree), _MAX_MEMBERS):
+        layout = self._layout or JsonLayout()
+        changes = [
+            ("body-member-left-out", f"without {name[:40]}", tree)
+            for name, tree in islice(without_each(self._tree), _MAX_MEMBERS)
+        ]
+        if isinstance(self._tree, JsonObject) and self._is_short:
+            for name, value in product(self.names, ("null", '""', "{}", "[]", "0", "false")):
+                how, member = f'with "{name}":{value}', (f'"{name}"', value)
+                changes.append(("body-member-added", how, JsonObject([*self._tree, member])))
+                changes.append(("body-member-added", how, JsonObject([member, *self._tree])))
+            for name, place in product(self.names, range(1, min(len(self._tree), _MAX_PLACES))):
+                member = (f'"{name}"', "null")
+                tree = JsonObject([*self._tree[:place], member, *self._tree[place:]])
+                changes.append(("body-member-added", f'with "{name}":null', tree))
+        for cause, how, tree in changes:
             text = "".join(laid_out(flat(tree), layout))
             self.work.add(60 * len(text))
-            value = (self._before + text + self._after).encode("utf-8", "surrogatepass")
-            yield variant("body-member-left-out", f"without {name[:40]}", value)
+            whole = (self._before + text + self._after).encode(*_UTF_8)
+            yield variant(cause, how, whole)
             if self.work.is_over():
                 yield None
 
 
-def _field(node: Any, layout: Layout) -> str:
+def _field(node: Any, layout: JsonLayout) -> str:
     if type(node) is str and node[0] == '"':
         return str(value_of(node))
     return "".join(laid_out(flat(node), layout))
-
-
-def _in_go(text: str) -> str:
-    """Write maps as map[…], as Go does; arrays are in brackets already."""
-    return text.replace("{", "map[").replace("}", "]")

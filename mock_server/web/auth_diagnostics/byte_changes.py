@@ -11,7 +11,7 @@ from gzip import compress
 from hashlib import md5, new, sha1, sha256
 from typing import Any
 
-from mock_server.web.auth_diagnostics.findings import Stream, Variant, variant
+from mock_server.web.auth_diagnostics.findings import PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, pieces_of
 
 _BOM = b"\xef\xbb\xbf"
@@ -20,12 +20,12 @@ _CHARSETS = ("latin-1", "gbk", "ascii", "utf-16-le", "utf-16-be", "cp1252", "gb1
              "shift_jis", "euc_kr")  # fmt: skip
 
 
-def byte_variants(body: bytes) -> tuple[Iterator[Variant], Iterator[Variant]]:
+def byte_variants(body: bytes) -> tuple[Iterator[PartVariant], Iterator[PartVariant]]:
     """Return what may be signed as a body that is not empty: likely changes, and others."""
     return _edges(body), _others(body)
 
 
-def _edges(body: bytes) -> Iterator[Variant]:
+def _edges(body: bytes) -> Iterator[PartVariant]:
     yield variant("body-newline-stripped", "without the last line break", _without_break(body))
     yield variant("body-newline-added", "with a line feed behind it", body + b"\n")
     yield variant("body-newline-added", "with CRLF behind it", body + b"\r\n")
@@ -56,7 +56,7 @@ def _without_break(body: bytes) -> bytes:
     return body[:-1] if body.endswith((b"\n", b"\r")) else body
 
 
-def _others(body: bytes) -> Iterator[Variant]:
+def _others(body: bytes) -> Iterator[PartVariant]:
     yield variant("body-base64", "as base64", changed(body, b64encode, multiple=3))
     yield variant("body-object-text", "as str(bytes) of Python: b'…'", _repr(body))
     if len(body) <= SMALL_BYTES:
@@ -95,7 +95,7 @@ def _repr(body: bytes) -> bytes | Stream:
     return stream
 
 
-def _compressed(body: bytes) -> Iterator[Variant]:
+def _compressed(body: bytes) -> Iterator[PartVariant]:
     if body[:2] in (b"\x1f\x8b", b"x\x01", b"x\x9c", b"x\xda"):
 
         def inflated() -> Iterator[bytes]:
@@ -125,7 +125,7 @@ def _compressed(body: bytes) -> Iterator[Variant]:
             )
 
 
-def _charsets(body: bytes) -> Iterator[Variant]:
+def _charsets(body: bytes) -> Iterator[PartVariant]:
     cause = "body-charset"
     if not body.isascii():
         yield variant(
@@ -193,7 +193,7 @@ def _marked(body: bytes, text: str, mark: bytes, charset: str) -> bytes | Stream
     return stream
 
 
-def hash_variants(body: bytes) -> Iterator[Variant]:
+def hash_variants(body: bytes) -> Iterator[PartVariant]:
     """Yield hashes of the body in their usual encodings."""
     for name, make in (("SHA-256", sha256), ("MD5", md5), ("SHA-1", sha1), ("SHA-512", "sha512")):
         for how, form in (

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mock_server.web.auth_diagnostics.causes import Cause
 from mock_server.web.auth_diagnostics.excerpts import SECRETS_REACH, difference, redact, shown
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Paced, Proof, Step
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Mistake, Paced, Proof
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 
 _MIN_SECRET = 8  # shorter ones stand in words that have nothing to do with them
 _MAX_HOW = 300
@@ -20,7 +20,7 @@ TOO_MANY = (
 )
 
 
-def not_explained(work: Work, *, whole: bool) -> str:
+def not_explained(work: SearchWork, *, whole: bool) -> str:
     """Say that no string fits, and whether all known mistakes were tried."""
     if whole and not work.is_partial:
         return (
@@ -34,9 +34,9 @@ def conclude(
     accounts: Iterable[KnownAccount],
     *,
     complete: bool,
-    rules: Iterable[Step] = (),
-    proved: Iterable[Step] = (),
-    also: Iterable[Step] = (),
+    rules: Iterable[Mistake] = (),
+    proved: Iterable[Mistake] = (),
+    also: Iterable[Mistake] = (),
     expected: bytes | None = None,
     signed: bytes | None = None,
     facts: Sequence[tuple[str, str]] = (),
@@ -50,7 +50,7 @@ def conclude(
     string that was signed; `also` would lead there too.
     """
     several = [(step, "rule") for step in rules] + [(step, "digest") for step in proved]
-    once: dict[str, tuple[Step, Proof]] = {}
+    once: dict[str, tuple[Mistake, Proof]] = {}
     for step, proof in several:
         once.setdefault(step.cause, (step, "rule" if proof == "rule" else "digest"))
     also = tuple(also)
@@ -59,7 +59,7 @@ def conclude(
     differs = len(texts) == 2 and expected != signed
     secrets = yield from _secrets_in(accounts, hows, texts, differ=differs)
 
-    def found(step: Step, proof: Proof) -> Found:
+    def found(step: Mistake, proof: Proof) -> Found:
         how = redact(step.how.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
         plain = "".join(letter if letter.isprintable() else "?" for letter in how)
         return Found(catalogue[step.cause], plain[:_MAX_HOW], proof)

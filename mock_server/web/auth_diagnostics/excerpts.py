@@ -46,7 +46,7 @@ class Place(Struct, frozen=True):
         return f"{escape(self.before)}[[{marked}]]{escape(self.after)}"
 
 
-class Difference(Struct, frozen=True):
+class StringDifference(Struct, frozen=True):
     """Where two strings begin to differ, and how each goes on there."""
 
     offset: int
@@ -67,7 +67,9 @@ def shown(data: bytes, secrets: Iterable[bytes] = ()) -> Paced[Shown]:
     return Shown(head, len(data), hashing.hexdigest())
 
 
-def difference(expected: bytes, signed: bytes, secrets: Iterable[bytes] = ()) -> Paced[Difference]:
+def difference(
+    expected: bytes, signed: bytes, secrets: Iterable[bytes] = ()
+) -> Paced[StringDifference]:
     """Return the first place where two strings differ; they must."""
     start = yield from _common(expected, signed)
     most = min(len(expected), len(signed)) - start
@@ -77,7 +79,7 @@ def difference(expected: bytes, signed: bytes, secrets: Iterable[bytes] = ()) ->
         line += expected.count(b"\n", at, min(start, at + _CHUNK * _CHUNKS_PER_SLICE))
         yield
     secrets = tuple(secrets)
-    return Difference(
+    return StringDifference(
         offset=start,
         line=line,
         expected=_place(expected, start, len(expected) - end, secrets),

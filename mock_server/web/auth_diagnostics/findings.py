@@ -8,30 +8,30 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from mock_server.web.auth_diagnostics.causes import Cause
-from mock_server.web.auth_diagnostics.excerpts import Difference, Paced, Shown, T
+from mock_server.web.auth_diagnostics.excerpts import Paced, Shown, StringDifference, T
 
 Proof = Literal["digest", "rule"]
 # A long value in pieces of bounded size; an empty piece stands for work without output.
 Stream = Callable[[], Iterator[bytes]]
 
 
-class Step(NamedTuple):
+class Mistake(NamedTuple):
     """One mistake: its id in the catalogue, and how it was made in this case."""
 
     cause: str
     how: str
 
 
-class Variant(NamedTuple):
+class PartVariant(NamedTuple):
     """What a signed part becomes by some mistakes."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     value: bytes | Stream
 
 
-def variant(cause: str, how: str, value: bytes | Stream) -> Variant:
+def variant(cause: str, how: str, value: bytes | Stream) -> PartVariant:
     """Return what a part becomes by one mistake."""
-    return Variant((Step(cause, how),), value)
+    return PartVariant((Mistake(cause, how),), value)
 
 
 class Found(Struct, frozen=True):
@@ -57,7 +57,7 @@ class Diagnosis(Struct, frozen=True):
     also: tuple[Found, ...] = ()
     expected: Shown | None = None
     signed: Shown | None = None
-    difference: Difference | None = None
+    difference: StringDifference | None = None
     facts: tuple[tuple[str, str], ...] = ()
     hashes: int = 0
     doubt: str = ""
@@ -69,4 +69,14 @@ class Diagnosis(Struct, frozen=True):
         return tuple(found.cause.id for found in self.found)
 
 
-__all__ = ["Diagnosis", "Found", "Paced", "Proof", "Step", "Stream", "T", "Variant", "variant"]
+__all__ = [
+    "Diagnosis",
+    "Found",
+    "Mistake",
+    "Paced",
+    "PartVariant",
+    "Proof",
+    "Stream",
+    "T",
+    "variant",
+]

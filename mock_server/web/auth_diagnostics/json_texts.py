@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from mock_server.web.auth_diagnostics.findings import Paced
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 
 MAX_DEPTH = 100
 MAX_TREE = 30_000  # lexemes; of more no tree is made
@@ -31,17 +31,17 @@ class JsonObject(list[Any]):
     """
 
 
-class NotJson(ValueError):
+class NotJsonText(ValueError):
     """The text is not JSON."""
 
 
-def lexemes(text: str, work: Work) -> Iterator[str | None]:
+def lexemes(text: str, work: SearchWork) -> Iterator[str | None]:
     """Yield the lexemes of a JSON text without white space; None where a slice is over."""
     position, end = 0, len(text.rstrip(" \t\r\n"))
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
-            raise NotJson
+            raise NotJsonText
         start, position = position, match.end()
         if match[2]:
             start = position - 1
@@ -56,7 +56,7 @@ def lexemes(text: str, work: Work) -> Iterator[str | None]:
                 if work.is_over():
                     yield None
             if position < 0:
-                raise NotJson
+                raise NotJsonText
             position += 1
             yield text[start:position]
         else:
@@ -66,7 +66,7 @@ def lexemes(text: str, work: Work) -> Iterator[str | None]:
             yield None
 
 
-def parse(text: str, work: Work) -> Paced[Any]:
+def parse(text: str, work: SearchWork) -> Paced[Any]:
     """Return the tree of an object, an array or a string; None for anything else or too much."""
     root: list[Any] = []
     open_: list[list[Any]] = [root]
@@ -97,7 +97,7 @@ def parse(text: str, work: Work) -> Paced[Any]:
                     names.append(None)
             if number > MAX_TREE or not 0 < len(open_) <= MAX_DEPTH:
                 return None
-    except NotJson:
+    except NotJsonText:
         return None
     if len(open_) != 1 or len(root) != 1 or (type(root[0]) is str and root[0][0] != '"'):
         return None
@@ -129,12 +129,12 @@ def value_of(lexeme: str) -> Any:
         return lexeme
 
 
-class Layout(Struct, frozen=True):
+class JsonLayout(Struct, frozen=True):
     """How a serialiser puts lexemes together.
 
     With `indent` items stand on lines; `pad` stands inside brackets otherwise. `row` writes arrays
-    on one line in spite of `indent`. `string` and `name` write strings, and `words` says what
-    true, false and null become.
+    on one line in spite of `indent`, `hollow` empty brackets on three lines. `string` and `name`
+    write strings, and `words` says what true, false and null become.
     """
 
     item: str = ","
@@ -143,13 +143,14 @@ class Layout(Struct, frozen=True):
     pad: str = ""
     brackets: str = "{}[]"
     row: bool = False
+    hollow: bool = False
     string: Callable[[str], str] | None = None
     name: Callable[[str], str] | None = None
     words: dict[str, str] = {}
 
 
-def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
-    """Yield lexemes as text, some hundred at a time; raises NotJson for what cannot be nested."""
+def laid_out(source: Iterable[str | None], layout: JsonLayout) -> Iterator[str]:
+    """Yield lexemes as text, some hundred at a time; raises NotJsonText for wrong nesting."""
     out: list[str] = []
     open_: list[str] = []
     level, is_fresh, is_name = 0, False, False
@@ -160,11 +161,13 @@ def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
         in_row = layout.row and bool(open_) and open_[-1] == "["
         if lexeme in "}]":
             if not open_:
-                raise NotJson
+                raise NotJsonText
             opening = open_.pop()
             level -= not (layout.row and opening == "[")
             if not is_fresh:
                 out.append(_inside(layout, level, in_row=in_row))
+            elif layout.hollow:
+                out.append("\n" + _inside(layout, level))
             out.append(layout.brackets[1 if lexeme == "}" else 3])
             is_fresh = is_name = False
         elif lexeme == ",":
@@ -183,7 +186,7 @@ def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
                 level += not (layout.row and lexeme == "[")
                 is_fresh, is_name = True, lexeme == "{"
                 if len(open_) > MAX_DEPTH:
-                    raise NotJson
+                    raise NotJsonText
                 continue
             if is_long := len(lexeme) > LONG_LEXEME:
                 yield "".join(out)
@@ -196,14 +199,14 @@ def laid_out(source: Iterable[str | None], layout: Layout) -> Iterator[str]:
     yield "".join(out)
 
 
-def _inside(layout: Layout, level: int, *, in_row: bool = False) -> str:
+def _inside(layout: JsonLayout, level: int, *, in_row: bool = False) -> str:
     """Return what stands between a bracket and what is inside."""
     if in_row:
         return " "
     return "\n" + layout.indent * level if layout.indent else layout.pad
 
 
-def _scalar(lexeme: str, layout: Layout, *, is_name: bool) -> str:
+def _scalar(lexeme: str, layout: JsonLayout, *, is_name: bool) -> str:
     if lexeme[0] != '"':
         return layout.words.get(lexeme, lexeme)
     write = layout.name if is_name else layout.string
@@ -217,15 +220,18 @@ class Edit(Struct, frozen=True):
     name: Callable[[str], str] | None = None  # without quotes
     keep: Callable[[Any], bool] | None = None  # members with these values
     container: Callable[[list[Any]], list[Any]] | None = None
+    outermost: bool = False  # only the outermost container
 
 
-def edited(node: Any, edit: Edit, work: Work) -> Paced[Any]:
+def edited(node: Any, edit: Edit, work: SearchWork) -> Paced[Any]:
     """Return the tree after an edit."""
     work.add(_TOKEN_UNITS)
     if work.is_over():
         yield
     if type(node) is str:
         return node if edit.value is None else edit.value(node)
+    if edit.outermost and edit.container is not None:
+        return edit.container(node)
     new: list[Any] = type(node)()
     for child in node:
         if not isinstance(node, JsonObject):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mock_server.core.accounts import Account
 from mock_server.web.auth_diagnostics.findings import Paced
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 
 DECORATION = " \t\r\n\"'`<>{}[]()"
 _ACCOUNT_UNITS = 3_000
@@ -86,7 +86,7 @@ class Recognised(NamedTuple):
 
 
 def recognise(
-    shown: str, accounts: Iterable[KnownAccount], name: str, work: Work
+    shown: str, accounts: Iterable[KnownAccount], name: str, work: SearchWork
 ) -> Paced[Recognised | None]:
     """Return the account whose credential `name` (an attribute) this is, or almost is."""
     bare = shown.strip(DECORATION).lower()

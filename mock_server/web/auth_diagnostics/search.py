@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
-from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
 _SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go
 _PIECES_PER_SLICE = 8
+_OTHERS_PER_SLICE = 20
 _LIKELY = 4  # of each part, tried with secrets that are less likely
 
 Parts = tuple[bytes, ...]
 
 
-class Goal(Protocol):
+class SearchGoal(Protocol):
     """What a string must have for being the one that was signed; `steps` show in the signature."""
 
     @property
-    def steps(self) -> tuple[Step, ...]: ...
+    def steps(self) -> tuple[Mistake, ...]: ...
 
     def fits(self, message: bytes) -> bool: ...
 
@@ -40,8 +41,8 @@ class Probe(NamedTuple):
     With one that is not `likely` only the server's own string is tried.
     """
 
-    steps: tuple[Step, ...]
-    goals: Sequence[Goal]
+    steps: tuple[Mistake, ...]
+    goals: Sequence[SearchGoal]
     owner: Any = None
     likely: bool = True
 
@@ -52,7 +53,7 @@ class Base(NamedTuple):
     With `layouts_first` other ways to join the parts are likelier than other parts.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     parts: Parts
     ends: Parts
     layouts_first: bool = False
@@ -71,10 +72,10 @@ class Base(NamedTuple):
         return (*self.parts[:number], value, *self.parts[number + 1 :])
 
 
-class Layout(NamedTuple):
+class PartsLayout(NamedTuple):
     """Another way to put the parts together; `common` ones are tried with another mistake, too."""
 
-    step: Step
+    step: Mistake
     join: Callable[[Parts], bytes]
     common: bool = False
 
@@ -85,20 +86,20 @@ class Axis:
     `most` of them are combined with other mistakes.
     """
 
-    def __init__(self, part: int, variants: Iterable[Variant | None], most: int = 14) -> None:
+    def __init__(self, part: int, variants: Iterable[PartVariant | None], most: int = 14) -> None:
         self.part = part
         self.most = most
         self._source = iter(variants)
-        self._seen: list[Variant] = []
+        self._seen: list[PartVariant] = []
 
-    def __iter__(self) -> Iterator[Variant | None]:
+    def __iter__(self) -> Iterator[PartVariant | None]:
         yield from self._seen
         for variant in self._source:
             if variant is not None:
                 self._seen.append(variant)
             yield variant
 
-    def likely(self, sent: bytes) -> Iterator[tuple[tuple[Step, ...], bytes] | None]:
+    def likely(self, sent: bytes) -> Iterator[tuple[tuple[Mistake, ...], bytes] | None]:
         """Yield those to combine, without repetitions and without what was sent."""
         seen = {sent}
         for variant in self:
@@ -111,7 +112,7 @@ class Axis:
                     return
 
 
-class Scheme(Protocol):
+class SearchScheme(Protocol):
     """One request under one vendor's signature scheme."""
 
     @property
@@ -121,7 +122,7 @@ class Scheme(Protocol):
     def axes(self, base: Base) -> Sequence[Axis]:
         """Return what may stand in place of the parts, the likeliest part first."""
 
-    def layouts(self, base: Base) -> Iterator[Layout]:
+    def layouts(self, base: Base) -> Iterator[PartsLayout]:
         """Yield other ways to join the parts, the likeliest first."""
 
     def rare(self, base: Base) -> Iterator[Guess | None]:
@@ -131,7 +132,7 @@ class Scheme(Protocol):
 class Guess(NamedTuple):
     """A string that may have been signed, and the mistakes that make it."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     value: bytes | Stream
     before: bytes = b""
     after: bytes = b""
@@ -140,13 +141,13 @@ class Guess(NamedTuple):
 class Match(NamedTuple):
     """The string that was signed, the mistakes that make it, and others that make it as well."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     message: bytes
     probe: Probe
-    also: tuple[Step, ...] = ()
+    also: tuple[Mistake, ...] = ()
 
 
-def search(scheme: Scheme, probes: Sequence[Probe], work: Work) -> Paced[Match | None]:
+def search(scheme: SearchScheme, probes: Sequence[Probe], work: SearchWork) -> Paced[Match | None]:
     """Return the simplest string that one of the probes fits; None where there is none.
 
     Raises Exhausted where there was more to try.
@@ -171,7 +172,7 @@ def search(scheme: Scheme, probes: Sequence[Probe], work: Work) -> Paced[Match |
     return None
 
 
-def _tried(guess: Guess, probe: Probe, work: Work) -> Paced[Match | None]:
+def _tried(guess: Guess, probe: Probe, work: SearchWork) -> Paced[Match | None]:
     steps, value, before, after = guess
     if isinstance(value, bytes) and len(before) + len(value) + len(after) <= _SHORT_BYTES:
         message = before + value + after
@@ -201,7 +202,7 @@ def _whole(stream: Stream) -> Paced[bytes]:
     return b"".join(pieces)
 
 
-def _fits_in_pieces(goal: Goal, guess: Guess, work: Work) -> Paced[bool]:
+def _fits_in_pieces(goal: SearchGoal, guess: Guess, work: SearchWork) -> Paced[bool]:
     hasher = goal.hasher()
     if hasher is None:
         return False
@@ -214,12 +215,12 @@ def _fits_in_pieces(goal: Goal, guess: Guess, work: Work) -> Paced[bool]:
     return goal.is_met(hasher.digest())
 
 
-def _singles(scheme: Scheme) -> Iterator[Guess | None]:
+def _singles(scheme: SearchScheme) -> Iterator[Guess | None]:
     for base in scheme.bases:
         yield from _singles_of(scheme, base)
 
 
-def _singles_of(scheme: Scheme, base: Base) -> Iterator[Guess | None]:
+def _singles_of(scheme: SearchScheme, base: Base) -> Iterator[Guess | None]:
     """Yield every string that one mistake makes."""
     common = (layout for layout in scheme.layouts(base) if layout.common)
     if base.layouts_first:
@@ -232,11 +233,13 @@ def _singles_of(scheme: Scheme, base: Base) -> Iterator[Guess | None]:
             yield _laid_out(base, layout)
 
 
-def _laid_out(base: Base, layout: Layout, parts: Parts | None = None) -> Guess:
+def _laid_out(base: Base, layout: PartsLayout, parts: Parts | None = None) -> Guess:
     return Guess((*base.steps, layout.step), layout.join(parts or base.parts))
 
 
-def _of_axis(base: Base, axis: Iterable[Variant | None], part: int = -1) -> Iterator[Guess | None]:
+def _of_axis(
+    base: Base, axis: Iterable[PartVariant | None], part: int = -1
+) -> Iterator[Guess | None]:
     number = axis.part if isinstance(axis, Axis) else part
     before, after = base.around(number)
     for variant in axis:
@@ -246,27 +249,29 @@ def _of_axis(base: Base, axis: Iterable[Variant | None], part: int = -1) -> Iter
             yield Guess((*base.steps, *variant.steps), variant.value, before, after)
 
 
-def guesses(base: Base, part: int, variants: Iterable[Variant | None]) -> Iterator[Guess | None]:
+def guesses(
+    base: Base, part: int, variants: Iterable[PartVariant | None]
+) -> Iterator[Guess | None]:
     """Yield the strings in which one part is what the variants say."""
     return _of_axis(base, variants, part)
 
 
-def _rare(scheme: Scheme) -> Iterator[Guess | None]:
+def _rare(scheme: SearchScheme) -> Iterator[Guess | None]:
     for base in scheme.bases:
         yield from scheme.rare(base)
 
 
-def _likely(scheme: Scheme) -> Iterator[Guess | None]:
+def _likely(scheme: SearchScheme) -> Iterator[Guess | None]:
     base = scheme.bases[0]
     for axis in scheme.axes(base):
         yield from _of_axis(base, islice(axis, _LIKELY), axis.part)
 
 
-def _pairs(scheme: Scheme) -> Iterator[Guess | None]:
+def _pairs(scheme: SearchScheme) -> Iterator[Guess | None]:
     """Yield every string that two mistakes in different parts make."""
     for base in scheme.bases:
         common = [layout for layout in scheme.layouts(base) if layout.common]
-        axes: list[tuple[int, list[tuple[tuple[Step, ...], bytes]]]] = []
+        axes: list[tuple[int, list[tuple[tuple[Mistake, ...], bytes]]]] = []
         for axis in scheme.axes(base):
             kept = []
             for variant in axis.likely(base.parts[axis.part]):
@@ -287,14 +292,14 @@ def _pairs(scheme: Scheme) -> Iterator[Guess | None]:
                         yield Guess((*base.steps, *steps, *more), other_value, before, after)
 
 
-def _others(scheme: Scheme, match: Match) -> Paced[tuple[Step, ...]]:
+def _others(scheme: SearchScheme, match: Match) -> Paced[tuple[Mistake, ...]]:
     """Return other single mistakes that make the same bytes."""
     if len(match.message) > _SHORT_BYTES:
         return ()
     named = {step.cause for step in match.steps}
-    found: dict[str, Step] = {}
+    found: dict[str, Mistake] = {}
     for number, guess in enumerate(_singles_of(scheme, scheme.bases[0])):
-        if number % 100 == 0:
+        if number % _OTHERS_PER_SLICE == 0:
             yield
         if guess is None or len(guess.steps) > 1 or not isinstance(guess.value, bytes):
             continue

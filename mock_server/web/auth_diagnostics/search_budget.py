@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 # Units of work are about nanoseconds on a usual machine.
-SLICE = 300_000
+SLICE = 120_000
 _GUESS = 2_000
 
 
@@ -29,7 +29,7 @@ class Exhausted(Exception):
     """The budget is used up."""
 
 
-class Work:
+class SearchWork:
     """Counts what is done, says when a slice of it is over, and ends it at the budget."""
 
     def __init__(self, budget: SearchBudget) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from mock_server.web.auth_diagnostics.findings import Step
+from mock_server.web.auth_diagnostics.findings import Mistake
 
 _HEXADECIMAL = re.compile(rb"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
 _BREAKS = re.compile(rb"\\r\\n|\\n|\r\n|\n|%0[Aa]")
@@ -21,53 +21,57 @@ _LINES = (64, 76)
 class Encoded(NamedTuple):
     """The bytes of a signature, and in which wrong ways they were encoded."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     data: bytes
 
 
 def decodings(text: bytes) -> Iterator[Encoded]:
     """Yield what a signature's text may stand for, the most specific encoding first."""
-    steps: list[Step] = []
+    steps: list[Mistake] = []
     if b"%" in text and (plain := unquote_to_bytes(text)) != text:
-        steps.append(Step("signature-percent-encoded", "with %2B, %2F or %3D"))
+        steps.append(Mistake("signature-percent-encoded", "with %2B, %2F or %3D"))
         text = plain
     if (plain := _BREAKS.sub(b"", text)) != text:
-        steps.append(Step("signature-line-breaks", "with line breaks in it"))
+        steps.append(Mistake("signature-line-breaks", "with line breaks in it"))
         text = plain
     if len(text) > 1 and text[:1] == text[-1:] and text[:1] in (b"'", b"`", b'"'):
-        steps.append(Step("signature-quoted", "in quotes"))
+        steps.append(Mistake("signature-quoted", "in quotes"))
         text = text[1:-1]
     if (data := unhexed(text)) is not None:
         case = "in capitals" if text.isupper() else "in lower case"
-        yield Encoded((*steps, Step("signature-hex", case)), data)
+        hexadecimal = Mistake("signature-hex", case)
+        if (inner := base64_of(data)) is not None:
+            again = Mistake("signature-base64-twice", "hexadecimal of base64")
+            yield Encoded((*steps, hexadecimal, again), inner)
+        yield Encoded((*steps, hexadecimal), data)
     if b" " in text:
         parts = text.split(b" ")
         folded = len(parts[0]) in _LINES and len({len(part) for part in parts[:-1]}) == 1
-        blanks = Step("signature-blanks", "with blanks in it")
+        blanks = Mistake("signature-blanks", "with blanks in it")
         if folded and len(parts) > 2:
-            blanks = Step("signature-line-breaks", "with its lines joined by blanks")
-        plus = Step("signature-plus-as-blank", "with blanks for +")
+            blanks = Mistake("signature-line-breaks", "with its lines joined by blanks")
+        plus = Mistake("signature-plus-as-blank", "with blanks for +")
         for step, plain in ((blanks, text.replace(b" ", b"")), (plus, text.replace(b" ", b"+"))):
             yield from _plain([*steps, step], plain)
     else:
         yield from _plain(steps, text)
 
 
-def _plain(steps: list[Step], text: bytes) -> Iterator[Encoded]:
+def _plain(steps: list[Mistake], text: bytes) -> Iterator[Encoded]:
     if b"-" in text or b"_" in text:
-        steps = [*steps, Step("signature-url-safe", "with - and _")]
+        steps = [*steps, Mistake("signature-url-safe", "with - and _")]
         text = text.translate(_FROM_URL_SAFE)
         text += b"=" * (-len(text) % 4)  # without padding, too, it is usually
     if len(text) % 4 > 1 and not text.endswith(b"="):
-        steps = [*steps, Step("signature-unpadded", "without =")]
+        steps = [*steps, Mistake("signature-unpadded", "without =")]
         text += b"=" * (-len(text) % 4)
     data = base64_of(text)
     if data is None:
         return
     if (inner := unhexed(data)) is not None:
-        yield Encoded((*steps, Step("signature-base64-of-hex", "base64 of hexadecimal")), inner)
+        yield Encoded((*steps, Mistake("signature-base64-of-hex", "base64 of hexadecimal")), inner)
     if data.isascii() and (inner := base64_of(data.replace(b"\n", b""))) is not None:
-        yield Encoded((*steps, Step("signature-base64-twice", "base64 of base64")), inner)
+        yield Encoded((*steps, Mistake("signature-base64-twice", "base64 of base64")), inner)
     yield Encoded(tuple(steps), data)
 
 
@@ -85,7 +89,7 @@ def unhexed(text: bytes) -> bytes | None:
     return bytes.fromhex(text.decode()) if _HEXADECIMAL.fullmatch(text) else None
 
 
-def secret_variants(secret: bytes) -> Iterator[tuple[Step, bytes]]:
+def secret_variants(secret: bytes) -> Iterator[tuple[Mistake, bytes]]:
     """Yield what clients take for a secret."""
     for cause, how, value in (
         ("secret-decorated", "with a line feed behind it", secret + b"\n"),
@@ -114,7 +118,7 @@ def secret_variants(secret: bytes) -> Iterator[tuple[Step, bytes]]:
         ("secret-empty", "no bytes", b""),
     ):
         if value is not None and value != secret:
-            yield Step(cause, how), value
+            yield Mistake(cause, how), value
 
 
 def _decoded(secret: bytes) -> bytes | None:
@@ -136,7 +140,7 @@ class KeyedGoal:
         secret: bytes,
         digest: bytes,
         algorithm: str,
-        steps: tuple[Step, ...] = (),
+        steps: tuple[Mistake, ...] = (),
         make: Callable[[bytes, bytes, str], bytes] = hmac.digest,
     ) -> None:
         self.steps = steps

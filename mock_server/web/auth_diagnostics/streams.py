@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Generator, Iterator
 
 from mock_server.web.auth_diagnostics.findings import Paced, Stream, T
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 
 SMALL_BYTES = 16 * 1024  # up to this a value is made in one go
 _PIECE = 64 * 1024
@@ -49,7 +49,7 @@ def text_pieces(text: str) -> Iterator[str]:
         at = end
 
 
-def decoded(body: bytes, work: Work) -> Paced[str | None]:
+def decoded(body: bytes, work: SearchWork) -> Paced[str | None]:
     """Return a body as text, or None where it is not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     texts: list[str] = []

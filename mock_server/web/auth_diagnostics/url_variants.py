@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
 
 _METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS")
 _PREFIXES = (b"/v1", b"/api", b"/openapi", b"/scc", b"/api/v1", b"/v2", b"/proxy", b"/prod")
@@ -25,7 +25,7 @@ class PathChange(NamedTuple):
     change: Callable[[bytes], bytes]
 
 
-def method_variants(method: bytes, other: str) -> Iterator[Variant]:
+def method_variants(method: bytes, other: str) -> Iterator[PartVariant]:
     """Yield what may be signed as the method; `other` is the cause of another method."""
     yield variant("method-case", "in lower case", method.lower())
     yield variant("method-case", "capitalised", method.capitalize())
@@ -86,9 +86,9 @@ def _host_changes(scheme: str, host: bytes) -> Iterator[PathChange]:
 
 def named(
     changes: Iterator[PathChange], causes: Mapping[str, str]
-) -> list[tuple[Step, PathChange]]:
+) -> list[tuple[Mistake, PathChange]]:
     """Return the changes with the ids that a vendor has for them."""
-    return [(Step(causes[change.kind], change.how), change) for change in changes]
+    return [(Mistake(causes[change.kind], change.how), change) for change in changes]
 
 
 def _shown(text: bytes) -> str:

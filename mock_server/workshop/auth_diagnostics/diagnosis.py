@@ -11,10 +11,10 @@ from pathlib import Path
 
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.conclusions import TOO_MANY, conclude, not_explained
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced, Step
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccounts
 from mock_server.web.auth_diagnostics.search import Match, search
-from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, Work
+from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, SearchWork
 from mock_server.web.auth_diagnostics.signatures import base64_of
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.auth_diagnostics.keys import probes, sent_digests
@@ -35,10 +35,10 @@ class _WorkshopDiagnoser:
     def __init__(self, evidence: WorkshopEvidence, budget: SearchBudget) -> None:
         self.evidence = evidence
         self.budget = budget
-        self.work = Work(budget)
+        self.work = SearchWork(budget)
         known = () if evidence.known_account is None else (evidence.known_account,)
         self.accounts = KnownAccounts(chain(known, evidence.others))
-        self.rules: list[Step] = []
+        self.rules: list[Mistake] = []
         self.facts: list[tuple[str, str]] = []
         self.secrets = 0
 
@@ -72,7 +72,7 @@ class _WorkshopDiagnoser:
         digests = sent_digests(signature, method)
         if not digests:
             cause = "signature-not-base64" if base64_of(signature) is None else "signature-length"
-            self.rules.append(Step(cause, f"{len(signature)} characters"))
+            self.rules.append(Mistake(cause, f"{len(signature)} characters"))
             return None
         own = who.known_account
         others = (
@@ -92,7 +92,7 @@ class _WorkshopDiagnoser:
         if unknown and match is not None and match.probe.owner is not None:
             # The account is known by its secret alone.
             how = f"the secret is that of account {match.probe.owner.account}"
-            steps = (Step("key-wrong", how),)
+            steps = (Mistake("key-wrong", how),)
             proved = tuple(step for step in proved if step.cause != "secret-of-another-app")
         shapeless = any(
             step.cause in ("signature-not-base64", "signature-length") for step in self.rules
@@ -128,7 +128,7 @@ class _WorkshopDiagnoser:
         *,
         complete: bool,
         match: Match | None = None,
-        proved: tuple[Step, ...] = (),
+        proved: tuple[Mistake, ...] = (),
         expected: bytes | None = None,
         doubt: str = "",
     ) -> Paced[Diagnosis]:

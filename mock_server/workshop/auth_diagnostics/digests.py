@@ -9,10 +9,13 @@ from hashlib import md5, sha1, sha256
 from typing import Any
 
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
-from mock_server.web.auth_diagnostics.findings import Paced, Step, Stream, Variant, variant
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream, variant
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
+# Of a body that a client may have digested and not sent.
+_MEMBERS = ("requestId", "apiToken", "sessionId", "callbackUrl", "userId", "extra")
+_ABSENT = Mistake("digest-not-sent", "the header did not come")
 _Hash = Callable[[], Any]
 _MD5 = partial(md5, usedforsecurity=False)
 _HASHES: tuple[tuple[str, _Hash], ...] = (
@@ -24,13 +27,13 @@ _HASHES: tuple[tuple[str, _Hash], ...] = (
 class DigestVariants:
     """What may be signed as Content-MD5. None stands where a slice of the work is over."""
 
-    def __init__(self, sent: bytes, body: bytes, work: Work) -> None:
+    def __init__(self, sent: bytes, body: bytes, work: SearchWork) -> None:
         self.sent = sent
         self.body = body
         self.work = work
-        self._bodies = BodyVariants(body, work)
+        self._bodies = BodyVariants(body, work, _MEMBERS)
 
-    def singles(self) -> Iterator[Variant | None]:
+    def singles(self) -> Iterator[PartVariant | None]:
         """Yield what one mistake makes, or two where the header did not come."""
         if self.sent:
             yield variant("digest-not-signed", "as nothing", b"")
@@ -38,12 +41,11 @@ class DigestVariants:
             yield variant("digest-sent-otherwise", "of the body as it came", right)
             yield from self.forms()
             return
-        absent = Step("digest-not-sent", "the header did not come")
-        yield Variant((absent,), b64encode((yield from self._digest(self.body))))
+        yield PartVariant((_ABSENT,), b64encode((yield from self._digest(self.body))))
         for each in self.forms():
-            yield None if each is None else Variant((absent, *each.steps), each.value)
+            yield None if each is None else PartVariant((_ABSENT, *each.steps), each.value)
 
-    def forms(self) -> Iterator[Variant | None]:
+    def forms(self) -> Iterator[PartVariant | None]:
         """Yield what clients take for the Content-MD5 of a body, each with the mistake in it."""
         body = self.body
         digest = yield from self._digest(body)
@@ -60,9 +62,14 @@ class DigestVariants:
             how = f"of {word.decode()}"
             yield variant("digest-of-other-bytes", how, b64encode(_MD5(word).digest()))
         yield from self._of(self._bodies.singles())
-        yield from self._of(self._bodies.several())
 
-    def _of(self, bodies: Iterator[Variant | None]) -> Iterator[Variant | None]:
+    def rare(self) -> Iterator[PartVariant | None]:
+        """Yield digests of what several things make of the body."""
+        absent = () if self.sent else (_ABSENT,)
+        for each in self._of(self._bodies.several()):
+            yield None if each is None else PartVariant((*absent, *each.steps), each.value)
+
+    def _of(self, bodies: Iterator[PartVariant | None]) -> Iterator[PartVariant | None]:
         for each in bodies:
             if each is None:
                 yield None
@@ -82,7 +89,7 @@ class DigestVariants:
         return result
 
 
-def _encodings(digest: bytes) -> Iterator[Variant]:
+def _encodings(digest: bytes) -> Iterator[PartVariant]:
     small, capital = digest.hex().encode(), digest.hex().upper().encode()
     yield variant("digest-hex", "in lower case", small)
     yield variant("digest-hex", "in capitals", capital)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import new
 from typing import NamedTuple
 
-from mock_server.web.auth_diagnostics.findings import Step
+from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe
 from mock_server.web.auth_diagnostics.signatures import KeyedGoal, decodings, secret_variants
@@ -25,7 +25,7 @@ _LIKELY_OTHERS = 4  # other accounts whose secrets are also tried with a mistake
 class SentDigest(NamedTuple):
     """The digest that was sent, what it was made with, and the mistakes that are plain from it."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     digest: bytes
     algorithm: str
 
@@ -41,7 +41,7 @@ def sent_digests(signature: bytes, named: bytes) -> list[SentDigest]:
         steps = decoding
         if expected is not None and algorithm != expected:
             how = f"{_NAMES[algorithm]}, expected {_NAMES[expected]}"
-            steps = (*decoding, Step("algorithm-other", how))
+            steps = (*decoding, Mistake("algorithm-other", how))
         found[digest] = SentDigest(steps, digest, algorithm)
     return list(found.values())
 
@@ -57,7 +57,7 @@ def probes(
     own = [] if account is None else list(_own_secrets(account, swapped=swapped))
     found = [_probe(digests, account, steps, secret) for steps, secret in own]
     for number, other in enumerate(others):
-        step = Step("secret-of-another-app", f"it is that of account {other.account}")
+        step = Mistake("secret-of-another-app", f"it is that of account {other.account}")
         probe = _probe(digests, other, (step,), other.secret.encode())
         found.append(probe._replace(likely=number < _LIKELY_OTHERS))
     if own:
@@ -68,7 +68,7 @@ def probes(
 def _probe(
     digests: Sequence[SentDigest],
     owner: KnownAccount | None,
-    steps: tuple[Step, ...],
+    steps: tuple[Mistake, ...],
     secret: bytes,
 ) -> Probe:
     goals = [KeyedGoal(secret, each.digest, each.algorithm, each.steps) for each in digests]
@@ -77,7 +77,7 @@ def _probe(
 
 def _own_secrets(
     account: KnownAccount, *, swapped: bool
-) -> Iterator[tuple[tuple[Step, ...], bytes]]:
+) -> Iterator[tuple[tuple[Mistake, ...], bytes]]:
     """Yield the account's secret, and what else clients take for it."""
     secret = account.secret.encode()
     if swapped:
@@ -85,17 +85,17 @@ def _own_secrets(
     yield (), secret
     for step, value in secret_variants(secret):
         yield (step,), value
-    yield (Step("key-as-secret", "the AppKey"),), account.key.encode()
+    yield (Mistake("key-as-secret", "the AppKey"),), account.key.encode()
     for words, other in account.credentials():
         if other and other not in (account.secret, account.key):
-            step = Step("secret-is-other-credential", f"it is {words}")
+            step = Mistake("secret-is-other-credential", f"it is {words}")
             yield (step,), other.encode()
     for how, text in (
         ("AppKey and secret", account.key + account.secret),
         ("AppKey:secret", f"{account.key}:{account.secret}"),
         ("secret and AppKey", account.secret + account.key),
     ):
-        yield (Step("secret-decorated", f"as {how}"),), text.encode()
+        yield (Mistake("secret-decorated", f"as {how}"),), text.encode()
 
 
 _Make = Callable[[bytes, bytes, str], bytes]  # of secret, string and algorithm
@@ -141,7 +141,7 @@ def _twisted(
             )
             for each in digests
         ]
-        yield Probe((Step(cause, how),), goals, account, likely=False)
+        yield Probe((Mistake(cause, how),), goals, account, likely=False)
 
 
 def _hash(text: bytes, name: str) -> bytes:

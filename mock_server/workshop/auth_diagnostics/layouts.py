@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mock_server.web.auth_diagnostics.findings import Step
-from mock_server.web.auth_diagnostics.search import Layout, Parts
+from mock_server.web.auth_diagnostics.findings import Mistake
+from mock_server.web.auth_diagnostics.search import Parts, PartsLayout
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.auth_diagnostics.parts import LINES, RESOURCE
 
@@ -23,7 +23,7 @@ _SEPARATORS = (
 )
 
 
-def layouts(evidence: WorkshopEvidence) -> Iterator[Layout]:
+def layouts(evidence: WorkshopEvidence) -> Iterator[PartsLayout]:
     """Yield every known way to join the parts, those that go with other mistakes first."""
     yield _common("feed-added", "behind the path", lambda parts: _whole(parts) + b"\n")
     for cause, how, separator in _SEPARATORS[:3]:
@@ -56,12 +56,12 @@ def layouts(evidence: WorkshopEvidence) -> Iterator[Layout]:
     yield from _foreign(evidence)
 
 
-def _layout(cause: str, how: str, join: Callable[[Parts], bytes]) -> Layout:
-    return Layout(Step(cause, how), join)
+def _layout(cause: str, how: str, join: Callable[[Parts], bytes]) -> PartsLayout:
+    return PartsLayout(Mistake(cause, how), join)
 
 
-def _common(cause: str, how: str, join: Callable[[Parts], bytes]) -> Layout:
-    return Layout(Step(cause, how), join, common=True)
+def _common(cause: str, how: str, join: Callable[[Parts], bytes]) -> PartsLayout:
+    return PartsLayout(Mistake(cause, how), join, common=True)
 
 
 def _whole(parts: Parts) -> bytes:
@@ -115,7 +115,7 @@ def _ordered(order: tuple[int, ...]) -> Callable[[Parts], bytes]:
     return join
 
 
-def _foreign(evidence: WorkshopEvidence) -> Iterator[Layout]:
+def _foreign(evidence: WorkshopEvidence) -> Iterator[PartsLayout]:
     """Strings of other schemes, and parts of this one."""
     key, stamp, nonce = (
         evidence.value(name) for name in (b"x-ca-key", b"x-ca-timestamp", b"x-ca-nonce")

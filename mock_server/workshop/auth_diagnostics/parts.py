@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate
 
-from mock_server.web.auth_diagnostics.findings import Variant, variant
+from mock_server.web.auth_diagnostics.findings import PartVariant, variant
 from mock_server.web.auth_diagnostics.search import Parts
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import header_lines, is_form, resource
@@ -61,7 +61,7 @@ _HOURS = (8, 9, -5, -8, 1)
 _SLACK = (0, -1, 1, -2, 2, -3, 3)
 
 
-def accept_variants(sent: bytes) -> Iterator[Variant]:
+def accept_variants(sent: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as Accept."""
     if sent:
         yield variant("accept-added", "nothing was signed", b"")
@@ -70,7 +70,7 @@ def accept_variants(sent: bytes) -> Iterator[Variant]:
         yield variant(cause, f"as {other.decode('latin-1')}", other)
 
 
-def content_type_variants(sent: bytes) -> Iterator[Variant]:
+def content_type_variants(sent: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as Content-Type."""
     if not sent:
         for other in _CONTENT_TYPES:
@@ -91,7 +91,7 @@ def content_type_variants(sent: bytes) -> Iterator[Variant]:
         yield variant("content-type-changed", f"as {other.decode()}", other)
 
 
-def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
+def date_variants(sent: bytes, timestamp: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as Date; without one, the timestamp (ms) tells the moment."""
     if not sent:
         stamped = _moment(timestamp)
@@ -115,14 +115,14 @@ def date_variants(sent: bytes, timestamp: bytes) -> Iterator[Variant]:
         yield variant("date-moved", f"{seconds:+d} s", text)
 
 
-def _unsent_dates(stamped: datetime) -> Iterator[Variant]:
+def _unsent_dates(stamped: datetime) -> Iterator[PartVariant]:
     for seconds in _SLACK:
         for zone in _ZONES:
             text = _written(stamped + timedelta(seconds=seconds), zone)
             yield variant("date-not-sent", f"with the zone {zone.decode()}", text)
 
 
-def _formats(moment: datetime, sent: bytes) -> Iterator[Variant]:
+def _formats(moment: datetime, sent: bytes) -> Iterator[PartVariant]:
     seconds = int(moment.timestamp())
     zone = sent.rpartition(b" ")[2]
     for text in (

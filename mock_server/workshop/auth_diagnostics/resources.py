@@ -7,8 +7,8 @@ from itertools import product
 from json import loads
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import path_changes
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import decoded, is_form
@@ -22,7 +22,7 @@ _WAY_UNITS = 15_000  # of work, see search_budget
 Pairs = list[tuple[bytes, bytes]]
 
 
-def resource_variants(evidence: WorkshopEvidence, work: Work) -> Iterator[Variant | None]:
+def resource_variants(evidence: WorkshopEvidence, work: SearchWork) -> Iterator[PartVariant | None]:
     """Yield what may be signed as path and parameters, one mistake at a time for the most part."""
     path, _, query = evidence.target.partition(b"?")
     form = evidence.body if is_form(evidence.value(b"content-type")) else b""
@@ -54,17 +54,20 @@ def _raw(encoded: bytes) -> Pairs:
     return found
 
 
-def _without(path: bytes, query: bytes, form: bytes) -> Iterator[Variant]:
+def _without(path: bytes, query: bytes, form: bytes) -> Iterator[PartVariant]:
     """Leave the query out, the form, or both."""
     if query:
-        step = Step("query-left-out", "the path alone" if not form else "the form alone")
-        yield Variant((step,), _joined(path, _parameters([], _raw(form))))
+        step = Mistake("query-left-out", "the path alone" if not form else "the form alone")
+        yield PartVariant((step,), _joined(path, _parameters([], _raw(form))))
     if form:
-        step = Step("form-left-out", "the path alone" if not query else "the query alone")
-        yield Variant((step,), _joined(path, _parameters(_raw(query), [])))
+        step = Mistake("form-left-out", "the path alone" if not query else "the query alone")
+        yield PartVariant((step,), _joined(path, _parameters(_raw(query), [])))
     if query and form:
-        steps = (Step("query-left-out", "the path alone"), Step("form-left-out", "the path alone"))
-        yield Variant(steps, path)
+        steps = (
+            Mistake("query-left-out", "the path alone"),
+            Mistake("form-left-out", "the path alone"),
+        )
+        yield PartVariant(steps, path)
     if not query and not form:
         yield variant("query-added", "a bare ?", path + b"?")
 
@@ -87,33 +90,35 @@ def _plus_encoded(text: bytes) -> bytes:
 
 _DECODE = (
     (None, decoded),
-    (Step("query-encoded", "as it stands in the URL"), _as_it_is),
-    (Step("query-encoded", "percent-encoded"), _percent_encoded),
-    (Step("query-encoded", "encoded as a form"), _plus_encoded),
-    (Step("query-plus", "+ was left as it is"), _unplussed),
+    (Mistake("query-encoded", "as it stands in the URL"), _as_it_is),
+    (Mistake("query-encoded", "percent-encoded"), _percent_encoded),
+    (Mistake("query-encoded", "encoded as a form"), _plus_encoded),
+    (Mistake("query-plus", "+ was left as it is"), _unplussed),
 )
-_SORT = ((None, True), (Step("query-not-sorted", "in the order in which they were sent"), False))
+_SORT = ((None, True), (Mistake("query-not-sorted", "in the order in which they were sent"), False))
 _KEEP = (
     (None, "first"),
-    (Step("query-repeated", "the last value counts"), "last"),
-    (Step("query-repeated", "every value counts"), "all"),
-    (Step("query-repeated", "the values are joined by commas"), "joined"),
+    (Mistake("query-repeated", "the last value counts"), "last"),
+    (Mistake("query-repeated", "every value counts"), "all"),
+    (Mistake("query-repeated", "the values are joined by commas"), "joined"),
 )
 _BARE = (
     (None, "bare"),
-    (Step("query-empty-equals", "key="), "equals"),
-    (Step("query-empty-equals", "left out"), "none"),
-    (Step("query-falsy-bare", "false, 0 and null as a bare name"), "falsy"),
-    (Step("query-falsy-bare", "false, 0 and null left out"), "no falsy"),
+    (Mistake("query-empty-equals", "key="), "equals"),
+    (Mistake("query-empty-equals", "left out"), "none"),
+    (Mistake("query-falsy-bare", "false, 0 and null as a bare name"), "falsy"),
+    (Mistake("query-falsy-bare", "false, 0 and null left out"), "no falsy"),
 )
-_FORM = ((None, "query"), (Step("form-first", "the form's value counts"), "form"))
+_FORM = ((None, "query"), (Mistake("form-first", "the form's value counts"), "form"))
 
 
-def _respelled(path: bytes, query: bytes, form: bytes, work: Work) -> Iterator[Variant | None]:
+def _respelled(
+    path: bytes, query: bytes, form: bytes, work: SearchWork
+) -> Iterator[PartVariant | None]:
     """Yield the parameters in other habits, those with the fewest first."""
     if (not query and not form) or len(query) + len(form) > _MAX_RESPELLED_BYTES:
         return
-    found: dict[bytes, tuple[Step, ...]] = {}
+    found: dict[bytes, tuple[Mistake, ...]] = {}
     first, second = _raw(query), _raw(form)
     ways = product(_DECODE, _SORT, _KEEP, _BARE, _FORM if query and form else _FORM[:1])
     for several in sorted(ways, key=lambda ways: sum(step is not None for step, _ in ways)):
@@ -127,7 +132,7 @@ def _respelled(path: bytes, query: bytes, form: bytes, work: Work) -> Iterator[V
             yield None
     for text, steps in found.items():
         if steps:
-            yield Variant(steps, _joined(path, text))
+            yield PartVariant(steps, _joined(path, text))
 
 
 def _parameters(
@@ -190,14 +195,14 @@ _PATH_CAUSES = {
 }  # fmt: skip
 
 
-def _paths(evidence: WorkshopEvidence, path: bytes, suffix: bytes) -> Iterator[Variant]:
+def _paths(evidence: WorkshopEvidence, path: bytes, suffix: bytes) -> Iterator[PartVariant]:
     """Yield what may be signed as the path."""
     host = evidence.value(b"host")
     for kind, how, change in path_changes(evidence.scheme, host, path, evidence.paths):
         yield variant(_PATH_CAUSES[kind], how, change(path) + suffix)
 
 
-def _body_fields(path: bytes, query: bytes, body: bytes) -> Iterator[Variant]:
+def _body_fields(path: bytes, query: bytes, body: bytes) -> Iterator[PartVariant]:
     """A JSON body whose members were signed as if they were a form."""
     if len(body) > _MAX_JSON_BYTES:
         return

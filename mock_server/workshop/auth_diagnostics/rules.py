@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from mock_server.web.auth_diagnostics.clocks import clock_step
-from mock_server.web.auth_diagnostics.findings import Paced, Step
+from mock_server.web.auth_diagnostics.findings import Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, recognise, same
-from mock_server.web.auth_diagnostics.search_budget import Work
+from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.gateway import Situation
@@ -33,47 +34,47 @@ _KEY_NAMES = (
 class Caller(NamedTuple):
     """Who the AppKey says it is: steps, the account, and whether key and secret changed places."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Mistake, ...]
     known_account: KnownAccount | None
     swapped: bool = False
 
 
-def missing_steps(evidence: WorkshopEvidence) -> Iterator[Step]:
+def missing_steps(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     """Yield what is wrong where AppKey or signature are not there at all."""
     key, signature = evidence.value(b"x-ca-key"), evidence.value(b"x-ca-signature")
     if key and signature:
         return
     names = [name.lower() for name, _ in evidence.headers]
     if any(name.startswith(b"x_ca_") for name in names):
-        yield Step("headers-underscored", "x_ca_… came, x-ca-… did not")
+        yield Mistake("headers-underscored", "x_ca_… came, x-ca-… did not")
         return
     if not key and (other := next((name for name in _KEY_NAMES if name in names), None)):
-        yield Step("key-header-misnamed", f"{other.decode()} came, x-ca-key did not")
+        yield Mistake("key-header-misnamed", f"{other.decode()} came, x-ca-key did not")
         return
     yield from _other_scheme(evidence)
     if key:
-        yield Step("signature-missing", "x-ca-key came alone")
+        yield Mistake("signature-missing", "x-ca-key came alone")
     elif signature:
-        yield Step("key-missing", "x-ca-signature came alone")
+        yield Mistake("key-missing", "x-ca-signature came alone")
     else:
-        yield Step("credentials-missing", "neither x-ca-key nor x-ca-signature came")
+        yield Mistake("credentials-missing", "neither x-ca-key nor x-ca-signature came")
 
 
-def _other_scheme(evidence: WorkshopEvidence) -> Iterator[Step]:
+def _other_scheme(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     authorization = evidence.value(b"authorization")
     for start, cause, words in _OTHER_SCHEMES:
         if authorization.lower().startswith(start):
-            yield Step(cause, f"Authorization: {words} …")
+            yield Mistake(cause, f"Authorization: {words} …")
             return
     query = evidence.target.partition(b"?")[2]
     if any(name in query for name in _ACS_PARAMETERS) or evidence.value(b"x-acs-action"):
-        yield Step("ram-credentials", "AccessKeyId, SignatureNonce … or x-acs-*")
+        yield Mistake("ram-credentials", "AccessKeyId, SignatureNonce … or x-acs-*")
     elif authorization:
-        yield Step("other-credentials", "in another form than any that is known")
+        yield Mistake("other-credentials", "in another form than any that is known")
 
 
 def caller(
-    evidence: WorkshopEvidence, accounts: Iterable[KnownAccount], work: Work
+    evidence: WorkshopEvidence, accounts: Iterable[KnownAccount], work: SearchWork
 ) -> Paced[Caller]:
     """Return whose AppKey this is, as far as that can be told."""
     key = evidence.value(b"x-ca-key").decode("latin-1")
@@ -83,60 +84,60 @@ def caller(
     found = yield from recognise(key, accounts, "key", work)
     if found is None:
         # An unknown word may be a secret, so it is not repeated.
-        return Caller((Step("key-unknown", f"an AppKey of {len(key)} characters"),), meant)
+        return Caller((Mistake("key-unknown", f"an AppKey of {len(key)} characters"),), meant)
     owner = found.owner
     if found.kind == "exact":
         if meant is None:
             return Caller((), owner)
         how = f"of account {owner.account}, expected that of {meant.account}"
-        return Caller((Step("key-of-another-account", how),), owner)
+        return Caller((Mistake("key-of-another-account", how),), owner)
     if found.kind == "decorated":
-        return Caller((Step("key-decorated", f"expected {owner.key}"),), owner)
+        return Caller((Mistake("key-decorated", f"expected {owner.key}"),), owner)
     if same(owner.secret, key):
         how = f"of account {owner.account}"
-        return Caller((Step("key-and-secret-swapped", how),), owner, swapped=True)
+        return Caller((Mistake("key-and-secret-swapped", how),), owner, swapped=True)
     how = f"it is {found.words} of account {owner.account}, whose AppKey is {owner.key}"
-    return Caller((Step("key-is-other-credential", how),), owner)
+    return Caller((Mistake("key-is-other-credential", how),), owner)
 
 
 def rule_steps(
-    evidence: WorkshopEvidence, known_account: KnownAccount | None, work: Work
-) -> Paced[list[Step]]:
+    evidence: WorkshopEvidence, known_account: KnownAccount | None, work: SearchWork
+) -> Paced[list[Mistake]]:
     """Return which rules beside the signature are broken."""
     steps = list(_header_rules(evidence))
     if evidence.settings.content_md5 == "strict" and check_digest(evidence.header, evidence.body):
         steps.append((yield from _digest(evidence, work)))
     settings = evidence.settings
     if known_account is not None and known_account.key in settings.expired_keys:
-        steps.append(Step("authorization-expired", "by the setting expired_keys"))
+        steps.append(Mistake("authorization-expired", "by the setting expired_keys"))
     elif known_account is not None and known_account.key in settings.unauthorized_keys:
-        steps.append(Step("key-not-authorized", "by the setting unauthorized_keys"))
+        steps.append(Mistake("key-not-authorized", "by the setting unauthorized_keys"))
     if evidence.refused is Situation.NONCE_USED:
-        steps.append(Step("nonce-used", "within the last 15 minutes"))
+        steps.append(Mistake("nonce-used", "within the last 15 minutes"))
     return steps
 
 
-def _header_rules(evidence: WorkshopEvidence) -> Iterator[Step]:
+def _header_rules(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     settings = evidence.settings
     method = evidence.value(b"x-ca-signature-method")
     if method and method not in ALGORITHMS:
-        yield Step("algorithm-unknown", method.decode("latin-1")[:60])
+        yield Mistake("algorithm-unknown", method.decode("latin-1")[:60])
     stage = evidence.value(b"x-ca-stage").decode("latin-1")
     if stage and stage not in settings.stages:
-        yield Step("stage-unknown", f"{stage[:60]}, known are {', '.join(settings.stages)}")
+        yield Mistake("stage-unknown", f"{stage[:60]}, known are {', '.join(settings.stages)}")
     if settings.nonce_required and not evidence.value(b"x-ca-nonce"):
-        yield Step("nonce-missing", "x-ca-nonce did not come")
+        yield Mistake("nonce-missing", "x-ca-nonce did not come")
     yield from _timestamp(evidence)
 
 
-def _timestamp(evidence: WorkshopEvidence) -> Iterator[Step]:
+def _timestamp(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     stamp = evidence.value(b"x-ca-timestamp")
     if not stamp:
         if evidence.settings.timestamp_required:
-            yield Step("timestamp-missing", "x-ca-timestamp did not come")
+            yield Mistake("timestamp-missing", "x-ca-timestamp did not come")
         return
     if not stamp.isdigit() or len(stamp) > _MAX_STAMP_LENGTH:
-        yield Step("timestamp-not-a-number", stamp.decode("latin-1")[:40])
+        yield Mistake("timestamp-not-a-number", stamp.decode("latin-1")[:40])
         return
     now, window = evidence.now, evidence.settings.timestamp_window
     if now is None or not window or abs(int(stamp) / 1000 - now) <= window:
@@ -152,14 +153,15 @@ _UNITS = (
 )
 
 
-def _digest(evidence: WorkshopEvidence, work: Work) -> Paced[Step]:
+def _digest(evidence: WorkshopEvidence, work: SearchWork) -> Paced[Mistake]:
     """Return why Content-MD5 does not fit the body."""
     if not evidence.body:
-        return Step("digest-with-empty-body", "the body has no bytes")
+        return Mistake("digest-with-empty-body", "the body has no bytes")
     sent = evidence.value(b"content-md5")
-    for each in DigestVariants(sent, evidence.body, work).forms():
+    digests = DigestVariants(sent, evidence.body, work)
+    for each in chain(digests.forms(), digests.rare()):
         if each is None:
             yield
         elif each.value == sent:
             return each.steps[0]
-    return Step("digest-of-unknown-bytes", f"the body has {len(evidence.body)} bytes")
+    return Mistake("digest-of-unknown-bytes", f"the body has {len(evidence.body)} bytes")

@@ -8,32 +8,32 @@ from itertools import product
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mock_server.web.auth_diagnostics.findings import Step, Variant, variant
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
 from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.signature import UNSIGNABLE
 
 Lines = tuple[tuple[bytes, bytes], ...]  # names, each with its value
-_Selection = tuple[tuple[Step, ...], Lines]
+_Selection = tuple[tuple[Mistake, ...], Lines]
 _Order = Callable[[Lines], Lines]
 
 
 class _LineForm(NamedTuple):
-    step: Step
+    step: Mistake
     line: bytes
     end: bytes = b""
 
 
 _PLAIN = b"%b:%b\n"
 _FORMS = (
-    _LineForm(Step("line-blank", "name: value"), b"%b: %b\n"),
-    _LineForm(Step("line-blank", "name : value"), b"%b : %b\n"),
-    _LineForm(Step("line-equals", "name=value"), b"%b=%b\n"),
-    _LineForm(Step("line-names-left-out", "the value alone"), b"%.0b%b\n"),
-    _LineForm(Step("lines-joined-otherwise", "with &"), b"%b:%b&", b"&"),
-    _LineForm(Step("lines-joined-otherwise", "with commas"), b"%b:%b,", b","),
-    _LineForm(Step("lines-joined-otherwise", "with blanks"), b"%b:%b ", b" "),
-    _LineForm(Step("lines-joined-otherwise", "with nothing"), b"%b:%b"),
-    _LineForm(Step("lines-joined-otherwise", "as name=value with &"), b"%b=%b&", b"&"),
+    _LineForm(Mistake("line-blank", "name: value"), b"%b: %b\n"),
+    _LineForm(Mistake("line-blank", "name : value"), b"%b : %b\n"),
+    _LineForm(Mistake("line-equals", "name=value"), b"%b=%b\n"),
+    _LineForm(Mistake("line-names-left-out", "the value alone"), b"%.0b%b\n"),
+    _LineForm(Mistake("lines-joined-otherwise", "with &"), b"%b:%b&", b"&"),
+    _LineForm(Mistake("lines-joined-otherwise", "with commas"), b"%b:%b,", b","),
+    _LineForm(Mistake("lines-joined-otherwise", "with blanks"), b"%b:%b ", b" "),
+    _LineForm(Mistake("lines-joined-otherwise", "with nothing"), b"%b:%b"),
+    _LineForm(Mistake("lines-joined-otherwise", "as name=value with &"), b"%b=%b&", b"&"),
 )
 # What a client may believe that it sends.
 _UNSENT = {
@@ -44,41 +44,47 @@ _UNSENT = {
 _MAX_NAMES = 24
 
 
-def line_variants(evidence: WorkshopEvidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+def line_variants(
+    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+) -> Iterator[PartVariant]:
     """Yield what may be signed as header lines; `names` are those of the list."""
     selections = list(_selections(evidence, names))
     for steps, lines in selections:
-        yield Variant(steps, _text(_sorted(lines)))
+        yield PartVariant(steps, _text(_sorted(lines)))
     listed = _valued(evidence, _signable(names or ()))
     if names is None:
         listed = selections[0][1] if selections else ()
     missing = _LIST if names is None else ()
     for step, order in _ORDERS:
-        yield Variant((*missing, step), _text(order(listed)))
+        yield PartVariant((*missing, step), _text(order(listed)))
     for step, spelled in _spelled(listed):
-        yield Variant((*missing, step), _text(_sorted(spelled)))
+        yield PartVariant((*missing, step), _text(_sorted(spelled)))
     for form in _FORMS:
-        yield Variant((*missing, form.step), _text(_sorted(listed), form))
+        yield PartVariant((*missing, form.step), _text(_sorted(listed), form))
     for step, changed in _changed(evidence, listed):
-        yield Variant((*missing, step), _text(_sorted(changed)))
+        yield PartVariant((*missing, step), _text(_sorted(changed)))
     if len(listed) != len(set(listed)):
-        yield Variant((Step("name-listed-twice", "each time"),), _text(tuple(sorted(listed))))
+        yield PartVariant(
+            (Mistake("name-listed-twice", "each time"),), _text(tuple(sorted(listed)))
+        )
 
 
-def line_pairs(evidence: WorkshopEvidence, names: tuple[bytes, ...] | None) -> Iterator[Variant]:
+def line_pairs(
+    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+) -> Iterator[PartVariant]:
     """Yield what two or three mistakes make of the lines: in choice, spelling and order."""
     listed: _Selection = ((), _valued(evidence, _signable(names or ())))
     for steps, lines in (*([listed] if names is not None else []), *_selections(evidence, names)):
         spellings = [((), lines), *(((step,), other) for step, other in _spelled(lines))]
-        orders: list[tuple[tuple[Step, ...], _Order]] = [((), _sorted)]
+        orders: list[tuple[tuple[Mistake, ...], _Order]] = [((), _sorted)]
         orders += [((step,), order) for step, order in _ORDERS]
         for (spelling, spelled), (ordering, order) in product(spellings, orders):
             several = (*steps, *spelling, *ordering)
             if len(several) > 1:
-                yield Variant(several, _text(order(spelled)))
+                yield PartVariant(several, _text(order(spelled)))
 
 
-_LIST = (Step("list-not-sent", "there is no x-ca-signature-headers"),)
+_LIST = (Mistake("list-not-sent", "there is no x-ca-signature-headers"),)
 
 
 def _signable(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -109,23 +115,23 @@ def _selections(
             yield _LIST, lines
         return
     listed = _valued(evidence, _signable(names))
-    yield (Step("lines-left-out", "the list names some"),), ()
+    yield (Mistake("lines-left-out", "the list names some"),), ()
     for number, (name, _) in enumerate(listed):
         stage = name.lower() == b"x-ca-stage"
         cause = "stage-not-signed" if stage else "line-left-out"
         yield (_named(cause, name),), (*listed[:number], *listed[number + 1 :])
     yield (
-        (Step("empty-lines-left-out", "of headers that are empty or did not come"),),
+        (Mistake("empty-lines-left-out", "of headers that are empty or did not come"),),
         tuple(line for line in listed if line[1]),
     )
     if any(b"_" in name for name in names):
         hyphened = tuple(name.replace(b"_", b"-") for name in names)
-        yield (Step("names-underscored", "in the list"),), _valued(evidence, _signable(hyphened))
+        yield (Mistake("names-underscored", "in the list"),), _valued(evidence, _signable(hyphened))
     known = {name.lower() for name, _ in listed}
     for line in sent:
         if line[0].lower() not in known:
             yield (_named("line-not-in-list", line[0]),), (*listed, line)
-    yield (Step("lines-of-all-headers", "whatever the list says"),), sent
+    yield (Mistake("lines-of-all-headers", "whatever the list says"),), sent
     apart = _valued(evidence, tuple(name for name in names if name.lower() in UNSIGNABLE))
     if apart:
         yield (_named("unsignable-signed", apart[0][0]),), (*listed, *apart)
@@ -137,7 +143,7 @@ def _selections(
 _KEYED = {b"x-ca-key", b"x-ca-timestamp", b"x-ca-nonce"}
 
 
-def _spelled(lines: Lines) -> Iterator[tuple[Step, Lines]]:
+def _spelled(lines: Lines) -> Iterator[tuple[Mistake, Lines]]:
     """Yield the lines with names that are spelled otherwise than in the list."""
     for cause, how, spell in (
         ("names-lower-cased", "x-ca-…", bytes.lower),
@@ -147,21 +153,23 @@ def _spelled(lines: Lines) -> Iterator[tuple[Step, Lines]]:
         ("names-underscored", "x_ca_…", lambda name: name.replace(b"-", b"_")),
         ("names-underscored", "hyphens for underscores", lambda name: name.replace(b"_", b"-")),
     ):
-        yield Step(cause, how), tuple((spell(name), value) for name, value in lines)
+        yield Mistake(cause, how), tuple((spell(name), value) for name, value in lines)
 
 
 def _prefixed(name: bytes) -> bytes:
     return b"X-CA-" + name[5:].title() if name.lower().startswith(b"x-ca-") else name
 
 
-def _changed(evidence: WorkshopEvidence, lines: Lines) -> Iterator[tuple[Step, Lines]]:
+def _changed(evidence: WorkshopEvidence, lines: Lines) -> Iterator[tuple[Mistake, Lines]]:
     """Yield the lines with one value that is not the one that came."""
     for number, (name, value) in enumerate(lines):
         for step, other in _values(evidence, name, value):
             yield step, (*lines[:number], (name, other), *lines[number + 1 :])
 
 
-def _values(evidence: WorkshopEvidence, name: bytes, value: bytes) -> Iterator[tuple[Step, bytes]]:
+def _values(
+    evidence: WorkshopEvidence, name: bytes, value: bytes
+) -> Iterator[tuple[Mistake, bytes]]:
     several = evidence.values(name.lower())
     if len(several) > 1:
         yield _named("header-sent-twice", name), several[0].strip(b" \t")
@@ -176,12 +184,12 @@ def _values(evidence: WorkshopEvidence, name: bytes, value: bytes) -> Iterator[t
         return
     if name.lower() == b"x-ca-timestamp" and value.isdigit():
         cause = "timestamp-signed-otherwise"
-        yield Step(cause, "in seconds"), value[:-3]
-        yield Step(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
-        yield Step(cause, "in milliseconds"), value + b"000"
+        yield Mistake(cause, "in seconds"), value[:-3]
+        yield Mistake(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
+        yield Mistake(cause, "in milliseconds"), value + b"000"
         seconds = b"%d.%03d" % divmod(int(value), 1000)
         for text in (seconds, repr(int(value) / 1000).encode(), value + b".0"):
-            yield Step("timestamp-fraction", f"as {text.decode()}"), text
+            yield Mistake("timestamp-fraction", f"as {text.decode()}"), text
     yield _named("value-case", name), value.lower()
     yield _named("value-case", name), value.upper()
     yield _named("value-space", name), value + b" "
@@ -199,7 +207,7 @@ def split_list(value: bytes) -> tuple[bytes, ...]:
 
 def exact_timestamps(
     evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
-) -> Iterator[Variant]:
+) -> Iterator[PartVariant]:
     """Yield the lines with every value that time.time() * 1000 can have in this millisecond."""
     lines = _valued(evidence, _signable(names or ()))
     for number, (name, value) in enumerate(lines):
@@ -214,24 +222,24 @@ def exact_timestamps(
 _DOUBLES_PER_MS = 4096  # of thirteen digits before the point
 
 
-def _named(cause: str, name: bytes) -> Step:
-    return Step(cause, name.decode("latin-1")[:60])
+def _named(cause: str, name: bytes) -> Mistake:
+    return Mistake(cause, name.decode("latin-1")[:60])
 
 
 def _sorted(lines: Lines) -> Lines:
     return tuple(sorted(dict.fromkeys(lines)))
 
 
-_ORDERS: tuple[tuple[Step, _Order], ...] = (
+_ORDERS: tuple[tuple[Mistake, _Order], ...] = (
     (
-        Step("list-order-kept", "in the order of the list"),
+        Mistake("list-order-kept", "in the order of the list"),
         lambda lines: tuple(dict.fromkeys(lines)),
     ),
     (
-        Step("names-sorted-otherwise", "without regard to case"),
+        Mistake("names-sorted-otherwise", "without regard to case"),
         lambda lines: tuple(sorted(dict.fromkeys(lines), key=lambda line: line[0].lower())),
     ),
-    (Step("names-sorted-otherwise", "backwards"), lambda lines: _sorted(lines)[::-1]),
+    (Mistake("names-sorted-otherwise", "backwards"), lambda lines: _sorted(lines)[::-1]),
 )
 
 

@@ -16,7 +16,7 @@ from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.results import extension_of, image_seed
 from mock_server.workshop.pages.access import PageUser
 from mock_server.workshop.task_answers import TaskAnswers
-from mock_server.workshop.task_metadata import metadata_of
+from mock_server.workshop.task_metadata import task_metadata
 from mock_server.workshop.token_history import history_of
 from mock_server.workshop.token_operations import milliseconds
 
@@ -83,10 +83,7 @@ async def _newest(
     jobs = older if before else history.jobs
     for job_id in jobs[::-1][:most]:
         snapshot = await _look(world, job_id)
-        metadata = None if snapshot is None else metadata_of(snapshot.job)
-        if snapshot is None or metadata is None:
-            continue
-        if metadata.product == user.product:
+        if snapshot is not None and task_metadata(snapshot.job).product == user.product:
             yield snapshot
 
 
@@ -100,12 +97,12 @@ async def _look(world: UnitOfWork, job_id: str) -> Snapshot | None:
 def shown_task(snapshot: Snapshot, progress: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task that is not over; `progress` is the data of its progress call."""
     state = progress.get("state") or {}
-    metadata = metadata_of(snapshot.job)
+    metadata = task_metadata(snapshot.job)
     return {
         "id": snapshot.job.id,
         "title": _title(snapshot.job),
-        "workflow": "" if metadata is None else metadata.workflow,
-        "version": "" if metadata is None else metadata.version,
+        "workflow": metadata.workflow,
+        "version": metadata.version,
         "status": progress["status"],
         "progress": progress["progress"],
         "secondsLeft": progress["etaRelative"],
@@ -133,7 +130,7 @@ def shown_page(found: HistoryPage, answers: TaskAnswers, account: Account) -> di
 def shown_result(snapshot: Snapshot, data: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """Return a task that is over; `data` is that of its result call, `reason` why it failed."""
     job, order = snapshot.job, snapshot.job.order
-    metadata = metadata_of(job)
+    metadata = task_metadata(job)
     return {
         "id": job.id,
         "title": _title(job),
@@ -148,16 +145,15 @@ def shown_result(snapshot: Snapshot, data: Mapping[str, Any], reason: str) -> di
         "cfgScale": order.cfg_scale,
         "sampler": order.sampler,
         "model": order.model,
-        "workflow": "" if metadata is None else metadata.workflow,
-        "version": "" if metadata is None else metadata.version,
+        "workflow": metadata.workflow,
+        "version": metadata.version,
         "outputs": [] if reason else _outputs(job, data),
     }
 
 
 def _title(job: Job) -> str:
     """Return a few words for a task."""
-    metadata = metadata_of(job)
-    text = job.order.prompt.strip() or (metadata.workflow if metadata is not None else "")
+    text = job.order.prompt.strip() or task_metadata(job).workflow
     return text if len(text) <= MAX_TITLE else text[:MAX_TITLE] + "…"
 
 

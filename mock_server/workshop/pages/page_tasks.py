@@ -13,7 +13,6 @@ from mock_server.core.jobs.watch import Watch
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.workshop import wire
-from mock_server.workshop.envelope import invocation_id
 from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.pages.access import PageUser, enter
 from mock_server.workshop.pages.forms import DrawingForm, WorkflowForm
@@ -90,14 +89,7 @@ class PageTasks:
         return ""
 
     def _context(self, call: Call, user: PageUser, api_id: str) -> EventContext:
-        """Return what events tell of a user's call."""
-        return EventContext(
-            call,
-            api_id=api_id,
-            invoke_id=invocation_id(call.trace),
-            token=user.token.id,
-            origin=call.origin(self.public_url),
-        )
+        return EventContext.of(call, self.public_url, api_id=api_id, token=user.token.id)
 
     async def _check_room(self, world: UnitOfWork, user: PageUser) -> None:
         busy = await unfinished(world, user.token.id)

@@ -3,11 +3,16 @@
 import pytest
 
 from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
-from mock_server.web.auth_diagnostics.search_budget import SLICE, Exhausted, SearchBudget, Work
+from mock_server.web.auth_diagnostics.search_budget import (
+    SLICE,
+    Exhausted,
+    SearchBudget,
+    SearchWork,
+)
 
 
 def test_work_ends_at_its_bounds():
-    many, large = (Work(SearchBudget(guesses=3, units=1_000_000, keys=0)) for _ in range(2))
+    many, large = (SearchWork(SearchBudget(guesses=3, units=1_000_000, keys=0)) for _ in range(2))
     for _ in range(3):
         many.guess(10)
 
@@ -18,7 +23,7 @@ def test_work_ends_at_its_bounds():
 
 
 def test_a_slice_of_work_is_over_once():
-    work = Work(SearchBudget(guesses=3, units=10 * SLICE, keys=0))
+    work = SearchWork(SearchBudget(guesses=3, units=10 * SLICE, keys=0))
     work.add(SLICE - 1)
     before = work.is_over()
     work.add(1)
