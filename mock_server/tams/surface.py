@@ -173,7 +173,7 @@ class TamsSurface:
         days = self.settings.job_retention_days
         if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
             raise NotFound("job", job_id)
-        return self.answers.look(snapshot, world.account, self._origin(call))
+        return self.answers.look(snapshot, world.account, call.origin(self.public_url))
 
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
@@ -198,14 +198,14 @@ class TamsSurface:
         model = self.catalogue.model(model_id, call.account.seed)
         if model is None:
             raise NotFound("model", model_id)
-        return self.answers.model(model, self._origin(call))
+        return self.answers.model(model, call.origin(self.public_url))
 
     async def reserve_upload(
         self, world: UnitOfWork, call: Call, payload: CreateResourceImage
     ) -> dict[str, Any]:
         """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
         resource = await self._reserve(world, payload)
-        place = self.storage.upload_place(resource, world.account, self._origin(call))
+        place = self.storage.upload_place(resource, world.account, call.origin(self.public_url))
         return {"resourceId": resource.id, **place}
 
     async def reserve_form_upload(
@@ -213,7 +213,7 @@ class TamsSurface:
     ) -> dict[str, str]:
         """TAMS › 5.12: a place for an image, and the form that takes its bytes."""
         resource = await self._reserve(world, payload)
-        return self.form_uploads.place(resource, world.account, self._origin(call))
+        return self.form_uploads.place(resource, world.account, call.origin(self.public_url))
 
     # Inside
 
@@ -228,9 +228,6 @@ class TamsSurface:
         keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
         upload_for = min(float(life or self.settings.upload_life), _MAX_LIFE)
         return await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
-
-    def _origin(self, call: Call) -> str:
-        return call.origin(self.public_url)
 
     def _parse_order(self, call: Call, payload: CreateJob | PriceJob) -> ParsedOrder:
         made = parse_order(payload.stages, self.settings, self.catalogue)
@@ -258,7 +255,7 @@ class TamsSurface:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
         if not url or self.settings.notify_payload == "off":
             return None
-        return Watch(url, self.name, Notify(notify), self._origin(call))
+        return Watch(url, self.name, Notify(notify), call.origin(self.public_url))
 
     async def _submit(
         self,
@@ -291,9 +288,9 @@ class TamsSurface:
             if other:
                 call.remark(f"{repeated}, with another body; the first job is answered")
             snapshot = await world.jobs.look(repeated.job_id)
-            return self.answers.job(snapshot, world.account, self._origin(call))
+            return self.answers.job(snapshot, world.account, call.origin(self.public_url))
         if settings.state_on_create == "current":
-            return self.answers.job(snapshot, world.account, self._origin(call))
+            return self.answers.job(snapshot, world.account, call.origin(self.public_url))
         return self.answers.created(snapshot.job)
 
     async def _refuse_missing_inputs(self, world: UnitOfWork, made: ParsedOrder) -> None:
