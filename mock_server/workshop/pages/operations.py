@@ -138,7 +138,7 @@ class PageOperations:
         denial = denial_of(error)
         if denial is None:
             return None
-        text = assets.fill("refusal.html", sentence=denial.sentence, since=denial.since)
+        text = assets.fill("refusal.html", sentence=str(denial), since=denial.since)
         return self.answers.page(text, denial.status)
 
     def refuse_call(self, error: DomainError, call: Call) -> Answer | None:
@@ -266,7 +266,7 @@ class PageOperations:
     async def workflows(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
         """What can be run, with the inputs that a form is made of."""
         await enter(world, call)
-        listed = [each.model_dump() for each in self.tasks.workflows.listed()]
+        listed = [each.model_dump() for each in self.tasks.workflows.known.values()]
         return self.answers.json({"workflows": listed})
 
     # What pages change
