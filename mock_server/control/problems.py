@@ -9,8 +9,7 @@ from math import ceil, isfinite
 from typing import Any, Literal
 from urllib.parse import quote
 
-from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec import Struct, to_builtins
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
@@ -68,7 +67,7 @@ CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
 
 
-class ErrorBody(Struct, frozen=True):
+class ErrorBody(Struct, frozen=True, omit_defaults=True):
     """One error: in a member of the body (`pointer` is a JSON pointer), or in a parameter."""
 
     detail: str
@@ -105,13 +104,9 @@ class Problem(DomainError):
             "instance": quote(path, safe="/:@!$&'()*+,;=~"),
         }
         if self.errors:
-            body["errors"] = [_without_none(asdict(error)) for error in self.errors]
+            body["errors"] = [to_builtins(error) for error in self.errors]
         headers = ((b"content-type", MEDIA_TYPE.encode()), *self.headers)
         return Answer(self.kind.status, to_json(body | dict(self.more)), headers)
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
 
 
 # Errors of the domain

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.matching import RequestMatch, entries, near_misses
 from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
 from mock_server.web.authentication import complete_verdict
 from mock_server.web.calls import CONTROL, Call, Trace
-from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import (
     WHOLE,
     AccountQuery,
@@ -170,15 +170,9 @@ class MatchedBody(OutgoingBody):
 class Requests:
     """Operations on the journal."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        verdict_body: Callable[[Any], dict[str, Any] | None],
-        control_token: str,
-    ) -> None:
-        self.journal = journal
-        self.verdict_body = verdict_body
-        self.control_token = control_token
+    def __init__(self, known: ControlDependencies) -> None:
+        self.known = known
+        self.journal = known.journal
 
     async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
         found = filter(RequestMatch.of(query).fits, entries(self.journal, query.surface))
@@ -251,7 +245,7 @@ class Requests:
         )
 
     def _redactor(self, trace: Trace) -> Redactor:
-        return Redactor.of(trace, self.control_token)
+        return Redactor.of(trace, self.known.control_token)
 
     def _listed(self, traces: Iterable[Trace]) -> EntriesBody:
         return EntriesBody(requests=[self._entry(trace, self._redactor(trace)) for trace in traces])
@@ -285,7 +279,7 @@ class Requests:
                 headers=_headers(redactor, answer.headers),
                 body=self._content(redactor, answer.body, answer.headers),
             ),
-            verdict=redactor.value(self.verdict_body(trace.verdict)),
+            verdict=redactor.value(self.known.verdict_body(trace.verdict)),
         )
 
     def _content(

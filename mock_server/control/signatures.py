@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.problems import NOT_A_CAPTURE, Problem
 from mock_server.web.calls import Call
 from mock_server.web.captures import CaptureError
 from mock_server.web.json_bodies import WHOLE, IncomingBody
-
-Explain = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class CapturedBody(IncomingBody):
@@ -39,12 +37,12 @@ class CapturedBody(IncomingBody):
 class Signatures:
     """The operation that explains a captured request."""
 
-    def __init__(self, explain: Explain) -> None:
-        self._explain = explain
+    def __init__(self, known: ControlDependencies) -> None:
+        self.known = known
 
     async def explain(self, call: Call, body: CapturedBody) -> dict[str, Any]:
         captured = body.model_dump(by_alias=True, exclude_none=True)
         try:
-            return await self._explain(captured)
+            return await self.known.explain(captured)
         except CaptureError as error:
             raise Problem(NOT_A_CAPTURE, str(error)) from error

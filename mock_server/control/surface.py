@@ -89,7 +89,9 @@ class ControlSurface:
         near = get_close_matches(call.path[:200], known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         unknown = f"there is no such path{hint}"
-        return self._refused(call, Problem(problems.NOT_FOUND, unknown, more=_members(near)))
+        return self._refused(
+            call, Problem(problems.NOT_FOUND, unknown, more={"near": near} if near else None)
+        )
 
     def wrong_method(self, allowed: Sequence[str], call: Call) -> Answer:
         listed = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
@@ -104,7 +106,3 @@ class ControlSurface:
         except Problem as refusal:
             problem = refusal
         return problem.answer(call.path)
-
-
-def _members(near: Sequence[str]) -> dict[str, Any]:
-    return {"near": near} if near else {}

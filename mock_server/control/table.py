@@ -41,8 +41,8 @@ def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operatio
         *_JOBS,
         *known.vendor_operations(),
         *_callbacks(Callbacks(known.dispatcher)),
-        *_signatures(Signatures(known.explain)),
-        *_requests(Requests(known.journal, known.verdict_body, known.control_token)),
+        *_signatures(Signatures(known)),
+        *_requests(Requests(known)),
     )
     operations = tuple(map(typed, operations))
     _refuse_collisions(operations)

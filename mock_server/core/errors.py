@@ -104,11 +104,10 @@ class TooSlow(DomainError):
 
 
 class RateLimited(DomainError):
-    """The account has used up its window; the next call may come at `allowed_at`."""
+    """The account has used up its window; the next call may come in `retry_after` seconds."""
 
-    def __init__(self, *, allowed_at: float, retry_after: float) -> None:
+    def __init__(self, *, retry_after: float) -> None:
         super().__init__(f"rate limit reached; try again in {retry_after:g} s")
-        self.allowed_at = allowed_at
         self.retry_after = retry_after
 
 

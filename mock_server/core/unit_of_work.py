@@ -211,7 +211,7 @@ class UnitOfWork:
         if allowed_at is None:
             await self.save()  # A call that is refused from here on was still a call.
             return ""
-        refusal = RateLimited(allowed_at=allowed_at, retry_after=allowed_at - self.now)
+        refusal = RateLimited(retry_after=allowed_at - self.now)
         if limits.mode is LimitMode.SHADOW:
             return str(refusal)
         raise refusal

@@ -173,7 +173,7 @@ class TamsSurface:
         days = self.settings.job_retention_days
         if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
             raise NotFound("job", job_id)
-        return self.answers.look(snapshot, world.account, self._origin(call))
+        return self.answers.look(snapshot, world.account, call.origin(self.public_url))
 
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
@@ -198,14 +198,14 @@ class TamsSurface:
         model = self.catalogue.model(model_id, call.account.seed)
         if model is None:
             raise NotFound("model", model_id)
-        return self.answers.model(model, self._origin(call))
+        return self.answers.model(model, call.origin(self.public_url))
 
     async def reserve_upload(
         self, world: UnitOfWork, call: Call, payload: CreateResourceImage
     ) -> dict[str, Any]:
         """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
         resource = await self._reserve(world, payload)
-        place = self.storage.upload_place(resource, world.account, self._origin(call))
+        place = self.storage.upload_place(resource, world.account, call.origin(self.public_url))
         return {"resourceId": resource.id, **place}
 
     async def reserve_form_upload(
@@ -213,16 +213,21 @@ class TamsSurface:
     ) -> dict[str, str]:
         """TAMS › 5.12: a place for an image, and the form that takes its bytes."""
         resource = await self._reserve(world, payload)
-        return self.form_uploads.place(resource, world.account, self._origin(call))
+        return self.form_uploads.place(resource, world.account, call.origin(self.public_url))
 
     # Inside
 
     async def _reserve(self, world: UnitOfWork, payload: CreateResourceImage) -> Resource:
-        life, keep_for = self._upload_terms(payload)
-        return await world.uploads.reserve(upload_for=life, keep_for=keep_for)
-
-    def _origin(self, call: Call) -> str:
-        return call.origin(self.public_url)
+        life = payload.expire_sec
+        if life < 0:
+            raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
+        if payload.term not in (0, 1, 2):
+            raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
+        if payload.term == 0 and self.settings.missing_term == "refuse":
+            raise Invalid("term", "term: required")
+        keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
+        upload_for = min(float(life or self.settings.upload_life), _MAX_LIFE)
+        return await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
 
     def _parse_order(self, call: Call, payload: CreateJob | PriceJob) -> ParsedOrder:
         made = parse_order(payload.stages, self.settings, self.catalogue)
@@ -250,7 +255,7 @@ class TamsSurface:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
         if not url or self.settings.notify_payload == "off":
             return None
-        return Watch(url, self.name, Notify(notify), self._origin(call))
+        return Watch(url, self.name, Notify(notify), call.origin(self.public_url))
 
     async def _submit(
         self,
@@ -283,9 +288,9 @@ class TamsSurface:
             if other:
                 call.remark(f"{repeated}, with another body; the first job is answered")
             snapshot = await world.jobs.look(repeated.job_id)
-            return self.answers.job(snapshot, world.account, self._origin(call))
+            return self.answers.job(snapshot, world.account, call.origin(self.public_url))
         if settings.state_on_create == "current":
-            return self.answers.job(snapshot, world.account, self._origin(call))
+            return self.answers.job(snapshot, world.account, call.origin(self.public_url))
         return self.answers.created(snapshot.job)
 
     async def _refuse_missing_inputs(self, world: UnitOfWork, made: ParsedOrder) -> None:
@@ -302,15 +307,3 @@ class TamsSurface:
             job = await world.tx.get(Job, job_id)
             if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
-
-    def _upload_terms(self, payload: CreateResourceImage) -> tuple[float, float | None]:
-        """Return for how long an upload may come and for how long it is kept, in seconds."""
-        life = payload.expire_sec
-        if life < 0:
-            raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
-        if payload.term not in (0, 1, 2):
-            raise Invalid("term", f"term: must be 1 or 2, found {payload.term}")
-        if payload.term == 0 and self.settings.missing_term == "refuse":
-            raise Invalid("term", "term: required")
-        keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
-        return min(float(life or self.settings.upload_life), _MAX_LIFE), keep_for

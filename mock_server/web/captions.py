@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from mock_server.web.drawing import accent, ink, paper
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
+
+    from mock_server.web.pictures import Recipe
 
 Colour = tuple[int, int, int]
 
@@ -24,20 +26,9 @@ _REPLACEMENTS = str.maketrans(
 _FONT_CHARACTERS = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·…™")
 
 
-class Caption(Struct, frozen=True):
-    """The texts of a caption, and its colours."""
-
-    title: str
-    seed: int
-    label: str
-    mark: str
-    paper: Colour
-    ink: Colour
-    accent: Colour
-
-
-def draw_caption(picture: Image, caption: Caption) -> None:
+def draw_caption(picture: Image, recipe: Recipe, mark: str, ramp: list[int]) -> None:
     """Draw the caption at the foot of the picture, as much of it as is readable there."""
+    light, dark, bright = paper(ramp), ink(ramp), accent(recipe.label)
     width, height = picture.size
     if min(width, height) < 32:
         return
@@ -48,8 +39,8 @@ def draw_caption(picture: Image, caption: Caption) -> None:
     bar = max(3, round(8 * scale))
     left, right = bar + margin, width - margin
 
-    mark_width = _width(caption.mark, large) + margin if caption.mark else 0
-    title = simplified(caption.title[:200])
+    mark_width = _width(mark, large) + margin if mark else 0
+    title = simplified(recipe.prompt[:200])
     lines: list[str] = []
     if height >= 96 and title:
         lines = _wrapped(title, large, right - left - mark_width, 2 if height > width * 0.6 else 1)
@@ -57,34 +48,34 @@ def draw_caption(picture: Image, caption: Caption) -> None:
     gap = margin // 3 if lines else 0
     band = margin // 2 + len(lines) * line + gap + foot + margin // 2
     top = height - band
-    drawing = _dim(picture, top, caption.ink)
-    drawing.rectangle((0, top, bar - 1, height), fill=caption.accent)
+    drawing = _dim(picture, top, dark)
+    drawing.rectangle((0, top, bar - 1, height), fill=bright)
 
     y = top + margin // 2
-    if lines and caption.mark:
-        place = right - _width(caption.mark, large)
-        _write(drawing, place, y, caption.mark, large, caption.accent)
+    if lines and mark:
+        place = right - _width(mark, large)
+        _write(drawing, place, y, mark, large, bright)
     for text in lines:
-        _write(drawing, left, y, text, large, caption.paper)
+        _write(drawing, left, y, text, large, light)
         y += line
     y += gap
 
     max_width = right - left
-    if not lines and caption.mark:
-        _write(drawing, left, y, caption.mark, small, caption.accent)
-        used = _width(caption.mark, small) + margin
+    if not lines and mark:
+        _write(drawing, left, y, mark, small, bright)
+        used = _width(mark, small) + margin
         left, max_width = left + used, max_width - used
-    seed = f"seed {caption.seed}"
-    facts = (f"{seed} · {width}x{height}", seed, str(caption.seed))
+    seed = f"seed {recipe.seed}"
+    facts = (f"{seed} · {width}x{height}", seed, str(recipe.seed))
     fitting = (text for text in facts if _width(text, small) <= max_width)
     shown = next(fitting, None) or _tail(facts[-1], small, max_width)
-    pale = _mixed(caption.paper, caption.ink, 0.25)
+    pale = _mixed(light, dark, 0.25)
     _write(drawing, left, y, shown, small, pale)
     max_width -= _width(shown, small) + margin
-    label = simplified(caption.label)
+    label = simplified(recipe.label)
     tail = _tail(label, small, max_width)
     if len(tail) >= min(len(label), 5):
-        _write(drawing, right - _width(tail, small), y, tail, small, caption.accent)
+        _write(drawing, right - _width(tail, small), y, tail, small, bright)
 
 
 def simplified(text: str) -> str:
@@ -99,12 +90,12 @@ def simplified(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
-def _dim(picture: Image, top: int, ink: Colour) -> ImageDraw:
+def _dim(picture: Image, top: int, dark: Colour) -> ImageDraw:
     """Cover the foot of the picture with nearly opaque ink."""
     from PIL import ImageDraw
 
     box = (0, top, *picture.size)
-    levels = [round(part * 0.86 + level * 0.14) for part in ink for level in range(256)]
+    levels = [round(part * 0.86 + level * 0.14) for part in dark for level in range(256)]
     picture.paste(picture.crop(box).point(levels), box)
     return ImageDraw.Draw(picture)
 

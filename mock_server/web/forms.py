@@ -26,12 +26,10 @@ class MalformedForm(ValueError):
 
 
 class Part(Struct, frozen=True):
-    """One field of a form; `file_name` is None for fields without a file."""
+    """One field of a form."""
 
     name: str
     data: bytes
-    file_name: str | None = None
-    content_type: str = ""
 
     @property
     def text(self) -> str:
@@ -113,15 +111,8 @@ class _FormReader:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         if b"name" not in options:
             raise MalformedForm(f"field {len(self.parts) + 1} has no name")
-        file_name = options.get(b"filename")
-        self.parts.append(
-            Part(
-                options[b"name"].decode("utf-8", "replace"),
-                b"".join(self._pieces),
-                None if file_name is None else file_name.decode("utf-8", "replace"),
-                self._headers.get(b"content-type", b"").decode("latin-1"),
-            )
-        )
+        name = options[b"name"].decode("utf-8", "replace")
+        self.parts.append(Part(name, b"".join(self._pieces)))
 
     def end_form(self) -> None:
         self.ended = True

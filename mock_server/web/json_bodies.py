@@ -32,17 +32,16 @@ from mock_server.web.json_values import iso, plain_number
 MAX_EXACT_INTEGER = 2**53 - 1
 
 
-class IncomingBody(BaseModel):
+class _CamelCase(BaseModel):
+    """Members are in camelCase; validators are built by the first use."""
+
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True, frozen=True)
+
+
+class IncomingBody(_CamelCase):
     """A request body: unknown members and numbers in quotes are errors."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        allow_inf_nan=False,
-        defer_build=True,
-        extra="forbid",
-        frozen=True,
-        strict=True,
-    )
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", strict=True)
 
 
 class ChoiceBody(IncomingBody):
@@ -80,13 +79,10 @@ class ChoiceBody(IncomingBody):
         return schema
 
 
-class OutgoingBody(BaseModel):
+class OutgoingBody(_CamelCase):
     """An answer's body; every member is always present."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
-        defer_build=True,
-        frozen=True,
         json_schema_serialization_defaults_required=True,
         validate_by_alias=False,
         validate_by_name=True,
@@ -104,12 +100,10 @@ class OutgoingBody(BaseModel):
         return cls(**taken, **members)
 
 
-class Query(BaseModel):
+class Query(_CamelCase):
     """The query parameters: all text, from which numbers are parsed."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, defer_build=True, extra="forbid", frozen=True
-    )
+    model_config = ConfigDict(extra="forbid")
 
 
 class AccountQuery(Query):

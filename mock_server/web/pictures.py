@@ -92,16 +92,8 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
         image = Image.blend(original, drawing.coloured(structure, ramp), strength)
         if mask is not None:
             image = Image.composite(image, original, fitted(mask, size).convert("L"))
-    caption = captions.Caption(
-        title=recipe.prompt,
-        seed=recipe.seed,
-        label=recipe.label,
-        mark=f"{recipe.index + 1}/{recipe.count}" if recipe.count > 1 else "",
-        paper=drawing.paper(ramp),
-        ink=drawing.ink(ramp),
-        accent=drawing.accent(recipe.label),
-    )
-    captions.draw_caption(image, caption)
+    mark = f"{recipe.index + 1}/{recipe.count}" if recipe.count > 1 else ""
+    captions.draw_caption(image, recipe, mark, ramp)
     return image
 
 

@@ -71,7 +71,6 @@ def _pictures(recipe: Recipe, size: Size, source: bytes | None) -> Iterator[Imag
     first, last = _ends(recipe, size, source)
     camera = _camera(recipe, first.size, toward=source is not None)
     ramp = drawing.ramp(recipe.prompt, recipe.seed)
-    colours = drawing.paper(ramp), drawing.ink(ramp), drawing.accent(recipe.label)
     hold = math.ceil(recipe.frames * size[0] * size[1] / _MAX_DRAWN_PIXELS)
     digits = len(str(recipe.frames))
     for number in range(0, recipe.frames, hold):
@@ -79,8 +78,7 @@ def _pictures(recipe: Recipe, size: Size, source: bytes | None) -> Iterator[Imag
         picture = Image.blend(first, last, part * part * (3 - 2 * part))
         picture = picture.resize(size, Image.Resampling.BILINEAR, camera(part))
         mark = f"{number + 1:0{digits}}/{recipe.frames} · {recipe.fps} fps"
-        caption = captions.Caption(recipe.prompt, recipe.seed, recipe.label, mark, *colours)
-        captions.draw_caption(picture, caption)
+        captions.draw_caption(picture, recipe, mark, ramp)
         for _ in range(min(hold, recipe.frames - number)):
             yield picture
 

@@ -50,14 +50,6 @@ Submit = Callable[[Watch | None], Awaitable[Snapshot]]
 TaskData = Callable[[Job, Account, str, float], Mapping[str, Any]]
 
 
-class AccessDecision(Struct, frozen=True):
-    """Whether a call is allowed, what the user reads if not, and a remark for the journal."""
-
-    allowed: bool
-    message: str = ""
-    remark: str = ""
-
-
 class EventContext(Struct, frozen=True):
     """A call that events tell of: under which ids, and for which end user.
 
@@ -124,18 +116,17 @@ class Events:
 
     # Before a call
 
-    async def before(self, context: EventContext, body: Mapping[str, Any]) -> AccessDecision:
-        """Ask whether a call with this body may be carried out; the receiver counts the quota."""
-        return await self._permission(context, PRE_INVOKE, body)
+    async def before(self, context: EventContext, body: Mapping[str, Any]) -> None:
+        """Ask if a call with this body is allowed, or raise Denied; the receiver counts quota."""
+        await self._ask(context, PRE_INVOKE, body)
 
-    async def before_generation(
-        self, context: EventContext, checkpoint: Mapping[str, Any]
-    ) -> AccessDecision:
-        """Ask whether a generation with this model may begin; if not, roll the call back."""
-        decision = await self._permission(context, SD_PRE_INVOKE, {"checkpoint": checkpoint})
-        if not decision.allowed:
+    async def before_generation(self, context: EventContext, checkpoint: Mapping[str, Any]) -> None:
+        """Ask if a generation with this model may begin; if not, roll back and raise Denied."""
+        try:
+            await self._ask(context, SD_PRE_INVOKE, {"checkpoint": checkpoint})
+        except Denied:
             await self.rolled_back(context)
-        return decision
+            raise
 
     async def page_text(self, context: EventContext) -> Mapping[str, Any] | None:
         """Return what the receiver wants a page to show, such as a quota; None for nothing."""
@@ -157,10 +148,9 @@ class Events:
 
         It asks for the call first, then for a generation with the checkpoint. Raises Denied.
         """
-        remark = context.call.remark
-        _heed(await self.before(context, asked), remark)
+        await self.before(context, asked)
         if checkpoint is not None:
-            _heed(await self.before_generation(context, checkpoint), remark)
+            await self.before_generation(context, checkpoint)
         try:
             return await submit(self.watch(context))
         except Exception:
@@ -222,28 +212,24 @@ class Events:
             await post(world, watch, biz_type, body)
         return None
 
-    async def _permission(
-        self, context: EventContext, biz_type: str, body: Mapping[str, Any]
-    ) -> AccessDecision:
-        if not self._fires(context):
-            return AccessDecision(allowed=True)
-        reply = await self._say(context, biz_type, to_json(body))
-        return AccessDecision(allowed=True) if reply is None else self._decision(biz_type, reply)
-
-    def _decision(self, biz_type: str, reply: CallbackReply) -> AccessDecision:
-        """Read the documented `success` and `errMessage`; an answer without them is choice 41."""
+    async def _ask(self, context: EventContext, biz_type: str, body: Mapping[str, Any]) -> None:
+        """Raise Denied if the answer has `success` false; one without `success` is choice 41."""
+        reply = await self._say(context, biz_type, to_json(body)) if self._fires(context) else None
+        if reply is None:
+            return
         data = reply.data() if reply.arrived else None
         members = data if isinstance(data, dict) else {}
         success = members.get("success")
-        if success is True:
-            return AccessDecision(allowed=True)
         if success is False:
-            return AccessDecision(False, str(members.get("errMessage") or "the call was denied"))
-        what = f"status {reply.status}" if reply.status else reply.problem
-        if reply.arrived:
-            what = "no JSON object with success true or false"
-        remark = f"{biz_type} was not answered as documented: {what}"
-        return AccessDecision(self.settings.unanswered_event == "allow", remark, remark)
+            raise Denied(str(members.get("errMessage") or "the call was denied"))
+        if success is not True:
+            what = f"status {reply.status}" if reply.status else reply.problem
+            if reply.arrived:
+                what = "no JSON object with success true or false"
+            remark = f"{biz_type} was not answered as documented: {what}"
+            context.call.remark(remark)
+            if self.settings.unanswered_event == "deny":
+                raise Denied(remark)
 
     def _body(self, delivery: Delivery, job: Job, account: Account) -> bytes:
         if delivery.topic != TASK_FINISHED:
@@ -268,10 +254,3 @@ class Events:
             "timestamp": str(int(seconds * 1000)),
         }
         return signed_url(delivery.watch.url, self.secret, parameters)
-
-
-def _heed(decision: AccessDecision, remark: Callable[[str], object]) -> None:
-    if decision.remark:
-        remark(decision.remark)
-    if not decision.allowed:
-        raise Denied(decision.message)

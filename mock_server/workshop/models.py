@@ -10,13 +10,12 @@ from typing import Literal
 
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.own_models import OwnModel
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.validation import MAX_NAME_LENGTH, refused
-from mock_server.workshop.wire import CamelBody
+from mock_server.workshop.wire import CamelBody, scc
 
 MAX_VERSIONS = 100
 
@@ -57,12 +56,7 @@ class Models:
         self.settings = settings
         self.events = events
         self.public_url = public_url
-        self.operations = (
-            Operation(
-                "POST", "/scc/spSdModelSync", self.sync, "Synchronise a model", "Workshop › 10",
-                body=SyncModel,
-            ),
-        )  # fmt: skip
+        self.operations = (scc("spSdModelSync", self.sync, "Synchronise a model", "10", SyncModel),)
 
     async def sync(self, world: UnitOfWork, call: Call, payload: SyncModel) -> None:
         """Workshop › 10: store the model; new versions are listed some time later."""

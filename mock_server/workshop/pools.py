@@ -12,12 +12,11 @@ from typing import Any, Literal
 from mock_server.core.jobs.job import Job
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import COMFYUI, SHARED_POOL, metadata_of
 from mock_server.workshop.validation import refused
-from mock_server.workshop.wire import CamelBody
+from mock_server.workshop.wire import CamelBody, scc
 
 HEADER = b"x-sp-resource-config-id"
 
@@ -40,9 +39,9 @@ class Pools:
     def __init__(self, settings: WorkshopSettings) -> None:
         self.settings = settings
         self.operations = (
-            Operation(
-                "POST", "/scc/query_sp_resource_monitor_data", self.monitor,
-                "Query the utilisation of resource pools", "Workshop › 9", body=QueryMonitor,
+            scc(
+                "query_sp_resource_monitor_data", self.monitor,
+                "Query the utilisation of resource pools", "9", QueryMonitor,
             ),
         )  # fmt: skip
 

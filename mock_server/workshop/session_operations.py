@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.pools import check_pools
 from mock_server.workshop.session_service import SessionService, WhenLive
@@ -20,7 +19,7 @@ from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import SD_WEBUI
 from mock_server.workshop.token_operations import check_listed, milliseconds, whole_seconds
 from mock_server.workshop.tokens import Token
-from mock_server.workshop.wire import CamelBody, Name, Whole, read_whole
+from mock_server.workshop.wire import CamelBody, Name, Whole, read_whole, scc
 
 SubProduct = Literal["sd_webui", "comfyui_api"]
 
@@ -63,26 +62,17 @@ class SessionOperations:
         self.settings = settings
         self.public_url = public_url
         self.operations = (
-            Operation(
-                "POST", "/scc/spCreateSession", self.create, "Open a session for a token",
-                "Workshop › 6.1", body=CreateSession,
+            scc("spCreateSession", self.create, "Open a session for a token", "6.1", CreateSession),
+            scc(
+                "spRefreshOrCreateSession", self.refresh_or_create,
+                "Prolong a token's session, or open one", "6.1", CreateSession,
             ),
-            Operation(
-                "POST", "/scc/spRefreshOrCreateSession", self.refresh_or_create,
-                "Prolong a token's session, or open one", "Workshop › 6.1", body=CreateSession,
+            scc(
+                "spRefreshSession", self.refresh,
+                "Prolong a token's session", "6.1", RefreshSession,
             ),
-            Operation(
-                "POST", "/scc/spRefreshSession", self.refresh, "Prolong a token's session",
-                "Workshop › 6.1", body=RefreshSession,
-            ),
-            Operation(
-                "POST", "/scc/spQuerySession", self.query, "Look a token's session up",
-                "Workshop › 6.1", body=SessionName,
-            ),
-            Operation(
-                "POST", "/scc/spDeleteSession", self.delete, "End a token's session",
-                "Workshop › 6.1", body=SessionName,
-            ),
+            scc("spQuerySession", self.query, "Look a token's session up", "6.1", SessionName),
+            scc("spDeleteSession", self.delete, "End a token's session", "6.1", SessionName),
         )  # fmt: skip
 
     async def create(self, world: UnitOfWork, call: Call, payload: CreateSession) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from mock_server.core.jobs.service import Snapshot
 from mock_server.core.jobs.watch import Watch
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
 from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.pools import named_pools
 from mock_server.workshop.sd_tasks import ImageToImage, TextToImage
 from mock_server.workshop.tasks import TaskRequest, Tasks
-from mock_server.workshop.wire import CamelBody
+from mock_server.workshop.wire import CamelBody, scc
 from mock_server.workshop.workflow_tasks import ComfyPrompt
 
 
@@ -32,34 +31,18 @@ class TaskOperations:
         self.events = events
         self.public_url = public_url
         self.operations = (
-            Operation(
-                "POST", "/scc/sd_txt2img", self.make, "Draw pictures from a text",
-                "Workshop › 7", body=TextToImage, leaves=True,
+            scc(
+                "sd_txt2img", self.make, "Draw pictures from a text", "7", TextToImage, leaves=True,
             ),
-            Operation(
-                "POST", "/scc/sd_img2img", self.make, "Draw pictures over a picture",
-                "Workshop › 7", body=ImageToImage, leaves=True,
+            scc(
+                "sd_img2img", self.make,
+                "Draw pictures over a picture", "7", ImageToImage, leaves=True,
             ),
-            Operation(
-                "POST", "/scc/sd_get_progress", self.progress, "Look at how far a task is",
-                "Workshop › 7", body=TaskName,
-            ),
-            Operation(
-                "POST", "/scc/sd_get_result", self.result, "Get the result of a task",
-                "Workshop › 7", body=TaskName,
-            ),
-            Operation(
-                "POST", "/scc/comfy_prompt", self.make, "Run a workflow", "Workshop › 8.1",
-                body=ComfyPrompt, leaves=True,
-            ),
-            Operation(
-                "POST", "/scc/comfy_get_progress", self.progress, "Look at how far a task is",
-                "Workshop › 8.2", body=TaskName,
-            ),
-            Operation(
-                "POST", "/scc/comfy_get_result", self.result, "Get the result of a task",
-                "Workshop › 8.3", body=TaskName,
-            ),
+            scc("sd_get_progress", self.progress, "Look at how far a task is", "7", TaskName),
+            scc("sd_get_result", self.result, "Get the result of a task", "7", TaskName),
+            scc("comfy_prompt", self.make, "Run a workflow", "8.1", ComfyPrompt, leaves=True),
+            scc("comfy_get_progress", self.progress, "Look at how far a task is", "8.2", TaskName),
+            scc("comfy_get_result", self.result, "Get the result of a task", "8.3", TaskName),
         )  # fmt: skip
 
     async def make(self, call: Call, payload: TaskRequest) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from mock_server.web.results import inspect_upload
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.token_operations import milliseconds
 from mock_server.workshop.validation import refused
-from mock_server.workshop.wire import CamelBody, Whole
+from mock_server.workshop.wire import CamelBody, Whole, scc
 
 _FOLDER = "/temp-upload"
 _ADDRESS = re.compile(_FOLDER + r"/(?P<key>[^/]+)/(?P<name>[^/]+)")
@@ -55,9 +55,9 @@ class TempFiles:
         self.public_url = public_url
         address = _FOLDER + "/{key}/{name}"
         self.operations = (
-            Operation(
-                "POST", "/scc/sp_create_temp_file_upload_sign", self.sign,
-                "Ask for a URL that takes a file", "Workshop › 8.5", body=CreateUpload,
+            scc(
+                "sp_create_temp_file_upload_sign", self.sign,
+                "Ask for a URL that takes a file", "8.5", CreateUpload,
             ),
             Operation(
                 "PUT", address, self.put, "Take the bytes of a temporary file", "Workshop › 8.5",

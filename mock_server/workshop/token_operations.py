@@ -8,13 +8,12 @@ from mock_server.core.clock import LATEST
 from mock_server.core.errors import Invalid
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.pipeline import Operation
 from mock_server.workshop.errors import Refused
 from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.session_transitions import own_token
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.tokens import Token
-from mock_server.workshop.wire import CamelBody, Name, Whole
+from mock_server.workshop.wire import CamelBody, Name, Whole, scc
 
 # A number with fewer digits than milliseconds have had since 2001 is most likely seconds.
 _LEAST_MILLISECONDS = 10**12
@@ -50,17 +49,11 @@ class TokenOperations:
         self.session_service = session_service
         self.settings = settings
         self.operations = (
-            Operation(
-                "POST", "/scc/allocate_token", self.allocate, "Make a token",
-                "Workshop › 5.1", body=AllocateToken,
-            ),
-            Operation(
-                "POST", "/scc/spQueryToken", self.query, "Look a token up",
-                "Workshop › 5.2", body=QueryToken,
-            ),
-            Operation(
-                "POST", "/scc/sp_put_user_state", self.put_user_state,
-                "Change what is attached to a token", "Workshop › 5.3", body=PutUserState,
+            scc("allocate_token", self.allocate, "Make a token", "5.1", AllocateToken),
+            scc("spQueryToken", self.query, "Look a token up", "5.2", QueryToken),
+            scc(
+                "sp_put_user_state", self.put_user_state,
+                "Change what is attached to a token", "5.3", PutUserState,
             ),
         )  # fmt: skip
 

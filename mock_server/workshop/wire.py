@@ -1,4 +1,4 @@
-"""Reads request bodies: one JSON object, in which null means absent (Workshop › 2).
+"""The service's operations, and their bodies: JSON objects, where null means absent (Workshop › 2).
 
 Clients send an empty body or a literal null if nothing is required, and null for optional members
 that are not set.
@@ -6,7 +6,7 @@ that are not set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import isfinite
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -24,6 +24,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from mock_server.core.errors import Invalid, Malformed
+from mock_server.web.pipeline import Operation
 
 MAX_PARAMETERS = 100
 MAX_CHARACTERS = 1000
@@ -49,6 +50,20 @@ class CamelBody(WorkshopBody):
     """A body with members in camelCase, like most bodies."""
 
     model_config = ConfigDict(alias_generator=to_camel)
+
+
+def scc(
+    name: str,
+    run: Callable[..., Awaitable[Any]],
+    summary: str,
+    section: str,
+    body: type[WorkshopBody],
+    *,
+    leaves: bool = False,
+) -> Operation:
+    """Return an operation of the service: each is a POST below /scc (Workshop › 2)."""
+    path, source = f"/scc/{name}", f"Workshop › {section}"
+    return Operation("POST", path, run, summary, source, body=body, leaves=leaves)
 
 
 Kind = TypeVar("Kind", bound=WorkshopBody)

@@ -24,14 +24,10 @@ class KnownWorkflows:
 
     @cached_property
     def known(self) -> Mapping[str, Workflow]:
-        """The workflows by id."""
+        """The published workflows by id."""
         from mock_server.workshop.workflow_versions import read_workflows
 
         return {**read_workflows(_SHIPPED.read_bytes()), **self._own}
-
-    def listed(self) -> tuple[Workflow, ...]:
-        """Return the published workflows."""
-        return tuple(self.known.values())
 
     def find(
         self, id: str, alias: str, version: str, *, alias_wins: bool = False, unknown: bool = True

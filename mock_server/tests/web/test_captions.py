@@ -3,12 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mock_server.web.captions import Caption, draw_caption, simplified
+from mock_server.web.captions import draw_caption, simplified
+from mock_server.web.drawing import ramp
+from mock_server.web.pictures import Recipe
 
 
-def a_caption(title="a cat", label="job-1", seed=42):
-    colours = {"paper": (250, 240, 230), "ink": (10, 10, 20), "accent": (250, 180, 90)}
-    return Caption(title=title, seed=seed, label=label, mark="2/4", **colours)
+def caption(picture, prompt="a cat", label="job-1", seed=42):
+    recipe = Recipe(prompt, seed=seed, label=label)
+    draw_caption(picture, recipe, "2/4", ramp("a cat", 42))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_a_prompt_is_simplified_to_characters_of_the_font(text, shown):
 def test_each_character_that_the_font_lacks_has_a_pattern():
     def drawn(title):
         picture = Image.new("RGB", (256, 256))
-        draw_caption(picture, a_caption(title=title))
+        caption(picture, title)
         return picture.tobytes()
 
     assert drawn("猫") == drawn("猫")
@@ -48,7 +50,7 @@ def test_each_character_that_the_font_lacks_has_a_pattern():
 def test_a_caption_stays_in_the_lower_half(width, height, title, label, seed):
     picture = Image.new("RGB", (width, height), "white")
 
-    draw_caption(picture, a_caption(title=title, label=label, seed=seed))
+    caption(picture, title, label, seed)
 
     upper = picture.crop((0, 0, width, height // 2))
     assert upper.size[1] == 0 or upper.getextrema() == ((255, 255),) * 3
@@ -57,6 +59,6 @@ def test_a_caption_stays_in_the_lower_half(width, height, title, label, seed):
 def test_a_very_small_picture_gets_no_caption():
     picture = Image.new("RGB", (31, 400), "white")
 
-    draw_caption(picture, a_caption())
+    caption(picture)
 
     assert picture.getextrema() == ((255, 255),) * 3

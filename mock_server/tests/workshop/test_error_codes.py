@@ -30,7 +30,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.CreditsShort: errors.CreditsShort(price=Decimal(2), balance=Decimal(1)),
     errors.TooLarge: errors.TooLarge("upload", limit_bytes=5),
     errors.TooSlow: errors.TooSlow("body", seconds=5),
-    errors.RateLimited: errors.RateLimited(allowed_at=1, retry_after=1),
+    errors.RateLimited: errors.RateLimited(retry_after=1),
     errors.Conflict: errors.Conflict("no"),
     errors.AlreadyEnded: errors.AlreadyEnded("1"),
     errors.RequestRepeated: errors.RequestRepeated("k", "1", same_content=True),

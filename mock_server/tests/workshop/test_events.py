@@ -26,6 +26,7 @@ from mock_server.web.callback_formats import CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Call, Trace
 from mock_server.web.targets import CallbackTargets
+from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import is_genuine, unseal
 from mock_server.workshop.events import (
     COMMIT,
@@ -36,7 +37,6 @@ from mock_server.workshop.events import (
     ROLLBACK,
     SD_PRE_INVOKE,
     TASK_FINISHED,
-    AccessDecision,
     EventContext,
     Events,
 )
@@ -117,6 +117,14 @@ def parameters(url):
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
+async def denial(asking):
+    """Return the message of a denial, or None if the call is allowed."""
+    try:
+        await asking
+    except Denied as error:
+        return error.message
+
+
 # The examples
 
 
@@ -126,13 +134,13 @@ def read(name):
 
 async def ask_before(bench, example):
     context = await bench.context(invoke_id=invoke_id_of(example))
-    return await bench.events.before(context, example["request"]["body"])
+    return await denial(bench.events.before(context, example["request"]["body"]))
 
 
 async def ask_before_generation(bench, example):
     context = await bench.context(invoke_id=invoke_id_of(example))
     checkpoint = example["request"]["body"]["checkpoint"]
-    return await bench.events.before_generation(context, checkpoint)
+    return await denial(bench.events.before_generation(context, checkpoint))
 
 
 async def finish(bench, example):
@@ -195,9 +203,9 @@ async def test_the_answer_in_the_example_counts(name):
     answer = example["response"]["body"]
     async with an_event_bench() as bench:
         bench.answer = json.dumps(answer).encode()
-        verdict = await ask_before(bench, example)
+        message = await ask_before(bench, example)
 
-    assert (verdict.allowed, verdict.message) == (answer["success"], answer["errMessage"] or "")
+    assert (message is None, message) == (answer["success"], answer["errMessage"])
 
 
 def test_the_delays_are_those_of_the_example():
@@ -245,10 +253,10 @@ async def test_the_timestamp_is_that_of_the_chosen_clock(clock, expected):
 async def test_a_denial_has_a_message_and_is_not_tried_again():
     async with an_event_bench() as bench:
         bench.answer = NO
-        verdict = await bench.events.before(await bench.context(), {"prompt": "a boat"})
+        message = await denial(bench.events.before(await bench.context(), {"prompt": "a boat"}))
         await bench.deliver(NOW + 100_000)
 
-    assert verdict == AccessDecision(allowed=False, message="used up")
+    assert message == "used up"
     assert bench.told == [PRE_INVOKE]
 
 
@@ -256,9 +264,9 @@ async def test_a_denial_has_a_message_and_is_not_tried_again():
 async def test_a_denial_without_a_message_gets_one(answer):
     async with an_event_bench() as bench:
         bench.answer = answer
-        verdict = await bench.events.before(await bench.context(), {})
+        message = await denial(bench.events.before(await bench.context(), {}))
 
-    assert verdict == AccessDecision(allowed=False, message="the call was denied")
+    assert message == "the call was denied"
 
 
 @pytest.mark.parametrize("choice", ["deny", "allow"])
@@ -278,10 +286,11 @@ async def test_a_denial_without_a_message_gets_one(answer):
 async def test_a_setting_decides_about_undocumented_answers(choice, status, answer, words):
     async with an_event_bench(unanswered_event=choice) as bench:
         bench.answer, bench.statuses = answer, [status]
-        verdict = await bench.events.before(await bench.context(), {})
+        context = await bench.context()
+        message = await denial(bench.events.before(context, {}))
 
-    assert verdict.allowed is (choice == "allow")
-    assert words in verdict.remark
+    assert (message is None) is (choice == "allow")
+    assert words in context.call.trace.remarks[0]
 
 
 @pytest.mark.parametrize("choice", ["deny", "allow"])
@@ -293,19 +302,21 @@ async def test_a_receiver_that_is_too_slow_counts_as_one_without_an_answer(choic
             await asyncio.Event().wait()
 
         bench.dispatcher._send = hang
-        verdict = await bench.events.before(await bench.context(), {})
+        context = await bench.context()
+        message = await denial(bench.events.before(context, {}))
 
-    assert verdict.allowed is (choice == "allow")
-    assert "no answer within" in verdict.remark
+    assert (message is None) is (choice == "allow")
+    assert "no answer within" in context.call.trace.remarks[0]
 
 
 async def test_a_generation_that_is_denied_gives_the_quota_back():
     async with an_event_bench() as bench:
         bench.answer = NO
-        verdict = await bench.events.before_generation(await bench.context(), {"modelId": "m-1"})
+        context = await bench.context()
+        message = await denial(bench.events.before_generation(context, {"modelId": "m-1"}))
         await bench.deliver()
 
-    assert not verdict.allowed
+    assert message == "used up"
     assert bench.told == [SD_PRE_INVOKE, ROLLBACK]
 
 
@@ -406,21 +417,18 @@ async def test_only_asynchronous_events_are_tried_again(biz_type, kind):
 
 
 async def use_everything(bench, context):
-    verdicts = [
-        await bench.events.before(context, {}),
-        await bench.events.before_generation(context, {}),
-    ]
+    await bench.events.before(context, {})
+    await bench.events.before_generation(context, {})
     assert await bench.events.page_text(context) is None
     await bench.events.rolled_back(context)
     await bench.submit(context)
     await bench.deliver()
-    return verdicts
 
 
 async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
     async with an_event_bench(event_url="") as bench:
         context = await bench.context()
-        assert await use_everything(bench, context) == [AccessDecision(allowed=True)] * 2
+        await use_everything(bench, context)
         await bench.list_model(context, {}, NOW)
 
         assert (bench.sent, await bench.kept()) == ([], [])
@@ -438,7 +446,7 @@ async def test_calls_of_servers_send_no_events_by_default():
     async with an_event_bench() as bench:
         bench.answer = NO
         context = await bench.context(token=None)
-        assert await use_everything(bench, context) == [AccessDecision(allowed=True)] * 2
+        await use_everything(bench, context)
 
         assert (bench.sent, await bench.kept()) == ([], [])
 

@@ -41,7 +41,7 @@ class PageUser(Struct, frozen=True):
 
 
 class AccessDenied(DomainError):
-    """A session's URL gives no access. `why` is a word for programs.
+    """A session's URL gives no access. The message is for the end user, `why` for programs.
 
     `at` is the virtual moment since when, if known; `user` is there if the session was found.
     """
@@ -51,11 +51,6 @@ class AccessDenied(DomainError):
         self.why = why
         self.at = at
         self.user = user
-
-    @property
-    def sentence(self) -> str:
-        """What happened, for the end user."""
-        return _SENTENCES[self.why]
 
     @property
     def since(self) -> str:

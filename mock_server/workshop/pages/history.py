@@ -115,27 +115,22 @@ def shown_task(snapshot: Snapshot, progress: Mapping[str, Any]) -> dict[str, Any
 
 def shown_page(found: HistoryPage, answers: TaskAnswers, account: Account) -> dict[str, Any]:
     """Return a page of history, as the script of a session's page reads it."""
-    items = [
-        shown_result(
-            each,
-            # Pages download by other paths, so they need no origin.
-            answers.data(each, account, ""),
-            "" if each.state is JobState.SUCCEEDED else answers.why_failed(each),
-        )
-        for each in found.items
-    ]
+    items = [_shown_result(each, answers, account) for each in found.items]
     return {"items": items, "more": found.more}
 
 
-def shown_result(snapshot: Snapshot, data: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """Return a task that is over; `data` is that of its result call, `reason` why it failed."""
+def _shown_result(snapshot: Snapshot, answers: TaskAnswers, account: Account) -> dict[str, Any]:
+    """Return a task that is over."""
     job, order = snapshot.job, snapshot.job.order
     metadata = task_metadata(job)
+    succeeded = snapshot.state is JobState.SUCCEEDED
+    # Pages download by other paths, so they need no origin.
+    data = answers.data(snapshot, account, "")
     return {
         "id": job.id,
         "title": _title(job),
-        "status": "failed" if reason else "succeeded",
-        "reason": reason,
+        "status": "succeeded" if succeeded else "failed",
+        "reason": "" if succeeded else answers.why_failed(snapshot),
         "madeAt": milliseconds(job.submitted_at),
         "prompt": order.prompt,
         "negativePrompt": order.negative_prompt,
@@ -147,7 +142,7 @@ def shown_result(snapshot: Snapshot, data: Mapping[str, Any], reason: str) -> di
         "model": order.model,
         "workflow": metadata.workflow,
         "version": metadata.version,
-        "outputs": [] if reason else _outputs(job, data),
+        "outputs": _outputs(job, data) if succeeded else [],
     }
 
 

@@ -6,7 +6,8 @@ refusals of the calls that pages make are JSON.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import from_json, to_json
@@ -14,7 +15,7 @@ from pydantic_core import from_json, to_json
 from mock_server.core.errors import DomainError, Invalid, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Answer, Bounds, Call
-from mock_server.web.pipeline import Caller, Operation, public
+from mock_server.web.pipeline import Operation, public
 from mock_server.web.ranges import ranged
 from mock_server.web.results import ResultFiles, media_type_of
 from mock_server.workshop import wire
@@ -55,7 +56,6 @@ MAX_ITEMS = 48
 
 # What a page remembers is small; the form of a task may have a picture in it.
 _SMALL = Bounds(body_bytes=256 * 1024)
-Refuse = Callable[[DomainError, Call], Answer | None]
 
 _TITLES = {SD_WEBUI: "Picture studio", COMFYUI: "Workflow studio"}
 
@@ -82,6 +82,13 @@ class PageOperations:
         self.events = events
         self.making = PageTasks(
             tasks, events, settings, public_url=public_url, own_hosts=self.own_hosts
+        )
+        self._operation = partial(
+            Operation,
+            source=SOURCE,
+            caller=session_page,
+            counted=False,
+            refuse=self.refuse_call,
         )
         self.operations = (
             *self._of(SD_WEBUI),
@@ -124,24 +131,6 @@ class PageOperations:
             ),
         )  # fmt: skip
 
-    def _operation(
-        self,
-        method: str,
-        path: str,
-        run: Callable[..., Awaitable[Answer]],
-        summary: str,
-        *,
-        caller: Caller = session_page,
-        leaves: bool = False,
-        bounds: Bounds | None = None,
-        refuse: Refuse | None = None,
-    ) -> Operation:
-        refuse = refuse or self.refuse_call
-        return Operation(
-            method, path, run, summary, SOURCE,
-            caller=caller, leaves=leaves, counted=False, bounds=bounds, refuse=refuse,
-        )  # fmt: skip
-
     # Refusals
 
     def refuse_page(self, error: DomainError, call: Call) -> Answer | None:
@@ -149,7 +138,7 @@ class PageOperations:
         denial = denial_of(error)
         if denial is None:
             return None
-        text = assets.fill("refusal.html", sentence=denial.sentence, since=denial.since)
+        text = assets.fill("refusal.html", sentence=str(denial), since=denial.since)
         return self.answers.page(text, denial.status)
 
     def refuse_call(self, error: DomainError, call: Call) -> Answer | None:
@@ -157,15 +146,14 @@ class PageOperations:
         found = problem(error)
         return None if found is None else self.answers.json(found[1], found[0])
 
-    def refuse_state(self, error: DomainError, call: Call) -> Answer | None:
-        """Return the same with the path of the next session, which is unknown here."""
-        return self._refused_state(error, None)
-
-    def _refused_state(self, error: DomainError, following: str | None) -> Answer | None:
+    def refuse_state(
+        self, error: DomainError, call: Call, following: str | None = None
+    ) -> Answer | None:
+        """Return the same with the path of the session that follows, if it is known."""
         found = problem(error)
-        return (
-            None if found is None else self.answers.json(found[1] | {"next": following}, found[0])
-        )
+        if found is None:
+            return None
+        return self.answers.json(found[1] | {"next": following}, found[0])
 
     # Pages
 
@@ -201,7 +189,7 @@ class PageOperations:
         try:
             user = await enter(world, call)
         except AccessDenied as denial:
-            answer = self._refused_state(denial, await self._next(world, call, denial))
+            answer = self.refuse_state(denial, call, await self._next(world, call, denial))
             assert answer is not None, "there are words for a denial"  # noqa: S101
             return answer
         # An open page asks every other second, and would fill the journal.
@@ -278,7 +266,7 @@ class PageOperations:
     async def workflows(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
         """What can be run, with the inputs that a form is made of."""
         await enter(world, call)
-        listed = [each.model_dump() for each in self.tasks.workflows.listed()]
+        listed = [each.model_dump() for each in self.tasks.workflows.known.values()]
         return self.answers.json({"workflows": listed})
 
     # What pages change

@@ -57,7 +57,7 @@ def problem(error: DomainError) -> tuple[int, dict[str, Any]] | None:
         return error.status, {
             "problem": "unknown" if error.user is None else "over",
             "why": error.why,
-            "message": error.sentence,
+            "message": str(error),
             "since": error.since,
             "at": None if error.at is None else milliseconds(error.at),
         }
