@@ -15,6 +15,7 @@ from pydantic import Field
 from mock_server.web.vendor_settings import ChoiceTable, Fact, choice
 
 Leniency = Literal["accept", "refuse"]
+ModelFactor = Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")]
 
 # Refuses what is accepted with a warning otherwise, because a stricter service might refuse it.
 STRICT = {
@@ -26,7 +27,6 @@ STRICT = {
     "request_id_missing": "refuse",
     "repeated_request_other_body": "refuse",
     "both_spellings": "refuse",
-    "missing_term": "refuse",
     "header_grammar": "strict",
     "unknown_class": "refuse",
     "extra_field": "refuse",
@@ -36,15 +36,15 @@ STRICT = {
 # also if another value was observed. Facts stay as they are, also those that were only observed.
 #
 # It differs from `strict`, which refuses more: whatever the mock does not know (models, node
-# classes, values outside lists that the reference has only in part), an upload without a term,
-# which is optional, and cases that the documents do not mention. `strict` changes no shapes.
+# classes, values outside lists that the reference has only in part) and cases that the documents do not
+# mention. `strict` changes no shapes.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
     "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
     "request_id_missing": "refuse",  # a required member (5.1, 5.5, 5.9)
     "bad_size": "refuse",  # 400 with invalid_height_or_width (4, 6)
     "missing_sampler_or_vae": "refuse",  # both are necessary since March 2024 (6)
-    "steps_range": "10..50",  # the description of 2023 (6)
+    "sdxl_factor": Decimal(1),  # the billing page; 2 was only observed (10)
     "stages_shape": "2023",  # job infos have stages (7)
     "image_format": "present",  # meta.image has a format (7)
 }
@@ -168,6 +168,20 @@ class TamsSettings(ChoiceTable):
     )
     fixed_price: Decimal | None = _jobs(
         None, "U34", "One price in credits for every job, in place of the formula.", gt=0
+    )
+    sdxl_factor: Decimal = _jobs(
+        Decimal(2),
+        "U34",
+        "Price factor of SDXL models: 2 was observed, 1 is documented as a temporary discount.",
+        ge=0,
+        decimal_places=4,
+    )
+    model_factors: tuple[Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")], ...] = (
+        _jobs(
+            (),
+            "U34",
+            "Other price factors, as name=factor; a name is SD, SDXL, FLUX or the id of a model.",
+        )
     )
     field_not_sent_status: Literal[500, 400, 200] = _workflows(
         500, "U11", "Status for a template field that was not sent (code 2)."

@@ -38,6 +38,8 @@ MIN_RESIZED_AREA, MAX_RESIZED_AREA = 262_144, 8_294_400  # the newer documented 
 MAX_SIDE = 16_384
 MAX_STEPS = 1_000
 MAX_FRAMES = 10_000
+MAX_FPS = 120
+VIDEO_FPS = 8
 
 _STEPS = {"1..60": (1, 60), "10..50": (10, 50), "off": (1, MAX_STEPS)}
 _CFG_SCALE = {"0..35": (0, 35), "0..30": (0, 30)}
@@ -139,6 +141,13 @@ class StageValidator:
         if not minimum <= found <= maximum:
             raise refused(f"{member}: must be between {minimum} and {maximum}, found {found}")
         return found
+
+    def frames(self, member: str, frames: int) -> int:
+        return self.within(member, frames, 1, MAX_FRAMES)
+
+    def fps(self, fps: int) -> int:
+        """Return the frames per second; 0 means unset."""
+        return self.within("fps", fps or VIDEO_FPS, 1, MAX_FPS)
 
     def cfg_scale(self, found: float) -> float:
         if self.settings.cfg_scale_range != "off":

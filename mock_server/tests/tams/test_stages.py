@@ -1,7 +1,6 @@
 """Parsing stages: the rules of the chain, the order, the work, the price."""
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,9 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.wire import parse
 from mock_server.tests.tams.chains import (
-    FLUX,
     IMAGE,
-    LORA,
     MASK,
     PLAIN,
-    PRICE_OF_PLAIN,
-    SD15,
     SDXL,
     ask,
     diffusion,
@@ -340,39 +335,3 @@ def test_the_inputs_are_all_resources_once():
 )
 def test_animations_and_videos_have_frames(stages, frames):
     assert [each.frames for each in ask(start(), *stages).work.passes] == frames
-
-
-# The price
-
-
-@pytest.mark.parametrize(
-    ("stages", "price"),
-    [
-        # Observed: 768×768, few steps, SDXL-type.
-        ([start(), diffusion()], "0.8"),
-        ([start(count=4), diffusion()], "3.2"),
-        ([start(), diffusion(sdModel=SD15)], "0.5"),
-        ([start(), diffusion(sdModel=FLUX)], "2.4"),
-        ([start(), diffusion(sdModel="1")], "0.8"),
-        ([start(), diffusion(steps=None)], "1.4"),
-        # Observed on the web site: 5 s of video.
-        (
-            [start(), video(width=544, height=960, fps=8, totalFrames=40, sdModel=SDXL)],
-            "30",
-        ),
-    ],
-)
-def test_observed_prices_are_met(stages, price):
-    assert ask(*stages).work.price == Decimal(price)
-
-
-def test_a_lora_costs_nothing():
-    assert ask(start(), diffusion(lora={"items": [{"loraModel": LORA}]})).work.price == (
-        PRICE_OF_PLAIN
-    )
-
-
-def test_a_fixed_price_replaces_the_formula():
-    made = ask(start(count=4), diffusion(), fixed_price="2.5")
-
-    assert made.work.price == Decimal("2.5")

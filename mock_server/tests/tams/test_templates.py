@@ -91,7 +91,7 @@ def test_a_filled_in_template_shows_the_values_that_were_sent(name, prompt):
 
     assert (made.order.prompt, made.order.source) == (prompt, demo_uploads()[0])
     assert made.work.inputs == demo_uploads()[:1]
-    assert made.work.price == Decimal("1.5")
+    assert made.work.price == Decimal(1)  # the documented estimate
     assert made.warnings == ()
 
 
