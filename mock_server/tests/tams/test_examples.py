@@ -152,6 +152,9 @@ FREE |= {"accessId", "signature", "host", "expire", "callback", "filePath", "pol
 FREE |= {"securityToken"}
 # Members that later answers have and an example may lack.
 NEWER = {"triggerWords", "queueLen", "credits", "processingImages"}
+# Of a finished node, as a printed reply shows it.
+NEWER |= {"id", "status", "process"}
+NEWER |= {"type", "height", "width", "format", "imageResourceId"}
 FREE_IN_MODELS = {"name", "description", "projectName", "triggerWords", "showcaseImageUrls"}
 FREE |= FREE_IN_MODELS
 

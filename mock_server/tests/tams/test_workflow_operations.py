@@ -154,7 +154,18 @@ async def test_a_running_graph_shows_node_after_node_and_ends_with_its_files():
     assert last["progress"] == 100
     assert len(last["finishedNodes"]) == 8
     shown = last["nodes"]["9"]["outputUi"]["images"]
-    assert [each["filename"] for each in shown] == [image["url"] for image in finished["images"]]
+    assert shown == [
+        {
+            "filename": image["url"],
+            "type": "output",
+            "height": 512,
+            "width": 512,
+            "format": "png",
+            "imageResourceId": image["id"],
+        }
+        for image in finished["images"]
+    ]
+    assert last["nodes"]["3"] == {"id": "3", "status": "SUCCESS", "process": 1}
 
 
 @pytest.mark.parametrize(("settings", "status"), [({}, 500), ({"field_not_sent_status": 400}, 400)])

@@ -358,6 +358,7 @@ STEPS = (
     NodeStep("3", "KSampler", 80, samples=20),
     NodeStep("9", "SaveImage", 10, images=2),
 )
+FILES = [{"filename": "a"}, {"filename": "b"}]
 
 
 def at(done, now=107.9, **options):
@@ -384,17 +385,20 @@ def test_nodes_are_finished_one_after_the_other(done, step, finished):
         "step": step,
         "ctime": "100",
         "mtime": "107",
-        "nodes": {},
+        "nodes": {
+            id: {"id": id, "status": "SUCCESS", **({"process": 1} if id == "3" else {})}
+            for id in finished
+        },
         "finishedNodes": {
             each.id: {"classType": each.class_type} for each in STEPS if each.id in finished
         },
     }
 
 
-def test_outputs_name_files_as_clients_read_them():
-    item = at(1, urls=["a", "b"])
+def test_a_finished_output_node_has_its_files():
+    item = at(1, images=FILES)
 
-    assert item["nodes"] == {"9": {"outputUi": {"images": [{"filename": "a"}, {"filename": "b"}]}}}
+    assert item["nodes"]["9"] == {"id": "9", "status": "SUCCESS", "outputUi": {"images": FILES}}
 
 
 def test_the_members_are_those_of_the_example():
@@ -403,7 +407,7 @@ def test_the_members_are_those_of_the_example():
 
     for shape in (running, success):
         wanted = shape["workflowFinishItem"]
-        found = at(0.55, urls=["a", "b"])
+        found = at(0.55, images=FILES)
         assert found.keys() == wanted.keys()
         assert {name: type(each) for name, each in found.items()} == {
             name: type(each) for name, each in wanted.items()
