@@ -101,6 +101,12 @@ class Catalogue:
 
 
 @cache
+def ids_of(model_type: str) -> tuple[str, ...]:
+    """Return the ids of the known models of a type."""
+    return tuple(id for id, (_, type) in _known().items() if type == model_type)
+
+
+@cache
 def listed(name: str) -> frozenset[str]:
     """Return the values of a list of plain strings in the constants file, such as `samplers`."""
     return frozenset(constants()[name]["values"])

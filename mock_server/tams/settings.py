@@ -201,6 +201,12 @@ class TamsSettings(ChoiceTable):
     bad_template_job: Literal["refuse", "fail"] = _workflows(
         "refuse", "U42", "A template job with missing or null fields: refused, or then FAILED."
     )
+    unknown_template: Literal["refuse", "accept"] = _workflows(
+        "refuse",
+        "U43",
+        "A template that the mock does not know: 404, or one that makes pictures from a prompt and"
+        " accepts every field.",
+    )
     unknown_class: Leniency = _workflows(
         "accept", "U44", "A node class that the mock does not know: accepted unchecked, or 400."
     )

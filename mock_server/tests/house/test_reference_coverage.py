@@ -24,7 +24,7 @@ from mock_server.tams.catalogue import ModelType
 from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tams.workflow import requests as workflow
 from mock_server.tests.tams import graphs
-from mock_server.tests.tams.gaps import DESCRIBING, PLUGIN_TEMPLATE, PREPROCESSING, UNREAD
+from mock_server.tests.tams.gaps import DESCRIBING, PREPROCESSING
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 
 ROOT = Path(__file__).parents[3]
@@ -40,8 +40,6 @@ GAPS: dict[str, str] = {
     "POST /v1/img2prompt": DESCRIBING,
     "schema Img2PromptRequest": DESCRIBING,
     "schema Img2PromptResponse": DESCRIBING,
-    "template 840417077373405793": PLUGIN_TEMPLATE,
-    **{f"member {name}": reason for name, reason in UNREAD.items()},
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mock_server.core.errors import Invalid
+from mock_server.core.errors import Forbidden, Invalid
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Pass
 from mock_server.core.jobs.service import RANDOM_SEED
@@ -17,6 +17,7 @@ from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.wire import parse
 from mock_server.tests.tams.chains import (
     IMAGE,
+    LORA,
     MASK,
     PLAIN,
     SDXL,
@@ -160,6 +161,15 @@ def test_the_scale_wins_over_the_size(size, expected):
     order = ask(start(), diffusion(), upscaler(**size)).order
 
     assert (order.width, order.height) == expected
+
+
+@pytest.mark.parametrize("name", ["Latent", "Latent (nearest-exact)"])
+def test_a_latent_upscaler_is_allowed_only_after_a_diffusion(name):
+    latent = upscaler(hrUpscaler=name, hrScale=2, diffusion=PLAIN)
+
+    assert ask(start(), diffusion(), latent).warnings == ()
+    assert "only after a DIFFUSION stage" in refusal(start(imageResourceId=IMAGE), latent)
+    assert "only after a DIFFUSION stage" in refusal(start(), latent, diffusion())
 
 
 def test_an_upscaler_with_zero_steps_uses_those_of_the_first_pass():
@@ -335,3 +345,61 @@ def test_the_inputs_are_all_resources_once():
 )
 def test_animations_and_videos_have_frames(stages, frames):
     assert [each.frames for each in ask(start(), *stages).work.passes] == frames
+
+
+def test_newer_members_of_a_diffusion_have_no_effect():
+    newer = {
+        "useHunyuanDit": True,
+        "layerDiffusion": {"enable": True, "weight": "0.5"},
+        "clipEncoderName": "clip",
+    }
+
+    assert ask(start(), diffusion(**newer)) == ask(start(), diffusion())
+
+
+# Video
+
+
+def test_the_inputs_of_a_video_are_its_ends_and_what_controls_it():
+    stage = video(
+        inp={"args": [{"startImageResourceId": IMAGE, "endImageResourceId": MASK}]},
+        controlnet={"args": [{"inputVideoResourceId": "film", "preprocessor": "none"}, {}]},
+        lora={"items": [{"loraModel": LORA, "weight": 0.7}]},
+    )
+    made = ask(start(), stage)
+
+    assert made.work.inputs == (IMAGE, MASK, "film")
+    assert made.order.source == IMAGE
+    assert made.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"generationMode": "DEFAULT"},
+        {"generationMode": "FAST", "sdModel": "WAN_2_1"},
+        {"generationMode": "TEXT_TO_VIDEO", "sdModel": "hunyuanvideo"},
+    ],
+)
+def test_documented_modes_and_models_of_video_have_no_warning(members):
+    assert ask(start(), video(**members), strict=True).warnings == ()
+
+
+def test_other_modes_and_models_of_video_have_one():
+    stage = video(generationMode="SLOW", sdModel="WAN_9")
+
+    assert [each.partition(":")[0] for each in ask(start(), stage).warnings] == [
+        "generationMode",
+        "sdModel",
+    ]
+    assert "generationMode: must be one of" in refusal(start(), stage, strict=True)
+
+
+def test_a_locked_video_model_needs_its_access_key():
+    stage = video(sdModel=SDXL)
+    with pytest.raises(Forbidden):
+        ask(start(), stage, locked_models=(SDXL,))
+
+    with_key = video(sdModel=SDXL, modelAccessKey="k")
+    assert ask(start(), with_key, locked_models=(SDXL,)).warnings == ()
