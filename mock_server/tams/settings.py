@@ -81,6 +81,12 @@ class TamsSettings(ChoiceTable):
     no_authorization_status: Literal[401, 404] = _signing(
         401, "U6", "Status for a call without an Authorization header."
     )
+    bad_authorization_body: Literal["unauthorized", "invalid-header"] = _signing(
+        "unauthorized",
+        "U65",
+        "Body for a missing or unreadable Authorization header: as for any failed authentication,"
+        " or code 100002 with invalid authorization header.",
+    )
     schemes: Literal["both", "one"] = _signing(
         "both", "U7", "Whether an app with a public key may use its bearer token too."
     )
@@ -299,5 +305,12 @@ SETTLED = (
     Fact("unknown path", "404 with code 5, Not Found", "unknown", "U58"),
     Fact("202 answers", "are never sent by themselves", "unknown", "U60"),
     Fact("answer headers", "content-type and the mock's request id", "unknown", "U61"),
-    Fact("IMAGE_TO_ANIMATE_DIFF", "its member is accepted as a free object", "unknown", "U62"),
+    Fact(
+        "IMAGE_TO_ANIMATE_DIFF",
+        "its member is accepted as a free object; it costs what a DIFFUSION stage costs",
+        "unknown",
+        "U62",
+    ),
+    Fact("result of controlnet/detect", "not served yet", "unknown", "U63"),
+    Fact("words of img2prompt", "not served yet", "unknown", "U64"),
 )

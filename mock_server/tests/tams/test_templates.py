@@ -1,6 +1,7 @@
 """Templates: descriptions, documented errors, filled-in graphs, and template files."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,16 @@ def test_shipped_templates_are_valid(tmp_path):
 
     for id, sent in values.items():
         assert TEMPLATES.fill(id, sent).problems == []
+
+
+def test_the_example_of_the_documents_works(tmp_path):
+    text = (DATA.parent / "TEMPLATES.md").read_text("utf-8")
+    (example_file,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    templates = folder_of(tmp_path, example_file)
+
+    SCHEMA.validate(json.loads(example_file))
+    made = parsed(templates.fill("123456789012345678", attrs(n2_text="a kite", n5_width=640)))
+    assert (made.order.prompt, made.order.width, made.work.price) == ("a kite", 640, Decimal("0.8"))
 
 
 SCHEMA = Draft202012Validator(json.loads((DATA / "workflow-template.schema.json").read_bytes()))
