@@ -36,8 +36,8 @@ STRICT = {
 # also if another value was observed. Facts stay as they are, also those that were only observed.
 #
 # It differs from `strict`, which refuses more: whatever the mock does not know (models, node
-# classes, values outside lists that the reference has only in part) and cases that the documents do not
-# mention. `strict` changes no shapes.
+# classes, values outside lists that the reference has only in part) and cases that the documents do
+# not mention. `strict` changes no shapes.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
     "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
