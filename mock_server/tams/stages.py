@@ -26,7 +26,7 @@ from mock_server.core.credits import ZERO
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Pass, Work
 from mock_server.tams import prices
-from mock_server.tams.catalogue import SDXL, Catalogue, listed
+from mock_server.tams.catalogue import SDXL, Catalogue
 from mock_server.tams.requests import (
     INPAINT_FILLS,
     INPAINT_RESIZE_MODES,
@@ -126,11 +126,11 @@ class _Chain:
             isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
             for each in members
         )
+        self.count = validator.count(start.count, sampled=not self.has_own_settings)
+        self.rate = self._rate("")
 
     def parse_order(self) -> ParsedOrder:
         start, validator = self.start, self.validator
-        self.count = validator.count(start.count, sampled=not self.has_own_settings)
-        self.rate = self._rate("")
         if self.has_own_settings and not start.image_resource_id:
             raise refused("imageResourceId: required without a DIFFUSION stage")
         if self.main is not None:
@@ -237,17 +237,7 @@ class _Chain:
     def _upscale(self, upscaler: ImageToUpscalerBody) -> None:
         validator = self.validator
         self._use_settings(upscaler.diffusion)
-        steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
-        if not upscaler.hr_upscaler:
-            raise refused("hrUpscaler: required")
-        if steps is None:
-            raise refused("hrSecondPassSteps: required")
-        if strength is None:
-            raise refused("denoisingStrength: required")
-        validator.value("hrUpscaler", upscaler.hr_upscaler, listed("upscalers"))
-        if not self.is_sampled and upscaler.hr_upscaler.startswith("Latent"):
-            raise refused("hrUpscaler: a latent upscaler is allowed only after a DIFFUSION stage")
-        validator.within("hrSecondPassSteps", steps, 0, MAX_STEPS)
+        steps, strength = validator.upscaling(upscaler, is_sampled=self.is_sampled)
         if scale := upscaler.hr_scale:
             size = int(self.width * scale), int(self.height * scale)
         elif upscaler.hr_resize_x and upscaler.hr_resize_y:
@@ -255,7 +245,6 @@ class _Chain:
         else:
             raise refused("hrScale: required, or both hrResizeX and hrResizeY")
         self.width, self.height = validator.resized(*size, asked_in_pixels=not scale)
-        # In the AUTOMATIC1111 web UI, 0 steps mean as many as in the first pass.
         steps = steps or self.steps
         self._add_pass(f"upscaler {upscaler.hr_upscaler}", steps=steps)
         self.price += self.rate.upscaler(steps, self.width, self.height)
@@ -264,15 +253,7 @@ class _Chain:
 
     def _repair(self, arg: AdetailerArgBody) -> None:
         validator = self.validator
-        validator.value("adModel", arg.ad_model, listed("adetailer_models"))
-        validator.value(
-            "adMaskMergeInvert", arg.ad_mask_merge_invert, listed("adetailer_mask_merge_inverts")
-        )
-        validator.prompts("adPrompt", arg.ad_prompt)
-        validator.prompts("adNegativePrompt", arg.ad_negative_prompt)
-        if arg.ad_use_checkpoint and arg.ad_checkpoint:
-            validator.model("adCheckpoint", arg.ad_checkpoint)
-        validator.loras(arg.lora)
+        validator.check_repair(arg)
         own_steps = validator.within("adSteps", arg.ad_steps or REPAIR_STEPS, 1, MAX_STEPS)
         width, height = arg.ad_inpaint_width, arg.ad_inpaint_height
         validator.any_size(width, height)

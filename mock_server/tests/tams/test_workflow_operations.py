@@ -123,6 +123,19 @@ async def test_a_job_with_wrong_fields_may_fail_in_place_of_being_refused(fields
     assert before == after
 
 
+async def test_an_unknown_template_may_be_answered():
+    fields = [{"nodeId": "77", "fieldName": "prompt", "fieldValue": "a red kite"}]
+    body = {"templateId": "123", "fields": {"fieldAttrs": fields}}
+    async with a_world(tams={"unknown_template": "accept"}) as world:
+        shown = await world.call("GET", "/v1/workflows/123")
+        checked = await world.call("POST", "/v1/workflows/template/check", body)
+        created = await world.call("POST", "/v1/jobs/workflow/template", body)
+
+    assert shown.json()["templateId"] == "123"
+    assert checked.json() == {"valid": True, "credits": 1.6}
+    assert created.json()["job"]["credits"] == 1.6
+
+
 async def test_a_template_that_is_no_number_is_malformed():
     async with a_world() as world:
         answer = await world.call("GET", "/v1/workflows/..%2Fsecret")
