@@ -35,6 +35,8 @@ _ROWS = (
     ("price", "the formula of the billing page, stage by stage", "doc", "10"),
     ("price of a graph", "each sampler costs what a DIFFUSION costs", "doc", "10"),
     ("price of a video", "(frames + 1) × coefficient × 1.25, by a table", "doc", "10"),
+    ("control-net preprocessors", "work on an uploaded image, free of charge", "doc", "5.13"),
+    ("words for an image", "a list of prompts; llm asks for sentences; free", "doc", "5.14"),
     ("latent upscalers", "allowed only after a DIFFUSION stage", "doc", "6"),
     ("image that waits to be chosen", 'fieldValue is ""', "doc", "5.7"),
     ("limit", "5 calls a second", "doc", "11"),

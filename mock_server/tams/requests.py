@@ -263,6 +263,20 @@ class PriceJob(TamsBody, frozen=True):
     stages: Repeated[StageBody] = ()
 
 
+class DetectControlnet(TamsBody, frozen=True):
+    """A preprocessor's name, and an uploaded image."""
+
+    controlnet_module: String = ""
+    resource_id: String = ""
+
+
+class DescribeImage(TamsBody, frozen=True):
+    """An uploaded image; the tagger `llm` asks for natural language."""
+
+    resource_id: String = ""
+    tagger: String = ""
+
+
 class CreateResourceImage(TamsBody, frozen=True):
     """POST /v1/resource/image and …/sts; 0 means unset, and the body may be empty."""
 

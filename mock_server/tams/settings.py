@@ -133,7 +133,9 @@ class TamsSettings(ChoiceTable):
         "accept", "U19", "A diffusion without sampler or sdVae: the mock chooses one, or 400."
     )
     unlisted_value: Leniency = _members(
-        "accept", "U20", "A sampler, VAE or upscaler outside the known lists: a warning, or 400."
+        "accept",
+        "U20",
+        "A sampler, VAE, upscaler or preprocessor outside the known lists: a warning, or 400.",
     )
     steps_range: Literal["1..60", "10..50", "off"] = _members(
         "1..60", "U21", "Allowed sampling steps; others get 400."
@@ -277,6 +279,16 @@ class TamsSettings(ChoiceTable):
     job_retention_days: float = _jobs(
         0, "U52", "Days after which a finished job is 404; 0 keeps it for ever.", ge=0
     )
+    detection_result: Literal["resource", "empty"] = _files(
+        "resource",
+        "U63",
+        "Result of a control-net preprocessor: a new image with its URL, or an empty object.",
+    )
+    image_words: Literal["picture", "fixed"] = _files(
+        "picture",
+        "U64",
+        "Words for an image: what follows from the picture and its own prompt, or fixed words.",
+    )
     zero_members: Literal["omit", "send"] = _answers(
         "omit", "U53", "Members with a zero value in answers, except credits."
     )
@@ -311,6 +323,4 @@ SETTLED = (
         "unknown",
         "U62",
     ),
-    Fact("result of controlnet/detect", "not served yet", "unknown", "U63"),
-    Fact("words of img2prompt", "not served yet", "unknown", "U64"),
 )

@@ -21,7 +21,6 @@ from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource
 from mock_server.tests.tams import graphs
-from mock_server.tests.tams.gaps import DESCRIBING, PREPROCESSING
 from mock_server.tests.tams.world import NOW, ORIGIN, World, a_world
 
 EXAMPLES = Path(__file__).parents[3] / "fixtures" / "exchanges" / "tams"
@@ -31,9 +30,6 @@ INJECTED = "answered only when a fault is injected, and faults are not there yet
 NOT_SERVED = {
     "status.202-repeat.json": INJECTED,
     "status.503-overload.json": INJECTED,
-    "controlnet-detect.json": PREPROCESSING,
-    "img2prompt.json": DESCRIBING,
-    "img2prompt.llm.json": DESCRIBING,
 }
 # The settings that an example wants where it shows another choice than the default.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -139,6 +135,7 @@ PREPARED: dict[str, Preparation] = {
 
 # Members whose values the mock makes up, or whose numbers the examples made up.
 FREE = {"id", "jobId", "credits", "url", "resourceId", "putUrl", "queueRank", "queueLen", "Seed"}
+FREE |= {"prompts"}
 FREE |= {"runtime", "FileSize", "progress", "tips", "stageIndex", "X-Oss-Callback"}
 # Of a graph, whose items and times are the mock's own.
 FREE |= {"ctime", "mtime", "step", "filename"}
