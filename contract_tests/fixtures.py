@@ -69,7 +69,7 @@ def observe(run: Run) -> Callable[[str, str, Any], None]:
 
     def write_down(unknown: str, what: str, value: Any = None) -> None:
         if unknown not in questions():
-            raise SuiteError(f"{unknown!r} is not an open question: use U1 to U62, W1 to W44")
+            raise SuiteError(f"{unknown!r} is not an open question: use U1 to U65, W1 to W44")
         run.observe(unknown, what, value)
 
     return write_down

@@ -32,7 +32,7 @@ from pydantic import (
 from mock_server import setting_sources
 from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
-from mock_server.setting_types import Setting, Source, settings_of
+from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
 from mock_server.web.vendor_settings import PRESETS, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
@@ -337,7 +337,9 @@ class Settings(BaseModel):
             "source": self._source(setting),
             "sentence": setting.sentence,
             "unknown": setting.unknown,
-            "presets": {name: values[leaf] for name, values in presets.items() if leaf in values},
+            "presets": {
+                name: plain(values[leaf]) for name, values in presets.items() if leaf in values
+            },
         }
 
     def _source(self, setting: Setting) -> Source:

@@ -17,6 +17,7 @@ scene = SceneRegistry("tams")
 UNKNOWN = "100000000000000001"  # not the id of a job, a model or a template
 TEMPLATE = "676018193025756628"  # of the documentation and the official demos
 PICTURE = "f29036b4-ff7b-4394-8c26-aabc1bdae008"  # of the official demos
+UNKNOWN_PICTURE = "00000000-0000-4000-8000-00000000ffff"
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"
@@ -177,6 +178,29 @@ def upload_by_form(context: SceneContext) -> None:
     post(context, "resource/image/sts", {"expireSec": 60, "term": 1})
     context.transcript.name_next("an expiry that is no number")
     post(context, "resource/image/sts", {"expireSec": "soon"})
+
+
+@scene("TAMS › 5.13", "TAMS › 5.14")
+def looks_at_a_picture(context: SceneContext) -> None:
+    """A preprocessor and both kinds of words for an upload, and for one that is not there."""
+    place = post(context, "resource/image", {"expireSec": 60, "term": 1}).json
+    context.tams.wire.send(
+        "PUT", place["putUrl"], auth=None, content=PNG, headers=dict(place["headers"])
+    )
+    for id, label in ((place["resourceId"], ""), (UNKNOWN_PICTURE, " of an unknown picture")):
+        context.transcript.name_next(f"a pose{label}")
+        post(context, "controlnet/detect", {"controlnetModule": "openpose", "resourceId": id})
+        context.transcript.name_next(f"words{label}")
+        post(context, "img2prompt", {"resourceId": id})
+        context.transcript.name_next(f"a sentence{label}")
+        post(context, "img2prompt", {"resourceId": id, "tagger": "llm"})
+    context.transcript.name_next("a picture that was never sent")
+    empty = post(context, "resource/image", {"term": 1}).json
+    post(
+        context,
+        "controlnet/detect",
+        {"controlnetModule": "canny", "resourceId": empty["resourceId"]},
+    )
 
 
 @scene("TAMS › 3.4", "TAMS › 4")

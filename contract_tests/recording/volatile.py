@@ -44,7 +44,9 @@ _LOOKS = re.compile(
                      r"(?![0-9A-Fa-f])"),
             ("ulid", r"(?<![0-9A-Za-z])0[0-9a-hjkmnp-tv-z]{25}(?![0-9A-Za-z])"),
             ("call", r"(?<![0-9A-Za-z])i_[0-9a-f]{24}(?![0-9A-Za-z])"),
-            ("time", r"(?<![0-9A-Za-z.])[12]\d{9}(?:\d{3})?(?![0-9A-Za-z.])"),
+            # Seconds or milliseconds, or the digits of a date and a time of day.
+            ("time", r"(?<![0-9A-Za-z.])(?:[12]\d{9}(?:\d{3})?"
+                     r"|20\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d[0-5]\d)(?![0-9A-Za-z.])"),
             ("number", r"(?<![0-9A-Za-z.])\d{15,20}(?![0-9A-Za-z.])"),
             ("hex", r"(?<![0-9A-Za-z])(?=[a-f]*\d)[0-9a-f]{24,64}(?![0-9A-Za-z])"),
             ("code", r"(?<![0-9A-Za-z_-])(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[0-9A-Za-z_-]{20,}"

@@ -19,6 +19,8 @@ CALLS = (
     ("POST", "/v1/jobs/workflow/template"),
     ("GET", f"/v1/models/{MODEL}"),
     ("POST", "/v1/resource/image"),
+    ("POST", "/v1/controlnet/detect"),
+    ("POST", "/v1/img2prompt"),
 )
 
 

@@ -19,6 +19,8 @@ FREE = (
     ("GET", f"/v1/models/{MODEL}"),
     ("POST", "/v1/resource/image"),
     ("POST", "/v1/resource/image/sts"),
+    ("POST", "/v1/controlnet/detect"),
+    ("POST", "/v1/img2prompt"),
 )
 COSTLY = ("/v1/jobs", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
 HEADERS = ("Bearer", "bearer", "Bearer ,", "Basic dTpw", "Token x", "")

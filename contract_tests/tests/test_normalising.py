@@ -71,6 +71,12 @@ def test_a_number_is_marked_as_a_number():
     ]
 
 
+def test_the_digits_of_a_date_are_a_time():
+    (body,) = body_of(an_exchange({"job_timestamp": 20330518033659, "count": 20339918033659}))
+
+    assert body == {"job_timestamp": "{{time-1:number}}", "count": 20339918033659}
+
+
 def test_values_that_the_client_sent_are_constant():
     sent = {"stages": [{"sdModel": "600423083519508503"}]}
 

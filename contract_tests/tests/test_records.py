@@ -96,7 +96,7 @@ def test_a_file_that_is_not_evidence_is_an_error(tmp_path):
 
 
 def test_every_unknown_of_the_fact_sheets_has_a_question():
-    numbers = [f"U{n}" for n in range(1, 63)] + [f"W{n}" for n in range(1, 45)]
+    numbers = [f"U{n}" for n in range(1, 66)] + [f"W{n}" for n in range(1, 45)]
 
     assert list(questions()) == numbers
     assert all(question.endswith("?") for _, question in questions().values())

@@ -161,9 +161,10 @@ class JobAnswers:
         width, height = order.width, order.height
         if order.is_video:
             width, height = frame_size(width, height, order.frames)
+        file_format = "mp4" if order.is_video else order.format
         size: Body = {"width": width, "height": height}
         if self.settings.image_format == "present":
-            size = {"format": "mp4" if order.is_video else order.format, **size}
+            size = {"format": file_format, **size}
         for index in range(job.order.count):
             image_id = _image_id(job, account, index)
             url = self.storage.result_url(job, account, index, now, origin)
@@ -176,12 +177,22 @@ class JobAnswers:
             info["imageExifMetaMap"] = metadata
         info["runtime"] = str(runtime)
         if order.notes:
-            urls = [image["url"] for image in images]
-            info["workflowFinishItem"] = self._finish_item(job, 1.0, job.ended_at, urls)
+            shown = [
+                {
+                    "filename": image["url"],
+                    "type": "output",
+                    "height": height,
+                    "width": width,
+                    "format": file_format,
+                    "imageResourceId": image["id"],
+                }
+                for image in images
+            ]
+            info["workflowFinishItem"] = self._finish_item(job, 1.0, job.ended_at, shown)
         finished = [{"resourceImage": image, "progress": 100} for image in images]
         return self._with_stages(info, snapshot, finished)
 
-    def _finish_item(self, job: Job, done: float, now: float, urls: Sequence[str] = ()) -> Body:
+    def _finish_item(self, job: Job, done: float, now: float, images: Sequence[Body] = ()) -> Body:
         """Return the progress of a graph, node by node (TAMS › 7, U54)."""
         return finish_item(
             job.order.notes,
@@ -189,7 +200,7 @@ class JobAnswers:
             done=done,
             started_at=job.starts_at,
             now=now,
-            urls=urls,
+            images=images,
             numbers=self.settings.finish_item_numbers,
             finished_nodes=self.settings.finished_nodes,
         )

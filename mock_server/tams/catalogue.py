@@ -20,26 +20,33 @@ _DATA = Path(__file__).resolve().parents[1] / "data" / "tams-constants.json"
 
 ModelType = Literal["CHECKPOINT", "LORA", "CONTROLNET"]
 
+# The models that cost the same, as the vendor's billing page names them.
+PriceGroup = Literal["SD", "SDXL", "FLUX"]
+
 
 class Family(Struct, frozen=True):
-    """A family of models: the price factor, and the allowed areas and sides in pixels."""
+    """A family of models: its price group, and the allowed areas and sides in pixels.
+
+    `effort` is the time for one picture, where SDXL takes 1.
+    """
 
     base_model: str
-    factor: Decimal
+    price_group: PriceGroup
+    effort: Decimal
     min_area: int = 262_144
     max_area: int = 2_073_600
     max_side: int = 1536
 
 
-# The factors are choices of the mock (U34): the reference says only that they exist. 1 is the
-# SDXL-type model whose price was observed. Areas and sides are documented for SD 1.5 (the 512
-# engine) and SDXL (TAMS › Stages); the other families get the rule of SDXL, which is the widest.
-SD15 = Family("SD 1.5", Decimal("0.6"), max_area=1_048_576, max_side=1024)
-SDXL = Family("SDXL 1.0", Decimal(1))
-PONY = Family("Pony", Decimal(1))
-ILLUSTRIOUS = Family("Illustrious", Decimal(1))
-SD35 = Family("SD 3.5", Decimal(1))
-FLUX = Family("FLUX.1", Decimal(3))
+# Price groups are documented for SD, SDXL and FLUX (TAMS › 10); Pony and Illustrious are made from
+# SDXL. Efforts are choices of the mock. Areas and sides are documented for SD 1.5 (the 512 engine)
+# and SDXL (TAMS › 6); the other families get the rule of SDXL, which is the widest.
+SD15 = Family("SD 1.5", "SD", Decimal("0.6"), max_area=1_048_576, max_side=1024)
+SDXL = Family("SDXL 1.0", "SDXL", Decimal(1))
+PONY = Family("Pony", "SDXL", Decimal(1))
+ILLUSTRIOUS = Family("Illustrious", "SDXL", Decimal(1))
+SD35 = Family("SD 3.5", "SD", Decimal(1))
+FLUX = Family("FLUX.1", "FLUX", Decimal(3))
 
 # Words in the constants file, tried in this order: "FLUX/Pony" gets the higher price.
 _FAMILIES = (
@@ -83,10 +90,6 @@ class Catalogue:
         known = _known().get(model_id)
         return known[0] if known else SDXL
 
-    def factor_of(self, model_id: str) -> Decimal:
-        """Return the price factor of a model."""
-        return self.family_of(model_id).factor
-
     def model(self, model_id: str, seed: int) -> Model | None:
         """Return a known model as the account with this seed sees it; None for an unknown one."""
         known = _known().get(model_id)
@@ -98,20 +101,27 @@ class Catalogue:
 
 
 @cache
-def listed(name: str) -> frozenset[str]:
-    """Return the values of a list of plain strings in the constants file, such as `samplers`."""
-    return frozenset(_constants()[name]["values"])
+def ids_of(model_type: str) -> tuple[str, ...]:
+    """Return the ids of the known models of a type."""
+    return tuple(id for id, (_, type) in _known().items() if type == model_type)
 
 
 @cache
-def _constants() -> dict[str, Any]:
-    constants: dict[str, Any] = json.loads(_DATA.read_bytes())
-    return constants
+def listed(name: str) -> frozenset[str]:
+    """Return the values of a list of plain strings in the constants file, such as `samplers`."""
+    return frozenset(constants()[name]["values"])
+
+
+@cache
+def constants() -> dict[str, Any]:
+    """Return the constants file."""
+    data: dict[str, Any] = json.loads(_DATA.read_bytes())
+    return data
 
 
 @cache
 def _known() -> dict[str, tuple[Family, ModelType]]:
-    ids = _constants()["known_ids"]
+    ids = constants()["known_ids"]
     return {
         entry["id"]: (_family_named(entry["family"]), model_type)
         for group, model_type in _TYPES.items()
@@ -142,4 +152,4 @@ def _described(model_id: str, family: Family, model_type: ModelType, seed: int) 
 
 def demo_uploads() -> tuple[str, ...]:
     """Return the ids of images that the vendor's demos use without an upload."""
-    return tuple(_constants()["known_ids"]["image_resources"])
+    return tuple(constants()["known_ids"]["image_resources"])

@@ -22,6 +22,13 @@ from mock_server.web.calls import JSON, Answer, json_answer
 PARAMS_INVALID = "Params Valid"
 ARGUMENT_ERROR = "type.googleapis.com/tams_api.ArgumentError"
 
+_UNREADABLE = {
+    Reason.HEADER_MISSING,
+    Reason.SCHEME_UNKNOWN,
+    Reason.GRAMMAR,
+    Reason.PAIR_MISSING,
+    Reason.PAIR_REPEATED,
+}
 _UNKNOWN = {Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN, Reason.SCHEME_NOT_ALLOWED}
 
 
@@ -62,6 +69,9 @@ def _unauthenticated(error: errors.Unauthenticated, settings: TamsSettings) -> A
     elif refusal.reason in _UNKNOWN:
         # Observed: a key that belongs to no app on the host is answered with 404 and these words.
         status, tips = settings.unknown_app_status, "app not found"
+    if refusal.reason in _UNREADABLE and settings.bad_authorization_body == "invalid-header":
+        message = "invalid authorization header"
+        return json_answer({"code": 100002, "message": message, "tips": tips}, status)
     if settings.auth_error_body == "rpc" and status == 401:
         return json_answer(status_body(16, f"unauthorized: {tips}"), status)
     return json_answer({"code": 100001, "message": "unauthorized", "tips": tips}, status)

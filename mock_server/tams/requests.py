@@ -22,7 +22,8 @@ from mock_server.tams.scalars import (
 from mock_server.tams.wire import TamsBody
 
 # In the order of the published lists; the first is number 0. For the modes of video generation and
-# control nets only the names are known, so their order is a guess.
+# control nets only the names are known, so their order is a guess. DEFAULT and FAST are other
+# documented names of modes of video generation.
 STAGE_TYPES = (
     "DEFAULT",
     "INPUT_INITIALIZE",
@@ -101,6 +102,11 @@ class AnimateDiffBody(TamsBody, frozen=True):
     args: Repeated[AnimateDiffArgBody] = ()
 
 
+class LayerDiffusionBody(TamsBody, frozen=True):
+    enable: Bool = False
+    weight: Float = 0.0
+
+
 class DiffusionBody(TamsBody, frozen=True):
     """The settings of sampling, in a DIFFUSION stage or inside another stage."""
 
@@ -124,6 +130,9 @@ class DiffusionBody(TamsBody, frozen=True):
     embedding: FreeMap | None = None
     animate_diff: AnimateDiffBody | None = None
     enable_ella: Bool = False
+    use_hunyuan_dit: Bool = False
+    layer_diffusion: LayerDiffusionBody | None = None
+    clip_encoder_name: String = ""
     # Clients send these, but they are not published; probably switches.
     enable_pix2pix: Bool = False
     v1_clip: Bool = False
@@ -191,9 +200,33 @@ class ImageToInpaintBody(TamsBody, frozen=True):
     diffusion: DiffusionBody | None = None
 
 
+class VideoControlnetArgBody(TamsBody, frozen=True):
+    input_video_resource_id: String = ""
+    preprocessor: String = ""
+
+
+class VideoControlnetBody(TamsBody, frozen=True):
+    args: Repeated[VideoControlnetArgBody] = ()
+
+
+class VideoInpArgBody(TamsBody, frozen=True):
+    """The pictures at the two ends of a video."""
+
+    start_image_resource_id: String = ""
+    end_image_resource_id: String = ""
+
+
+class VideoInpBody(TamsBody, frozen=True):
+    args: Repeated[VideoInpArgBody] = ()
+
+
 class VideoDiffusionBody(TamsBody, frozen=True):
     sd_model: String = ""
-    generation_mode: GenerationMode = "TEXT_TO_VIDEO"
+    model_access_key: String = ""
+    lora: LoraBody | None = None
+    controlnet: VideoControlnetBody | None = None
+    inp: VideoInpBody | None = None
+    generation_mode: GenerationMode = "DEFAULT"
     width: Int64 = 0
     height: Int64 = 0
     fps: Int32 = 0
@@ -228,6 +261,20 @@ class PriceJob(TamsBody, frozen=True):
 
     request_id: String = ""
     stages: Repeated[StageBody] = ()
+
+
+class DetectControlnet(TamsBody, frozen=True):
+    """A preprocessor's name, and an uploaded image."""
+
+    controlnet_module: String = ""
+    resource_id: String = ""
+
+
+class DescribeImage(TamsBody, frozen=True):
+    """An uploaded image; the tagger `llm` asks for natural language."""
+
+    resource_id: String = ""
+    tagger: String = ""
 
 
 class CreateResourceImage(TamsBody, frozen=True):

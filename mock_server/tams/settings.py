@@ -15,6 +15,7 @@ from pydantic import Field
 from mock_server.web.vendor_settings import ChoiceTable, Fact, choice
 
 Leniency = Literal["accept", "refuse"]
+ModelFactor = Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")]
 
 # Refuses what is accepted with a warning otherwise, because a stricter service might refuse it.
 STRICT = {
@@ -26,22 +27,24 @@ STRICT = {
     "request_id_missing": "refuse",
     "repeated_request_other_body": "refuse",
     "both_spellings": "refuse",
-    "missing_term": "refuse",
     "header_grammar": "strict",
     "unknown_class": "refuse",
     "extra_field": "refuse",
 }
 
 # Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference,
-# also if another value was observed. `strict` changes no shapes, and refuses more: what the mock
-# does not know, an upload without a term, and cases that the documents do not mention.
+# also if another value was observed. Facts stay as they are, also those that were only observed.
+#
+# It differs from `strict`, which refuses more: whatever the mock does not know (models, node
+# classes, values outside lists that the reference has only in part) and cases that the documents do
+# not mention. `strict` changes no shapes.
 AS_DOCUMENTED = {
     "header_grammar": "strict",  # no blanks, no quotes (3.2)
     "auth_error_body": "rpc",  # errors are google.rpc.Status (2.1, 4)
     "request_id_missing": "refuse",  # a required member (5.1, 5.5, 5.9)
     "bad_size": "refuse",  # 400 with invalid_height_or_width (4, 6)
     "missing_sampler_or_vae": "refuse",  # both are necessary since March 2024 (6)
-    "steps_range": "10..50",  # the description of 2023 (6)
+    "sdxl_factor": Decimal(1),  # the billing page; 2 was only observed (10)
     "stages_shape": "2023",  # job infos have stages (7)
     "image_format": "present",  # meta.image has a format (7)
 }
@@ -77,6 +80,12 @@ class TamsSettings(ChoiceTable):
     )
     no_authorization_status: Literal[401, 404] = _signing(
         401, "U6", "Status for a call without an Authorization header."
+    )
+    bad_authorization_body: Literal["unauthorized", "invalid-header"] = _signing(
+        "unauthorized",
+        "U65",
+        "Body for a missing or unreadable Authorization header: as for any failed authentication,"
+        " or code 100002 with invalid authorization header.",
     )
     schemes: Literal["both", "one"] = _signing(
         "both", "U7", "Whether an app with a public key may use its bearer token too."
@@ -124,7 +133,9 @@ class TamsSettings(ChoiceTable):
         "accept", "U19", "A diffusion without sampler or sdVae: the mock chooses one, or 400."
     )
     unlisted_value: Leniency = _members(
-        "accept", "U20", "A sampler, VAE or upscaler outside the known lists: a warning, or 400."
+        "accept",
+        "U20",
+        "A sampler, VAE, upscaler or preprocessor outside the known lists: a warning, or 400.",
     )
     steps_range: Literal["1..60", "10..50", "off"] = _members(
         "1..60", "U21", "Allowed sampling steps; others get 400."
@@ -164,6 +175,20 @@ class TamsSettings(ChoiceTable):
     fixed_price: Decimal | None = _jobs(
         None, "U34", "One price in credits for every job, in place of the formula.", gt=0
     )
+    sdxl_factor: Decimal = _jobs(
+        Decimal(2),
+        "U34",
+        "Price factor of SDXL models: 2 was observed, 1 is documented as a temporary discount.",
+        ge=0,
+        decimal_places=4,
+    )
+    model_factors: tuple[Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")], ...] = (
+        _jobs(
+            (),
+            "U34",
+            "Other price factors, as name=factor; a name is SD, SDXL, FLUX or the id of a model.",
+        )
+    )
     field_not_sent_status: Literal[500, 400, 200] = _workflows(
         500, "U11", "Status for a template field that was not sent (code 2)."
     )
@@ -179,6 +204,12 @@ class TamsSettings(ChoiceTable):
     )
     bad_template_job: Literal["refuse", "fail"] = _workflows(
         "refuse", "U42", "A template job with missing or null fields: refused, or then FAILED."
+    )
+    unknown_template: Literal["refuse", "accept"] = _workflows(
+        "refuse",
+        "U43",
+        "A template that the mock does not know: 404, or one that makes pictures from a prompt and"
+        " accepts every field.",
     )
     unknown_class: Leniency = _workflows(
         "accept", "U44", "A node class that the mock does not know: accepted unchecked, or 400."
@@ -242,6 +273,16 @@ class TamsSettings(ChoiceTable):
     job_retention_days: float = _jobs(
         0, "U52", "Days after which a finished job is 404; 0 keeps it for ever.", ge=0
     )
+    detection_result: Literal["resource", "empty"] = _files(
+        "resource",
+        "U63",
+        "Result of a control-net preprocessor: a new image with its URL, or an empty object.",
+    )
+    image_words: Literal["picture", "fixed"] = _files(
+        "picture",
+        "U64",
+        "Words for an image: what follows from the picture and its own prompt, or fixed words.",
+    )
     zero_members: Literal["omit", "send"] = _answers(
         "omit", "U53", "Members with a zero value in answers, except credits."
     )
@@ -268,5 +309,10 @@ SETTLED = (
     Fact("unknown path", "404 with code 5, Not Found", "unknown", "U58"),
     Fact("202 answers", "are never sent by themselves", "unknown", "U60"),
     Fact("answer headers", "content-type and the mock's request id", "unknown", "U61"),
-    Fact("IMAGE_TO_ANIMATE_DIFF", "its member is accepted as a free object", "unknown", "U62"),
+    Fact(
+        "IMAGE_TO_ANIMATE_DIFF",
+        "its member is accepted as a free object; it costs what a DIFFUSION stage costs",
+        "unknown",
+        "U62",
+    ),
 )

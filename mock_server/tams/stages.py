@@ -7,13 +7,11 @@ Rules of the chain, documented unless tagged:
   inpainting use its settings and ignore their own
 - without such a stage, each of these stages has its own `diffusion`, `count` is 1, and there is a
   start image (documented for repair and partly for upscaling; assumed for all three [unknown])
+- latent upscalers are allowed only after a DIFFUSION stage
 
-The price [unknown: the vendor's formula is not public]: every stage that samples is a pass, and
-`core.plans` prices passes by area, steps and frames. A pass of the upscaler has the size of its
-output. Repair has one pass for each arg and repaints adInpaintWidth × adInpaintHeight pixels.
-Frames multiply the price. LoRAs and control nets are free. The factor is that of the model family;
-video has one more, so that 5 s of 544×960 with 8 frames a second cost the 30 credits that were
-observed on the web site.
+`prices` has the formula of the price: later stages inherit the size of the stage before and the
+steps and the model of the DIFFUSION stage. The work, which decides how long a job takes, has one
+pass for each run of the engine; repair repaints adInpaintWidth × adInpaintHeight pixels in it.
 """
 
 from __future__ import annotations
@@ -24,11 +22,12 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.credits import ZERO
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Pass, Work
-from mock_server.tams.catalogue import Catalogue, listed
+from mock_server.tams import prices
+from mock_server.tams.catalogue import SDXL, Catalogue
 from mock_server.tams.requests import (
-    GENERATION_MODES,
     INPAINT_FILLS,
     INPAINT_RESIZE_MODES,
     AdetailerArgBody,
@@ -43,7 +42,8 @@ from mock_server.tams.requests import (
 )
 from mock_server.tams.scalars import FreeMap
 from mock_server.tams.settings import TamsSettings
-from mock_server.tams.validation import MAX_FRAMES, MAX_STEPS, StageValidator, refused
+from mock_server.tams.validation import MAX_STEPS, StageValidator, refused
+from mock_server.tams.video_stage import VIDEO_STEPS, parse_video
 from mock_server.tams.wire import TamsBody, json_name
 
 # Limits of the mock: no known client sends more, and stored plans must stay small.
@@ -52,14 +52,9 @@ MAX_INPUTS = 100
 
 # The default length of an animation is that of the training data of its motion module.
 ANIMATION_FRAMES = 16
-VIDEO_FRAMES = 40
-VIDEO_STEPS = 12
-VIDEO_FPS = 8
-MAX_FPS = 120
-VIDEO_FACTOR = Decimal("0.845")
+REPAIR_STEPS = 20
 
 _MAX_PASS_NAME_LENGTH = 60
-_DEFAULT_FACTOR = Decimal(1)  # of a chain that names no model
 
 
 class ParsedOrder(Struct, frozen=True):
@@ -116,10 +111,12 @@ class _Chain:
         self.validator = validator
         self.passes: list[Pass] = []
         self.inputs: list[str] = [start.image_resource_id]
-        self.factors: list[Decimal] = []
+        self.efforts: list[Decimal] = []
+        self.price = ZERO
+        self.is_sampled = False  # by a DIFFUSION stage
         # What the first sampling stage sets; the other fields are known at the end.
         self.order: Order | None = None
-        self.mask = ""
+        self.source = self.mask = ""
         self.width = self.height = self.steps = 0
         self.frames = 1
         self.fps = 0
@@ -129,10 +126,11 @@ class _Chain:
             isinstance(each, ImageToUpscalerBody | ImageToAdetailerBody | ImageToInpaintBody)
             for each in members
         )
+        self.count = validator.count(start.count, sampled=not self.has_own_settings)
+        self.rate = self._rate("")
 
     def parse_order(self) -> ParsedOrder:
         start, validator = self.start, self.validator
-        count = validator.count(start.count, sampled=not self.has_own_settings)
         if self.has_own_settings and not start.image_resource_id:
             raise refused("imageResourceId: required without a DIFFUSION stage")
         if self.main is not None:
@@ -148,21 +146,26 @@ class _Chain:
                 seed=validator.seed(start.seed),
                 width=self.width,
                 height=self.height,
-                count=count,
-                source=start.image_resource_id,
+                count=self.count,
+                source=start.image_resource_id or self.source,
                 mask=self.mask,
                 frames=self.frames,
                 fps=self.fps,
             ),
             Work(
                 tuple(self.passes),
-                count,
-                max(self.factors, default=_DEFAULT_FACTOR),
+                prices.total(self.price, validator.settings.fixed_price),
+                self.count,
+                max(self.efforts, default=SDXL.effort),
                 inputs,
-                fixed_price=validator.settings.fixed_price,
-                pending=validator.settings.pending_seconds,
+                validator.settings.pending_seconds,
             ),
             tuple(validator.warnings),
+        )
+
+    def _rate(self, model_id: str) -> prices.Rate:
+        return prices.rate_of(
+            model_id, self.validator.settings, self.validator.catalogue, self.count
         )
 
     def _add(self, member: Member) -> None:
@@ -171,6 +174,8 @@ class _Chain:
                 if member is not self.main:
                     self._sample_with(member)
                 self._add_pass("diffusion")
+                self.is_sampled = True
+                self.price += self.rate.diffusion(self.steps)
             case ImageToUpscalerBody():
                 self._upscale(member)
             case ImageToAdetailerBody():
@@ -188,6 +193,7 @@ class _Chain:
                 self.steps = self.steps or self.validator.steps(0)
                 self._set_frames("videoLength", ANIMATION_FRAMES, 0)
                 self._add_pass("animation")
+                self.price += self.rate.diffusion(self.steps)
 
     def _use_settings(self, own: DiffusionBody | None) -> None:
         """Sample with the stage's own settings, unless a DIFFUSION stage overrides them."""
@@ -203,7 +209,8 @@ class _Chain:
         if not keep_size:
             self.width, self.height = size
         self.steps = validator.steps(diffusion.steps)
-        self.factors.append(family.factor)
+        self.efforts.append(family.effort)
+        self.rate = self._rate(diffusion.sd_model)
         cfg_scale = validator.cfg_scale(diffusion.cfg_scale)
         sampler = validator.sampler(diffusion.sampler)
         validator.check_diffusion(diffusion)
@@ -230,15 +237,7 @@ class _Chain:
     def _upscale(self, upscaler: ImageToUpscalerBody) -> None:
         validator = self.validator
         self._use_settings(upscaler.diffusion)
-        steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
-        if not upscaler.hr_upscaler:
-            raise refused("hrUpscaler: required")
-        if steps is None:
-            raise refused("hrSecondPassSteps: required")
-        if strength is None:
-            raise refused("denoisingStrength: required")
-        validator.value("hrUpscaler", upscaler.hr_upscaler, listed("upscalers"))
-        validator.within("hrSecondPassSteps", steps, 0, MAX_STEPS)
+        steps, strength = validator.upscaling(upscaler, is_sampled=self.is_sampled)
         if scale := upscaler.hr_scale:
             size = int(self.width * scale), int(self.height * scale)
         elif upscaler.hr_resize_x and upscaler.hr_resize_y:
@@ -246,28 +245,23 @@ class _Chain:
         else:
             raise refused("hrScale: required, or both hrResizeX and hrResizeY")
         self.width, self.height = validator.resized(*size, asked_in_pixels=not scale)
-        # In the AUTOMATIC1111 web UI, 0 steps mean as many as in the first pass.
-        self._add_pass(f"upscaler {upscaler.hr_upscaler}", steps=steps or self.steps)
+        steps = steps or self.steps
+        self._add_pass(f"upscaler {upscaler.hr_upscaler}", steps=steps)
+        self.price += self.rate.upscaler(steps, self.width, self.height)
         if self.main is None and self.order is not None and len(self.passes) == 1:
             self.order = replace(self.order, denoising_strength=strength)
 
     def _repair(self, arg: AdetailerArgBody) -> None:
         validator = self.validator
-        validator.value("adModel", arg.ad_model, listed("adetailer_models"))
-        validator.value(
-            "adMaskMergeInvert", arg.ad_mask_merge_invert, listed("adetailer_mask_merge_inverts")
-        )
-        validator.prompts("adPrompt", arg.ad_prompt)
-        validator.prompts("adNegativePrompt", arg.ad_negative_prompt)
-        if arg.ad_use_checkpoint and arg.ad_checkpoint:
-            validator.model("adCheckpoint", arg.ad_checkpoint)
-        validator.loras(arg.lora)
-        steps = self.steps
-        if arg.ad_use_steps:
-            steps = validator.within("adSteps", arg.ad_steps, 1, MAX_STEPS)
+        validator.check_repair(arg)
+        own_steps = validator.within("adSteps", arg.ad_steps or REPAIR_STEPS, 1, MAX_STEPS)
         width, height = arg.ad_inpaint_width, arg.ad_inpaint_height
         validator.any_size(width, height)
-        self._add_pass(f"adetailer {arg.ad_model}", steps=steps, size=(width, height))
+        # The AUTOMATIC1111 extension uses adSteps if adUseSteps is set; the billing page says the
+        # opposite.
+        ran, billed = (own_steps, self.steps) if arg.ad_use_steps else (self.steps, own_steps)
+        self._add_pass(f"adetailer {arg.ad_model}", steps=ran, size=(width, height))
+        self.price += self.rate.repaint(billed, self.width, self.height)
 
     def _inpaint(self, inpaint: ImageToInpaintBody) -> None:
         self._use_settings(inpaint.diffusion)
@@ -276,21 +270,17 @@ class _Chain:
         self.mask = self.mask or inpaint.mask_image_resource_id
         self.inputs.append(inpaint.mask_image_resource_id)
         self._add_pass("inpaint")
+        self.price += self.rate.repaint(self.steps, self.width, self.height)
 
     def _video(self, video: VideoDiffusionBody) -> None:
-        validator = self.validator
-        validator.value("generationMode", video.generation_mode, GENERATION_MODES)
-        if video.sd_model:
-            validator.model("sdModel", video.sd_model)
-        validator.prompts("prompts", video.prompts)
-        validator.prompts("negativePrompts", video.negative_prompts)
-        # The size rules of pictures do not apply: 544 is not a multiple of 64.
-        self.width = video.width or self.width or 512
-        self.height = video.height or self.height or 512
-        validator.any_size(self.width, self.height)
-        self.steps = VIDEO_STEPS
-        self._set_frames("totalFrames", video.total_frames or VIDEO_FRAMES, video.fps)
-        self.factors.append(validator.catalogue.factor_of(video.sd_model) * VIDEO_FACTOR)
+        parsed = parse_video(
+            video, self.validator, self.start.image_resource_id, (self.width, self.height)
+        )
+        self.width, self.height, self.steps = parsed.width, parsed.height, VIDEO_STEPS
+        self.frames, self.fps = parsed.frames, parsed.fps
+        self.source = parsed.source
+        self.inputs += parsed.inputs
+        self.efforts.append(parsed.effort)
         if self.order is None:
             self.order = Order(
                 _joined(video.prompts),
@@ -299,10 +289,10 @@ class _Chain:
                 model=video.sd_model,
             )
         self._add_pass("video")
+        self.price += parsed.price
 
     def _set_frames(self, member: str, frames: int, fps: int) -> None:
-        self.frames = self.validator.within(member, frames, 1, MAX_FRAMES)
-        self.fps = self.validator.within("fps", fps or VIDEO_FPS, 1, MAX_FPS)
+        self.frames, self.fps = self.validator.frames(member, frames), self.validator.fps(fps)
 
     def _add_pass(
         self, name: str, *, steps: int | None = None, size: tuple[int, int] | None = None

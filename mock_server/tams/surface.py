@@ -27,6 +27,7 @@ from mock_server.tams.answers import JobAnswers
 from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.form_uploads import FormUploads
+from mock_server.tams.preprocessing import PictureOperations
 from mock_server.tams.requests import (
     CreateJob,
     CreateResourceImage,
@@ -67,6 +68,7 @@ class TamsSurface:
         self.catalogue = Catalogue()
         self.storage = Storage(accounts, settings, context.results, upload_bounds)
         self.form_uploads = FormUploads(accounts, settings, upload_bounds)
+        self.pictures = PictureOperations(accounts, settings, context.results, context.public_url)
         self.answers = JobAnswers(settings, self.storage)
         self.authenticator = TamsAuthenticator(accounts, settings, lambda: self.plain_paths)
         self.authenticate = self.authenticator.authenticate
@@ -109,6 +111,7 @@ class TamsSurface:
                 "TAMS › 5.12", body=upload_body,
             ),
             *self.workflows.operations,
+            *self.pictures.operations,
             *self.storage.operations,
             *self.form_uploads.operations,
         )  # fmt: skip

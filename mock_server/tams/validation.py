@@ -16,8 +16,10 @@ from mock_server.tams.catalogue import Catalogue, Family, listed
 from mock_server.tams.requests import (
     CONTROL_MODES,
     CONTROLNET_RESIZE_MODES,
+    AdetailerArgBody,
     ControlnetArgBody,
     DiffusionBody,
+    ImageToUpscalerBody,
     LoraBody,
     PromptBody,
 )
@@ -38,6 +40,8 @@ MIN_RESIZED_AREA, MAX_RESIZED_AREA = 262_144, 8_294_400  # the newer documented 
 MAX_SIDE = 16_384
 MAX_STEPS = 1_000
 MAX_FRAMES = 10_000
+MAX_FPS = 120
+VIDEO_FPS = 8
 
 _STEPS = {"1..60": (1, 60), "10..50": (10, 50), "off": (1, MAX_STEPS)}
 _CFG_SCALE = {"0..35": (0, 35), "0..30": (0, 30)}
@@ -137,6 +141,13 @@ class StageValidator:
             raise refused(f"{member}: must be between {minimum} and {maximum}, found {found}")
         return found
 
+    def frames(self, member: str, frames: int) -> int:
+        return self.within(member, frames, 1, MAX_FRAMES)
+
+    def fps(self, fps: int) -> int:
+        """Return the frames per second; 0 means unset."""
+        return self.within("fps", fps or VIDEO_FPS, 1, MAX_FPS)
+
     def cfg_scale(self, found: float) -> float:
         if self.settings.cfg_scale_range != "off":
             minimum, maximum = _CFG_SCALE[self.settings.cfg_scale_range]
@@ -196,6 +207,35 @@ class StageValidator:
         self.prompts("negativePrompts", diffusion.negative_prompts)
         for control in diffusion.controlnet.args if diffusion.controlnet else ():
             self.control_net(control)
+
+    def upscaling(self, upscaler: ImageToUpscalerBody, *, is_sampled: bool) -> tuple[int, float]:
+        """Return steps and denoising strength; `is_sampled` says if a DIFFUSION stage came before.
+
+        0 steps mean as many as in the first pass, as in the AUTOMATIC1111 web UI.
+        """
+        name = upscaler.hr_upscaler
+        steps, strength = upscaler.hr_second_pass_steps, upscaler.denoising_strength
+        if not name:
+            raise refused("hrUpscaler: required")
+        if steps is None:
+            raise refused("hrSecondPassSteps: required")
+        if strength is None:
+            raise refused("denoisingStrength: required")
+        self.value("hrUpscaler", name, listed("upscalers"))
+        if not is_sampled and name.startswith("Latent"):
+            raise refused("hrUpscaler: a latent upscaler is allowed only after a DIFFUSION stage")
+        return self.within("hrSecondPassSteps", steps, 0, MAX_STEPS), strength
+
+    def check_repair(self, arg: AdetailerArgBody) -> None:
+        """Check what changes only the look of a repair."""
+        self.value("adModel", arg.ad_model, listed("adetailer_models"))
+        inverts = listed("adetailer_mask_merge_inverts")
+        self.value("adMaskMergeInvert", arg.ad_mask_merge_invert, inverts)
+        self.prompts("adPrompt", arg.ad_prompt)
+        self.prompts("adNegativePrompt", arg.ad_negative_prompt)
+        if arg.ad_use_checkpoint and arg.ad_checkpoint:
+            self.model("adCheckpoint", arg.ad_checkpoint)
+        self.loras(arg.lora)
 
     def loras(self, lora: LoraBody | None) -> None:
         for item in lora.items if lora else ():

@@ -57,12 +57,15 @@ def a_pass(width: int = 512, height: int = 512, steps: int = 15, **changes: Any)
 
 
 def some_work(*passes: Pass, **changes: Any) -> Work:
-    return Work(passes or (a_pass(),), **changes)
+    """Return work that costs 0.6 credits for each picture, unless a price is given."""
+    price = changes.pop("price", Decimal("0.6") * changes.get("count", 1))
+    return Work(passes or (a_pass(),), price, **changes)
 
 
 def work_that_costs(tenths: int, **changes: Any) -> Work:
-    """Work for exactly so many tenths of a credit."""
-    return Work((Pass("diffusion", 768, 768, 2),), factor=Decimal(tenths) / 5, **changes)
+    """Return work for exactly so many tenths of a credit, which takes longer if it costs more."""
+    price, passes = Decimal(tenths) / 10, (Pass("diffusion", 768, 768, 2),)
+    return Work(passes, price, factor=Decimal(tenths) / 5, **changes)
 
 
 def too_much_for_memory() -> Work:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -66,6 +66,35 @@ def fitted(data: bytes, size: tuple[int, int]) -> Image:
     left, top = (image.width - across) / 2, (image.height - down) / 2
     box = (left, top, left + across, top + down)
     return image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+class UprightPicture(Struct, frozen=True):
+    """A picture as a person sees it, in RGB, and its size before it was made smaller.
+
+    `info` has what its file says beside the picture, by Pillow's names.
+    """
+
+    image: Any
+    width: int
+    height: int
+    info: dict[Any, Any]
+
+
+def upright(data: bytes, max_pixels: int) -> UprightPicture:
+    """Return the picture turned as its Exif data says, with at most so many pixels."""
+    from PIL import Image, ImageOps
+
+    original = image = decoded(data)
+    with suppress(Exception):  # the picture is usable even if its Exif data is broken
+        image = ImageOps.exif_transpose(image)
+    width, height = image.size
+    scale = (max_pixels / (width * height)) ** 0.5
+    if scale < 1:
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        if image.mode in ("P", "1"):
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return UprightPicture(_opaque(image), width, height, original.info)
 
 
 def _format(data: bytes) -> str:

@@ -53,12 +53,16 @@ class ResultFiles:
         resource = await self.store.get(Resource, resource_id)
         if resource is None or not resource.format:
             return None
+        return await self.upload(job.account, resource)
+
+    async def upload(self, account_id: str, resource: Resource) -> bytes | None:
+        """Return the bytes of an upload that the account can use, or None."""
         if resource.account == SERVER:
-            recipe = Recipe(f"resource {resource_id}", label="shared upload")
-            return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
-        if resource.account != job.account:
+            recipe = Recipe(f"resource {resource.id}", label="shared upload")
+            return await self.cache.get(f"/shared/{resource.id}", lambda: pictures.render(recipe))
+        if resource.account != account_id:
             return None
-        return await self.store.blobs.get(resource_id)
+        return await self.store.blobs.get(resource.id)
 
 
 def extension_of(job: Job) -> str:

@@ -7,14 +7,15 @@ all other ranges are choices.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Struct
 from pydantic import Field
 
-from mock_server.core.credits import ZERO
+from mock_server.core.credits import TENTH, ZERO, tenths_up
 from mock_server.core.jobs.job import Order
-from mock_server.core.jobs.plans import Pass, Work
+from mock_server.core.jobs.plans import Pass, Work, effort_of
 from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import Kind, TaskMetadata
@@ -154,14 +155,20 @@ def parse_order(
         denoising_strength=denoising,
     )
     validator.name("sd_vae", payload.sd_vae)
-    work = Work((Pass("sampling", width, height, steps),), count, fixed_price=price(settings))
+    passes = (Pass("sampling", width, height, steps),)
+    work = Work(passes, price_of(passes, count, settings), count)
     kept = tuple((name, value) for name, value in parameters if value)
     return ParsedTask(order, work, TaskMetadata(kind, parameters=kept), files)
 
 
-def price(settings: WorkshopSettings) -> Decimal | None:
-    """Return the fixed price of every task in credits, or None if the effort decides."""
-    return ZERO if settings.credits == "none" else None
+def price_of(passes: tuple[Pass, ...], count: int, settings: WorkshopSettings) -> Decimal:
+    """Return the credits of a task: none, or its effort in whole tenths, at least one."""
+    return ZERO if settings.credits == "none" else _effort_price(passes, count)
+
+
+@lru_cache(maxsize=4096)
+def _effort_price(passes: tuple[Pass, ...], count: int) -> Decimal:
+    return max(TENTH, tenths_up(effort_of(passes, count)))
 
 
 def _init_images(

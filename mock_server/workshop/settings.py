@@ -206,7 +206,9 @@ class WorkshopSettings(ChoiceTable):
     # Sections 7 and 8; choices 14, 20, 22, 29 to 31, 33
 
     credits: Literal["none", "priced"] = _tasks(
-        "none", "W29", "Price of a task: none (the vendor bills hours), or that of a similar job."
+        "none",
+        "W29",
+        "Price of a task: none (the vendor bills hours), or one that grows with size and steps.",
     )
     out_of_range: Literal["refuse", "clamp"] = _tasks(
         "refuse", "W22", "A number outside the mock's own limits: a failure, or the nearest number."

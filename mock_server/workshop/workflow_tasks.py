@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Work
 from mock_server.core.jobs.service import RANDOM_SEED
-from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price
+from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price_of
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import TaskMetadata
 from mock_server.workshop.validation import MIN_SIDE, Remark, TaskValidator, refused
@@ -102,7 +102,7 @@ def parse_order(
     # The files of a task are one batch, so previews are free.
     passes = version.passes(width, height, steps, frames)
     count = 1 if version.outputs else files
-    work = Work(passes, count, fixed_price=price(settings))
+    work = Work(passes, price_of(passes, count, settings), count)
     metadata = TaskMetadata(
         "workflow", workflow=payload.workflow_id, version=name, previews=previews
     )

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from mock_server.core import chance
 from mock_server.core.accounts import Progression
-from mock_server.core.credits import TENTH, tenths_up
 
 _REFERENCE_PIXELS = 768 * 768
 _PLAN_BUCKETS = 256
@@ -36,31 +35,27 @@ class Pass(Struct, frozen=True):
 
 
 class Work(Struct, frozen=True):
-    """The work of an order: its passes, the model's factor, and the uploads that it needs.
+    """The work of an order: its passes, the factor of the model, and the uploads that it needs.
 
-    `fixed_price` in credits replaces the price that follows from the effort. `pending` is the
-    time in seconds for which the job is pending before it waits.
+    `price` in credits is what the vendor's formula says. `pending` is the time in seconds for
+    which the job is pending before it waits.
     """
 
     passes: tuple[Pass, ...]
+    price: Decimal
     count: int = 1
     factor: Decimal = Decimal(1)
     inputs: tuple[str, ...] = ()
-    fixed_price: Decimal | None = None
     pending: float = 0.0
 
     @property
-    def price(self) -> Decimal:
-        """Credits: the effort rounded up to whole tenths, at least one tenth."""
-        if self.fixed_price is not None:
-            return self.fixed_price
-        return _price(self.passes, self.count, self.factor)
+    def effort(self) -> Decimal:
+        return effort_of(self.passes, self.count, self.factor)
 
 
-@lru_cache(maxsize=4096)
-def _price(passes: tuple[Pass, ...], count: int, factor: Decimal) -> Decimal:
-    effort = sum((each.effort for each in passes), Decimal(0)) * factor * count
-    return max(TENTH, tenths_up(effort))
+def effort_of(passes: tuple[Pass, ...], count: int = 1, factor: Decimal = Decimal(1)) -> Decimal:
+    """Return the work for `count` pictures."""
+    return sum((each.effort for each in passes), Decimal(0)) * factor * count
 
 
 # Profiles and planners are keys of caches, and are compared by identity.

@@ -1,7 +1,8 @@
 """The progress of a graph, node by node: the `workflowFinishItem` of a job (TAMS › 7).
 
-Only the names of its members are documented. Clients read `progress` as 0 to 100, and outputs from
-`nodes.*.outputUi.images[].filename`; everything else here is made up (U54).
+The names of its members and the shape of a finished node are documented. Clients read `progress` as
+0 to 100, and outputs from `nodes.*.outputUi.images[].filename`; everything else here is made up
+(U54).
 """
 
 from __future__ import annotations
@@ -48,14 +49,14 @@ def finish_item(
     done: float,
     started_at: float,
     now: float,
-    urls: Sequence[str] = (),
+    images: Sequence[dict[str, Any]] = (),
     numbers: Literal["number", "string"] = "number",
     finished_nodes: Literal["object", "list"] = "object",
 ) -> dict[str, Any]:
     """Return the progress of the nodes when `done` (0 to 1) of the running time has passed.
 
-    Output nodes are in `nodes` when they are finished and the URLs of their pictures are known, so
-    each of them has file names. `step` is that of the running sampler, or of the last one.
+    `nodes` has the finished nodes; an output node has its pictures as soon as `images` has them.
+    `step` is that of the running sampler, or of the last one.
     """
     steps = steps_of(notes)
     reached = done * sum(each.weight for each in steps)
@@ -70,10 +71,12 @@ def finish_item(
         if done < 1 and passed > reached:
             break
         finished[each.id] = {"classType": each.class_type}
-        names = urls[image : image + each.images]
+        nodes[each.id] = {"id": each.id, "status": "SUCCESS"}
+        if each.samples:
+            nodes[each.id]["process"] = 1
+        if shown := images[image : image + each.images]:
+            nodes[each.id]["outputUi"] = {"images": list(shown)}
         image += each.images
-        if names:
-            nodes[each.id] = {"outputUi": {"images": [{"filename": name} for name in names]}}
     progress = int(min(max(done, 0.0), 1.0) * 100)
     return {
         "id": id,

@@ -92,7 +92,8 @@ class WorkflowOperations:
         """The templates that are published here."""
         from mock_server.tams.workflow.templates import Templates
 
-        return Templates(self.classes, self.settings, self._templates_dir)
+        unknown = self.settings.unknown_template
+        return Templates(self.classes, self.settings, self._templates_dir, unknown=unknown)
 
     async def create_job(self, world: UnitOfWork, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""

@@ -1,9 +1,11 @@
 """Parses a valid graph into an order and its work (TAMS › 5.5 and 5.6).
 
-The price [unknown: the vendor's formula is not public]: every sampler is a pass at the size of its
-latent picture, with its steps, for each picture of its batch. An upscaler is a pass without steps
-at the size of its output. So is a graph that makes a larger picture in another way, or without a
-sampler. The factor is the highest of the sampled models.
+Every sampler costs what a DIFFUSION stage costs, for each picture of its batch (TAMS › 10); other
+nodes are free, and so is a graph without a sampler.
+
+The work, which decides how long a job takes, has a pass for every sampler at the size of its latent
+picture. An upscaler is a pass without steps at the size of its output. So is a graph that makes a
+larger picture in another way, or without a sampler.
 
 Simplified: all pictures of a job have the size of the largest output, and the prompt, seed and
 sampler of the last sampler of that output.
@@ -15,10 +17,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
+from mock_server.core.credits import ZERO
 from mock_server.core.errors import Forbidden
 from mock_server.core.jobs.job import Order, PictureFormat
 from mock_server.core.jobs.plans import Pass, Work
 from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.tams import prices
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import MAX_INPUTS, MAX_PASSES, ParsedOrder
@@ -86,16 +90,24 @@ def parse_graph(
     if len(work_passes) > MAX_PASSES:
         last_pass = graph.nodes[list(passes)[-1]]
         raise _refused(last_pass, "node", f"must be one of at most {MAX_PASSES} that sample")
-    factors = [catalogue.factor_of(each.model) for each in reading.samplings if each.model]
+    efforts = [catalogue.family_of(each.model).effort for each in reading.samplings]
     order = _order(graph, reading, main, count, _steps(graph, passes, images, reading))
     work = Work(
         work_passes,
-        factor=max(factors, default=Decimal(1)),
+        prices.total(_price(reading, settings, catalogue), settings.fixed_price),
+        factor=max(efforts, default=Decimal(1)),
         inputs=tuple(reading.uploads),
-        fixed_price=settings.fixed_price,
         pending=settings.pending_seconds,
     )
     return ParsedOrder(order, work, tuple(warnings))
+
+
+def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) -> Decimal:
+    price = ZERO
+    for each in reading.samplings:
+        rate = prices.rate_of(each.model, settings, catalogue, each.picture.batch)
+        price += rate.diffusion(each.steps)
+    return price
 
 
 def _order(

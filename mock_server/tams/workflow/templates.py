@@ -1,86 +1,70 @@
 """Templates: graphs that are published with a few editable fields (TAMS › 5.7 to 5.9).
 
-The templates that public clients name come with the mock. Others are `*.json` files in a folder:
-
-    {"templateId": "1", "name": "…", "params": {graph}, "fields": [{"nodeId", "fieldName"}, …]}
-
-They are read once. Requests name templates by id, never by file.
+The templates that public clients name come with the mock. Others are files in a folder, which are
+read once. Requests name templates by id, never by file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from pydantic_core import to_json
 
-from mock_server.core.errors import Invalid, NotFound
-from mock_server.tams.catalogue import Catalogue
+from mock_server.core.errors import NotFound
+from mock_server.tams.catalogue import Catalogue, ids_of
 from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import Leniency, TamsSettings
 from mock_server.tams.stages import ParsedOrder
 from mock_server.tams.workflow.graph import Graph, inspect_graph
 from mock_server.tams.workflow.graph_problems import refused
-from mock_server.tams.workflow.node_classes import NodeClasses, UnreadableFile, read_json
+from mock_server.tams.workflow.node_classes import NodeClasses
 from mock_server.tams.workflow.orders import parse_graph
 from mock_server.tams.workflow.requests import FieldAttrBody
+from mock_server.tams.workflow.template_files import (
+    Template,
+    TemplateField,
+    class_type_of,
+    graph_problem,
+    read_folder,
+)
+from mock_server.tams.workflow.unknown_templates import stand_in, stand_in_filled
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "templates"
-
-
-class TemplateField(Struct, frozen=True):
-    """An input of a node that users of the template may change."""
-
-    node_id: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.node_id}:{self.name}"
-
-
-class Template(Struct, frozen=True):
-    """A published graph and its editable fields."""
-
-    id: str
-    name: str
-    params: Mapping[str, Any]
-    fields: tuple[TemplateField, ...]
-
-    def value(self, field: TemplateField) -> Any:
-        """Return the default value of a field."""
-        return _inputs(self.params[field.node_id]).get(field.name)
-
-    def filled(self, values: Mapping[TemplateField, Any]) -> dict[str, Any]:
-        """Return the graph with the values in its fields."""
-        params = dict(self.params)
-        for field, value in values.items():
-            node = params[field.node_id]
-            params[field.node_id] = {**node, "inputs": {**_inputs(node), field.name: value}}
-        return params
 
 
 class Templates:
     """Finds templates, describes them, and fills in their fields."""
 
     def __init__(
-        self, classes: NodeClasses, settings: TamsSettings | None = None, folder: Path | None = None
+        self,
+        classes: NodeClasses,
+        settings: TamsSettings | None = None,
+        folder: Path | None = None,
+        *,
+        unknown: Leniency = "refuse",
     ) -> None:
-        """Read all templates; raises UnreadableFile for an invalid file in the folder."""
+        """Read all templates; raises UnreadableFile for an invalid file in the folder.
+
+        If `unknown` is accepted, there is a template for every id.
+        """
         self.classes = classes
+        self.unknown = unknown
         self.settings = settings or TamsSettings()
-        self._known = {each.id: each for each in _folder(_SHIPPED)}
+        self._known = {each.id: each for each in read_folder(_SHIPPED)}
         if folder is not None:
-            own = _folder(folder, lambda template: _graph_problem(template, classes))
+            own = read_folder(folder, lambda template: graph_problem(template, classes))
             self._known |= {each.id: each for each in own}
 
     def template(self, template_id: str) -> Template:
         """Return a template; raises NotFound."""
-        if template_id not in self._known:
+        if template_id in self._known:
+            return self._known[template_id]
+        if self.unknown == "refuse":
             raise NotFound("workflow template", template_id)
-        return self._known[template_id]
+        return stand_in(template_id)
 
     def read(self, template_id: str) -> dict[str, Any]:
         """Return the description of a template, which is an answer without a wrapper."""
@@ -106,6 +90,8 @@ class Templates:
         """
         template = self.template(template_id)
         values = {TemplateField(each.node_id, each.field_name): each.field_value for each in sent}
+        if template_id not in self._known:
+            return self._checked(*stand_in_filled(values))
         for field in template.fields:
             if field not in values:
                 raise FieldMismatch(f"can't find [nodeId:fieldName] {field} in fields parameter")
@@ -113,11 +99,7 @@ class Templates:
         if extra and extra_fields == "refuse":
             raise FieldMismatch(f"can't find [nodeId:fieldName] {extra[0]} in workflow template")
         filled = template.filled({field: values[field] for field in template.fields})
-        graph = inspect_graph(filled, self.classes, self.settings)
-        if graph.problems:
-            raise refused(graph.problems)
-        graph.warnings += [f"fields: the template has no field {field}" for field in extra[:10]]
-        return graph
+        return self._checked(filled, extra)
 
     def doomed(
         self,
@@ -142,95 +124,26 @@ class Templates:
         made = parse_graph(graph, settings, catalogue)
         return replace(made, work=replace(made.work, inputs=(str(field),)))
 
+    def _checked(self, params: Mapping[str, Any], extra: Sequence[TemplateField]) -> Graph:
+        graph = inspect_graph(params, self.classes, self.settings)
+        if graph.problems:
+            raise refused(graph.problems)
+        graph.warnings += [f"fields: the template has no field {field}" for field in extra[:10]]
+        return graph
+
     def _described(self, template: Template, field: TemplateField) -> dict[str, Any]:
-        node = template.params[field.node_id]
-        name = str(_class_type(node))
+        name = str(class_type_of(template.params[field.node_id]))
         known = self.classes.get(name)
         spec = known.inputs.get(field.name) if known else None
-        choice = {"options": {"values": spec.values}} if spec and spec.values else {}
+        value = template.value(field)
+        if value is None and spec is not None and spec.upload:
+            value = ""  # documented for an image that waits to be chosen
+        choices = spec and (spec.values or ids_of(spec.model))
+        options = {"options": {"values": choices}} if choices else {}
         return {
             "nodeId": field.node_id,
             "fieldName": field.name,
-            "fieldValue": template.value(field),
+            "fieldValue": value,
             "nodeName": name,
-            "inputString": to_json(choice).decode(),
+            "inputString": to_json(options).decode(),
         }
-
-
-# Files
-
-
-def _folder(folder: Path, check: Callable[[Template], str] | None = None) -> list[Template]:
-    """Return the templates in a folder; `check` returns the problem of one, or ""."""
-    try:
-        files = sorted(each for each in folder.iterdir() if each.suffix == ".json")
-    except OSError as error:
-        raise UnreadableFile(f"{folder}: {error.strerror or error}") from error
-    found: dict[str, Path] = {}
-    templates = []
-    for file in files:
-        template = _from_file(file)
-        if template.id in found:
-            text = f"{template.id} is also the template of {found[template.id].name}"
-            raise UnreadableFile(f"{file}: templateId: {text}")
-        if check is not None and (problem := check(template)):
-            raise UnreadableFile(f"{file}: params: {problem}")
-        found[template.id] = file
-        templates.append(template)
-    return templates
-
-
-def _from_file(file: Path) -> Template:
-    data = read_json(file)
-    if not isinstance(data, dict):
-        raise UnreadableFile(f"{file}: must be an object")
-    id, name, params = str(data.get("templateId")), data.get("name", ""), data.get("params")
-    if not (id.isascii() and id.isdigit() and len(id) <= 19 and id[0] != "0"):
-        raise UnreadableFile(f"{file}: templateId: must be a decimal number, found {id!r}")
-    if not isinstance(name, str):
-        raise UnreadableFile(f"{file}: name: must be a string, found {name!r}")
-    if not isinstance(params, dict) or not params:
-        raise UnreadableFile(f"{file}: params: must be an object with a member for each node")
-    fields = data.get("fields")
-    if isinstance(fields, dict):  # as in the service's answers
-        fields = fields.get("fieldAttrs")
-    if not isinstance(fields, list):
-        raise UnreadableFile(f"{file}: fields: must be a list")
-    editable = [_field(each, params, f"{file}: fields[{n}]") for n, each in enumerate(fields)]
-    if len(set(editable)) < len(editable):
-        raise UnreadableFile(f"{file}: fields: must name every field once")
-    return Template(id, name, params, tuple(editable))
-
-
-def _field(data: Any, params: Mapping[str, Any], position: str) -> TemplateField:
-    if not isinstance(data, dict) or "nodeId" not in data or "fieldName" not in data:
-        raise UnreadableFile(f"{position}: must be an object with nodeId and fieldName")
-    field = TemplateField(str(data["nodeId"]), str(data["fieldName"]))
-    if not isinstance(params.get(field.node_id), dict):
-        raise UnreadableFile(f"{position}: nodeId: there is no node {field.node_id} in params")
-    if field.name not in _inputs(params[field.node_id]):
-        text = f"node {field.node_id} has no input {field.name}"
-        raise UnreadableFile(f"{position}: fieldName: {text}")
-    return field
-
-
-def _graph_problem(template: Template, classes: NodeClasses) -> str:
-    """Return the problem of a template's graph, except for its editable fields."""
-    try:
-        graph = inspect_graph(template.params, classes, TamsSettings())
-    except Invalid as error:
-        return error.problem.rstrip("\n").replace("\n", "; ")
-    editable = set(template.fields)
-    problems = [
-        each for each in graph.problems if TemplateField(each.node, each.input) not in editable
-    ]
-    return refused(problems).problem.rstrip("\n").replace("\n", "; ") if problems else ""
-
-
-def _inputs(node: Any) -> Mapping[str, Any]:
-    inputs = node.get("inputs")
-    return inputs if isinstance(inputs, dict) else {}
-
-
-def _class_type(node: Any) -> Any:
-    return node.get("classType") or node.get("class_type") or ""

@@ -24,24 +24,16 @@ from mock_server.tams.catalogue import ModelType
 from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tams.workflow import requests as workflow
 from mock_server.tests.tams import graphs
-from mock_server.tests.tams.gaps import DESCRIBING, PLUGIN_TEMPLATE, PREPROCESSING, UNREAD
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 
 ROOT = Path(__file__).parents[3]
 OPENAPI = yaml.safe_load((ROOT / "fixtures" / "openapi" / "tams.yaml").read_text("utf-8"))
 CONSTANTS = json.loads((ROOT / "mock_server" / "data" / "tams-constants.json").read_bytes())
+SHARED_IMAGE = CONSTANTS["known_ids"]["image_resources"][0]
 SCHEMAS: dict[str, Any] = OPENAPI["components"]["schemas"]
 
 
 GAPS: dict[str, str] = {
-    "POST /v1/controlnet/detect": PREPROCESSING,
-    "schema ControlnetDetectRequest": PREPROCESSING,
-    "schema ControlnetDetectResponse": PREPROCESSING,
-    "POST /v1/img2prompt": DESCRIBING,
-    "schema Img2PromptRequest": DESCRIBING,
-    "schema Img2PromptResponse": DESCRIBING,
-    "template 840417077373405793": PLUGIN_TEMPLATE,
-    **{f"member {name}": reason for name, reason in UNREAD.items()},
     "value JobStatus.DEFAULT": "the zero value, which a service never sends",
     "value ModelType.DEFAULT": "the zero value, which a service never sends",
     **{
@@ -77,6 +69,8 @@ REQUESTS: dict[str, type[TamsBody]] = {
     "ImageToInpaint": requests.ImageToInpaintBody,
     "VideoDiffusion": requests.VideoDiffusionBody,
     "CreateResourceImageRequest": requests.CreateResourceImage,
+    "ControlnetDetectRequest": requests.DetectControlnet,
+    "Img2PromptRequest": requests.DescribeImage,
     "CreateWorkflowJobRequest": workflow.CreateWorkflowJob,
     "WorkflowParamsCheckRequest": workflow.CheckWorkflow,
     "FieldAttrIn": workflow.FieldAttrBody,
@@ -102,6 +96,8 @@ ANSWERS = {
     "Model",
     "CreateResourceImageResponse",
     "CreateResourceImageStsResponse",
+    "ControlnetDetectResponse",
+    "Img2PromptResponse",
     "RpcStatus",
     "RpcDetail",
     "GatewayError",
@@ -263,6 +259,11 @@ async def answered() -> AsyncIterator[tuple[str, Any]]:
                 yield f"Notification{name}", notice
         form = await world.call("POST", "/v1/resource/image/sts", {})
         yield "CreateResourceImageStsResponse", form.json()
+        shown = {"controlnetModule": "openpose", "resourceId": SHARED_IMAGE}
+        pose = await world.call("POST", "/v1/controlnet/detect", shown)
+        yield "ControlnetDetectResponse", pose.json()
+        words = await world.call("POST", "/v1/img2prompt", {"resourceId": SHARED_IMAGE})
+        yield "Img2PromptResponse", words.json()
         filmed = await world.submit(text_to_image(animateDiff={"args": [{"fps": 8}]}))
         await world.advance(60)
         yield "JobResponse", (await world.call("GET", f"/v1/jobs/{filmed['id']}")).json()

@@ -294,7 +294,7 @@ def test_a_preset_is_told_as_the_source_of_what_it_decides():
     )
     sources = {
         name: row_of(settings, name)["source"]
-        for name in ("strict", "tams.bad_size", "tams.unknown_model", "tams.steps_range",
+        for name in ("strict", "tams.bad_size", "tams.unknown_model", "tams.sdxl_factor",
                      "tams.strict", "workshop.strict", "workshop.unknown_workflow", "tams.schemes")
     }  # fmt: skip
 
@@ -302,7 +302,7 @@ def test_a_preset_is_told_as_the_source_of_what_it_decides():
         "strict": "flag",
         "tams.bad_size": "flag",
         "tams.unknown_model": "preset strict",
-        "tams.steps_range": "preset as-documented",
+        "tams.sdxl_factor": "preset as-documented",
         "tams.strict": "flag",
         "workshop.strict": "preset strict",
         "workshop.unknown_workflow": "preset strict",

@@ -1,7 +1,6 @@
 """Builders for chains of stages, and functions that parse them."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ PLAIN = {
     "sampler": "Euler a",
     "steps": 8,
 }
-PRICE_OF_PLAIN = Decimal("0.8")
 
 
 def start(**members: Any) -> dict[str, Any]:

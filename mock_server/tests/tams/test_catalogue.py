@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -49,21 +48,21 @@ def test_other_ids_are_unknown():
 
 
 @pytest.mark.parametrize(
-    ("model_id", "family", "factor"),
+    ("model_id", "family", "price_group"),
     [
-        (CHECKPOINT, SD15, "0.6"),
-        ("757279507095956705", FLUX, "3"),
-        ("763947005736342551", FLUX, "3"),  # named FLUX/Pony by its only user
-        ("808939700149555823", ILLUSTRIOUS, "1"),
-        ("808211415430243917", SD35, "1"),
-        ("834401335727231078", SDXL, "1"),  # its family is not published
-        (UNKNOWN, SDXL, "1"),
-        ("", SDXL, "1"),
+        (CHECKPOINT, SD15, "SD"),
+        ("757279507095956705", FLUX, "FLUX"),
+        ("763947005736342551", FLUX, "FLUX"),  # named FLUX/Pony by its only user
+        ("808939700149555823", ILLUSTRIOUS, "SDXL"),
+        ("808211415430243917", SD35, "SD"),
+        ("834401335727231078", SDXL, "SDXL"),  # its family is not published
+        (UNKNOWN, SDXL, "SDXL"),
+        ("", SDXL, "SDXL"),
     ],
 )
-def test_a_family_decides_the_factor(model_id, family, factor):
+def test_a_family_decides_the_price_group(model_id, family, price_group):
     assert catalogue.family_of(model_id) is family
-    assert catalogue.factor_of(model_id) == Decimal(factor)
+    assert family.price_group == price_group
 
 
 def test_the_rules_of_families_are_the_documented_ones():
@@ -128,7 +127,7 @@ def test_faker_is_not_imported_for_prices():
         "import sys\n"
         "from mock_server.tams.catalogue import Catalogue\n"
         "import mock_server.tams.stages\n"
-        f"Catalogue().factor_of({CHECKPOINT!r})\n"
+        f"Catalogue().family_of({CHECKPOINT!r})\n"
         "print('faker' in sys.modules)"
     )
 

@@ -35,7 +35,7 @@ async def test_the_answer_to_a_creation_holds_the_job_and_nothing_next_to_it():
         answer = await world.call("POST", "/v1/jobs", text_to_image("one"))
 
     assert answer.json() == {
-        "job": {"id": IsStr(regex=r"\d{18}"), "status": "CREATED", "credits": 0.4}
+        "job": {"id": IsStr(regex=r"\d{18}"), "status": "CREATED", "credits": 0.6}
     }
 
 
@@ -249,7 +249,7 @@ async def test_too_few_credits_are_told_in_the_details_and_take_nothing():
 
 
 async def test_parallel_submissions_never_overdraw():
-    async with a_world(balance=Decimal("2.0")) as world:
+    async with a_world(balance=Decimal("3.0")) as world:
         answers = await asyncio.gather(
             *(world.call("POST", "/v1/jobs", text_to_image(f"r{n}")) for n in range(20))
         )

@@ -1,13 +1,12 @@
 """Parsing stages: the rules of the chain, the order, the work, the price."""
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mock_server.core.errors import Invalid
+from mock_server.core.errors import Forbidden, Invalid
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Pass
 from mock_server.core.jobs.service import RANDOM_SEED
@@ -17,13 +16,10 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.wire import parse
 from mock_server.tests.tams.chains import (
-    FLUX,
     IMAGE,
     LORA,
     MASK,
     PLAIN,
-    PRICE_OF_PLAIN,
-    SD15,
     SDXL,
     ask,
     diffusion,
@@ -165,6 +161,15 @@ def test_the_scale_wins_over_the_size(size, expected):
     order = ask(start(), diffusion(), upscaler(**size)).order
 
     assert (order.width, order.height) == expected
+
+
+@pytest.mark.parametrize("name", ["Latent", "Latent (nearest-exact)"])
+def test_a_latent_upscaler_is_allowed_only_after_a_diffusion(name):
+    latent = upscaler(hrUpscaler=name, hrScale=2, diffusion=PLAIN)
+
+    assert ask(start(), diffusion(), latent).warnings == ()
+    assert "only after a DIFFUSION stage" in refusal(start(imageResourceId=IMAGE), latent)
+    assert "only after a DIFFUSION stage" in refusal(start(), latent, diffusion())
 
 
 def test_an_upscaler_with_zero_steps_uses_those_of_the_first_pass():
@@ -342,37 +347,59 @@ def test_animations_and_videos_have_frames(stages, frames):
     assert [each.frames for each in ask(start(), *stages).work.passes] == frames
 
 
-# The price
+def test_newer_members_of_a_diffusion_have_no_effect():
+    newer = {
+        "useHunyuanDit": True,
+        "layerDiffusion": {"enable": True, "weight": "0.5"},
+        "clipEncoderName": "clip",
+    }
+
+    assert ask(start(), diffusion(**newer)) == ask(start(), diffusion())
+
+
+# Video
+
+
+def test_the_inputs_of_a_video_are_its_ends_and_what_controls_it():
+    stage = video(
+        inp={"args": [{"startImageResourceId": IMAGE, "endImageResourceId": MASK}]},
+        controlnet={"args": [{"inputVideoResourceId": "film", "preprocessor": "none"}, {}]},
+        lora={"items": [{"loraModel": LORA, "weight": 0.7}]},
+    )
+    made = ask(start(), stage)
+
+    assert made.work.inputs == (IMAGE, MASK, "film")
+    assert made.order.source == IMAGE
+    assert made.warnings == ()
 
 
 @pytest.mark.parametrize(
-    ("stages", "price"),
+    "members",
     [
-        # Observed: 768×768, few steps, SDXL-type.
-        ([start(), diffusion()], "0.8"),
-        ([start(count=4), diffusion()], "3.2"),
-        ([start(), diffusion(sdModel=SD15)], "0.5"),
-        ([start(), diffusion(sdModel=FLUX)], "2.4"),
-        ([start(), diffusion(sdModel="1")], "0.8"),
-        ([start(), diffusion(steps=None)], "1.4"),
-        # Observed on the web site: 5 s of video.
-        (
-            [start(), video(width=544, height=960, fps=8, totalFrames=40, sdModel=SDXL)],
-            "30",
-        ),
+        {},
+        {"generationMode": "DEFAULT"},
+        {"generationMode": "FAST", "sdModel": "WAN_2_1"},
+        {"generationMode": "TEXT_TO_VIDEO", "sdModel": "hunyuanvideo"},
     ],
 )
-def test_observed_prices_are_met(stages, price):
-    assert ask(*stages).work.price == Decimal(price)
+def test_documented_modes_and_models_of_video_have_no_warning(members):
+    assert ask(start(), video(**members), strict=True).warnings == ()
 
 
-def test_a_lora_costs_nothing():
-    assert ask(start(), diffusion(lora={"items": [{"loraModel": LORA}]})).work.price == (
-        PRICE_OF_PLAIN
-    )
+def test_other_modes_and_models_of_video_have_one():
+    stage = video(generationMode="SLOW", sdModel="WAN_9")
+
+    assert [each.partition(":")[0] for each in ask(start(), stage).warnings] == [
+        "generationMode",
+        "sdModel",
+    ]
+    assert "generationMode: must be one of" in refusal(start(), stage, strict=True)
 
 
-def test_a_fixed_price_replaces_the_formula():
-    made = ask(start(count=4), diffusion(), fixed_price="2.5")
+def test_a_locked_video_model_needs_its_access_key():
+    stage = video(sdModel=SDXL)
+    with pytest.raises(Forbidden):
+        ask(start(), stage, locked_models=(SDXL,))
 
-    assert made.work.price == Decimal("2.5")
+    with_key = video(sdModel=SDXL, modelAccessKey="k")
+    assert ask(start(), with_key, locked_models=(SDXL,)).warnings == ()

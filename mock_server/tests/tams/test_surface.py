@@ -92,6 +92,20 @@ async def test_who_is_not_known_is_told_so(settings, headers, status, tips):
     assert tips in body["tips"]
 
 
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Basic YTpi"}])
+async def test_an_unreadable_header_can_have_a_body_for_it(headers):
+    async with a_world(tams={"bad_authorization_body": "invalid-header"}) as world:
+        answer = await world.call("GET", JOB, headers=headers)
+        other = await world.call("GET", JOB, headers={"authorization": "Bearer nobody"})
+
+    assert answer.status_code == 401
+    assert (answer.json()["code"], answer.json()["message"]) == (
+        100002,
+        "invalid authorization header",
+    )
+    assert other.json()["code"] == 100001
+
+
 async def test_a_refusal_can_be_an_rpc_status():
     async with a_world(tams={"auth_error_body": "rpc"}) as world:
         answer = await world.call("GET", JOB, headers={})

@@ -1,13 +1,16 @@
 """Templates: descriptions, documented errors, filled-in graphs, and template files."""
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mock_server.core.errors import Invalid, NotFound
-from mock_server.tams.catalogue import Catalogue, demo_uploads
+from mock_server.tams.catalogue import Catalogue, demo_uploads, ids_of
 from mock_server.tams.errors import FieldMismatch
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.wire import parse
@@ -17,7 +20,9 @@ from mock_server.tams.workflow.requests import CheckTemplate, FieldAttrBody
 from mock_server.tams.workflow.templates import Templates
 from mock_server.tests.tams.graphs import example, node, text_to_image
 
-ANIME, POSTER = "676018193025756628", "934400000000000011"
+ANIME, POSTER, PLUGIN = "676018193025756628", "934400000000000011", "840417077373405793"
+DATA = Path(__file__).parents[2] / "data"
+UPLOAD = "00000000-0000-4000-8000-000000000902"
 TEMPLATES = Templates(load_classes())
 
 
@@ -45,6 +50,9 @@ def parsed(graph):
 @pytest.mark.parametrize("name", ["get-workflow-template", "get-workflow-template.combo-field"])
 def test_a_template_is_described_as_recorded(name):
     wanted = example(name)["response"]["body"]
+    for field in wanted["fields"]["fieldAttrs"]:
+        if field["fieldValue"] is None:  # The reference says that the printed reply has "".
+            field["fieldValue"] = ""
 
     assert TEMPLATES.read(wanted["templateId"]) == wanted
 
@@ -90,7 +98,7 @@ def test_a_filled_in_template_shows_the_values_that_were_sent(name, prompt):
 
     assert (made.order.prompt, made.order.source) == (prompt, demo_uploads()[0])
     assert made.work.inputs == demo_uploads()[:1]
-    assert made.work.price == Decimal("1.5")
+    assert made.work.price == Decimal(1)  # the documented estimate
     assert made.warnings == ()
 
 
@@ -152,6 +160,62 @@ def test_a_failing_job_waits_for_a_missing_upload():
     assert made.work.price > 0
 
 
+def test_the_template_of_the_plugin_has_its_two_fields():
+    fields = TEMPLATES.read(PLUGIN)["fields"]["fieldAttrs"]
+
+    assert [(each["nodeId"], each["fieldName"], each["nodeName"]) for each in fields] == [
+        ("5", "image", "TensorArt_LoadImage"),
+        ("2", "Text", "TensorArt_PromptText"),
+    ]
+    assert [each["fieldValue"] for each in fields] == ["", "make it winter"]
+    order = parsed(TEMPLATES.fill(PLUGIN, attrs(n5_image=UPLOAD, n2_Text="snow"))).order
+    assert (order.source, order.prompt) == (UPLOAD, "snow")
+
+
+def test_an_input_with_a_list_shows_its_choices(tmp_path):
+    fields = {"4": "ckpt_name", "10": "lora_name", "3": "scheduler", "5": "width"}
+    names = [{"nodeId": id, "fieldName": name} for id, name in fields.items()]
+    shown = folder_of(tmp_path, {**MINE, "fields": names}).read("5")["fields"]["fieldAttrs"]
+    options = [json.loads(each["inputString"]).get("options", {}).get("values") for each in shown]
+
+    assert options[0] == list(ids_of("CHECKPOINT"))
+    assert options[1] == ["643763684419793644"]
+    assert {"normal", "karras"} <= set(options[2])
+    assert options[3] is None
+
+
+# Unknown ids
+
+ANY = Templates(load_classes(), unknown="accept")
+
+
+def test_an_unknown_template_may_make_pictures_from_a_prompt():
+    shown = ANY.read("123")
+
+    assert (shown["templateId"], shown["name"]) == ("123", "Template 123")
+    assert [each["fieldName"] for each in shown["fields"]["fieldAttrs"]] == ["Text"]
+    order = parsed(ANY.fill("123", [])).order
+    assert (order.source, order.width, order.height) == ("", 1024, 1024)
+    assert ANY.read(ANIME) == TEMPLATES.read(ANIME)
+
+
+def test_the_fields_of_an_unknown_template_have_an_effect_by_their_names():
+    graph = ANY.fill("123", attrs(n77_prompt="a red kite", n3_steps="30", n3_width=640, n9_x=1))
+    order = parsed(graph).order
+
+    assert (order.prompt, order.steps, order.width) == ("a red kite", 30, 640)
+    assert graph.warnings == ["fields: the template has no field 9:x"]
+
+
+def test_an_upload_for_an_unknown_template_is_the_start_image():
+    made = parsed(ANY.fill("123", attrs(n4_photo=UPLOAD, n2_Text="a red kite")))
+
+    assert (made.order.source, made.order.prompt) == (UPLOAD, "a red kite")
+    assert made.work.inputs == (UPLOAD,)
+    with pytest.raises(Invalid):
+        ANY.fill("123", attrs(n4_image=""))
+
+
 # Files
 
 MINE: dict[str, Any] = {
@@ -186,7 +250,7 @@ def test_templates_are_read_from_a_folder(tmp_path):
     )
 
     assert parsed(templates.fill("5", attrs(n5_width=640))).order.width == 640
-    assert templates.read("6")["fields"]["fieldAttrs"][0]["fieldValue"] is None
+    assert templates.read("6")["fields"]["fieldAttrs"][0]["fieldValue"] == ""
     assert templates.read(POSTER)["name"] == "Mine"
     assert templates.read(ANIME)["templateId"] == ANIME
 
@@ -240,7 +304,54 @@ def test_a_missing_folder_is_reported(tmp_path):
 
 
 def test_shipped_templates_are_valid(tmp_path):
-    values = {ANIME: attrs(n25_image="a", n27_text="b"), POSTER: attrs(n12_aspect="1:1")}
+    values = {
+        ANIME: attrs(n25_image="a", n27_text="b"),
+        POSTER: attrs(n12_aspect="1:1"),
+        PLUGIN: attrs(n5_image="a", n2_Text="b"),
+    }
 
     for id, sent in values.items():
         assert TEMPLATES.fill(id, sent).problems == []
+
+
+def test_the_example_of_the_documents_works(tmp_path):
+    text = (DATA.parent / "TEMPLATES.md").read_text("utf-8")
+    (example_file,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    templates = folder_of(tmp_path, example_file)
+
+    SCHEMA.validate(json.loads(example_file))
+    made = parsed(templates.fill("123456789012345678", attrs(n2_text="a kite", n5_width=640)))
+    assert (made.order.prompt, made.order.width, made.work.price) == ("a kite", 640, Decimal("0.8"))
+
+
+SCHEMA = Draft202012Validator(json.loads((DATA / "workflow-template.schema.json").read_bytes()))
+
+
+def test_the_schema_describes_template_files():
+    files = sorted((DATA / "templates").glob("*.json"))
+    shipped = [json.loads(file.read_bytes()) for file in files]
+
+    Draft202012Validator.check_schema(SCHEMA.schema)
+    for each in (MINE, {**MINE, "templateId": 5, "fields": {"fieldAttrs": []}}, *shipped):
+        SCHEMA.validate(each)
+    assert {each["$schema"] for each in shipped} == {"../workflow-template.schema.json"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"templateId": "x"},
+        {"templateId": "0"},
+        {"name": 1},
+        {"params": []},
+        {"params": {}},
+        {"params": {"1": 1}},
+        {"params": {"1": {"inputs": {}}}},
+        {"fields": None},
+        {"fields": ["x"]},
+        {"fields": [{"nodeId": "5"}]},
+        {"fields": [*MINE["fields"], *MINE["fields"]]},
+    ],
+)
+def test_the_schema_refuses_what_the_mock_refuses(change):
+    assert not SCHEMA.is_valid({**MINE, **change})

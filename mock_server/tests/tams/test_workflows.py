@@ -13,7 +13,7 @@ from mock_server.core.jobs.plans import Pass
 from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.workflow.graph_reading import uploads_of
 from mock_server.tams.workflow.node_progress import NodeStep, finish_item, notes_of, steps_of
-from mock_server.tests.tams.chains import FLUX, IMAGE, LORA, MASK, SD15, SDXL
+from mock_server.tests.tams.chains import FLUX, IMAGE, LORA, MASK, SD15
 from mock_server.tests.tams.graphs import (
     ask,
     changed,
@@ -42,7 +42,7 @@ def image_to_image(**sampler):
 def test_every_recorded_graph_makes_an_order(name):
     made = ask(example(name)["request"]["body"]["params"])
 
-    assert made.work.price > 0
+    assert made.work.passes
     assert made.order.count == 1
 
 
@@ -305,32 +305,10 @@ def test_a_locked_model_is_forbidden():
         ask(text_to_image(), locked_models=(SD15,))
 
 
-@pytest.mark.parametrize(
-    ("inputs", "model", "price"),
-    [
-        ({}, SD15, "0.4"),
-        ({"width": 768, "height": 768}, SD15, "0.9"),
-        ({"width": 768, "height": 768}, SDXL, "1.4"),
-        ({"width": 768, "height": 768, "batch_size": 2}, SDXL, "2.8"),
-        ({"width": 768, "height": 768}, FLUX, "4.2"),
-        ({"width": 16, "height": 16}, SD15, "0.1"),
-    ],
-)
-def test_the_price_follows_from_the_graph(inputs, model, price):
-    params = changed(changed(text_to_image(), "5", **inputs), "4", ckpt_name=model)
-
-    assert ask(params).work.price == Decimal(price)
-
-
-def test_a_fixed_price_replaces_the_formula():
-    assert ask(text_to_image(), fixed_price="2.5").work.price == Decimal("2.5")
-
-
-def test_a_graph_without_a_sampler_is_cheap():
+def test_a_graph_without_a_sampler_has_one_pass():
     made = ask(example("create-workflow-job.vendor-nodes")["request"]["body"]["params"])
 
     assert made.work.passes == (Pass("processing", 512, 768, 0),)
-    assert made.work.price == Decimal("0.3")
     assert made.order.denoising_strength == 0.0
 
 
@@ -360,7 +338,7 @@ def test_every_valid_graph_is_parsed_or_refused(params):
     except Invalid:
         return
     steps = steps_of(made.order.notes)
-    assert made.work.price > 0
+    assert made.work.price >= 0
     assert tuple(each.id for each in steps) == read(params).order
     assert sum(each.images for each in steps) == made.order.count
     assert sum(each.samples > 0 for each in steps) <= len(made.work.passes)
@@ -380,6 +358,7 @@ STEPS = (
     NodeStep("3", "KSampler", 80, samples=20),
     NodeStep("9", "SaveImage", 10, images=2),
 )
+FILES = [{"filename": "a"}, {"filename": "b"}]
 
 
 def at(done, now=107.9, **options):
@@ -406,17 +385,20 @@ def test_nodes_are_finished_one_after_the_other(done, step, finished):
         "step": step,
         "ctime": "100",
         "mtime": "107",
-        "nodes": {},
+        "nodes": {
+            id: {"id": id, "status": "SUCCESS", **({"process": 1} if id == "3" else {})}
+            for id in finished
+        },
         "finishedNodes": {
             each.id: {"classType": each.class_type} for each in STEPS if each.id in finished
         },
     }
 
 
-def test_outputs_name_files_as_clients_read_them():
-    item = at(1, urls=["a", "b"])
+def test_a_finished_output_node_has_its_files():
+    item = at(1, images=FILES)
 
-    assert item["nodes"] == {"9": {"outputUi": {"images": [{"filename": "a"}, {"filename": "b"}]}}}
+    assert item["nodes"]["9"] == {"id": "9", "status": "SUCCESS", "outputUi": {"images": FILES}}
 
 
 def test_the_members_are_those_of_the_example():
@@ -425,7 +407,7 @@ def test_the_members_are_those_of_the_example():
 
     for shape in (running, success):
         wanted = shape["workflowFinishItem"]
-        found = at(0.55, urls=["a", "b"])
+        found = at(0.55, images=FILES)
         assert found.keys() == wanted.keys()
         assert {name: type(each) for name, each in found.items()} == {
             name: type(each) for name, each in wanted.items()
