@@ -48,9 +48,6 @@ class TaskValidator:
     def cfg_scale(self, field: str, found: float) -> float:
         return self.within(field, found, 0.0, MAX_CFG_SCALE)
 
-    def clip_skip(self, field: str, found: int) -> int:
-        return self.within(field, found, 1, MAX_CLIP_SKIP)
-
     def part(self, field: str, found: float) -> float:
         """Return a number from 0 to 1, such as the strength of denoising."""
         return self.within(field, found, 0.0, 1.0)

@@ -114,4 +114,4 @@ class WorkshopVendor:
     def control_operations(self) -> Sequence[Operation]:
         from mock_server.workshop.control import TokenControl
 
-        return TokenControl(self.context.accounts, self.session_service).operations
+        return TokenControl(self.session_service).operations
