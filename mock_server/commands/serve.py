@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +21,7 @@ from mock_server.setting_types import Setting, as_text
 from mock_server.settings import Settings, all_settings
 
 if TYPE_CHECKING:
-    from mock_server.serving import Server, Stop
+    from mock_server.serving import Server
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -133,22 +132,13 @@ def _run(config: Path | None, as_json: bool, flags: Mapping[str, Any]) -> None:
 async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) -> None:
     from mock_server.serving import Stop, run
 
-    stop = Stop()
-    _on_signals(stop)
-    await run(settings, ready, stop)
-
-
-def _on_signals(stop: Stop) -> None:
-    loop = asyncio.get_running_loop()
-
-    def later(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-
+    stop, loop = Stop(), asyncio.get_running_loop()
     for number in SIGNALS:
         try:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
-            signal.signal(number, later)
+            signal.signal(number, lambda number, frame: loop.call_soon_threadsafe(stop))
+    await run(settings, ready, stop)
 
 
 def _log_to_stderr(settings: Settings) -> None:

@@ -14,7 +14,6 @@ from mock_server.control.problems import INVALID, ErrorBody, Problem
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, LimitMode, Limits, Progression
 from mock_server.core.errors import NotFound
-from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.fake_data import faker
 from mock_server.web.json_bodies import (
@@ -205,12 +204,9 @@ class Accounts:
         return LimitsBody.of((await self.known.accounts.find(call.params["id"])).limits)
 
     async def put_limits(self, call: Call, body: LimitsChangeBody) -> LimitsBody:
-        async with self._act(call.params["id"], call) as world:
-            old = world.account.limits
-            limits = Limits(
-                qps=old.qps if body.qps is None else body.qps,
-                window=old.window if body.window is None else body.window,
-                mode=old.mode if body.rate_limit is None else body.rate_limit,
+        async with call.accounts.act(call.params["id"], call.wall) as world:
+            limits = _changed(
+                world.account.limits, qps=body.qps, window=body.window, mode=body.rate_limit
             )
             await world.change_account(replace(world.account, limits=limits))
         return LimitsBody.of(limits)
@@ -221,12 +217,9 @@ class Accounts:
         self.known.forget(id)
 
     async def _shown(self, id: str, call: Call) -> dict[str, Any]:
-        async with self._act(id, call) as world:
+        async with call.accounts.act(id, call.wall) as world:
             account, wallet = world.account, await world.wallet()
         return account_body(account, wallet.balance, _name_of(account))
-
-    def _act(self, id: str, call: Call) -> UnitOfWork:
-        return self.known.accounts.act(id, call.wall)
 
     def _check(self, public_key: str) -> None:
         try:
@@ -237,19 +230,20 @@ class Accounts:
 
     def _spec(self, body: NewAccountBody) -> AccountSpec:
         limits = self.known.accounts.defaults.limits
-        if body.qps is not None:
-            limits = replace(limits, qps=body.qps)
-        if body.rate_limit is not None:
-            limits = replace(limits, mode=body.rate_limit)
         return AccountSpec(
             **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
-            limits=limits,
+            limits=_changed(limits, qps=body.qps, mode=body.rate_limit),
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
             token=body.access_token or "",
             key=body.app_key or "",
             secret=body.app_secret or "",
         )
+
+
+def _changed(limits: Limits, **changes: Any) -> Limits:
+    """Return the limits with the changes that are not None."""
+    return replace(limits, **{name: new for name, new in changes.items() if new is not None})
 
 
 def _name_of(account: Account) -> str:

@@ -26,6 +26,7 @@ from mock_server.web.json_bodies import (
     MomentBody,
     OutgoingBody,
     Query,
+    TextOrNull,
 )
 from mock_server.web.json_values import iso
 
@@ -116,8 +117,8 @@ class EntryBody(OutgoingBody):
     path: str
     target: str
     status: int | None
-    account: str | None
-    operation: str | None
+    account: TextOrNull
+    operation: TextOrNull
     now: MomentBody | None
     duration_ms: float
     remarks: list[str]
@@ -251,16 +252,14 @@ class Requests:
         return EntriesBody(requests=[self._entry(trace, self._redactor(trace)) for trace in traces])
 
     def _entry(self, trace: Trace, redactor: Redactor) -> EntryBody:
-        return EntryBody(
-            id=trace.id,
+        return EntryBody.like(
+            trace,
             at=trace.wall,
             iso=iso(trace.wall),
             method=redactor.text(trace.scope["method"]),
             path=redactor.text(trace.scope["path"]),
             target=redactor.target(trace),
             status=None if trace.answer is None else trace.answer.status,
-            account=trace.account or None,
-            operation=trace.operation or None,
             now=None if trace.now is None else MomentBody.of(trace.now),
             duration_ms=round(trace.seconds * 1000, 3),
             remarks=[redactor.text(remark) for remark in trace.remarks],

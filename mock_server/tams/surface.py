@@ -58,9 +58,8 @@ class TamsSurface:
         self,
         context: VendorContext,
         settings: TamsSettings,
-        *,
-        node_classes_file: Path | None = None,
-        templates_dir: Path | None = None,
+        node_classes_file: Path | None,
+        templates_dir: Path | None,
     ) -> None:
         accounts, upload_bounds = context.accounts, context.upload_bounds
         self.settings = settings

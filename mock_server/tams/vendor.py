@@ -27,17 +27,11 @@ class TamsVendor:
         self,
         context: VendorContext,
         settings: TamsSettings,
-        *,
-        node_classes_file: Path | None = None,
-        templates_dir: Path | None = None,
+        node_classes_file: Path | None,
+        templates_dir: Path | None,
     ) -> None:
         self.settings = settings
-        self.surface = TamsSurface(
-            context,
-            at_hand(settings),
-            node_classes_file=node_classes_file,
-            templates_dir=templates_dir,
-        )
+        self.surface = TamsSurface(context, at_hand(settings), node_classes_file, templates_dir)
 
     @cached_property
     def callback_adapter(self) -> CallbackAdapter:

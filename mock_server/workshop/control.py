@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
@@ -125,8 +124,7 @@ class ClosedBody(OutgoingBody):
 class TokenControl:
     """Operations on tokens. The path names a token of any account."""
 
-    def __init__(self, accounts: AccountService, session_service: SessionService) -> None:
-        self.accounts = accounts
+    def __init__(self, session_service: SessionService) -> None:
         self.session_service = session_service
         token = "/_mock/tokens/{id}"  # noqa: S105 - a path
         self.operations = (
@@ -149,9 +147,9 @@ class TokenControl:
 
     async def list_tokens(self, call: Call, query: TokensQuery) -> TokensBody:
         if query.account is not None:
-            await self.accounts.find(query.account)
+            await call.accounts.find(query.account)
         found = await newest(
-            self.accounts.store,
+            call.accounts.store,
             Token,
             query.account,
             limit=query.limit,
@@ -160,7 +158,7 @@ class TokenControl:
         shown: list[TokenBody] = []
         for token in found:
             with suppress(NotFound):  # It may have made room for others meanwhile.
-                async with self.accounts.act(token.account, call.wall) as world:
+                async with call.accounts.act(token.account, call.wall) as world:
                     shown.append(await self._body(world, TokenBody, token.id))
         return TokensBody(tokens=shown)
 

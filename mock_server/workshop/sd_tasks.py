@@ -19,7 +19,7 @@ from mock_server.core.jobs.plans import Pass, Work, effort_of
 from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import Kind, TaskMetadata
-from mock_server.workshop.validation import Remark, TaskValidator, refused
+from mock_server.workshop.validation import MAX_CLIP_SKIP, Remark, TaskValidator, refused
 from mock_server.workshop.wire import Whole, WorkshopBody
 
 # Limits of the mock; a real task needs fewer files.
@@ -137,7 +137,7 @@ def parse_order(
         files = _init_images(payload, settings, remark)
     else:
         if payload.clip_skip is not None:
-            clip_skip = validator.clip_skip("clip_skip", payload.clip_skip)
+            clip_skip = validator.within("clip_skip", payload.clip_skip, 1, MAX_CLIP_SKIP)
             parameters.append(("clip_skip", str(clip_skip)))
         files = _control_images(payload.units)
     order = Order(

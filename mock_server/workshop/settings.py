@@ -70,9 +70,7 @@ class WorkshopSettings(ChoiceTable):
         "newer", "W23", "Generation of the gateway: decides the status and code of refusals."
     )
     unauthorized_keys: tuple[str, ...] = _gateway((), "W23", "AppKeys that get 403 Unauthorized.")
-    expired_keys: tuple[str, ...] = _gateway(
-        (), "W23", "AppKeys whose permission to call the API has expired: 403."
-    )
+    expired_keys: tuple[str, ...] = _gateway((), "W23", "AppKeys with an expired permission: 403.")
     nonce_required: bool = _gateway(False, "W24", "Whether a call without x-ca-nonce is refused.")
     nonce_replay: Literal["refuse", "accept"] = _gateway(
         "refuse", "W24", "A nonce that the same AppKey used within the last 15 minutes."
@@ -99,9 +97,7 @@ class WorkshopSettings(ChoiceTable):
     stages: tuple[str, ...] = _gateway(
         ("RELEASE", "TEST", "PRE"), "W23", "Allowed values of x-ca-stage; others are refused."
     )
-    debug_header: bool = _gateway(
-        True, "W23", "Whether X-Mock-Signature-Diagnosis says what is wrong with credentials."
-    )
+    debug_header: bool = _gateway(True, "W23", "Whether X-Mock-Signature-Diagnosis is sent.")
     flow_control: Literal["off", "app", "path"] = _gateway(
         "off", "W29", "Calls that the gateway limits: none, all of an AppKey, or each path's."
     )
@@ -121,9 +117,7 @@ class WorkshopSettings(ChoiceTable):
     # Section 5; choices 12, 13, 16 to 18
 
     past_expiry: Leniency = _tokens("refuse", "W12", "A tokenExpiredAt in the past.")
-    short_expiry: Leniency = _tokens(
-        "refuse", "W12", "A tokenExpiredAt with fewer than 13 digits, so probably in seconds."
-    )
+    short_expiry: Leniency = _tokens("refuse", "W12", "A tokenExpiredAt with fewer than 13 digits.")
     after_expiry: Leniency = _tokens("refuse", "W13", "Session calls with an expired token.")
     cut_sessions: bool = _tokens(False, "W13", "Whether a session ends with its token.")
     used_time: Literal["ended", "live"] = _tokens(
@@ -193,9 +187,7 @@ class WorkshopSettings(ChoiceTable):
     page_frames: Literal["any", "own", "none"] = _pages(
         "any", "W1", "Sites that may show a session page in a frame: all, the same origin, none."
     )
-    page_tasks: int = _pages(
-        4, "W1", "Unfinished tasks that a token may have when its page starts one.", ge=1, le=100
-    )
+    page_tasks: int = _pages(4, "W1", "Unfinished tasks that a token may have.", ge=1, le=100)
     shared_token: float = _pages(
         300,
         "W1",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Answer, Bounds, Call, Trace
 from mock_server.web.pipeline import Operation
-from mock_server.web.results import ResultFiles
+from mock_server.web.vendors import VendorContext
 from mock_server.workshop import errors, gateway, wire
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.envelope import failure, success
@@ -39,34 +37,33 @@ from mock_server.workshop.workflows import load_workflows
 
 
 class WorkshopSurface:
-    """What the Workshop offers over HTTP. `public_url` replaces the caller's origin in URLs."""
+    """What the Workshop offers over HTTP; `upload_bounds` are those of temporary files."""
 
     name = "workshop"
     cross_origin = True
 
     def __init__(
         self,
-        accounts: AccountService,
+        context: VendorContext,
         session_service: SessionService,
         settings: WorkshopSettings,
-        results: ResultFiles,
         *,
         upload_bounds: Bounds,
-        dispatcher: CallbackDispatcher,
         event_secret: str,
-        wall: Callable[[], float],
-        public_url: str = "",
-        error_codes_file: Path | None = None,
-        workflows_file: Path | None = None,
+        error_codes_file: Path | None,
+        workflows_file: Path | None,
     ) -> None:
+        results, public_url = context.results, context.public_url
         self.settings = settings
         self.codes = load_codes(error_codes_file)
-        self.authenticator = WorkshopAuthenticator(accounts, settings, lambda: self.paths)
+        self.authenticator = WorkshopAuthenticator(context.accounts, settings, lambda: self.paths)
         temp_files = TempFiles(settings, upload_bounds, public_url=public_url)
         outputs = Outputs(settings, results)
         workflows = load_workflows(workflows_file)
         answers = TaskAnswers(settings, outputs, workflows)
-        self.events = Events(dispatcher, settings, event_secret, wall, answers.task_data)
+        self.events = Events(
+            context.dispatcher, settings, event_secret, context.wall, answers.task_data
+        )
         pools = Pools(settings)
         models = Models(settings, self.events, public_url=public_url)
         inputs = FileInputs(settings, temp_files, outputs)

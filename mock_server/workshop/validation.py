@@ -39,26 +39,20 @@ class TaskValidator:
         return self.within(field, side, MIN_SIDE, self.settings.most_side)
 
     def steps(self, field: str, found: int | None) -> int:
-        """Return the steps of sampling."""
         steps = self.settings.default_steps if found is None else found
         return self.within(field, steps, 1, self.settings.most_steps)
 
     def count(self, field: str, found: int) -> int:
-        """Return how many pictures are made."""
         return self.within(field, found, 1, self.settings.most_pictures)
 
     def cfg_scale(self, field: str, found: float) -> float:
         return self.within(field, found, 0.0, MAX_CFG_SCALE)
-
-    def clip_skip(self, field: str, found: int) -> int:
-        return self.within(field, found, 1, MAX_CLIP_SKIP)
 
     def part(self, field: str, found: float) -> float:
         """Return a number from 0 to 1, such as the strength of denoising."""
         return self.within(field, found, 0.0, 1.0)
 
     def prompt(self, field: str, text: str) -> str:
-        """Return a prompt."""
         return self._short(field, text, self.settings.longest_prompt)
 
     def name(self, field: str, text: str) -> str:

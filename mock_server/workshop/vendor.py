@@ -69,18 +69,13 @@ class WorkshopVendor:
         from mock_server.web.vendor_settings import at_hand
         from mock_server.workshop.surface import WorkshopSurface
 
-        context = self.context
         limit_bytes = min(self.settings.upload_limit_bytes, self.stored_bytes)
         return WorkshopSurface(
-            context.accounts,
+            self.context,
             self.session_service,
             at_hand(self.settings),
-            context.results,
-            upload_bounds=Bounds(limit_bytes, context.upload_bounds.body_timeout),
-            dispatcher=context.dispatcher,
+            upload_bounds=Bounds(limit_bytes, self.context.upload_bounds.body_timeout),
             event_secret=self.event_secret,
-            wall=context.wall,
-            public_url=context.public_url,
             error_codes_file=self.error_codes_file,
             workflows_file=self.workflows_file,
         )
@@ -119,4 +114,4 @@ class WorkshopVendor:
     def control_operations(self) -> Sequence[Operation]:
         from mock_server.workshop.control import TokenControl
 
-        return TokenControl(self.context.accounts, self.session_service).operations
+        return TokenControl(self.session_service).operations

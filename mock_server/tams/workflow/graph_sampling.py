@@ -5,11 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.tams.validation import DEFAULT_STEPS
 from mock_server.tams.workflow.graph import GraphNode
 from mock_server.tams.workflow.graph_values import MAX_NAME_LENGTH, NodeValues
 from mock_server.tams.workflow.node_inputs import str_of
-
-DEFAULT_STEPS = 20
 
 _MAX_STEPS = 10_000
 _MAX_SETTINGS = 20

@@ -16,7 +16,7 @@ WEB, FLOW = SessionSlot("web"), SessionSlot("flow", "brush")
 @pytest.fixture
 async def http():
     bench = SessionBench(is_open=True)
-    control = TokenControl(bench.accounts, bench.service)
+    control = TokenControl(bench.service)
     mock = Mock(bench.accounts, resets=bench.resets, vendor_operations=lambda: control.operations)
     async with a_client(mock) as client:
         http: Any = client
