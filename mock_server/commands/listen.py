@@ -195,8 +195,8 @@ def _listen(
 ) -> None:
     import uvicorn
 
+    from mock_server.transport.lifetimes import timed
     from mock_server.transport.ports import listen
-    from mock_server.transport.request_heads import bounded
 
     def tell(arrival: ReceivedCallback, status: int) -> None:
         print_line(_json_line(arrival, status) if as_json else _line(arrival, status))
@@ -213,7 +213,7 @@ def _listen(
         )
         config = uvicorn.Config(
             receiver,
-            http=bounded(MAX_HEAD_BYTES),
+            http=timed(MAX_HEAD_BYTES),
             ws="none",
             lifespan="on",
             interface="asgi3",

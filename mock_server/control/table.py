@@ -234,7 +234,7 @@ def _requests(own: requests.Requests) -> tuple[Operation, ...]:
         Operation(
             "POST", "/_mock/requests/wait", own.wait_for_requests, "Wait for requests",
             body=requests.WaitBody, answer=requests.EntriesBody,
-            problems=(Conflict, problems.NOT_SEEN),
+            problems=(Conflict, problems.NOT_SEEN, problems.STOPPING),
         ),
         Operation(
             "POST", "/_mock/requests/verify", own.verify_requests, "Verify the number of requests",

@@ -17,7 +17,6 @@ class HttpWithoutUpgrade(HttpToolsProtocol):
     """Never changes the protocol: the body of each request is read."""
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         rest = memoryview(data)
         try:
             while True:

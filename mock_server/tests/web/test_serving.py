@@ -343,7 +343,7 @@ def test_beyond_loopback_a_control_token_is_generated(tmp_path):
 
     assert len(token) >= 32
     assert apps[0].settings.control_token == token
-    assert apps[0].lifespan == ["lifespan.startup", "lifespan.shutdown"]
+    assert apps[0].lifespan == ["lifespan.startup", "stopping", "lifespan.shutdown"]
 
 
 def test_localhost_listens_on_all_of_its_addresses(tmp_path):

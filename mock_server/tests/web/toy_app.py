@@ -37,6 +37,9 @@ class ToyApp:
             "balance": int(settings.balance),
         }
 
+    def stopping(self) -> None:
+        self.lifespan.append("stopping")
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             for _ in range(2):
