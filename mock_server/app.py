@@ -124,6 +124,10 @@ class App:
         """Make what the server begins with, and return the ready-made account."""
         return await self.accounts.open(wall)
 
+    def stopping(self) -> None:
+        """End calls that wait for other calls, because the server stops."""
+        self.journal.end_waits()
+
     async def close(self) -> None:
         """Stop what runs in the background, and close the store."""
         await self.dispatcher.close()

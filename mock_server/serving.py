@@ -47,6 +47,8 @@ class ServedApp(Protocol):
 
     def account_body(self, account: Account) -> Mapping[str, Any]: ...
 
+    def stopping(self) -> None: ...
+
 
 class Server(Struct, frozen=True):
     """A ready server: its addresses and the ready-made account."""
@@ -121,6 +123,7 @@ async def run(
             )
         )
         await _tick(servers, stop.requested)
+        app.stopping()
         logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
         await _unless(stop.forced, _shut_down(servers))
         await lifespan.shutdown()
@@ -188,10 +191,10 @@ def _mock_app(settings: Settings) -> ServedApp:
 
 def _protocol(header_limit_bytes: int) -> type[asyncio.Protocol] | str:
     try:
-        from mock_server.transport.request_heads import bounded
+        from mock_server.transport.lifetimes import timed
     except ImportError:
         return "h11"  # without httptools: slower, with its own limit
-    return bounded(header_limit_bytes)
+    return timed(header_limit_bytes)
 
 
 def _config(app: ServedApp, header_limit_bytes: int, tls: Tls | None = None) -> uvicorn.Config:

@@ -42,4 +42,9 @@ def settings_or_failure(
 
 def say(line: str) -> None:
     """Print a line about the run on standard error."""
-    click.echo(f"tams-mock: {line}", err=True)
+    click.echo(as_said(line), err=True)
+
+
+def as_said(line: str) -> str:
+    """Return a line about the run as it is printed."""
+    return f"tams-mock: {line}"

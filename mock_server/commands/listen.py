@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from mock_server.commands.errors import CommandFailure, say, settings_or_failure
+from mock_server.commands.errors import CommandFailure, as_said, settings_or_failure
+from mock_server.commands.output import LineWriter, log_to
 from mock_server.commands.received_callbacks import ReceivedCallback, read_arrival
 from mock_server.core.errors import TooLarge
 from mock_server.web.calls import Disconnected, read_body
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 GRACE = 3  # seconds for open answers when it stops
 
 # The Workshop reads the answers to these events (Workshop › 11).
@@ -161,23 +164,34 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     reply_policy = ReplyPolicy(answer, fail, deny, delay)
     secret = settings_or_failure().event_secret if secret is None else secret
+    printed, complaints = LineWriter(sys.stdout), LineWriter(sys.stderr)
+    log_to(complaints, "warning")
     try:
         with suppress(KeyboardInterrupt):
-            _listen(port, secret, reply_policy, count, as_json)
+            _listen(port, secret, reply_policy, count, as_json, printed.line)
+        complaints.line(as_said("stopped"))
     except ServingError as error:
         raise CommandFailure(str(error)) from error
-    say("stopped")
+    finally:
+        printed.close()
+        complaints.close()
 
 
 def _listen(
-    port: int, secret: str, reply_policy: ReplyPolicy, count: int | None, as_json: bool
+    port: int,
+    secret: str,
+    reply_policy: ReplyPolicy,
+    count: int | None,
+    as_json: bool,
+    print_line: Callable[[str], None],
 ) -> None:
     import uvicorn
 
+    from mock_server.transport.lifetimes import timed
     from mock_server.transport.ports import listen
 
     def tell(arrival: ReceivedCallback, status: int) -> None:
-        click.echo(_json_line(arrival, status) if as_json else _line(arrival, status))
+        print_line(_json_line(arrival, status) if as_json else _line(arrival, status))
         if receiver.count == count:
             server.should_exit = True
 
@@ -187,10 +201,11 @@ def _listen(
             secret,
             reply_policy,
             tell,
-            lambda: click.echo(json.dumps({"url": url}) if as_json else _banner(url)),
+            lambda: print_line(json.dumps({"url": url}) if as_json else _banner(url)),
         )
         config = uvicorn.Config(
             receiver,
+            http=timed(MAX_HEAD_BYTES),
             ws="none",
             lifespan="on",
             interface="asgi3",

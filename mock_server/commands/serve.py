@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mock_server.commands.errors import CommandFailure, say, settings_or_failure
+from mock_server.commands.errors import CommandFailure, as_said, say, settings_or_failure
+from mock_server.commands.output import LineWriter, log_to
 from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
 from mock_server.setting_types import Setting, as_text
 from mock_server.settings import Settings, all_settings
@@ -100,15 +100,21 @@ def _show_everything(ctx: click.Context, parameter: click.Parameter, value: bool
 def _serve(config: Path | None, as_json: bool, **flags: Any) -> None:
     # Until the loop takes over, SIGTERM ends the start in the same way as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        _run(config, as_json, flags)
-    say("stopped")
+    complaints = LineWriter(sys.stderr)
+    try:
+        with suppress(KeyboardInterrupt):
+            _run(config, as_json, flags, complaints)
+        complaints.line(as_said("stopped"))
+    finally:
+        complaints.close()
 
 
-def _run(config: Path | None, as_json: bool, flags: Mapping[str, Any]) -> None:
+def _run(
+    config: Path | None, as_json: bool, flags: Mapping[str, Any], complaints: LineWriter
+) -> None:
     by_name = {name.replace("__", "."): value for name, value in flags.items()}
     settings = settings_or_failure(by_name, config)
-    _log_to_stderr(settings)
+    log_to(complaints, settings.log_level)
 
     from mock_server.commands.banner import banner
     from mock_server.serving import loop_factory
@@ -139,16 +145,6 @@ async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) 
         except NotImplementedError:  # Windows
             signal.signal(number, lambda number, frame: loop.call_soon_threadsafe(stop))
     await run(settings, ready, stop)
-
-
-def _log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    if settings.log_level != "debug":
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _options() -> Iterator[click.Parameter]:

@@ -65,6 +65,7 @@ NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
+STOPPING = Kind("stopping", 503, "The server stops")
 
 
 class ErrorBody(Struct, frozen=True, omit_defaults=True):

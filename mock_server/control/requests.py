@@ -12,7 +12,14 @@ from pydantic import BeforeValidator, Field
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.matching import RequestMatch, entries, near_misses
-from mock_server.control.problems import CONFLICT, NOT_AS_EXPECTED, NOT_SEEN, Kind, Problem
+from mock_server.control.problems import (
+    CONFLICT,
+    NOT_AS_EXPECTED,
+    NOT_SEEN,
+    STOPPING,
+    Kind,
+    Problem,
+)
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
 from mock_server.web.authentication import complete_verdict
@@ -205,6 +212,7 @@ class Requests:
                     enough.set()
 
         self.journal.listeners.add(look)
+        self.journal.waits.add(enough.set)
         try:
             if len(found) < count:
                 async with asyncio.timeout(body.timeout):
@@ -214,6 +222,10 @@ class Requests:
             raise self._differs(NOT_SEEN, words, match, len(found)) from None
         finally:
             self.journal.listeners.discard(look)
+            self.journal.waits.discard(enough.set)
+        if len(found) < count:
+            words = f"{len(found)} of {count} requests came before the server stopped"
+            raise self._differs(STOPPING, words, match, len(found))
         return self._listed(found)
 
     async def verify_requests(self, call: Call, body: VerifyBody) -> MatchedBody:

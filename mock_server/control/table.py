@@ -13,7 +13,7 @@ from mock_server.control.callbacks import Callbacks
 from mock_server.control.clocks import Clocks
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.probes import Probes
-from mock_server.control.problems import NOT_A_CAPTURE, NOT_AS_EXPECTED, NOT_SEEN
+from mock_server.control.problems import NOT_A_CAPTURE, NOT_AS_EXPECTED, NOT_SEEN, STOPPING
 from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
 from mock_server.control.signatures import Signatures
@@ -164,7 +164,7 @@ def _requests(own: Requests) -> tuple[Operation, ...]:
         Operation("GET", f"{every}/{{id}}", own.get_request, "Get a request and its answer"),
         Operation(
             "POST", f"{every}/wait", own.wait_for_requests, "Wait for requests",
-            problems=(Conflict, NOT_SEEN),
+            problems=(Conflict, NOT_SEEN, STOPPING),
         ),
         Operation(
             "POST", f"{every}/verify", own.verify_requests, "Verify the number of requests",

@@ -1,1 +1,1 @@
-"""Listening: ports, limits of request heads, write batching, certificates for https."""
+"""Listening: ports, heads of requests, lifetimes of connections, certificates for https."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from mock_server.transport.upgrades import HttpWithoutUpgrade
 from mock_server.web.calls import GONE, WHOLE
 
 # The data of one connection that waits; more than this is sent immediately.
@@ -38,7 +39,7 @@ class WriteBatch:
             transport.send()
 
 
-class BatchingProtocol(HttpToolsProtocol):
+class BatchingProtocol(HttpWithoutUpgrade):
     """Marks complete requests, and sends the answers of a turn together."""
 
     batch: ClassVar[WriteBatch]
@@ -47,6 +48,8 @@ class BatchingProtocol(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, BatchedTransport(transport, self.batch)))
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # only the head is complete
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
 

@@ -1,4 +1,4 @@
-"""A limit for the head of a request; uvicorn's fast protocol has none.
+"""Checks of the head of a request: its size and its host; uvicorn's fast protocol has none.
 
 The target counts while it is parsed, headers and trailers when they are complete. While a head is
 incomplete, whole chunks count, so that a header without an end is noticed too.
@@ -12,15 +12,16 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from mock_server.transport.batched import BatchingProtocol, WriteBatch
+from mock_server.transport.batched import BatchingProtocol
+from mock_server.transport.hosts import WrongHost, check_host, origin_form
 
 # How many seconds a refused client may continue sending. Closing at once would make the kernel
 # drop the answer together with the data that was not read.
 LINGER = 1.0
 
 
-class _TooLarge(Exception):
-    """The head of a request is above the limit; the parser wraps this in its own error."""
+class _Refused(Exception):
+    """The head of a request is refused; the parser wraps this in its own error."""
 
 
 class BoundedHttp(BatchingProtocol):
@@ -69,20 +70,31 @@ class BoundedHttp(BatchingProtocol):
         if self._received_bytes > self.limit_bytes:
             if len(self.url) > self.limit_bytes:
                 self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
-                raise _TooLarge
+                raise _Refused
             if self._parsed_bytes() > self.limit_bytes:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                raise _TooLarge
+                raise _Refused
+        try:
+            check_host(self.headers, self.parser.get_http_version())
+        except WrongHost as problem:
+            self.send_400_response(f"Bad Request: {problem}.")
+            raise _Refused from problem
+        if not self.url.startswith(b"/"):
+            self.url = origin_form(self.url, self.headers)
         self._header_count = len(self.headers)
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal is not None:
             return
-        if self._is_answering():
-            self._refusal = self._error_answer(HTTPStatus.BAD_REQUEST, msg)
-        else:
-            super().send_400_response(msg)
+        self._refusal = self._error_answer(HTTPStatus.BAD_REQUEST, msg)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.more_body and not cycle.response_complete:
+            # Its body is broken, so this is the only answer to it.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not self._is_answering():
+            self._send(self._refusal)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -96,7 +108,9 @@ class BoundedHttp(BatchingProtocol):
     def _is_answering(self) -> bool:
         """Return whether a complete request is not yet answered completely."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete and not cycle.more_body
+        if cycle is None or self.pipeline:
+            return bool(self.pipeline)
+        return not cycle.response_complete and not cycle.more_body
 
     def _refuse(self, status: HTTPStatus) -> None:
         limit = f"{status.phrase}: the limit is {self.limit_bytes} bytes."
@@ -125,8 +139,3 @@ class BoundedHttp(BatchingProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
-
-
-def bounded(limit_bytes: int) -> type[BoundedHttp]:
-    """Return a protocol with a limit and a write batch, for the connections of one port."""
-    return type("BoundedHttp", (BoundedHttp,), {"limit_bytes": limit_bytes, "batch": WriteBatch()})

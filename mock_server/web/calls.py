@@ -168,9 +168,9 @@ class Call:
         return f"{self.scope['scheme']}://{host.decode()}"
 
     def remark(self, text: str) -> None:
-        """Note what a stricter service would refuse; it shows in the log and the journal."""
+        """Note what a stricter service would refuse, in the journal and once in the log."""
         self.trace.remarks.append(text)
-        log.warning("%s: %s", self.trace.id, text)
+        log.warning("%s: %s", self.trace.id, text, extra={"once": text})
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""

@@ -24,13 +24,15 @@ class Journal:
 
     Bodies are cut to `body_bytes`, pictures and videos to their beginning, and one byte more, so
     that a cut one can be told from a whole one; all entries together stay below `total_bytes`;
-    `entries` 0 keeps nothing. The `listeners` are told of each entry when it is kept.
+    `entries` 0 keeps nothing. The `listeners` are told of each entry when it is kept, and the
+    `waits` are ended when the server stops.
     """
 
     def __init__(self, *, entries: int, total_bytes: int, body_bytes: int) -> None:
         self.entries = entries
         self.body_bytes = body_bytes
         self.listeners: set[Callable[[Trace], None]] = set()
+        self.waits: set[Callable[[], None]] = set()
         control_bytes = total_bytes // _CONTROL_SHARE
         self._vendors = _Ring(entries, total_bytes - control_bytes)
         # Calls of the control API never push those of vendors out, however often a test polls.
@@ -44,6 +46,11 @@ class Journal:
         (self._control if trace.surface == CONTROL else self._vendors).append(trace)
         for listener in tuple(self.listeners):
             listener(trace)
+
+    def end_waits(self) -> None:
+        """End what waits for entries, because the server stops."""
+        for end in tuple(self.waits):
+            end()
 
     def __iter__(self) -> Iterator[Trace]:
         """Yield the exchanges with vendors, the newest first."""

@@ -212,6 +212,16 @@ async def test_a_wait_that_times_out_names_near_misses(http):
     assert http.mock.journal.listeners == set()
 
 
+async def test_a_wait_ends_with_503_if_the_server_stops(http):
+    waiting = asyncio.create_task(http.problem(503, "POST", "/requests/wait", {"timeout": 60}))
+    await http.until_a_wait_has_begun()
+
+    http.mock.journal.end_waits()
+
+    assert (await waiting)["detail"].startswith("0 of 1 requests came before the server stopped")
+    assert http.mock.journal.listeners == http.mock.journal.waits == set()
+
+
 async def test_a_cancelled_wait_leaves_nothing_behind(http):
     waiting = asyncio.create_task(http("POST", "/requests/wait", {"timeout": 60}))
     await http.until_a_wait_has_begun()

@@ -21,6 +21,7 @@ import pytest
 
 from mock_server import serving
 from mock_server.settings import Settings
+from mock_server.tests.transport.raw_http import exchange
 from mock_server.tests.web import toy_app
 from mock_server.tests.web.toy_app import ToyApp
 from mock_server.transport.ports import ServingError
@@ -77,18 +78,6 @@ def call_until_closed(url: httpx.URL) -> None:
     with suppress(httpx.TransportError):
         while True:
             httpx.get(url)
-
-
-def exchange(url: str, *parts: bytes) -> bytes:
-    """Send raw bytes and return all data until the server closes the connection."""
-    target = httpx.URL(url)
-    with socket.create_connection((target.host, target.port or 80), timeout=10) as connection:
-        for part in parts:
-            connection.sendall(part)
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-        return answer
 
 
 def test_standard_output_has_only_the_ready_line_in_json(tmp_path):
@@ -354,7 +343,7 @@ def test_beyond_loopback_a_control_token_is_generated(tmp_path):
 
     assert len(token) >= 32
     assert apps[0].settings.control_token == token
-    assert apps[0].lifespan == ["lifespan.startup", "lifespan.shutdown"]
+    assert apps[0].lifespan == ["lifespan.startup", "stopping", "lifespan.shutdown"]
 
 
 def test_localhost_listens_on_all_of_its_addresses(tmp_path):

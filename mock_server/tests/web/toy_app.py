@@ -12,7 +12,10 @@ from mock_server.settings import Settings
 
 
 class ToyApp:
-    """Answers each request with scheme and path; /slow waits until it is cancelled."""
+    """Answers each request with scheme and path; /echo with method, host and body.
+
+    /slow waits until it is cancelled.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -34,6 +37,9 @@ class ToyApp:
             "balance": int(settings.balance),
         }
 
+    def stopping(self) -> None:
+        self.lifespan.append("stopping")
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             for _ in range(2):
@@ -45,12 +51,24 @@ class ToyApp:
             await asyncio.Event().wait()
         if scope["path"] == "/_mock/version":
             text = '{"name":"tams-mock"}'
+        elif scope["path"] == "/echo":
+            host = dict(scope["headers"]).get(b"host", b"").decode()
+            text = f"{scope['method']} {host} {await read_body(receive)}"
         else:
             text = f"{scope['scheme']} {scope['path']}"
         body = text.encode()
         length = (b"content-length", str(len(body)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
         await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Any) -> str:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body.decode()
 
 
 if __name__ == "__main__":

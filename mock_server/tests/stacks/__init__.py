@@ -1,0 +1,1 @@
+"""HTTP clients of several languages, each with the same calls."""
