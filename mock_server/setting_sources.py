@@ -22,6 +22,16 @@ CONFIG_VARIABLE = PREFIX + "CONFIG"
 # Variables with the prefix that are not settings. The project's own tests use the second.
 _OTHER_VARIABLES = (CONFIG_VARIABLE, PREFIX + "REQUIRE_ALL")
 
+# Kubernetes and container links describe each service to its neighbours. The variables of the
+# services tams-mock, tams-mock-tls and so on begin with the prefix, and some are also settings:
+# TAMS_MOCK_PORT=tcp://10.96.12.34:8080.
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
+_SERVICE_URL_NAME = re.compile(r"_PORT(_\d+_(TCP|UDP|SCTP))?$")
+_SERVICE_VARIABLE = re.compile(
+    r"_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$"
+    r"|_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|ADDR|PORT|(PORT_)?(START|END))$"
+)
+
 
 class SettingsError(Exception):
     """Settings that cannot be used; `problems` has a line for each."""
@@ -106,10 +116,33 @@ def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Origin]]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Origin]]:
+    linked = _linked_services(environment)
     for name, value in environment.items():
+        if _describes_a_service(name, value, linked):
+            continue
         # An empty variable counts as unset: compose files and CI pass variables on like that.
         if name.startswith(PREFIX) and name not in _OTHER_VARIABLES and value:
             yield name, Origin("environment", f"{name} in the environment", value)
+
+
+def _linked_services(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the variables of each service begin with: TAMS_MOCK for tams-mock."""
+    return tuple(
+        name[: place.start()]
+        for name, value in environment.items()
+        if (place := _SERVICE_URL_NAME.search(name)) and _SERVICE_URL.fullmatch(value)
+    )
+
+
+def _describes_a_service(name: str, value: str, linked: Iterable[str]) -> bool:
+    """Say whether the platform set a variable, not the user."""
+    if _SERVICE_URL_NAME.search(name) and _SERVICE_URL.fullmatch(value):
+        return True
+    # Container links also pass on the name of the other container, and its whole environment.
+    return _SERVICE_VARIABLE.search(name) is not None or any(
+        name.startswith(f"{service}_ENV_") or (name == f"{service}_NAME" and "/" in value)
+        for service in linked
+    )
 
 
 def _from_file(

@@ -239,6 +239,53 @@ def test_an_unknown_name_is_refused_wherever_it_stands(here, monkeypatch):
     )
 
 
+SERVICE = {
+    "SERVICE_HOST": "10.96.12.34",
+    "SERVICE_PORT": "8080",
+    "SERVICE_PORT_HTTP_API": "8080",
+    "PORT": "tcp://10.96.12.34:8080",
+    "PORT_8080_TCP": "tcp://10.96.12.34:8080",
+    "PORT_8080_TCP_PROTO": "tcp",
+    "PORT_8080_TCP_PORT": "8080",
+    "PORT_8080_TCP_ADDR": "10.96.12.34",
+    "PORT_53_UDP": "udp://[fd00::1]:53",
+    "NAME": "/client/tams-mock",
+    "ENV_PATH": "/usr/bin",
+}
+
+
+@pytest.mark.parametrize("service", ["TAMS_MOCK", "TAMS_MOCK_TLS", "TAMS_MOCK_STAGING_2"])
+def test_variables_that_describe_a_service_are_not_settings(monkeypatch, service):
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(f"{service}_{name}", value)
+
+    assert read_settings() == Settings()
+
+
+def test_a_service_does_not_hide_settings_and_typing_errors(monkeypatch):
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(f"TAMS_MOCK_{name}", value)
+    monkeypatch.setenv("TAMS_MOCK_PORT", "9")
+
+    assert read_settings().port == 9
+
+    monkeypatch.setenv("TAMS_MOCK_TLS_PROT", "tcp://10.96.12.34:8443")
+    monkeypatch.setenv("TAMS_MOCK_SERVICE_HOTS", "0.0.0.0")
+    wrong, other = problems_of()
+    assert wrong.endswith(
+        "TLS_PROT in the environment is not a setting; did you mean TAMS_MOCK_TLS_PORT?"
+    )
+    assert other.startswith("TAMS_MOCK_SERVICE_HOTS in the environment is not a setting")
+
+
+@pytest.mark.parametrize("value", ["http://10.0.0.1:80", "tcp://10.0.0.1", "tcp:8080"])
+def test_only_the_url_of_a_service_is_passed_over(monkeypatch, value):
+    monkeypatch.setenv("TAMS_MOCK_PORT", value)
+
+    (found,) = problems_of()
+    assert found.startswith(f"TAMS_MOCK_PORT in the environment is '{value}': expected a whole")
+
+
 # Presets
 
 
