@@ -150,12 +150,12 @@ def _from_file(
 ) -> Iterator[tuple[str, Origin]]:
     named = config or environment.get(CONFIG_VARIABLE)
     path = Path(named or CONFIG_FILE)
-    if not named and not path.is_file():
-        return
-    import tomllib
-
     try:
-        text = path.read_text("utf-8")
+        if not named and not path.is_file():
+            return
+        import tomllib
+
+        text = path.read_text("utf-8-sig")
         values = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"{path} cannot be read: {error.strerror or error}"]) from error

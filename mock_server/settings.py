@@ -10,6 +10,7 @@ third of the start of a bare server, and cannot say where a refused value came f
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -46,13 +47,32 @@ def user_state_dir() -> Path:
     """Return the folder where the platform keeps state of a user's programs."""
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "tams-mock"
+        return (Path(local) if local else _home() / "AppData" / "Local") / "tams-mock"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "tams-mock"
+        return _home() / "Library" / "Application Support" / "tams-mock"
     xdg = os.environ.get("XDG_STATE_HOME", "")
     # A relative path is invalid there and to be ignored (XDG Base Directory Specification).
-    state = Path(xdg) if xdg.startswith("/") else Path.home() / ".local" / "state"
+    state = Path(xdg) if xdg.startswith("/") else _home() / ".local" / "state"
     return state / "tams-mock"
+
+
+def _home() -> Path:
+    """Return the user's home folder, or a folder for temporary files if there is none."""
+    with suppress(RuntimeError):
+        return Path.home()
+    # The user has no HOME and is not in passwd: containers with an arbitrary user id, Bazel.
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(os.environ.get("TMPDIR") or "/tmp") / f"tams-mock-{user}"  # noqa: S108
+    # Another user may have made this folder, to read or replace the keys in it.
+    taken = folder.is_symlink() or (folder.exists() and folder.stat().st_uid != user)
+    return folder.with_name(f"{folder.name}-{os.getpid()}") if taken else folder
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("the home folder that ~ means is not known") from error
 
 
 def _seconds(value: Any) -> Any:
@@ -208,7 +228,7 @@ class Settings(BaseModel):
         common=True,
     )
 
-    state_dir: Annotated[Path, AfterValidator(Path.expanduser)] = _files(
+    state_dir: Annotated[Path, AfterValidator(_expanded)] = _files(
         user_state_dir,
         "Folder for the certificate authority and the account's private key.",
         common=True,
@@ -304,7 +324,7 @@ class Settings(BaseModel):
             "workflows_file": load_workflows,
             "error_codes_file": load_codes,
         }
-        path = path.expanduser()
+        path = _expanded(path)
         try:
             load[info.field_name](path)
         except OSError as error:

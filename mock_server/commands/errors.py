@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -45,5 +46,6 @@ def settings_or_failure(
 
 
 def say(line: str) -> None:
-    """Print a line about the run on standard error."""
-    click.echo(f"tams-mock: {line}", err=True)
+    """Print a line about the run on standard error, if it can be written."""
+    with suppress(OSError):
+        click.echo(f"tams-mock: {line}", err=True)

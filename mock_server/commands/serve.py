@@ -134,8 +134,19 @@ async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) 
     from mock_server.serving import Stop, run
 
     stop = Stop()
+    unwritten: list[OSError] = []
+
+    def ready_or_stop(server: Server) -> None:
+        try:
+            ready(server)
+        except OSError as error:  # standard output is full or closed
+            unwritten.append(error)
+            stop()
+
     _on_signals(stop)
-    await run(settings, ready, stop)
+    await run(settings, ready_or_stop, stop)
+    if unwritten:
+        raise unwritten[0]
 
 
 def _on_signals(stop: Stop) -> None:

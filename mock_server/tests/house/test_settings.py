@@ -223,6 +223,12 @@ def test_an_empty_file_sets_nothing(here):
     assert read_settings() == Settings()
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(here):
+    (here / "tams-mock.toml").write_bytes(b"\xef\xbb\xbfport = 5\n")
+
+    assert read_settings().port == 5
+
+
 def test_a_named_file_has_to_be_there(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
         read_settings(config=tmp_path / "nowhere.toml")
@@ -380,6 +386,29 @@ def test_the_public_key_file_is_read_and_judged(tmp_path):
     assert found.startswith(f"--public-key-file is '{bad}': the public key is 6 characters that")
     (found,) = problems_of({"public_key_file": "/nowhere"})
     assert "the file cannot be read" in found
+
+
+def test_a_user_without_a_home_folder_has_a_state_folder(tmp_path, monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    found = read_settings().state_dir
+    assert found.is_relative_to(tmp_path)
+
+    # A folder that somebody else made is not used.
+    (tmp_path / found.relative_to(tmp_path).parts[0]).symlink_to("/")
+    assert not read_settings().state_dir.is_relative_to(found)
+
+
+@pytest.mark.parametrize("name", ["state_dir", "workflows_file"])
+def test_the_home_folder_of_an_unknown_user_is_refused(name):
+    (found,) = problems_of({name: "~no-such-user/x"})
+
+    assert "'~no-such-user/x': the home folder that ~ means is not known; expected" in found
 
 
 def test_secrets_are_hidden_unless_everybody_knows_them():

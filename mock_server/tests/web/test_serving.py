@@ -137,6 +137,47 @@ def test_a_second_signal_stops_the_server_without_waiting(tmp_path):
     assert (rest, log) == ("", "tams-mock: stopped\n")
 
 
+@no_signals
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_a_server_runs_without_standard_streams(tmp_path, closed):
+    port = unused_port()
+    line = f'exec "$@" {closed}'
+    command = [sys.executable, *TOY, "serve", "--port", str(port), "--state-dir", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(["sh", "-c", line, "sh", *command], cwd=tmp_path, env=environment) as run:
+        try:
+            transport = httpx.HTTPTransport(retries=8)  # waits 0.5 s, 1 s, 2 s, …
+            with httpx.Client(transport=transport) as http:
+                assert http.get(f"http://127.0.0.1:{port}/hello").status_code == 200
+        finally:
+            run.terminate()
+
+    assert run.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_one_line(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, *TOY, "serve", "--port", "0", "--json", "--state-dir", str(tmp_path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+
+    line = "tams-mock: the output cannot be written: No space left on device\n"
+    assert (run.returncode, run.stderr) == (1, line)
+
+
+def unused_port() -> int:
+    with socket.socket() as each:
+        each.bind(("127.0.0.1", 0))
+        return int(each.getsockname()[1])
+
+
 def test_the_banner_is_readable_and_its_key_file_exists(tmp_path):
     with program(tmp_path) as process:
         assert process.stdout is not None
