@@ -35,7 +35,7 @@ from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, settings_of
 from mock_server.tams.settings import TamsSettings
-from mock_server.web.vendor_settings import PRESETS, ChoiceTable, setting
+from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
 
 KIB = 1024
@@ -89,13 +89,6 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-def _web_address(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    if text and (scheme not in ("http", "https") or not rest.strip("/")):
-        raise ValueError("not a web address")
-    return text.rstrip("/")
-
-
 def _known_store(text: str) -> str:
     if text != "memory:":
         raise ValueError("no such store")
@@ -141,7 +134,7 @@ class Settings(BaseModel):
     port: int = _listening(8080, "Port for http; 0 picks a free port.", common=True, ge=0, le=65535)
     tls: bool = _listening(False, "Serve https too, on port 8443 or --tls-port.", common=True)
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
-    public_url: Annotated[str, AfterValidator(_web_address)] = _listening(
+    public_url: BaseUrl = _listening(
         "",
         "Base of the URLs in answers; empty is the address that the caller used.",
         common=True,

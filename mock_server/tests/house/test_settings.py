@@ -180,6 +180,55 @@ def test_a_wrong_value_is_one_line_that_says_where_what_and_what_else(flags, pro
     assert "\n" not in found
 
 
+@pytest.mark.parametrize("name", ["public_url", "workshop.file_url", "workshop.sd_webui_url"])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://pub.example/a?b=1", "a query or a fragment"),
+        ("http://pub.example?", "a query or a fragment"),
+        ("http://pub.example/#part", "a query or a fragment"),
+        ("http://pub.example ", "' ' cannot be part of a URL"),
+        (" http://pub.example", "' ' cannot be part of a URL"),
+        ("http://pub.example\t/a", "'\\t' cannot be part of a URL"),
+        ("http://bücher.example", "'ü' cannot be part of a URL"),
+        ("http://pub.example\\a", "'\\\\' cannot be part of a URL"),
+        ("http://user:word@pub.example", "credentials"),
+        ("http://", "the host name is missing"),
+        ("http:///path", "the host name is missing"),
+        ("https://:8443", "the host name is missing"),
+        ("http://pub..example", "'pub..example' is not a host name"),
+        ("http://[::1", "Invalid IPv6 URL"),
+        ("http://pub.example:", "'' is not a port"),
+        ("http://pub.example:0", "'0' is not a port"),
+        ("http://pub.example:65536", "'65536' is not a port"),
+        ("http://pub.example:80a", "'80a' is not a port"),
+        ("ftp://pub.example", "not a web address"),
+        ("http:/pub.example", "not a web address"),
+        ("pub.example:8080", "not a web address"),
+    ],
+)
+def test_a_base_that_would_break_every_url_is_refused(name, url, reason):
+    (found,) = problems_of({name: url})
+
+    assert f": {reason}" in found
+    assert found.endswith("; expected an address that begins with http:// or https://")
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("", ""),
+        ("http://pub.example/", "http://pub.example"),
+        ("https://pub.example:8443/a//", "https://pub.example:8443/a"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("http://my_host.", "http://my_host."),
+        ("http://10.0.0.1/a%20b", "http://10.0.0.1/a%20b"),
+    ],
+)
+def test_the_slashes_at_the_end_of_a_base_are_dropped(url, base):
+    assert read_settings({"public_url": url}).public_url == base
+
+
 def test_wrong_values_name_the_place_they_came_from(here, monkeypatch):
     (here / "tams-mock.toml").write_text('qps = "many"\n[tams]\nclock_skew = -1\n')
     monkeypatch.setenv("TAMS_MOCK_TLS", "maybe")
