@@ -10,7 +10,9 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ from mock_server.settings import Settings
 from mock_server.tests.web import toy_app
 from mock_server.tests.web.toy_app import ToyApp
 from mock_server.transport.ports import ServingError
-from mock_server.transport.tls import server_tls
+from mock_server.transport.tls import Tls, server_tls
 from mock_server.web.wall import wall
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -274,7 +276,45 @@ def test_only_the_owner_may_read_the_authority(tmp_path):
 
     assert mode_of(state) == 0o700
     assert mode_of(state / "ca-with-key.pem") == 0o600
-    assert sorted(path.name for path in state.iterdir()) == ["ca-with-key.pem", "ca.pem"]
+    assert sorted(path.name for path in state.iterdir()) == [
+        ".lock",
+        "ca-with-key.pem",
+        "ca.pem",
+    ]
+
+
+@pytest.mark.parametrize("before", [None, "damaged"])
+def test_servers_that_start_at_the_same_time_share_one_authority(tmp_path, before):
+    many, state = 6, tmp_path / "state"
+    if before is not None:
+        state.mkdir()
+        (state / "ca-with-key.pem").write_text(before)
+    together = threading.Barrier(many)
+
+    def start() -> tuple[Tls, bytes]:
+        together.wait()
+        tls = server_tls(state, [], wall())
+        return tls, tls.ca_file.read_bytes()
+
+    with ThreadPoolExecutor(many) as threads:
+        started = [each.result() for each in [threads.submit(start) for _ in range(many)]]
+
+    kept = (state / "ca.pem").read_bytes()
+    assert kept in (state / "ca-with-key.pem").read_bytes()
+    assert {found for _, found in started} == {kept}
+    assert all(is_trusted(tls) for tls, _ in started)
+
+
+def is_trusted(tls: Tls) -> bool:
+    """Say whether a client that trusts the server's `ca_file` accepts its certificate."""
+    trust = ssl.create_default_context(cafile=str(tls.ca_file))
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trust.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = tls.context.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server, client):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    return client.version() is not None and bool(client.getpeercert())
 
 
 def test_an_expired_or_damaged_authority_is_replaced(tmp_path):
