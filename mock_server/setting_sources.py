@@ -15,6 +15,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source, as_text
+from mock_server.web.byte_order_marks import read_file
 
 CONFIG_FILE = "tams-mock.toml"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
@@ -155,7 +156,7 @@ def _from_file(
             return
         import tomllib
 
-        text = path.read_text("utf-8-sig")
+        text = read_file(path).decode()
         values = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"{path} cannot be read: {error.strerror or error}"]) from error

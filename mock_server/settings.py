@@ -35,6 +35,7 @@ from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, settings_of
 from mock_server.tams.settings import TamsSettings
+from mock_server.web.byte_order_marks import read_pem
 from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -311,7 +312,7 @@ class Settings(BaseModel):
         from mock_server.workshop.workflows import load_workflows
 
         load: dict[str | None, Callable[[Path], object]] = {
-            "public_key_file": lambda path: load_public_key(path.read_text("ascii")),
+            "public_key_file": lambda path: load_public_key(read_pem(path)),
             "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
             "node_classes_file": load_classes,
             "workflows_file": load_workflows,
@@ -343,7 +344,7 @@ class Settings(BaseModel):
     @property
     def public_key(self) -> str:
         """The PEM text of `public_key_file`; empty if the test key is used."""
-        return "" if self.public_key_file is None else self.public_key_file.read_text("ascii")
+        return "" if self.public_key_file is None else read_pem(self.public_key_file)
 
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""
