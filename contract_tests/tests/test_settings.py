@@ -86,3 +86,12 @@ def test_a_missing_target_is_reported_before_the_run(tmp_path, target):
 
     with pytest.raises(TargetDown, match=r"http://127\.0\.0\.1:1"):
         check_target(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://:80", "http://[::1", "http://a:b", "http://a ", "http://a?", "ftp://a"],
+)
+def test_a_target_that_is_not_a_base_of_urls_is_refused(tmp_path, url):
+    with pytest.raises(BadSettings, match="expected a host, or"):
+        read(Flags(url), {}, tmp_path)
