@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command, or say which package to install."""
+    _open_closed_streams()
     try:
         from contract_tests.cli import main as run
     except ModuleNotFoundError as error:
@@ -16,7 +18,29 @@ def main() -> None:
             f"tams-contract needs {error.name}, which is not installed: run scripts/contract in a"
             " clone, which installs it, or pip install 'tams-mock[contract]'"
         )
+    _leave_outer_pytest()
     run()
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in place of standard streams that are closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _leave_outer_pytest() -> None:
+    """Forget the variables that configure pytest for the project under test.
+
+    Its options and plugins (PYTEST_ADDOPTS, PYTEST_PLUGINS, …) do not fit this suite.
+    """
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:  # noqa: TID251
+        del os.environ[name]  # noqa: TID251 - this is for the process, before settings are read
 
 
 if __name__ == "__main__":

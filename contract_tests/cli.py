@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from contract_tests.openapi import PACKAGE
 from contract_tests.options import OPTIONS, Option
 from contract_tests.recording.commands import drift_command, record_command
-from contract_tests.settings import SURFACES
+from contract_tests.run_folders import RUNS
+from contract_tests.settings import STATE_FOLDER, SURFACES
 
 HELP = """Check a target against the documented behaviour of TAMS and the Workshop.
 
@@ -44,7 +46,25 @@ def tams_contract(
     arguments += ["-x"] if first else []
     arguments += ["-n", parallel] if parallel else []
     arguments += [f"--junitxml={junit}"] if junit else []
+    _check_folders(flags["state_dir"], writes=not flags["plan"])
     sys.exit(run_suite(arguments))
+
+
+def _check_folders(state: Path | None, *, writes: bool) -> None:
+    """End the command if the run could not write its files."""
+    try:
+        runs = (state or Path.cwd() / STATE_FOLDER) / RUNS
+        if writes:
+            runs.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=runs):
+                pass
+    except OSError as error:
+        where = state or STATE_FOLDER
+        reason = error.strerror or error
+        sys.exit(
+            f"tams-contract: files of the run cannot be written to {where}: {reason};"
+            " choose another folder with --state-dir"
+        )
 
 
 def run_suite(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -128,8 +129,12 @@ def as_url(text: str, name: str) -> str:
     if not text:
         return ""
     url = (text if "://" in text else f"https://{text}").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # wrong brackets, or a port that is not a number
+        usable = False
+    if not usable or re.search(r"[\s?#]", url):
         raise BadSettings(f"{name} is {text!r}: expected a host, or http(s)://host")
     return url
 
@@ -139,7 +144,7 @@ def _read_file(file: Path | None, folder: Path) -> dict[tuple[str, str], str]:
     if file is None and not path.is_file():
         return {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -167,10 +172,9 @@ def _pem(value: str) -> str:
     """Return PEM text, read from its file if `value` is a path."""
     if not value or "-----BEGIN" in value:
         return value
-    path = Path(value).expanduser()
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+        return Path(value).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ is not known
         reason = getattr(error, "strerror", None) or "it is not text"
         raise BadSettings(
             f"TAMS_PRIVATE_KEY is neither PEM text nor a readable file: {value[:200]}: {reason}"

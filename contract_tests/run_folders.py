@@ -13,6 +13,7 @@ from contract_tests import wall
 from contract_tests.credentials import BadSettings
 
 MAX_RUNS = 20
+RUNS = "runs"
 _TARGET_FILE = "asked.json"
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
@@ -20,7 +21,7 @@ _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 def new_folder(state: Path) -> Path:
     """Return the path of the folder of a new run; `make_folder` makes it later."""
     moment = datetime.fromtimestamp(wall.now(), UTC).strftime("%Y%m%dT%H%M%S")
-    return state / "runs" / f"{moment}-{secrets.token_hex(3)}"
+    return state / RUNS / f"{moment}-{secrets.token_hex(3)}"
 
 
 def last_folder(state: Path, target: str) -> Path:
@@ -49,7 +50,7 @@ def _runs(state: Path) -> list[Path]:
     """Return the folders of runs, oldest first, recognised by name and content."""
     return sorted(
         folder
-        for folder in (state / "runs").glob("*")
+        for folder in (state / RUNS).glob("*")
         if _NAME.fullmatch(folder.name)
         and not folder.is_symlink()
         and _target_of(folder) is not None

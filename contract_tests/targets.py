@@ -29,6 +29,18 @@ TIMEOUT = 60.0  # seconds for one answer
 FUZZ_CALLS = 60  # calls of each generating test at a mock
 FEW_FUZZ_CALLS = 12  # and at other targets
 START_TIMEOUT = 60.0  # seconds for a mock to be ready; a busy computer takes a while
+_ROOT = str(Path(__file__).resolve().parents[1])
+# Starts the mock beside this package, not a folder of the same name in the project under test,
+# which may be the working folder or on PYTHONPATH. Nothing else is imported from there first.
+_START = """
+import sys
+root = sys.argv.pop(1)
+sys.path.insert(0, root)
+import mock_server
+sys.path.remove(root)
+from mock_server.cli import main
+main()
+"""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -257,7 +269,7 @@ class MockProcess:
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         watchdog = Path(__file__).with_name("watchdog.py")
-        command = [sys.executable, "-m", "mock_server", "serve", "--port", "0", "--json"]
+        command = [sys.executable, "-P", "-c", _START, _ROOT, "serve", "--port", "0", "--json"]
         # In its own session, so that Ctrl-C does not stop it during the clean-up.
         self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
             [sys.executable, "-I", str(watchdog), *command],

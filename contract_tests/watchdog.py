@@ -6,6 +6,7 @@ ends, for any reason, standard input closes, and the watchdog stops the command.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,9 @@ def guard(command: list[str]) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - it is the purpose
 
     def end_with_input() -> None:
-        sys.stdin.buffer.read()
+        # Without Python's buffer, whose lock would break the end of this process.
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
         child.terminate()
         try:
             child.wait(STOP_TIMEOUT)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -27,6 +29,8 @@ COMMANDS = {
         "fidelity": "Show where each behaviour of the mock comes from.",
     },
 }
+# What writing to a full disk, or to a stream that is only for reading, raises.
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG}
 NAMES = tuple(name for group in COMMANDS.values() for name in group)
 
 
@@ -64,6 +68,7 @@ def main() -> None:
     # A tenth of the start goes to collecting what is not garbage, and to pydantic's search of all
     # installed distributions for plug-ins. `serve` turns collecting on again when it is ready.
     gc.disable()
+    _open_closed_streams()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - before settings
     try:
         status = tams_mock.main(prog_name="tams-mock", standalone_mode=False)
@@ -74,4 +79,34 @@ def main() -> None:
         status = error.exit_code
     except BrokenPipeError:
         status = 0  # the reader of the output has stopped reading
+        _give_up_output()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
+            raise
+        from mock_server.commands.errors import say
+
+        say(f"the output cannot be written: {error.strerror}")
+        status = 1
+        _give_up_output()
     sys.exit(status)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in place of standard streams that are closed.
+
+    Otherwise a socket gets the number of a standard stream, and uvloop ends the process.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _give_up_output() -> None:
+    """Drop what is not written yet; Python would try again at its end, and fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,12 +15,23 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source, as_text
+from mock_server.web.byte_order_marks import read_file
 
 CONFIG_FILE = "tams-mock.toml"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 
 # Variables with the prefix that are not settings. The project's own tests use the second.
 _OTHER_VARIABLES = (CONFIG_VARIABLE, PREFIX + "REQUIRE_ALL")
+
+# Kubernetes and container links describe each service to its neighbours. The variables of the
+# services tams-mock, tams-mock-tls and so on begin with the prefix, and some are also settings:
+# TAMS_MOCK_PORT=tcp://10.96.12.34:8080.
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
+_SERVICE_URL_NAME = re.compile(r"_PORT(_\d+_(TCP|UDP|SCTP))?$")
+_SERVICE_VARIABLE = re.compile(
+    r"_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$"
+    r"|_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|ADDR|PORT|(PORT_)?(START|END))$"
+)
 
 
 class SettingsError(Exception):
@@ -106,10 +117,33 @@ def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Origin]]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Origin]]:
+    linked = _linked_services(environment)
     for name, value in environment.items():
+        if _describes_a_service(name, value, linked):
+            continue
         # An empty variable counts as unset: compose files and CI pass variables on like that.
         if name.startswith(PREFIX) and name not in _OTHER_VARIABLES and value:
             yield name, Origin("environment", f"{name} in the environment", value)
+
+
+def _linked_services(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the variables of each service begin with: TAMS_MOCK for tams-mock."""
+    return tuple(
+        name[: place.start()]
+        for name, value in environment.items()
+        if (place := _SERVICE_URL_NAME.search(name)) and _SERVICE_URL.fullmatch(value)
+    )
+
+
+def _describes_a_service(name: str, value: str, linked: Iterable[str]) -> bool:
+    """Say whether the platform set a variable, not the user."""
+    if _SERVICE_URL_NAME.search(name) and _SERVICE_URL.fullmatch(value):
+        return True
+    # Container links also pass on the name of the other container, and its whole environment.
+    return _SERVICE_VARIABLE.search(name) is not None or any(
+        name.startswith(f"{service}_ENV_") or (name == f"{service}_NAME" and "/" in value)
+        for service in linked
+    )
 
 
 def _from_file(
@@ -117,12 +151,12 @@ def _from_file(
 ) -> Iterator[tuple[str, Origin]]:
     named = config or environment.get(CONFIG_VARIABLE)
     path = Path(named or CONFIG_FILE)
-    if not named and not path.is_file():
-        return
-    import tomllib
-
     try:
-        text = path.read_text("utf-8")
+        if not named and not path.is_file():
+            return
+        import tomllib
+
+        text = read_file(path).decode()
         values = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"{path} cannot be read: {error.strerror or error}"]) from error

@@ -10,6 +10,7 @@ third of the start of a bare server, and cannot say where a refused value came f
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -34,7 +35,8 @@ from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
-from mock_server.web.vendor_settings import PRESETS, ChoiceTable, setting
+from mock_server.web.byte_order_marks import read_pem
+from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
 
 KIB = 1024
@@ -46,13 +48,32 @@ def user_state_dir() -> Path:
     """Return the folder where the platform keeps state of a user's programs."""
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "tams-mock"
+        return (Path(local) if local else _home() / "AppData" / "Local") / "tams-mock"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "tams-mock"
+        return _home() / "Library" / "Application Support" / "tams-mock"
     xdg = os.environ.get("XDG_STATE_HOME", "")
     # A relative path is invalid there and to be ignored (XDG Base Directory Specification).
-    state = Path(xdg) if xdg.startswith("/") else Path.home() / ".local" / "state"
+    state = Path(xdg) if xdg.startswith("/") else _home() / ".local" / "state"
     return state / "tams-mock"
+
+
+def _home() -> Path:
+    """Return the user's home folder, or a folder for temporary files if there is none."""
+    with suppress(RuntimeError):
+        return Path.home()
+    # The user has no HOME and is not in passwd: containers with an arbitrary user id, Bazel.
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(os.environ.get("TMPDIR") or "/tmp") / f"tams-mock-{user}"  # noqa: S108
+    # Another user may have made this folder, to read or replace the keys in it.
+    taken = folder.is_symlink() or (folder.exists() and folder.stat().st_uid != user)
+    return folder.with_name(f"{folder.name}-{os.getpid()}") if taken else folder
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("the home folder that ~ means is not known") from error
 
 
 def _seconds(value: Any) -> Any:
@@ -67,13 +88,6 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     return value
-
-
-def _web_address(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    if text and (scheme not in ("http", "https") or not rest.strip("/")):
-        raise ValueError("not a web address")
-    return text.rstrip("/")
 
 
 def _known_store(text: str) -> str:
@@ -121,7 +135,7 @@ class Settings(BaseModel):
     port: int = _listening(8080, "Port for http; 0 picks a free port.", common=True, ge=0, le=65535)
     tls: bool = _listening(False, "Serve https too, on port 8443 or --tls-port.", common=True)
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
-    public_url: Annotated[str, AfterValidator(_web_address)] = _listening(
+    public_url: BaseUrl = _listening(
         "",
         "Base of the URLs in answers; empty is the address that the caller used.",
         common=True,
@@ -200,7 +214,7 @@ class Settings(BaseModel):
         common=True,
     )
 
-    state_dir: Annotated[Path, AfterValidator(Path.expanduser)] = _files(
+    state_dir: Annotated[Path, AfterValidator(_expanded)] = _files(
         user_state_dir,
         "Folder for the certificate authority and the account's private key.",
         common=True,
@@ -288,13 +302,13 @@ class Settings(BaseModel):
         from mock_server.workshop.workflows import load_workflows
 
         load: dict[str | None, Callable[[Path], object]] = {
-            "public_key_file": lambda path: load_public_key(path.read_text("ascii")),
+            "public_key_file": lambda path: load_public_key(read_pem(path)),
             "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
             "node_classes_file": load_classes,
             "workflows_file": load_workflows,
             "error_codes_file": load_codes,
         }
-        path = path.expanduser()
+        path = _expanded(path)
         try:
             load[info.field_name](path)
         except OSError as error:
@@ -320,7 +334,7 @@ class Settings(BaseModel):
     @property
     def public_key(self) -> str:
         """The PEM text of `public_key_file`; empty if the test key is used."""
-        return "" if self.public_key_file is None else self.public_key_file.read_text("ascii")
+        return "" if self.public_key_file is None else read_pem(self.public_key_file)
 
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""

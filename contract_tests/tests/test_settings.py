@@ -56,7 +56,7 @@ def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
 
 def test_the_environment_wins_over_the_file(tmp_path):
     (tmp_path / "tams-contract.toml").write_text(
-        "[tams]\naccess_token = 'of-file'\n[workshop]\napp_key = 'k'", encoding="utf-8"
+        "[tams]\naccess_token = 'of-file'\n[workshop]\napp_key = 'k'", encoding="utf-8-sig"
     )
 
     credentials = read(Flags("real"), TOKEN, tmp_path).credentials
@@ -86,3 +86,12 @@ def test_a_missing_target_is_reported_before_the_run(tmp_path, target):
 
     with pytest.raises(TargetDown, match=r"http://127\.0\.0\.1:1"):
         check_target(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://:80", "http://[::1", "http://a:b", "http://a ", "http://a?", "ftp://a"],
+)
+def test_a_target_that_is_not_a_base_of_urls_is_refused(tmp_path, url):
+    with pytest.raises(BadSettings, match="expected a host, or"):
+        read(Flags(url), {}, tmp_path)

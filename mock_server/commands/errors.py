@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -41,8 +42,9 @@ def settings_or_failure(
 
 
 def say(line: str) -> None:
-    """Print a line about the run on standard error."""
-    click.echo(as_said(line), err=True)
+    """Print a line about the run on standard error, if it can be written."""
+    with suppress(OSError):
+        click.echo(as_said(line), err=True)
 
 
 def as_said(line: str) -> str:

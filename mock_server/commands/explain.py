@@ -84,6 +84,7 @@ def command(
 def _capture(
     file: str | None, curl: str | None, har: str | None, entry: int, raw: str | None
 ) -> Capture:
+    from mock_server.web.byte_order_marks import without_mark
     from mock_server.web.capture_formats import any_capture, har_entry, raw_request
     from mock_server.web.captures import CaptureError
     from mock_server.web.curl_lines import curl_line
@@ -92,7 +93,7 @@ def _capture(
         if curl is not None:
             return curl_line(curl, _read)
         if har is not None:
-            return har_entry(json.loads(_read(har)), entry)
+            return har_entry(json.loads(without_mark(_read(har))), entry)
         if raw is not None:
             return raw_request(_read(raw))
         return any_capture(_read(file or "-"), entry=entry, read_file=_read)
@@ -155,11 +156,12 @@ def _explain_tams(
     from mock_server.tams.key_pairs import PublicKeyError, load_public_key
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.turns import finish
+    from mock_server.web.byte_order_marks import without_mark
 
     own = None
     if key is not None:
         try:
-            pem = _read(str(key)).decode("ascii", "replace")
+            pem = without_mark(_read(str(key))).decode("ascii", "replace")
             load_public_key(pem)
         except PublicKeyError as error:
             raise UsageFailure(f"--key {key} cannot be used: {error}") from error

@@ -139,12 +139,23 @@ async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) 
     from mock_server.serving import Stop, run
 
     stop, loop = Stop(), asyncio.get_running_loop()
+    unwritten: list[OSError] = []
+
+    def ready_or_stop(server: Server) -> None:
+        try:
+            ready(server)
+        except OSError as error:  # standard output is full or closed
+            unwritten.append(error)
+            stop()
+
     for number in SIGNALS:
         try:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda number, frame: loop.call_soon_threadsafe(stop))
-    await run(settings, ready, stop)
+    await run(settings, ready_or_stop, stop)
+    if unwritten:
+        raise unwritten[0]
 
 
 def _options() -> Iterator[click.Parameter]:

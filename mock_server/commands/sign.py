@@ -86,13 +86,14 @@ class _Unsigned(NamedTuple):
 def _authorization(request: _Unsigned, app_id: str | None, key: Path | None) -> str:
     """Return the Authorization header of TAMS."""
     from mock_server.tams.signature import sign
+    from mock_server.web.byte_order_marks import read_pem
 
     if app_id is None or key is None:
         ready_made_id, ready_made_key = _ready_made(needs_key=key is None)
         app_id = ready_made_id if app_id is None else app_id
     try:
         return sign(
-            ready_made_key if key is None else key.read_text("ascii"),
+            ready_made_key if key is None else read_pem(key),
             app_id,
             request.method,
             request.target,

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 
 from mock_server.control.problems import INVALID, UNREADABLE, ErrorBody, Problem, problem_in
+from mock_server.web.byte_order_marks import without_mark
 
 if TYPE_CHECKING:
     from mock_server.web.json_bodies import IncomingBody, Query
@@ -21,11 +22,11 @@ Q = TypeVar("Q", bound="Query")
 def read_body(model: type[B] | None, data: bytes) -> B | None:
     """Return the body as the type; no body is an empty object."""
     if model is None:
-        if data.strip() not in (b"", b"{}", b"null"):
+        if without_mark(data).strip() not in (b"", b"{}", b"null"):
             raise Problem(INVALID, "no body is expected here; use the query")
         return None
     try:
-        return model.model_validate_json(data or b"{}")
+        return model.model_validate_json(without_mark(data) or b"{}")
     except ValidationError as error:
         raise problem_in(error, model, "body") from error
 

@@ -3,7 +3,8 @@
 Rules:
 - At `wall_anchor` the clock shows `virtual_anchor`; from there it runs `rate` times as fast.
 - A change of the rate never makes time jump: the new anchor is what the clock shows then.
-- Time never goes back. A move into the past is refused, and so is a negative rate.
+- A move into the past is refused, and so is a negative rate. Only a wall clock that was set back
+  moves time back: what the clock is ahead of the wall stays, and a frozen clock stands.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from mock_server.core.errors import Conflict, Invalid
 
 # Virtual time stops at the year 3000, so that dates and sums stay representable.
 LATEST = 32_503_680_000.0
+
+# A request may read the wall before another one moves the clock, and ask the clock afterwards.
+# A wall that is further behind the anchor was set back.
+MAX_LATE = 60.0
 
 
 class Clock(Struct, frozen=True):
@@ -35,11 +40,9 @@ class Clock(Struct, frozen=True):
         return cls(wall, wall if start is None else start, _checked_rate(rate))
 
     def now(self, wall: float) -> float:
-        """Return virtual seconds since the epoch; a wall clock that steps back does not move it."""
-        passed = wall - self.wall_anchor
-        if passed <= 0:
-            return self.virtual_anchor
-        return min(LATEST, self.virtual_anchor + passed * self.rate)
+        """Return virtual seconds since the epoch."""
+        passed = self._reached(wall) - self.wall_anchor
+        return max(0.0, min(LATEST, self.virtual_anchor + passed * self.rate))
 
     @property
     def frozen(self) -> bool:
@@ -48,8 +51,9 @@ class Clock(Struct, frozen=True):
     def with_rate(self, wall: float, rate: float) -> Clock:
         """Return the clock with another rate from now on; 0 freezes it."""
         before = self.rate or self.rate_before
-        anchor = max(wall, self.wall_anchor)
-        return Clock(anchor, self.now(wall), _checked_rate(rate), 1.0 if rate else before)
+        return Clock(
+            self._reached(wall), self.now(wall), _checked_rate(rate), 1.0 if rate else before
+        )
 
     def advanced(self, wall: float, seconds: float) -> Clock:
         """Return the clock some seconds ahead; Conflict if that is after the end of time."""
@@ -65,7 +69,12 @@ class Clock(Struct, frozen=True):
             raise Invalid("to", f"must be seconds since the epoch before the year 3000: {moment}")
         if moment < now:
             raise Conflict(f"time never runs back: it is {now:.3f}, asked for {moment:.3f}")
-        return replace(self, wall_anchor=max(wall, self.wall_anchor), virtual_anchor=moment)
+        return replace(self, wall_anchor=self._reached(wall), virtual_anchor=moment)
+
+    def _reached(self, wall: float) -> float:
+        """Return the wall time, or the anchor's if the caller read the wall just before it."""
+        late = self.wall_anchor - wall
+        return self.wall_anchor if 0 < late <= MAX_LATE else wall
 
 
 def _checked_rate(rate: float) -> float:

@@ -10,6 +10,11 @@ _UUID_FIXED = 0xF000 << 64 | 0b11 << 62
 _UUID_VERSION_4 = 0x4000 << 64 | 0b10 << 62
 _EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00:00Z
 _COUNTER_BITS = 8
+
+# From the year 2158 on, ticks count every 8 milliseconds. So ids have 64 bits at most until
+# the end of virtual time, the year 3000.
+_COARSE_MS = 2**42
+_COARSE_BITS = 3
 _TAG_BITS = 13
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _ULID_CHARACTERS = 26
@@ -18,7 +23,10 @@ _RANDOM_BITS = 80
 
 def next_tick(now: float, last: int) -> int:
     """Return a tick for virtual time `now` that is larger than the last one."""
-    tick = (int(now * 1000) - _EPOCH_MS) << _COUNTER_BITS
+    passed_ms = int(now * 1000) - _EPOCH_MS
+    if passed_ms > _COARSE_MS:
+        passed_ms = _COARSE_MS + ((passed_ms - _COARSE_MS) >> _COARSE_BITS)
+    tick = passed_ms << _COUNTER_BITS
     return tick if tick > last else last + 1
 
 
@@ -42,6 +50,9 @@ def uuid_of(seed: int, *names: str | int) -> str:
 def ulid_of(tick: int, secret: str, *names: str | int) -> str:
     """Return the lower-case ULID of the tick, which cannot be guessed without the secret."""
     chance_hex = chance.mac(secret, "ulid", tick, *names, hex_digits=_RANDOM_BITS // 4)
-    number = ((tick >> _COUNTER_BITS) + _EPOCH_MS) << _RANDOM_BITS | int(chance_hex, 16)
+    passed_ms = tick >> _COUNTER_BITS
+    if passed_ms > _COARSE_MS:
+        passed_ms = _COARSE_MS + ((passed_ms - _COARSE_MS) << _COARSE_BITS)
+    number = (passed_ms + _EPOCH_MS) << _RANDOM_BITS | int(chance_hex, 16)
     shifts = range(5 * (_ULID_CHARACTERS - 1), -1, -5)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

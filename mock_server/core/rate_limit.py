@@ -40,7 +40,12 @@ async def admit(
     window = await tx.get(Window, id) or Window(id, account, 0, limits.qps)
     if limits.qps <= min(window.calls, window.places):
         oldest = await tx.get(AdmittedCall, _place(window, window.calls - limits.qps))
-        if oldest is not None and now < oldest.at + limits.window:
+        # A call long after the present was admitted before the wall clock was set back.
+        if (
+            oldest is not None
+            and now < oldest.at + limits.window
+            and oldest.at < now + limits.window
+        ):
             return oldest.at + limits.window
     if window.places != limits.qps:
         window = await _resized(tx, window, limits.qps)

@@ -6,9 +6,13 @@ They are written under a temporary name first, so that another server never read
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+LOCK_FILE = ".lock"
 PRIVATE = 0o600
 PUBLIC = 0o644
 
@@ -20,16 +24,32 @@ def write(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     _draft(path, data, mode).replace(path)
 
 
-def write_first(path: Path, data: bytes, *, mode: int = PRIVATE) -> bool:
-    """Write `data` to `path` and return True; return False if the file exists."""
-    draft = _draft(path, data, mode)
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock of this folder, and hold it during the block.
+
+    A file system that has no locks does not hinder the block.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("ab") as file:
+        with suppress(OSError):
+            _lock(file.fileno())
+        yield  # closing the file releases the lock
+
+
+if sys.platform == "win32":
+
+    def _lock(descriptor: int) -> None:
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+
+else:
+
+    def _lock(descriptor: int) -> None:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _draft(path: Path, data: bytes, mode: int) -> Path:

@@ -60,19 +60,20 @@ def server_tls(state_dir: Path, names: Iterable[str], wall: float) -> Tls:
 
 
 def _authority(state_dir: Path, now: datetime) -> trustme.CA:
-    import trustme
-
     bundle = state_dir / BUNDLE_FILE
     kept = _kept(bundle, now)
     if kept is not None:
         return kept
-    made = trustme.CA(organization_name="tams-mock", organization_unit_name="test authority")
-    pem = made.private_key_pem.bytes() + made.cert_pem.bytes()
-    if bundle.exists():
-        private_files.write(bundle, pem)
-    elif not private_files.write_first(bundle, pem):
-        return _kept(bundle, now) or made
-    return made
+    import trustme
+
+    # Of servers that start at the same time, one makes the authority, and the others read it.
+    with private_files.locked(state_dir):
+        kept = _kept(bundle, now)
+        if kept is not None:
+            return kept
+        made = trustme.CA(organization_name="tams-mock", organization_unit_name="test authority")
+        private_files.write(bundle, made.private_key_pem.bytes() + made.cert_pem.bytes())
+        return made
 
 
 def _kept(bundle: Path, now: datetime) -> trustme.CA | None:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.captures import Capture, CaptureError, ReadFile, capture
 from mock_server.web.curl_lines import curl_line
 
 
 def raw_request(data: bytes) -> Capture:
     """Read an HTTP/1 request as it is on the wire; bare line feeds are read, too."""
-    data = data.lstrip(b"\r\n")
+    data = without_mark(data).lstrip(b"\r\n")
     head, body = _split(data)
     lines = head.replace(b"\r\n", b"\n").decode("latin-1").split("\n")
     words = lines[0].split(" ")
@@ -78,6 +79,7 @@ def any_capture(
     data: bytes, *, entry: int | None = None, read_file: ReadFile | None = None
 ) -> Capture:
     """Read a capture of any of the three formats, told apart by how it begins."""
+    data = without_mark(data)
     start = data.lstrip()[:5]
     if start[:1] == b"{":
         try:
@@ -103,7 +105,7 @@ def described(members: Mapping[str, Any]) -> Capture:
     try:
         match kinds[0]:
             case "curl":
-                return curl_line(members["curl"])
+                return curl_line(members["curl"].removeprefix("\ufeff"))
             case "har":
                 return har_entry(members["har"], members.get("entry") or 0)
             case "raw":

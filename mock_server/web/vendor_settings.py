@@ -6,11 +6,13 @@ documents and the fidelity report are made from that model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
+from urllib.parse import urlsplit
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 PRESETS = ("strict", "as_documented")
@@ -84,6 +86,38 @@ class ChoiceTable(BaseModel):
         table.model_post_init(None)
         return table
 
+
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+_NOT_IN_URLS = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
+
+
+def base_url(text: str) -> str:
+    """Return a URL that others are appended to, without slashes at the end; it may be empty.
+
+    Raises ValueError, which names the part that would break every URL.
+    """
+    if not text:
+        return ""
+    if found := _NOT_IN_URLS.search(text):
+        raise ValueError(f"{found[0]!r} cannot be part of a URL")
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("not a web address")
+    if "?" in text or "#" in text:
+        raise ValueError("a query or a fragment cannot be at the beginning of URLs")
+    parts = urlsplit(text)  # raises ValueError for wrong brackets
+    if "@" in parts.netloc:
+        raise ValueError("credentials cannot be part of URLs that everybody gets")
+    bracketed, bracket, rest = parts.netloc.rpartition("]")
+    name, colon, port = rest.partition(":")
+    host = bracketed + bracket + name
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is not a host name" if host else "the host name is missing")
+    if colon and not (port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError(f"{port!r} is not a port from 1 to 65535")
+    return text.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(base_url)]
 
 Table = TypeVar("Table", bound=ChoiceTable)
 

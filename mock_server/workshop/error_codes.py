@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from mock_server.web.byte_order_marks import read_file
 from mock_server.workshop.envelope import ErrorDetail
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "workshop-error-codes.json"
@@ -35,7 +36,7 @@ def load_codes(path: Path | None) -> ErrorCodes:
     if path is None:
         return shipped_codes()
     try:
-        table = from_json(path.read_bytes(), allow_inf_nan=False)
+        table = from_json(read_file(path), allow_inf_nan=False)
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -9,12 +9,11 @@ values of a setting: the first is the default.
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from mock_server.web.vendor_settings import ChoiceTable, choice
+from mock_server.web.vendor_settings import BaseUrl, ChoiceTable, choice
 
 Leniency = Literal["accept", "refuse"]
 EventKind = Literal["asynchronous", "synchronous"]
 
-WEB_ADDRESS = r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$"
 
 # Refuses what is accepted otherwise and what a stricter service might refuse. The documents say
 # nothing about any of it, or leave it to the settings of the gateway.
@@ -56,7 +55,7 @@ def _kind_of(event: str) -> Any:
     return _events("asynchronous", "W40", f"Whether {event} is retried, or sent once.")
 
 
-_URL_BASE = {"pattern": WEB_ADDRESS, "expects": "an address that begins with http:// or https://"}
+_URL_BASE = {"expects": "an address that begins with http:// or https://"}
 
 
 class WorkshopSettings(ChoiceTable):
@@ -131,11 +130,17 @@ class WorkshopSettings(ChoiceTable):
 
     # Section 6; choices 1 to 11, 43
 
-    sd_webui_url: str = _sessions(
-        "", "W1", "Base URL of sd_webui sessions; empty is the address that the caller used."
+    sd_webui_url: BaseUrl = _sessions(
+        "",
+        "W1",
+        "Base URL of sd_webui sessions; empty is the address that the caller used.",
+        **_URL_BASE,
     )
-    comfyui_api_url: str = _sessions(
-        "", "W1", "Base URL of comfyui_api sessions; empty is the address that the caller used."
+    comfyui_api_url: BaseUrl = _sessions(
+        "",
+        "W1",
+        "Base URL of comfyui_api sessions; empty is the address that the caller used.",
+        **_URL_BASE,
     )
     custom_domain: str = _sessions(
         "",
@@ -238,7 +243,7 @@ class WorkshopSettings(ChoiceTable):
 
     # Section 8.5; choices 30, 35
 
-    file_url: str = _files(
+    file_url: BaseUrl = _files(
         "",
         "W35",
         "Base URL of uploads and results; empty is the address that the caller used.",

@@ -65,9 +65,10 @@ def load_workflows(path: Path | None) -> KnownWorkflows:
     """Return the shipped workflows and those of a file; raises ValueError with a sentence."""
     if path is None:
         return KnownWorkflows()
+    from mock_server.web.byte_order_marks import read_file
     from mock_server.workshop.workflow_versions import read_workflows
 
     try:
-        return KnownWorkflows(read_workflows(path.read_bytes()))
+        return KnownWorkflows(read_workflows(read_file(path)))
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from error

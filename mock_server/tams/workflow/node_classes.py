@@ -19,6 +19,8 @@ from typing import Any, Literal, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.web.byte_order_marks import read_file
+
 _DATA = Path(__file__).resolve().parents[2] / "data" / "node_classes.json"
 
 ANY = "*"
@@ -90,7 +92,7 @@ def load_classes(path: Path | None = None) -> NodeClasses:
 def read_json(path: Path) -> Any:
     """Return the JSON in a file; raises UnreadableFile."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_file(path))
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.core.clock import LATEST, Clock
+from mock_server.core.clock import LATEST, MAX_LATE, Clock
 from mock_server.core.errors import Conflict, Invalid
 
 walls = st.floats(0, 4e9)
@@ -39,8 +39,33 @@ def test_a_clock_that_is_moved_goes_on_at_its_rate():
     assert clock.now(1011.0) == 502.0
 
 
-def test_a_clock_stands_while_the_wall_is_behind_its_anchor():
-    assert Clock.at(1000.0, start=50.0).now(400.0) == 50.0
+def test_a_caller_that_read_the_wall_before_a_move_gets_the_time_after_it():
+    clock = Clock.at(1000.0, start=50.0, rate=1000.0).advanced(1010.0, 5.0)
+
+    assert clock.now(1009.9) == clock.now(1010.0)
+
+
+@pytest.mark.parametrize("step", [-7200.0, -3600.0, 3600.0, 86_400.0])
+def test_a_clock_follows_a_step_of_the_wall_and_keeps_what_it_is_ahead(step):
+    clock = Clock.at(1_000_000.0)
+
+    assert clock.now(1_000_000.0 + step) == 1_000_000.0 + step
+    ahead = clock.advanced(1_000_000.0, 500.0)
+    assert ahead.now(1_000_000.0 + step) == 1_000_500.0 + step
+    assert (
+        ahead.with_rate(1_000_000.0 + step, 0)
+        .with_rate(1_000_000.0 + step, 1)
+        .now(1_000_000.0 + step)
+        == 1_000_500.0 + step
+    )
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_frozen_clock_stands_whatever_the_wall_does(step):
+    clock = Clock.at(1_000_000.0).with_rate(1_000_000.0, 0)
+
+    assert clock.now(1_000_000.0 + step) == 1_000_000.0
+    assert clock.with_rate(1_000_000.0 + step, 1).now(1_000_001.0 + step) == 1_000_001.0
 
 
 def test_a_clock_that_runs_too_fast_stands_at_the_end_of_time():
@@ -125,9 +150,9 @@ def test_time_never_runs_back(wall, history):
         elif what == "advance" and last + amount <= LATEST:
             clock = clock.advanced(wall, amount)
         elif what == "step back":
-            # A change anchors the clock, and from its anchor a wall that steps back stands.
+            # A change anchors the clock; just before its anchor it stands.
             clock = clock.with_rate(wall, clock.rate)
-            assert clock.now(wall - amount) == clock.now(wall)
+            assert clock.now(wall - min(amount, MAX_LATE / 2)) == clock.now(wall)
         now = clock.now(wall)
         assert now >= last
         last = now

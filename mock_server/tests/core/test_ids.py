@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_server.core import ids
+from mock_server.core.clock import LATEST
 
 moments = st.floats(0, 32e9)
 
@@ -22,7 +23,8 @@ def test_each_tick_is_larger_than_the_last_wherever_time_goes(moments):
 
 @given(moments, moments)
 def test_ids_sort_by_time(one, other):
-    if int(one * 1000) < int(other * 1000) and one > 1_600_000_000:
+    apart = 1 if other < 5_900_000_000 else 8  # milliseconds
+    if int(one * 1000) + apart <= int(other * 1000) and one > 1_600_000_000:
         early = int(ids.id_of(ids.next_tick(one, 0), "ada"))
         assert early < int(ids.id_of(ids.next_tick(other, 0), "ada"))
 
@@ -44,6 +46,32 @@ def test_ids_fit_64_bits_for_a_century():
     now = datetime(2120, 1, 1, tzinfo=UTC).timestamp()
 
     assert int(ids.id_of(ids.next_tick(now, 0), "ada")) < 2**63
+
+
+@given(st.floats(0, LATEST), st.text())
+def test_ids_have_at_most_64_bits_in_all_of_virtual_time(now, account):
+    tick = ids.next_tick(now, 0)
+
+    assert 0 < int(ids.id_of(tick + 1_000_000, account)) < 2**64
+
+
+def test_ids_have_at_most_64_bits_at_the_end_of_time():
+    tick = ids.next_tick(LATEST, 0)
+
+    assert int(ids.id_of(tick + 1_000_000, "ada")) < 2**64
+    assert int(ids.id_of(ids.next_tick(LATEST - 1, 0), "ada")) < int(ids.id_of(tick, "ada"))
+
+
+@given(st.floats(1_600_000_000, LATEST))
+def test_a_ulid_begins_with_its_milliseconds(now):
+    text = ids.ulid_of(ids.next_tick(now, 0), "secret")
+    number = 0
+    for character in text[:10]:
+        number = number * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(character)
+
+    assert len(text) == 26
+    assert number < 2**48
+    assert 0 <= int(now * 1000) - number < 8
 
 
 @given(st.integers(), st.text(max_size=20))

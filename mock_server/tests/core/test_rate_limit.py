@@ -32,6 +32,15 @@ class Limiter:
             return await admit(tx, "ada", limits, now)
 
 
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_step_of_the_clock_neither_blocks_nor_opens_the_limit(step):
+    limiter, limits = Limiter(), Limits(qps=2)
+
+    assert [limiter.admit(NOW, limits) for _ in range(3)] == [None, None, NOW + 1]
+    after = NOW + step
+    assert [limiter.admit(after, limits) for _ in range(3)] == [None, None, after + 1]
+
+
 class Log:
     """The plain model: the times of all calls that were let in.
 

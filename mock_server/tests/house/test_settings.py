@@ -180,6 +180,55 @@ def test_a_wrong_value_is_one_line_that_says_where_what_and_what_else(flags, pro
     assert "\n" not in found
 
 
+@pytest.mark.parametrize("name", ["public_url", "workshop.file_url", "workshop.sd_webui_url"])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://pub.example/a?b=1", "a query or a fragment"),
+        ("http://pub.example?", "a query or a fragment"),
+        ("http://pub.example/#part", "a query or a fragment"),
+        ("http://pub.example ", "' ' cannot be part of a URL"),
+        (" http://pub.example", "' ' cannot be part of a URL"),
+        ("http://pub.example\t/a", "'\\t' cannot be part of a URL"),
+        ("http://bücher.example", "'ü' cannot be part of a URL"),
+        ("http://pub.example\\a", "'\\\\' cannot be part of a URL"),
+        ("http://user:word@pub.example", "credentials"),
+        ("http://", "the host name is missing"),
+        ("http:///path", "the host name is missing"),
+        ("https://:8443", "the host name is missing"),
+        ("http://pub..example", "'pub..example' is not a host name"),
+        ("http://[::1", "Invalid IPv6 URL"),
+        ("http://pub.example:", "'' is not a port"),
+        ("http://pub.example:0", "'0' is not a port"),
+        ("http://pub.example:65536", "'65536' is not a port"),
+        ("http://pub.example:80a", "'80a' is not a port"),
+        ("ftp://pub.example", "not a web address"),
+        ("http:/pub.example", "not a web address"),
+        ("pub.example:8080", "not a web address"),
+    ],
+)
+def test_a_base_that_would_break_every_url_is_refused(name, url, reason):
+    (found,) = problems_of({name: url})
+
+    assert f": {reason}" in found
+    assert found.endswith("; expected an address that begins with http:// or https://")
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("", ""),
+        ("http://pub.example/", "http://pub.example"),
+        ("https://pub.example:8443/a//", "https://pub.example:8443/a"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("http://my_host.", "http://my_host."),
+        ("http://10.0.0.1/a%20b", "http://10.0.0.1/a%20b"),
+    ],
+)
+def test_the_slashes_at_the_end_of_a_base_are_dropped(url, base):
+    assert read_settings({"public_url": url}).public_url == base
+
+
 def test_wrong_values_name_the_place_they_came_from(here, monkeypatch):
     (here / "tams-mock.toml").write_text('qps = "many"\n[tams]\nclock_skew = -1\n')
     monkeypatch.setenv("TAMS_MOCK_TLS", "maybe")
@@ -223,6 +272,12 @@ def test_an_empty_file_sets_nothing(here):
     assert read_settings() == Settings()
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(here):
+    (here / "tams-mock.toml").write_bytes(b"\xef\xbb\xbfport = 5\n")
+
+    assert read_settings().port == 5
+
+
 def test_a_named_file_has_to_be_there(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
         read_settings(config=tmp_path / "nowhere.toml")
@@ -237,6 +292,53 @@ def test_an_unknown_name_is_refused_wherever_it_stands(here, monkeypatch):
         "TAMS_MOCK_PROT in the environment is not a setting; did you mean TAMS_MOCK_PORT?",
         "--tams-clock-scew is not a setting; did you mean tams.clock_skew?",
     )
+
+
+SERVICE = {
+    "SERVICE_HOST": "10.96.12.34",
+    "SERVICE_PORT": "8080",
+    "SERVICE_PORT_HTTP_API": "8080",
+    "PORT": "tcp://10.96.12.34:8080",
+    "PORT_8080_TCP": "tcp://10.96.12.34:8080",
+    "PORT_8080_TCP_PROTO": "tcp",
+    "PORT_8080_TCP_PORT": "8080",
+    "PORT_8080_TCP_ADDR": "10.96.12.34",
+    "PORT_53_UDP": "udp://[fd00::1]:53",
+    "NAME": "/client/tams-mock",
+    "ENV_PATH": "/usr/bin",
+}
+
+
+@pytest.mark.parametrize("service", ["TAMS_MOCK", "TAMS_MOCK_TLS", "TAMS_MOCK_STAGING_2"])
+def test_variables_that_describe_a_service_are_not_settings(monkeypatch, service):
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(f"{service}_{name}", value)
+
+    assert read_settings() == Settings()
+
+
+def test_a_service_does_not_hide_settings_and_typing_errors(monkeypatch):
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(f"TAMS_MOCK_{name}", value)
+    monkeypatch.setenv("TAMS_MOCK_PORT", "9")
+
+    assert read_settings().port == 9
+
+    monkeypatch.setenv("TAMS_MOCK_TLS_PROT", "tcp://10.96.12.34:8443")
+    monkeypatch.setenv("TAMS_MOCK_SERVICE_HOTS", "0.0.0.0")
+    wrong, other = problems_of()
+    assert wrong.endswith(
+        "TLS_PROT in the environment is not a setting; did you mean TAMS_MOCK_TLS_PORT?"
+    )
+    assert other.startswith("TAMS_MOCK_SERVICE_HOTS in the environment is not a setting")
+
+
+@pytest.mark.parametrize("value", ["http://10.0.0.1:80", "tcp://10.0.0.1", "tcp:8080"])
+def test_only_the_url_of_a_service_is_passed_over(monkeypatch, value):
+    monkeypatch.setenv("TAMS_MOCK_PORT", value)
+
+    (found,) = problems_of()
+    assert found.startswith(f"TAMS_MOCK_PORT in the environment is '{value}': expected a whole")
 
 
 # Presets
@@ -333,6 +435,29 @@ def test_the_public_key_file_is_read_and_judged(tmp_path):
     assert found.startswith(f"--public-key-file is '{bad}': the public key is 6 characters that")
     (found,) = problems_of({"public_key_file": "/nowhere"})
     assert "the file cannot be read" in found
+
+
+def test_a_user_without_a_home_folder_has_a_state_folder(tmp_path, monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    found = read_settings().state_dir
+    assert found.is_relative_to(tmp_path)
+
+    # A folder that somebody else made is not used.
+    (tmp_path / found.relative_to(tmp_path).parts[0]).symlink_to("/")
+    assert not read_settings().state_dir.is_relative_to(found)
+
+
+@pytest.mark.parametrize("name", ["state_dir", "workflows_file"])
+def test_the_home_folder_of_an_unknown_user_is_refused(name):
+    (found,) = problems_of({name: "~no-such-user/x"})
+
+    assert "'~no-such-user/x': the home folder that ~ means is not known; expected" in found
 
 
 def test_secrets_are_hidden_unless_everybody_knows_them():

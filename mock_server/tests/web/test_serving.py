@@ -10,7 +10,9 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,7 @@ from mock_server.tests.transport.raw_http import exchange
 from mock_server.tests.web import toy_app
 from mock_server.tests.web.toy_app import ToyApp
 from mock_server.transport.ports import ServingError
-from mock_server.transport.tls import server_tls
+from mock_server.transport.tls import Tls, server_tls
 from mock_server.web.wall import wall
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -126,6 +128,47 @@ def test_a_second_signal_stops_the_server_without_waiting(tmp_path):
     assert (rest, log) == ("", "tams-mock: stopped\n")
 
 
+@no_signals
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_a_server_runs_without_standard_streams(tmp_path, closed):
+    port = unused_port()
+    line = f'exec "$@" {closed}'
+    command = [sys.executable, *TOY, "serve", "--port", str(port), "--state-dir", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(["sh", "-c", line, "sh", *command], cwd=tmp_path, env=environment) as run:
+        try:
+            transport = httpx.HTTPTransport(retries=8)  # waits 0.5 s, 1 s, 2 s, …
+            with httpx.Client(transport=transport) as http:
+                assert http.get(f"http://127.0.0.1:{port}/hello").status_code == 200
+        finally:
+            run.terminate()
+
+    assert run.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_one_line(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, *TOY, "serve", "--port", "0", "--json", "--state-dir", str(tmp_path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+
+    line = "tams-mock: the output cannot be written: No space left on device\n"
+    assert (run.returncode, run.stderr) == (1, line)
+
+
+def unused_port() -> int:
+    with socket.socket() as each:
+        each.bind(("127.0.0.1", 0))
+        return int(each.getsockname()[1])
+
+
 def test_the_banner_is_readable_and_its_key_file_exists(tmp_path):
     with program(tmp_path) as process:
         assert process.stdout is not None
@@ -222,7 +265,45 @@ def test_only_the_owner_may_read_the_authority(tmp_path):
 
     assert mode_of(state) == 0o700
     assert mode_of(state / "ca-with-key.pem") == 0o600
-    assert sorted(path.name for path in state.iterdir()) == ["ca-with-key.pem", "ca.pem"]
+    assert sorted(path.name for path in state.iterdir()) == [
+        ".lock",
+        "ca-with-key.pem",
+        "ca.pem",
+    ]
+
+
+@pytest.mark.parametrize("before", [None, "damaged"])
+def test_servers_that_start_at_the_same_time_share_one_authority(tmp_path, before):
+    many, state = 6, tmp_path / "state"
+    if before is not None:
+        state.mkdir()
+        (state / "ca-with-key.pem").write_text(before)
+    together = threading.Barrier(many)
+
+    def start() -> tuple[Tls, bytes]:
+        together.wait()
+        tls = server_tls(state, [], wall())
+        return tls, tls.ca_file.read_bytes()
+
+    with ThreadPoolExecutor(many) as threads:
+        started = [each.result() for each in [threads.submit(start) for _ in range(many)]]
+
+    kept = (state / "ca.pem").read_bytes()
+    assert kept in (state / "ca-with-key.pem").read_bytes()
+    assert {found for _, found in started} == {kept}
+    assert all(is_trusted(tls) for tls, _ in started)
+
+
+def is_trusted(tls: Tls) -> bool:
+    """Say whether a client that trusts the server's `ca_file` accepts its certificate."""
+    trust = ssl.create_default_context(cafile=str(tls.ca_file))
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trust.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = tls.context.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server, client):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    return client.version() is not None and bool(client.getpeercert())
 
 
 def test_an_expired_or_damaged_authority_is_replaced(tmp_path):

@@ -1,0 +1,83 @@
+"""The command in folders and environments of projects under test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_TEST = ("-k", "test_an_unknown_job", "--only", "tams")
+
+
+def run_in(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+    run = "from contract_tests.__main__ import main; main()"
+    others = {k: v for k, v in os.environ.items() if not k.startswith(("TAMS_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", f"{start}; {run}", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=others | environment,
+        check=False,
+    )
+
+
+def test_the_project_under_test_does_not_change_the_run(tmp_path):
+    package = tmp_path / "mock_server"
+    package.mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (package / name).write_text("raise SystemExit('this is the project under test')")
+
+    done = run_in(
+        tmp_path,
+        *ONE_TEST,
+        PYTHONPATH=".",
+        PYTEST_ADDOPTS="--no-such-option",
+        PYTEST_PLUGINS="no.such.plugin",
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
+
+    assert "1 passed" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+
+    done = run_in(tmp_path, *ONE_TEST, "--state-dir", "file")
+
+    assert done.stdout == (
+        "tams-contract: files of the run cannot be written to file: Not a directory;"
+        " choose another folder with --state-dir\n"
+    )
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the working folder of a process")
+@pytest.mark.parametrize(("words", "said"), [(["--help"], "Usage:"), (ONE_TEST, "--state-dir")])
+def test_the_working_folder_may_be_gone(tmp_path, words, said):
+    start = f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); os.rmdir(os.getcwd())"
+    run = "from contract_tests.__main__ import main; main()"
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{start}; {run}", *words],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mock_that_does_not_start_says_why(tmp_path):
+    done = run_in(tmp_path, *ONE_TEST, TAMS_MOCK_PROT="1")
+
+    assert "TAMS_MOCK_PROT in the environment is not a setting" in done.stdout
+    assert "Fatal Python error" not in done.stdout
