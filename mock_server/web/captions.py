@@ -1,4 +1,4 @@
-"""The caption at the foot of a picture: prompt, seed, job, and number within the batch."""
+"""The caption at the foot of a picture or video: prompt, seed, size and model."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _FONT_CHARACTERS = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·�
 
 
 class Caption(Struct, frozen=True):
-    """The texts of a caption, and its colours."""
+    """The texts of a caption, and its colours; `mark` is the number of a video's picture."""
 
     title: str
     seed: int
-    label: str
-    mark: str
+    model: str
     paper: Colour
     ink: Colour
     accent: Colour
+    mark: str = ""
 
 
 def draw_caption(picture: Image, caption: Caption) -> None:
@@ -81,9 +81,9 @@ def draw_caption(picture: Image, caption: Caption) -> None:
     pale = _mixed(caption.paper, caption.ink, 0.25)
     _write(drawing, left, y, shown, small, pale)
     max_width -= _width(shown, small) + margin
-    label = simplified(caption.label)
-    tail = _tail(label, small, max_width)
-    if len(tail) >= min(len(label), 5):
+    model = simplified(caption.model[:200])
+    tail = _tail(model, small, max_width)
+    if len(tail) >= min(len(model), 5):
         _write(drawing, right - _width(tail, small), y, tail, small, caption.accent)
 
 

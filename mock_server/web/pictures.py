@@ -35,8 +35,8 @@ _MAX_HIDDEN = 0.85  # of a source picture, so that it stays recognisable
 class Recipe(Struct, frozen=True):
     """Everything that decides the bytes of one picture.
 
-    `seed` is the seed of this picture, `label` names its job, `index` (from 0) and `count` say
-    which of the job's pictures it is. `denoising_strength` matters only with a source: 0 keeps the
+    Nothing in it names a job, so the same request gives the same bytes in every job; pictures of
+    a batch differ by their seeds. `denoising_strength` matters only with a source: 0 keeps the
     source, 1 hides it. `extra` are further names and values for the parameters text.
     """
 
@@ -49,9 +49,6 @@ class Recipe(Struct, frozen=True):
     cfg_scale: float = 7.0
     sampler: str = "Euler a"
     model: str = ""
-    label: str = ""
-    index: int = 0
-    count: int = 1
     format: Format = "png"
     denoising_strength: float = 0.75
     extra: tuple[tuple[str, str], ...] = ()
@@ -121,11 +118,10 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
     caption = captions.Caption(
         title=recipe.prompt,
         seed=recipe.seed,
-        label=recipe.label,
-        mark=f"{recipe.index + 1}/{recipe.count}" if recipe.count > 1 else "",
+        model=recipe.model,
         paper=drawing.paper(ramp),
         ink=drawing.ink(ramp),
-        accent=drawing.accent(recipe.label),
+        accent=drawing.accent(recipe.model),
     )
     captions.draw_caption(image, caption)
     return image

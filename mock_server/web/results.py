@@ -55,7 +55,7 @@ class ResultFiles:
         if resource is None or not resource.format:
             return None
         if resource.account == SERVER:
-            recipe = Recipe(f"resource {resource_id}", label="shared upload")
+            recipe = Recipe(f"resource {resource_id}")
             return await self.cache.get(f"/shared/{resource_id}", lambda: pictures.render(recipe))
         if resource.account != job.account:
             return None
@@ -85,9 +85,6 @@ def recipe_of(job: Job, index: int) -> Recipe:
         cfg_scale=order.cfg_scale,
         sampler=order.sampler,
         model=order.model,
-        label=job.id,
-        index=index,
-        count=order.count,
         format=order.format,
         denoising_strength=order.denoising_strength,
         extra=(("Denoising strength", f"{order.denoising_strength:g}"),) if order.source else (),
@@ -103,4 +100,4 @@ def video_recipe_of(job: Job, index: int) -> VideoRecipe:
 
 def image_seed(job: Job, index: int) -> int:
     """Return the seed really used for a picture: batches count up, as the widespread UI does."""
-    return (job.order.seed + index) & 0xFFFFFFFF
+    return (job.order.seed + index) % 2**64

@@ -38,7 +38,7 @@ class VideoRecipe(Recipe, frozen=True):
     """Everything that decides the bytes of one video, with one build of the encoder.
 
     `frames` is the number of pictures, `fps` their number per second. Of the members of a picture,
-    `index`, `count`, `format` and `denoising_strength` have no effect.
+    `format` and `denoising_strength` have no effect.
     """
 
     frames: int = 40
@@ -85,7 +85,7 @@ def _pictures(recipe: VideoRecipe, size: Size, source: bytes | None) -> Iterator
     first, last = _ends(recipe, size, source)
     camera = _camera(recipe, first.size, toward=source is not None)
     ramp = drawing.ramp(recipe.prompt, recipe.seed)
-    colours = drawing.paper(ramp), drawing.ink(ramp), drawing.accent(recipe.label)
+    colours = drawing.paper(ramp), drawing.ink(ramp), drawing.accent(recipe.model)
     hold = math.ceil(recipe.frames * size[0] * size[1] / _MAX_DRAWN_PIXELS)
     digits = len(str(recipe.frames))
     for number in range(0, recipe.frames, hold):
@@ -93,7 +93,7 @@ def _pictures(recipe: VideoRecipe, size: Size, source: bytes | None) -> Iterator
         picture = Image.blend(first, last, part * part * (3 - 2 * part))
         picture = picture.resize(size, Image.Resampling.BILINEAR, camera(part))
         mark = f"{number + 1:0{digits}}/{recipe.frames} · {recipe.fps} fps"
-        caption = captions.Caption(recipe.prompt, recipe.seed, recipe.label, mark, *colours)
+        caption = captions.Caption(recipe.prompt, recipe.seed, recipe.model, *colours, mark)
         captions.draw_caption(picture, caption)
         for _ in range(min(hold, recipe.frames - number)):
             yield picture

@@ -6,9 +6,9 @@ from PIL import Image
 from mock_server.web.captions import Caption, draw_caption, simplified
 
 
-def a_caption(title="a cat", label="job-1", seed=42):
+def a_caption(title="a cat", model="model-1", seed=42):
     colours = {"paper": (250, 240, 230), "ink": (10, 10, 20), "accent": (250, 180, 90)}
-    return Caption(title=title, seed=seed, label=label, mark="2/4", **colours)
+    return Caption(title=title, seed=seed, model=model, mark="2/4", **colours)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_each_character_that_the_font_lacks_has_a_pattern():
     width=st.integers(1, 300),
     height=st.integers(1, 300),
     title=st.text(max_size=80),
-    label=st.text(max_size=30),
+    model=st.text(max_size=30),
     seed=st.integers(0, 2**64),
 )
 @settings(max_examples=60, deadline=None)
-def test_a_caption_stays_in_the_lower_half(width, height, title, label, seed):
+def test_a_caption_stays_in_the_lower_half(width, height, title, model, seed):
     picture = Image.new("RGB", (width, height), "white")
 
-    draw_caption(picture, a_caption(title=title, label=label, seed=seed))
+    draw_caption(picture, a_caption(title=title, model=model, seed=seed))
 
     upper = picture.crop((0, 0, width, height // 2))
     assert upper.size[1] == 0 or upper.getextrema() == ((255, 255),) * 3
