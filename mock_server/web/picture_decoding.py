@@ -21,7 +21,10 @@ class UndecodablePicture(ValueError):
 
 
 class PictureInfo(Struct, frozen=True):
-    """What the bytes of a picture contain; `format` is "png", "jpeg" or "webp"."""
+    """What the bytes of a picture contain; `format` is "png", "jpeg" or "webp".
+
+    The size is that of the upright picture: Exif may say that it is stored on its side.
+    """
 
     format: str
     width: int
@@ -34,7 +37,7 @@ def inspect(data: bytes) -> PictureInfo | None:
         image = decoded(data)
     except UndecodablePicture:
         return None
-    return PictureInfo(_format(data), *image.size)
+    return PictureInfo(_format(data), *_upright_size(image))
 
 
 def decoded(data: bytes) -> Image:
@@ -66,6 +69,15 @@ def fitted(data: bytes, size: tuple[int, int]) -> Image:
     left, top = (image.width - across) / 2, (image.height - down) / 2
     box = (left, top, left + across, top + down)
     return image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+def _upright_size(image: Image) -> tuple[int, int]:
+    from PIL.ExifTags import Base
+
+    turned = False
+    with suppress(Exception):  # the picture is usable even if its Exif data is broken
+        turned = image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
+    return (image.height, image.width) if turned else image.size
 
 
 def _format(data: bytes) -> str:

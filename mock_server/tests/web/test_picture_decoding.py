@@ -46,6 +46,18 @@ def test_a_valid_picture_has_a_format_and_a_size(format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_that_of_the_upright_picture(format, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = BytesIO()
+    Image.new("RGB", (128, 64)).save(file, format, exif=exif)
+
+    size = (64, 128) if orientation > 4 else (128, 64)
+    assert inspect(file.getvalue()) == PictureInfo(format, *size)
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_truncated_picture_is_none(format):
     file = BytesIO()
     Image.radial_gradient("L").convert("RGB").save(file, format)
