@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from mock_server.web.picture_flaws import is_cut_short, kind_of
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
@@ -34,9 +36,14 @@ class PictureInfo(Struct, frozen=True):
 def inspect(data: bytes) -> PictureInfo | None:
     """Decode all bytes and return what they contain; None if that fails."""
     try:
-        image = decoded(data)
+        return examined(data)
     except UndecodablePicture:
         return None
+
+
+def examined(data: bytes) -> PictureInfo:
+    """Decode all bytes and return what they contain; raises only `UndecodablePicture`."""
+    image = decoded(data)
     return PictureInfo(_format(data), *_upright_size(image))
 
 
@@ -51,7 +58,9 @@ def decoded(data: bytes) -> Image:
         raise
     # Decoders raise many kinds of errors for broken bytes: OSError, SyntaxError, struct.error …
     except Exception as error:
-        raise UndecodablePicture(f"this picture cannot be decoded: {error}") from error
+        if is_cut_short(_format(data), data):
+            raise UndecodablePicture("its end is missing") from error
+        raise UndecodablePicture(f"it is damaged: {error}") from error
     return image
 
 
@@ -87,9 +96,7 @@ def _format(data: bytes) -> str:
         return "jpeg"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    raise UndecodablePicture(
-        f"this is not a PNG, JPEG or WebP picture: it begins with {data[:12]!r}"
-    )
+    raise UndecodablePicture(kind_of(data))
 
 
 def _opened(data: bytes) -> ImageFile:
@@ -106,7 +113,7 @@ def _opened(data: bytes) -> ImageFile:
     image = formats[_format(data)](BytesIO(data))
     if image.width * image.height > MAX_PIXELS:
         raise UndecodablePicture(
-            f"{image.width}x{image.height} is more than the limit of {MAX_PIXELS} pixels"
+            f"it has {image.width}x{image.height} pixels, and must have at most {MAX_PIXELS}"
         )
     return image
 

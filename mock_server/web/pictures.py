@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mock_server.web import picture_files
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.picture_decoding import PictureInfo, UndecodablePicture, inspect
+from mock_server.web.picture_decoding import PictureInfo, UndecodablePicture, examined, inspect
 from mock_server.web.picture_files import Format, media_type
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "PictureInfo",
     "Recipe",
     "UndecodablePicture",
+    "examined",
     "inspect",
     "media_type",
     "parameters_text",

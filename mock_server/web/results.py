@@ -20,11 +20,12 @@ _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 async def inspect_upload(resource: Resource, data: bytes) -> Resource:
     """Return the upload with what its bytes were found to be; they are decoded in a thread."""
-    found = await asyncio.to_thread(pictures.inspect, data)
-    stored = replace(resource, size_bytes=len(data), format="")
-    if found is not None:
-        stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    return stored
+    stored = replace(resource, size_bytes=len(data), format="", flaw="")
+    try:
+        found = await asyncio.to_thread(pictures.examined, data)
+    except pictures.UndecodablePicture as error:
+        return replace(stored, flaw=str(error))
+    return replace(stored, format=found.format, width=found.width, height=found.height)
 
 
 class ResultFiles:

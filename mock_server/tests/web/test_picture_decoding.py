@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mock_server.web.pictures import PictureInfo, Recipe, inspect, render
+from mock_server.web.pictures import (
+    PictureInfo,
+    Recipe,
+    UndecodablePicture,
+    examined,
+    inspect,
+    render,
+)
 
 FORMATS = ("png", "jpeg", "webp")
 SMALL = {
@@ -115,3 +122,29 @@ def test_the_first_picture_of_a_multi_picture_jpeg_counts():
     pair[0].save(file, "MPO", save_all=True, append_images=pair[1:])
 
     assert inspect(file.getvalue()) == PictureInfo("jpeg", 30, 20)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "it is empty"),
+        (b"GIF89a\1\0", "a GIF picture"),
+        (b"\0\0\0\x1cftypheic", "a HEIC picture"),
+        (b"<!DOCTYPE html><html>", "an HTML page"),
+        (b"<?xml version='1.0'?><svg>", "an SVG picture"),
+        (SMALL["png"][:200], "its end is missing"),
+        (SMALL["jpeg"][:200], "its end is missing"),
+        (SMALL["webp"][:200], "its end is missing"),
+        (png_bomb(12_000, 9_000), "12000x9000 pixels, and must have at most"),
+        (b'--b1\r\nContent-Disposition: form-data; name="file"\r\n\r\n', "a multipart form"),
+        (b"data:image/png;base64,iVBORw0KGgo=", "base64 text"),
+        (b"/9j/4AAQSkZJRgABAQ==\n", "base64 text"),
+        (b'{"file": 1}', "JSON text"),
+        (b"hello", "it begins with b'hello'"),
+    ],
+)
+def test_the_reason_says_what_was_sent(data, words):
+    with pytest.raises(UndecodablePicture) as caught:
+        examined(data)
+
+    assert words in str(caught.value)
