@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from mock_server.web.picture_flaws import is_cut_short, kind_of
+from mock_server.web.png_checks import check_png
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 64_000_000  # larger pictures are refused before they are decoded
+_LARGE_PIXELS = 4_000_000  # of larger pictures, one is decoded at a time
+_BAND_PIXELS = 1_000_000
+_ONE_LARGE = Lock()
+
+_ON_ITS_SIDE = (5, 6, 7, 8)
+# What makes a picture upright, by its orientation in Exif.
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 class UndecodablePicture(ValueError):
@@ -43,50 +60,87 @@ def inspect(data: bytes) -> PictureInfo | None:
 
 def examined(data: bytes) -> PictureInfo:
     """Decode all bytes and return what they contain; raises only `UndecodablePicture`."""
-    image = decoded(data)
-    return PictureInfo(_format(data), *_upright_size(image))
-
-
-def decoded(data: bytes) -> Image:
-    """Return the decoded picture; raises only `UndecodablePicture`."""
-    try:
-        if _format(data) == "png":
-            _opened(data).verify()  # decoding alone does not check checksums
-        image = _opened(data)
-        image.load()
-    except UndecodablePicture:
-        raise
-    # Decoders raise many kinds of errors for broken bytes: OSError, SyntaxError, struct.error …
-    except Exception as error:
-        if is_cut_short(_format(data), data):
-            raise UndecodablePicture("its end is missing") from error
-        raise UndecodablePicture(f"it is damaged: {error}") from error
-    return image
+    format = _format(data)
+    with _decoding(data) as image:
+        width, height = image.size
+        orientation = _orientation(image)
+        if format == "png" and image.width * image.height > _LARGE_PIXELS:
+            check_png(data, image.width, image.height)
+        else:
+            image.draft(None, (1, 1))  # JPEG: all bytes are read, an eighth of each side is kept
+            image.load()
+    if orientation in _ON_ITS_SIDE:
+        width, height = height, width
+    return PictureInfo(format, width, height)
 
 
 def fitted(data: bytes, size: tuple[int, int]) -> Image:
     """Return the picture as upright RGB, cropped and scaled to the size."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    image = decoded(data)
-    with suppress(Exception):  # the picture is usable even if its Exif data is broken
-        image = ImageOps.exif_transpose(image)
-    image = _opaque(image)
+    with _decoding(data) as opened:
+        orientation = _orientation(opened)
+        turned = orientation in _ON_ITS_SIDE
+        across, down = (size[1], size[0]) if turned else size
+        opened.draft(None, (across * 2, down * 2))
+        opened.load()
+        factor = int(min(opened.width / across, opened.height / down) / 2)
+        image = _opaque(opened) if factor < 2 else _shrunk(opened, factor)
+    if orientation in _TURNS:
+        image = image.transpose(Image.Transpose[_TURNS[orientation]])
     width, height = size
     scale = min(image.width / width, image.height / height)
-    across, down = min(width * scale, image.width), min(height * scale, image.height)
-    left, top = (image.width - across) / 2, (image.height - down) / 2
-    box = (left, top, left + across, top + down)
+    wide, high = min(width * scale, image.width), min(height * scale, image.height)
+    left, top = (image.width - wide) / 2, (image.height - high) / 2
+    box = (left, top, left + wide, top + high)
     return image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
 
 
-def _upright_size(image: Image) -> tuple[int, int]:
+@contextmanager
+def _decoding(data: bytes) -> Iterator[ImageFile]:
+    """Give the opened picture to be decoded; large pictures are decoded one after the other.
+
+    Raises only `UndecodablePicture`.
+    """
+    with ExitStack() as stack:
+        try:
+            if _format(data) == "png":
+                _opened(data).verify()  # decoding alone does not check checksums
+            image = stack.enter_context(_opened(data))
+            if image.width * image.height > _LARGE_PIXELS:
+                stack.enter_context(_ONE_LARGE)
+            yield image
+        except UndecodablePicture:
+            raise
+        # Decoders raise many kinds of errors for broken bytes: OSError, SyntaxError …
+        except Exception as error:
+            if is_cut_short(_format(data), data):
+                raise UndecodablePicture("its end is missing") from error
+            raise UndecodablePicture(f"it is damaged: {error}") from error
+
+
+def _orientation(image: Image) -> int:
+    """Return the orientation in the picture's Exif data: 1, which is upright, if there is none."""
     from PIL.ExifTags import Base
 
-    turned = False
     with suppress(Exception):  # the picture is usable even if its Exif data is broken
-        turned = image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
-    return (image.height, image.width) if turned else image.size
+        return int(image.getexif().get(Base.Orientation, 1))
+    return 1
+
+
+def _shrunk(image: Image, factor: int) -> Image:
+    """Return the picture as RGB with its sides divided by the factor.
+
+    It is converted in bands of rows, so that the large picture is never copied.
+    """
+    from PIL import Image as Pillow
+
+    small = Pillow.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    rows = factor * max(1, _BAND_PIXELS // (image.width * factor))
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small.paste(_opaque(band).reduce(factor), (0, top // factor))
+    return small
 
 
 def _format(data: bytes) -> str:

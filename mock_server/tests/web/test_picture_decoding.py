@@ -5,8 +5,9 @@ from zlib import compress, crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps, ImageStat
 
+from mock_server.web.picture_decoding import fitted
 from mock_server.web.pictures import (
     PictureInfo,
     Recipe,
@@ -148,3 +149,41 @@ def test_the_reason_says_what_was_sent(data, words):
         examined(data)
 
     assert words in str(caught.value)
+
+
+def large_png(mode, size=(2500, 2000), **options):
+    file = BytesIO()
+    Image.linear_gradient("L").resize(size).convert(mode).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+def test_a_large_png_is_checked_without_its_pixels(mode):
+    assert inspect(large_png(mode)) == PictureInfo("png", 2500, 2000)
+
+
+def test_a_large_png_without_all_of_its_pixels_is_refused():
+    assert inspect(png_bomb(2500, 2000)) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGB", "RGBA"])
+def test_a_large_picture_is_shrunk_as_a_small_one_is(mode):
+    small = fitted(large_png(mode), (250, 200))
+
+    usual = Image.open(BytesIO(large_png(mode))).convert("RGB").resize((250, 200))
+    assert small.mode == "RGB"
+    assert max(ImageStat.Stat(ImageChops.difference(small, usual)).mean) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_picture_is_made_upright(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = BytesIO()
+    stored = Image.linear_gradient("L").resize((2500, 2000)).convert("RGB")
+    stored.save(file, "JPEG", exif=exif)
+    size = (200, 250) if orientation > 4 else (250, 200)
+
+    upright = ImageOps.exif_transpose(Image.open(file)).resize(size)
+    difference = ImageChops.difference(fitted(file.getvalue(), size), upright)
+    assert max(ImageStat.Stat(difference).mean) < 2
