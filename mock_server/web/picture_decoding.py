@@ -106,9 +106,11 @@ def _decoding(data: bytes) -> Iterator[ImageFile]:
         try:
             if _format(data) == "png":
                 _opened(data).verify()  # decoding alone does not check checksums
-            image = stack.enter_context(_opened(data))
+            image = _opened(data)
             if image.width * image.height > _LARGE_PIXELS:
                 stack.enter_context(_ONE_LARGE)
+            # This drops the pixels, before the next large picture is decoded.
+            stack.callback(image.close)
             yield image
         except UndecodablePicture:
             raise
@@ -122,9 +124,11 @@ def _decoding(data: bytes) -> Iterator[ImageFile]:
 def _orientation(image: Image) -> int:
     """Return the orientation in the picture's Exif data: 1, which is upright, if there is none."""
     from PIL.ExifTags import Base
+    from PIL.Image import Image
 
     with suppress(Exception):  # the picture is usable even if its Exif data is broken
-        return int(image.getexif().get(Base.Orientation, 1))
+        # The method of PNG pictures would decode all pixels.
+        return int(Image.getexif(image).get(Base.Orientation, 1))
     return 1
 
 
