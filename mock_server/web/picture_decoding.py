@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ MAX_PIXELS = 64_000_000  # larger pictures are refused before they are decoded
 _LARGE_PIXELS = 4_000_000  # of larger pictures, one is decoded at a time
 _BAND_PIXELS = 1_000_000
 _ONE_LARGE = Lock()
+_BLOCK_BYTES = 64 * 1024 * 1024  # the C library keeps blocks of up to 32 MB for each thread
 
 _ON_ITS_SIDE = (5, 6, 7, 8)
 # What makes a picture upright, by its orientation in Exif.
@@ -109,6 +111,7 @@ def _decoding(data: bytes) -> Iterator[ImageFile]:
             image = _opened(data)
             if image.width * image.height > _LARGE_PIXELS:
                 stack.enter_context(_ONE_LARGE)
+                _use_large_blocks()
             # This drops the pixels, before the next large picture is decoded.
             stack.callback(image.close)
             yield image
@@ -119,6 +122,14 @@ def _decoding(data: bytes) -> Iterator[ImageFile]:
             if is_cut_short(_format(data), data):
                 raise UndecodablePicture("its end is missing") from error
             raise UndecodablePicture(f"it is damaged: {error}") from error
+
+
+@cache
+def _use_large_blocks() -> None:
+    """Make Pillow ask for so much memory at once that it goes back to the system when freed."""
+    from PIL import _imaging
+
+    _imaging.set_block_size(_BLOCK_BYTES)
 
 
 def _orientation(image: Image) -> int:
