@@ -11,7 +11,7 @@ class Resource(Struct, frozen=True):
     """A place for one upload. Moments are virtual; `keep_until` None means for ever.
 
     `media_type` is the declared type; without one the upload must be a picture. `format`, `width`
-    and `height` are set when the bytes are a picture that can be decoded.
+    and `height` are set when the bytes are a picture that can be decoded; else `flaw` says why not.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Resource(Struct, frozen=True):
     width: int = 0
     height: int = 0
     media_type: str = ""
+    flaw: str = ""
 
     @property
     def is_picture(self) -> bool:
@@ -38,7 +39,8 @@ class Resource(Struct, frozen=True):
         if self.keep_until is not None and self.keep_until <= moment:
             return f"input image {self.id} was kept no longer"
         if not self.format and self.is_picture:
-            return f"input image {self.id} is not an image that can be read"
+            reason = f": {self.flaw}" if self.flaw else ""
+            return f"input image {self.id} is not an image that can be read{reason}"
         return ""
 
 

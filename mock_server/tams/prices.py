@@ -1,7 +1,8 @@
 """Prices in credits, by the formula of the vendor's billing page (TAMS › 10).
 
 Each stage has a price, and a job costs their sum. Graphs and templates cost what their samplers
-cost, each as a DIFFUSION stage; nodes that do not sample are free.
+cost, each as a DIFFUSION stage; nodes that do not sample are free. The page says nothing about
+samplers of videos: each costs what a VIDEO_DIFFUSION stage costs.
 
 The page says nothing about animations: they cost what a DIFFUSION stage costs (U62). It names no
 count for videos, so that the price of a video job does not depend on it.
@@ -81,6 +82,18 @@ def video(model: str, frames: int, *, fast: bool, from_image: bool, area: int) -
     terms = (str(each) for each in (row[from_image], discount, listed["per_frame"]))
     price = prod(map(Decimal, terms), start=Decimal(frames + 1))
     return price.quantize(_CENT, ROUND_HALF_UP)
+
+
+@lru_cache(maxsize=4096)
+def video_model_of(file_name: str) -> str:
+    """Return the video model in the price list that a file of a graph is named after, or ""."""
+    name = _letters(file_name)
+    rows = {row.partition(" ")[0] for row in _videos()["coefficients"]} - {_OTHER}
+    return max((row for row in rows if _letters(row) in name), key=len, default="")
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _row(model: str, area: int) -> str:

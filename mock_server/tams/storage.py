@@ -211,7 +211,6 @@ class Storage:
             prompt=faker(0, "showcase", model_id, name).sentence(nb_words=6),
             seed=chance.number(0, "showcase", model_id, name) >> 33,
             model=model_id,
-            label=f"model {model_id}",
         )
         data = await self.results.cache.get(
             f"/showcase/{model_id}/{name}", lambda: pictures.render(recipe)

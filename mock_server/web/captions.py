@@ -1,13 +1,13 @@
-"""The caption at the foot of a picture: prompt, seed, job, and number within the batch."""
+"""The caption at the foot of a picture or video: prompt, seed, size and model."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mock_server.web import fonts
 from mock_server.web.drawing import accent, ink, paper
+from mock_server.web.scripts import in_drawing_order, shaped
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,12 +23,15 @@ _REPLACEMENTS = str.maketrans(
     | {"\u00d7": "x", "\u2013": "-", "\u2014": "-"}
     | {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
 )
-_FONT_CHARACTERS = frozenset(map(chr, range(32, 127))) | frozenset("«»°±·…™")
+# Signs of the scripts of India and South-East Asia, and the sound marks of Japanese.
+_VOWEL_SIGNS = frozenset(
+    map(chr, (*range(0x900, 0xF00), *range(0x1000, 0x10A0), *range(0x1780, 0x1800), 0x3099, 0x309A))
+)
 
 
 def draw_caption(picture: Image, recipe: Recipe, mark: str, ramp: list[int]) -> None:
     """Draw the caption at the foot of the picture, as much of it as is readable there."""
-    light, dark, bright = paper(ramp), ink(ramp), accent(recipe.label)
+    light, dark, bright = paper(ramp), ink(ramp), accent(recipe.model)
     width, height = picture.size
     if min(width, height) < 32:
         return
@@ -72,22 +75,26 @@ def draw_caption(picture: Image, recipe: Recipe, mark: str, ramp: list[int]) -> 
     pale = _mixed(light, dark, 0.25)
     _write(drawing, left, y, shown, small, pale)
     max_width -= _width(shown, small) + margin
-    label = simplified(recipe.label)
-    tail = _tail(label, small, max_width)
-    if len(tail) >= min(len(label), 5):
+    model = simplified(recipe.model[:200])
+    tail = _tail(model, small, max_width)
+    if len(tail) >= min(len(model), 5):
         _write(drawing, right - _width(tail, small), y, tail, small, bright)
 
 
 def simplified(text: str) -> str:
-    """Return the text without accents, and with single spaces."""
-    plain = unicodedata.normalize("NFKD", text.translate(_REPLACEMENTS))
-    kept = (
-        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
-        for character in plain
-        if unicodedata.category(character) not in ("Mn", "Me", "Cf")
-    )
-    # NFKD splits Hangul syllables into letters; NFC joins them again.
-    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    """Return the text with single spaces, and with Latin letters without accents."""
+    kept: list[str] = []
+    for character in unicodedata.normalize("NFKC", text.translate(_REPLACEMENTS)):
+        category = unicodedata.category(character)
+        if category in ("Cc", "Zl", "Zp"):
+            kept.append(" ")
+        elif category in ("Mn", "Me"):
+            # In some scripts these are vowels; elsewhere they are accents, which can be left out.
+            kept.append(character if character in _VOWEL_SIGNS else "")
+        elif category not in ("Cf", "Cs"):
+            plain = unicodedata.normalize("NFKD", character)
+            kept.append(plain[0] if plain[0].isascii() else character)
+    return shaped(" ".join("".join(kept).split()))
 
 
 def _dim(picture: Image, top: int, dark: Colour) -> ImageDraw:
@@ -103,52 +110,54 @@ def _dim(picture: Image, top: int, dark: Colour) -> ImageDraw:
 def _write(
     drawing: ImageDraw, x: float, y: float, text: str, font: FreeTypeFont, colour: Colour
 ) -> None:
-    for run, is_known in _runs(text):
-        if is_known:
-            drawing.text((x, y), run, font=font, fill=colour)
+    baseline = y + font.getmetrics()[0]
+    for run, name in fonts.runs(in_drawing_order(text)):
+        face = fonts.font(name, round(font.size)) if name else None
+        if face is not None:
+            drawing.text((x, baseline), run, font=face, fill=colour, anchor="ls")
+            x += face.getlength(run)
         else:
-            _draw_pattern(drawing, x, y, run, font, colour)
-        x += _run_width(run, is_known, font)
+            _draw_code(drawing, x, y, run, font, colour)
+            x += _code_width(run, font)
 
 
-def _draw_pattern(
+def _draw_code(
     drawing: ImageDraw, x: float, y: float, character: str, font: FreeTypeFont, colour: Colour
 ) -> None:
-    """Draw a character that the font lacks as a pattern of 4 x 4 cells.
-
-    The cells are the sixteen bits of its code point, so each character has one pattern.
-    """
-    cell = max(1.0, font.size * 0.19)
-    top = y + font.size * 0.28
-    code = ord(character) ^ ord(character) >> 16
-    for bit in range(16):
-        if code >> bit & 1:
-            left, upper = round(x + cell * (bit % 4)), round(top + cell * (bit // 4))
-            right, lower = round(x + cell * (bit % 4 + 1)), round(top + cell * (bit // 4 + 1))
-            seam = 1 if cell < 4 else 2
-            drawing.rectangle(
-                (left, upper, max(left, right - seam), max(upper, lower - seam)), colour
-            )
+    """Draw a character that no font has as a box with the digits of its code point."""
+    digits = _code_font(font)
+    rows = _code_rows(character)
+    width = _code_width(character, font)
+    top, line = round(y + font.size * 0.1), round(digits.size)
+    box = (round(x) + 1, top, round(x + width) - 2, top + 2 * line + 2)
+    drawing.rectangle(box, outline=colour)
+    for number, row in enumerate(rows):
+        place = (round(x) + 3, top + number * line + 1)
+        drawing.text(place, row, font=digits, fill=colour)
 
 
-def _runs(text: str) -> Iterator[tuple[str, bool]]:
-    start = 0
-    for end, character in enumerate(text):
-        if character not in _FONT_CHARACTERS:
-            if start < end:
-                yield text[start:end], True
-            yield character, False
-            start = end + 1
-    if start < len(text):
-        yield text[start:], True
+def _code_rows(character: str) -> tuple[str, str]:
+    code = f"{ord(character):04X}"
+    half = (len(code) + 1) // 2
+    return code[:half], code[half:]
 
 
-def _run_width(run: str, is_known: bool, font: FreeTypeFont) -> float:
-    return font.getlength(run) if is_known else round(font.size * 0.98)
+def _code_width(character: str, font: FreeTypeFont) -> float:
+    digits = _code_font(font)
+    return round(max(map(digits.getlength, _code_rows(character)))) + 7
+
+
+def _code_font(font: FreeTypeFont) -> FreeTypeFont:
+    return _font(max(7, round(font.size * 0.5)))
+
+
+def _run_width(run: str, name: str, font: FreeTypeFont) -> float:
+    face = fonts.font(name, round(font.size)) if name else None
+    return _code_width(run, font) if face is None else face.getlength(run)
 
 
 def _width(text: str, font: FreeTypeFont) -> int:
-    return round(sum(_run_width(run, is_known, font) for run, is_known in _runs(text)))
+    return round(sum(_run_width(run, name, font) for run, name in fonts.runs(text)))
 
 
 def _wrapped(text: str, font: FreeTypeFont, max_width: float, lines: int) -> list[str]:
@@ -192,12 +201,5 @@ def _mixed(one: Colour, other: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-@lru_cache(maxsize=64)
 def _font(size: int) -> FreeTypeFont:
-    """Return Pillow's own font, with a layout that is the same with and without Raqm."""
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TypeError("Pillow was built without FreeType, so it has no scalable font")
-    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
+    return fonts.basic_font(size)

@@ -58,9 +58,9 @@ def paper(colours: list[int]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def accent(label: str) -> tuple[int, int, int]:
-    """Return a bright colour that depends on the label."""
-    return _colour(0.82, 0.15, SeededRandom("accent", label).uniform(0, math.tau))
+def accent(model: str) -> tuple[int, int, int]:
+    """Return a bright colour that depends on the model."""
+    return _colour(0.82, 0.15, SeededRandom("accent", model).uniform(0, math.tau))
 
 
 def _ramp(hue: float, sweep: float, chroma: float) -> list[int]:

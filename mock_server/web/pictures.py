@@ -16,15 +16,14 @@ _MAX_HIDDEN = 0.85  # of a source picture, so that it stays recognisable
 
 
 class Recipe(Order, frozen=True):
-    """Everything that decides the bytes of one picture or video: an order, and which one of it.
+    """Everything that decides the bytes of one picture or video.
 
-    `seed` is the seed of this picture, `label` names its job, and `index` counts from 0.
-    `denoising_strength` matters only with a source: 0 keeps the source, 1 hides it.
+    Nothing in it names a job, so the same request gives the same bytes in every job; pictures of
+    a batch differ by their seeds. `denoising_strength` matters only with a source: 0 keeps the
+    source, 1 hides it.
     """
 
     sampler: str = "Euler a"
-    label: str = ""
-    index: int = 0
 
 
 def size_bytes(recipe: Recipe) -> int:
@@ -92,8 +91,7 @@ def _painted(recipe: Recipe, source: bytes | None, mask: bytes | None) -> Image:
         image = Image.blend(original, drawing.coloured(structure, ramp), strength)
         if mask is not None:
             image = Image.composite(image, original, fitted(mask, size).convert("L"))
-    mark = f"{recipe.index + 1}/{recipe.count}" if recipe.count > 1 else ""
-    captions.draw_caption(image, recipe, mark, ramp)
+    captions.draw_caption(image, recipe, "", ramp)
     return image
 
 

@@ -20,11 +20,12 @@ _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 async def inspect_upload(resource: Resource, data: bytes) -> Resource:
     """Return the upload with what its bytes were found to be; they are decoded in a thread."""
-    found = await asyncio.to_thread(picture_decoding.inspect, data)
-    stored = replace(resource, size_bytes=len(data), format="")
-    if found is not None:
-        stored = replace(stored, format=found.format, width=found.width, height=found.height)
-    return stored
+    stored = replace(resource, size_bytes=len(data), format="", flaw="")
+    try:
+        found = await asyncio.to_thread(picture_decoding.examined, data)
+    except picture_decoding.UndecodablePicture as error:
+        return replace(stored, flaw=str(error))
+    return replace(stored, format=found.format, width=found.width, height=found.height)
 
 
 class ResultFiles:
@@ -58,7 +59,7 @@ class ResultFiles:
     async def upload(self, account_id: str, resource: Resource) -> bytes | None:
         """Return the bytes of an upload that the account can use, or None."""
         if resource.account == SERVER:
-            recipe = Recipe(f"resource {resource.id}", label="shared upload")
+            recipe = Recipe(f"resource {resource.id}")
             return await self.cache.get(f"/shared/{resource.id}", lambda: pictures.render(recipe))
         if resource.account != account_id:
             return None
@@ -76,10 +77,9 @@ def media_type_of(job: Job) -> str:
 
 def recipe_of(job: Job, index: int) -> Recipe:
     """Return what decides the bytes of one of a job's pictures or videos."""
-    order = {**asdict(job.order), "seed": image_seed(job, index)}
-    return Recipe(**order, label=job.id, index=index)
+    return Recipe(**{**asdict(job.order), "seed": image_seed(job, index)})
 
 
 def image_seed(job: Job, index: int) -> int:
     """Return the seed really used for a picture: batches count up, as the widespread UI does."""
-    return (job.order.seed + index) & 0xFFFFFFFF
+    return (job.order.seed + index) % 2**64

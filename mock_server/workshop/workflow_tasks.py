@@ -195,4 +195,4 @@ def _seed(values: Mapping[str, Any]) -> int:
     value = _used(values, "seed")
     if isinstance(value, bool) or not isinstance(value, int):
         return 0
-    return value % 2**63 if value >= 0 else RANDOM_SEED
+    return value % 2**64 if value >= 0 else RANDOM_SEED

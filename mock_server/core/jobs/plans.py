@@ -60,7 +60,11 @@ def effort_of(passes: tuple[Pass, ...], count: int = 1, factor: Decimal = Decima
 
 # Profiles and planners are keys of caches, and are compared by identity.
 class TimingProfile(Struct, frozen=True, eq=False):
-    """How long things take, in seconds; pairs are minimum and maximum."""
+    """How long things take, in seconds; pairs are minimum and maximum.
+
+    With `max_sampling`, the time of sampling grows ever more slowly from half of that on, and never
+    reaches it: large jobs take longer than small ones, but no tester waits for minutes.
+    """
 
     created: float
     wait: tuple[float, float]
@@ -68,10 +72,19 @@ class TimingProfile(Struct, frozen=True, eq=False):
     per_effort: float
     ahead: tuple[int, int] = (1, 3)
     behind: tuple[int, int] = (0, 2)
+    max_sampling: float | None = None
+
+    def sampling(self, seconds: float) -> float:
+        """Return the time of a job's sampling that is proportional to its work, compressed."""
+        if self.max_sampling is None or seconds <= self.max_sampling / 2:
+            return seconds
+        return self.max_sampling - self.max_sampling**2 / (4 * seconds)
 
 
 PROFILES = {
-    "short": TimingProfile(created=0.2, wait=(0.4, 0.8), load=0.6, per_effort=1.2),
+    "short": TimingProfile(
+        created=0.2, wait=(0.4, 0.8), load=0.6, per_effort=1.2, max_sampling=4.0
+    ),
     "realistic": TimingProfile(
         created=1.0, wait=(2.0, 10.0), load=3.0, per_effort=12.5, ahead=(2, 12), behind=(1, 9)
     ),
@@ -154,7 +167,12 @@ def _planned(
     pace = 0.9 + 0.2 * ((draw_number >> 48) / 0x10000)
     scale = float(factor) * count * profile.per_effort * pace
     shortest, longest = profile.wait
-    stages = tuple(profile.load / len(passes) + float(each.effort) * scale for each in passes)
+    proportional = [float(each.effort) * scale for each in passes]
+    total = sum(proportional)
+    if (compressed := profile.sampling(total)) < total:
+        proportional = [each / total * compressed for each in proportional]
+    load = profile.load / len(passes)
+    stages = tuple(load + each for each in proportional)
     return Plan(
         created=profile.created,
         pending=pending,
@@ -162,22 +180,22 @@ def _planned(
         stages=stages,
         ahead=_between(profile.ahead, draw_number >> 16 & 0xFFFF),
         behind=_between(profile.behind, draw_number & 0xFFFF),
-        failure=_memory_failure(passes, stages, planner.memory_pixels),
+        failure=_memory_failure(passes, stages, load, planner.memory_pixels),
     )
 
 
 def _memory_failure(
-    passes: tuple[Pass, ...], stages: tuple[float, ...], memory_pixels: int
+    passes: tuple[Pass, ...], stages: tuple[float, ...], load: float, memory_pixels: int
 ) -> PlannedFailure | None:
-    """Return the failure in the middle of the first pass whose picture does not fit."""
+    """Return the failure at the first pass whose picture does not fit, once its model is loaded."""
     for index, each in enumerate(passes):
         if each.width * each.height > memory_pixels:
             reason = (
                 f"out of memory: {each.name} at {each.width}x{each.height} needs more than"
                 f" the {memory_pixels} pixels that fit"
             )
-            halfway = sum(stages[:index]) + stages[index] / 2
-            return PlannedFailure(halfway / (sum(stages) or 1.0), reason)
+            seconds = sum(stages[:index]) + load
+            return PlannedFailure(seconds / (sum(stages) or 1.0), reason)
     return None
 
 

@@ -17,7 +17,13 @@ from msgspec import Struct, field
 from mock_server.core.errors import Invalid
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.validation import shown
-from mock_server.tams.workflow.graph_problems import REQUIRED, GraphProblem, printable, refused
+from mock_server.tams.workflow.graph_problems import (
+    REQUIRED,
+    GraphProblem,
+    other_format,
+    printable,
+    refused,
+)
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
 from mock_server.tams.workflow.node_inputs import fits, input_problem
 
@@ -80,6 +86,8 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
         raise Invalid(
             "workflow", f"params: must have at most {MAX_NODES} nodes, found {len(params)}\n"
         )
+    if text := other_format(params):
+        raise Invalid("workflow", f"params: {text}\n")
     ids = sorted(params, key=_node_order)
     reader = _GraphReader(classes, settings)
     graph = Graph({each: reader.node(each, params[each]) for each in ids})

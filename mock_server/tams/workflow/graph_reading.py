@@ -13,7 +13,7 @@ from math import sqrt
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from mock_server.tams.validation import MAX_SIDE
+from mock_server.tams.validation import MAX_FPS, MAX_FRAMES, MAX_SIDE
 from mock_server.tams.workflow.graph import Graph, GraphNode
 from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture, samples, sampling_of
 from mock_server.tams.workflow.graph_values import NodeValues
@@ -24,11 +24,14 @@ DEFAULT_UPSCALE = 4
 _LATENT_STEP = 8
 _MAX_BATCH = 4096
 
-_PICTURES = frozenset({"IMAGE", "LATENT", "MASK"})
+_PICTURES = frozenset({"IMAGE", "LATENT", "MASK", "VIDEO"})
 # The names of inputs that carry a picture, in unknown classes.
 _PICTURE_INPUTS = frozenset(
-    {"image", "images", "pixels", "samples", "latent", "latent_image", "mask", "masks"}
+    {"image", "images", "pixels", "samples", "latent", "latent_image", "mask", "masks", "video"}
 )
+# The names under which nodes that set a size expect a number of frames, and frames per second.
+_FRAMES_INPUTS = ("length", "video_frames", "num_frames", "frames", "frame_count")
+_FPS_INPUTS = ("fps", "frame_rate")
 # The inputs of nodes that join pictures into one batch.
 _JOINED_INPUTS = (("image1", "image2"), ("samples1", "samples2"))
 
@@ -107,16 +110,16 @@ class _Evaluator:
         if samples(node):
             return self._sampled(node)
         known = node.known
-        if known is not None and not known.output and not _PICTURES.intersection(known.outputs):
+        if known is not None and not known.output and not any(map(_carries_picture, known.outputs)):
             return None
         picture = self._input_picture(node)
+        if picture is None:
+            picture = self._new(node)
+            if picture is None and known is not None and known.output:
+                return Picture(*DEFAULT_SIZE)
+            return picture and self._timed(node, self._fitted(node, picture))
         width = self.values.integer(node, "width", 0, MAX_SIDE)
         height = self.values.integer(node, "height", 0, MAX_SIDE)
-        if picture is None:
-            if not width or not height:
-                return Picture(*DEFAULT_SIZE) if known is not None and known.output else None
-            batch = self.values.integer(node, "batch_size", 1, _MAX_BATCH) or 1
-            return self._fitted(node, Picture(width, height, batch))
         if node.known is not None and node.known.role == "upscaler":
             return self._enlarged(node, picture)
         if width or height:
@@ -129,7 +132,26 @@ class _Evaluator:
             factor = sqrt(max(megapixels, 0) * 1024 * 1024 / picture.area)
         if factor:
             picture = _scaled(picture, factor)
-        return self._fitted(node, self._batched(node, self._padded(node, picture)))
+        picture = self._fitted(node, self._batched(node, self._padded(node, picture)))
+        return self._timed(node, picture)
+
+    def _new(self, node: GraphNode) -> Picture | None:
+        """Return the empty picture or video that a node makes, if it names a size."""
+        width = self.values.integer(node, "width", 0, MAX_SIDE)
+        height = self.values.integer(node, "height", 0, MAX_SIDE)
+        if not width or not height:
+            return None
+        return Picture(width, height, self.values.integer(node, "batch_size", 1, _MAX_BATCH) or 1)
+
+    def _timed(self, node: GraphNode, picture: Picture) -> Picture:
+        """Return the picture as a video, if the node names its frames or their speed."""
+        if "width" in node.values or "width" in node.links:
+            frames = (self.values.integer(node, name, 1, MAX_FRAMES) for name in _FRAMES_INPUTS)
+            picture = replace(picture, frames=next(filter(None, frames), picture.frames))
+        numbers = (self.values.number(node, name) for name in _FPS_INPUTS)
+        if fps := next(filter(None, numbers), None):
+            picture = replace(picture, fps=round(min(max(fps, 1), MAX_FPS)))
+        return picture
 
     def _loaded(self, node: GraphNode, upload: str) -> Picture:
         width = self.values.integer(node, "_width", 0, MAX_SIDE)
@@ -146,7 +168,7 @@ class _Evaluator:
         found: dict[str, Picture] = {}
         for name, link in node.links.items():
             if link.node in self.pictures and (
-                specs[name].kind in _PICTURES if name in specs else name in _PICTURE_INPUTS
+                _carries_picture(specs[name].kind) if name in specs else name in _PICTURE_INPUTS
             ):
                 found[name] = self.pictures[link.node]
         if not found and node.known is None:
@@ -159,8 +181,11 @@ class _Evaluator:
         picture = next(iter(found.values()))
         for names in _JOINED_INPUTS:
             if all(name in found for name in names):
-                batch = sum(found[name].batch for name in names)
-                picture = replace(picture, batch=min(batch, _MAX_BATCH))
+                images = sum(found[name].images for name in names)
+                if picture.frames > 1:
+                    picture = replace(picture, batch=1, frames=images)
+                else:
+                    picture = replace(picture, batch=min(images, _MAX_BATCH))
         if mask is not None and mask.source and mask.source != picture.source:
             picture = replace(picture, mask=mask.source)
         return picture
@@ -182,7 +207,9 @@ class _Evaluator:
         amount = self.values.integer(node, "amount", 1, _MAX_BATCH) or 1
         batch = min(picture.batch * amount, _MAX_BATCH)
         if "batch_index" in node.values:
-            batch = min(batch, self.values.integer(node, "length", 1, _MAX_BATCH) or 1)
+            length = self.values.integer(node, "length", 1, _MAX_BATCH) or 1
+            batch = min(batch * picture.frames, length)
+            picture = replace(picture, frames=1)
         return replace(picture, batch=batch)
 
     def _enlarged(self, node: GraphNode, picture: Picture) -> Picture:
@@ -202,10 +229,16 @@ class _Evaluator:
         return replace(picture, width=width, height=height)
 
     def _sampled(self, node: GraphNode) -> Picture:
-        picture = self._fitted(node, self._input_picture(node) or Picture(*DEFAULT_SIZE))
+        picture = self._input_picture(node) or self._new(node) or Picture(*DEFAULT_SIZE)
+        picture = self._timed(node, self._fitted(node, picture))
         sampling = sampling_of(node, picture, self.values)
         self.reading.samplings.append(sampling)
         return sampling.picture
+
+
+def _carries_picture(kind: str) -> bool:
+    """Return whether an input or output of this kind, which may be a list, has a picture."""
+    return not _PICTURES.isdisjoint(kind.split(","))
 
 
 def _scaled(picture: Picture, factor: float) -> Picture:

@@ -21,6 +21,7 @@ class Picture(Struct, frozen=True):
     """A batch of pictures between two nodes: the size in pixels, and its source.
 
     `strength` (0 to 1) is how much of the source was replaced; `sampler` is the node that did it.
+    `frames` are those of each video in the batch. `fps` is 0 until a node names it.
     """
 
     width: int
@@ -30,6 +31,13 @@ class Picture(Struct, frozen=True):
     mask: str = ""
     strength: float = 0.0
     sampler: str = ""
+    frames: int = 1
+    fps: int = 0
+
+    @property
+    def images(self) -> int:
+        """The number of pictures in the batch, with every frame."""
+        return self.batch * self.frames
 
     @property
     def area(self) -> int:

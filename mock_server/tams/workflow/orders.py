@@ -1,14 +1,16 @@
 """Parses a valid graph into an order and its work (TAMS › 5.5 and 5.6).
 
-Every sampler costs what a DIFFUSION stage costs, for each picture of its batch (TAMS › 10); other
-nodes are free, and so is a graph without a sampler.
+Every sampler costs what a DIFFUSION stage costs, for each picture of its batch (TAMS › 10), and a
+sampler of videos what a VIDEO_DIFFUSION stage costs. Other nodes are free, and so is a graph
+without a sampler.
 
 The work, which decides how long a job takes, has a pass for every sampler at the size of its latent
 picture. An upscaler is a pass without steps at the size of its output. So is a graph that makes a
 larger picture in another way, or without a sampler.
 
 Simplified: all pictures of a job have the size of the largest output, and the prompt, seed and
-sampler of the last sampler of that output.
+sampler of the last sampler of that output. A graph with an output node for videos makes only these
+videos, each of all the pictures that reach the node.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
+
+from msgspec.structs import replace
 
 from mock_server.core.credits import ZERO
 from mock_server.core.errors import Forbidden
@@ -26,11 +30,12 @@ from mock_server.tams import prices
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import MAX_INPUTS, MAX_PASSES, ParsedOrder
-from mock_server.tams.validation import MAX_COUNT, shown
+from mock_server.tams.validation import MAX_COUNT, MAX_FRAMES, VIDEO_FPS, shown
 from mock_server.tams.workflow.graph import Graph, GraphNode
-from mock_server.tams.workflow.graph_problems import GraphProblem, refused
+from mock_server.tams.workflow.graph_problems import GraphProblem, printable, refused
 from mock_server.tams.workflow.graph_reading import GraphReading, read
 from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture
+from mock_server.tams.workflow.graph_videos import videos_of
 from mock_server.tams.workflow.node_inputs import str_of
 from mock_server.tams.workflow.node_progress import NodeStep, notes_of
 
@@ -68,30 +73,40 @@ def parse_graph(
     if len(reading.uploads) > MAX_INPUTS:
         last = next(node for node in reversed(list(graph.running())) if "image" in node.values)
         raise _refused(last, "image", f"must be one of at most {MAX_INPUTS} in a graph")
+    videos = videos_of(graph, reading.made)
     for sampling in reading.samplings:
-        if sampling.picture.batch > MAX_COUNT:
+        if sampling.picture.batch > MAX_COUNT and not videos:
             warnings.append(
                 f"node {sampling.node} batch_size: found {sampling.picture.batch},"
                 f" expected between 1 and {MAX_COUNT}"
             )
-    images = {
-        output: reading.made[output].batch for output in graph.outputs if output in reading.made
-    } or {graph.outputs[-1]: 1}
+    if videos:
+        images = dict.fromkeys(videos, 1)
+        warnings += _video_warnings(graph, reading, videos)
+    else:
+        images = {
+            output: reading.made[output].images
+            for output in graph.outputs
+            if output in reading.made
+        } or {graph.outputs[-1]: 1}
     count = sum(images.values())
     if count > MAX_PICTURES:
         last_output = graph.nodes[list(images)[-1]]
         text = f"must be at most {MAX_PICTURES} pictures in all, found {count}"
         raise _refused(last_output, "images", text)
     passes = _passes(graph, reading)
-    main = max(reading.made.values(), key=lambda each: each.area, default=Picture(512, 512))
+    made = videos or reading.made
+    main = max(made.values(), key=lambda each: each.area, default=Picture(512, 512))
     work_passes = tuple(passes.values())
     if main.area > max((each.width * each.height for each in work_passes), default=0):
-        work_passes += (Pass("processing", main.width, main.height, 0, main.batch),)
+        work_passes += (Pass("processing", main.width, main.height, 0, main.images),)
     if len(work_passes) > MAX_PASSES:
         last_pass = graph.nodes[list(passes)[-1]]
         raise _refused(last_pass, "node", f"must be one of at most {MAX_PASSES} that sample")
     efforts = [catalogue.family_of(each.model).effort for each in reading.samplings]
     order = _order(graph, reading, main, count, _steps(graph, passes, images, reading))
+    if videos:
+        order = replace(order, frames=main.images, fps=main.fps or VIDEO_FPS)
     work = Work(
         work_passes,
         prices.total(_price(reading, settings, catalogue), settings.fixed_price),
@@ -102,11 +117,33 @@ def parse_graph(
     return ParsedOrder(order, work, tuple(warnings))
 
 
+def _video_warnings(
+    graph: Graph, reading: GraphReading, videos: Mapping[str, Picture]
+) -> list[str]:
+    """Return a warning for each output that makes no file; refuse a video that is too long."""
+    for output, video in videos.items():
+        if video.images > MAX_FRAMES:
+            text = f"must be at most {MAX_FRAMES} frames, found {video.images}"
+            raise _refused(graph.nodes[output], "images", text)
+    return [
+        f"node {printable(output)}: its pictures are left out, because the graph makes videos"
+        for output in reading.made
+        if output not in videos
+    ]
+
+
 def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) -> Decimal:
     price = ZERO
     for each in reading.samplings:
-        rate = prices.rate_of(each.model, settings, catalogue, each.picture.batch)
-        price += rate.diffusion(each.steps)
+        picture = each.picture
+        if picture.frames > 1:
+            model, from_image = prices.video_model_of(each.model), bool(picture.source)
+            price += picture.batch * prices.video(
+                model, picture.frames, fast=False, from_image=from_image, area=picture.area
+            )
+        else:
+            rate = prices.rate_of(each.model, settings, catalogue, picture.batch)
+            price += rate.diffusion(each.steps)
     return price
 
 
@@ -159,7 +196,7 @@ def _passes(graph: Graph, reading: GraphReading) -> dict[str, Pass]:
             picture, steps = reading.enlargements[node.id], 0
         else:
             continue
-        passes[node.id] = Pass(name, picture.width, picture.height, steps, picture.batch)
+        passes[node.id] = Pass(name, picture.width, picture.height, steps, picture.images)
     return passes
 
 

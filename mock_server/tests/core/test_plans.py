@@ -58,8 +58,27 @@ def test_a_plan_keeps_to_its_profile(work, draw_number, name):
     assert profile.ahead[0] <= plan.ahead <= profile.ahead[1]
     assert profile.behind[0] <= plan.behind <= profile.behind[1]
     assert len(plan.stages) == len(work.passes)
-    usual = profile.load + float(effort_of(work)) * profile.per_effort
-    assert 0.89 * usual <= plan.run <= 1.11 * usual
+    sampling = float(effort_of(work)) * profile.per_effort
+    least, most = (profile.load + profile.sampling(part * sampling) for part in (0.89, 1.11))
+    assert least <= plan.run <= most
+
+
+@given(works, draws)
+def test_the_short_profile_takes_a_few_seconds_for_any_work(work, draw_number):
+    work = replace(work, count=100 * work.count)
+    plan = a_planner("short").plan(work, draw_number)
+
+    assert plan.lead + plan.run < 6
+
+
+@given(works, draws)
+def test_the_realistic_profile_takes_time_in_proportion(work, draw_number):
+    once, twice = (
+        a_planner("realistic").plan(replace(work, count=count), draw_number).run - 3
+        for count in (1, 2)
+    )
+
+    assert twice == pytest.approx(2 * once)
 
 
 def test_every_rank_of_a_profile_comes_up():
@@ -109,13 +128,14 @@ def test_what_fits_into_memory_does_not_fail():
         (a_pass(), a_pass(2048, 2048, name="upscaler"), a_pass(4096, 4096), a_pass()),
     ],
 )
-def test_a_picture_that_does_not_fit_fails_halfway_through_its_own_pass(passes):
+def test_a_picture_that_does_not_fit_fails_at_the_start_of_its_pass(passes):
     plan = a_planner().plan(some_work(*passes), 7)
     index = next(index for index, each in enumerate(passes) if each.name == "upscaler")
 
     assert plan.failure is not None
     assert "out of memory: upscaler at" in plan.failure.reason
-    assert plan.until_end == pytest.approx(sum(plan.stages[:index]) + plan.stages[index] / 2)
+    load = PROFILES["short"].load / len(passes)
+    assert plan.until_end == pytest.approx(sum(plan.stages[:index]) + load)
 
 
 def test_a_profile_that_takes_no_time_can_still_run_out_of_memory():

@@ -504,3 +504,27 @@ def test_an_invalid_file_of_classes_is_reported_with_the_position(tmp_path, text
 
     assert str(caught.value).startswith(f"{file}: ")
     assert words in str(caught.value)
+
+
+def test_a_workflow_as_comfyui_saves_it_is_recognised():
+    saved = {"last_node_id": 9, "nodes": [{"id": 9, "type": "SaveImage"}], "links": []}
+
+    assert refusal(saved) == (
+        "params: must be a graph in ComfyUI's API format, found a workflow as ComfyUI saves it:"
+        " export it with Workflow › Export (API), in older versions Save (API Format)\n"
+    )
+
+
+def test_the_body_of_a_comfyui_prompt_is_recognised():
+    assert refusal({"prompt": text_to_image(), "client_id": "c"}) == (
+        "params: must be a graph in ComfyUI's API format, found the body of a call of ComfyUI's"
+        " /prompt: send only the value of its member prompt\n"
+    )
+
+
+def test_a_node_may_be_called_prompt():
+    params = text_to_image()
+    params["prompt"] = params.pop("6")
+    params = changed(params, "3", positive=["prompt", 0])
+
+    assert "prompt" in read(params).order

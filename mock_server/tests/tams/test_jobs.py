@@ -482,3 +482,17 @@ async def test_an_answer_carries_its_type_its_length_and_the_request_id_and_no_m
         answer = await world.http.get("/v1/jobs/1", headers=BEARER)
 
     assert set(answer.headers) == {"content-type", "content-length", "x-mock-request-id"}
+
+
+async def test_the_same_order_gives_the_same_bytes_in_every_job():
+    async with a_world() as world:
+        downloads = []
+        for seed, count in ((7, 1), (7, 1), (6, 2)):
+            stages = text_to_image(seed=seed, count=count)
+            created = await world.submit(stages)
+            await world.advance(600)
+            job = await world.job(created["id"])
+            last = job["successInfo"]["images"][-1]
+            downloads.append((await world.http.get(last["url"])).content)
+
+    assert downloads[0] == downloads[1] == downloads[2]

@@ -211,3 +211,15 @@ async def test_classes_and_templates_of_ones_own_are_read_from_files(tmp_path):
 
     assert found.json()["templateId"] == "12345"
     assert "class type: MyNode" in missing.json()["details"][0]["message"]
+
+
+@pytest.mark.parametrize("seed", [2**32 + 5, 52_872_813_925_831, 2**64 - 1])
+async def test_a_seed_of_64_bits_is_named_in_full(seed):
+    async with a_world() as world:
+        params = changed(text_to_image(), "3", seed=seed)
+        created = (await world.call("POST", "/v1/jobs/workflow", {"params": params})).json()
+        await world.advance(600)
+        info = (await world.job(created["job"]["id"]))["successInfo"]
+
+    (facts,) = info["imageExifMetaMap"].values()
+    assert facts["meta"]["Seed"] == str(seed)

@@ -276,6 +276,11 @@ def test_seed_minus_one_is_random():
     assert ask(changed(text_to_image(), "3", seed=0)).order.seed == 0
 
 
+@pytest.mark.parametrize("seed", [2**32 + 5, 52_872_813_925_831, 2**63, 2**64 - 1])
+def test_a_seed_of_64_bits_is_kept(seed):
+    assert ask(changed(text_to_image(), "3", seed=seed)).order.seed == seed
+
+
 def test_a_ratio_becomes_a_size():
     params = text_to_image(n70=node("TensorArt_Ratio", aspect="16:9"))
     order = ask(changed(params, "5", width=["70", 0], height=["70", 1])).order

@@ -5,9 +5,15 @@ from zlib import compress, crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from mock_server.web.picture_decoding import PictureInfo, inspect
+from mock_server.web.picture_decoding import (
+    PictureInfo,
+    UndecodablePicture,
+    examined,
+    fitted,
+    inspect,
+)
 from mock_server.web.pictures import Recipe, render
 
 FORMATS = ("png", "jpeg", "webp")
@@ -44,6 +50,18 @@ def jpeg_bomb(width, height):
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_valid_picture_has_a_format_and_a_size(format):
     assert inspect(SMALL[format]) == PictureInfo(format, 40, 30)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_that_of_the_upright_picture(format, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = BytesIO()
+    Image.new("RGB", (128, 64)).save(file, format, exif=exif)
+
+    size = (64, 128) if orientation > 4 else (128, 64)
+    assert inspect(file.getvalue()) == PictureInfo(format, *size)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -104,3 +122,67 @@ def test_the_first_picture_of_a_multi_picture_jpeg_counts():
     pair[0].save(file, "MPO", save_all=True, append_images=pair[1:])
 
     assert inspect(file.getvalue()) == PictureInfo("jpeg", 30, 20)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "it is empty"),
+        (b"GIF89a\1\0", "a GIF picture"),
+        (b"\0\0\0\x1cftypheic", "a HEIC picture"),
+        (b"<!DOCTYPE html><html>", "an HTML page"),
+        (b"<?xml version='1.0'?><svg>", "an SVG picture"),
+        (SMALL["png"][:200], "its end is missing"),
+        (SMALL["jpeg"][:200], "its end is missing"),
+        (SMALL["webp"][:200], "its end is missing"),
+        (png_bomb(12_000, 9_000), "12000x9000 pixels, and must have at most"),
+        (b'--b1\r\nContent-Disposition: form-data; name="file"\r\n\r\n', "a multipart form"),
+        (b"data:image/png;base64,iVBORw0KGgo=", "base64 text"),
+        (b"/9j/4AAQSkZJRgABAQ==\n", "base64 text"),
+        (b'{"file": 1}', "JSON text"),
+        (b"hello", "it begins with b'hello'"),
+    ],
+)
+def test_the_reason_says_what_was_sent(data, words):
+    with pytest.raises(UndecodablePicture) as caught:
+        examined(data)
+
+    assert words in str(caught.value)
+
+
+def large_png(mode, size=(2500, 2000), **options):
+    file = BytesIO()
+    Image.linear_gradient("L").resize(size).convert(mode).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+def test_a_large_png_is_checked_without_its_pixels(mode):
+    assert inspect(large_png(mode)) == PictureInfo("png", 2500, 2000)
+
+
+def test_a_large_png_without_all_of_its_pixels_is_refused():
+    assert inspect(png_bomb(2500, 2000)) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGB", "RGBA"])
+def test_a_large_picture_is_shrunk_as_a_small_one_is(mode):
+    small = fitted(large_png(mode), (250, 200))
+
+    usual = Image.open(BytesIO(large_png(mode))).convert("RGB").resize((250, 200))
+    assert small.mode == "RGB"
+    assert max(ImageStat.Stat(ImageChops.difference(small, usual)).mean) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_picture_is_made_upright(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = BytesIO()
+    stored = Image.linear_gradient("L").resize((2500, 2000)).convert("RGB")
+    stored.save(file, "JPEG", exif=exif)
+    size = (200, 250) if orientation > 4 else (250, 200)
+
+    upright = ImageOps.exif_transpose(Image.open(file)).resize(size)
+    difference = ImageChops.difference(fitted(file.getvalue(), size), upright)
+    assert max(ImageStat.Stat(difference).mean) < 2

@@ -176,7 +176,7 @@ def test_the_tags_say_how_the_video_was_made():
         height=st.integers(1, 120),
         frames=st.integers(1, 4),
         fps=st.integers(1, 240),
-        label=st.text(max_size=24),
+        model=st.text(max_size=24),
     )
 )
 @settings(max_examples=30)
