@@ -77,7 +77,7 @@ def test_a_client_gets_the_answers_that_all_clients_get(server, client, tmp_path
     )
 
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.splitlines() == ['200 {"credits":0.4}'] * 3 + ["200 uploaded"]
+    assert finished.stdout.splitlines() == ['200 {"credits":0.6}'] * 3 + ["200 uploaded"]
     assert newest_upload(server.url) == picture.read_bytes()
 
 
