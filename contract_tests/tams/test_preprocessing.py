@@ -15,7 +15,7 @@ MODULES = ("canny", "depth_midas", "openpose", "lineart_realistic", "softedge_he
 BOTH = pytest.mark.parametrize("path", [DETECT, DESCRIBE])
 
 
-def _detected(tams, resource, module="openpose"):
+def detected(tams, resource, module="openpose"):
     answer = tams.call("POST", DETECT, json={"controlnetModule": module, "resourceId": resource})
     result = answer.expect(200)["result"]
     if not isinstance(result, dict):
@@ -23,7 +23,7 @@ def _detected(tams, resource, module="openpose"):
     return result
 
 
-def _words(tams, **members):
+def words_for(tams, **members):
     prompts = tams.call("POST", DESCRIBE, json=members).expect(200)["prompts"]
     if not isinstance(prompts, list) or not all(isinstance(each, str) for each in prompts):
         raise Unmet(f"the prompts are {prompts!r}, expected a list of texts")
@@ -34,7 +34,7 @@ def _words(tams, **members):
 @leaves_traces
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_preprocessor_answers_an_object(tams, form, observe):
-    result = _detected(tams, tams.upload(a_picture(SIDE, form), term=1))
+    result = detected(tams, tams.upload(a_picture(SIDE, form), term=1))
 
     observe("U63", "members of the result of openpose", sorted(result))
 
@@ -55,7 +55,7 @@ def test_which_preprocessors_there_are(tams, module, observe):
 @leaves_traces
 @observes
 def test_whether_a_job_can_use_what_a_preprocessor_found(tams, observe):
-    found = _detected(tams, tams.upload(a_picture(SIDE), term=1)).get("resourceId")
+    found = detected(tams, tams.upload(a_picture(SIDE), term=1)).get("resourceId")
     if not isinstance(found, str):
         pytest.skip("the result names no resource")
     order = a_small_order(start={"imageResourceId": found}, denoisingStrength=0.5)
@@ -69,7 +69,7 @@ def test_whether_a_job_can_use_what_a_preprocessor_found(tams, observe):
 @leaves_traces
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_picture_has_a_list_of_prompts(tams, form, observe):
-    observe("U64", "words", _words(tams, resourceId=tams.upload(a_picture(SIDE, form), term=1)))
+    observe("U64", "words", words_for(tams, resourceId=tams.upload(a_picture(SIDE, form), term=1)))
 
 
 @source("TAMS › 5.14")
@@ -78,7 +78,7 @@ def test_a_picture_has_a_list_of_prompts(tams, form, observe):
 def test_the_tagger_is_a_choice(tams, tagger, observe):
     resource = tams.upload(a_picture(SIDE), term=1)
 
-    observe("U64", f"words with {tagger!r}", _words(tams, resourceId=resource, tagger=tagger))
+    observe("U64", f"words with {tagger!r}", words_for(tams, resourceId=resource, tagger=tagger))
 
 
 @source("TAMS › 5.13", "TAMS › 5.14", "TAMS › 2.3")
@@ -86,7 +86,7 @@ def test_the_tagger_is_a_choice(tams, tagger, observe):
 def test_members_may_be_written_in_either_way(tams):
     resource = tams.upload(a_picture(SIDE), term=1)
 
-    _words(tams, resource_id=resource)
+    words_for(tams, resource_id=resource)
     body = {"controlnet_module": "openpose", "resource_id": resource}
     tams.call("POST", DETECT, json=body).expect(200)
 
@@ -98,8 +98,8 @@ def test_neither_costs_anything(tams):
     resource = tams.upload(a_picture(SIDE), term=1)
     before = tams.balance()
 
-    _detected(tams, resource)
-    _words(tams, resourceId=resource)
+    detected(tams, resource)
+    words_for(tams, resourceId=resource)
 
     assert tams.balance() == before, "a look at a picture was charged"
 

@@ -10,10 +10,10 @@ from contract_tests.settings import SURFACES
 FILES = sorted(path for surface in SURFACES for path in (PACKAGE / surface).glob("test_*.py"))
 # Functions that reject some orderly answers. Other functions accept all of them.
 JUDGES = {
-    "accepted", "check_workflow", "create_session", "estimate", "expect", "expect_data",
+    "accepted", "check_workflow", "create_session", "detected", "estimate", "expect", "expect_data",
     "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of", "expect_status",
     "expect_success", "mismatch", "only", "plain_success", "refused", "rejected", "the_session",
-    "wait_for", "with_message",
+    "wait_for", "with_message", "words_for",
 }  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def test_the_vendors_client_walks_through_upload_job_picture_cancel_model_and_er
 
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert seen["created"] == {"id": IsStr(regex=r"\d{18}"), "status": "CREATED", "credits": 0.4}
+    assert seen["created"] == {"id": IsStr(regex=r"\d{18}"), "status": "CREATED", "credits": 0.6}
     assert seen["statuses"] == ["WAITING", "WAITING", "RUNNING", "SUCCESS"]
     image = seen["job"]["successInfo"]["images"][0]
     assert image["url"].startswith(f"https://{host}/")
