@@ -146,7 +146,7 @@ class PictureOperations:
 
     async def _keep(self, world: UnitOfWork, data: bytes, size: tuple[int, int]) -> Resource:
         kept = self.settings.short_term_days * _DAY
-        # Its place is closed from the beginning: nobody can put other bytes there.
+        # Its place is closed from the beginning: no client can put other bytes there.
         resource = await world.uploads.reserve(upload_for=0, keep_for=kept)
         made = replace(resource, size_bytes=len(data), format="png", width=size[0], height=size[1])
         await world.uploads.keep(made, data, limit_bytes=len(data))

@@ -54,14 +54,6 @@ class PictureInfo(Struct, frozen=True):
     height: int
 
 
-def inspect(data: bytes) -> PictureInfo | None:
-    """Decode all bytes and return what they contain; None if that fails."""
-    try:
-        return examined(data)
-    except UndecodablePicture:
-        return None
-
-
 def examined(data: bytes) -> PictureInfo:
     """Decode all bytes and return what they contain; raises only `UndecodablePicture`."""
     format = _format(data)

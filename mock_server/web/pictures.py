@@ -61,7 +61,7 @@ def render(recipe: Recipe, source: bytes | None = None, mask: bytes | None = Non
     """Return the picture's file; this takes milliseconds, so call it in a thread.
 
     With a source, the picture is drawn over it; with a mask too, only where the mask is white.
-    Raises `UndecodablePicture` for a source or mask that `inspect` does not accept.
+    Raises `UndecodablePicture` for a source or mask that `examined` does not accept.
     """
     size = (recipe.width, recipe.height)
     note, total = parameters_text(recipe), size_bytes(recipe)

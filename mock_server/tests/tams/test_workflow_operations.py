@@ -8,7 +8,7 @@ from mock_server.tams.workflow import templates
 from mock_server.tests.tams.graphs import changed, example, text_to_image
 from mock_server.tests.tams.world import a_world
 from mock_server.web import pictures
-from mock_server.web.picture_decoding import inspect
+from mock_server.web.picture_decoding import examined
 
 ANIME = "676018193025756628"
 
@@ -57,7 +57,7 @@ async def test_a_job_out_of_a_template_ends_in_a_picture_of_what_was_sent():
         (image,) = job["successInfo"]["images"]
         data = (await world.http.get(image["url"])).content
 
-    found = inspect(data)
+    found = examined(data)
     assert found is not None
     assert (found.width, found.height) == (768, 768)
     assert b"1 girl, amber_eyes" in data

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from PIL import Image, ImageChops, ImageStat
 
-from mock_server.web.picture_decoding import UndecodablePicture, inspect
+from mock_server.web.picture_decoding import UndecodablePicture, examined
 from mock_server.web.picture_files import Format, media_type
 from mock_server.web.pictures import Recipe, parameters_text, render, size_bytes
 
@@ -73,7 +73,7 @@ def test_a_picture_has_the_announced_length_format_and_size(recipe, source):
     picture = render(recipe, source)
 
     assert len(picture) == size_bytes(recipe)
-    found = inspect(picture)
+    found = examined(picture)
     assert found is not None
     assert (found.format, found.width, found.height) == (
         recipe.format,

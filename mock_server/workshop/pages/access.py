@@ -1,6 +1,6 @@
 """Access by a session's URL, and the reasons to deny it.
 
-The secret part of the URL is the session's id; it opens the pages of its own product only.
+The secret part of the URL is the session's id; it opens only the pages of its product.
 """
 
 from __future__ import annotations
