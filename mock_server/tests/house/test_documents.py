@@ -14,6 +14,7 @@ import pytest
 
 from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
+from mock_server.tests.stacks import clients
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -84,11 +85,17 @@ def test_generated_documents_are_up_to_date(command):
     assert document.endswith(table), "run scripts/documents"
 
 
+def test_the_table_of_http_clients_is_up_to_date():
+    document = (ROOT / "mock_server" / "CLIENTS.md").read_text("utf-8")
+    assert document.endswith(clients.table()), "run scripts/documents"
+
+
 @pytest.mark.parametrize(
     "document",
     [
         "README.md",
         "mock_server/ARCHITECTURE.md",
+        "mock_server/CLIENTS.md",
         "mock_server/PERFORMANCE.md",
         "mock_server/SETTINGS.md",
         "scripts/README.md",
