@@ -125,9 +125,10 @@ class CallbacksBody(OutgoingBody):
 
 
 class DrainedBody(OutgoingBody):
-    """The callbacks that were tried, in order; those that failed are not tried again."""
+    """The callbacks that were tried, in order, and how many are open: it ends after ten seconds."""
 
     callbacks: list[CallbackBody]
+    open_callbacks: int
 
 
 class Callbacks:
@@ -161,7 +162,10 @@ class Callbacks:
         tried = await asyncio.gather(*(self.dispatcher.drain(each.id) for each in accounts))
         # One that was tried several times is listed once, in its last state.
         last = {delivery.id: delivery for delivery in chain(*tried)}
-        return DrainedBody(callbacks=[CallbackBody.of(delivery) for delivery in last.values()])
+        return DrainedBody(
+            callbacks=[CallbackBody.of(delivery) for delivery in last.values()],
+            open_callbacks=await self.dispatcher.count_open(each.id for each in accounts),
+        )
 
     async def _found(self, call: Call) -> tuple[Account, Delivery]:
         id = call.params["id"]

@@ -101,10 +101,14 @@ class CallbackTryBody(OutgoingBody):
 
 
 class AdvancedBody(ClockBody):
-    """The clock after a move, with the events and callbacks on the way, in order."""
+    """The clock after a move, with the events and callbacks on the way, in order.
+
+    Callbacks are waited for ten seconds at most. `open_callbacks` are due or will be tried again.
+    """
 
     fired: list[EventBody]
     callbacks: list[CallbackTryBody]
+    open_callbacks: int
 
 
 class Clocks:
@@ -142,7 +146,8 @@ class Clocks:
         if moment is not None:
             return await self._advance(call, query, change)
         clock = await self._change(call, query, change)
-        return AdvancedBody(**dict(clock), fired=[], callbacks=[])
+        opened = await self.dispatcher.count_open(await self._followers(call, query))
+        return AdvancedBody(**dict(clock), fired=[], callbacks=[], open_callbacks=opened)
 
     async def advance_clock(
         self, call: Call, query: AccountQuery, body: AdvanceBody
@@ -177,10 +182,7 @@ class Clocks:
         self, call: Call, query: AccountQuery, move: Callable[[Clock], Clock] | None
     ) -> AdvancedBody:
         """Move a clock, and deliver what is due by then for all accounts that follow it."""
-        if query.account is not None:
-            followers = [query.account]
-        else:
-            followers = [each.id for each in await call.accounts.all() if each.clock is None]
+        followers = await self._followers(call, query)
         with self.dispatcher.held(followers):
             events = await call.accounts.advance(query.account, call.wall, move)
             delivered = await asyncio.gather(*map(self.dispatcher.deliver_due, followers))
@@ -190,7 +192,14 @@ class Clocks:
             **dict(await self.get_clock(call, query)),
             fired=[EventBody.of(event) for event in events],
             callbacks=[CallbackTryBody.of(each) for each in tries],
+            open_callbacks=await self.dispatcher.count_open(followers),
         )
+
+    async def _followers(self, call: Call, query: AccountQuery) -> list[str]:
+        """Return the accounts whose time the clock shows."""
+        if query.account is not None:
+            return [query.account]
+        return [each.id for each in await call.accounts.all() if each.clock is None]
 
     def _wake(self, query: AccountQuery) -> None:
         if query.account is None:  # A unit of work wakes its own account.

@@ -3,9 +3,10 @@
 Nothing here holds up a request. A round for each account with something to come waits for the next
 moment on its clock, starts a run for each receiver that something is due to, and ends when nothing
 is left or the clock stands; a change wakes it. One receiver gets one notice after the other, in
-the order of the moments at which they are due. A try is dated with that moment, so that the log of
-an advance is the same in one step as in many. A notice is claimed before it is sent, so that two
-dispatchers on one store never send it twice.
+the order of the moments at which they are due; only one that is slow to answer gets the next ones
+before it did. A try is dated with that moment, so that the log of an advance is the same in one
+step as in many. A notice is claimed before it is sent, so that two dispatchers on one store never
+send it twice.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain, count
+from functools import partial
+from itertools import count
 from secrets import token_hex
 from weakref import WeakValueDictionary
 
@@ -37,6 +39,11 @@ log = logging.getLogger("tams_mock")
 
 TIMEOUT = 5.0
 LEASE = 4 * TIMEOUT  # after which a claim whose sender is gone counts no longer
+MAX_WAIT = 2 * TIMEOUT  # for all that `deliver_due` or `drain` try
+
+# A receiver that is slow to answer gets several notices at once, but not those of one job.
+MAX_AT_ONCE = 16
+PATIENCE = 0.2
 
 # A clock of one second in a million years would be more than event loops can count.
 MAX_SLEEP = 86400.0
@@ -70,6 +77,7 @@ class CallbackDispatcher:
         self._held = Counter[str]()
         # By account and receiver: who is sending, and whose turn it is.
         self._runs: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._late: set[asyncio.Task[None]] = set()  # runs that nobody waits for any more
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def register(self, surface: str, callback_adapter: Callable[[], CallbackAdapter]) -> None:
@@ -105,7 +113,7 @@ class CallbackDispatcher:
     async def close(self) -> None:
         """Stop waiting and sending, and let go of connections."""
         self._closed = True
-        going = [*self._rounds.values(), *self._runs.values()]
+        going = [*self._rounds.values(), *self._runs.values(), *self._late]
         for each in going:
             each.cancel()
         await asyncio.gather(*going, return_exceptions=True)
@@ -173,7 +181,7 @@ class CallbackDispatcher:
     async def _run(self, account_id: str, receiver: str) -> None:
         try:
             with suppress(AccountGone):
-                await self._deliver_to(account_id, receiver)
+                await self._deliver_to(account_id, receiver, {})
         except Exception:
             # It stays among the runs, so that it is not tried over and over again.
             log.exception("callbacks of account %s to %s have stopped", account_id, receiver)
@@ -212,12 +220,23 @@ class CallbackDispatcher:
     # Deliveries
 
     async def deliver_due(self, account_id: str) -> list[Delivery]:
-        """Send what is due by now, in order; return each try (none of an account that is gone)."""
+        """Send what is due by now, in order; return each try (none of an account that is gone).
+
+        What is not over after MAX_WAIT real seconds goes on by itself, and is not returned.
+        """
         return await self._deliver(account_id, None)
 
     async def drain(self, account_id: str) -> list[Delivery]:
-        """Try everything that is open now, whenever it would be due, until nothing is open."""
+        """Try everything that is open now, whenever it would be due, until nothing is open.
+
+        It ends after MAX_WAIT real seconds; what is open then keeps its schedule.
+        """
         return await self._deliver(account_id, FOR_EVER)
+
+    async def count_open(self, account_ids: Iterable[str]) -> int:
+        """Return how many notices have neither arrived nor been given up."""
+        async with self.accounts.store.view() as view:
+            return sum([len(await view.due(Delivery, id, FOR_EVER)) for id in account_ids])
 
     async def redeliver(self, account: Account, id: str) -> Delivery:
         """Send a notice once more, whatever became of it before."""
@@ -242,8 +261,8 @@ class CallbackDispatcher:
     def _act(self, account_id: str, incarnation: int | None = None) -> UnitOfWork:
         return self.accounts.act(account_id, self.wall(), incarnation)
 
-    def _claim(self) -> str:
-        return f"{self._name}-{next(self._claims)}"
+    def _claim(self, number: int | None = None) -> str:
+        return f"{self._name}-{next(self._claims) if number is None else number}"
 
     async def _receivers(
         self, account_id: str, until: float | None = None, *, claimed: bool = False
@@ -257,36 +276,95 @@ class CallbackDispatcher:
         try:
             # What is being sent may have to be sent again, so its receiver's turn is waited for.
             receivers = await self._receivers(account_id, until, claimed=True)
-            tried = await asyncio.gather(
-                *(self._deliver_to(account_id, receiver, until) for receiver in receivers)
-            )
         except AccountGone:
             return []
-        return sorted(chain(*tried), key=lambda delivery: delivery.attempts[-1].at)
+        if not receivers:
+            return []
+        ends_at = asyncio.get_running_loop().time() + MAX_WAIT
+        tried: dict[int, Delivery] = {}
+        runs = [
+            asyncio.create_task(self._deliver_to(account_id, each, tried, until, ends_at))
+            for each in receivers
+        ]
+        self._late.update(runs)
+        for run in runs:
+            run.add_done_callback(partial(self._over, account_id))
+        done, _ = await asyncio.wait(runs, timeout=MAX_WAIT)
+        for run in done:
+            with suppress(AccountGone):
+                run.result()
+        in_order = [tried[number] for number in sorted(tried)]
+        return sorted(in_order, key=lambda delivery: delivery.attempts[-1].at)
+
+    def _over(self, account_id: str, run: asyncio.Task[None]) -> None:
+        self._late.discard(run)
+        self.wake(account_id)
 
     async def _deliver_to(
-        self, account_id: str, receiver: str, until: float | None = None
-    ) -> list[Delivery]:
-        """Send one receiver what is due, the earliest first; what comes meanwhile is included."""
-        tried: list[Delivery] = []
+        self,
+        account_id: str,
+        receiver: str,
+        tried: dict[int, Delivery],
+        until: float | None = None,
+        ends_at: float = FOR_EVER,
+    ) -> None:
+        """Send one receiver what is due, the earliest first; what comes meanwhile is included.
+
+        No try begins after the moment `ends_at` of the event loop's time. `tried` gets each try by
+        its number in the order in which they began.
+        """
+        going: set[asyncio.Task[None]] = set()
+        patience, time = PATIENCE, asyncio.get_running_loop().time
         async with self._turn(account_id, receiver):
-            while True:
-                claimed = self._claim()
-                async with self._act(account_id) as world:
-                    due = await ready(world, world.now if until is None else until)
-                    mine = (each for each in due if receiver_of(each) == receiver)
-                    delivery = next(mine, None)
-                    if delivery is None:
-                        return tried
-                    account, now = world.account, world.now
-                    delivery = await claim(world, delivery, claimed, LEASE)
-                at = now if delivery.due_at is None else min(delivery.due_at, now)
-                reply, final = await self._try(account, delivery, at)
-                attempt = reply.as_attempt(at, asked=delivery.asked)
-                delivery = delivery.tried(attempt, self._delays(delivery), final=final)
-                async with self._act(account_id) as world:
-                    await keep(world, claimed, delivery)
-                tried.append(delivery)
+            try:
+                while True:
+                    found = None
+                    if time() < ends_at:
+                        found = await self._claim_next(account_id, receiver, until)
+                    if found is not None:
+                        going.add(last := asyncio.create_task(self._send_claimed(*found, tried)))
+                        await asyncio.wait((last,), timeout=patience)
+                        patience = PATIENCE if last.done() else patience / 2
+                    elif not going:
+                        return
+                    if found is None or len(going) >= MAX_AT_ONCE:
+                        await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+                    for each in [each for each in going if each.done()]:
+                        going.discard(each)
+                        each.result()
+            finally:
+                for each in going:
+                    each.cancel()
+                await asyncio.gather(*going, return_exceptions=True)
+
+    async def _claim_next(
+        self, account_id: str, receiver: str, until: float | None
+    ) -> tuple[Account, Delivery, float, int] | None:
+        """Claim what the receiver gets next; return it with its account, moment and number."""
+        number = next(self._claims)
+        async with self._act(account_id) as world:
+            due = await ready(world, world.now if until is None else until)
+            delivery = next((each for each in due if receiver_of(each) == receiver), None)
+            if delivery is None:
+                return None
+            at = world.now if delivery.due_at is None else min(delivery.due_at, world.now)
+            delivery = await claim(world, delivery, self._claim(number), LEASE)
+            return world.account, delivery, at, number
+
+    async def _send_claimed(
+        self,
+        account: Account,
+        delivery: Delivery,
+        at: float,
+        number: int,
+        tried: dict[int, Delivery],
+    ) -> None:
+        reply, final = await self._try(account, delivery, at)
+        attempt = reply.as_attempt(at, asked=delivery.asked)
+        over = delivery.tried(attempt, self._delays(delivery), final=final)
+        async with self._act(account.id) as world:
+            await keep(world, delivery.claim, over)
+        tried[number] = over
 
     def _turn(self, account_id: str, receiver: str) -> asyncio.Lock:
         return self._turns.setdefault((account_id, receiver), asyncio.Lock())
@@ -308,7 +386,7 @@ class CallbackDispatcher:
                 return CallbackReply(0, "the job is kept no longer"), True
             url = self._adapters[delivery.watch.surface]().address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
-                target = await self.targets.check(url)
+                target = await self.targets.check(url, account.id)
                 return replace(await self._send(target, body), url=url), False
         except TargetRefused as refusal:
             final = not isinstance(refusal, NameUnknown)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
+
+from mock_server.web.name_lookups import Address, NameLookups
 
 PRIVATE = "private"
 ANY = "any"
@@ -17,8 +17,6 @@ ANY = "any"
 METADATA = frozenset(
     map(ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"))
 )
-
-Address = IPv4Address | IPv6Address
 
 
 class TargetRefused(Exception):
@@ -51,14 +49,18 @@ class CallbackTargets:
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self.allowed = frozenset(name.lower() for name in allowed)
+        self._lookups = NameLookups()
 
-    async def check(self, url: str) -> CallbackTarget:
-        """Return where to connect for the URL, or raise TargetRefused."""
+    async def check(self, url: str, account: str = "") -> CallbackTarget:
+        """Return where to connect for the URL, or raise TargetRefused.
+
+        `account` is the one whose callback waits for the look-up of the name.
+        """
         parts = _parts(url)
         name = _ascii_name(parts.hostname or "")
         port = _port(parts)
         connect_port = port or _DEFAULT_PORTS[parts.scheme]
-        addresses = await _addresses(name, connect_port)
+        addresses = await self._addresses(name, account)
         for address in addresses:
             self._check_address(name, address)
         userinfo, at, _ = parts.netloc.rpartition("@")
@@ -70,6 +72,16 @@ class CallbackTargets:
         )
         host = _in_url(name) if port is None else f"{_in_url(name)}:{port}"
         return CallbackTarget(url, pinned_urls, host, name)
+
+    async def _addresses(self, name: str, account: str) -> list[Address]:
+        try:
+            return [ip_address(name)]
+        except ValueError:
+            pass
+        try:
+            return await self._lookups.addresses(name, account)
+        except (OSError, UnicodeError):
+            raise NameUnknown(f"the name {name} is not known") from None
 
     def _check_address(self, name: str, address: Address) -> None:
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
@@ -118,18 +130,3 @@ def _ascii_name(name: str) -> str:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-async def _addresses(name: str, port: int) -> list[Address]:
-    try:
-        return [ip_address(name)]
-    except ValueError:
-        pass
-    try:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NameUnknown(f"the name {name} is not known") from None
-    addresses = dict.fromkeys(ip_address(entry[4][0]) for entry in found)
-    # IPv4 first: test servers often listen only there.
-    return sorted(addresses, key=lambda address: address.version)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
@@ -233,11 +234,11 @@ async def test_where_callbacks_may_not_go_they_are_not_tried_again():
 
 
 async def test_a_name_that_is_not_known_yet_is_tried_again(monkeypatch):
-    async def unknown(*args, **options):
+    def unknown(*args, **options):
         raise OSError
 
     async with an_office(delays=[10.0]) as office:
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
         job = await office.submit(url="http://receiver.test/")
 
         (tried,) = await office.deliver(job.ends_at)
@@ -321,6 +322,39 @@ async def test_a_slow_receiver_holds_up_no_other():
         assert [url for url, _ in office.sent].count("http://127.0.0.1:2/") == 1
         door.set()
         assert len(await going_on) == len(office.sent) == 6
+
+
+async def test_a_receiver_that_does_not_answer_gets_the_next_notices_meanwhile(monkeypatch):
+    monkeypatch.setattr(callbacks, "PATIENCE", 0)
+    async with an_office() as office:
+        door = office.shut[URL] = asyncio.Event()
+        jobs = [await office.submit(Notify.CHANGES) for _ in range(callbacks.MAX_AT_ONCE + 1)]
+        going_on = asyncio.create_task(office.deliver(NOW + 1000))
+        await office.until_sent(callbacks.MAX_AT_ONCE)
+
+        first = [body for _, body in office.sent]
+        assert {body["number"] for body in first} == {1}
+        assert {body["job"] for body in first} == {job.id for job in jobs[:-1]}
+        door.set()
+        assert len(await going_on) == len(office.sent) == 3 * len(jobs)
+        for job in jobs:
+            assert [each["number"] for _, each in office.sent if each["job"] == job.id] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("how", ["deliver", "drain"])
+async def test_a_delivery_by_hand_ends_though_receivers_do_not_answer(how, monkeypatch):
+    monkeypatch.setattr(callbacks, "MAX_WAIT", 0.01)
+    async with an_office(delays=[10.0]) as office:
+        door = office.shut[URL] = asyncio.Event()
+        await office.submit(Notify.CHANGES)
+        await office.submit(url="http://127.0.0.1:2/")
+
+        tries = await getattr(office, how)(NOW + 1000)
+
+        assert [each.watch.url for each in tries] == ["http://127.0.0.1:2/"]
+        assert await office.dispatcher.count_open(["ready"]) == 3
+        door.set()
+        await office.until_sent(4)  # The others go on by themselves.
 
 
 async def test_accounts_are_independent_even_at_one_receiver():
@@ -976,12 +1010,12 @@ async def test_a_name_and_a_password_are_sent_as_clients_do():
 async def test_the_connection_goes_to_the_checked_address_with_the_name_in_the_host(monkeypatch):
     asked = []
 
-    async def only_here(host, port, **options):
+    def only_here(host, port, **options):
         asked.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
     async with a_wire() as (receiver, office):
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", only_here)
+        monkeypatch.setattr(socket, "getaddrinfo", only_here)
         attempt = await send(office, receiver.url(host="Receiver.Test"))
 
         assert attempt.arrived
@@ -990,11 +1024,11 @@ async def test_the_connection_goes_to_the_checked_address_with_the_name_in_the_h
 
 
 async def test_where_one_address_of_a_name_is_deaf_the_next_is_tried(monkeypatch):
-    async def two(host, port, **options):
+    def two(host, port, **options):
         return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
 
     async with a_wire() as (receiver, office):
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+        monkeypatch.setattr(socket, "getaddrinfo", two)
 
         assert (await send(office, receiver.url(host="receiver.test"))).arrived
 

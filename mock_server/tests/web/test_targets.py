@@ -1,6 +1,6 @@
 """Where callbacks may go."""
 
-import asyncio
+import socket
 
 import pytest
 
@@ -33,13 +33,13 @@ async def asked(monkeypatch):
     """Resolve names by the table above; return the list of names that were looked up."""
     asked: list[str] = []
 
-    async def getaddrinfo(host, port, **options):
+    def getaddrinfo(host, port, **options):
         asked.append(host)
         if host not in NAMES:
             raise OSError
         return [(0, 1, 6, "", (address, port)) for address in NAMES[host]]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
