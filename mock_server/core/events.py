@@ -33,6 +33,7 @@ class DueRecords:
 
     def __init__(self) -> None:
         self.all: tuple[type[Record], ...] = ()
+        self.applied: tuple[type[Record], ...] = ()
         self.apply: dict[type[Record], Apply] = {}
 
     def register(self, kind: type[Record], apply: Apply | None = None) -> None:
@@ -42,4 +43,5 @@ class DueRecords:
         """
         self.all += (kind,)
         if apply is not None:
+            self.applied += (kind,)
             self.apply[kind] = apply

@@ -50,6 +50,7 @@ class UnitOfWork:
         "_incarnation",
         "_is_saved",
         "_opening",
+        "_saves_callbacks",
         "account",
         "callbacks_changed",
         "clock",
@@ -72,7 +73,7 @@ class UnitOfWork:
         self._accounts = accounts
         self._id = id
         self._incarnation = incarnation
-        self._is_saved = False
+        self._is_saved = self._saves_callbacks = False
         self._opening = accounts.store.transaction(id)
         self.rules = accounts.rules
         self.wall = wall
@@ -88,7 +89,8 @@ class UnitOfWork:
             self.account = account
             self.clock = clock = account.clock or await self.server_clock()
             self.now = clock.now(self.wall)
-            await self.apply_due(self.now)
+            if await self.apply_due(self.now):
+                await self.save()  # It has happened, whatever becomes of the call.
         except BaseException as error:
             await self._opening.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -106,6 +108,7 @@ class UnitOfWork:
             except BaseException as failure:
                 await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
                 raise
+            self.callbacks_changed = self._saves_callbacks
             kind = error = traceback = None
         await self._opening.__aexit__(kind, error, traceback)
         if kind is None and self.callbacks_changed:
@@ -130,6 +133,7 @@ class UnitOfWork:
         """Keep what was done so far, even if the rest is refused with a DomainError."""
         await self.tx.savepoint()
         self._is_saved = True
+        self._saves_callbacks = self.callbacks_changed
 
     async def own(self, kind: type[R], id: str) -> R | None:
         """Return the account's record with this id, or None."""
@@ -161,12 +165,17 @@ class UnitOfWork:
 
     # Time
 
-    async def apply_due(self, until: float) -> None:
-        """Apply everything that is due up to a moment, in the order of its moments."""
-        apply = self._accounts.due.apply
-        kinds = tuple(apply)
-        while (record := await self.tx.next_due(kinds, self._id, until)) is not None:
-            await apply[type(record)](self, record)
+    async def apply_due(self, until: float) -> bool:
+        """Apply everything that is due up to a moment, in the order of its moments.
+
+        Returns whether there was anything.
+        """
+        due, tx, id = self._accounts.due, self.tx, self._id
+        record = first = await tx.next_due(due.applied, id, until)
+        while record is not None:
+            await due.apply[type(record)](self, record)
+            record = await tx.next_due(due.applied, id, until)
+        return first is not None
 
     def happened(self, at: float, kind: str, id: str, state: str) -> None:
         """Note an event."""

@@ -153,7 +153,7 @@ def state_of(bench, id="ada"):
 
 @pytest.mark.parametrize("error", [BrokenOff, Conflict, asyncio.CancelledError, KeyboardInterrupt])
 @pytest.mark.parametrize("is_saved", [False, True])
-def test_nothing_is_kept_of_what_breaks_but_what_was_saved_before_a_refusal(error, is_saved):
+def test_of_what_breaks_a_refusal_keeps_only_what_time_did_and_what_was_saved(error, is_saved):
     bench = with_alarms(Bench())
     bench.put(ADA, Stamp("s", "ada", NOW))
     before = state_of(bench)
@@ -172,10 +172,10 @@ def test_nothing_is_kept_of_what_breaks_but_what_was_saved_before_a_refusal(erro
 
     stamps = before.pop(Stamp)
     after = state_of(bench)
-    if is_saved and error is Conflict:
-        stamps = [Stamp("s", "ada", None), Stamp("saved", "ada", None)]
+    if error is Conflict:
+        stamps = [Stamp("s", "ada", None), *([Stamp("saved", "ada", None)] if is_saved else [])]
     assert after == before | {Stamp: stamps}
-    assert is_saved or woken == []
+    assert woken == []
     bench.world("ada")  # The account is free again.
 
 
@@ -391,6 +391,23 @@ def test_a_submitted_job_takes_one_transaction_and_no_more_operations_than_it_ne
 
     # Read: the account, the server's clock, the wallet, the queue, whether the id is taken.
     assert counts == {"transaction": 1, "next_due": 1, "get": 5, "put": 3}
+
+
+def test_what_time_did_is_not_done_again_for_each_call_that_is_refused():
+    bench = Bench(store=CountingStore())
+    job = bench.submit(ADA, watch=WATCH).job
+    woken: list[str] = []
+    bench.accounts.on_callbacks = woken.append
+
+    async def refuse(world):
+        raise Conflict
+
+    for due in (3, 0):
+        with pytest.raises(Conflict):
+            operations(bench, lambda: bench.act("ada", job.ends_at, refuse))
+        assert bench.store.counts["next_due"] == due + 1
+        assert woken == ["ada"]
+    assert bench.kept(Job)[0].ending is not None
 
 
 def test_a_look_takes_one_transaction_and_writes_nothing_while_nothing_is_due():
