@@ -181,16 +181,17 @@ class MemoryView:
 class MemoryTransaction(MemoryView):
     """A look at the tables with the changes of this transaction laid over them."""
 
+    _clears_blobs = False
+    _saved: tuple[Any, ...] = ()
+
     def __init__(self, store: MemoryStore, account: str) -> None:
-        super().__init__(store._tables)
+        self._tables = store._tables
         self._store = store
         self._account = account
         self._lock = store._lock(account)
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
         self._blobs: dict[str, bytes] = {}
-        self._clears_blobs = False
-        self._saved: tuple[Any, ...] = ()
         # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
         # how many of the committed ones in front have been changed since.
         self._due_changes: dict[type, list[_Due]] = {}
@@ -201,7 +202,7 @@ class MemoryTransaction(MemoryView):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if exc_info[0] is None:
+        if exc_info[0] is None and (self.changes or self._blobs or self._clears_blobs):
             self._commit()
         self._lock.release()
 
@@ -279,7 +280,7 @@ class MemoryTransaction(MemoryView):
     def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
         changed = self.changes.get(kind)
         if not changed:
-            return super()._first_due(kind, account, before)
+            return self._table(kind).first_due(account, before)
         if account != self._account:
             return next(((each.due_at, each) for each in self._due(kind, account, before)), None)
         heap = self._due_changes.get(kind)

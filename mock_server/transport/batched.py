@@ -4,8 +4,8 @@ uvicorn writes the head and the body of an answer separately. Each write wakes t
 which costs as much CPU time as a signature check. If writes follow each other at once, most clients
 are already awake.
 
-The protocol here also marks requests that were received completely, so that reading their body
-needs no timeout.
+The protocol here also saves the two messages and the timer that uvicorn makes for each answer, and
+marks requests that were received completely, so that reading their body needs no timeout.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from mock_server.transport.upgrades import HttpWithoutUpgrade
-from mock_server.web.calls import GONE, WHOLE
+from mock_server.web.calls import GONE, WHOLE, Headers
 
 # The data of one connection that waits; more than this is sent immediately.
 MAX_HELD_BYTES = 1024 * 1024
+# A larger body costs more to copy behind its head than to send separately.
+MAX_JOINED_BYTES = 16 * 1024
 
 
 class WriteBatch:
@@ -44,6 +46,8 @@ class BatchingProtocol(HttpWithoutUpgrade):
 
     batch: ClassVar[WriteBatch]
 
+    _idle_since = 0.0  # in the loop's time
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, BatchedTransport(transport, self.batch)))
 
@@ -51,13 +55,52 @@ class BatchingProtocol(HttpWithoutUpgrade):
         if self.parser.should_upgrade():
             return  # only the head is complete
         super().on_message_complete()
-        self.scope["state"][WHOLE] = True
+        self.scope["state"][WHOLE] = WholeAnswer(self.cycle)
+
+    def on_response_complete(self) -> None:
+        """Start the next request that waits, as uvicorn does; there is one timer for all."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._idle_since = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def connection_lost(self, exc: Exception | None) -> None:
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.scope["state"][GONE] = True
         super().connection_lost(exc)
+
+
+class WholeAnswer:
+    """Sends the answer to a complete request in one piece, which costs a third of two messages."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def send(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Send the answer, or return False where only the ordinary way is right."""
+        cycle = self._cycle
+        if cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
+            return False
+        if len(body) > MAX_JOINED_BYTES:
+            return False
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += name, b": ", value, b"\r\n"
+        head = b"".join(parts)
+        lines = len(parts) // 4 + 1
+        if head.count(b"\n") != lines or head.count(b"\r") != lines:
+            return False  # uvicorn refuses it
+        cycle.response_started = cycle.response_complete = True
+        cycle.transport.write(b"".join((head, b"\r\n", body)))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
 
 class BatchedTransport:

@@ -29,29 +29,14 @@ class TimedHttp(BoundedHttp):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._idle_since = self.loop.time()
+        self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unset_keepalive_if_required()
-        self._unset_head_timer()
+        self._idle_timer.cancel()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head and self._head_timer is None:
-            self._await_head()
-
-    def on_message_begin(self) -> None:
-        self._unset_keepalive_if_required()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        # An earlier answer may have set it in the middle of this head.
-        self._unset_keepalive_if_required()
-        self._unset_head_timer()
-        super().on_headers_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection open for answers; connections with TLS cannot be half-closed."""
@@ -74,16 +59,26 @@ class TimedHttp(BoundedHttp):
             if cycle.response_complete or cycle.disconnected:
                 self.transport.close()
 
+    def _end_idle(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        is_busy = self._in_head or (cycle is not None and not cycle.response_complete)
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if is_busy or left > 0:
+            wait = self.timeout_keep_alive if is_busy else left
+            self._idle_timer = self.loop.call_later(wait, self._end_idle)
+        else:
+            self.transport.close()
+
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self._end_head)
+        if self._head_timer is None:
+            wait = self.head_seconds
+            self._head_timer = self.loop.call_later(wait, self._end_head, self._heads)
 
-    def _unset_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _end_head(self) -> None:
-        if self._is_answering():  # the answers to earlier requests come first
+    def _end_head(self, number: int) -> None:
+        self._head_timer = None
+        if not self._in_head:
+            return
+        if number != self._heads or self._is_answering():  # earlier answers come first
             self._await_head()
         elif self._refusal is None:
             why = f"The head of the request did not end within {self.head_seconds:g} s."

@@ -40,7 +40,7 @@ class BoundedHttp(BatchingProtocol):
         super().connection_made(transport)
         self.headers = []  # they are counted even before a head has begun
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._refusal is not None:
             return
         head = self._heads if self._in_head else None
@@ -50,6 +50,7 @@ class BoundedHttp(BatchingProtocol):
         if self._in_head and len(self.url) > self.limit_bytes:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
         elif self._in_head:
+            self._await_head()
             # If a head began inside a chunk, that chunk may contain earlier requests.
             self._unfinished_bytes += len(data) if self._heads == head else self._parsed_bytes()
             too_large = self._unfinished_bytes > self.limit_bytes
@@ -100,6 +101,9 @@ class BoundedHttp(BatchingProtocol):
         super().on_response_complete()
         if self._refusal is not None and not self._is_answering():
             self._send(self._refusal)
+
+    def _await_head(self) -> None:
+        """Take notice of a head whose end has not come yet."""
 
     def _parsed_bytes(self) -> int:
         """Return the size of the parsed part of the current head."""

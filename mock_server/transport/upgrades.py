@@ -16,14 +16,13 @@ _FRAMING = (b"content-length", b"transfer-encoding", b"connection")
 class HttpWithoutUpgrade(HttpToolsProtocol):
     """Never changes the protocol: the body of each request is read."""
 
-    def data_received(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def data_received(self, data: bytes | memoryview) -> None:
         try:
             while True:
                 try:
-                    self.parser.feed_data(rest)
+                    self.parser.feed_data(data)
                 except httptools.HttpParserUpgrade as offer:
-                    rest = rest[offer.args[0] :]
+                    data = memoryview(data)[offer.args[0] :]
                     self._go_on_without_upgrade()
                 else:
                     return

@@ -23,7 +23,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
-# Stand in the state of a request's scope: all of the request has come; its connection is closed.
+# Stand in the state of a request's scope: all of the request has come, and its value can `send` all
+# of an answer; its connection is closed.
 WHOLE = "whole"
 GONE = "gone"
 
@@ -225,16 +226,21 @@ async def send_answer(
 
     The trace gets what went out of it.
     """
-    trace, state = call.trace, call.scope.get("state", ())
-    headers = [
+    trace, state = call.trace, call.scope.setdefault("state", {})
+    headers = (
         *answer.headers,
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-mock-request-id", trace.id.encode()),
-    ]
+    )
     if cross_origin and call.header(b"origin") is not None:
         headers += _CROSS_ORIGIN
+    is_head = call.method == "HEAD"
+    joined = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
+    if joined is not None and not is_head and joined.send(answer.status, headers, answer.body):
+        trace.answer = answer
+        return
     head = Answer(answer.status, b"", answer.headers)
-    whole = head if call.method == "HEAD" else answer
+    whole = head if is_head else answer
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if GONE not in state:  # A server drops what it is told to send on a closed connection.
@@ -249,10 +255,10 @@ async def send_answer(
         trace.remarks.append("the connection was closed before the answer was sent")
 
 
-_CROSS_ORIGIN = [
+_CROSS_ORIGIN = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"X-Mock-Request-Id, Retry-After"),
-]
+)
 
 
 def preflight(call: Call, methods: str) -> Answer:

@@ -394,7 +394,8 @@ def test_a_submitted_job_takes_one_transaction_and_no_more_operations_than_it_ne
 
 
 def test_what_time_did_is_not_done_again_for_each_call_that_is_refused():
-    bench = Bench(store=CountingStore())
+    store = CountingStore()
+    bench = Bench(store=store)
     job = bench.submit(ADA, watch=WATCH).job
     woken: list[str] = []
     bench.accounts.on_callbacks = woken.append
@@ -405,7 +406,7 @@ def test_what_time_did_is_not_done_again_for_each_call_that_is_refused():
     for due in (3, 0):
         with pytest.raises(Conflict):
             operations(bench, lambda: bench.act("ada", job.ends_at, refuse))
-        assert bench.store.counts["next_due"] == due + 1
+        assert store.counts["next_due"] == due + 1
         assert woken == ["ada"]
     assert bench.kept(Job)[0].ending is not None
 
