@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server import __version__
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
@@ -23,6 +23,7 @@ from mock_server.tams.vendor import TamsVendor
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
+from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Tracing
 from mock_server.web.picture_cache import PictureCache
@@ -68,7 +69,10 @@ class App:
         self.resets = ResetService(self.accounts)
         self.pictures = PictureCache(settings.picture_cache_bytes)
         self.dispatcher = CallbackDispatcher(
-            self.accounts, wall, targets=CallbackTargets(settings.callback_targets)
+            self.accounts,
+            wall,
+            targets=CallbackTargets(settings.callback_targets),
+            authorities=settings.callback_authorities,
         )
         self.accounts.on_callbacks = self.dispatcher.wake
         context = VendorContext(
@@ -110,7 +114,10 @@ class App:
             )
         )
         first, *others = (partial(self._pipeline, vendor) for vendor in made)
-        self.http = Tracing(Router(control, first(), *others), wall, [self.journal.keep])
+        http: ASGIApp = Router(control, first(), *others)
+        if settings.trusted_proxies:
+            http = BehindProxies(http, settings.trusted_proxies)
+        self.http = Tracing(http, wall, [self.journal.keep])
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
@@ -155,7 +162,10 @@ class App:
         return [fact for vendor in self.vendors.values() for fact in vendor.facts()]
 
     def _pipeline(self, vendor: Vendor) -> Pipeline:
-        bounds = Bounds(self.settings.body_limit_bytes, self.settings.body_timeout)
+        settings = self.settings
+        bounds = Bounds(
+            settings.body_limit_bytes, settings.body_timeout, settings.compressed_bodies
+        )
         return Pipeline(vendor.surface, self.accounts, bounds)
 
     def _control_operations(self) -> list[Operation]:
@@ -198,7 +208,7 @@ def _adapter_of(vendor: Vendor) -> Callable[[], CallbackAdapter]:
 def _own_hosts(settings: Settings) -> tuple[str, ...]:
     """Return the names beside localhost under which callers may know the server."""
     public = urlsplit(settings.public_url).hostname
-    return (settings.host, *([public] if public else []))
+    return (settings.host, *settings.tls_name, *([public] if public else []))
 
 
 def _rules(settings: Settings) -> JobRules:

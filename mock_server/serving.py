@@ -65,9 +65,15 @@ class Server(Struct, frozen=True):
         return {
             "url": self.url,
             "tls_url": self.tls_url,
-            "ca_file": None if self.ca_file is None else str(self.ca_file),
+            "ca_file": _text(self.ca_file),
+            "control_token": self.settings.control_token or None,
+            "private_key_file": _text(self.private_key_file),
             "account": dict(self.account),
         }
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 class Stop:
@@ -265,7 +271,9 @@ def _no_cancellation(record: logging.LogRecord) -> bool:
 
 
 def _tls(settings: Settings) -> Tls:
-    names = [] if settings.host in ("0.0.0.0", "::") else [settings.host]  # noqa: S104 - no bind
+    names = [*settings.tls_name]
+    if settings.host not in ("0.0.0.0", "::"):  # noqa: S104 - no bind
+        names.append(settings.host)
     if settings.public_url:
         names.append(urlsplit(settings.public_url).hostname or settings.host)
     try:

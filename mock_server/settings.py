@@ -8,13 +8,14 @@ third of the start of a bare server, and cannot say where a refused value came f
 # Annotations are not strings here: strings would be compiled again at every start.
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,7 +36,7 @@ from mock_server.core.accounts import LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
-from mock_server.web.byte_order_marks import read_pem
+from mock_server.web.byte_order_marks import read_authorities, read_pem
 from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -90,6 +91,21 @@ def _seconds(value: Any) -> Any:
     return value
 
 
+_NAME_IN_CERTIFICATES = re.compile(r"(\*\.)?[\w-]{1,63}(\.[\w-]{1,63})*", re.ASCII)
+
+
+def _certificate_name(text: str) -> str:
+    with suppress(ValueError):
+        return str(ip_address(text))
+    if not _NAME_IN_CERTIFICATES.fullmatch(text):
+        raise ValueError(f"{text!r} is neither a host name nor an address")
+    return text.lower()
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))  # its ValueError names the text
+
+
 def _known_store(text: str) -> str:
     if text != "memory:":
         raise ValueError("no such store")
@@ -135,11 +151,21 @@ class Settings(BaseModel):
     port: int = _listening(8080, "Port for http; 0 picks a free port.", common=True, ge=0, le=65535)
     tls: bool = _listening(False, "Serve https too, on port 8443 or --tls-port.", common=True)
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
+    tls_name: tuple[Annotated[str, AfterValidator(_certificate_name)], ...] = _listening(
+        (),
+        "More host names or addresses for the certificate of https.",
+        expects="host names or addresses with commas between them",
+    )
     public_url: BaseUrl = _listening(
         "",
         "Base of the URLs in answers; empty is the address that the caller used.",
         common=True,
         expects="an address that begins with http:// or https://",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = _listening(
+        (),
+        "Proxies whose X-Forwarded-Proto and X-Forwarded-Host, or Forwarded, count in URLs.",
+        expects="addresses or networks (10.0.0.0/8) with commas between them",
     )
 
     account_id: str = _account("default", "Id of the account in the control API.", **_NAME)
@@ -213,6 +239,9 @@ class Settings(BaseModel):
         "Hosts that callbacks may go to: names, private (with loopback), or any.",
         common=True,
     )
+    callback_ca_file: Path | None = _callbacks(
+        None, "PEM file with more certificate authorities that https receivers may have."
+    )
 
     state_dir: Annotated[Path, AfterValidator(_expanded)] = _files(
         user_state_dir,
@@ -259,6 +288,9 @@ class Settings(BaseModel):
         32 * KIB, "Largest request line and headers together; larger ones get 431.", ge=1 * KIB
     )
     body_limit_bytes: int = _sizes(10 * MIB, "Largest request body, except uploads.", ge=1)
+    compressed_bodies: Literal["refuse", "read"] = _sizes(
+        "refuse", "Request bodies with Content-Encoding gzip or deflate: refuse or read."
+    )
     body_timeout: float = _sizes(30, "Seconds for a request body to arrive.", gt=0, le=86_400)
     upload_limit_bytes: int = _sizes(20 * MIB, "Largest uploaded picture.", ge=1)
     stored_bytes: int = _sizes(
@@ -286,6 +318,7 @@ class Settings(BaseModel):
 
     @field_validator(
         "public_key_file",
+        "callback_ca_file",
         "templates_dir",
         "node_classes_file",
         "workflows_file",
@@ -303,6 +336,7 @@ class Settings(BaseModel):
 
         load: dict[str | None, Callable[[Path], object]] = {
             "public_key_file": lambda path: load_public_key(read_pem(path)),
+            "callback_ca_file": read_authorities,
             "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
             "node_classes_file": load_classes,
             "workflows_file": load_workflows,
@@ -325,7 +359,9 @@ class Settings(BaseModel):
 
     @property
     def beyond_loopback(self) -> bool:
-        """Whether programs on other computers may reach the server."""
+        """Whether programs on other computers may reach the server, perhaps through a proxy."""
+        if self.trusted_proxies:
+            return True
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:
@@ -335,6 +371,12 @@ class Settings(BaseModel):
     def public_key(self) -> str:
         """The PEM text of `public_key_file`; empty if the test key is used."""
         return "" if self.public_key_file is None else read_pem(self.public_key_file)
+
+    @property
+    def callback_authorities(self) -> str:
+        """The certificates of `callback_ca_file` as text."""
+        file = self.callback_ca_file
+        return "" if file is None else read_authorities(file)
 
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import click
 
@@ -76,9 +76,12 @@ class SettingOption(click.Option):
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         flag, is_switch = setting.flag, setting.kind is bool
+        is_list = get_origin(setting.kind) is tuple
         super().__init__(
             [f"{flag}/--no-{flag[2:]}" if is_switch else flag, "__".join(setting.path)],
             default=None,
+            multiple=is_list,
+            callback=_joined if is_list else None,
             type=click.BOOL if is_switch else click.STRING,
             metavar=f"[{'|'.join(setting.words)}]" if setting.words else "VALUE",
         )
@@ -88,6 +91,11 @@ class SettingOption(click.Option):
         shown = ("off", "on")[default] if self.is_flag else as_text(default) or "empty"
         names = self.setting.flag if self.is_flag else f"{self.setting.flag} {self.metavar}"
         return names, f"{self.setting.sentence}  [default: {shown}]"
+
+
+def _joined(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Return what a repeated flag was given as it could also be given at once."""
+    return ",".join(values) if values else None
 
 
 def _show_everything(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -121,7 +129,7 @@ def _run(
     from mock_server.transport.ports import ServingError
 
     def ready(server: Server) -> None:
-        if server.settings.control_token != settings.control_token:
+        if server.settings.control_token != settings.control_token and not as_json:
             say(f"control token (made by serve, as none was set): {server.settings.control_token}")
         click.echo(json.dumps(server.as_json()) if as_json else banner(server))
         gc.freeze()  # these objects stay, so collections need not look at them

@@ -26,7 +26,7 @@ def read_body(model: type[B] | None, data: bytes) -> B | None:
             raise Problem(INVALID, "no body is expected here; use the query")
         return None
     try:
-        return model.model_validate_json(without_mark(data) or b"{}")
+        return model.model_validate_json(data or b"{}")
     except ValidationError as error:
         raise problem_in(error, model, "body") from error
 

@@ -39,3 +39,15 @@ def read_file(path: Path) -> bytes:
 def read_pem(path: Path) -> str:
     """Return the text of a PEM file; raises OSError, and UnicodeDecodeError if it is not ASCII."""
     return read_file(path).decode("ascii")
+
+
+def read_authorities(path: Path) -> str:
+    """Return the certificates in a PEM file; raises OSError, or ValueError if there is none."""
+    import ssl
+
+    text = read_file(path).decode("ascii", "ignore")  # comments may have other characters
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError("the file has no certificate in PEM format") from error
+    return text

@@ -60,13 +60,14 @@ class CallbackDispatcher:
         wall: Callable[[], float],
         *,
         targets: CallbackTargets,
+        authorities: str = "",
         send: Send | None = None,
     ) -> None:
         self.accounts = accounts
         self.wall = wall
         self.targets = targets
         self._adapters: dict[str, Callable[[], CallbackAdapter]] = {}
-        self._sender = Sender()
+        self._sender = Sender(authorities)
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
         self._closed = False

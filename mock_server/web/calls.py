@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from msgspec import Struct, field
 from pydantic_core import to_json
@@ -32,7 +32,8 @@ CONTROL = "control"  # the surface that is the mock's own, beside those of the v
 
 _MAX_LENGTH_DIGITS = 18
 
-_HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+# A host that URLs can be handed out on.
+HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 class Answer(Struct, frozen=True):
@@ -72,10 +73,14 @@ class Trace(Struct):
 
 
 class Bounds(Struct, frozen=True):
-    """How much of a request is read, and for how long it is waited for (seconds)."""
+    """How much of a request is read, and for how long it is waited for (seconds).
+
+    `compressed` says what happens to compressed bodies that are parsed.
+    """
 
     body_bytes: int = 10 * 1024 * 1024
     body_timeout: float = 30.0
+    compressed: Literal["refuse", "read"] = "refuse"
 
 
 class Disconnected(Exception):
@@ -163,7 +168,7 @@ class Call:
         if public_url:
             return public_url
         host = self.header(b"host")
-        if host is None or _HOST.fullmatch(host) is None:  # It makes no sense.
+        if host is None or HOST.fullmatch(host) is None:  # It makes no sense.
             address, port = self.scope.get("server") or ("127.0.0.1", 80)
             host = f"{address}:{port}".encode()
         return f"{self.scope['scheme']}://{host.decode()}"

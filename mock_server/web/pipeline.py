@@ -234,11 +234,16 @@ class Pipeline:
         return self.surface.render(result, operation, call.trace)
 
     async def _parsed(self, operation: Operation, call: Call) -> Any:
-        if not self.hooks:
-            return self.surface.parse(operation, call)
-        await self._run_hooks(Stage.ADMITTED, call)
+        if self.hooks:
+            await self._run_hooks(Stage.ADMITTED, call)
+        # Nearly all bodies begin like this, and need nothing else.
+        if operation.body is not None and call.body and not call.body.startswith(b"{"):
+            from mock_server.web.body_text import make_plain
+
+            make_plain(call, operation.bounds or self.bounds)
         payload = self.surface.parse(operation, call)
-        await self._run_hooks(Stage.PARSED, call)
+        if self.hooks:
+            await self._run_hooks(Stage.PARSED, call)
         return payload
 
     async def _run_hooks(self, stage: Stage, call: Call) -> None:
@@ -267,7 +272,7 @@ class Router:
         self._others = others
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        head = _head(scope["path"])
+        head = head_of(scope["path"])
         if head in self._firsts:
             return self._first(scope, receive, send)
         if head == CONTROL_HEAD:
@@ -281,8 +286,9 @@ class Router:
 
 
 def _heads(pipeline: Pipeline) -> set[str]:
-    return {_head(operation.path) for operation in pipeline.surface.operations}
+    return {head_of(operation.path) for operation in pipeline.surface.operations}
 
 
-def _head(path: str) -> str:
+def head_of(path: str) -> str:
+    """Return the first segment of a path."""
     return path.split("/", 2)[1] if path.startswith("/") else ""

@@ -15,16 +15,20 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 
 class Sender:
-    """Posts bodies; the caller limits the time."""
+    """Posts bodies; the caller limits the time.
 
-    def __init__(self) -> None:
+    `authorities` are certificates in PEM format, to trust beside the public ones.
+    """
+
+    def __init__(self, authorities: str = "") -> None:
+        self._authorities = authorities
         self._client: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def send(self, target: CallbackTarget, body: bytes) -> CallbackReply:
         """POST the body to the first address that accepts a connection."""
         if self._client is None:
             # The import takes a quarter of a second; it must not block other requests.
-            self._client = asyncio.create_task(asyncio.to_thread(_new_client))
+            self._client = asyncio.create_task(asyncio.to_thread(_new_client, self._authorities))
         client = await asyncio.shield(self._client)
         import httpx
 
@@ -43,6 +47,8 @@ class Sender:
                     return CallbackReply(answer.status_code, problem, beginning)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 problem = f"{type(error).__name__}: {error}"
+                if "CERTIFICATE_VERIFY_FAILED" in problem:
+                    problem += "; --callback-ca-file names authorities to trust"
                 if not isinstance(error, httpx.ConnectError):
                     break
         return CallbackReply(0, problem)
@@ -65,9 +71,12 @@ async def _beginning(answer: httpx.Response) -> bytes:
     return b"".join(chunks)[:MAX_ANSWER_BYTES]
 
 
-def _new_client() -> httpx.AsyncClient:
+def _new_client(authorities: str) -> httpx.AsyncClient:
     import httpx
 
+    context = httpx.create_ssl_context(trust_env=False)
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
     # Each callback gets a new connection: a kept one would be shared between names at one address,
     # and receivers close it at any time. The caller limits the time.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -77,4 +86,5 @@ def _new_client() -> httpx.AsyncClient:
         limits=limits,
         timeout=None,  # noqa: S113 - see above
         trust_env=False,
+        verify=context,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mock_server.commands.serve import command as serve
 from mock_server.setting_sources import SettingsError
 from mock_server.settings import Settings, all_settings, read_settings, settings_table
 from mock_server.tams.key_pairs import key_pair
@@ -138,6 +139,56 @@ def test_the_file_may_be_elsewhere(tmp_path, monkeypatch, by):
     assert settings.app_key == "7"
     assert settings.callback_targets == ("a", "b")
     assert settings.tams == TamsSettings(locked_models=("1", "2"), fixed_price=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("tls_name", "API.example, *.b.example,::1", ("api.example", "*.b.example", "::1")),
+        ("trusted_proxies", "10.1.2.3/8, ::1", ("10.0.0.0/8", "::1/128")),
+    ],
+)
+def test_lists_are_checked_one_by_one(name, text, value):
+    assert getattr(read_settings({name: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("tls_name", "a.example,http://a", "'http://a' is neither a host name nor an address"),
+        ("tls_name", "a..b", "'a..b' is neither a host name nor an address"),
+        ("trusted_proxies", "10.0.0.0/33", "'10.0.0.0/33' does not appear to be an IPv4 or IPv6"),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_named(name, text, problem):
+    (found,) = problems_of({name: text})
+
+    assert problem in found
+
+
+def test_a_flag_for_a_list_may_be_repeated():
+    context = serve.make_context("serve", ["--tls-name", "a,b", "--tls-name", "c"])
+
+    assert context.params["tls_name"] == "a,b,c"
+    assert context.params["trusted_proxies"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "the file cannot be read: No such file or directory"),
+        (b"", "the file has no certificate in PEM format"),
+        (b"\xff\x00", "the file has no certificate in PEM format"),
+        (key_pair(1).public_pem.encode(), "the file has no certificate in PEM format"),
+    ],
+)
+def test_a_file_without_authorities_is_refused(here, content, problem):
+    if content is not None:
+        (here / "ca.pem").write_bytes(content)
+
+    (found,) = problems_of({"callback_ca_file": "ca.pem"})
+
+    assert found.startswith(f"--callback-ca-file is 'ca.pem': {problem}")
 
 
 @pytest.mark.parametrize(

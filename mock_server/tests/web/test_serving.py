@@ -89,9 +89,19 @@ def test_standard_output_has_only_the_ready_line_in_json(tmp_path):
         process.terminate()
         rest, log = process.communicate()
 
-    assert ready.keys() == {"url", "tls_url", "ca_file", "account"}
-    assert ready["tls_url"] is ready["ca_file"] is None
+    assert ready.keys() == {
+        "url",
+        "tls_url",
+        "ca_file",
+        "control_token",
+        "private_key_file",
+        "account",
+    }
+    assert ready["tls_url"] is ready["ca_file"] is ready["control_token"] is None
     assert ready["account"]["appId"] == "mockApp01"
+    assert ready["account"]["appSecret"] == "mock-secret-0001"
+    key_file = Path(ready["private_key_file"])
+    assert key_file.read_text() == ready["account"]["privateKey"]
     assert answer.text == "http /hello"
     assert "server" not in answer.headers
     assert "date" in answer.headers
@@ -256,6 +266,35 @@ def test_http_and_https_serve_one_app_and_the_authority_is_kept(tmp_path):
         first = first or now
 
     assert now == first
+
+
+def test_the_certificate_has_the_names_that_settings_add(tmp_path):
+    names = ("api.example", "*.wild.example", "192.0.2.1", "2001:db8::1")
+    settings = Settings(
+        port=0,
+        tls=True,
+        tls_port=0,
+        tls_name=names,
+        public_url="https://own.example",
+        state_dir=tmp_path,
+    )
+    expected = {"api.example", "a.wild.example", *names[2:], "own.example", "localhost"}
+    with serve_in_thread(settings) as server:
+        accepted = {name for name in (*expected, "other.example") if is_certified(server, name)}
+
+    assert accepted == expected
+
+
+def is_certified(server: serving.Server, name: str) -> bool:
+    """Say whether the certificate of a server has a name."""
+    trust = ssl.create_default_context(cafile=server.ca_file)
+    target = httpx.URL(server.tls_url or "")
+    with socket.create_connection((target.host, target.port or 443)) as plain:
+        try:
+            trust.wrap_socket(plain, server_hostname=name).close()
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
 
 
 @no_modes
@@ -425,6 +464,18 @@ def test_beyond_loopback_a_control_token_is_generated(tmp_path):
     assert len(token) >= 32
     assert apps[0].settings.control_token == token
     assert apps[0].lifespan == ["lifespan.startup", "stopping", "lifespan.shutdown"]
+
+
+@pytest.mark.parametrize("chosen", ["", "chosen-token"])
+def test_the_ready_line_has_the_control_token_where_one_is_needed(tmp_path, chosen):
+    token = ("--control-token", chosen) if chosen else ()
+    with program(tmp_path, "--json", "--trusted-proxies", "127.0.0.1", *token) as process:
+        found = ready_line(process)["control_token"]
+        process.terminate()
+        _, log = process.communicate()
+
+    assert found == chosen if chosen else len(found) >= 32
+    assert log == "tams-mock: stopped\n"
 
 
 def test_localhost_listens_on_all_of_its_addresses(tmp_path):
