@@ -9,10 +9,11 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
+from mock_server.control.front_page import PAGES, FrontPage
 from mock_server.control.gate import Gate
 from mock_server.control.probes import Probes
 from mock_server.control.surface import ControlSurface, typed
-from mock_server.web.calls import Bounds
+from mock_server.web.calls import Bounds, wants_page
 from mock_server.web.pipeline import Operation, Pipeline
 
 __all__ = ["ControlApi", "ControlDependencies", "account_body"]
@@ -21,7 +22,7 @@ BOUNDS = Bounds(body_bytes=1024 * 1024, body_timeout=30.0)
 
 
 class ControlApi:
-    """Two pipelines: one for probes, and one for all else, which the first such call loads.
+    """Pipelines for probes, for pages, and for all else; the last two are loaded when needed.
 
     The fifty pydantic models of all operations take 30 ms, so that neither the start nor a probe
     loads them.
@@ -39,6 +40,11 @@ class ControlApi:
         self._probed = frozenset(operation.path for operation in self._probes.operations)
 
     @cached_property
+    def _pages(self) -> Pipeline:
+        front = FrontPage(self.known.version, guarded=self.known.beyond_loopback)
+        return self._pipeline(map(typed, front.operations))
+
+    @cached_property
     def _whole(self) -> Pipeline:
         from mock_server.control.table import all_operations
 
@@ -49,8 +55,12 @@ class ControlApi:
         return self._whole.surface.operations
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        pipeline = self._probing if scope["path"] in self._probed else self._whole
-        return pipeline(scope, receive, send)
+        path = scope["path"]
+        if path in self._probed:
+            return self._probing(scope, receive, send)
+        if path in PAGES and wants_page(scope):
+            return self._pages(scope, receive, send)
+        return self._whole(scope, receive, send)
 
     def _pipeline(self, operations: Iterable[Operation]) -> Pipeline:
         return Pipeline(ControlSurface(tuple(operations), self.gate), self.known.accounts, BOUNDS)

@@ -200,6 +200,13 @@ class Call:
         self.trace.body = self.body
 
 
+def wants_page(scope: Scope) -> bool:
+    """Say whether a client asks for a page to show, as browsers do and programs do not."""
+    return scope["method"] in ("GET", "HEAD") and any(
+        name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"]
+    )
+
+
 async def read_body(receive: Receive, limit_bytes: int) -> bytes:
     """Return the whole body; raises TooLarge, or Disconnected if it breaks off."""
     chunks: list[bytes] = []

@@ -31,6 +31,7 @@ from mock_server.web.calls import (
     Trace,
     preflight,
     send_answer,
+    wants_page,
 )
 
 log = logging.getLogger("tams_mock")
@@ -261,8 +262,8 @@ class Pipeline:
 class Router:
     """Gives each request to the control API, or to the surface whose paths begin like it.
 
-    The `first` surface gets what belongs to no other. The `others` are loaded by the first request
-    whose path does not begin like one of the first's.
+    A browser's `/` is the control API's. The `first` surface gets what belongs to no other. The
+    `others` are loaded by the first request whose path does not begin like one of the first's.
     """
 
     def __init__(self, control: ASGIApp, first: Pipeline, *others: Callable[[], Pipeline]) -> None:
@@ -275,7 +276,7 @@ class Router:
         head = head_of(scope["path"])
         if head in self._firsts:
             return self._first(scope, receive, send)
-        if head == CONTROL_HEAD:
+        if head == CONTROL_HEAD or (scope["path"] == "/" and wants_page(scope)):
             return self._control(scope, receive, send)
         return self._by_head.get(head, self._first)(scope, receive, send)
 
