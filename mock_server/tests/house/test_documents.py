@@ -5,81 +5,208 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
-from mock_server.serving import serve_in_thread
-from mock_server.settings import Settings
 from mock_server.tests.stacks import clients
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
+HTTPS = "mock_server/HTTPS.md"
+
+# The programs that the examples of HTTPS.md need, by heading.
+LANGUAGES = {
+    "Node.js": "node",
+    "Python": "python3",
+    "Go": "go",
+    "Ruby": "ruby",
+    "PHP": "php",
+    "Java": "keytool",
+}
 
 
-def example(language: str) -> str:
-    """Return the only example of the README in a language."""
-    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1
-    return blocks[0]
+def blocks(document: str) -> list[str]:
+    """Return what people paste into a shell."""
+    text = (ROOT / document).read_text("utf-8")
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+class Reader:
+    """Somebody with an empty home folder, who pastes blocks into fresh shells."""
+
+    def __init__(self, folder: Path, shell: str = "sh") -> None:
+        self.folder = folder
+        self.shell = shell
+        folder.mkdir(exist_ok=True)
+        for name, target in ((".venv", Path(sys.prefix)), ("scripts", ROOT / "scripts")):
+            (folder / name).symlink_to(target)
+        self.environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
+        self.started: list[str] = []
+
+    def paste(self, block: str, **environment: str) -> str:
+        """Return what a block prints; the shell reads it like one that is typed."""
+        done = subprocess.run(
+            [self.shell, "-eu"],
+            input=block,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def running(self, block: str) -> Iterator[Iterator[str]]:
+        """Run a block that does not end by itself; yields the lines that it prints."""
+        with subprocess.Popen(
+            [self.shell, "-eu"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=self.folder,
+            env=self.environment | {"TAMS_MOCK_PORT": "0"},
+            encoding="utf-8",
+            start_new_session=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                process.stdin.write(block)
+                process.stdin.close()
+                yield iter(process.stdout)
+            finally:
+                os.killpg(process.pid, signal.SIGTERM)
 
 
-def needs_curl() -> None:
-    if shutil.which("curl") is None:
-        assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), "curl is not installed"
-        pytest.skip("curl is not installed")
+def needs(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), f"{program} is not installed"
+            pytest.skip(f"{program} is not installed, so its example is not tested")
 
 
-def test_the_curl_example_of_the_readme_makes_a_picture(tmp_path):
-    needs_curl()
-    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
-        shown = run("bash", "-euc", example("bash").replace("http://127.0.0.1:8080", server.url))
-        url = re.findall(r'"url":"([^"]+)"', shown)[0]
-        picture = httpx.get(url)
-
-    assert '"status":"SUCCESS"' in shown
-    assert picture.headers["content-type"] == "image/png"
+def url_in(lines: Iterator[str], word: str) -> str:
+    """Return the URL at the end of the first line with the word."""
+    return next(line for line in lines if word in line).split()[-1]
 
 
-def test_the_python_example_of_the_readme_downloads_pictures(tmp_path):
-    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
-        code = example("python").replace("http://127.0.0.1:8080", server.url)
-        shown = run(sys.executable, "-c", code).splitlines()
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    serve = blocks("README.md")[0]
+    with Reader(tmp_path_factory.mktemp("server") / "home").running(serve) as lines:
+        yield url_in(lines, "is ready at")
+
+
+@pytest.fixture(params=["sh", "bash", "zsh"])
+def reader(request, tmp_path):
+    needs(request.param, "curl")
+    return Reader(tmp_path / "home", request.param)
+
+
+def block(number: int, url: str) -> str:
+    return blocks("README.md")[number].replace("http://127.0.0.1:8080", url)
+
+
+def test_every_block_of_the_readme_has_a_test_here():
+    assert len(blocks("README.md")) == 6
+    assert len(blocks(HTTPS)) == 2 + len(LANGUAGES)
+
+
+@pytest.mark.parametrize("document", ["README.md", HTTPS])
+def test_blocks_have_nothing_that_typing_shells_read_otherwise(document):
+    for each in blocks(document):
+        assert not re.search("[!\t]", each)  # bash's history, and completion
+        assert not re.search(r"^\s*#", each, re.MULTILINE)  # zsh reads no comments
+        assert not re.search(r"^\$ ", each, re.MULTILINE)
+
+
+def test_the_first_example_saves_a_picture(reader, url):
+    assert "kite.png" in reader.paste(block(1, url))
+    with Image.open(reader.folder / "kite.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (512, 512))
+
+
+def test_the_signed_example_downloads_pictures(reader, url):
+    shown = reader.paste(block(2, url)).splitlines()
 
     assert "'credits': " in shown[0]
     assert len(shown) == 3
     assert all(line.endswith(" bytes") for line in shown[1:])
 
 
-def test_the_session_of_the_readme_opens_until_it_ends(tmp_path):
-    needs_curl()
-    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with serve_in_thread(Settings(port=0, state_dir=tmp_path)) as server:
-        code = example("sh").replace("http://127.0.0.1:8080", server.url)
-        shown = run("env", f"PATH={commands}", "sh", "-euc", code)
-        url = re.findall(r'"sessionUrl":"([^"]+)"', shown)[0]
-        opened = httpx.get(url)
-        httpx.post(f"{server.url}/_mock/clock/advance", json={"seconds": 600})
-        over = httpx.get(url)
+def test_the_session_opens(reader, url):
+    shown = reader.paste(block(3, url))
+    opened = re.findall(r'"sessionUrl":"([^"]+)"', shown)[0]
 
-    assert url.startswith(f"{server.url}/sd_webui/s/")
-    assert (opened.status_code, over.status_code) == (200, 403)
+    assert opened.startswith(f"{url}/sd_webui/s/")
+    assert httpx.get(opened).status_code == 200
+
+
+def test_the_wrong_signature_is_explained_as_the_readme_says(reader, url):
+    shown = reader.paste(block(4, url))
+
+    said = re.findall(r'"tips": "(.*?) \(', README, re.DOTALL)[0]
+    assert " ".join(said.split()) in shown
+
+
+def test_the_receiver_says_what_the_readme_shows(reader):
+    shown = re.findall(r"^tams-mock (?:is|listens) .* at", README, re.MULTILINE)[0]
+
+    with reader.running(blocks("README.md")[5]) as lines:
+        assert next(lines).startswith(f"{shown} http://127.0.0.1:")
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """Return somebody whose mock serves https, and its port."""
+    reader = Reader(tmp_path_factory.mktemp("https") / "home")
+    serve = blocks(HTTPS)[0].replace("--tls-port 443", "--tls-port 0")
+    with reader.running(serve) as lines:
+        yield reader, url_in(lines, "  https  ").rpartition(":")[2]
+
+
+def test_curl_reaches_the_host_of_a_vendor(tls):
+    needs("curl")
+    reader, port = tls
+
+    assert '"id":"600423083519508503"' in reader.paste(blocks(HTTPS)[1].replace(":443", f":{port}"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_trusts_the_authority_as_described(tls, language):
+    needs(LANGUAGES[language])
+    reader, port = tls
+    text = (ROOT / HTTPS).read_text("utf-8").partition(f"\n### {language}\n")[2]
+    example = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+    more = {}
+    if language == "Go":  # the standard library need not be compiled again
+        found = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True)
+        more = {"GOCACHE": found.stdout.strip()}
+
+    shown = reader.paste(example.replace(":443", f":{port}"), **more)
+
+    assert shown.count('{"status":"alive"}') == (2 if language == "PHP" else 1)
 
 
 @pytest.mark.parametrize("command", ["settings", "fidelity"])
 def test_generated_documents_are_up_to_date(command):
-    table = run(
-        "env", "-i", "HOME=/nowhere", sys.executable, "-m", "mock_server", command, "--markdown"
-    )
+    table = subprocess.run(
+        [sys.executable, "-m", "mock_server", command, "--markdown"],
+        env={"HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
     document = (ROOT / "mock_server" / f"{command.upper()}.md").read_text("utf-8")
     assert document.endswith(table), "run scripts/documents"
@@ -96,6 +223,7 @@ def test_the_table_of_http_clients_is_up_to_date():
         "README.md",
         "mock_server/ARCHITECTURE.md",
         "mock_server/CLIENTS.md",
+        HTTPS,
         "mock_server/PERFORMANCE.md",
         "mock_server/SETTINGS.md",
         "scripts/README.md",
