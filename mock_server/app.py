@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
-from mock_server.web.observers import Tracing
+from mock_server.web.observers import Observer, Tracing
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation, Pipeline, Router
 from mock_server.web.results import ResultFiles
@@ -56,9 +56,12 @@ VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
 
 
 class App:
-    """The whole mock as one ASGI app: the vendors and the control API behind the observers."""
+    """The whole mock as one ASGI app: the vendors and the control API behind the observers.
 
-    def __init__(self, settings: Settings) -> None:
+    `observers` are told of each exchange after the journal.
+    """
+
+    def __init__(self, settings: Settings, observers: Iterable[Observer] = ()) -> None:
         self.settings = settings
         self.accounts = AccountService(
             open_store(blob_bytes=settings.stored_bytes),
@@ -117,7 +120,7 @@ class App:
         http: ASGIApp = Router(control, first(), *others)
         if settings.trusted_proxies:
             http = BehindProxies(http, settings.trusted_proxies)
-        self.http = Tracing(http, wall, [self.journal.keep])
+        self.http = Tracing(http, wall, [self.journal.keep, *observers])
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
@@ -196,9 +199,9 @@ class App:
                 return
 
 
-def create_app(settings: Settings | None = None) -> App:
+def create_app(settings: Settings | None = None, observers: Iterable[Observer] = ()) -> App:
     """Return the mock as an ASGI app; without settings, those of the environment."""
-    return App(settings or read_settings())
+    return App(settings or read_settings(), observers)
 
 
 def _adapter_of(vendor: Vendor) -> Callable[[], CallbackAdapter]:

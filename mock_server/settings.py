@@ -276,8 +276,11 @@ class Settings(BaseModel):
         secret=True,
     )
     log_level: Literal["debug", "info", "warning", "error"] = _control(
-        "info", "Lowest level of the messages on standard error."
+        "info",
+        "Lowest level of the lines on standard error: info has a line for each call of a vendor's"
+        " API, warning only refused calls and those with remarks, debug also calls of /_mock.",
     )
+    quiet: bool = _control(False, "Print only errors on standard error.", common=True)
     journal_entries: int = _control(1000, "Requests that the journal keeps; 0 is off.", ge=0)
     journal_bytes: int = _control(16 * MIB, "Bytes that the journal keeps.", ge=0)
     journal_body_bytes: int = _control(

@@ -1,62 +1,93 @@
-"""Lines and logs of a running server, written by a thread.
+"""Lines of a running server, made and written by a thread.
 
 If a program starts the server and does not read its output, the pipe becomes full, and writing to
-it blocks. Here only the thread waits, not the event loop.
+it blocks. Here only the thread waits, not the event loop. It works in small pieces with pauses
+between them, because a thread that computes for long keeps the event loop from running.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
 from typing import TextIO
 
-# Text that waits to be written; lines above this are dropped.
+# Lines that wait to be written; lines above this are dropped.
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 # How long the end waits for a reader that reads nothing (seconds).
 MAX_STALLED = 1.0
-# Messages that are remembered, so that each is logged once.
-MAX_REMEMBERED = 1000
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# The thread makes and writes pieces of this many lines, with pauses between them (seconds).
+_PIECE = 64
+_PAUSE = 0.02
+# How long dropped lines are counted while others wait (seconds).
+_COUNTING = 1.0
+
+
+def _not_in_time(dropped: int) -> str:
+    return f"tams-mock: {dropped} lines were dropped; they were not read or written in time"
 
 
 class LineWriter:
-    """Writes lines to a stream in the order of the calls; `line` never blocks."""
+    """Writes lines to a stream in the order of the calls; `line` never blocks.
 
-    def __init__(self, stream: TextIO | None) -> None:
+    `dropped` makes the line that says how many lines were dropped.
+    """
+
+    def __init__(
+        self, stream: TextIO | None, dropped: Callable[[int], object] = _not_in_time
+    ) -> None:
+        self.dropped = dropped
         self._stream = stream
         self._descriptor = _descriptor_of(stream)
-        self._changed = threading.Condition()
-        self._waiting: list[bytes] = []
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting: deque[tuple[object, int]] = deque()
         self._waiting_bytes = 0
         self._written_bytes = 0
         self._dropped = 0
-        self._closing = False
+        self._told_at = 0.0
+        self._idle = False
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def line(self, text: str) -> None:
-        """Write a line soon; drop it if too much text waits already."""
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody can see the lines: the stream is there, and is not the null device."""
+        if self._descriptor is None:
+            return self._stream is not None
+        return not os.path.samestat(os.fstat(self._descriptor), Path(os.devnull).stat())
+
+    def line(self, line: object, size_bytes: int = 0) -> None:
+        """Write `str(line)` soon; the thread makes it. Drop it if too much waits already.
+
+        `size_bytes` is how much memory the line takes until then, if it is not a string.
+        """
         if self._descriptor is None:
             if self._stream is not None:
-                self._stream.write(text + "\n")
+                self._stream.write(f"{line}\n")
             return
-        data = f"{text}\n".encode(errors="backslashreplace")
+        size_bytes = size_bytes or len(str(line))
         with self._changed:
-            if self._waiting_bytes + len(data) > MAX_WAITING_BYTES:
+            waiting_bytes = self._waiting_bytes + size_bytes
+            if waiting_bytes > MAX_WAITING_BYTES and self._waiting:
                 self._dropped += 1
                 return
-            self._waiting.append(data)
-            self._waiting_bytes += len(data)
+            self._waiting.append((line, size_bytes))
+            self._waiting_bytes = waiting_bytes
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="output", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif self._idle:
+                self._idle = False
+                self._changed.notify()
 
     def close(self) -> None:
         """Wait until all lines are written, or until nothing was read for a time."""
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
         if self._thread is None:
             return
@@ -67,22 +98,27 @@ class LineWriter:
 
     def _work(self) -> None:
         try:
-            while data := self._next():
-                self._write(data)
+            while lines := self._next():
+                self._write(b"".join(map(_encoded, lines)))
+                self._closing.wait(_PAUSE)
         except OSError:  # the reader is gone, so further lines have no place
             self._descriptor = self._stream = None
 
-    def _next(self) -> bytes:
+    def _next(self) -> list[object]:
         """Wait for lines; return nothing at the end."""
         with self._changed:
-            while not (self._waiting or self._dropped or self._closing):
+            while not (self._waiting or self._dropped or self._closing.is_set()):
+                self._idle = True
                 self._changed.wait()
-            waiting, self._waiting = self._waiting, []
-            self._waiting_bytes = 0
-            if self._dropped:
-                waiting.append(b"tams-mock: %d lines were not read in time\n" % self._dropped)
-                self._dropped = 0
-            return b"".join(waiting)
+            lines: list[object] = []
+            while self._waiting and len(lines) < _PIECE:
+                line, size_bytes = self._waiting.popleft()
+                self._waiting_bytes -= size_bytes
+                lines.append(line)
+            if self._dropped and not (self._waiting and perf_counter() < self._told_at + _COUNTING):
+                lines.append(self.dropped(self._dropped))
+                self._dropped, self._told_at = 0, perf_counter()
+            return lines
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -92,47 +128,11 @@ class LineWriter:
             rest = rest[written:]
 
 
-class LogHandler(logging.Handler):
-    """Logs to a line writer; a message that comes with each call is logged once.
-
-    A record may say with `once` what makes it the same as another one.
-    """
-
-    def __init__(self, writer: LineWriter) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter(_FORMAT))
-        self._writer = writer
-        self._logged: dict[int, None] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            if record.levelno < logging.WARNING or self._is_new(record):
-                self._writer.line(self.format(record))
-        except Exception:  # as in each handler of logging
-            self.handleError(record)
-
-    def _is_new(self, record: logging.LogRecord) -> bool:
-        message = getattr(record, "once", None) or record.getMessage()
-        error = record.exc_info[1] if record.exc_info else None
-        key = hash((record.name, message, repr(error)))
-        if key in self._logged:
-            return False
-        if len(self._logged) >= MAX_REMEMBERED:
-            del self._logged[next(iter(self._logged))]
-        self._logged[key] = None
-        return True
-
-
-def log_to(writer: LineWriter, level: str) -> None:
-    """Log what the mock says from `level` on, and of its libraries only warnings.
-
-    Below that, libraries log the URLs of callbacks, which may contain passwords and tokens.
-    """
-    root = logging.getLogger()
-    root.addHandler(LogHandler(writer))
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.getLogger("tams_mock").setLevel(number)
-    root.setLevel(max(number, logging.WARNING))
+def _encoded(line: object) -> bytes:
+    try:
+        return f"{line}\n".encode(errors="backslashreplace")
+    except Exception as error:  # an error here must not end the thread, which all lines need
+        return f"tams-mock: a line could not be made: {error!r}\n".encode()
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +15,18 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 import click
 
-from mock_server.commands.errors import CommandFailure, as_said, say, settings_or_failure
-from mock_server.commands.output import LineWriter, log_to
+from mock_server.commands.errors import CommandFailure, say, settings_or_failure
+from mock_server.commands.log_lines import RequestLog, lines_for, log_to
+from mock_server.commands.output import LineWriter
 from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
 from mock_server.setting_types import Setting, as_text
 from mock_server.settings import Settings, all_settings
 
 if TYPE_CHECKING:
+    from mock_server.app import App
     from mock_server.serving import Server
+
+log = logging.getLogger("tams_mock")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -112,7 +117,7 @@ def _serve(config: Path | None, as_json: bool, **flags: Any) -> None:
     try:
         with suppress(KeyboardInterrupt):
             _run(config, as_json, flags, complaints)
-        complaints.line(as_said("stopped"))
+        log.info("stopped")
     finally:
         complaints.close()
 
@@ -122,7 +127,10 @@ def _run(
 ) -> None:
     by_name = {name.replace("__", "."): value for name, value in flags.items()}
     settings = settings_or_failure(by_name, config)
-    log_to(complaints, settings.log_level)
+    lines = lines_for(sys.stderr)
+    complaints.dropped = lines.dropped
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    log_to(complaints, lines, logging.ERROR if settings.quiet else level)
 
     from mock_server.commands.banner import banner
     from mock_server.serving import loop_factory
@@ -136,14 +144,23 @@ def _run(
         gc.set_threshold(MAX_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()
 
+    def logged_app(settings: Settings) -> App:
+        from mock_server.app import create_app
+
+        if settings.quiet or not complaints.is_read:
+            return create_app(settings)
+        return create_app(settings, [RequestLog(complaints, lines, level, settings.control_token)])
+
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_until_signalled(settings, ready))
+            runner.run(_until_signalled(settings, ready, logged_app))
     except ServingError as error:
         raise CommandFailure(str(error)) from error
 
 
-async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) -> None:
+async def _until_signalled(
+    settings: Settings, ready: Callable[[Server], None], create_app: Callable[[Settings], App]
+) -> None:
     from mock_server.serving import Stop, run
 
     stop, loop = Stop(), asyncio.get_running_loop()
@@ -161,7 +178,7 @@ async def _until_signalled(settings: Settings, ready: Callable[[Server], None]) 
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda number, frame: loop.call_soon_threadsafe(stop))
-    await run(settings, ready_or_stop, stop)
+    await run(settings, ready_or_stop, stop, create_app=create_app)
     if unwritten:
         raise unwritten[0]
 

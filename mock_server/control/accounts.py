@@ -14,6 +14,8 @@ from mock_server.control.problems import INVALID, ErrorBody, Problem
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, LimitMode, Limits, Progression
 from mock_server.core.errors import NotFound
+from mock_server.core.rate_limit import Window, next_allowed, used
+from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.fake_data import faker
 from mock_server.web.json_bodies import (
@@ -24,8 +26,10 @@ from mock_server.web.json_bodies import (
     DeletedBody,
     IncomingBody,
     Moment,
+    MomentBody,
     OutgoingBody,
     Rate,
+    TextOrNull,
 )
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -124,6 +128,26 @@ class LimitsBody(OutgoingBody):
         return cls(qps=limits.qps, window=limits.window, rate_limit=limits.mode)
 
 
+class WindowBody(OutgoingBody):
+    """A window: how many of its `qps` calls within `seconds` are used now.
+
+    `next` is when the next call is let through, by the account's clock; null means now. `counts` is
+    null if all calls of the account are counted together.
+    """
+
+    counts: TextOrNull
+    qps: int
+    seconds: float
+    used: int
+    next: MomentBody | None
+
+
+class LimitsNowBody(LimitsBody):
+    """The limits, and the windows that calls were counted in."""
+
+    windows: list[WindowBody]
+
+
 class OwnClockBody(OutgoingBody):
     """An account's own clock: its time when it was last set, and its rate."""
 
@@ -200,8 +224,16 @@ class Accounts:
                     deleted += 1
         return DeletedBody(deleted=deleted)
 
-    async def get_limits(self, call: Call) -> LimitsBody:
-        return LimitsBody.of((await self.known.accounts.find(call.params["id"])).limits)
+    async def get_limits(self, call: Call) -> LimitsNowBody:
+        async with call.accounts.act(call.params["id"], call.wall) as world:
+            limits = world.account.limits
+            own = Window(world.account.id, world.account.id, 0, limits.qps, limits.window)
+            windows = {own.id: own}
+            windows |= {each.id: each for each in await world.tx.list(Window, world.account.id)}
+            return LimitsNowBody(
+                **dict(LimitsBody.of(limits)),
+                windows=[await _window_body(world, each) for each in windows.values()],
+            )
 
     async def put_limits(self, call: Call, body: LimitsChangeBody) -> LimitsBody:
         async with call.accounts.act(call.params["id"], call.wall) as world:
@@ -239,6 +271,20 @@ class Accounts:
             key=body.app_key or "",
             secret=body.app_secret or "",
         )
+
+
+async def _window_body(world: UnitOfWork, window: Window) -> WindowBody:
+    limits = Limits(window.places, window.seconds)
+    if not window.counts:  # The account's limits may have changed since the last call.
+        limits = world.account.limits
+    allowed_at = await next_allowed(world.tx, window, limits, world.now)
+    return WindowBody(
+        counts=window.counts,
+        qps=limits.qps,
+        seconds=limits.window,
+        used=await used(world.tx, window, limits.window, world.now),
+        next=None if allowed_at is None else MomentBody.of(allowed_at),
+    )
 
 
 def _changed(limits: Limits, **changes: Any) -> Limits:

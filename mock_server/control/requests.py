@@ -115,7 +115,7 @@ class VerifyBody(MatchBody):
 
 
 class EntryBody(OutgoingBody):
-    """One exchange in short. `at` is wall time, `now` the account's."""
+    """One exchange in short. `at` is wall time, `now` the account's, `refusal` why it failed."""
 
     id: str
     at: float
@@ -128,6 +128,7 @@ class EntryBody(OutgoingBody):
     operation: TextOrNull
     now: MomentBody | None
     duration_ms: float
+    refusal: TextOrNull
     remarks: list[str]
 
 
@@ -274,6 +275,7 @@ class Requests:
             status=None if trace.answer is None else trace.answer.status,
             now=None if trace.now is None else MomentBody.of(trace.now),
             duration_ms=round(trace.seconds * 1000, 3),
+            refusal=redactor.text(trace.refusal),
             remarks=[redactor.text(remark) for remark in trace.remarks],
         )
 

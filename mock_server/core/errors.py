@@ -104,10 +104,27 @@ class TooSlow(DomainError):
 
 
 class RateLimited(DomainError):
-    """The account has used up its window; the next call may come in `retry_after` seconds."""
+    """The account has used all `qps` calls of a window of `window` seconds.
 
-    def __init__(self, *, retry_after: float) -> None:
-        super().__init__(f"rate limit reached; try again in {retry_after:g} s")
+    The next call is let through in `retry_after` seconds of the account's clock. `counts` says
+    which calls are counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        retry_after: float,
+        qps: int = 0,
+        window: float = 1.0,
+        counts: str = "",
+        frozen: bool = False,
+    ) -> None:
+        used = f"{qps} of {qps} calls{counts and f' ({counts})'} within {window:g} s are used"
+        waiting = ", whose clock is frozen: advance it" if frozen else ""
+        super().__init__(
+            f"rate limit reached: {used}; the next one is let through in {retry_after:.3f} s"
+            f" of the account's time{waiting}"
+        )
         self.retry_after = retry_after
 
 

@@ -220,7 +220,13 @@ class UnitOfWork:
         if allowed_at is None:
             await self.save()  # A call that is refused from here on was still a call.
             return ""
-        refusal = RateLimited(retry_after=allowed_at - self.now)
+        refusal = RateLimited(
+            retry_after=allowed_at - self.now,
+            qps=limits.qps,
+            window=limits.window,
+            counts=scope.strip(),
+            frozen=self.clock.frozen,
+        )
         if limits.mode is LimitMode.SHADOW:
             return str(refusal)
         raise refusal

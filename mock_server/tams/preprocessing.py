@@ -85,6 +85,7 @@ class PictureOperations:
         )
         async with call.act() as world:
             made = await self._keep(world, found, size)
+        call.decide(resource=made.id)
         url = f"{call.origin(self.public_url)}{_path(made)}"
         return {"result": {"controlnetModule": name, "resourceId": made.id, "url": url}}
 

@@ -113,6 +113,7 @@ class Storage:
         async with call.act() as world:
             await self._place(world, call)
             await world.uploads.keep(found, call.body)
+        call.decide(resource=found.id, bytes=len(call.body))
         match self.settings.upload_answer:
             case "ok":
                 return json_answer({"Status": "OK"})

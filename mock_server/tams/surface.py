@@ -18,7 +18,7 @@ from mock_server.core.errors import (
     NotFound,
     RequestRepeated,
 )
-from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.job import Job, JobState
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.resources import Resource
 from mock_server.core.unit_of_work import UnitOfWork
@@ -175,6 +175,7 @@ class TamsSurface:
         days = self.settings.job_retention_days
         if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
             raise NotFound("job", job_id)
+        call.decide(state=snapshot.state)
         return self.answers.look(snapshot, world.account, call.origin(self.public_url))
 
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
@@ -188,11 +189,15 @@ class TamsSurface:
             over = (await world.jobs.look(job_id)).state.final
             if not over or self.settings.cancel_finished == "refuse":
                 raise
+        else:
+            call.decide(state=JobState.CANCELED)
         return {"jobId": job_id}
 
     async def price_job(self, world: UnitOfWork, call: Call, payload: PriceJob) -> dict[str, Any]:
         """TAMS › 5.4: what the job would cost, which is what it will be charged."""
-        return {"credits": float(self._parse_order(call, payload).work.price)}
+        price = self._parse_order(call, payload).work.price
+        call.decide(credits=price)
+        return {"credits": float(price)}
 
     async def get_model(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.10: one model; there is no listing."""
@@ -206,7 +211,7 @@ class TamsSurface:
         self, world: UnitOfWork, call: Call, payload: CreateResourceImage
     ) -> dict[str, Any]:
         """TAMS › 5.11: a place for an image, and the URL that takes its bytes."""
-        resource = await self._reserve(world, payload)
+        resource = await self._reserve(world, call, payload)
         place = self.storage.upload_place(resource, world.account, call.origin(self.public_url))
         return {"resourceId": resource.id, **place}
 
@@ -214,12 +219,14 @@ class TamsSurface:
         self, world: UnitOfWork, call: Call, payload: CreateResourceImage
     ) -> dict[str, str]:
         """TAMS › 5.12: a place for an image, and the form that takes its bytes."""
-        resource = await self._reserve(world, payload)
+        resource = await self._reserve(world, call, payload)
         return self.form_uploads.place(resource, world.account, call.origin(self.public_url))
 
     # Inside
 
-    async def _reserve(self, world: UnitOfWork, payload: CreateResourceImage) -> Resource:
+    async def _reserve(
+        self, world: UnitOfWork, call: Call, payload: CreateResourceImage
+    ) -> Resource:
         life = payload.expire_sec
         if life < 0:
             raise Invalid("expireSec", f"expireSec: must not be negative, found {life}")
@@ -229,7 +236,9 @@ class TamsSurface:
             raise Invalid("term", "term: required")
         keep_for = None if payload.term == 2 else self.settings.short_term_days * _DAY
         upload_for = min(float(life or self.settings.upload_life), _MAX_LIFE)
-        return await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
+        resource = await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
+        call.decide(resource=resource.id)
+        return resource
 
     def _parse_order(self, call: Call, payload: CreateJob | PriceJob) -> ParsedOrder:
         made = parse_order(payload.stages, self.settings, self.catalogue)
@@ -290,7 +299,9 @@ class TamsSurface:
             if other:
                 call.remark(f"{repeated}, with another body; the first job is answered")
             snapshot = await world.jobs.look(repeated.job_id)
+            call.decide(job=snapshot.job.id, state=snapshot.state, repeated=True)
             return self.answers.job(snapshot, world.account, call.origin(self.public_url))
+        call.decide(job=snapshot.job.id, state=snapshot.state, credits=made.work.price)
         if settings.state_on_create == "current":
             return self.answers.job(snapshot, world.account, call.origin(self.public_url))
         return self.answers.created(snapshot.job)

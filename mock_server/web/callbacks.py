@@ -205,8 +205,10 @@ class CallbackDispatcher:
             question = await post(world, watch, topic, content, claim=claim)
             now = world.now
         reply, _ = await self._try(account, question, now)
+        question = question.repeated(reply.as_attempt(now, asked=True))
+        _log(question, reply)
         async with self._act(account.id, account.incarnation) as world:
-            await keep(world, claim, question.repeated(reply.as_attempt(now, asked=True)))
+            await keep(world, claim, question)
         return reply
 
     async def body_of(self, account: Account, delivery: Delivery) -> bytes | None:
@@ -255,6 +257,7 @@ class CallbackDispatcher:
                 now = world.now
             reply, _ = await self._try(account, delivery, now)
             delivery = delivery.repeated(reply.as_attempt(now, asked=delivery.asked))
+            _log(delivery, reply)
             async with self._act(account.id) as world:
                 await keep(world, claimed, delivery)
             return delivery
@@ -363,6 +366,7 @@ class CallbackDispatcher:
         reply, final = await self._try(account, delivery, at)
         attempt = reply.as_attempt(at, asked=delivery.asked)
         over = delivery.tried(attempt, self._delays(delivery), final=final)
+        _log(over, reply)
         async with self._act(account.id) as world:
             await keep(world, delivery.claim, over)
         tried[number] = over
@@ -398,3 +402,19 @@ class CallbackDispatcher:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
             return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True
+
+
+def _log(delivery: Delivery, reply: CallbackReply) -> None:
+    """Log what came of a try, with no more of the URL than its host: the rest may be secret."""
+    if reply.arrived and not log.isEnabledFor(logging.DEBUG):
+        return
+    about = f"{delivery.topic or delivery.state}" + (delivery.job and f" of job {delivery.job}")
+    answered = " ".join(map(str, filter(None, (reply.status, reply.problem))))
+    level, again = logging.DEBUG, ""
+    if not reply.arrived:
+        level = logging.WARNING
+        again = "; given up"
+        if delivery.due_at is not None:
+            again = f"; next try in {delivery.due_at - delivery.attempts[-1].at:g} s"
+    receiver = receiver_of(delivery)
+    log.log(level, "callback %s (%s) to %s: %s%s", delivery.id, about, receiver, answered, again)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NoReturn
@@ -16,8 +15,6 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.unit_of_work import UnitOfWork
-
-log = logging.getLogger("tams_mock")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -53,8 +50,9 @@ class Trace(Struct):
     """What is remembered of one exchange while it goes on; the journal keeps it afterwards.
 
     `answer` is what was sent of the answer: None if nothing was, without a body if the connection
-    broke before it, or for HEAD. One that is `passing` comes again and again, and is kept only if
-    something is to be said of it.
+    broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
+    it was refused. One that is `passing` comes again and again, and is kept only if something is to
+    be said of it.
     """
 
     id: str
@@ -68,6 +66,8 @@ class Trace(Struct):
     operation: str = ""
     now: float | None = None
     verdict: Any = None
+    decided: dict[str, Any] | None = None
+    refusal: str = ""
     remarks: list[str] = field(default_factory=list)
     passing: bool = False
 
@@ -174,9 +174,12 @@ class Call:
         return f"{self.scope['scheme']}://{host.decode()}"
 
     def remark(self, text: str) -> None:
-        """Note what a stricter service would refuse, in the journal and once in the log."""
+        """Note what a stricter service would refuse, in the journal and in the log."""
         self.trace.remarks.append(text)
-        log.warning("%s: %s", self.trace.id, text, extra={"once": text})
+
+    def decide(self, **facts: Any) -> None:
+        """Note what came of the request, for the log: no secrets; `credits` is a price."""
+        self.trace.decided = facts
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""

@@ -104,13 +104,13 @@ class _Ring:
     def append(self, trace: Trace) -> None:
         kept = self.kept
         kept.append(trace)
-        self.size_bytes += _size_bytes(trace)
+        self.size_bytes += size_of(trace)
         while len(kept) > self.entries or self.size_bytes > self.total_bytes:
-            self.size_bytes -= _size_bytes(kept.popleft())
+            self.size_bytes -= size_of(kept.popleft())
 
     def replace(self, traces: Iterable[Trace]) -> None:
         self.kept = deque(tuple(traces))
-        self.size_bytes = sum(map(_size_bytes, self.kept))
+        self.size_bytes = sum(map(size_of, self.kept))
 
 
 # What a trace holds beside its bodies, roughly: its scope, headers and other members.
@@ -124,6 +124,7 @@ def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return False
 
 
-def _size_bytes(trace: Trace) -> int:
+def size_of(trace: Trace) -> int:
+    """Return how many bytes a trace takes, roughly."""
     answer = 0 if trace.answer is None else len(trace.answer.body)
     return _OVERHEAD_BYTES + len(trace.body) + answer

@@ -181,10 +181,12 @@ class Pipeline:
         operation = methods.get(call.method)
         if operation is None:
             if not methods:
+                call.trace.refusal = "there is no such path"
                 return surface.unknown_path(call)
             if call.method == "OPTIONS" and surface.cross_origin:
                 return preflight(call, ", ".join(methods))
             if call.method != "HEAD" or "GET" not in methods:
+                call.trace.refusal = f"the path has only {', '.join(methods)}"
                 return surface.wrong_method(list(methods), call)
             operation = methods["GET"]
         call.trace.operation = f"{operation.method} {operation.path}"
@@ -199,6 +201,7 @@ class Pipeline:
             raise
         except Exception:
             log.exception("request %s failed unexpectedly", call.trace.id)
+            call.trace.refusal = "an unexpected error"
             answer = surface.render_crash(call)
         if self.hooks and (hooked := await self._hooked(Stage.ANSWERED, call)) is not None:
             return hooked
@@ -210,6 +213,7 @@ class Pipeline:
                 await error.explain()
             except DomainError as explained:
                 error = explained
+        call.trace.refusal = str(error)
         refused = None if operation.refuse is None else operation.refuse(error, call)
         return self.surface.render_error(error, call) if refused is None else refused
 

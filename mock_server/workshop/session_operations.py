@@ -125,6 +125,7 @@ class SessionOperations:
         closed = await self.session_service.close(
             world, token.id, product=slot.product, gadget=None if every else slot.gadget
         )
+        call.decide(session="closed" if closed else "none")
         if not closed and self.settings.delete_missing_session == "fail":
             raise NotFound("session")
 
@@ -199,9 +200,11 @@ class SessionOperations:
         return token
 
     def _shown(self, world: UnitOfWork, call: Call, session: Session) -> dict[str, Any]:
+        seconds_left = whole_seconds(session.seconds_left_at(world.now))
+        call.decide(session="open", seconds=seconds_left)
         return {
             "expiredAt": milliseconds(session.expires_at),
             "apiToken": session.token,
             "sessionUrl": self.url(session, call.origin(self.public_url)),
-            "expiredInSeconds": whole_seconds(session.seconds_left_at(world.now)),
+            "expiredInSeconds": seconds_left,
         }

@@ -60,16 +60,20 @@ class TaskOperations:
         checkpoint = None if isinstance(payload, ComfyPrompt) else payload.checkpoint
         context = EventContext.of(call, self.public_url)
         snapshot = await self.events.carry_out(context, asked, submit, checkpoint=checkpoint)
+        job = snapshot.job
+        call.decide(task=job.id, state=snapshot.state, credits=job.price)
         return self.tasks.answers.accepted(snapshot)
 
     async def progress(self, world: UnitOfWork, call: Call, payload: TaskName) -> dict[str, Any]:
         """Workshop › 7, 8.2: of a task of either kind (choice 34)."""
         snapshot = await self.tasks.look(world, payload.task_id)
+        call.decide(task=snapshot.job.id, state=snapshot.state)
         origin = call.origin(self.public_url)
         return self.tasks.answers.progress(snapshot, world.account, origin)
 
     async def result(self, world: UnitOfWork, call: Call, payload: TaskName) -> dict[str, Any]:
         """Workshop › 7, 8.3: of a task of either kind (choice 34)."""
         snapshot = await self.tasks.look(world, payload.task_id)
+        call.decide(task=snapshot.job.id, state=snapshot.state)
         origin = call.origin(self.public_url)
         return self.tasks.answers.result(snapshot, world.account, origin)

@@ -110,6 +110,7 @@ class TempFiles:
                 raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
             limit_bytes = self.upload_bounds.body_bytes
             await world.uploads.keep(found, call.body, limit_bytes=limit_bytes)
+        call.decide(bytes=len(call.body))
         return Answer(200, headers=())
 
     async def get(self, world: UnitOfWork, call: Call, payload: None) -> Answer:

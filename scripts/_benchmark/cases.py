@@ -164,6 +164,11 @@ class Cases:
             _case("no-journal", "signed GET, no journal", none, none.polls(none.finished)),
         ]
 
+    def log(self) -> list[BenchmarkCase]:
+        """Read a job without a line in the log, to be compared with the case `get`."""
+        quiet = self._prepared("the mock, quiet", MOCK, "--quiet")
+        return [_case("quiet", "signed GET, --quiet", quiet, quiet.polls(quiet.finished))]
+
     def jobs(self) -> list[BenchmarkCase]:
         return [
             self._among("among-few", FEW_JOBS),
@@ -253,5 +258,6 @@ GROUPS: dict[str, Callable[[Cases], list[BenchmarkCase]]] = {
     "upload": Cases.upload,
     "picture": Cases.picture,
     "journal": Cases.journal,
+    "log": Cases.log,
     "jobs": Cases.jobs,
 }

@@ -108,8 +108,10 @@ class WorkflowOperations:
         except Invalid as error:
             if self.settings.bad_graph_check == "error":
                 raise
+            call.decide(valid=False)
             call.remark(error.problem)
             return {"valid": False, "credits": 0}
+        call.decide(valid=True, credits=made.work.price)
         return {"valid": True, "credits": float(made.work.price)}
 
     async def get_template(self, world: UnitOfWork, call: Call, payload: None) -> Body:
@@ -119,6 +121,7 @@ class WorkflowOperations:
     async def check_template(self, world: UnitOfWork, call: Call, payload: CheckTemplate) -> Body:
         """TAMS › 5.8: what the filled-in template would cost (U40)."""
         made = await self._parse_order(world, call, self._filled(payload))
+        call.decide(credits=made.work.price)
         valid = {} if self.settings.template_check_reply == "credits" else {"valid": True}
         return {**valid, "credits": float(made.work.price)}
 

@@ -109,10 +109,10 @@ async def test_an_unreadable_query_is_refused(http, query):
 
 
 async def test_an_unexpected_error_is_a_500_with_the_request_id(http, monkeypatch, caplog):
-    def fall_over(id):
+    def fall_over(*_):
         raise RuntimeError("the floor is wet")
 
-    monkeypatch.setattr(http.mock.accounts, "find", fall_over)
+    monkeypatch.setattr(http.mock.accounts, "act", fall_over)
 
     problem = await http.problem(500, "GET", "/accounts/a/limits")
 

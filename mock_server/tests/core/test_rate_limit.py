@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mock_server.core.accounts import LimitMode, Limits
 from mock_server.core.errors import RateLimited
-from mock_server.core.rate_limit import AdmittedCall, admit
+from mock_server.core.rate_limit import AdmittedCall, Window, admit, used
 from mock_server.stores.memory import MemoryStore
 from mock_server.tests.makers import NOW, Bench, CountingStore, an_account, run
 
@@ -26,6 +26,15 @@ class Limiter:
     def admit(self, now, limits):
         """Return None for a call that is let in, or when one is allowed."""
         return run(self._admit(now, limits))
+
+    def used(self, now, limits):
+        """Return how many calls count now."""
+        return run(self._used(now, limits))
+
+    async def _used(self, now, limits):
+        async with self.store.transaction("ada") as tx:
+            (window,) = await tx.list(Window, "ada")
+            return await used(tx, window, limits.window, now)
 
     async def _admit(self, now, limits):
         async with self.store.transaction("ada") as tx:
@@ -126,6 +135,20 @@ def test_a_call_costs_the_same_for_any_limit():
     assert costs == [{"transaction": 1, "get": 2, "put": 2}] * 3
 
 
+@pytest.mark.parametrize("qps", [1, 5, 1000])
+def test_the_used_calls_of_a_window_are_counted_with_few_reads(qps):
+    store = CountingStore()
+    limiter = Limiter(store)
+    for number in range(1500):
+        limiter.admit(float(number), Limits(qps=qps, window=1.0 if qps < 1000 else 100.0))
+    store.counts.clear()
+
+    assert limiter.used(1499.5, Limits(window=0.75)) == 1
+    assert limiter.used(1499.5, Limits(window=50.0)) == min(qps, 50)
+    assert store.counts["get"] <= 2 * 12
+    assert limiter.used(2000.0, Limits()) == 0
+
+
 def calls(account, moments, bench=None, **options):
     """Return what each call gets: nothing, a remark, or the moment at which it may come again."""
     bench, answers = bench or Bench(), []
@@ -166,7 +189,7 @@ def test_shadow_mode_lets_calls_through_and_tells_which_would_have_been_refused(
     answers = calls(account, [0.0, 0.0, 0.5, 1.0])
 
     assert [bool(answer) for answer in answers] == [False, False, True, False]
-    assert "0.5 s" in answers[2]
+    assert "0.500 s" in answers[2]
 
 
 def test_accounts_and_scopes_have_separate_windows():

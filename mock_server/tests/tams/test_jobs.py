@@ -378,6 +378,35 @@ async def test_the_limit_refuses_the_sixth_call_in_a_second_and_lets_the_next_se
     assert codes == [404] * 5 + [429] * 3 + [404]
 
 
+async def control(world, path):
+    return (await world.http.get(f"http://localhost/_mock{path}")).json()
+
+
+@pytest.mark.parametrize(
+    ("scope", "counts", "words"),
+    [("app", None, "5 of 5 calls within"), ("path", "GET /v1/jobs/{job_id}", "(GET /v1/jobs/")],
+)
+async def test_a_429_is_explained_in_the_journal_and_in_the_limits(scope, counts, words):
+    async with a_world(rate_limit="on", tams={"limit_scope": scope}) as world:
+        for _ in range(6):
+            answer = await world.call("GET", "/v1/jobs/1")
+        (entry, *_) = (await control(world, "/requests"))["requests"]
+        limits = await control(world, "/accounts/default/limits")
+        now = await world.now()
+        await world.advance(1)
+        later = await control(world, "/accounts/default/limits")
+
+    assert answer.json() == {"code": 8, "message": "RATELIMIT_EXCEEDED", "details": []}
+    assert entry["refusal"].startswith("rate limit reached: 5 of 5 calls ")
+    assert words in entry["refusal"]
+    assert "next one is let through in 1.000 s" in entry["refusal"]
+    assert "clock is frozen" in entry["refusal"]
+    window = limits["windows"][-1]
+    assert (window["counts"], window["qps"], window["used"]) == (counts, 5, 5)
+    assert window["next"]["at"] == now + 1
+    assert (later["windows"][-1]["used"], later["windows"][-1]["next"]) == (0, None)
+
+
 async def test_uploads_and_downloads_are_not_counted_against_the_limit():
     async with a_world(rate_limit="on") as world:
         place = (await world.call("POST", "/v1/resource/image", {})).json()

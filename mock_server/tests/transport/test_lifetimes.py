@@ -1,5 +1,6 @@
 """Connections end after a time without a request; half-closed ones get their answers."""
 
+import json
 import signal
 import socket
 import threading
@@ -126,6 +127,7 @@ def test_a_wait_for_requests_ends_cleanly_when_the_server_stops(tmp_path):
         _, log = process.communicate(timeout=10)
         waiting.join()
 
-    assert (process.returncode, log) == (0, "tams-mock: stopped\n")
+    said = [json.loads(line).get("message") for line in log.splitlines()]
+    assert (process.returncode, said) == (0, [None, "stopped"])
     assert answers[0].status_code == 503
     assert answers[0].json()["type"].endswith("stopping")

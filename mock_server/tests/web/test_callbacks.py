@@ -540,6 +540,18 @@ async def test_where_each_try_goes_is_for_the_surface_to_say():
         assert [each.url for each in (await office.kept())[0].attempts] == urls
 
 
+async def test_a_failed_try_is_logged_with_no_more_of_the_url_than_its_host(caplog):
+    async with an_office(delays=(30.0,)) as office:
+        office.statuses = [503, 500]
+        job = await office.submit(url="http://user:pass@127.0.0.1:1/hook-secret?key=value")
+        await office.deliver(job.ends_at)
+        await office.deliver(job.ends_at + 30)
+
+    first, last = caplog.messages
+    assert first.endswith("to http://127.0.0.1:1: 503 not today; next try in 30 s")
+    assert last.endswith("to http://127.0.0.1:1: 500 not today; given up")
+
+
 async def test_notices_of_an_unknown_surface_are_given_up(caplog):
     async with an_office(delays=[10.0]) as office:
         await post(office, surface="nobody")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 from mock_server.core.accounts import Account
 from mock_server.settings import Settings
+from mock_server.web.observers import Observer
 
 
 class ToyApp:
@@ -17,7 +19,7 @@ class ToyApp:
     /slow waits until it is cancelled.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observers: Iterable[Observer] = ()) -> None:
         self.settings = settings
         self.lifespan: list[str] = []
 
