@@ -34,9 +34,12 @@ _ORDER = {
 }
 
 
-def banner(server: Server) -> str:
-    """Return the URLs, the account, and a curl line that works."""
-    return "\n".join((*_facts(server), "", *_trust(server), "Try it:", f"  {curl_line(server)}"))
+def banner(server: Server, control_token: str = "") -> str:
+    """Return the URLs, the account, the control token if there is one, and a curl line."""
+    facts = [*_facts(server)]
+    if control_token:
+        facts.append(f"  /_mock token {control_token}")
+    return "\n".join((*facts, "", *_trust(server), "Try it:", f"  {curl_line(server)}"))
 
 
 def curl_line(server: Server) -> str:

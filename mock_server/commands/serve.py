@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 import click
 
-from mock_server.commands.errors import CommandFailure, say, settings_or_failure
+from mock_server.commands.errors import CommandFailure, settings_or_failure
 from mock_server.commands.log_lines import RequestLog, lines_for, log_to
 from mock_server.commands.output import LineWriter
 from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
@@ -137,9 +137,8 @@ def _run(
     from mock_server.transport.ports import ServingError
 
     def ready(server: Server) -> None:
-        if server.settings.control_token != settings.control_token and not as_json:
-            say(f"control token (made by serve, as none was set): {server.settings.control_token}")
-        click.echo(json.dumps(server.as_json()) if as_json else banner(server))
+        made_token = "" if settings.control_token else server.settings.control_token
+        click.echo(json.dumps(server.as_json()) if as_json else banner(server, made_token))
         gc.freeze()  # these objects stay, so collections need not look at them
         gc.set_threshold(MAX_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()

@@ -19,7 +19,7 @@ class Names:
     def getaddrinfo(self, name, *args, **options):
         self.asked.append(name)
         if name == "unknown":
-            raise OSError
+            raise OSError("not known")
         if name.endswith(".test"):
             self.door.wait(20)
         return [(0, 1, 6, "", (address, 0)) for address in ("::1", "127.0.0.1")]
@@ -67,7 +67,7 @@ async def test_a_place_is_free_again_when_a_look_up_has_failed(names, monkeypatc
     monkeypatch.setattr(name_lookups, "MAX_LOOKUPS_AT_ONCE", 1)
     lookups = NameLookups()
     for _ in range(3):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="not known"):
             await lookups.addresses("unknown", "ada")
 
 

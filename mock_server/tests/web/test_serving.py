@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -475,7 +476,15 @@ def test_the_ready_line_has_the_control_token_where_one_is_needed(tmp_path, chos
         _, log = process.communicate()
 
     assert found == chosen if chosen else len(found) >= 32
-    assert log == "tams-mock: stopped\n"
+    assert json.loads(log)["message"] == "stopped"
+
+
+def test_the_banner_has_the_control_token_that_serve_made(tmp_path):
+    with program(tmp_path, "--trusted-proxies", "127.0.0.1", run=TOY) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(8)]
+
+    assert any(re.fullmatch(r"  /_mock token [\w-]{32,}\n", line) for line in lines)
 
 
 def test_localhost_listens_on_all_of_its_addresses(tmp_path):
