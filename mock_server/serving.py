@@ -16,7 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -28,6 +28,7 @@ from mock_server.settings import Settings
 from mock_server.transport import private_files
 from mock_server.transport.ports import Listener, ServingError, listen
 from mock_server.transport.tls import Tls, server_tls
+from mock_server.transport.tls_connections import over_tls
 from mock_server.web.wall import wall
 
 KEY_FILE = "default-private-key.pem"
@@ -195,18 +196,21 @@ def _mock_app(settings: Settings) -> ServedApp:
     return create_app(settings)
 
 
-def _protocol(header_limit_bytes: int) -> type[asyncio.Protocol] | str:
+def _protocol(header_limit_bytes: int) -> type[asyncio.Protocol]:
     try:
         from mock_server.transport.lifetimes import timed
-    except ImportError:
-        return "h11"  # without httptools: slower, with its own limit
+    except ImportError:  # without httptools: slower, with its own limit
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        return H11Protocol
     return timed(header_limit_bytes)
 
 
 def _config(app: ServedApp, header_limit_bytes: int, tls: Tls | None = None) -> uvicorn.Config:
+    http = _protocol(header_limit_bytes)
     config = uvicorn.Config(
         app,
-        http=_protocol(header_limit_bytes),
+        http=http if tls is None else cast(Any, over_tls(http, tls.context)),
         ws="none",
         lifespan="off",  # `run` starts one lifespan for all listeners
         interface="asgi3",
@@ -217,7 +221,6 @@ def _config(app: ServedApp, header_limit_bytes: int, tls: Tls | None = None) -> 
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         h11_max_incomplete_event_size=header_limit_bytes,
-        ssl_context_factory=None if tls is None else lambda config, default: tls.context,
     )
     config.load()
     return config

@@ -39,7 +39,7 @@ class TimedHttp(BoundedHttp):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection open for answers; connections with TLS cannot be half-closed."""
+        """Keep the connection open for answers."""
         self._client_ended = True
         cycle: RequestResponseCycle | None = self.cycle
         is_pending = cycle is not None and not cycle.response_complete
