@@ -101,6 +101,7 @@ class AccountService:
         self.due.register(Job, apply_job)
         self.due.register(Delivery)
         self.on_callbacks: Callable[[str], None] = lambda account: None
+        self.latest: dict[str, float] = {}  # the time of each account at its last unit of work
 
     async def open(self, wall: float) -> Account:
         """Make what every server begins with: its clock, shared uploads, the ready-made account.
@@ -119,6 +120,7 @@ class AccountService:
         async with self.store.transaction(SERVER) as tx:
             for each in await tx.list(Account):
                 await self.store.drop(each.id)
+            self.latest.clear()
             await tx.clear(Resource)
             # What is under way must not take a new account for the one that it began with.
             counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
@@ -178,6 +180,7 @@ class AccountService:
         spare = [old.id for old in oldest if not old.ready_made and old.id != account.id]
         for id in spare[: max(0, surplus)]:
             await self.store.drop(id)
+            self.latest.pop(id, None)
         return account
 
     async def _make(self, tx: Transaction, spec: AccountSpec, wall: float) -> Account:
@@ -207,6 +210,7 @@ class AccountService:
             raise Conflict("the ready-made account cannot be deleted; reset it instead")
         if not await self.store.drop(id):
             raise NotFound("account", id)  # It was deleted meanwhile.
+        self.latest.pop(id, None)
 
     async def new_incarnation(self) -> int:
         """Return a number that no account had before."""

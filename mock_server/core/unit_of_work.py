@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Account, LimitMode, Limits
-from mock_server.core.clock import Clock
+from mock_server.core.clock import MAX_LATE, Clock
 from mock_server.core.credits import Wallet
 from mock_server.core.errors import AccountGone, DomainError, RateLimited
 from mock_server.core.events import Event
@@ -23,6 +23,7 @@ from mock_server.core.jobs.plans import JobRules
 from mock_server.core.jobs.queue import QueueState
 from mock_server.core.jobs.service import JobService
 from mock_server.core.rate_limit import admit
+from mock_server.core.steps_back import move_jobs
 from mock_server.core.store import R, Transaction
 from mock_server.core.uploads import UploadService
 
@@ -46,6 +47,7 @@ class UnitOfWork:
 
     __slots__ = (
         "_accounts",
+        "_began",
         "_id",
         "_incarnation",
         "_is_saved",
@@ -88,8 +90,13 @@ class UnitOfWork:
                 raise AccountGone(self._id)
             self.account = account
             self.clock = clock = account.clock or await self.server_clock()
-            self.now = clock.now(self.wall)
-            if await self.apply_due(self.now):
+            self.now = self._began = clock.now(self.wall)
+            step = self.now - self._accounts.latest.get(self._id, self.now)
+            is_moved = step < -MAX_LATE
+            if is_moved:
+                await move_jobs(self, step)
+                self.callbacks_changed = True
+            if await self.apply_due(self.now) or is_moved:
                 await self.save()  # It has happened, whatever becomes of the call.
         except BaseException as error:
             await self._opening.__aexit__(type(error), error, error.__traceback__)
@@ -109,10 +116,13 @@ class UnitOfWork:
                 await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
                 raise
             self.callbacks_changed = self._saves_callbacks
+            self.now = self._began
             kind = error = traceback = None
         await self._opening.__aexit__(kind, error, traceback)
-        if kind is None and self.callbacks_changed:
-            self._accounts.on_callbacks(self._id)
+        if kind is None:
+            self._accounts.latest[self._id] = self.now
+            if self.callbacks_changed:
+                self._accounts.on_callbacks(self._id)
 
     # What every change needs
 

@@ -70,7 +70,7 @@ def post(bench, topic, content, **options):
 
 
 def keep(bench, delivery, claim=""):
-    bench.act(ADA, 0.0, lambda world: outbox_service.keep(world, claim, delivery))
+    bench.act(ADA, 100.0, lambda world: outbox_service.keep(world, claim, delivery))
 
 
 # One delivery

@@ -1,0 +1,101 @@
+"""The wall clock is set back: what ended stays so, and what runs takes as long as before."""
+
+import pytest
+
+from mock_server.core.errors import NotFound
+from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.core.outbox import Delivery
+from mock_server.tests.makers import NOW, Bench, an_account
+
+ADA = an_account()
+BACK = NOW - 3600
+WATCH = Watch("http://127.0.0.1:1/", "toy", Notify.CHANGES)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(slots=1)
+
+
+def test_a_job_that_has_ended_stays_so_and_keeps_its_age(bench):
+    job = bench.submit(ADA).job
+    ended = bench.look(ADA, job.id, NOW + 60).job
+    before = bench.wallet(ADA, NOW + 60)
+
+    again = bench.look(ADA, job.id, BACK)
+
+    assert again.state is JobState.SUCCEEDED
+    assert BACK - again.job.ended_at == NOW + 60 - ended.ended_at
+    assert bench.wallet(ADA, BACK) == before
+
+
+def test_jobs_that_run_and_wait_take_as_long_as_before(bench):
+    first, second = (bench.submit(ADA, watch=WATCH).job for _ in range(2))
+    running = bench.look(ADA, first.id, first.starts_at + 1)
+    done = running.job.done_at(first.starts_at + 1)
+    assert running.state is JobState.RUNNING
+
+    passed = first.starts_at + 1 - NOW
+    again = bench.look(ADA, first.id, BACK)
+    assert again.job.done_at(BACK) == pytest.approx(done)
+    assert again.state is JobState.RUNNING
+    assert bench.look(ADA, second.id, BACK).state is JobState.WAITING
+    for job in (first, second):
+        over = BACK - passed + (job.ends_at - NOW)
+        assert bench.look(ADA, job.id, over - 0.01).state is not JobState.SUCCEEDED
+        assert bench.look(ADA, job.id, over + 0.01).state is JobState.SUCCEEDED
+
+
+def test_a_later_job_waits_for_the_ones_before_as_usual(bench):
+    bench.submit(ADA)
+    later = bench.submit(ADA, now=BACK).job
+
+    assert later.starts_at < BACK + 60
+
+
+def test_notices_that_wait_are_sent_as_soon_as_before(bench):
+    bench.submit(ADA, watch=WATCH)
+    bench.world(ADA, NOW + 60)
+    before = [delivery.due_at - NOW - 60 for delivery in bench.kept(Delivery)]
+
+    bench.world(ADA, BACK)
+
+    assert [delivery.due_at - BACK for delivery in bench.kept(Delivery)] == before
+
+
+def test_a_request_that_is_a_little_late_moves_nothing(bench):
+    job = bench.submit(ADA).job
+
+    assert bench.look(ADA, job.id, NOW - 2).job == job
+
+
+def test_the_clock_of_the_account_counts_not_the_wall(bench):
+    """A frozen clock stands, so its jobs stand too."""
+    ada = bench.world(ADA).account
+    job = bench.submit(ada).job
+    bench.act(ada, NOW, lambda world: world.set_clock(world.clock.with_rate(NOW, 0)))
+
+    assert bench.look(ada, job.id, BACK).job == job
+
+
+def test_a_refused_call_moves_them_too_and_only_once(bench):
+    job = bench.submit(ADA).job
+    with pytest.raises(NotFound):
+        bench.cancel(ADA, "unknown", BACK)
+
+    assert bench.look(ADA, job.id, BACK).job.submitted_at == BACK
+
+
+def test_a_clock_that_was_moved_in_vain_moves_no_jobs(bench):
+    job = bench.submit(ADA).job
+
+    async def moved_in_vain(world):
+        await world.save()
+        await world.set_clock(world.clock.advanced(NOW, 86_400))
+        raise NotFound("nothing")
+
+    with pytest.raises(NotFound):
+        bench.act(ADA, NOW, moved_in_vain)
+
+    assert bench.look(ADA, job.id, NOW).job == job
