@@ -22,8 +22,7 @@ from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
 from mock_server.web.picture_files import media_type
-from mock_server.web.results import image_seed, recipe_of
-from mock_server.web.videos import frame_size
+from mock_server.web.results import format_of, image_seed, recipe_of, size_of
 
 STATUS = {
     JobState.CREATED: "CREATED",
@@ -154,42 +153,42 @@ class JobAnswers:
 
     def _success(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
         job, now = snapshot.job, snapshot.now
-        images: list[Body] = []
+        files: list[Body] = []
+        shown: list[Body] = []
         metadata: Body = {}
+        info: Body = {}
         life = str(self.storage.result_life(job, now))
         order = job.order
-        width, height = order.width, order.height
-        if order.is_video:
-            width, height = frame_size(width, height, order.frames)
-        file_format = "mp4" if order.is_video else order.format
-        size: Body = {"width": width, "height": height}
-        if self.settings.image_format == "present":
-            size = {"format": file_format, **size}
-        for index in range(job.order.count):
+        for index in range(order.count):
             image_id = _image_id(job, account, index)
             url = self.storage.result_url(job, account, index, now, origin)
-            images.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
-            if not order.is_video:
-                metadata[image_id] = {"meta": _file_facts(job, index)}
-        runtime = max(1, round(job.ended_at - job.starts_at))
-        info: Body = {"videos" if order.is_video else "images": images}
-        if metadata:
-            info["imageExifMetaMap"] = metadata
-        info["runtime"] = str(runtime)
-        if order.notes:
-            shown = [
+            file_format, (width, height) = format_of(job, index), size_of(job, index)
+            size: Body = {"width": width, "height": height}
+            if self.settings.image_format == "present":
+                size = {"format": file_format, **size}
+            files.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
+            shown.append(
                 {
-                    "filename": image["url"],
+                    "filename": url,
                     "type": "output",
                     "height": height,
                     "width": width,
                     "format": file_format,
-                    "imageResourceId": image["id"],
+                    "imageResourceId": image_id,
                 }
-                for image in images
-            ]
+            )
+            if order.is_video_at(index):
+                info.setdefault("videos", []).append(files[-1])
+            else:
+                info.setdefault("images", []).append(files[-1])
+                metadata[image_id] = {"meta": _file_facts(job, index)}
+        runtime = max(1, round(job.ended_at - job.starts_at))
+        if metadata:
+            info["imageExifMetaMap"] = metadata
+        info["runtime"] = str(runtime)
+        if order.notes:
             info["workflowFinishItem"] = self._finish_item(job, 1.0, job.ended_at, shown)
-        finished = [{"resourceImage": image, "progress": 100} for image in images]
+        finished = [{"resourceImage": file, "progress": 100} for file in files]
         return self._with_stages(info, snapshot, finished)
 
     def _finish_item(self, job: Job, done: float, now: float, images: Sequence[Body] = ()) -> Body:

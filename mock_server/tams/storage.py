@@ -197,7 +197,7 @@ class Storage:
             or job.state_at(call.now) is not JobState.SUCCEEDED
         ):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
-        answer = _file_answer(await self.results.file(job, index), media_type_of(job))
+        answer = _file_answer(await self.results.file(job, index), media_type_of(job, index))
         return ranged(answer, call.header(b"range"))
 
     async def get_showcase(self, call: Call, payload: None) -> Answer:
@@ -221,8 +221,8 @@ class Storage:
 
 def _file(job: Job, index: int) -> str:
     """Return where the store keeps a result, and how it is called there."""
-    folder = "videos" if job.order.is_video else "images"
-    return f"{folder}/{job.id}_{index}.{extension_of(job)}"
+    folder = "videos" if job.order.is_video_at(index) else "images"
+    return f"{folder}/{job.id}_{index}.{extension_of(job, index)}"
 
 
 def _upload_signature(account: Account, path: str, terms: str) -> str:

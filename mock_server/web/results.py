@@ -15,7 +15,7 @@ from mock_server.web.picture_cache import PictureCache
 from mock_server.web.picture_files import media_type
 from mock_server.web.pictures import Recipe
 
-_EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+_EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "mp4": "mp4"}
 
 
 async def inspect_upload(resource: Resource, data: bytes) -> Resource:
@@ -66,18 +66,33 @@ class ResultFiles:
         return await self.store.blobs.get(resource.id)
 
 
-def extension_of(job: Job) -> str:
-    """Return how the names of the job's files end."""
-    return "mp4" if job.order.is_video else _EXTENSIONS[job.order.format]
+def format_of(job: Job, index: int) -> str:
+    """Return the format of one of a job's files, such as `png` or `mp4`."""
+    return "mp4" if job.order.is_video_at(index) else job.order.format
 
 
-def media_type_of(job: Job) -> str:
-    return video_files.MEDIA_TYPE if job.order.is_video else media_type(job.order.format)
+def extension_of(job: Job, index: int) -> str:
+    """Return how the name of one of a job's files ends."""
+    return _EXTENSIONS[format_of(job, index)]
+
+
+def media_type_of(job: Job, index: int) -> str:
+    is_video = job.order.is_video_at(index)
+    return video_files.MEDIA_TYPE if is_video else media_type(job.order.format)
+
+
+def size_of(job: Job, index: int) -> tuple[int, int]:
+    """Return the width and height of one of a job's files; videos may be smaller than ordered."""
+    order = job.order
+    if order.is_video_at(index):
+        return videos.frame_size(order.width, order.height, order.frames)
+    return order.width, order.height
 
 
 def recipe_of(job: Job, index: int) -> Recipe:
     """Return what decides the bytes of one of a job's pictures or videos."""
-    return Recipe(**{**asdict(job.order), "seed": image_seed(job, index)})
+    recipe = Recipe(**{**asdict(job.order), "seed": image_seed(job, index), "stills": ()})
+    return replace(recipe, frames=1, fps=0) if index in job.order.stills else recipe
 
 
 def image_seed(job: Job, index: int) -> int:

@@ -18,8 +18,13 @@ from mock_server.web.calls import Answer, Call
 from mock_server.web.object_store import StoreRefusal, refuse, terms
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
-from mock_server.web.results import ResultFiles, extension_of, media_type_of
-from mock_server.web.videos import frame_size
+from mock_server.web.results import (
+    ResultFiles,
+    extension_of,
+    format_of,
+    media_type_of,
+    size_of,
+)
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import COMFYUI, TaskMetadata, metadata_of
 
@@ -58,16 +63,14 @@ class Outputs:
     def file(self, job: Job, index: int, url: str) -> dict[str, Any]:
         """Return a file in an output field of a workflow (observed members)."""
         key = object_key(job, index)
-        width, height = job.order.width, job.order.height
-        if job.order.is_video:
-            width, height = frame_size(width, height, job.order.frames)
+        width, height = size_of(job, index)
         return {
             "filename": key.rpartition("/")[2],
             "object_key": key,
-            "format": "mp4" if job.order.is_video else job.order.format,
+            "format": format_of(job, index),
             "width": width,
             "height": height,
-            "type": "video" if job.order.is_video else "image",
+            "type": "video" if job.order.is_video_at(index) else "image",
             "url": url,
         }
 
@@ -81,7 +84,7 @@ class Outputs:
         if job is None or not self._is_kept(job, call.now):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         headers = (
-            (b"content-type", media_type_of(job).encode()),
+            (b"content-type", media_type_of(job, index).encode()),
             (b"cache-control", b"private, max-age=3600"),
             (b"x-content-type-options", b"nosniff"),
         )
@@ -106,7 +109,7 @@ class Outputs:
             return None
         if not self._is_kept(job, call.now):
             return None
-        return await self.results.file(job, index), media_type_of(job)
+        return await self.results.file(job, index), media_type_of(job, index)
 
     def _is_kept(self, job: Job, now: float) -> bool:
         succeeded = job.state_at(now) is JobState.SUCCEEDED
@@ -142,7 +145,7 @@ def object_key(job: Job, index: int) -> str:
     """Return the key of a task's file; previews have their own folder (observed for outputs)."""
     metadata = metadata_of(job) or TaskMetadata("txt2img")
     assets = "temp" if index >= job.order.count - metadata.previews else "output"
-    return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job)}"
+    return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job, index)}"
 
 
 def _is_signed(account: Account, path: str, query: dict[str, str]) -> bool:

@@ -174,7 +174,7 @@ def read_whole(value: Any, info: ValidationInfo) -> Any:
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        raise PydanticCustomError("int64", "must fit 64 bits")
+        raise PydanticCustomError("int64", "must fit a signed integer of 64 bits")
     return value
 
 

@@ -54,15 +54,15 @@ class InputField(BaseModel):
         return value
 
 
-# Integers of 64 bits are enough for every field.
-_MAX_INTEGER = 2**63
+# Integers of 64 bits, signed or not, are enough for every field; seeds of ComfyUI are not signed.
+_MIN_NUMBER, _MAX_NUMBER = -(2**63), 2**64 - 1
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    if not -_MAX_INTEGER <= value < _MAX_INTEGER:
-        raise ValueError("must fit 64 bits")
+    if not _MIN_NUMBER <= value <= _MAX_NUMBER:
+        raise ValueError(f"must be between {_MIN_NUMBER} and {_MAX_NUMBER}")
     return value
 
 

@@ -6,12 +6,13 @@ are the same everywhere. So an unpublished workflow runs as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Work
-from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.core.jobs.service import MAX_SEED, RANDOM_SEED
 from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price_of
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import TaskMetadata
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MAX_INPUTS = 200
 _MAX_USED = 1e15  # larger numbers in an unpublished workflow are ignored
 MAX_ID_LENGTH = 200
+_DIGITS = re.compile(r"[0-9]{1,20}")
 
 # The names of inputs for each use; the first name that is present counts.
 _USES = {
@@ -98,6 +100,7 @@ def parse_order(
         else validator.part("inputs.denoise", denoising),
         frames=frames,
         fps=version.fps if version.is_video else 0,
+        stills=version.stills,
     )
     # The files of a task are one batch, so previews are free.
     passes = version.passes(width, height, steps, frames)
@@ -191,8 +194,16 @@ def _number(values: Mapping[str, Any], use: str) -> int | None:
 
 
 def _seed(values: Mapping[str, Any]) -> int:
-    """Return the seed; without one it is the same every time, as a workflow has it stored."""
+    """Return the seed; without one it is the same every time, as a workflow has it stored.
+
+    Some clients send it as a text, because JavaScript has no integers of 64 bits.
+    """
     value = _used(values, "seed")
+    is_digits = isinstance(value, str) and _DIGITS.fullmatch(value)
+    if is_digits or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return 0
-    return value % 2**64 if value >= 0 else RANDOM_SEED
+    if value > MAX_SEED:
+        raise refused(f"inputs.seed must be at most {MAX_SEED}")
+    return max(value, RANDOM_SEED)

@@ -51,6 +51,7 @@ class WorkflowVersion(_Entry):
     """One version of a workflow. `format` is that of its files; `frames` and `fps` are for videos.
 
     Without output fields, its files are pictures: one, or as many as the input `batch_size` says.
+    Pictures beside videos have its format, or are PNG where that is MP4.
     An `open` version accepts all inputs, like an unpublished workflow.
     """
 
@@ -65,11 +66,9 @@ class WorkflowVersion(_Entry):
     @model_validator(mode="after")
     def _check_outputs(self) -> WorkflowVersion:
         kinds = {each.type for each in self.outputs} - {"text"}
-        if len(kinds) > 1:
-            raise ValueError("outputs must not be images and videos at the same time")
         if self.outputs and not kinds:
             raise ValueError("outputs must have an image or a video among them")
-        if ("video" in kinds) != (self.format == "mp4"):
+        if len(kinds) == 1 and ("video" in kinds) != (self.format == "mp4"):
             raise ValueError("format must be mp4 for videos, and must not be mp4 for others")
         return self
 
@@ -81,7 +80,13 @@ class WorkflowVersion(_Entry):
 
     @property
     def is_video(self) -> bool:
-        return self.format == "mp4"
+        return self.format == "mp4" or any(each.type == "video" for each in self.outputs)
+
+    @property
+    def stills(self) -> tuple[int, ...]:
+        """Which files are pictures, in a version that makes videos."""
+        kinds = [each.type for each in self.outputs if each.type != "text"]
+        return tuple(n for n, kind in enumerate(kinds) if kind == "image" and self.is_video)
 
     @property
     def files(self) -> int:

@@ -74,11 +74,16 @@ class Order(Struct, frozen=True, gc=False):
     notes: str = ""
     frames: int = 1
     fps: int = 0
+    stills: tuple[int, ...] = ()
 
     @property
     def is_video(self) -> bool:
-        """Whether it is a video; pictures have no frames per second."""
+        """Whether it makes videos; pictures have no frames per second."""
         return self.fps > 0
+
+    def is_video_at(self, index: int) -> bool:
+        """Whether the file with this index is a video; `stills` are the pictures beside videos."""
+        return self.is_video and index not in self.stills
 
 
 class Ending(Struct, frozen=True, gc=False):

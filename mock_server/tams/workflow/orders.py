@@ -9,13 +9,13 @@ picture. An upscaler is a pass without steps at the size of its output. So is a 
 larger picture in another way, or without a sampler.
 
 Simplified: all pictures of a job have the size of the largest output, and the prompt, seed and
-sampler of the last sampler of that output. A graph with an output node for videos makes only these
-videos, each of all the pictures that reach the node.
+sampler of the last sampler of that output. An output node for videos makes one video of all the
+pictures that reach it; other output nodes beside it make pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -25,7 +25,7 @@ from mock_server.core.credits import ZERO
 from mock_server.core.errors import Forbidden
 from mock_server.core.jobs.job import Order, PictureFormat
 from mock_server.core.jobs.plans import Pass, Work
-from mock_server.core.jobs.service import RANDOM_SEED
+from mock_server.core.jobs.service import MAX_SEED, RANDOM_SEED
 from mock_server.tams import prices
 from mock_server.tams.catalogue import Catalogue
 from mock_server.tams.settings import TamsSettings
@@ -75,28 +75,29 @@ def parse_graph(
         raise _refused(last, "image", f"must be one of at most {MAX_INPUTS} in a graph")
     videos = videos_of(graph, reading.made)
     for sampling in reading.samplings:
+        if sampling.seed > MAX_SEED:
+            text = f"must be at most {MAX_SEED}, found {shown(sampling.seed)}"
+            raise _refused(graph.nodes[sampling.node], "seed", text)
         if sampling.picture.batch > MAX_COUNT and not videos:
             warnings.append(
                 f"node {sampling.node} batch_size: found {sampling.picture.batch},"
                 f" expected between 1 and {MAX_COUNT}"
             )
+    files = {
+        node.id: 1 if node.id in videos else reading.made[node.id].images
+        for node in graph.running()
+        if node.id in reading.made
+    } or {graph.outputs[-1]: 1}
     if videos:
-        images = dict.fromkeys(videos, 1)
-        warnings += _video_warnings(graph, reading, videos)
-    else:
-        images = {
-            output: reading.made[output].images
-            for output in graph.outputs
-            if output in reading.made
-        } or {graph.outputs[-1]: 1}
-    count = sum(images.values())
+        _check_frames(graph, videos)
+        warnings += _cut(files, videos)
+    count = sum(files.values())
     if count > MAX_PICTURES:
-        last_output = graph.nodes[list(images)[-1]]
+        last_output = graph.nodes[list(files)[-1]]
         text = f"must be at most {MAX_PICTURES} pictures in all, found {count}"
         raise _refused(last_output, "images", text)
     passes = _passes(graph, reading)
-    made = videos or reading.made
-    main = max(made.values(), key=lambda each: each.area, default=Picture(512, 512))
+    main = _largest(reading.made, videos or reading.made)
     work_passes = tuple(passes.values())
     if main.area > max((each.width * each.height for each in work_passes), default=0):
         work_passes += (Pass("processing", main.width, main.height, 0, main.images),)
@@ -104,9 +105,15 @@ def parse_graph(
         last_pass = graph.nodes[list(passes)[-1]]
         raise _refused(last_pass, "node", f"must be one of at most {MAX_PASSES} that sample")
     efforts = [catalogue.family_of(each.model).effort for each in reading.samplings]
-    order = _order(graph, reading, main, count, _steps(graph, passes, images, reading))
+    order = _order(graph, reading, main, count, _steps(graph, passes, files, reading))
     if videos:
-        order = replace(order, frames=main.images, fps=main.fps or VIDEO_FPS)
+        order = replace(
+            order,
+            format=_format(graph, reading, _largest(reading.made, files.keys() - videos.keys())),
+            frames=main.images,
+            fps=main.fps or VIDEO_FPS,
+            stills=_stills(files, videos),
+        )
     work = Work(
         work_passes,
         prices.total(_price(reading, settings, catalogue), settings.fixed_price),
@@ -117,19 +124,36 @@ def parse_graph(
     return ParsedOrder(order, work, tuple(warnings))
 
 
-def _video_warnings(
-    graph: Graph, reading: GraphReading, videos: Mapping[str, Picture]
-) -> list[str]:
-    """Return a warning for each output that makes no file; refuse a video that is too long."""
+def _check_frames(graph: Graph, videos: Mapping[str, Picture]) -> None:
+    """Refuse a video that is too long."""
     for output, video in videos.items():
         if video.images > MAX_FRAMES:
             text = f"must be at most {MAX_FRAMES} frames, found {video.images}"
             raise _refused(graph.nodes[output], "images", text)
-    return [
-        f"node {printable(output)}: its pictures are left out, because the graph makes videos"
-        for output in reading.made
-        if output not in videos
-    ]
+
+
+def _cut(files: dict[str, int], videos: Mapping[str, Picture]) -> list[str]:
+    """Leave out pictures beside videos, often all frames, that are too many; return warnings."""
+    warnings = []
+    left = MAX_PICTURES - len(videos)
+    for output, count in files.items():
+        if output not in videos:
+            files[output] = kept = min(count, max(0, left))
+            left -= kept
+            if kept < count:
+                warnings.append(f"node {printable(output)}: makes {kept} of its {count} pictures")
+    return warnings
+
+
+def _stills(files: Mapping[str, int], videos: Mapping[str, Picture]) -> tuple[int, ...]:
+    """Return which of a job's files are pictures beside videos."""
+    makers = [output for output, count in files.items() for _ in range(count)]
+    return tuple(index for index, output in enumerate(makers) if output not in videos)
+
+
+def _largest(made: Mapping[str, Picture], outputs: Collection[str]) -> Picture:
+    pictures = [picture for output, picture in made.items() if output in outputs]
+    return max(pictures, key=lambda each: each.area, default=Picture(512, 512))
 
 
 def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) -> Decimal:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mock_server.core.errors import Invalid
+from mock_server.tams.answers import file_size
 from mock_server.tests.tams.graphs import ask, changed, node, text_to_image
 from mock_server.tests.tams.world import a_world
 
@@ -147,16 +148,40 @@ def test_frames_that_are_saved_as_pictures_are_pictures():
     assert (order.count, order.is_video) == (33, False)
 
 
-def test_pictures_beside_a_video_are_left_out_with_a_warning():
-    params = video_graph(
-        latent("EmptyHunyuanLatentVideo", length=5),
-        n9=combined(),
-        n20=node("PreviewImage", images=["8", 0]),
-    )
-    made = ask(params)
+def beside(*, length=5, **outputs):
+    """Return a graph whose frames become a video and, by other nodes, pictures."""
+    return video_graph(latent("EmptyHunyuanLatentVideo", length=length), n9=combined(), **outputs)
 
-    assert (made.order.count, made.order.is_video) == (1, True)
-    assert made.warnings == ("node 20: its pictures are left out, because the graph makes videos",)
+
+FRAMES = node("PreviewImage", images=["8", 0])
+FIRST_FRAME = {
+    "n60": node("ImageFromBatch", image=["8", 0], batch_index=0, length=1),
+    "n61": node("SaveImage", images=["60", 0], filename_prefix="x"),
+}
+
+
+def test_a_graph_makes_videos_and_pictures_at_the_price_of_its_samplers():
+    alone, both = ask(beside()), ask(beside(n20=FRAMES, **FIRST_FRAME))
+
+    order = both.order
+    assert (order.count, order.frames) == (1 + 5 + 1, 5)
+    assert sum(order.is_video_at(index) for index in range(order.count)) == 1
+    assert (both.work.price, both.warnings) == (alone.work.price, ())
+
+
+def test_the_frames_of_a_long_video_are_not_all_pictures():
+    made = ask(beside(length=121, n20=FRAMES, n21=FRAMES))
+
+    assert (made.order.count, len(made.order.stills)) == (100, 99)
+    assert made.warnings == (
+        "node 20: makes 99 of its 121 pictures", "node 21: makes 0 of its 121 pictures",
+    )  # fmt: skip
+
+
+def test_pictures_beside_a_video_have_the_format_of_their_own_node():
+    jpeg = node("SaveImage", images=["60", 0], filename_prefix="x", format="jpeg")
+
+    assert ask(beside(**FIRST_FRAME | {"n61": jpeg})).order.format == "jpeg"
 
 
 def test_a_video_that_is_too_long_is_refused():
@@ -167,6 +192,29 @@ def test_a_video_that_is_too_long_is_refused():
 
     with pytest.raises(Invalid, match="must be at most 10000 frames, found 576000"):
         ask(params)
+
+
+async def test_a_client_downloads_the_video_and_the_pictures():
+    params = video_graph(
+        latent("EmptyHunyuanLatentVideo", length=9, width=128, height=64),
+        n9=combined(),
+        **FIRST_FRAME,
+    )
+    async with a_world() as world:
+        created = (await world.call("POST", "/v1/jobs/workflow", {"params": params})).json()
+        await world.advance(600)
+        info = (await world.job(created["job"]["id"]))["successInfo"]
+        (video,), (picture,) = info["videos"], info["images"]
+        files = [await world.http.get(each["url"]) for each in (video, picture)]
+
+    assert [file.headers["content-type"] for file in files] == ["video/mp4", "image/png"]
+    assert files[1].content[:4] == b"\x89PNG"
+    assert list(info["imageExifMetaMap"]) == [picture["id"]]
+    facts = info["imageExifMetaMap"][picture["id"]]["meta"]
+    assert facts["FileSize"] == file_size(len(files[1].content))
+    nodes = info["workflowFinishItem"]["nodes"]
+    shown = {name: nodes[name]["outputUi"]["images"][0]["filename"] for name in ("9", "61")}
+    assert shown == {"9": video["url"], "61": picture["url"]}
 
 
 async def test_a_client_downloads_the_video():

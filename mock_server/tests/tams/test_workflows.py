@@ -271,6 +271,23 @@ def test_an_output_may_name_the_format(class_type, inputs, format):
     assert ask(params).order.format == format
 
 
+@pytest.mark.parametrize("seed", [2**63, 2**64 - 1, 2**64, 10**30])
+@pytest.mark.parametrize("class_type", ["KSampler", "My sampler", "PrimitiveInt"])
+def test_a_seed_has_at_most_64_bits_wherever_it_comes_from(seed, class_type):
+    params = text_to_image()
+    params["3"] = {**params["3"], "inputs": {**params["3"]["inputs"], "seed": seed}}
+    if class_type == "PrimitiveInt":
+        params["20"] = node("PrimitiveInt", value=seed)
+        params = changed(params, "3", seed=["20", 0])
+    else:
+        params["3"]["class_type"] = class_type
+    if seed < 2**64:
+        assert ask(params).order.seed == seed
+    else:
+        with pytest.raises(Invalid, match=f"seed.*{2**64 - 1}"):
+            ask(params)
+
+
 def test_seed_minus_one_is_random():
     assert ask(changed(text_to_image(), "3", seed=-1)).order.seed == RANDOM_SEED
     assert ask(changed(text_to_image(), "3", seed=0)).order.seed == 0

@@ -283,7 +283,7 @@ async def test_a_value_outside_its_range_is_reported(path, members, message):
         ({"steps": 1.5}, "steps must be an integer, found a number"),
         ({"cfg_scale": "7"}, "cfg_scale must be a number, found a string"),
         ({"prompt": 5}, "prompt must be a string, found a number"),
-        ({"seed": 2**63}, "seed must fit 64 bits"),
+        ({"seed": 2**63}, "seed must fit a signed integer of 64 bits"),
     ],
 )
 @pytest.mark.parametrize("path", SUBMISSIONS)

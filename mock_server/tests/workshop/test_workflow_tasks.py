@@ -126,6 +126,7 @@ async def test_an_invalid_submission_is_reported(body, refusal):
         ({"prompt": 5}, "inputs.prompt must be a string"),
         ({"seed": "7"}, "inputs.seed must be a number"),
         ({"seed": 1.5}, "inputs.seed must be an integer, found 1.5"),
+        ({"seed": 2**64}, f"inputs.seed must be between {-(2**63)} and {2**64 - 1}"),
         ({"steps": 101}, "inputs.steps must be at most 100, found 101"),
         ({"denoise": 1.1}, "inputs.denoise must be at most 1, found 1.1"),
         ({"width": 63}, "inputs.width must be at least 64, found 63"),
@@ -252,6 +253,19 @@ async def test_requested_previews_are_added_to_the_results():
     assert "/comfy/temp/" in made["images"][1]
     assert made["result"]["poster"]["url"] == made["images"][0]
     assert preview.size == (472, 472)
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63, 2**64 - 1])
+async def test_a_seed_keeps_all_64_bits(seed):
+    async with a_world() as world:
+        unpublished = [
+            {"workflow_id": "unpublished", "version_id": "v1", "inputs": {"seed": each}}
+            for each in (seed, str(seed))
+        ]
+        tasks = [await world.data(SUBMIT, body) for body in (*unpublished, prompt_of(seed=seed))]
+        jobs = [await job_of(world, task["taskId"]) for task in tasks]
+
+    assert [job.order.seed for job in jobs] == [seed] * 3
 
 
 async def test_a_seed_is_used_unless_seeds_are_randomised():

@@ -66,6 +66,23 @@ async def test_a_users_workflow_is_added_to_the_shipped_ones(tmp_path):
     assert list(shipped["result"]) == ["poster"]
 
 
+@pytest.mark.parametrize(("format", "still"), [("mp4", "png"), ("webp", "webp")])
+async def test_a_workflow_makes_pictures_beside_a_video(tmp_path, format, still):
+    outputs = [{"name": "cover", "type": "image"}, {"name": "film", "type": "video"}]
+    own = a_workflow(versions={"v1": a_version(outputs=outputs, format=format, frames=8)})
+    async with a_world(workflows_file=written(tmp_path, own)) as world:
+        done = await finished(world, await run_workflow(world, "mine", text="an owl"))
+        files = [await world.http.get(done["result"][name]["url"]) for name in ("cover", "film")]
+
+    made = [
+        (done["result"][name]["type"], done["result"][name]["format"]) for name in ("cover", "film")
+    ]
+    assert made == [("image", still), ("video", "mp4")]
+    types = [file.headers["content-type"] for file in files]
+    assert types == [f"image/{still}", "video/mp4"]
+    assert files[1].content[4:8] == b"ftyp"
+
+
 def test_a_users_workflow_overrides_a_shipped_one(tmp_path):
     known = load_workflows(written(tmp_path, a_workflow(id=POSTER, name="Mine"))).known
 
@@ -109,16 +126,6 @@ def test_a_users_workflow_overrides_a_shipped_one(tmp_path):
         (
             a_workflow(versions={"v1": a_version(outputs=[{"name": "a", "type": "video"}])}),
             "format must be mp4 for videos, and must not be mp4 for others",
-        ),
-        (
-            a_workflow(
-                versions={
-                    "v1": a_version(
-                        outputs=[{"name": "a", "type": "video"}, {"name": "b", "type": "image"}]
-                    )
-                }
-            ),
-            "outputs must not be images and videos at the same time",
         ),
         (
             a_workflow(versions={"v1": {"nodes": [{"id": "1", "label": "Up", "scale": 8}] * 2}}),

@@ -171,7 +171,7 @@ def _outputs(job: Job, data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _file(job: Job, index: int, name: str = "") -> dict[str, Any]:
     return {
-        "kind": "video" if job.order.is_video else "image",
+        "kind": "video" if job.order.is_video_at(index) else "image",
         "name": name,
         "path": f"pictures/{picture_name(job, index)}",
         "seed": image_seed(job, index),
@@ -180,4 +180,4 @@ def _file(job: Job, index: int, name: str = "") -> dict[str, Any]:
 
 def picture_name(job: Job, index: int) -> str:
     """Return the name of a task's file below a session's URL."""
-    return f"{job.id}_{index}.{extension_of(job)}"
+    return f"{job.id}_{index}.{extension_of(job, index)}"

@@ -258,10 +258,11 @@ class PageOperations:
         names = [] if job is None else [picture_name(job, n) for n in range(job.order.count)]
         if job is None or name not in names:
             raise NotFound("picture")
-        data = await self.results.file(job, names.index(name))
+        index = names.index(name)
+        data = await self.results.file(job, index)
         async with call.act() as world:
             await enter(world, call)
-        return ranged(self.answers.file(data, media_type_of(job)), call.header(b"range"))
+        return ranged(self.answers.file(data, media_type_of(job, index)), call.header(b"range"))
 
     async def workflows(self, world: UnitOfWork, call: Call, payload: None) -> Answer:
         """What can be run, with the inputs that a form is made of."""
