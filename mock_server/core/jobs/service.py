@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mock_server.core.unit_of_work import UnitOfWork
 
 RANDOM_SEED = -1
-MAX_SEED = 2**64 - 1  # as in ComfyUI; some vendors take less
+MAX_SEED = 2**64 - 1
 
 # How many of the oldest jobs are looked through for one that is over and can make room.
 MAX_OPEN_SCANNED = 100
