@@ -39,8 +39,8 @@ HELP = f"""Run the mock server until Ctrl-C or SIGTERM.
 A setting is a flag (--port 0), a variable in the environment (TAMS_MOCK_PORT=0), or a line in
 {CONFIG_FILE} (port = 0). For one vendor it is --tams-clock-skew 60, TAMS_MOCK_TAMS_CLOCK_SKEW=60,
 or clock_skew = 60 in the table [tams]. A flag without a value, like --tls, is turned off by
---no-tls. A flag wins over the environment, the environment over the file, the file over a preset,
-and a preset over the default.
+--no-tls. A flag for a list takes commas, or is repeated. A flag wins over the environment, the
+environment over the file, the file over a preset, and a preset over the default.
 """
 
 MORE = f"""\b

@@ -106,6 +106,13 @@ def test_a_wrong_value_ends_serve_with_its_line():
     )
 
 
+def test_a_flag_for_a_list_may_be_repeated():
+    result = tell("serve", "--tls-name", "a,b", "--tls-name", "not a name")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("tams-mock: --tls-name is 'a,b,not a name': 'not a name' is")
+
+
 def test_settings_are_shown_with_where_they_come_from(monkeypatch):
     monkeypatch.setenv("TAMS_MOCK_TAMS_CLOCK_SKEW", "300")
     monkeypatch.setenv("TAMS_MOCK_APP_SECRET", "my-own")

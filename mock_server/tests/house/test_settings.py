@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mock_server.commands.serve import command as serve
 from mock_server.setting_sources import SettingsError
 from mock_server.settings import Settings, all_settings, read_settings, settings_table
 from mock_server.tams.key_pairs import key_pair
@@ -164,13 +163,6 @@ def test_what_is_wrong_in_a_list_is_named(name, text, problem):
     (found,) = problems_of({name: text})
 
     assert problem in found
-
-
-def test_a_flag_for_a_list_may_be_repeated():
-    context = serve.make_context("serve", ["--tls-name", "a,b", "--tls-name", "c"])
-
-    assert context.params["tls_name"] == "a,b,c"
-    assert context.params["trusted_proxies"] is None
 
 
 @pytest.mark.parametrize(
