@@ -115,7 +115,7 @@ def _read(name: str) -> bytes:
 def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Diagnosis:
     from mock_server.tams.key_pairs import key_pair
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-    from mock_server.workshop.auth_diagnostics.evidence import understands
+    from mock_server.workshop.authentication import understands
 
     settings = settings_or_failure()
     ready_made = KnownAccount(
@@ -134,26 +134,26 @@ def _diagnose(capture: Capture, key: Path | None, app_secret: str | None) -> Dia
 def _explain_gateway(
     capture: Capture, ready_made: KnownAccount, app_secret: str | None, settings: Settings
 ) -> Diagnosis:
+    from mock_server.web.auth_diagnostics.evidence import Evidence
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.turns import finish
-    from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
-    from mock_server.workshop.auth_diagnostics.evidence import captured_evidence
+    from mock_server.workshop.auth_diagnostics.diagnosis import WorkshopDiagnoser
 
     own = None
     if app_secret is not None:
         # Only its owner knows whose secret this is: it is taken for that of the header's AppKey.
         app_key = (capture.header("x-ca-key") or "").strip() or settings.app_key
         own = KnownAccount("--app-secret", "", key=app_key, secret=app_secret)
-    evidence = captured_evidence(capture, (ready_made,), settings.workshop, meant=own)
-    return finish(diagnose(evidence))
+    evidence = Evidence(capture, settings.workshop, own, (ready_made,))
+    return finish(WorkshopDiagnoser(evidence).run())
 
 
 def _explain_tams(
     capture: Capture, ready_made: KnownAccount, key: Path | None, settings: Settings
 ) -> Diagnosis:
-    from mock_server.tams.auth_diagnostics.diagnosis import diagnose
-    from mock_server.tams.auth_diagnostics.evidence import captured_evidence
+    from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
     from mock_server.tams.key_pairs import PublicKeyError, load_public_key
+    from mock_server.web.auth_diagnostics.evidence import Evidence
     from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
     from mock_server.web.auth_diagnostics.turns import finish
     from mock_server.web.byte_order_marks import without_mark
@@ -167,8 +167,8 @@ def _explain_tams(
             raise UsageFailure(f"--key {key} cannot be used: {error}") from error
         # Only its owner knows whose key this is: it is taken for that of the header's app.
         own = KnownAccount(str(key), _app_id(capture) or settings.app_id, pem)
-    evidence = captured_evidence(capture, (ready_made,), settings.tams, meant=own)
-    return finish(diagnose(evidence))
+    evidence = Evidence(capture, settings.tams, own, (ready_made,))
+    return finish(TamsDiagnoser(evidence).run())
 
 
 def _app_id(capture: Capture) -> str:

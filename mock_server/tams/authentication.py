@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.nonces import use_nonce
@@ -24,14 +22,11 @@ from mock_server.tams.signature import (
     check_timestamp,
     parse_authorization,
 )
-from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict
 from mock_server.web.calls import Call, Explained
 
 if TYPE_CHECKING:
-    from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
-    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
-    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-    from mock_server.web.auth_diagnostics.search_budget import SearchBudget
+    from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
     from mock_server.web.captures import Capture
 
 
@@ -63,17 +58,8 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
     return body | verdict.diagnosis_members()
 
 
-class TamsAuthenticator(Authenticator):
+class TamsAuthenticator(Authenticator[TamsSettings]):
     """Finds the account of a signature or a bearer token."""
-
-    def __init__(
-        self,
-        accounts: AccountService,
-        settings: TamsSettings,
-        paths: Callable[[], tuple[bytes, ...]],
-    ) -> None:
-        super().__init__(accounts, paths)
-        self.settings = settings
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
@@ -135,55 +121,20 @@ class TamsAuthenticator(Authenticator):
         account: Account | None = None,
     ) -> NoReturn:
         shown = header.app_id if isinstance(header, SignedHeader) else ""
-        found = await self.diagnosed(call, shown, partial(self._evidence, call, refusal, account))
-        call.trace.verdict = TamsVerdict(
-            header=header, refusal=refusal, diagnosis=found.diagnosis, later=found.later
+        verdict = TamsVerdict(header=header, refusal=refusal)
+        line = await self.diagnosed(
+            call, verdict, refused=refusal.reason, shown=shown, account=account, at=call.wall
         )
-        refusal = replace(refusal, detail=detail_of(found, refusal.detail))
+        refusal = replace(refusal, detail=line or refusal.detail)
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
         raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
-
-    def _evidence(
-        self,
-        call: Call,
-        refusal: SignatureRefusal,
-        account: Account | None,
-        others: Iterator[KnownAccount],
-    ) -> TamsEvidence:
-        from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
-
-        return TamsEvidence(
-            call.method,
-            call.target,
-            call.header(b"authorization"),
-            call.body,
-            host=call.header(b"host") or b"",
-            scheme=call.scope["scheme"],
-            wall=call.wall,
-            known_account=None if account is None else known_account_of(account),
-            others=others,
-            lenient=self.settings.header_grammar == "lenient",
-            skew_seconds=self.settings.clock_skew or None,
-            replayed=refusal.reason is Reason.NONCE_REPLAYED,
-            one_scheme=self.settings.schemes == "one",
-            paths=self.paths(),
-        )
 
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for TAMS, by its path."""
         return capture.target.startswith(b"/v1/")
 
-    def diagnose(self, evidence: TamsEvidence, budget: SearchBudget) -> Paced[Diagnosis]:
-        """Work out what is wrong with credentials."""
-        from mock_server.tams.auth_diagnostics.diagnosis import diagnose
+    @property
+    def diagnoser(self) -> type[TamsDiagnoser]:
+        from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
 
-        return diagnose(evidence, budget)
-
-    def captured(
-        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
-    ) -> TamsEvidence:
-        """Return a captured request as evidence."""
-        from mock_server.tams.auth_diagnostics.evidence import captured_evidence
-
-        return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())
+        return TamsDiagnoser

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,10 +14,11 @@ from msgspec.structs import replace
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.web.calls import Call, Trace
+from mock_server.web.vendor_settings import ChoiceTable
 
 if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
-    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+    from mock_server.web.auth_diagnostics.diagnoser import Diagnoser
+    from mock_server.web.auth_diagnostics.findings import Diagnosis
     from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
     from mock_server.web.auth_diagnostics.search_budget import SearchBudget
     from mock_server.web.auth_diagnostics.turns import Turns
@@ -51,11 +53,17 @@ async def complete_verdict(trace: Trace) -> None:
         trace.verdict = replace(verdict, diagnosis=await verdict.later(), later=None)
 
 
-class Authenticator(ABC):
+S = TypeVar("S", bound=ChoiceTable)
+
+
+class Authenticator(ABC, Generic[S]):
     """Finds out who calls. `paths` are those that are served, for guessing which one was meant."""
 
-    def __init__(self, accounts: AccountService, paths: Callable[[], tuple[bytes, ...]]) -> None:
+    def __init__(
+        self, accounts: AccountService, settings: S, paths: Callable[[], tuple[bytes, ...]]
+    ) -> None:
         self.accounts = accounts
+        self.settings = settings
         self.paths = paths
 
     @abstractmethod
@@ -66,15 +74,10 @@ class Authenticator(ABC):
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for this vendor."""
 
+    @property
     @abstractmethod
-    def diagnose(self, evidence: Any, budget: SearchBudget) -> Paced[Diagnosis]:
-        """Work out what is wrong with credentials."""
-
-    @abstractmethod
-    def captured(
-        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
-    ) -> Any:
-        """Return a captured request as evidence."""
+    def diagnoser(self) -> type[Diagnoser[S]]:
+        """What works out what is wrong with credentials; the first refusal loads it."""
 
     async def explain(self, captured: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is wrong with a captured request's signature; raises CaptureError.
@@ -83,50 +86,66 @@ class Authenticator(ABC):
         credentials were meant; without it they are looked for by the headers.
         """
         from mock_server.web.auth_diagnostics.explanations import as_data
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
         from mock_server.web.auth_diagnostics.search_budget import FULL
         from mock_server.web.capture_formats import described
         from mock_server.web.captures import CaptureError
 
         meant = None
         if name := captured.get("account"):
-            account = await self.accounts.get(name)
-            if account is None:
+            meant = await self.accounts.get(name)
+            if meant is None:
                 raise CaptureError(f"there is no account {name!r}")
-            meant = known_account_of(account)
-        evidence = self.captured(described(captured), await self._known_accounts(), meant)
-        return as_data(await self._turns.finish(self.diagnose(evidence, FULL)))
+        return as_data(await self._search(described(captured), meant, None, FULL))
 
     async def diagnosed(
-        self, call: Call, shown: str, evidence: Callable[[Iterator[KnownAccount]], Any]
-    ) -> CredentialsVerdict:
-        """Return what the client most likely did, as far as there is time for that now.
+        self,
+        call: Call,
+        verdict: CredentialsVerdict,
+        *,
+        refused: Enum,
+        shown: str,
+        account: Account | None,
+        at: float,
+    ) -> str:
+        """Keep the verdict with what the client most likely did; return that in one line.
 
-        `shown` names the credentials where their account is not known. `evidence` is made with the
-        accounts among which to look.
+        It is found out as far as there is time for that now. `shown` names the credentials where
+        their `account` is not known. Timestamps are compared with `at`. The line is empty where
+        nothing is wrong by now, because an account was changed meanwhile.
         """
+        from mock_server.web.auth_diagnostics.explanations import tips
         from mock_server.web.auth_diagnostics.search_budget import FULL, RULES_ONLY
+        from mock_server.web.captures import Capture
 
+        headers = [(name.decode(), text.decode("latin-1")) for name, text in call.scope["headers"]]
+        capture = Capture(
+            call.method, call.target, tuple(headers), call.body, call.scope["scheme"], at=at
+        )
+        search = partial(self._search, capture, account, refused)
         is_allowed = self._rate_limit.allows(call.trace.account or f"?{shown}", call.wall)
-        budget = FULL if is_allowed else RULES_ONLY
-        diagnosis = await self._search(evidence, budget)
-        if is_allowed or diagnosis.complete:
-            return CredentialsVerdict(diagnosis=diagnosis)
-        doubt = diagnosis.doubt.replace("{id}", call.trace.id)
-        later = None if len(call.body) > _MAX_KEPT_BYTES else partial(self._search, evidence, FULL)
-        return CredentialsVerdict(diagnosis=replace(diagnosis, doubt=doubt), later=later)
+        diagnosis = await search(FULL if is_allowed else RULES_ONLY)
+        later = None
+        if not (is_allowed or diagnosis.complete):
+            diagnosis = replace(diagnosis, doubt=diagnosis.doubt.replace("{id}", call.trace.id))
+            later = None if len(call.body) > _MAX_KEPT_BYTES else partial(search, FULL)
+        call.trace.verdict = replace(verdict, diagnosis=diagnosis, later=later)
+        return "" if diagnosis.accepted else tips(diagnosis)
 
     async def _search(
-        self, evidence: Callable[[Iterator[KnownAccount]], Any], budget: SearchBudget
+        self, capture: Capture, meant: Account | None, refused: Enum | None, budget: SearchBudget
     ) -> Diagnosis:
-        return await self._turns.finish(
-            self.diagnose(evidence(await self._known_accounts()), budget)
+        from mock_server.web.auth_diagnostics.evidence import Evidence
+        from mock_server.web.auth_diagnostics.known_accounts import known_account_of, likely_first
+
+        evidence = Evidence(
+            capture,
+            self.settings,
+            None if meant is None else known_account_of(meant),
+            likely_first(await self.accounts.all()),
+            refused,
+            self.paths(),
         )
-
-    async def _known_accounts(self) -> Iterator[KnownAccount]:
-        from mock_server.web.auth_diagnostics.known_accounts import likely_first
-
-        return likely_first(await self.accounts.all())
+        return await self._turns.finish(self.diagnoser(evidence, budget).run())
 
     # Both are loaded by the first refusal.
 
@@ -141,14 +160,3 @@ class Authenticator(ABC):
         from mock_server.web.auth_diagnostics.turns import Turns
 
         return Turns()
-
-
-def detail_of(verdict: CredentialsVerdict, otherwise: str) -> str:
-    """Return the diagnosis in one line.
-
-    Where nothing is wrong by now (an account was changed meanwhile), it is what the check said.
-    """
-    from mock_server.web.auth_diagnostics.explanations import tips
-
-    diagnosis = verdict.diagnosis
-    return otherwise if diagnosis is None or diagnosis.accepted else tips(diagnosis)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, credential_id
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.nonces import use_nonce
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.authentication import Authenticator, CredentialsVerdict, detail_of
+from mock_server.web.authentication import Authenticator, CredentialsVerdict
 from mock_server.web.calls import Call, Explained
 from mock_server.workshop.gateway import GatewayRefusal, Situation
 from mock_server.workshop.settings import WorkshopSettings
@@ -26,11 +24,8 @@ from mock_server.workshop.signature import (
 )
 
 if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
-    from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
-    from mock_server.web.auth_diagnostics.search_budget import SearchBudget
     from mock_server.web.captures import Capture
-    from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+    from mock_server.workshop.auth_diagnostics.diagnosis import WorkshopDiagnoser
 
 # Documented: a nonce is not to be used twice within 15 minutes.
 NONCE_LIFE = 900.0
@@ -73,17 +68,8 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
     return body | verdict.diagnosis_members()
 
 
-class WorkshopAuthenticator(Authenticator):
+class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
     """Finds the account of an AppKey, and checks that its secret signed the call."""
-
-    def __init__(
-        self,
-        accounts: AccountService,
-        settings: WorkshopSettings,
-        paths: Callable[[], tuple[bytes, ...]],
-    ) -> None:
-        super().__init__(accounts, paths)
-        self.settings = settings
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose AppKey signed the call, or raise Unauthenticated."""
@@ -181,64 +167,31 @@ class WorkshopAuthenticator(Authenticator):
         now: float | None = None,
     ) -> NoReturn:
         shown = "" if credentials is None else credentials.key
-        evidence = partial(self._evidence, call, refusal, account, now)
-        found = await self.diagnosed(call, shown, evidence)
-        call.trace.verdict = WorkshopVerdict(
-            credentials=credentials,
-            refusal=refusal,
-            diagnosis=found.diagnosis,
-            later=found.later,
+        verdict = WorkshopVerdict(credentials=credentials, refusal=refusal)
+        at = call.wall if now is None else now
+        line = await self.diagnosed(
+            call, verdict, refused=refusal.situation, shown=shown, account=account, at=at
         )
-        line = detail_of(found, refusal.detail)
+        line = line or refusal.detail
         header = line if self.settings.debug_header else ""
         refusal = replace(refusal, detail=line, diagnosis=header)
-        known = not _is_unknown(refusal)
-        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
-
-    def _evidence(
-        self,
-        call: Call,
-        refusal: GatewayRefusal,
-        account: Account | None,
-        now: float | None,
-        others: Iterator[KnownAccount],
-    ) -> WorkshopEvidence:
-        from mock_server.web.auth_diagnostics.known_accounts import known_account_of
-        from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
-
-        return WorkshopEvidence(
-            call.method,
-            call.target,
-            tuple(call.scope["headers"]),
-            call.body,
-            settings=self.settings,
-            scheme=call.scope["scheme"],
-            now=call.wall if now is None else now,
-            known_account=None if account is None else known_account_of(account),
-            others=others,
-            refused=refusal.situation,
-            paths=self.paths(),
-        )
+        raise Unauthenticated(line, known_account=not _is_unknown(refusal), diagnosis=refusal)
 
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for the Workshop."""
-        from mock_server.workshop.auth_diagnostics.evidence import understands
-
         return understands(capture)
 
-    def diagnose(self, evidence: WorkshopEvidence, budget: SearchBudget) -> Paced[Diagnosis]:
-        """Work out what is wrong with credentials."""
-        from mock_server.workshop.auth_diagnostics.diagnosis import diagnose
+    @property
+    def diagnoser(self) -> type[WorkshopDiagnoser]:
+        from mock_server.workshop.auth_diagnostics.diagnosis import WorkshopDiagnoser
 
-        return diagnose(evidence, budget)
+        return WorkshopDiagnoser
 
-    def captured(
-        self, capture: Capture, accounts: Iterator[KnownAccount], meant: KnownAccount | None
-    ) -> WorkshopEvidence:
-        """Return a captured request as evidence."""
-        from mock_server.workshop.auth_diagnostics.evidence import captured_evidence
 
-        return captured_evidence(capture, accounts, self.settings, meant=meant, paths=self.paths())
+def understands(capture: Capture) -> bool:
+    """Say whether a captured request was meant for the Workshop, by its headers and its path."""
+    names = [name.lower().replace("_", "-") for name, _ in capture.headers]
+    return b"/scc/" in capture.target or any(name.startswith("x-ca-") for name in names)
 
 
 def _is_unknown(refusal: GatewayRefusal | None) -> bool:

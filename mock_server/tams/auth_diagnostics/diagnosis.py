@@ -1,8 +1,4 @@
-"""Works out why TAMS credentials were refused, and proves it.
-
-A cause is named only if a rule is broken that can be pointed at, or if the string that it leads to
-has the digest that was signed. What cannot be proved is not guessed.
-"""
+"""Works out why TAMS credentials were refused, and proves it by the digest that was signed."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
 from mock_server.tams.auth_diagnostics.header_mistakes import app_steps, read, token_steps
 from mock_server.tams.auth_diagnostics.recovery import (
     DigestGoal,
@@ -22,16 +17,17 @@ from mock_server.tams.auth_diagnostics.recovery import (
     recover_otherwise,
     size_bytes,
 )
-from mock_server.tams.auth_diagnostics.scheme import SignedRequest, TamsScheme
+from mock_server.tams.auth_diagnostics.scheme import TamsScheme, parts_of
 from mock_server.tams.key_pairs import load_public_key
-from mock_server.tams.signature import BearerToken, SignedHeader
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.signature import BearerToken, Reason, SignedHeader
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
-from mock_server.web.auth_diagnostics.conclusions import TOO_MANY, conclude, not_explained
+from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
 from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
-from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
-from mock_server.web.auth_diagnostics.search import Match, Probe, search
-from mock_server.web.auth_diagnostics.search_budget import FULL, Exhausted, SearchBudget, SearchWork
+from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
+from mock_server.web.auth_diagnostics.search import Probe, search
+from mock_server.web.auth_diagnostics.search_budget import Exhausted
 from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
 
 CAUSES = read_causes(Path(__file__).with_name("causes.toml"))
@@ -46,11 +42,6 @@ _UNITS = tuple(
 _RENAMED = {"signature-base64-of-hex": "signature-hex", "signature-quoted": "header-quotes"}
 
 
-def diagnose(evidence: TamsEvidence, budget: SearchBudget = FULL) -> Paced[Diagnosis]:
-    """Return why the credentials are refused, or that they are fine."""
-    return _TamsDiagnoser(evidence, budget).run()
-
-
 class _Opened(NamedTuple):
     """Whose key opens a signature, what it then says, and how it was encoded."""
 
@@ -59,58 +50,43 @@ class _Opened(NamedTuple):
     steps: tuple[Mistake, ...]
 
 
-class _TamsDiagnoser:
-    """One diagnosis while it is worked out."""
+class TamsDiagnoser(Diagnoser[TamsSettings]):
+    """Reads what was signed out of the signature, and looks for the string with that digest."""
 
-    def __init__(self, evidence: TamsEvidence, budget: SearchBudget) -> None:
-        self.evidence = evidence
-        self.budget = budget
-        self.work = SearchWork(budget)
-        known = () if evidence.known_account is None else (evidence.known_account,)
-        self.accounts = KnownAccounts(chain(known, evidence.others))
-        self.rules: list[Mistake] = []
-        self.facts: list[tuple[str, str]] = []
+    causes = CAUSES
 
     def run(self) -> Paced[Diagnosis]:
-        evidence = self.evidence
-        reading = read(evidence.authorization, lenient=evidence.lenient)
+        lenient = self.evidence.settings.header_grammar == "lenient"
+        reading = read(self.evidence.header(b"authorization"), lenient=lenient)
         self.rules.extend(reading.steps)
         if reading.header is None:
-            return (yield from self._ended(complete=True))
+            return (yield from self.ended(complete=True))
         try:
             if isinstance(reading.header, BearerToken):
                 return (yield from self._bearer(reading.header))
             return (yield from self._signed(reading.header))
         except Exhausted:
-            return (yield from self._ended(complete=False, doubt=self._doubt(whole=False)))
+            return (yield from self.ended(complete=False, doubt=self.not_explained(whole=False)))
 
     def _bearer(self, header: BearerToken) -> Paced[Diagnosis]:
         if not self.budget.guesses:
-            return (yield from self._ended(complete=False, doubt=TOO_MANY))
+            return (yield from self.ended(complete=False, doubt=TOO_MANY))
         steps, owner = yield from token_steps(
             header.token, self.accounts, self.evidence.known_account, self.work
         )
         if self.rules and owner is None:
             steps = ()  # Of a header with another scheme it is not known that it holds a token.
         self.rules.extend(steps)
-        if self.evidence.one_scheme and owner is not None and owner.public_key:
+        if self.evidence.settings.schemes == "one" and owner is not None and owner.public_key:
             self.rules.append(Mistake("bearer-with-rsa-app", f"account {owner.account}"))
-        return (yield from self._ended(complete=True))
+        return (yield from self.ended(complete=True))
 
     def _signed(self, header: SignedHeader) -> Paced[Diagnosis]:
-        evidence = self.evidence
         self._check_clock(header)
-        parts = (
-            evidence.method.encode("latin-1", "replace"),
-            evidence.target,
-            header.timestamp.encode("latin-1"),
-            header.nonce.encode("latin-1"),
-            evidence.body,
-        )
-        expected = b"\n".join(parts)
+        expected = b"\n".join(parts_of(self.evidence, header))
         yield
         if not self.budget.guesses:
-            return (yield from self._ended(complete=False, expected=expected, doubt=TOO_MANY))
+            return (yield from self.ended(complete=False, expected=expected, doubt=TOO_MANY))
         wrong, account = yield from self._account(header.app_id)
         if account is not None and not account.public_key:
             self.rules.append(Mistake("key-missing", f"of account {account.account}"))
@@ -118,9 +94,7 @@ class _TamsDiagnoser:
             Encoded(tuple(_renamed(step) for step in steps), data)
             for steps, data in decodings(header.signature.encode("latin-1", "replace"))
         ]
-        app_id = header.app_id.encode("latin-1")
-        request = SignedRequest(parts, app_id, evidence.host, evidence.scheme, evidence.paths)
-        scheme = TamsScheme(request, self.work)
+        scheme = TamsScheme(self.evidence, header, self.work)
         opened = yield from self._opened(encodings, account)
         if opened is None:
             return (yield from self._unopened(header, account, wrong, encodings, scheme))
@@ -138,13 +112,13 @@ class _TamsDiagnoser:
         except Exhausted:
             match, whole = None, False
         return (
-            yield from self._ended(
+            yield from self.ended(
                 complete=match is not None,
-                steps=(*steps, *goal.steps) if match is None else (),
+                proved=(*steps, *goal.steps),
                 match=match,
                 expected=expected,
-                signed=goal.digest if match is None and goal.form is None else None,
-                doubt=self._doubt(whole=whole),
+                signed=goal.digest if goal.form is None else None,
+                doubt=self.not_explained(whole=whole),
             )
         )
 
@@ -219,11 +193,11 @@ class _TamsDiagnoser:
                 probe._replace(steps=(*steps, *probe.steps)) for probe in keyed(data, account)
             ]
             if probes and (match := (yield from search(scheme, probes, self.work))):
-                return (yield from self._ended(complete=True, match=match, expected=expected))
+                return (yield from self.ended(complete=True, match=match, expected=expected))
         if not encodings:
             how = f"{len(header.signature)} characters"
             self.rules.append(Mistake("signature-not-base64", how))
-            return (yield from self._ended(complete=True, expected=expected))
+            return (yield from self.ended(complete=True, expected=expected))
         pem = "" if account is None else account.public_key
         right = size_bytes(load_public_key(pem)) if pem else 0
         steps, data = next((each for each in encodings if len(each.data) == right), encodings[0])
@@ -237,7 +211,7 @@ class _TamsDiagnoser:
             else:
                 how = f"none of the {'first ' if more else ''}{keys} registered keys tried"
                 self.rules.append(Mistake("key-not-registered", how))
-        return (yield from self._ended(complete=True, expected=expected))
+        return (yield from self.ended(complete=True, expected=expected))
 
     def _counted_keys(self, account: KnownAccount | None) -> tuple[int, bool]:
         """Return how many keys were tried, and whether there may be more."""
@@ -245,42 +219,18 @@ class _TamsDiagnoser:
         return keys, keys > self.budget.keys
 
     def _check_clock(self, header: SignedHeader) -> None:
-        evidence = self.evidence
-        if evidence.replayed:
+        if self.evidence.refused is Reason.NONCE_REPLAYED:
             self.rules.append(Mistake("nonce-replayed", "used before"))
-        if evidence.skew_seconds is None:
-            return
-        stamp = int(header.timestamp)
-        if abs(stamp - evidence.wall) > evidence.skew_seconds:
-            self.rules.append(clock_step(stamp, evidence.wall, _UNITS))
+        skew_seconds, now = self.evidence.settings.clock_skew, self.evidence.capture.at
+        if skew_seconds and now is not None and abs(int(header.timestamp) - now) > skew_seconds:
+            self.rules.append(clock_step(int(header.timestamp), now, _UNITS))
 
-    def _doubt(self, *, whole: bool) -> str:
-        return not_explained(self.work, whole=whole)
-
-    def _ended(
-        self,
-        *,
-        complete: bool,
-        steps: tuple[Mistake, ...] = (),
-        match: Match | None = None,
-        expected: bytes | None = None,
-        signed: bytes | None = None,
-        doubt: str = "",
-    ) -> Paced[Diagnosis]:
-        return conclude(
-            CAUSES,
-            self.accounts,
-            complete=complete,
-            rules=self.rules,
-            proved=steps if match is None else match.steps,
-            also=() if match is None else match.also,
-            expected=expected,
-            signed=signed if match is None else match.message,
-            facts=self.facts,
-            hashes=self.work.guesses,
-            doubt=doubt,
-            unchecked=self.evidence.unchecked,
-        )
+    def unchecked(self) -> Iterator[str]:
+        settings = self.evidence.settings
+        if settings.clock_skew and self.evidence.capture.at is None:
+            yield "the timestamp, because the capture has no time"
+        if settings.nonce_replay == "refuse":
+            yield "whether the nonce was used before"
 
 
 def _renamed(step: Mistake) -> Mistake:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import md5, sha256
 from json import loads
-from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 
 from mock_server.tams.auth_diagnostics.layouts import layouts, orders
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.signature import SignedHeader
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
 from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Parts, PartsLayout, guesses
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
@@ -37,22 +39,27 @@ _MAX_FIELDS_BYTES = 2048
 _MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
 
-class SignedRequest(NamedTuple):
-    """What is known of the request."""
-
-    parts: Parts
-    app_id: bytes = b""
-    host: bytes = b""
-    scheme: str = "http"
-    paths: Sequence[bytes] = ()
+def parts_of(evidence: Evidence[TamsSettings], header: SignedHeader) -> Parts:
+    """Return the parts as the server sees them."""
+    capture = evidence.capture
+    return (
+        capture.method.encode("latin-1", "replace"),
+        capture.target,
+        header.timestamp.encode("latin-1"),
+        header.nonce.encode("latin-1"),
+        capture.body,
+    )
 
 
 class TamsScheme:
     """METHOD, URL, TIMESTAMP, NONCE and BODY, joined by line feeds (TAMS › 3.2)."""
 
-    def __init__(self, request: SignedRequest, work: SearchWork) -> None:
-        self.request = request
-        parts = request.parts
+    def __init__(
+        self, evidence: Evidence[TamsSettings], header: SignedHeader, work: SearchWork
+    ) -> None:
+        self.evidence = evidence
+        self.app_id = header.app_id.encode("latin-1")
+        self.parts = parts = parts_of(evidence, header)
         whole = Base((), parts, (b"\n",) * 4 + (b"",), layouts_first=not parts[BODY])
         self.bases = [whole]
         if not parts[BODY]:
@@ -75,27 +82,25 @@ class TamsScheme:
         return [axis for axis in self._axes if axis.part < len(base.parts)]
 
     def layouts(self, base: Base) -> Iterator[PartsLayout]:
-        parts = self.request.parts
-        is_long = len(parts[BODY]) > _MAX_WHOLE_BYTES
-        return layouts(self.request.app_id, len(base.parts), is_long=is_long)
+        is_long = len(self.parts[BODY]) > _MAX_WHOLE_BYTES
+        return layouts(self.app_id, len(base.parts), is_long=is_long)
 
     def rare(self, base: Base) -> Iterator[Guess | None]:
-        parts = self.request.parts
         if len(base.parts) > BODY:
             yield from guesses(base, BODY, self._bodies.several())
-        for layout in orders(self.request.app_id, len(base.parts)):
+        for layout in orders(self.app_id, len(base.parts)):
             yield Guess((*base.steps, layout.step), layout.join(base.parts))
-        yield from guesses(base, TIMESTAMP, rare_timestamps(parts[TIMESTAMP]))
+        yield from guesses(base, TIMESTAMP, rare_timestamps(self.parts[TIMESTAMP]))
         yield from guesses(base, TARGET, self._target_pairs())
 
     def _target_changes(self) -> Iterator[tuple[Mistake, Callable[[bytes], bytes]]]:
         """Yield what may be done to the URL, the likeliest first."""
-        request = self.request
-        target, body = request.parts[TARGET], request.parts[BODY]
+        target, body = self.parts[TARGET], self.parts[BODY]
         yield from _QUERY_CHANGES
         path = target.partition(b"?")[0]
-        others = [other for other in request.paths if other != target]
-        for kind, how, change in path_changes(request.scheme, request.host, path, others):
+        others = [other for other in self.evidence.paths if other != target]
+        scheme, host = self.evidence.capture.scheme, self.evidence.value(b"host")
+        for kind, how, change in path_changes(scheme, host, path, others):
             cause = "version-missing" if how == "without /v1" else _PATH_CAUSES[kind]
             if kind == "prefix-doubled" and how != "with /v1 in front":
                 cause = "path-prefix-added"
@@ -107,7 +112,7 @@ class TamsScheme:
 
     def _target_pairs(self) -> Iterator[PartVariant]:
         """Yield what two changes of different causes make of the URL."""
-        target = self.request.parts[TARGET]
+        target = self.parts[TARGET]
         for first, change in self._changes[:45]:
             once = change(target)
             if once == target:

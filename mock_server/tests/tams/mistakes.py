@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote_to_bytes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA256, SHA384, SHA512
 
+from mock_server.tams.signature import Reason
 from mock_server.tests.tams.signing import (
     APP,
     BODY,
@@ -196,7 +197,7 @@ mistake(
     "ms sent and signed",
     "timestamp-milliseconds-sent",
     lambda: send(timestamp=f"{NOW}417"),
-    skew_seconds=300,
+    clock_skew=300,
 )
 signing("time.time()", "timestamp-fraction", signed_timestamp=f"{NOW}.123".encode())
 signing("a date", "timestamp-differs", signed_timestamp=b"2026-01-15T08:00:00Z")
@@ -215,8 +216,8 @@ for name, cause, off in (
     ("zone", "clock-time-zone", 8 * 3600 + 2),
     ("half zone", "clock-time-zone", -19_800),
 ):
-    mistake(name, cause, lambda off=off: send(timestamp=str(NOW + off)), skew_seconds=300)  # type: ignore[misc]
-mistake("replayed", "nonce-replayed", send, replayed=True)
+    mistake(name, cause, lambda off=off: send(timestamp=str(NOW + off)), clock_skew=300)  # type: ignore[misc]
+mistake("replayed", "nonce-replayed", send, refused=Reason.NONCE_REPLAYED)
 
 # Joining
 
@@ -370,7 +371,7 @@ signing("no base64", "signature-not-base64", encode=lambda data: "!!!")
 # Headers
 
 PAIRS = "app_id={app},nonce_str={nonce},timestamp={ts},signature={sig}"
-STRICT = {"lenient": False}
+STRICT = {"header_grammar": "strict"}
 for name, causes, line, more in (
     ("no header", "header-missing", "", {}),
     ("scheme", "scheme-word", "RSA-SHA256 " + PAIRS, {}),
@@ -407,7 +408,7 @@ for name, causes, line, more in (
     ("token in capitals", "token-decorated", f"Bearer {TOKEN.upper()}", {}),
     ("Bearer twice", "token-doubled-scheme", f"Bearer Bearer {TOKEN}", {}),
     ("secret as token", "token-is-other-credential", f"Bearer {SECRET}", {}),
-    ("RSA app", "bearer-with-rsa-app", f"Bearer {TOKEN}", {"one_scheme": True}),
+    ("RSA app", "bearer-with-rsa-app", f"Bearer {TOKEN}", {"schemes": "one"}),
     ("other token", "token-of-another-account", f"Bearer {OTHER_TOKEN}", {"meant": True}),
 ):  # fmt: skip
     mistake(name, causes, lambda line=line: send(header=line), **more)  # type: ignore[misc]

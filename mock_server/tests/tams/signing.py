@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mock_server.tams.key_pairs import key_pair
+from mock_server.web.captures import Capture
 
 NOW = 1_768_464_000
 NONCE = "8f3a1c5e-77AB-4d0e-9c1b-2f6d5e4c3b2a"
@@ -40,6 +41,11 @@ class Sent:
     target: bytes
     authorization: bytes
     body: bytes
+
+    @property
+    def capture(self) -> Capture:
+        sent = (("authorization", self.authorization.decode("latin-1")),)
+        return Capture(self.method, self.target, sent, self.body, host=HOST.decode(), at=float(NOW))
 
 
 def joined(*parts: bytes) -> bytes:

@@ -2,18 +2,21 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, diagnose
-from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
+from mock_server.tams.auth_diagnostics.diagnosis import CAUSES, TamsDiagnoser
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tams.settings import TamsSettings
+from mock_server.tams.signature import Reason
 from mock_server.tests.tams.body_mistakes import ALL_MISTAKES as MISTAKES
 from mock_server.tests.tams.mistakes import OTHER_TOKEN, SECRET, TOKEN, TamsMistake
 from mock_server.tests.tams.signing import APP, BODY, HOST, NOW, Sent, send
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
 from mock_server.web.auth_diagnostics.findings import Diagnosis
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
@@ -28,20 +31,18 @@ KEYLESS = KnownAccount("third", "keyless")
 ACCOUNTS = (MINE, OTHER, KEYLESS)
 
 
-def look(sent: Sent, budget: SearchBudget = FULL, **more: Any) -> Diagnosis:
-    meant = more.pop("meant", None)
-    evidence = TamsEvidence(
-        sent.method,
-        sent.target,
-        sent.authorization,
-        sent.body,
-        host=HOST,
-        wall=float(NOW),
-        known_account=MINE if meant else None,
-        others=ACCOUNTS,
-        **more,
-    )
-    return finish(diagnose(evidence, budget))
+def look(
+    sent: Sent,
+    budget: SearchBudget = FULL,
+    *,
+    meant: bool = False,
+    refused: Reason | None = None,
+    paths: Sequence[bytes] = (),
+    **choices: Any,
+) -> Diagnosis:
+    known = MINE if meant else None
+    evidence = Evidence(sent.capture, TamsSettings(**choices), known, ACCOUNTS, refused, paths)
+    return finish(TamsDiagnoser(evidence, budget).run())
 
 
 _looked: dict[str, Diagnosis] = {}
@@ -285,6 +286,6 @@ def test_one_mistake_in_any_request_is_found_and_named(method, target, body, cau
 
 @given(st.binary(max_size=300))
 def test_any_header_is_diagnosed_without_an_error(value):
-    for lenient in (True, False):
+    for grammar in ("lenient", "strict"):
         sent = Sent("POST", b"/v1/jobs", value, BODY)
-        assert not look(sent, lenient=lenient).accepted
+        assert not look(sent, header_grammar=grammar).accepted

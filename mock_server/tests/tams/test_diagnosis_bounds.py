@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from mock_server.tams.auth_diagnostics.diagnosis import diagnose
-from mock_server.tams.auth_diagnostics.evidence import TamsEvidence
+from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tams.settings import TamsSettings
 from mock_server.tests.tams.signing import APP, TARGET, Sent, send
-from mock_server.web.auth_diagnostics.findings import Diagnosis
+from mock_server.web.auth_diagnostics.evidence import Evidence
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search_budget import (
     FULL,
@@ -26,14 +27,17 @@ MINE = KnownAccount("default", APP, key_pair(0).public_pem)
 UNEXPLAINED = send(signed_body=b"something else entirely")
 
 
-def evidence(sent: Sent, others: Iterable[KnownAccount] = (MINE,)) -> TamsEvidence:
-    return TamsEvidence(sent.method, sent.target, sent.authorization, sent.body, others=others)
+def diagnosed(
+    sent: Sent, budget: SearchBudget = FULL, others: Iterable[KnownAccount] = (MINE,)
+) -> Paced[Diagnosis]:
+    evidence = Evidence(sent.capture, TamsSettings(), others=others)
+    return TamsDiagnoser(evidence, budget).run()
 
 
 def look(
     sent: Sent, budget: SearchBudget = FULL, others: Iterable[KnownAccount] = (MINE,)
 ) -> Diagnosis:
-    return finish(diagnose(evidence(sent, others), budget))
+    return finish(diagnosed(sent, budget, others))
 
 
 def crowd(size: int) -> tuple[KnownAccount, ...]:
@@ -123,7 +127,7 @@ def test_a_search_stops_after_each_slice_of_work(sent, monkeypatch):
                 done.append(self.units - before)
 
         monkeypatch.setattr(SearchWork, name, counted)
-    for _ in diagnose(evidence(sent, crowd(100)), SearchBudget(4000, 200_000_000, 64)):
+    for _ in diagnosed(sent, SearchBudget(4000, 200_000_000, 64), crowd(100)):
         slices.append(sum(done))
         done.clear()
 
@@ -136,7 +140,7 @@ async def test_searches_take_turns_and_let_others_run():
     turns, ticks, ended = Turns(), 0, []
 
     async def search(name: str, sent: Sent) -> None:
-        await turns.finish(diagnose(evidence(sent)))
+        await turns.finish(diagnosed(sent))
         ended.append((name, ticks))
 
     async def tick() -> None:

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.web.captures import Capture
+
 NOW = 1_768_464_000  # seconds
 STAMP = f"{NOW}000"
 KEY, SECRET = "204800001", "mock-secret-0001"
@@ -54,6 +56,10 @@ class Request(Struct, frozen=True):
     @property
     def wire(self) -> tuple[tuple[bytes, bytes], ...]:
         return tuple((name.encode(), value.encode()) for name, value in self.headers)
+
+    def capture(self, at: float | None = None) -> Capture:
+        headers = tuple((name, text.encode().decode("latin-1")) for name, text in self.headers)
+        return Capture(self.method, self.target.encode(), headers, self.body, at=at)
 
 
 def a_request(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.search import Parts, PartsLayout
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.auth_diagnostics.parts import LINES, RESOURCE
+from mock_server.workshop.settings import WorkshopSettings
 
 _NAMES = ("the method", "Accept", "Content-MD5", "Content-Type", "Date")
 _SEPARATORS = (
@@ -23,7 +24,7 @@ _SEPARATORS = (
 )
 
 
-def layouts(evidence: WorkshopEvidence) -> Iterator[PartsLayout]:
+def layouts(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
     """Yield every known way to join the parts, those that go with other mistakes first."""
     yield _common("feed-added", "behind the path", lambda parts: _whole(parts) + b"\n")
     for cause, how, separator in _SEPARATORS[:3]:
@@ -44,7 +45,7 @@ def layouts(evidence: WorkshopEvidence) -> Iterator[PartsLayout]:
         yield _layout(cause, how, _separated(separator))
     yield _layout("string-case", "in lower case", lambda parts: _whole(parts).lower())
     yield _layout("string-case", "in upper case", lambda parts: _whole(parts).upper())
-    body = evidence.body
+    body = evidence.capture.body
     if body:
         yield _layout("body-signed", "the body alone", lambda parts: body)
         yield _layout("body-signed", "behind the path", lambda parts: _whole(parts) + body)
@@ -115,14 +116,16 @@ def _ordered(order: tuple[int, ...]) -> Callable[[Parts], bytes]:
     return join
 
 
-def _foreign(evidence: WorkshopEvidence) -> Iterator[PartsLayout]:
+def _foreign(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
     """Strings of other schemes, and parts of this one."""
     key, stamp, nonce = (
         evidence.value(name) for name in (b"x-ca-key", b"x-ca-timestamp", b"x-ca-nonce")
     )
     for how, time in (("in milliseconds", stamp), ("in seconds", stamp[:-3])):
-        tail = (evidence.target, time, nonce, evidence.body)
-        yield _layout("tams-string", how, _constant(b"\n".join((evidence.method.encode(), *tail))))
+        tail = (evidence.capture.target, time, nonce, evidence.capture.body)
+        yield _layout(
+            "tams-string", how, _constant(b"\n".join((evidence.capture.method.encode(), *tail)))
+        )
     for how, cut in (
         ("the path", lambda parts: parts[RESOURCE]),
         ("the header lines and the path", lambda parts: parts[LINES] + parts[RESOURCE]),

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate
 
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import PartVariant, variant
 from mock_server.web.auth_diagnostics.search import Parts
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import header_lines, is_form, resource
 
 METHOD, ACCEPT, DIGEST, CONTENT_TYPE, DATE, LINES, RESOURCE = range(7)
@@ -19,18 +20,18 @@ METHOD, ACCEPT, DIGEST, CONTENT_TYPE, DATE, LINES, RESOURCE = range(7)
 ENDS = (*(b"\n",) * 5, b"", b"")
 
 
-def parts_of(evidence: WorkshopEvidence, names: tuple[bytes, ...]) -> Parts:
+def parts_of(evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...]) -> Parts:
     """Return the parts as the server sees them, with the lines of these headers."""
     content_type = evidence.value(b"content-type")
-    form = evidence.body if is_form(content_type) else b""
+    form = evidence.capture.body if is_form(content_type) else b""
     return (
-        evidence.method.upper().encode("latin-1", "replace"),
+        evidence.capture.method.upper().encode("latin-1", "replace"),
         evidence.value(b"accept"),
         evidence.value(b"content-md5"),
         content_type,
         evidence.value(b"date"),
         header_lines(evidence.header, names),
-        resource(evidence.target, form),
+        resource(evidence.capture.target, form),
     )
 
 

@@ -7,10 +7,11 @@ from itertools import product
 from json import loads
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import path_changes
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import decoded, is_form
 
 _MAX_PAIRS = 40
@@ -22,10 +23,12 @@ _WAY_UNITS = 15_000  # of work, see search_budget
 Pairs = list[tuple[bytes, bytes]]
 
 
-def resource_variants(evidence: WorkshopEvidence, work: SearchWork) -> Iterator[PartVariant | None]:
+def resource_variants(
+    evidence: Evidence[WorkshopSettings], work: SearchWork
+) -> Iterator[PartVariant | None]:
     """Yield what may be signed as path and parameters, one mistake at a time for the most part."""
-    path, _, query = evidence.target.partition(b"?")
-    form = evidence.body if is_form(evidence.value(b"content-type")) else b""
+    path, _, query = evidence.capture.target.partition(b"?")
+    form = evidence.capture.body if is_form(evidence.value(b"content-type")) else b""
     right = _joined(path, _parameters(_raw(query), _raw(form)))
     suffix = right[len(path) :]
     yield from _without(path, query, form)
@@ -34,8 +37,8 @@ def resource_variants(evidence: WorkshopEvidence, work: SearchWork) -> Iterator[
     if form:
         yield variant("form-appended", "with & and as it came", right + b"&" + form)
         yield variant("form-appended", "with ? and as it came", _joined(path, form))
-    elif evidence.body:
-        yield from _body_fields(path, query, evidence.body)
+    elif evidence.capture.body:
+        yield from _body_fields(path, query, evidence.capture.body)
     if suffix and b"%" not in right and b"+" not in right:
         yield variant("query-encoded", "percent-encoded", _joined(path, _quoted(query, form)))
 
@@ -195,10 +198,12 @@ _PATH_CAUSES = {
 }  # fmt: skip
 
 
-def _paths(evidence: WorkshopEvidence, path: bytes, suffix: bytes) -> Iterator[PartVariant]:
+def _paths(
+    evidence: Evidence[WorkshopSettings], path: bytes, suffix: bytes
+) -> Iterator[PartVariant]:
     """Yield what may be signed as the path."""
     host = evidence.value(b"host")
-    for kind, how, change in path_changes(evidence.scheme, host, path, evidence.paths):
+    for kind, how, change in path_changes(evidence.capture.scheme, host, path, evidence.paths):
         yield variant(_PATH_CAUSES[kind], how, change(path) + suffix)
 
 

@@ -7,12 +7,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from mock_server.web.auth_diagnostics.clocks import clock_step
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, Paced
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, recognise, same
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.gateway import Situation
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import ALGORITHMS, check_digest
 
 _MAX_STAMP_LENGTH = 20
@@ -39,7 +40,7 @@ class Caller(NamedTuple):
     swapped: bool = False
 
 
-def missing_steps(evidence: WorkshopEvidence) -> Iterator[Mistake]:
+def missing_steps(evidence: Evidence[WorkshopSettings]) -> Iterator[Mistake]:
     """Yield what is wrong where AppKey or signature are not there at all."""
     key, signature = evidence.value(b"x-ca-key"), evidence.value(b"x-ca-signature")
     if key and signature:
@@ -60,13 +61,13 @@ def missing_steps(evidence: WorkshopEvidence) -> Iterator[Mistake]:
         yield Mistake("credentials-missing", "neither x-ca-key nor x-ca-signature came")
 
 
-def _other_scheme(evidence: WorkshopEvidence) -> Iterator[Mistake]:
+def _other_scheme(evidence: Evidence[WorkshopSettings]) -> Iterator[Mistake]:
     authorization = evidence.value(b"authorization")
     for start, cause, words in _OTHER_SCHEMES:
         if authorization.lower().startswith(start):
             yield Mistake(cause, f"Authorization: {words} …")
             return
-    query = evidence.target.partition(b"?")[2]
+    query = evidence.capture.target.partition(b"?")[2]
     if any(name in query for name in _ACS_PARAMETERS) or evidence.value(b"x-acs-action"):
         yield Mistake("ram-credentials", "AccessKeyId, SignatureNonce … or x-acs-*")
     elif authorization:
@@ -74,7 +75,7 @@ def _other_scheme(evidence: WorkshopEvidence) -> Iterator[Mistake]:
 
 
 def caller(
-    evidence: WorkshopEvidence, accounts: Iterable[KnownAccount], work: SearchWork
+    evidence: Evidence[WorkshopSettings], accounts: Iterable[KnownAccount], work: SearchWork
 ) -> Paced[Caller]:
     """Return whose AppKey this is, as far as that can be told."""
     key = evidence.value(b"x-ca-key").decode("latin-1")
@@ -101,11 +102,13 @@ def caller(
 
 
 def rule_steps(
-    evidence: WorkshopEvidence, known_account: KnownAccount | None, work: SearchWork
+    evidence: Evidence[WorkshopSettings], known_account: KnownAccount | None, work: SearchWork
 ) -> Paced[list[Mistake]]:
     """Return which rules beside the signature are broken."""
     steps = list(_header_rules(evidence))
-    if evidence.settings.content_md5 == "strict" and check_digest(evidence.header, evidence.body):
+    if evidence.settings.content_md5 == "strict" and check_digest(
+        evidence.header, evidence.capture.body
+    ):
         steps.append((yield from _digest(evidence, work)))
     settings = evidence.settings
     if known_account is not None and known_account.key in settings.expired_keys:
@@ -117,7 +120,7 @@ def rule_steps(
     return steps
 
 
-def _header_rules(evidence: WorkshopEvidence) -> Iterator[Mistake]:
+def _header_rules(evidence: Evidence[WorkshopSettings]) -> Iterator[Mistake]:
     settings = evidence.settings
     method = evidence.value(b"x-ca-signature-method")
     if method and method not in ALGORITHMS:
@@ -130,7 +133,7 @@ def _header_rules(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     yield from _timestamp(evidence)
 
 
-def _timestamp(evidence: WorkshopEvidence) -> Iterator[Mistake]:
+def _timestamp(evidence: Evidence[WorkshopSettings]) -> Iterator[Mistake]:
     stamp = evidence.value(b"x-ca-timestamp")
     if not stamp:
         if evidence.settings.timestamp_required:
@@ -139,7 +142,7 @@ def _timestamp(evidence: WorkshopEvidence) -> Iterator[Mistake]:
     if not stamp.isdigit() or len(stamp) > _MAX_STAMP_LENGTH:
         yield Mistake("timestamp-not-a-number", stamp.decode("latin-1")[:40])
         return
-    now, window = evidence.now, evidence.settings.timestamp_window
+    now, window = evidence.capture.at, evidence.settings.timestamp_window
     if now is None or not window or abs(int(stamp) / 1000 - now) <= window:
         return
     yield clock_step(int(stamp) / 1000, now, _UNITS)
@@ -153,15 +156,15 @@ _UNITS = (
 )
 
 
-def _digest(evidence: WorkshopEvidence, work: SearchWork) -> Paced[Mistake]:
+def _digest(evidence: Evidence[WorkshopSettings], work: SearchWork) -> Paced[Mistake]:
     """Return why Content-MD5 does not fit the body."""
-    if not evidence.body:
+    if not evidence.capture.body:
         return Mistake("digest-with-empty-body", "the body has no bytes")
     sent = evidence.value(b"content-md5")
-    digests = DigestVariants(sent, evidence.body, work)
+    digests = DigestVariants(sent, evidence.capture.body, work)
     for each in chain(digests.forms(), digests.rare()):
         if each is None:
             yield
         elif each.value == sent:
             return each.steps[0]
-    return Mistake("digest-of-unknown-bytes", f"the body has {len(evidence.body)} bytes")
+    return Mistake("digest-of-unknown-bytes", f"the body has {len(evidence.capture.body)} bytes")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, PartsLayout, guesses
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import method_variants
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
 from mock_server.workshop.auth_diagnostics.layouts import layouts
 from mock_server.workshop.auth_diagnostics.parts import (
     ACCEPT,
@@ -32,13 +32,14 @@ from mock_server.workshop.auth_diagnostics.signed_lines import (
     line_variants,
     split_list,
 )
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import GatewayCredentials, listed, name_lists
 
 
 class WorkshopScheme:
     """Method, four headers, the lines of the signed headers, and the path (Workshop › 3.2)."""
 
-    def __init__(self, evidence: WorkshopEvidence, work: SearchWork) -> None:
+    def __init__(self, evidence: Evidence[WorkshopSettings], work: SearchWork) -> None:
         self.evidence = evidence
         value = evidence.value(b"x-ca-signature-headers")
         self.names = listed(value)
@@ -51,7 +52,7 @@ class WorkshopScheme:
             self.names = names
         parts = self.bases[0].parts
         stamp = evidence.value(b"x-ca-timestamp")
-        self._digests = DigestVariants(parts[DIGEST], evidence.body, work)
+        self._digests = DigestVariants(parts[DIGEST], evidence.capture.body, work)
         self._axes = (
             Axis(ACCEPT, accept_variants(parts[ACCEPT])),
             Axis(CONTENT_TYPE, content_type_variants(parts[CONTENT_TYPE]), 20),

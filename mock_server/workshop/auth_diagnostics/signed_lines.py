@@ -8,8 +8,9 @@ from itertools import product
 from typing import NamedTuple
 from urllib.parse import quote
 
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import UNSIGNABLE
 
 Lines = tuple[tuple[bytes, bytes], ...]  # names, each with its value
@@ -45,7 +46,7 @@ _MAX_NAMES = 24
 
 
 def line_variants(
-    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+    evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...] | None
 ) -> Iterator[PartVariant]:
     """Yield what may be signed as header lines; `names` are those of the list."""
     selections = list(_selections(evidence, names))
@@ -70,7 +71,7 @@ def line_variants(
 
 
 def line_pairs(
-    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+    evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...] | None
 ) -> Iterator[PartVariant]:
     """Yield what two or three mistakes make of the lines: in choice, spelling and order."""
     listed: _Selection = ((), _valued(evidence, _signable(names or ())))
@@ -91,12 +92,12 @@ def _signable(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(name for name in names[:_MAX_NAMES] if name.lower() not in UNSIGNABLE)
 
 
-def _valued(evidence: WorkshopEvidence, names: tuple[bytes, ...]) -> Lines:
+def _valued(evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...]) -> Lines:
     return tuple((name, evidence.value(name.lower())) for name in names)
 
 
 def _selections(
-    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+    evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...] | None
 ) -> Iterator[_Selection]:
     """Yield other choices of headers than that of the list."""
     listed_as = {name.lower(): name for name in names or ()}
@@ -160,7 +161,7 @@ def _prefixed(name: bytes) -> bytes:
     return b"X-CA-" + name[5:].title() if name.lower().startswith(b"x-ca-") else name
 
 
-def _changed(evidence: WorkshopEvidence, lines: Lines) -> Iterator[tuple[Mistake, Lines]]:
+def _changed(evidence: Evidence[WorkshopSettings], lines: Lines) -> Iterator[tuple[Mistake, Lines]]:
     """Yield the lines with one value that is not the one that came."""
     for number, (name, value) in enumerate(lines):
         for step, other in _values(evidence, name, value):
@@ -168,7 +169,7 @@ def _changed(evidence: WorkshopEvidence, lines: Lines) -> Iterator[tuple[Mistake
 
 
 def _values(
-    evidence: WorkshopEvidence, name: bytes, value: bytes
+    evidence: Evidence[WorkshopSettings], name: bytes, value: bytes
 ) -> Iterator[tuple[Mistake, bytes]]:
     several = evidence.values(name.lower())
     if len(several) > 1:
@@ -206,7 +207,7 @@ def split_list(value: bytes) -> tuple[bytes, ...]:
 
 
 def exact_timestamps(
-    evidence: WorkshopEvidence, names: tuple[bytes, ...] | None
+    evidence: Evidence[WorkshopSettings], names: tuple[bytes, ...] | None
 ) -> Iterator[PartVariant]:
     """Yield the lines with every value that time.time() * 1000 can have in this millisecond."""
     lines = _valued(evidence, _signable(names or ()))

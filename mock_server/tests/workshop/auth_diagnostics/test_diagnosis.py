@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mock_server.tests.workshop.auth_diagnostics.making import (
     APP_ID,
@@ -19,13 +19,15 @@ from mock_server.tests.workshop.auth_diagnostics.making import (
 from mock_server.tests.workshop.auth_diagnostics.mistakes import MISTAKES
 from mock_server.tests.workshop.authenticator_bench import PATHS
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, TARGET, Request, a_request, signed
+from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.explanations import MAX_TIPS, as_data, as_text, tips
 from mock_server.web.auth_diagnostics.findings import Diagnosis
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search_budget import FULL, SearchBudget
 from mock_server.web.auth_diagnostics.turns import finish
-from mock_server.workshop.auth_diagnostics.diagnosis import CAUSES, diagnose
-from mock_server.workshop.auth_diagnostics.evidence import WorkshopEvidence
+from mock_server.workshop.auth_diagnostics.diagnosis import CAUSES, WorkshopDiagnoser
+from mock_server.workshop.gateway import Situation
+from mock_server.workshop.settings import WorkshopSettings
 
 MINE = KnownAccount("ada", APP_ID, "", TOKEN, KEY, SECRET)
 OTHER = KnownAccount("bob", "otherApp", "", "other-token-0002", OTHER_KEY, OTHER_SECRET)
@@ -34,20 +36,22 @@ ACCOUNTS = (MINE, OTHER, EMPTY)
 
 
 def look(
-    request: Request, budget: SearchBudget = FULL, *, meant: bool = False, **more: Any
+    request: Request,
+    budget: SearchBudget = FULL,
+    *,
+    meant: bool = False,
+    settings: WorkshopSettings | None = None,
+    refused: Situation | None = None,
 ) -> Diagnosis:
-    evidence = WorkshopEvidence(
-        request.method,
-        request.target.encode(),
-        request.wire,
-        request.body,
-        now=float(NOW),
-        known_account=MINE if meant else None,
-        others=ACCOUNTS,
-        paths=PATHS,
-        **more,
+    evidence = Evidence(
+        request.capture(NOW),
+        settings or WorkshopSettings(),
+        MINE if meant else None,
+        ACCOUNTS,
+        refused,
+        PATHS,
     )
-    return finish(diagnose(evidence, budget))
+    return finish(WorkshopDiagnoser(evidence, budget).run())
 
 
 _looked: dict[str, Diagnosis] = {}
@@ -170,11 +174,11 @@ def test_only_so_many_secrets_are_tried():
         for number in range(5000)
     )
     request = signed(a_request(), join=lambda parts: "x")
-    evidence = WorkshopEvidence(
-        "POST", TARGET.encode(), request.wire, request.body, known_account=MINE, others=crowd
-    )
+    evidence = Evidence(request.capture(), WorkshopSettings(), MINE, crowd)
 
-    assert dict(finish(diagnose(evidence)).facts)["secretsTried"] == str(FULL.keys + 1)
+    assert dict(finish(WorkshopDiagnoser(evidence).run()).facts)["secretsTried"] == str(
+        FULL.keys + 1
+    )
 
 
 HOSTILE = {
@@ -215,10 +219,9 @@ TEXTS = st.text(st.characters(codec="latin-1", exclude_characters="\0"), max_siz
 )  # fmt: skip
 def test_whatever_comes_is_diagnosed_without_failing(headers, target, body):
     request = signed(a_request(), secret="x").having(**headers)
-    evidence = WorkshopEvidence(
-        request.method, b"/" + target.encode(), request.wire, body, now=0.0, others=ACCOUNTS
-    )
-    diagnosis = finish(diagnose(evidence))
+    request = replace(request, target="/" + target, body=body)
+    evidence = Evidence(request.capture(0.0), WorkshopSettings(), others=ACCOUNTS)
+    diagnosis = finish(WorkshopDiagnoser(evidence).run())
 
     assert not diagnosis.accepted
     assert tips(diagnosis).isascii()
