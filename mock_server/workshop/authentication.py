@@ -64,7 +64,7 @@ def verdict_body(verdict: Any) -> dict[str, Any] | None:
             "signedHeaders": None if names is None else [name.decode("latin-1") for name in names],
         }
     if refusal is not None:
-        body |= {"reason": refusal.situation.value, "detail": refusal.detail}
+        body |= {"reason": refusal.situation.reason, "detail": refusal.detail}
     return body | verdict.diagnosis_members()
 
 

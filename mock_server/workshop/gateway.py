@@ -7,8 +7,7 @@ gateway exists in two generations; it is unknown which one this product has (cho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, unique
 from hashlib import blake2b
 from typing import Literal
 
@@ -23,88 +22,46 @@ MAX_MESSAGE_LENGTH = 4096
 DIAGNOSIS_HEADER = b"x-mock-signature-diagnosis"
 
 
-class Situation(StrEnum):
-    """Why a call is refused; the value is shown in the journal."""
+@unique
+class Situation(Enum):
+    """Why a call is refused, and the answer: status, code and message, older status and message.
 
-    NO_CREDENTIALS = "no-credentials"
-    UNKNOWN_KEY = "unknown-key"
-    MISMATCH = "mismatch"
-    UNAUTHORIZED = "unauthorized"
-    AUTHORIZATION_EXPIRED = "authorization-expired"
-    TIMESTAMP_EXPIRED = "timestamp-expired"
-    TIMESTAMP_MALFORMED = "timestamp-malformed"
-    NONCE_USED = "nonce-used"
-    NONCE_MISSING = "nonce-missing"
-    DIGEST_WRONG = "digest-wrong"
-    HEADER_MISSING = "header-missing"
-    HEADER_BAD = "header-bad"
-    CONTENT_TYPE_BAD = "content-type-bad"
-    BODY_BAD = "body-bad"
-    NOT_FOUND = "not-found"
-    METHOD_NOT_SUPPORTED = "method-not-supported"
-    DOMAIN_UNKNOWN = "domain-unknown"
-    STAGE_UNKNOWN = "stage-unknown"
-    PROTOCOL_WRONG = "protocol-wrong"
-    BODY_TOO_LARGE = "body-too-large"
-    URL_TOO_LARGE = "url-too-large"
-    THROTTLED = "throttled"
-    BACKEND_SLOW = "backend-slow"
-    BACKEND_DOWN = "backend-down"
-    FAULT = "fault"
+    The first three are those of the newer generation; the older one has no published codes
+    (Workshop › 3.4). Codes and messages are documented or known from clients, except S400NU and
+    S400TE, which are placeholders (choice 24), and the messages of A400MA, A403EP, I400NC, I400MH,
+    I400HD, I400CT, I403PT, X500ER and D50x, which are made up.
+    """
 
+    NO_CREDENTIALS = 400, "A400MA", "Need authorization", 404, "Empty Signature"
+    UNKNOWN_KEY = 400, "A400IK", "Invalid AppKey", 400, "Invalid AppKey"
+    MISMATCH = 403, "A403IS", "Invalid Signature", 400, "Invalid Signature"
+    UNAUTHORIZED = 403, "I403AA", "Unauthorized", 403, "Unauthorized"
+    AUTHORIZATION_EXPIRED = 403, "A403EP", "Authorization expired", 403, "Unauthorized"
+    TIMESTAMP_EXPIRED = 400, "S400TE", "Timestamp Expired", 400, "Timestamp Expired"
+    TIMESTAMP_MALFORMED = 400, "I400HD", "Invalid Timestamp", 400, "Invalid Timestamp"
+    NONCE_USED = 400, "S400NU", "Nonce Used", 400, "Nonce Used"
+    NONCE_MISSING = 400, "I400NC", "Nonce Required", 400, "Invalid Request Header"
+    DIGEST_WRONG = 400, "I400I5", "Invalid Content-MD5", 400, "Invalid Content-MD5"
+    HEADER_MISSING = 400, "I400MH", "Missing Header", 400, "Invalid Request Header"
+    HEADER_BAD = 400, "I400HD", "Invalid Header", 400, "Invalid Request Header"
+    CONTENT_TYPE_BAD = 400, "I400CT", "Invalid Content-Type", 400, "Invalid Request Body"
+    BODY_BAD = 400, "I400BD", "Invalid Request Body", 400, "Invalid Request Body"
+    NOT_FOUND = 404, "I404NF", "API not found", 400, "API Not Found"
+    METHOD_NOT_SUPPORTED = 405, "I405UM", "Unsupported Method", 400, "Invalid HttpMethod"
+    DOMAIN_UNKNOWN = 404, "I404DO", "Invalid Domain", 400, "Invalid Domain"
+    STAGE_UNKNOWN = 400, "I400SG", "Invalid Stage", 400, "Invalid Stage"
+    PROTOCOL_WRONG = 403, "I403PT", "Protocol Not Supported", 400, "Invalid Protocol"
+    BODY_TOO_LARGE = 413, "I413RL", "Request Body Too Large", 413, "Request Body Too Large"
+    URL_TOO_LARGE = 413, "I413UL", "Request Url Too Large", 413, "Request Url Too Large"
+    THROTTLED = 429, "T429ID", "Throttled by API Flow Control", 403, "Throttled by API Flow Control"
+    BACKEND_SLOW = 504, "D504TO", "Backend Timeout", 504, "Backend Timeout"
+    BACKEND_DOWN = 503, "D503BB", "Service Unavailable", 503, "Service Unavailable"
+    FAULT = 500, "X500ER", "Internal Error", 500, "Internal Error"
 
-class Words(Struct, frozen=True):
-    """The answer of one generation; codes are published only for the newer one."""
-
-    status: int
-    message: str
-    code: str = ""
-
-
-# Status, code and message of the newer generation, status and message of the older one (Workshop ›
-# 3.4). Codes and messages are documented or known from clients, except S400NU and S400TE, which are
-# placeholders (choice 24), and the messages of A400MA, A403EP, I400NC, I400MH, I400HD, I400CT,
-# I403PT, X500ER and D50x, which are made up.
-_ANSWERS: Mapping[Situation, tuple[int, str, str, int, str]] = {
-    Situation.NO_CREDENTIALS: (400, "A400MA", "Need authorization", 404, "Empty Signature"),
-    Situation.UNKNOWN_KEY: (400, "A400IK", "Invalid AppKey", 400, "Invalid AppKey"),
-    Situation.MISMATCH: (403, "A403IS", "Invalid Signature", 400, "Invalid Signature"),
-    Situation.UNAUTHORIZED: (403, "I403AA", "Unauthorized", 403, "Unauthorized"),
-    Situation.AUTHORIZATION_EXPIRED: (403, "A403EP", "Authorization expired", 403, "Unauthorized"),
-    Situation.TIMESTAMP_EXPIRED: (400, "S400TE", "Timestamp Expired", 400, "Timestamp Expired"),
-    Situation.TIMESTAMP_MALFORMED: (400, "I400HD", "Invalid Timestamp", 400, "Invalid Timestamp"),
-    Situation.NONCE_USED: (400, "S400NU", "Nonce Used", 400, "Nonce Used"),
-    Situation.NONCE_MISSING: (400, "I400NC", "Nonce Required", 400, "Invalid Request Header"),
-    Situation.DIGEST_WRONG: (400, "I400I5", "Invalid Content-MD5", 400, "Invalid Content-MD5"),
-    Situation.HEADER_MISSING: (400, "I400MH", "Missing Header", 400, "Invalid Request Header"),
-    Situation.HEADER_BAD: (400, "I400HD", "Invalid Header", 400, "Invalid Request Header"),
-    Situation.CONTENT_TYPE_BAD: (
-        400, "I400CT", "Invalid Content-Type", 400, "Invalid Request Body",
-    ),
-    Situation.BODY_BAD: (400, "I400BD", "Invalid Request Body", 400, "Invalid Request Body"),
-    Situation.NOT_FOUND: (404, "I404NF", "API not found", 400, "API Not Found"),
-    Situation.METHOD_NOT_SUPPORTED: (
-        405, "I405UM", "Unsupported Method", 400, "Invalid HttpMethod",
-    ),
-    Situation.DOMAIN_UNKNOWN: (404, "I404DO", "Invalid Domain", 400, "Invalid Domain"),
-    Situation.STAGE_UNKNOWN: (400, "I400SG", "Invalid Stage", 400, "Invalid Stage"),
-    Situation.PROTOCOL_WRONG: (403, "I403PT", "Protocol Not Supported", 400, "Invalid Protocol"),
-    Situation.BODY_TOO_LARGE: (
-        413, "I413RL", "Request Body Too Large", 413, "Request Body Too Large",
-    ),
-    Situation.URL_TOO_LARGE: (413, "I413UL", "Request Url Too Large", 413, "Request Url Too Large"),
-    Situation.THROTTLED: (
-        429, "T429ID", "Throttled by API Flow Control", 403, "Throttled by API Flow Control",
-    ),
-    Situation.BACKEND_SLOW: (504, "D504TO", "Backend Timeout", 504, "Backend Timeout"),
-    Situation.BACKEND_DOWN: (503, "D503BB", "Service Unavailable", 503, "Service Unavailable"),
-    Situation.FAULT: (500, "X500ER", "Internal Error", 500, "Internal Error"),
-}  # fmt: skip
-
-WORDS: Mapping[Situation, tuple[Words, Words]] = {
-    situation: (Words(status, message, code), Words(older_status, older_message))
-    for situation, (status, code, message, older_status, older_message) in _ANSWERS.items()
-}
+    @property
+    def reason(self) -> str:
+        """The name that the journal shows."""
+        return self.name.lower().replace("_", "-")
 
 
 class GatewayRefusal(Struct, frozen=True):
@@ -128,11 +85,11 @@ def refuse(refusal: GatewayRefusal | Situation, generation: Generation = "newer"
     """Return the gateway's answer to a refused call, still without the request id."""
     if isinstance(refusal, Situation):
         refusal = GatewayRefusal(refusal, "")
-    newer, older = WORDS[refusal.situation]
-    words = older if generation == "older" else newer
+    status, code, message, older_status, older_message = refusal.situation.value
+    if generation == "older":
+        status, message = older_status, older_message
     # Documented: every status of the gateway has a code, which contains the digits of the status.
-    code = f"{newer.code[0]}{words.status}{newer.code[4:]}"
-    message = words.message
+    code = f"{code[0]}{status}{code[4:]}"
     if refusal.expected:
         # Documented: the server's string in backquotes, with # for line feeds.
         text = refusal.expected.decode("utf-8", "replace").replace("\n", "#")
@@ -143,7 +100,7 @@ def refuse(refusal: GatewayRefusal | Situation, generation: Generation = "newer"
     ]
     if refusal.diagnosis:
         headers.append((DIAGNOSIS_HEADER, _line(refusal.diagnosis, MAX_MESSAGE_LENGTH)))
-    return Answer(words.status, headers=tuple(headers))
+    return Answer(status, headers=tuple(headers))
 
 
 def with_request_id(answer: Answer, trace_id: str) -> Answer:

@@ -18,7 +18,7 @@ from mock_server.settings import Settings
 from mock_server.tests.workshop.world import World, a_world
 from mock_server.web.vendor_settings import number_of
 from mock_server.workshop import events, facts
-from mock_server.workshop.gateway import WORDS
+from mock_server.workshop.gateway import Situation
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.wire import WorkshopBody
 
@@ -257,10 +257,10 @@ def test_every_code_of_the_gateway_is_one():
     described = resolved({"$ref": "#/components/responses/Gateway"}, OPENAPI)
     pattern = described["headers"]["x-ca-error-code"]["schema"]["pattern"]
 
-    for newer, older in WORDS.values():
-        assert re.fullmatch(pattern, newer.code)
-        assert newer.code[1:4] == str(newer.status)
-        assert older.code == ""
+    for situation in Situation:
+        status, code, *_ = situation.value
+        assert re.fullmatch(pattern, code)
+        assert code[1:4] == str(status)
 
 
 def test_every_unknown_is_a_choice_or_settled():

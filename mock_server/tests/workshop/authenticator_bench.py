@@ -83,7 +83,7 @@ class AuthenticatorBench:
     def turned_away(self, request: Request | Call, wall: float = NOW) -> str:
         """Return the situation of a refusal; empty if there is none."""
         outcome = self.open(request, wall)
-        return outcome.situation.value if isinstance(outcome, GatewayRefusal) else ""
+        return outcome.situation.reason if isinstance(outcome, GatewayRefusal) else ""
 
     def answer(self, request: Request | Call, wall: float = NOW) -> Answer:
         """Return the gateway's answer to a call that is refused."""

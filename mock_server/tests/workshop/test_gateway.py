@@ -17,7 +17,6 @@ from mock_server.web.calls import Answer
 from mock_server.workshop.gateway import (
     DIAGNOSIS_HEADER,
     MAX_MESSAGE_LENGTH,
-    WORDS,
     GatewayRefusal,
     Situation,
     refuse,
@@ -77,14 +76,16 @@ def test_there_are_nine_examples():
 
 @pytest.mark.parametrize("situation", Situation)
 def test_every_situation_has_a_message_in_both_generations(situation):
-    newer, older = WORDS[situation]
+    status, code, message, older_status, older_message = situation.value
 
-    assert re.fullmatch(r"[A-Z][0-9]{3}[A-Z0-9]{2}", newer.code)
-    assert newer.code[1:4] == str(newer.status)
-    assert older.code == ""
-    assert {400 <= words.status < 600 for words in (newer, older)} == {True}
-    code = headers_of(refuse(situation, "older"))["x-ca-error-code"]
-    assert code == f"{newer.code[0]}{older.status}{newer.code[4:]}"
+    assert re.fullmatch(r"[A-Z][0-9]{3}[A-Z0-9]{2}", code)
+    assert code[1:4] == str(status)
+    assert 400 <= status < 600
+    assert 400 <= older_status < 600
+    assert message
+    assert older_message
+    answered = headers_of(refuse(situation, "older"))["x-ca-error-code"]
+    assert answered == f"{code[0]}{older_status}{code[4:]}"
 
 
 @pytest.mark.parametrize(
