@@ -20,6 +20,7 @@ from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.vendor import TamsVendor
+from mock_server.web.authentication import explain
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
@@ -108,7 +109,6 @@ class App:
                 facts=self.facts,
                 forget=self._forget_pictures,
                 check_public_key=load_public_key,
-                verdict_body=self._verdict_body,
                 explain=self._explain,
                 vendor_operations=self._control_operations,
                 control_token=settings.control_token,
@@ -178,14 +178,8 @@ class App:
         self.pictures.forget("" if account is None else f"{account}/")
 
     async def _explain(self, captured: dict[str, Any]) -> dict[str, Any]:
-        from mock_server.web.auth_diagnostics.explainers import explainer
-
-        first, *others = (vendor.explainer for vendor in self.vendors.values())
-        return await explainer(others, first.explain)(captured)
-
-    def _verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        bodies = (vendor.verdict_body(verdict) for vendor in self.vendors.values())
-        return next((body for body in bodies if body is not None), None)
+        authenticators = (vendor.authenticator for vendor in self.vendors.values())
+        return await explain(authenticators, captured)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -23,7 +23,7 @@ class ControlDependencies(Struct, frozen=True):
     `vendor_operations` returns the control operations of vendors, with whole paths; it is called
     once, by the first call that is not a probe. `forget` drops what is kept of jobs and uploads
     outside the store; it takes an account's id, or None for all. `check_public_key` raises
-    ValueError with a sentence. `verdict_body` returns a vendor's finding about a signature as data.
+    ValueError with a sentence.
     """
 
     accounts: AccountService
@@ -36,7 +36,6 @@ class ControlDependencies(Struct, frozen=True):
     facts: Callable[[], Iterable[Fact]]
     forget: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
-    verdict_body: Callable[[Any], dict[str, Any] | None]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
     vendor_operations: Callable[[], Sequence[Operation]] = tuple
     control_token: str = ""

@@ -14,20 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from mock_server.control.redaction import is_secret
-from mock_server.core.errors import (
-    AlreadyEnded,
-    Conflict,
-    CreditsShort,
-    DomainError,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    RateLimited,
-    TooLarge,
-    TooSlow,
-    Unauthenticated,
-)
+from mock_server.core import errors
 from mock_server.web.calls import Answer, Headers
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,7 +63,7 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
     parameter: str | None = None
 
 
-class Problem(DomainError):
+class Problem(errors.DomainError):
     """A refusal in the form of the control API; `more` are members beside the usual ones."""
 
     def __init__(
@@ -113,46 +100,46 @@ class Problem(DomainError):
 # Errors of the domain
 
 
-def problem_of(error: DomainError) -> Problem:
+def problem_of(error: errors.DomainError) -> Problem:
     """Return the error as a problem of the kind that belongs to its class, or to a base class."""
     kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
     match error:
         case Problem():
             return error
-        case Invalid():
+        case errors.Invalid():
             pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
             return Problem(kind, str(error), errors=[pointed])
-        case NotFound():
+        case errors.NotFound():
             return Problem(
                 kind, f"there is no {error.kind}" + (f" {error.id!r}" if error.id else "")
             )
-        case Malformed():
+        case errors.Malformed():
             return Problem(kind, error.problem)
-        case RateLimited() if isfinite(error.retry_after):
+        case errors.RateLimited() if isfinite(error.retry_after):
             seconds = max(0, ceil(error.retry_after))
             return Problem(kind, str(error), headers=((b"retry-after", b"%d" % seconds),))
     return Problem(kind, str(error))
 
 
-def kind_of(problem: Kind | type[DomainError]) -> Kind:
+def kind_of(problem: Kind | type[errors.DomainError]) -> Kind:
     """Return the type of problem that an operation names, which may name an error instead."""
     return problem if isinstance(problem, Kind) else KINDS[problem]
 
 
 # The type of problem for each error of the core; subclasses without an entry have their base's.
-KINDS: dict[type[DomainError], Kind] = {
-    Unauthenticated: UNAUTHENTICATED,
-    Forbidden: FORBIDDEN,
-    NotFound: NOT_FOUND,
-    Invalid: INVALID,
-    Malformed: UNREADABLE,
-    CreditsShort: CREDITS_SHORT,
-    TooLarge: TOO_LARGE,
-    TooSlow: TOO_SLOW,
-    RateLimited: RATE_LIMITED,
-    Conflict: CONFLICT,
-    AlreadyEnded: ENDED,
-    DomainError: CRASH,
+KINDS: dict[type[errors.DomainError], Kind] = {
+    errors.Unauthenticated: UNAUTHENTICATED,
+    errors.Forbidden: FORBIDDEN,
+    errors.NotFound: NOT_FOUND,
+    errors.Invalid: INVALID,
+    errors.Malformed: UNREADABLE,
+    errors.CreditsShort: CREDITS_SHORT,
+    errors.TooLarge: TOO_LARGE,
+    errors.TooSlow: TOO_SLOW,
+    errors.RateLimited: RATE_LIMITED,
+    errors.Conflict: CONFLICT,
+    errors.AlreadyEnded: ENDED,
+    errors.DomainError: CRASH,
 }
 
 
@@ -166,11 +153,11 @@ def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> 
     found = error.errors(include_url=False)
     if found[0]["type"] == "json_invalid":
         return Problem(UNREADABLE, f"the body is not JSON: {found[0]['ctx']['error']}")
-    errors = [_error(each, model, place) for each in found]
-    where = errors[0].parameter or (errors[0].pointer or "#").removeprefix("#/")
-    detail = f"{where}: {errors[0].detail}" if where not in ("", "#") else errors[0].detail
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Problem(INVALID, detail + more, errors=errors)
+    first, *others = [_error(each, model, place) for each in found]
+    where = first.parameter or (first.pointer or "#").removeprefix("#/")
+    detail = f"{where}: {first.detail}" if where not in ("", "#") else first.detail
+    more = f" (and {len(others)} more)" if others else ""
+    return Problem(INVALID, detail + more, errors=[first, *others])
 
 
 def near(name: str, names: Iterable[str]) -> str:

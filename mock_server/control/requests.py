@@ -292,7 +292,7 @@ class Requests:
                 headers=_headers(redactor, answer.headers),
                 body=self._content(redactor, answer.body, answer.headers),
             ),
-            verdict=redactor.value(self.known.verdict_body(trace.verdict)),
+            verdict=redactor.value(trace.verdict and trace.verdict.body()),
         )
 
     def _content(

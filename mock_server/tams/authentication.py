@@ -36,26 +36,22 @@ class TamsVerdict(CredentialsVerdict, frozen=True):
     header: SignedHeader | BearerToken | SignatureRefusal
     refusal: SignatureRefusal | None = None
 
-
-def verdict_body(verdict: Any) -> dict[str, Any] | None:
-    """Return the result of a credentials check as data to show; tokens stay out."""
-    if not isinstance(verdict, TamsVerdict):
-        return None
-    header, refusal = verdict.header, verdict.refusal
-    body: dict[str, Any] = {"accepted": refusal is None}
-    match header:
-        case SignedHeader():
-            body |= {
-                "scheme": "signature",
-                "appId": header.app_id,
-                "nonce": header.nonce,
-                "timestamp": header.timestamp,
-            }
-        case BearerToken():
-            body |= {"scheme": "bearer"}
-    if refusal is not None:
-        body |= {"reason": refusal.reason.value, "detail": refusal.detail}
-    return body | verdict.diagnosis_members()
+    def body(self) -> dict[str, Any]:
+        header, refusal = self.header, self.refusal
+        body: dict[str, Any] = {"accepted": refusal is None}
+        match header:
+            case SignedHeader():
+                body |= {
+                    "scheme": "signature",
+                    "appId": header.app_id,
+                    "nonce": header.nonce,
+                    "timestamp": header.timestamp,
+                }
+            case BearerToken():
+                body |= {"scheme": "bearer"}
+        if refusal is not None:
+            body |= {"reason": refusal.reason.value, "detail": refusal.detail}
+        return body | super().body()
 
 
 class TamsAuthenticator(Authenticator[TamsSettings]):

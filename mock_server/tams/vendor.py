@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
-from mock_server.tams.authentication import TamsAuthenticator, verdict_body
+from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.surface import TamsSurface
 from mock_server.web.callback_formats import CallbackAdapter
@@ -38,7 +37,7 @@ class TamsVendor:
         return CallbackAdapter(self.surface.answers.notice, self.settings.notify_retry_delays)
 
     @property
-    def explainer(self) -> TamsAuthenticator:
+    def authenticator(self) -> TamsAuthenticator:
         return self.surface.authenticator
 
     def register(self, accounts: AccountService, resets: ResetService) -> None:
@@ -51,9 +50,6 @@ class TamsVendor:
 
         known = (*FACTS, *SETTLED)
         return fidelity.facts(self.name, self.surface.operations, known, self.settings)
-
-    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        return verdict_body(verdict)
 
     def control_operations(self) -> Sequence[Operation]:
         return ()

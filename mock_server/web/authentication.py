@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -37,8 +37,8 @@ class CredentialsVerdict(Struct, frozen=True, kw_only=True):
     diagnosis: Diagnosis | None = None
     later: Callable[[], Awaitable[Diagnosis]] | None = None
 
-    def diagnosis_members(self) -> dict[str, Any]:
-        """Return the diagnosis as data to show."""
+    def body(self) -> dict[str, Any]:
+        """Return the verdict as data to show, without secrets."""
         if self.diagnosis is None:
             return {}
         from mock_server.web.auth_diagnostics.explanations import as_data
@@ -48,8 +48,8 @@ class CredentialsVerdict(Struct, frozen=True, kw_only=True):
 
 async def complete_verdict(trace: Trace) -> None:
     """Make the diagnosis that there was no time for when the call came."""
-    verdict = trace.verdict
-    if isinstance(verdict, CredentialsVerdict) and verdict.later is not None:
+    verdict: CredentialsVerdict | None = trace.verdict
+    if verdict is not None and verdict.later is not None:
         trace.verdict = replace(verdict, diagnosis=await verdict.later(), later=None)
 
 
@@ -79,23 +79,20 @@ class Authenticator(ABC, Generic[S]):
     def diagnoser(self) -> type[Diagnoser[S]]:
         """What works out what is wrong with credentials; the first refusal loads it."""
 
-    async def explain(self, captured: Mapping[str, Any]) -> dict[str, Any]:
+    async def explain(self, capture: Capture, meant: str | None) -> dict[str, Any]:
         """Return what is wrong with a captured request's signature; raises CaptureError.
 
-        `captured` is what `capture_formats.described` takes. Its member `account` says whose
-        credentials were meant; without it they are looked for by the headers.
+        `meant` is the account whose credentials were meant; without it they are looked for by the
+        headers.
         """
         from mock_server.web.auth_diagnostics.explanations import as_data
         from mock_server.web.auth_diagnostics.search_budget import FULL
-        from mock_server.web.capture_formats import described
         from mock_server.web.captures import CaptureError
 
-        meant = None
-        if name := captured.get("account"):
-            meant = await self.accounts.get(name)
-            if meant is None:
-                raise CaptureError(f"there is no account {name!r}")
-        return as_data(await self._search(described(captured), meant, None, FULL))
+        account = await self.accounts.get(meant) if meant else None
+        if meant and account is None:
+            raise CaptureError(f"there is no account {meant!r}")
+        return as_data(await self._search(capture, account, None, FULL))
 
     async def diagnosed(
         self,
@@ -160,3 +157,19 @@ class Authenticator(ABC, Generic[S]):
         from mock_server.web.auth_diagnostics.turns import Turns
 
         return Turns()
+
+
+async def explain(
+    authenticators: Iterable[Authenticator[Any]], captured: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Let the vendor that a captured request is made for say what is wrong with its signature.
+
+    `captured` is what `capture_formats.described` takes, and `account` in it says whose credentials
+    were meant. The first vendor is asked where no other one understands the request.
+    """
+    from mock_server.web.capture_formats import described
+
+    capture = described(captured)
+    first, *others = authenticators
+    chosen = next((each for each in others if each.understands(capture)), first)
+    return await chosen.explain(capture, captured.get("account"))

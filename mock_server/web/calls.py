@@ -51,8 +51,8 @@ class Trace(Struct):
 
     `answer` is what was sent of the answer: None if nothing was, without a body if the connection
     broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
-    it was refused. One that is `passing` comes again and again, and is kept only if something is to
-    be said of it.
+    it was refused. `verdict` is a CredentialsVerdict, where there were credentials. One that is
+    `passing` comes again and again, and is kept only if something is to be said of it.
     """
 
     id: str

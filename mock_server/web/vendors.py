@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
+from mock_server.web.authentication import Authenticator
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.results import ResultFiles
 from mock_server.web.vendor_settings import Fact
-
-if TYPE_CHECKING:
-    from mock_server.web.auth_diagnostics.explainers import Explainer
 
 
 class VendorContext(Struct, frozen=True):
@@ -45,17 +43,14 @@ class Vendor(Protocol):
         """How its callbacks are worded, addressed and repeated."""
 
     @property
-    def explainer(self) -> Explainer:
-        """Says what is wrong with the signature of a captured request."""
+    def authenticator(self) -> Authenticator[Any]:
+        """Finds out who calls, and says what is wrong with a signature."""
 
     def register(self, accounts: AccountService, resets: ResetService) -> None:
         """Say what of the vendor falls due, and what a reset forgets."""
 
     def facts(self) -> Iterable[Fact]:
         """Return where each of its behaviours comes from."""
-
-    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        """Return the result of its check of credentials as data; None for another vendor's."""
 
     def control_operations(self) -> Sequence[Operation]:
         """Return the operations that it adds to the control API."""

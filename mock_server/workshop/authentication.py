@@ -42,30 +42,26 @@ class WorkshopVerdict(CredentialsVerdict, frozen=True):
     checked: bool = True
     scheme: str = "gateway"
 
-
-def verdict_body(verdict: Any) -> dict[str, Any] | None:
-    """Return the result of a credentials check as data to show; None for another vendor's."""
-    if not isinstance(verdict, WorkshopVerdict):
-        return None
-    credentials, refusal = verdict.credentials, verdict.refusal
-    body: dict[str, Any] = {
-        "accepted": refusal is None,
-        "scheme": verdict.scheme,
-        "checked": verdict.checked,
-    }
-    # What stands for the AppKey may be a secret by mistake: it is shown only if an account has it.
-    if credentials is not None and not _is_unknown(refusal):
-        names = credentials.names
-        body |= {
-            "appKey": credentials.key,
-            "nonce": _text(credentials.nonce),
-            "timestamp": _text(credentials.timestamp),
-            "stage": _text(credentials.stage),
-            "signedHeaders": None if names is None else [name.decode("latin-1") for name in names],
+    def body(self) -> dict[str, Any]:
+        credentials, refusal = self.credentials, self.refusal
+        body: dict[str, Any] = {
+            "accepted": refusal is None,
+            "scheme": self.scheme,
+            "checked": self.checked,
         }
-    if refusal is not None:
-        body |= {"reason": refusal.situation.reason, "detail": refusal.detail}
-    return body | verdict.diagnosis_members()
+        # What stands for the AppKey may be a secret by mistake: it is shown only if it is known.
+        if credentials is not None and not _is_unknown(refusal):
+            names = [name.decode("latin-1") for name in credentials.names or ()]
+            body |= {
+                "appKey": credentials.key,
+                "nonce": _text(credentials.nonce),
+                "timestamp": _text(credentials.timestamp),
+                "stage": _text(credentials.stage),
+                "signedHeaders": None if credentials.names is None else names,
+            }
+        if refusal is not None:
+            body |= {"reason": refusal.situation.reason, "detail": refusal.detail}
+        return body | super().body()
 
 
 class WorkshopAuthenticator(Authenticator[WorkshopSettings]):

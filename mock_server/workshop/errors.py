@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mock_server.core.errors import (
-    AlreadyEnded,
-    Conflict,
-    CreditsShort,
-    DomainError,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    RateLimited,
-    RequestRepeated,
-    TooLarge,
-    TooSlow,
-    Unauthenticated,
-)
+from mock_server.core import errors
 from mock_server.web.calls import Answer, Trace
 from mock_server.workshop import gateway
 from mock_server.workshop.envelope import failure
@@ -27,7 +13,7 @@ from mock_server.workshop.gateway import Situation
 from mock_server.workshop.settings import WorkshopSettings
 
 
-class Refused(DomainError):
+class Refused(errors.DomainError):
     """A refusal that only this service has; `situation` is its name in the table of error codes."""
 
     def __init__(self, situation: str, message: str = "") -> None:
@@ -44,23 +30,23 @@ class Denied(Refused):
 
 
 # The situation of each error of the core; of an error's base classes the nearest decides.
-SITUATIONS: Mapping[type[DomainError], str] = {
-    DomainError: "crash",
-    Invalid: "parameter",
-    Malformed: "body",
-    CreditsShort: "credits-short",
-    NotFound: "not-found",
-    Forbidden: "forbidden",
-    Conflict: "conflict",
-    AlreadyEnded: "conflict",
-    RequestRepeated: "conflict",
-    TooLarge: "large",
-    TooSlow: "slow",
+SITUATIONS: Mapping[type[errors.DomainError], str] = {
+    errors.DomainError: "crash",
+    errors.Invalid: "parameter",
+    errors.Malformed: "body",
+    errors.CreditsShort: "credits-short",
+    errors.NotFound: "not-found",
+    errors.Forbidden: "forbidden",
+    errors.Conflict: "conflict",
+    errors.AlreadyEnded: "conflict",
+    errors.RequestRepeated: "conflict",
+    errors.TooLarge: "large",
+    errors.TooSlow: "slow",
 }
 
 
 def render_error(
-    error: DomainError, settings: WorkshopSettings, codes: ErrorCodes, trace: Trace
+    error: errors.DomainError, settings: WorkshopSettings, codes: ErrorCodes, trace: Trace
 ) -> Answer:
     """Return the answer to a refusal."""
     turned_away = _turned_away(error, settings)
@@ -71,36 +57,36 @@ def render_error(
     return failure(words, trace, settings.failure_status)
 
 
-def situation_of(error: DomainError) -> str:
+def situation_of(error: errors.DomainError) -> str:
     """Return the name of a refusal in the table of error codes."""
     if isinstance(error, Refused):
         return error.situation
-    if isinstance(error, NotFound) and error.kind in ("token", "session", "task"):
+    if isinstance(error, errors.NotFound) and error.kind in ("token", "session", "task"):
         return f"{error.kind}-unknown"
     return next(SITUATIONS[each] for each in type(error).__mro__ if each in SITUATIONS)
 
 
 def _turned_away(
-    error: DomainError, settings: WorkshopSettings
+    error: errors.DomainError, settings: WorkshopSettings
 ) -> gateway.GatewayRefusal | Situation | None:
     """Return why the gateway refuses the call, or None if the service itself does."""
     match error:
-        case Unauthenticated():
+        case errors.Unauthenticated():
             refusal: gateway.GatewayRefusal | None = error.diagnosis
             return refusal or Situation.NO_CREDENTIALS
-        case RateLimited():
+        case errors.RateLimited():
             return Situation.THROTTLED
-        case TooLarge(what="body"):
+        case errors.TooLarge(what="body"):
             return Situation.BODY_TOO_LARGE
-        case Malformed() if settings.broken_json == "gateway":
+        case errors.Malformed() if settings.broken_json == "gateway":
             return Situation.BODY_BAD
     return None
 
 
-def _message(error: DomainError) -> str:
+def _message(error: errors.DomainError) -> str:
     # The field goes before its problem without a colon, as in "apiToken is required".
     if isinstance(error, Refused):
         return error.message
-    if isinstance(error, Malformed):
+    if isinstance(error, errors.Malformed):
         return error.problem
-    return f"{error.field} {error.problem}" if isinstance(error, Invalid) else str(error)
+    return f"{error.field} {error.problem}" if isinstance(error, errors.Invalid) else str(error)

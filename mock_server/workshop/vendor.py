@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
@@ -85,7 +85,7 @@ class WorkshopVendor:
         return self.surface.events.callback_adapter
 
     @property
-    def explainer(self) -> WorkshopAuthenticator:
+    def authenticator(self) -> WorkshopAuthenticator:
         return self.surface.authenticator
 
     @staticmethod
@@ -103,13 +103,6 @@ class WorkshopVendor:
         from mock_server.workshop.facts import FACTS
 
         return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
-
-    def verdict_body(self, verdict: Any) -> dict[str, Any] | None:
-        if "surface" not in vars(self):  # Without a surface no verdict is the Workshop's.
-            return None
-        from mock_server.workshop.authentication import verdict_body
-
-        return verdict_body(verdict)
 
     def control_operations(self) -> Sequence[Operation]:
         from mock_server.workshop.control import TokenControl

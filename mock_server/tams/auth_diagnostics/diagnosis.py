@@ -24,10 +24,10 @@ from mock_server.tams.signature import BearerToken, Reason, SignedHeader
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe, search
-from mock_server.web.auth_diagnostics.search_budget import Exhausted
+from mock_server.web.auth_diagnostics.search_budget import Exhausted, Paced
 from mock_server.web.auth_diagnostics.signatures import Encoded, decodings
 
 CAUSES = read_causes(Path(__file__).with_name("causes.toml"))

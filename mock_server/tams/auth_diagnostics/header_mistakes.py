@@ -21,9 +21,9 @@ from mock_server.tams.signature import (
     SignedHeader,
     parse_authorization,
 )
-from mock_server.web.auth_diagnostics.findings import Mistake, Paced
+from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.known_accounts import DECORATION, KnownAccount, recognise
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 
 _NAMES = ("app_id", "nonce_str", "timestamp", "signature")
 _PAIR_NAME = re.compile(r"(?:^|,) *([^=,]+)=")

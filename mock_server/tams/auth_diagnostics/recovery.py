@@ -10,7 +10,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from hashlib import md5, new, sha1, sha224, sha256, sha384, sha512
+from hashlib import new
 from hmac import compare_digest
 from typing import Any
 
@@ -23,16 +23,6 @@ from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe
 from mock_server.web.auth_diagnostics.signatures import KeyedGoal, secret_variants
 
-Digest = Callable[[bytes], bytes]
-
-DIGESTS: dict[str, Digest] = {
-    "SHA-256": lambda data: sha256(data).digest(),
-    "SHA-1": lambda data: sha1(data, usedforsecurity=False).digest(),
-    "SHA-512": lambda data: sha512(data).digest(),
-    "SHA-384": lambda data: sha384(data).digest(),
-    "SHA-224": lambda data: sha224(data).digest(),
-    "MD5": lambda data: md5(data, usedforsecurity=False).digest(),
-}
 # DigestInfo in front of the digest, RFC 8017, 9.2, note 1.
 _DIGEST_INFO = {
     bytes.fromhex("3031300d060960864801650304020105000420"): "SHA-256",
@@ -65,18 +55,18 @@ class DigestGoal:
         """Say whether the signature is one of this string."""
         if self.form is None:
             return compare_digest(message, self.digest)
-        return self.is_met(DIGESTS[self.algorithm](message))
+        return self.is_met(_hash(self.algorithm, message).digest())
 
     def hasher(self) -> Any:
         """Return what takes a long string in pieces, or None where it must be whole."""
         if self.form is None:
             return None
-        return new(self.algorithm.replace("-", "").lower(), usedforsecurity=False)
+        return _hash(self.algorithm)
 
     def is_met(self, digest: bytes) -> bool:
         """Say whether this digest of the string is the one that was signed."""
         if self.salt is not None:
-            digest = DIGESTS[self.algorithm](bytes(8) + digest + self.salt)
+            digest = _hash(self.algorithm, bytes(8) + digest + self.salt).digest()
         return compare_digest(digest if self.form is None else self.form(digest), self.digest)
 
 
@@ -94,7 +84,7 @@ def recover(key: RSAPublicKey, signature: bytes) -> DigestGoal | None:
     except InvalidSignature:
         return None
     for prefix, algorithm in _DIGEST_INFO.items():
-        if data.startswith(prefix) and len(data) == len(prefix) + _size(algorithm):
+        if data.startswith(prefix) and len(data) == len(prefix) + _hash(algorithm).digest_size:
             return DigestGoal(algorithm, data[len(prefix) :], _hash_steps(algorithm))
     return _bare(data)
 
@@ -143,12 +133,12 @@ def recover_otherwise(key: RSAPublicKey, signature: bytes) -> DigestGoal | None:
 
 def _probabilistic(block: bytes, bits: int, algorithm: str, mask: str) -> DigestGoal | None:
     """Undo EMSA-PSS (RFC 8017, 9.1.2) as far as it goes without the message."""
-    size = _size(algorithm)
+    size = _hash(algorithm).digest_size
     encoded = block[len(block) - (bits + 6) // 8 :]
     masked, digest = encoded[: -size - 1], encoded[-size - 1 : -1]
     stream = b"".join(
-        DIGESTS[mask](digest + count.to_bytes(4, "big"))
-        for count in range(len(masked) // _size(mask) + 1)
+        _hash(mask, digest + count.to_bytes(4, "big")).digest()
+        for count in range(len(masked) // _hash(mask).digest_size + 1)
     )
     data = bytearray(a ^ b for a, b in zip(masked, stream, strict=False))
     data[0] &= 0xFF >> (8 * len(encoded) - (bits - 1))
@@ -191,8 +181,8 @@ def _secrets(account: KnownAccount | None) -> Iterator[tuple[str, bytes]]:
         )
 
 
-def _size(algorithm: str) -> int:
-    return next(size for size, name in _BY_SIZE.items() if name == algorithm)
+def _hash(algorithm: str, data: bytes = b"") -> Any:
+    return new(algorithm.replace("-", ""), data, usedforsecurity=False)
 
 
 def _hash_steps(algorithm: str) -> tuple[Mistake, ...]:

@@ -19,6 +19,7 @@ from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
 from mock_server.tests.makers import NOW, an_account_service, an_order, some_work
+from mock_server.web.authentication import CredentialsVerdict
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds, Call, json_answer, send_answer
@@ -30,6 +31,13 @@ from mock_server.web.vendor_settings import Fact
 
 PREFIX = "/_mock"
 TOKEN = "the-control-token"
+
+
+class ToyVerdict(CredentialsVerdict, frozen=True):
+    detail: str
+
+    def body(self) -> dict[str, Any]:
+        return {"detail": self.detail}
 
 
 class Mock:
@@ -67,7 +75,6 @@ class Mock:
             "forget": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,
-            "verdict_body": lambda verdict: {"detail": verdict} if verdict else None,
         }
         self.control = ControlApi(ControlDependencies(**(known | changes)))
         self.app = Tracing(self._route, lambda: self.wall, [self.journal.keep])
@@ -89,7 +96,8 @@ class Mock:
         trace.account = (call.header(b"x-account") or b"").decode()
         trace.operation = f"{call.method} {call.path}"
         trace.now = self.wall
-        trace.verdict = (call.header(b"x-verdict") or b"").decode()
+        if found := call.header(b"x-verdict"):
+            trace.verdict = ToyVerdict(detail=found.decode())
         await send_answer(
             send, json_answer(self.answer, int(call.header(b"x-status") or 200)), call
         )

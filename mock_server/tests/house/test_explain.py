@@ -13,7 +13,7 @@ from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.settings import TamsSettings
 from mock_server.tests.makers import NOW, an_account_service
-from mock_server.web.auth_diagnostics.explainers import Explain, explainer
+from mock_server.web.authentication import explain
 from mock_server.web.captures import CaptureError
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.settings import WorkshopSettings
@@ -21,8 +21,8 @@ from mock_server.workshop.settings import WorkshopSettings
 URL = "http://127.0.0.1:8080/v1/jobs"
 
 
-async def an_explainer() -> Explain:
-    """Return what explains requests of two accounts, as the control API does."""
+async def explained(captured: dict[str, Any]) -> dict[str, Any]:
+    """Explain a request of one of two accounts, as the control API does."""
     accounts = an_account_service()
     await accounts.store.drop("ready")  # whose key is a toy
     for id, app_id, number in (("mine", "mockApp01", 0), ("other", "otherApp", 1)):
@@ -36,7 +36,7 @@ async def an_explainer() -> Explain:
         await accounts.create(spec, NOW)
     tams = TamsAuthenticator(accounts, TamsSettings(), lambda: ())
     workshop = WorkshopAuthenticator(accounts, WorkshopSettings(), lambda: ())
-    return explainer([workshop], tams.explain)
+    return await explain([tams, workshop], captured)
 
 
 @pytest.fixture(autouse=True)
@@ -147,20 +147,18 @@ def test_a_mock_that_is_not_there_is_told():
 
 
 async def test_the_control_api_gets_the_same_diagnosis():
-    explain = await an_explainer()
-    data = await explain({"curl": signed_line().replace('{"a": 1}', '{"a":1}')})
+    data = await explained({"curl": signed_line().replace('{"a": 1}', '{"a":1}')})
 
     assert [cause["id"] for cause in data["causes"]] == ["body-spaced"]
     assert json.loads(json.dumps(data)) == data
 
 
 async def test_an_account_that_is_meant_is_told_from_the_one_in_the_header():
-    explain = await an_explainer()
-    data = await explain({"curl": signed_line(), "account": "other"})
+    data = await explained({"curl": signed_line(), "account": "other"})
 
     assert [cause["id"] for cause in data["causes"]] == ["app-id-of-another-account"]
     with pytest.raises(CaptureError, match="no account 'missing'"):
-        await explain({"curl": signed_line(), "account": "missing"})
+        await explained({"curl": signed_line(), "account": "missing"})
 
 
 # The Workshop
@@ -200,14 +198,13 @@ def test_a_secret_of_ones_own_is_taken():
 
 
 async def test_each_request_is_explained_by_the_vendor_that_it_was_made_for():
-    explain = await an_explainer()
-    gateway = await explain({"curl": gateway_line().replace("POST", "PUT")})
-    tams = await explain({"curl": signed_line().replace("POST", "PUT")})
+    gateway = await explained({"curl": gateway_line().replace("POST", "PUT")})
+    tams = await explained({"curl": signed_line().replace("POST", "PUT")})
 
     assert [cause["id"] for cause in gateway["causes"]] == ["method-other"]
     assert [cause["id"] for cause in tams["causes"]] == ["other-method"]
     with pytest.raises(CaptureError):
-        await explain({"curl": "wget x"})
+        await explained({"curl": "wget x"})
 
 
 @pytest.mark.parametrize(

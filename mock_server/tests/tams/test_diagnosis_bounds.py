@@ -12,12 +12,13 @@ from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.settings import TamsSettings
 from mock_server.tests.tams.signing import APP, TARGET, Sent, send
 from mock_server.web.auth_diagnostics.evidence import Evidence
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Paced
+from mock_server.web.auth_diagnostics.findings import Diagnosis
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search_budget import (
     FULL,
     RULES_ONLY,
     SLICE,
+    Paced,
     SearchBudget,
     SearchWork,
 )

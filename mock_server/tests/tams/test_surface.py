@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.jobs.service import JobService
 from mock_server.tams import signature
-from mock_server.tams.authentication import verdict_body
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.settings import STRICT, TamsSettings
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, World, a_world, text_to_image
@@ -129,11 +128,10 @@ async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_i
         header = signed(world, "POST", "/v1/jobs", compact)
         answer = await world.call("POST", "/v1/jobs", spaced, headers=header)
         assert await world.balance() == 1000
-        verdict = verdict_body(next(iter(world.app.journal)).verdict)
+        verdict = next(iter(world.app.journal)).verdict.body()
 
     assert answer.status_code == 401
     assert answer.json()["tips"].startswith("body-compact: ")
-    assert verdict is not None
     assert [cause["id"] for cause in verdict["diagnosis"]["causes"]] == ["body-compact"]
 
 

@@ -12,7 +12,7 @@ from mock_server.tests.makers import a_clock
 from mock_server.tests.workshop.authenticator_bench import AuthenticatorBench
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
 from mock_server.web.authentication import complete_verdict
-from mock_server.workshop.authentication import NONCE_LIFE, WorkshopVerdict, verdict_body
+from mock_server.workshop.authentication import NONCE_LIFE, WorkshopVerdict
 from mock_server.workshop.gateway import DIAGNOSIS_HEADER, GatewayRefusal
 
 FRESH = signed(a_request())
@@ -29,7 +29,7 @@ def test_a_signed_call_is_its_accounts():
 
     assert bench.open(call) == bench.account
     assert call.trace.account == "ada"
-    assert verdict_body(call.trace.verdict) == {
+    assert call.trace.verdict.body() == {
         "accepted": True,
         "scheme": "gateway",
         "checked": True,
@@ -74,7 +74,7 @@ def test_a_call_is_refused_that_is(name):
 
     assert bench.turned_away(call) == situation
     assert isinstance(call.trace.verdict, WorkshopVerdict)
-    body = verdict_body(call.trace.verdict)
+    body = call.trace.verdict.body()
     assert body is not None
     assert (body["accepted"], body["reason"]) == (False, situation)
     assert not body["diagnosis"]["accepted"]
@@ -183,7 +183,7 @@ def test_without_checks_the_key_alone_names_the_account():
     call = bench.call(unsigned)
 
     assert bench.open(call) == bob
-    assert verdict_body(call.trace.verdict) == {
+    assert call.trace.verdict.body() == {
         "accepted": True,
         "scheme": "gateway",
         "checked": False,
@@ -217,7 +217,7 @@ def test_of_a_flood_the_first_are_searched_and_the_last_can_be_asked_for():
     )
     trace = calls[-1].trace
     asyncio.run(complete_verdict(trace))
-    body = verdict_body(trace.verdict)
+    body = trace.verdict.body()
     assert body is not None
     assert [cause["id"] for cause in body["diagnosis"]["causes"]] == ["method-other"]
 
@@ -241,10 +241,5 @@ def test_a_secret_in_the_place_of_the_key_does_not_show():
 
     assert isinstance(refusal, GatewayRefusal)
     assert refusal.diagnosis.startswith("key-and-secret-swapped: ")
-    assert SECRET not in str(verdict_body(call.trace.verdict))
+    assert SECRET not in str(call.trace.verdict.body())
     assert SECRET not in str(refusal)
-
-
-def test_the_verdict_of_another_vendor_is_not_shown():
-    assert verdict_body(None) is None
-    assert verdict_body("another verdict") is None

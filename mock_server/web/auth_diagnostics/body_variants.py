@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from mock_server.web.auth_diagnostics import text_changes as change
 from mock_server.web.auth_diagnostics.byte_changes import byte_variants, hash_variants
-from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream, variant
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.json_texts import (
     LONG_LEXEME,
     Edit,
@@ -27,7 +27,7 @@ from mock_server.web.auth_diagnostics.json_texts import (
     value_of,
     without_each,
 )
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.web.auth_diagnostics.serialisers import (
     EDGES,
     EDITS,

@@ -8,11 +8,12 @@ from base64 import b64encode
 from codecs import escape_encode
 from collections.abc import Callable, Iterator
 from gzip import compress
-from hashlib import md5, new, sha1, sha256
+from hashlib import new
+from itertools import chain
 from typing import Any
 
 from mock_server.web.auth_diagnostics.findings import PartVariant, Stream, variant
-from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, pieces_of
+from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, made, pieces_of
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_INFLATED = 10 * 1024 * 1024
@@ -80,8 +81,6 @@ def _others(body: bytes) -> Iterator[PartVariant]:
 
 
 def _repr(body: bytes) -> bytes | Stream:
-    if len(body) <= SMALL_BYTES:
-        return repr(body).encode()
     plain = b"'" in body and b'"' not in body  # then repr takes double quotes around it
     mark = b'"' if plain else b"'"
 
@@ -92,7 +91,7 @@ def _repr(body: bytes) -> bytes | Stream:
             yield escaped.replace(b"\\'", b"'") if plain else escaped
         yield mark
 
-    return stream
+    return made(body, stream)
 
 
 def _compressed(body: bytes) -> Iterator[PartVariant]:
@@ -154,7 +153,9 @@ def _charsets(body: bytes) -> Iterator[PartVariant]:
             continue
         encode = _encoding(charset)
         yield variant(cause, f"as {charset}", _by_text(body, text, encode))
-    yield variant(cause, "as utf-16 with a mark", _marked(body, text, b"\xff\xfe", "utf-16-le"))
+    encode = _encoding("utf-16-le")
+    marked = made(body, lambda: chain((b"\xff\xfe",), map(encode, _texts(text))))
+    yield variant(cause, "as utf-16 with a mark", marked)
 
 
 def _normal(form: Any) -> Callable[[str], bytes]:
@@ -166,9 +167,7 @@ def _encoding(charset: str) -> Callable[[str], bytes]:
 
 
 def _by_text(body: bytes, text: str, change: Callable[[str], bytes]) -> bytes | Stream:
-    if len(body) <= SMALL_BYTES:
-        return change(text)
-    return lambda: map(change, _texts(text))
+    return made(body, lambda: map(change, _texts(text)))
 
 
 def _texts(text: str) -> Iterator[str]:
@@ -182,20 +181,9 @@ def _texts(text: str) -> Iterator[str]:
         at = end
 
 
-def _marked(body: bytes, text: str, mark: bytes, charset: str) -> bytes | Stream:
-    if len(body) <= SMALL_BYTES:
-        return mark + text.encode(charset, "replace")
-
-    def stream() -> Iterator[bytes]:
-        yield mark
-        yield from map(_encoding(charset), _texts(text))
-
-    return stream
-
-
 def hash_variants(body: bytes) -> Iterator[PartVariant]:
     """Yield hashes of the body in their usual encodings."""
-    for name, make in (("SHA-256", sha256), ("MD5", md5), ("SHA-1", sha1), ("SHA-512", "sha512")):
+    for name in ("SHA-256", "MD5", "SHA-1", "SHA-512"):
         for how, form in (
             ("in hexadecimal", lambda digest: digest.hex().encode()),
             ("in capital hexadecimal", lambda digest: digest.hex().upper().encode()),
@@ -203,27 +191,17 @@ def hash_variants(body: bytes) -> Iterator[PartVariant]:
             ("as bytes", lambda digest: digest),
             ("in base64 of hexadecimal", lambda digest: b64encode(digest.hex().encode())),
         ):
-            yield variant("body-hashed-first", f"{name} {how}", _hashed(body, make, form))
+            yield variant("body-hashed-first", f"{name} {how}", _hashed(body, name, form))
 
 
-def _hashed(body: bytes, make: Any, form: Callable[[bytes], bytes]) -> bytes | Stream:
+def _hashed(body: bytes, name: str, form: Callable[[bytes], bytes]) -> bytes | Stream:
     """Return a hash of the body; the bytes of a long one are hashed piece by piece."""
 
-    def start() -> Any:
-        if isinstance(make, str):
-            return new(make, usedforsecurity=False)
-        return make(usedforsecurity=False)
-
-    if len(body) <= SMALL_BYTES:
-        hashing = start()
-        hashing.update(body)
-        return form(hashing.digest())
-
     def stream() -> Iterator[bytes]:
-        hashing = start()
+        hashing = new(name.replace("-", ""), usedforsecurity=False)
         for piece in pieces_of(body):
             hashing.update(piece)
             yield b""
         yield form(hashing.digest())
 
-    return stream
+    return made(body, stream)

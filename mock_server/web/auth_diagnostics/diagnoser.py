@@ -10,10 +10,10 @@ from typing import ClassVar, Generic
 from mock_server.web.auth_diagnostics.causes import Cause
 from mock_server.web.auth_diagnostics.evidence import Evidence, S
 from mock_server.web.auth_diagnostics.excerpts import SECRETS_REACH, difference, redact, shown
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Mistake, Paced, Proof
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Mistake, Proof
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
 from mock_server.web.auth_diagnostics.search import Match
-from mock_server.web.auth_diagnostics.search_budget import FULL, SearchBudget, SearchWork
+from mock_server.web.auth_diagnostics.search_budget import FULL, Paced, SearchBudget, SearchWork
 
 _MIN_SECRET = 8  # shorter ones stand in words that have nothing to do with them
 _MAX_HOW = 300

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import TypeVar
 
 from msgspec import Struct
 
-T = TypeVar("T")
+from mock_server.web.auth_diagnostics.search_budget import Paced
+
 MAX_SHOWN_BYTES = 2048
 # A secret that begins in what is shown ends before this.
 SECRETS_REACH = 2 * MAX_SHOWN_BYTES + 4096
@@ -17,9 +17,6 @@ _BEFORE, _MARKED, _AFTER = 24, 48, 24
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL)
 _CHUNK = 1024
 _CHUNKS_PER_SLICE = 256
-
-
-Paced = Generator[None, None, T]  # work that stops after each bounded piece
 
 
 class Shown(Struct, frozen=True):

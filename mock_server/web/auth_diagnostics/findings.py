@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from mock_server.web.auth_diagnostics.causes import Cause
-from mock_server.web.auth_diagnostics.excerpts import Paced, Shown, StringDifference, T
+from mock_server.web.auth_diagnostics.excerpts import Shown, StringDifference
 
 Proof = Literal["digest", "rule"]
 # A long value in pieces of bounded size; an empty piece stands for work without output.
@@ -67,16 +67,3 @@ class Diagnosis(Struct, frozen=True):
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the causes."""
         return tuple(found.cause.id for found in self.found)
-
-
-__all__ = [
-    "Diagnosis",
-    "Found",
-    "Mistake",
-    "Paced",
-    "PartVariant",
-    "Proof",
-    "Stream",
-    "T",
-    "variant",
-]

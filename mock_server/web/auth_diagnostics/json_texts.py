@@ -13,8 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mock_server.web.auth_diagnostics.findings import Paced
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 
 MAX_DEPTH = 100
 MAX_TREE = 30_000  # lexemes; of more no tree is made

@@ -9,8 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from mock_server.core.accounts import Account
-from mock_server.web.auth_diagnostics.findings import Paced
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 
 DECORATION = " \t\r\n\"'`<>{}[]()"
 _ACCOUNT_UNITS = 3_000

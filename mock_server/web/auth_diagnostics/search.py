@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
-from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stream
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
 _SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import TypeVar
+
 from msgspec import Struct
+
+T = TypeVar("T")
+Paced = Generator[None, None, T]  # work that stops after each slice
 
 # Units of work are about nanoseconds on a usual machine.
 SLICE = 120_000

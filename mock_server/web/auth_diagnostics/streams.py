@@ -6,8 +6,8 @@ import codecs
 import re
 from collections.abc import Callable, Generator, Iterator
 
-from mock_server.web.auth_diagnostics.findings import Paced, Stream, T
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.findings import Stream
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork, T
 
 SMALL_BYTES = 16 * 1024  # up to this a value is made in one go
 _PIECE = 64 * 1024
@@ -26,11 +26,14 @@ def pieces_of(body: bytes, *, multiple: int = 1) -> Iterator[bytes]:
         at = end
 
 
+def made(body: bytes, stream: Stream) -> bytes | Stream:
+    """Return what is made of a body: of a short one the bytes, of a long one the stream."""
+    return b"".join(stream()) if len(body) <= SMALL_BYTES else stream
+
+
 def changed(body: bytes, change: Callable[[bytes], bytes], *, multiple: int = 1) -> bytes | Stream:
     """Return a body after a change that can be made piece by piece."""
-    if len(body) <= SMALL_BYTES:
-        return change(body)
-    return lambda: map(change, pieces_of(body, multiple=multiple))
+    return made(body, lambda: map(change, pieces_of(body, multiple=multiple)))
 
 
 def text_pieces(text: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mock_server.web.auth_diagnostics.findings import Paced, T
+from mock_server.web.auth_diagnostics.search_budget import Paced, T
 from mock_server.web.wall import let_others_run
 
 

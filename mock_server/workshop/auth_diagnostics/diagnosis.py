@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, Paced
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake
 from mock_server.web.auth_diagnostics.search import Match, search
-from mock_server.web.auth_diagnostics.search_budget import Exhausted
+from mock_server.web.auth_diagnostics.search_budget import Exhausted, Paced
 from mock_server.web.auth_diagnostics.signatures import base64_of
 from mock_server.workshop.auth_diagnostics.keys import probes, sent_digests
 from mock_server.workshop.auth_diagnostics.rules import Caller, caller, missing_steps, rule_steps

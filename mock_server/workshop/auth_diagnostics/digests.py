@@ -9,8 +9,8 @@ from hashlib import md5, sha1, sha256
 from typing import Any
 
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
-from mock_server.web.auth_diagnostics.findings import Mistake, Paced, PartVariant, Stream, variant
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stream, variant
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
 # Of a body that a client may have digested and not sent.

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.evidence import Evidence
-from mock_server.web.auth_diagnostics.findings import Mistake, Paced
+from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, recognise, same
-from mock_server.web.auth_diagnostics.search_budget import SearchWork
+from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
 from mock_server.workshop.gateway import Situation
 from mock_server.workshop.settings import WorkshopSettings
