@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from mock_server import __version__
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
+from mock_server.core.errors import Conflict, DomainError
 from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
 from mock_server.core.resets import ResetService
 from mock_server.settings import Settings, read_settings, settings_table
@@ -24,6 +26,7 @@ from mock_server.web.authentication import explain
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
+from mock_server.web.faults.service import FaultService
 from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Observer, Tracing
@@ -97,12 +100,21 @@ class App:
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
+        self.faults = FaultService(
+            self.accounts,
+            self.journal,
+            lambda: [vendor.surface for vendor in self.vendors.values()],
+            lambda name: self.vendors[name].refusals(),
+            wall,
+            by_request=settings.request_faults,
+        )
         control = ControlApi(
             ControlDependencies(
                 accounts=self.accounts,
                 resets=self.resets,
                 journal=self.journal,
                 dispatcher=self.dispatcher,
+                faults=self.faults,
                 version=__version__,
                 settings_rows=lambda: settings_table(settings),
                 routes=self.routes,
@@ -131,7 +143,10 @@ class App:
 
     async def open(self, wall: float) -> Account:
         """Make what the server begins with, and return the ready-made account."""
-        return await self.accounts.open(wall)
+        account = await self.accounts.open(wall)
+        if self.settings.faults_file is not None and not await self.faults.all(None):
+            await self._add_faults(self.settings.faults_file, wall)
+        return account
 
     def stopping(self) -> None:
         """End calls that wait for other calls, because the server stops."""
@@ -152,6 +167,7 @@ class App:
             {
                 "method": operation.method,
                 "path": operation.path,
+                "name": operation.label,
                 "surface": vendor.name,
                 "summary": operation.summary,
                 "source": operation.source,
@@ -169,7 +185,16 @@ class App:
         bounds = Bounds(
             settings.body_limit_bytes, settings.body_timeout, settings.compressed_bodies
         )
-        return Pipeline(vendor.surface, self.accounts, bounds)
+        return Pipeline(vendor.surface, self.accounts, bounds, self.faults.hooks_of)
+
+    async def _add_faults(self, path: Path, wall: float) -> None:
+        from mock_server.web.faults.rules import load_faults
+
+        for number, rule in enumerate(load_faults(path), start=1):
+            try:
+                await self.faults.add(rule, wall)
+            except DomainError as error:
+                raise Conflict(f"fault {number} in {path}: {error}") from error
 
     def _control_operations(self) -> list[Operation]:
         return [each for vendor in self.vendors.values() for each in vendor.control_operations()]

@@ -24,6 +24,7 @@ from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
 from mock_server.core.accounts import Account
+from mock_server.core.errors import DomainError
 from mock_server.settings import Settings
 from mock_server.transport import private_files
 from mock_server.transport.ports import Listener, ServingError, listen
@@ -110,11 +111,14 @@ async def run(
             settings = settings.model_copy(update={"control_token": secrets.token_urlsafe(24)})
         app = (create_app or _mock_app)(settings)
         config = _config(app, settings.header_limit_bytes)
+        try:
+            account = app.account_body(await app.open(wall()))
+        except DomainError as error:
+            raise ServingError(str(error)) from error
         lifespan = LifespanOn(config)
         await lifespan.startup()
         if lifespan.should_exit:
             raise ServingError("the app could not start; the log says why")
-        account = app.account_body(await app.open(wall()))
         servers = [await _started(config, plain, lifespan)]
         if secure is not None and tls is not None:
             config = _config(app, settings.header_limit_bytes, tls)

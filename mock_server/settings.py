@@ -267,6 +267,12 @@ class Settings(BaseModel):
         expects="memory:, the only store so far",
     )
 
+    faults_file: Path | None = _files(
+        None, "JSON file with a list of faults, each as POST /_mock/faults takes it."
+    )
+    request_faults: bool = _control(
+        True, "Let calls ask for a fault: by the header X-Mock-Fault, or [mock:...] in a prompt."
+    )
     control_token: str = _control(
         "",
         "Bearer token for /_mock if the host is not loopback; if empty, serve makes one.",
@@ -326,6 +332,7 @@ class Settings(BaseModel):
         "node_classes_file",
         "workflows_file",
         "error_codes_file",
+        "faults_file",
     )
     @classmethod
     def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
@@ -334,6 +341,7 @@ class Settings(BaseModel):
         from mock_server.tams.key_pairs import load_public_key
         from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
         from mock_server.tams.workflow.templates import Templates
+        from mock_server.web.faults.rules import load_faults
         from mock_server.workshop.error_codes import load_codes
         from mock_server.workshop.workflows import load_workflows
 
@@ -344,6 +352,7 @@ class Settings(BaseModel):
             "node_classes_file": load_classes,
             "workflows_file": load_workflows,
             "error_codes_file": load_codes,
+            "faults_file": load_faults,
         }
         path = _expanded(path)
         try:

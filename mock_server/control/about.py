@@ -77,6 +77,7 @@ class About:
             {
                 "method": operation.method,
                 "path": operation.path,
+                "name": operation.run.__name__,
                 "surface": CONTROL,
                 "summary": operation.summary,
                 "source": "",

@@ -10,6 +10,7 @@ from msgspec import Struct
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
 from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
 from mock_server.web.pipeline import Operation
 
@@ -30,6 +31,7 @@ class ControlDependencies(Struct, frozen=True):
     resets: ResetService
     journal: Journal
     dispatcher: CallbackDispatcher
+    faults: FaultService
     version: str
     settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
     routes: Callable[[], Sequence[Mapping[str, Any]]]

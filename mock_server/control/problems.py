@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from math import ceil, isfinite
 from typing import Any, Literal
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails, to_json
 from mock_server.control.redaction import is_secret
 from mock_server.core import errors
 from mock_server.web.calls import Answer, Headers
+from mock_server.web.hints import near
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -49,6 +49,7 @@ NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not as expected
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 NOT_JSON = Kind("not-json", 415, "The body is not JSON")
 NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
+NEVER_ACTS = Kind("never-acts", 422, "The fault can never act")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
@@ -158,12 +159,6 @@ def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> 
     detail = f"{where}: {first.detail}" if where not in ("", "#") else first.detail
     more = f" (and {len(others)} more)" if others else ""
     return Problem(INVALID, detail + more, errors=[first, *others])
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """Return a hint at the most similar name, or nothing if none is similar."""
-    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _error(error: ErrorDetails, model: type[BaseModel], place: Place) -> ErrorBody:

@@ -12,13 +12,20 @@ from mock_server.control.accounts import AccountBody, Accounts, AccountsBody
 from mock_server.control.callbacks import Callbacks
 from mock_server.control.clocks import Clocks
 from mock_server.control.dependencies import ControlDependencies
+from mock_server.control.faults import Faults
 from mock_server.control.probes import Probes
-from mock_server.control.problems import NOT_A_CAPTURE, NOT_AS_EXPECTED, NOT_SEEN, STOPPING
+from mock_server.control.problems import (
+    NEVER_ACTS,
+    NOT_A_CAPTURE,
+    NOT_AS_EXPECTED,
+    NOT_SEEN,
+    STOPPING,
+)
 from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
 from mock_server.control.signatures import Signatures
 from mock_server.control.surface import typed
-from mock_server.core.errors import AlreadyEnded, Conflict
+from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
 from mock_server.web.json_bodies import OutgoingBody
 from mock_server.web.pipeline import Operation
 
@@ -39,6 +46,7 @@ def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operatio
         *_clocks(Clocks(known.dispatcher)),
         *_resets(Resets(known)),
         *_JOBS,
+        *_faults(Faults(known.faults)),
         *known.vendor_operations(),
         *_callbacks(Callbacks(known.dispatcher)),
         *_signatures(Signatures(known)),
@@ -133,6 +141,21 @@ _JOBS = (
     ),
     Operation("POST", "/_mock/jobs/{id}/fail", jobs.fail_job, "Fail a job now", problems=_CHANGE),
 )
+
+
+def _faults(own: Faults) -> tuple[Operation, ...]:
+    every, one = "/_mock/faults", "/_mock/faults/{id}"
+    return (
+        Operation(
+            "POST", every, own.create_fault, "Make calls fail",
+            status=201, problems=(NotFound, Conflict, NEVER_ACTS),
+        ),
+        Operation("GET", every, own.list_faults, "List faults and how often they hit"),
+        Operation("DELETE", every, own.delete_faults, "Delete all faults, or those of an account"),
+        Operation("GET", f"{every}/kinds", own.list_fault_kinds, "Kinds and names of faults"),
+        Operation("GET", one, own.get_fault, "Get a fault"),
+        Operation("DELETE", one, own.delete_fault, "Delete a fault", status=204),
+    )
 
 
 def _callbacks(own: Callbacks) -> tuple[Operation, ...]:

@@ -25,6 +25,7 @@ from mock_server.core.clock import Clock
 from mock_server.core.credits import ZERO
 from mock_server.core.errors import AccountGone, Conflict, Invalid, NotFound
 from mock_server.core.events import DueRecords, Event
+from mock_server.core.fault_rules import FaultRule
 from mock_server.core.jobs.due import apply_job
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import JobRules
@@ -121,7 +122,8 @@ class AccountService:
             for each in await tx.list(Account):
                 await self.store.drop(each.id)
             self.latest.clear()
-            await tx.clear(Resource)
+            for kind in (Resource, FaultRule):
+                await tx.clear(kind)
             # What is under way must not take a new account for the one that it began with.
             counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
             await tx.put(replace(counter, made=0))
@@ -162,8 +164,8 @@ class AccountService:
         """Return every account, the oldest first."""
         return await self.store.list(Account)
 
-    async def now(self, account: Account, wall: float) -> float:
-        """Return the account's virtual time, without applying what is due."""
+    async def now(self, account: Account | None, wall: float) -> float:
+        """Return the virtual time of an account, or of the server, without applying what is due."""
         return (await self.clock(account)).now(wall)
 
     # Making and deleting

@@ -8,10 +8,11 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account, InitialAccount
+from mock_server.core.accounts import SERVER, Account, InitialAccount
 from mock_server.core.clock import Clock
 from mock_server.core.credits import ZERO, TopUp, Wallet
 from mock_server.core.errors import AccountGone, Invalid
+from mock_server.core.fault_rules import FaultRule
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.queue import QueueState
 from mock_server.core.jobs.service import RequestKey
@@ -27,9 +28,10 @@ Step = Callable[[UnitOfWork], Awaitable[None]]
 # Credits have no times in them. Everything else is forgotten when a clock goes back, since a job
 # cannot have ended in the future.
 _CREDITS = "credits"
+_FAULTS = "faults"
 
 # Uploads and questions that are under way do not depend on these parts, so they go on.
-_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks"})
+_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS})
 
 
 class ResetService:
@@ -48,6 +50,7 @@ class ResetService:
             "nonces": (Nonce,),
             "clock": (),
             "callbacks": (Delivery,),
+            _FAULTS: (FaultRule,),
         }
         self.before: list[Step] = []
         self.after: list[Step] = []
@@ -74,6 +77,9 @@ class ResetService:
             return [await self._reset(account.id, only, wall)]
         if not only:
             return [await accounts.start_anew(wall)]
+        if _FAULTS in only:
+            async with accounts.store.transaction(SERVER) as tx:
+                await tx.clear(FaultRule)
         clock = accounts.first_clock(wall) if "clock" in only else None
         left = []
         for each in await accounts.all():
@@ -110,7 +116,9 @@ class ResetService:
             kinds = {kind for part in parts for kind in self.parts[part]}
             followed = clock or server or await world.server_clock()
             if followed.now(wall) < world.now:
-                timed = (kinds for part, kinds in self.parts.items() if part != _CREDITS)
+                timed = (
+                    kinds for part, kinds in self.parts.items() if part not in (_CREDITS, _FAULTS)
+                )
                 kinds.update(kind for kinds in timed for kind in kinds)
             for kind in kinds:
                 await tx.clear(kind)

@@ -53,11 +53,11 @@ class PictureOperations:
             Operation(
                 "POST", "/v1/controlnet/detect", self.detect,
                 "Run a control-net preprocessor on an uploaded image",
-                "TAMS › 5.13", body=DetectControlnet, leaves=True,
+                "TAMS › 5.13", body=DetectControlnet, leaves=True, name="ControlnetDetect",
             ),
             Operation(
                 "POST", "/v1/img2prompt", self.describe, "Describe an uploaded image in words",
-                "TAMS › 5.14", body=DescribeImage, leaves=True,
+                "TAMS › 5.14", body=DescribeImage, leaves=True, name="Img2Prompt",
             ),
             Operation(
                 "GET", "/resource-upload/{term}/{date}/{name}", self.get_detection,

@@ -56,9 +56,12 @@ class Storage:
         )
         take = partial(
             at_store, "PUT", run=self.put, summary="Take the bytes of a reserved upload",
-            caller=self.upload_url, bounds=upload_bounds,
+            name="UploadImage", caller=self.upload_url, bounds=upload_bounds,
         )  # fmt: skip
-        serve = partial(at_store, "GET", run=self.get_result, caller=self.result_url_holder)
+        serve = partial(
+            at_store, "GET", run=self.get_result, name="DownloadResult",
+            caller=self.result_url_holder,
+        )  # fmt: skip
         folder = _RESULTS + "/{term}/{date}/COMFY"
         self.operations = (
             take(_UPLOAD_INTERNATIONAL + "{resource_id}"),

@@ -84,30 +84,33 @@ class TamsSurface:
         self.operations: Sequence[Operation] = (
             Operation(
                 "POST", "/v1/jobs", self.create_job, "Create a job out of stages",
-                "TAMS › 5.1", body=CreateJob,
+                "TAMS › 5.1", body=CreateJob, name="CreateJob",
             ),
             Operation(
-                "GET", "/v1/jobs/{job_id}", self.get_job, "State of a job", "TAMS › 5.2"
+                "GET", "/v1/jobs/{job_id}", self.get_job, "State of a job", "TAMS › 5.2",
+                name="GetJob",
             ),
             Operation(
-                "DELETE", "/v1/jobs/{job_id}", self.cancel_job, "Cancel a job", "TAMS › 5.3"
+                "DELETE", "/v1/jobs/{job_id}", self.cancel_job, "Cancel a job", "TAMS › 5.3",
+                name="CancelJob",
             ),
             Operation(
                 "POST", "/v1/jobs/credits", self.price_job, "Price of a job of stages",
-                "TAMS › 5.4", body=PriceJob,
+                "TAMS › 5.4", body=PriceJob, name="GetJobCredits",
             ),
             Operation(
-                "GET", "/v1/models/{model_id}", self.get_model, "One model", "TAMS › 5.10"
+                "GET", "/v1/models/{model_id}", self.get_model, "One model", "TAMS › 5.10",
+                name="GetModel",
             ),
             Operation(
                 "POST", "/v1/resource/image", self.reserve_upload,
                 "Reserve an image resource and an upload URL for it",
-                "TAMS › 5.11", body=upload_body,
+                "TAMS › 5.11", body=upload_body, name="CreateResourceImage",
             ),
             Operation(
                 "POST", "/v1/resource/image/sts", self.reserve_form_upload,
                 "Reserve an image resource and a form that uploads it",
-                "TAMS › 5.12", body=upload_body,
+                "TAMS › 5.12", body=upload_body, name="CreateResourceImageSts",
             ),
             *self.workflows.operations,
             *self.pictures.operations,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.resets import ResetService
@@ -15,6 +16,9 @@ from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.pipeline import Operation
 from mock_server.web.vendor_settings import Fact, at_hand
 from mock_server.web.vendors import VendorContext
+
+if TYPE_CHECKING:
+    from mock_server.web.faults.effects import Refusal
 
 
 class TamsVendor:
@@ -50,6 +54,11 @@ class TamsVendor:
 
         known = (*FACTS, *SETTLED)
         return fidelity.facts(self.name, self.surface.operations, known, self.settings)
+
+    def refusals(self) -> Mapping[str, Refusal]:
+        from mock_server.tams.refusals import refusals
+
+        return refusals(self.settings)
 
     def control_operations(self) -> Sequence[Operation]:
         return ()

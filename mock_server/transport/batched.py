@@ -11,7 +11,9 @@ marks requests that were received completely, so that reading their body needs n
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, cast
+import socket
+import struct
+from typing import Any, ClassVar, Literal, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -101,6 +103,26 @@ class WholeAnswer:
         cycle.message_event.set()
         cycle.on_response()
         return True
+
+    def set_date(self, date: bytes) -> None:
+        """Send another Date header than that of the server."""
+        kept = [header for header in self._cycle.default_headers if header[0] != b"date"]
+        self._cycle.default_headers = [(b"date", date), *kept]
+
+    def send_raw(self, data: bytes, *, then: Literal["close", "reset"]) -> None:
+        """Send any bytes in place of an answer, and end the connection."""
+        cycle = self._cycle
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if data:
+            cycle.transport.write(data)
+        if then == "close":
+            cycle.transport.close()
+            return
+        sock = cycle.transport.get_extra_info("socket")
+        if sock is not None:  # Without lingering, the system sends a reset.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        cycle.transport.abort()
 
 
 class BatchedTransport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
 from msgspec import Struct, field
@@ -33,12 +34,21 @@ _MAX_LENGTH_DIGITS = 18
 HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
+class WireFault(Struct, frozen=True):
+    """How an answer is broken on its way to the client; see `web.faults.wire`."""
+
+    kind: str
+    seconds: float = 0.0
+    pieces: int = 1
+
+
 class Answer(Struct, frozen=True):
     """A whole answer: status, bytes, headers without the length."""
 
     status: int
     body: bytes = b""
     headers: Headers = JSON
+    wire: WireFault | None = None
 
 
 def json_answer(body: Any, status: int = 200) -> Answer:
@@ -103,17 +113,24 @@ class Explained(DomainError):
         self.explain = explain
 
 
+NO_HOOKS: Mapping[Any, Any] = MappingProxyType({})
+
+
 class Call:
     """One request: raw bytes first, and once it is identified also its account.
 
-    `identity` is what identified the caller beside the account, such as a session.
+    `identity` is what identified the caller beside the account, such as a session. `hooks` are the
+    hooks of this call, `faults` what they found out, `answer` what they may replace at the end.
     """
 
     __slots__ = (
         "_headers",
         "account",
         "accounts",
+        "answer",
         "body",
+        "faults",
+        "hooks",
         "identity",
         "method",
         "now",
@@ -124,6 +141,9 @@ class Call:
     )
 
     account: Account
+    answer: Answer
+    faults: Any
+    hooks: Mapping[Any, Any]
     now: float  # of the account, when it was admitted
 
     def __init__(
@@ -132,6 +152,7 @@ class Call:
         self.scope = scope
         self.trace = trace
         self.accounts = accounts
+        self.hooks = NO_HOOKS
         self.identity: Any = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -250,6 +271,11 @@ async def send_answer(
     if cross_origin and call.header(b"origin") is not None:
         headers += _CROSS_ORIGIN
     is_head = call.method == "HEAD"
+    if answer.wire is not None:
+        from mock_server.web.faults.wire import send_broken
+
+        await send_broken(send, answer.wire, answer, headers, call)
+        return
     joined = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
     if joined is not None and not is_head and joined.send(answer.status, headers, answer.body):
         trace.answer = answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -52,6 +52,7 @@ CONTROL_HEAD = "_mock"  # how the paths of the control API begin
 
 # A hook may return an answer, which is sent in place of all that would follow.
 Hook = Callable[[Call], Awaitable[Answer | None]]
+Hooks = Mapping[Stage, Hook]
 Caller = Callable[[Call], Awaitable[Account | None]]
 
 
@@ -66,7 +67,7 @@ class Operation(Struct, frozen=True):
     handler is `run(world, call, payload)`. A handler that `leaves` the event loop is
     `run(call, payload)` and opens its units of work with `call.act()`. `counted` calls count
     against the limit. `refuse` words refusals in place of the surface, or returns None. `source`
-    is the place in the reference.
+    is the place in the reference. `name` is the vendor's, where the path does not show it.
     """
 
     method: str
@@ -84,6 +85,13 @@ class Operation(Struct, frozen=True):
     bounds: Bounds | None = None
     refuse: Callable[[DomainError, Call], Answer | None] | None = None
     problems: tuple[Any, ...] = field(default=())
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The vendor's name of the operation, or that of the handler."""
+        last = self.path.rpartition("/")[2]
+        return self.name or (self.run.__name__ if "{" in last else last)
 
 
 class Surface(Protocol):
@@ -156,14 +164,23 @@ class OperationTable:
 
 
 class Pipeline:
-    """One surface as an ASGI app; the trace of the call is in its scope."""
+    """One surface as an ASGI app; the trace of the call is in its scope.
 
-    def __init__(self, surface: Surface, accounts: AccountService, bounds: Bounds) -> None:
+    `hooks_of` returns the hooks of a call that was read: for nearly all none.
+    """
+
+    def __init__(
+        self,
+        surface: Surface,
+        accounts: AccountService,
+        bounds: Bounds,
+        hooks_of: Callable[[Call, Operation, Surface], Hooks] | None = None,
+    ) -> None:
         self.surface = surface
         self.accounts = accounts
         self.bounds = bounds
         self.table = OperationTable(surface.operations)
-        self.hooks: dict[Stage, tuple[Hook, ...]] = {}
+        self.hooks_of = hooks_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
@@ -192,6 +209,8 @@ class Pipeline:
         call.trace.operation = f"{operation.method} {operation.path}"
         try:
             await call.read(receive, operation.bounds or self.bounds)
+            if self.hooks_of is not None:
+                call.hooks = self.hooks_of(call, operation, self.surface)
             answer = await self._serve(operation, call)
         except Answered as early:
             answer = early.answer
@@ -203,8 +222,12 @@ class Pipeline:
             log.exception("request %s failed unexpectedly", call.trace.id)
             call.trace.refusal = "an unexpected error"
             answer = surface.render_crash(call)
-        if self.hooks and (hooked := await self._hooked(Stage.ANSWERED, call)) is not None:
-            return hooked
+        if Stage.ANSWERED in call.hooks:
+            call.answer = answer
+            try:
+                answer = await call.hooks[Stage.ANSWERED](call) or answer
+            except DomainError as error:
+                answer = await self._refused(operation, call, error)
         return answer
 
     async def _refused(self, operation: Operation, call: Call, error: DomainError) -> Answer:
@@ -218,14 +241,14 @@ class Pipeline:
         return self.surface.render_error(error, call) if refused is None else refused
 
     async def _serve(self, operation: Operation, call: Call) -> Answer:
-        if self.hooks:
-            await self._run_hooks(Stage.RECEIVED, call)
+        if call.hooks:
+            await self._run_hook(Stage.RECEIVED, call)
         account = await (operation.caller or self.surface.authenticate)(call)
         if account is not None:
             call.account = account
             call.trace.account = account.id
-        if self.hooks:
-            await self._run_hooks(Stage.IDENTIFIED, call)
+        if call.hooks:
+            await self._run_hook(Stage.IDENTIFIED, call)
         if account is not None:
             async with call.act() as world:
                 call.now = call.trace.now = world.now
@@ -234,33 +257,27 @@ class Pipeline:
                     result = await operation.run(world, call, await self._parsed(operation, call))
         if account is None or operation.leaves:
             result = await operation.run(call, await self._parsed(operation, call))
-        if self.hooks:
-            await self._run_hooks(Stage.DONE, call)
+        if call.hooks:
+            await self._run_hook(Stage.DONE, call)
         return self.surface.render(result, operation, call.trace)
 
     async def _parsed(self, operation: Operation, call: Call) -> Any:
-        if self.hooks:
-            await self._run_hooks(Stage.ADMITTED, call)
+        if call.hooks:
+            await self._run_hook(Stage.ADMITTED, call)
         # Nearly all bodies begin like this, and need nothing else.
         if operation.body is not None and call.body and not call.body.startswith(b"{"):
             from mock_server.web.body_text import make_plain
 
             make_plain(call, operation.bounds or self.bounds)
         payload = self.surface.parse(operation, call)
-        if self.hooks:
-            await self._run_hooks(Stage.PARSED, call)
+        if call.hooks:
+            await self._run_hook(Stage.PARSED, call)
         return payload
 
-    async def _run_hooks(self, stage: Stage, call: Call) -> None:
-        if (answer := await self._hooked(stage, call)) is not None:
+    async def _run_hook(self, stage: Stage, call: Call) -> None:
+        hook = call.hooks.get(stage)
+        if hook is not None and (answer := await hook(call)) is not None:
             raise Answered(answer)
-
-    async def _hooked(self, stage: Stage, call: Call) -> Answer | None:
-        for hook in self.hooks.get(stage, ()):
-            answer = await hook(call)
-            if answer is not None:
-                return answer
-        return None
 
 
 class Router:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from mock_server.web.calls import Bounds
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.results import ResultFiles
 from mock_server.web.vendor_settings import Fact
+
+if TYPE_CHECKING:
+    from mock_server.web.faults.effects import Refusal
 
 
 class VendorContext(Struct, frozen=True):
@@ -51,6 +54,9 @@ class Vendor(Protocol):
 
     def facts(self) -> Iterable[Fact]:
         """Return where each of its behaviours comes from."""
+
+    def refusals(self) -> Mapping[str, Refusal]:
+        """Return its refusals by name, for faults: each makes an error or an answer."""
 
     def control_operations(self) -> Sequence[Operation]:
         """Return the operations that it adds to the control API."""

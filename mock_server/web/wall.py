@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 
 MAX_LEAD = 1.0  # seconds that it may be ahead of the system's clock before it steps back
 
@@ -32,6 +33,16 @@ class SteadyWall:
 
 
 wall = SteadyWall(time.time, time.monotonic)
+
+
+def http_date(ahead: float) -> bytes:
+    """Return the value of a Date header that is some seconds ahead."""
+    return formatdate(wall() + ahead, usegmt=True).encode()
+
+
+async def wait(seconds: float) -> None:
+    """Let real time pass, on the wire."""
+    await asyncio.sleep(seconds)
 
 
 async def let_others_run() -> None:

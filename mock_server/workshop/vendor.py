@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from mock_server.workshop.tokens import Token, TokenHistory
 
 if TYPE_CHECKING:
     from mock_server.web.callback_formats import CallbackAdapter
+    from mock_server.web.faults.effects import Refusal
     from mock_server.web.pipeline import Operation
     from mock_server.web.vendor_settings import Fact
     from mock_server.workshop.authentication import WorkshopAuthenticator
@@ -103,6 +104,11 @@ class WorkshopVendor:
         from mock_server.workshop.facts import FACTS
 
         return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
+
+    def refusals(self) -> Mapping[str, Refusal]:
+        from mock_server.workshop.refusals import refusals
+
+        return refusals(self.surface.codes)
 
     def control_operations(self) -> Sequence[Operation]:
         from mock_server.workshop.control import TokenControl

@@ -77,6 +77,7 @@ class WorkflowOperations:
             Operation(
                 "POST", "/v1/jobs/workflow/template", self.create_template_job,
                 "Create a job out of a template", "TAMS › 5.9", body=CreateTemplateJob,
+                name="CreateWorkflowTemplateJob",
             ),
         )  # fmt: skip
 

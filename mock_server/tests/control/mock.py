@@ -24,6 +24,7 @@ from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds, Call, json_answer, send_answer
 from mock_server.web.captures import CaptureError
+from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Tracing
 from mock_server.web.targets import CallbackTarget, CallbackTargets
@@ -63,7 +64,11 @@ class Mock:
         self.accounts.on_callbacks = self.dispatcher.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         self.journal = Journal(**bounds | changes.pop("journal", {}))
+        faults = FaultService(
+            self.accounts, self.journal, tuple, lambda name: {}, lambda: self.wall, by_request=False
+        )
         known: dict[str, Any] = {
+            "faults": faults,
             "accounts": self.accounts,
             "resets": self.resets,
             "journal": self.journal,

@@ -2,7 +2,17 @@
 
 import pytest
 
-PARTS = ["jobs", "credits", "uploads", "limits", "nonces", "clock", "callbacks", "requests"]
+PARTS = [
+    "jobs",
+    "credits",
+    "uploads",
+    "limits",
+    "nonces",
+    "clock",
+    "callbacks",
+    "faults",
+    "requests",
+]
 
 
 async def test_a_reset_of_the_server_leaves_the_ready_made_account(http):

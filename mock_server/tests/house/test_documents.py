@@ -118,7 +118,7 @@ def block(number: int, url: str) -> str:
 
 
 def test_every_block_of_the_readme_has_a_test_here():
-    assert len(blocks("README.md")) == 6
+    assert len(blocks("README.md")) == 7
     assert len(blocks(HTTPS)) == 2 + len(LANGUAGES)
 
 
@@ -159,10 +159,18 @@ def test_the_wrong_signature_is_explained_as_the_readme_says(reader, url):
     assert " ".join(said.split()) in shown
 
 
+def test_a_call_fails_on_demand(reader, url):
+    shown = reader.paste(block(5, url))
+    httpx.delete(f"{url}/_mock/faults").raise_for_status()
+
+    assert "SERVICE_UNAVAILABLE" in shown
+    assert '"hits":0' in shown
+
+
 def test_the_receiver_says_what_the_readme_shows(reader):
     shown = re.findall(r"^tams-mock (?:is|listens) .* at", README, re.MULTILINE)[0]
 
-    with reader.running(blocks("README.md")[5]) as lines:
+    with reader.running(blocks("README.md")[6]) as lines:
         assert next(lines).startswith(f"{shown} http://127.0.0.1:")
 
 

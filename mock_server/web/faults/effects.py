@@ -1,0 +1,344 @@
+"""What a fault does: each kind is a model of its parameters, and acts on a call or its answer.
+
+Kinds that `stop` answer in place of the work, or after it; the others change what goes out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from math import log
+from random import Random
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+from pydantic import Field
+
+from mock_server.core.errors import DomainError
+from mock_server.web.calls import GONE, Answer, Call, WireFault, json_answer
+from mock_server.web.json_bodies import IncomingBody
+from mock_server.web.wall import wait
+
+MAX_SECONDS = 600.0
+# How often a wait looks whether the client is still there, and what the account's clock shows.
+_LOOK_SECONDS = 0.05
+
+Refusal = Callable[[], Answer | DomainError]
+
+
+class FaultContext(Struct, frozen=True):
+    """What an effect may use. `refusals` are those of the call's vendor, by name.
+
+    `now` returns the account's time, or the server's where no account is known. `earlier` returns
+    the answer that the same call got before, if it is remembered. `job_age` returns how long ago
+    the job that a call names was submitted (virtual seconds).
+    """
+
+    refusals: Mapping[str, Refusal]
+    now: Callable[[], Awaitable[float]]
+    earlier: Callable[[Call], Answer | None]
+    job_age: Callable[[Call], Awaitable[float | None]]
+    random: Random
+
+
+class EffectBody(IncomingBody):
+    """What happens to a call that is hit."""
+
+    needs_answer: ClassVar[bool] = False
+
+    def problem(self) -> str:
+        """Return what its members, taken together, lack."""
+        return ""
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        """Return the answer to send in place of any other, or None to go on."""
+        raise NotImplementedError
+
+
+class AnswerEffectBody(EffectBody):
+    """What happens to an answer, so the work is done first."""
+
+    needs_answer = True
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        """Return the answer to send instead."""
+        raise NotImplementedError
+
+
+class RefusalFault(EffectBody):
+    """One of the vendor's own refusals, by its name (see `GET /_mock/faults/kinds`)."""
+
+    kind: Literal["refusal"]
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        if self.name not in context.refusals:
+            return None  # It is another vendor's.
+        return refused(context.refusals[self.name])
+
+
+class StatusFault(EffectBody):
+    """Any status, headers and body: a text, or a value that is sent as JSON."""
+
+    kind: Literal["status"]
+    status: Annotated[int, Field(ge=200, le=599)]
+    headers: dict[
+        Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")],
+        Annotated[str, Field(pattern=r"^[\t -~]{0,4000}$")],
+    ] = Field(
+        default_factory=dict, max_length=50, json_schema_extra={"additionalProperties": False}
+    )
+    body: Any = None
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        made = json_answer(self.body, self.status)
+        if self.body is None or isinstance(self.body, str):
+            plain = (b"content-type", b"text/plain; charset=utf-8")
+            made = Answer(self.status, (self.body or "").encode(), (plain,))
+        named = {name.lower().encode(): value.encode() for name, value in self.headers.items()}
+        kept = tuple(header for header in made.headers if header[0] not in named)
+        return replace(made, headers=(*kept, *named.items()))
+
+
+class NotYetFault(EffectBody):
+    """Refuses calls about a job, as if it were unknown, for `seconds` after its submission."""
+
+    kind: Literal["not-yet"]
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 2.0
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        age = await context.job_age(call)
+        if age is None or age >= self.seconds:
+            return None
+        name = next(each for each in ("job-unknown", "task-unknown") if each in context.refusals)
+        return refused(context.refusals[name])
+
+
+class LatencyFault(EffectBody):
+    """Waits: `seconds`, or between `low` and `high`, or log-normal with `median` and `sigma`."""
+
+    kind: Literal["latency"]
+    seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS)] | None = None
+    low: Annotated[float, Field(ge=0, le=MAX_SECONDS)] | None = None
+    high: Annotated[float, Field(ge=0, le=MAX_SECONDS)] | None = None
+    median: Annotated[float, Field(gt=0, le=MAX_SECONDS)] | None = None
+    sigma: Annotated[float, Field(ge=0, le=5)] = 0.5
+    clock: Literal["wall", "account"] = "wall"
+
+    def problem(self) -> str:
+        ranged = self.low is not None and self.high is not None
+        if [self.seconds is not None, ranged, self.median is not None].count(True) != 1:
+            return "needs seconds, or low and high, or median"
+        if self.low is not None and self.high is not None and self.low > self.high:
+            return "low must not be above high"
+        return ""
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        seconds = self._seconds(context.random)
+        if self.clock == "wall":
+            await _pause(call, seconds)
+            return None
+        until = await context.now() + seconds
+        while GONE not in call.scope.get("state", ()) and await context.now() < until:
+            await wait(_LOOK_SECONDS)
+        return None
+
+    def _seconds(self, random: Random) -> float:
+        if self.low is not None and self.high is not None:
+            return random.uniform(self.low, self.high)
+        if self.median is not None:
+            return min(MAX_SECONDS, random.lognormvariate(log(self.median), self.sigma))
+        return self.seconds or 0.0
+
+
+class ConnectionFault(EffectBody):
+    """Breaks the connection in place of an answer.
+
+    `reset` ends it with a reset, `empty` closes it, and `garbage` sends bytes that are no HTTP.
+    """
+
+    kind: Literal["reset", "empty", "garbage"]
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        return Answer(200, b"", wire=WireFault(self.kind))
+
+
+class CutAnswerFault(AnswerEffectBody):
+    """Breaks the connection in the answer.
+
+    `half` closes it in the middle of the body, and `wrong-length` announces more than it sends.
+    """
+
+    kind: Literal["half", "wrong-length"]
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        return replace(answer, wire=WireFault(self.kind))
+
+
+class DripFault(AnswerEffectBody):
+    """Sends the body of the answer in `pieces`, spread over `seconds`."""
+
+    kind: Literal["drip"]
+    seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 5.0
+    pieces: Annotated[int, Field(ge=2, le=1000)] = 10
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        return replace(answer, wire=WireFault("drip", self.seconds, self.pieces))
+
+
+class DateFault(AnswerEffectBody):
+    """Sends a `Date` header that is `seconds` ahead (or, if negative, behind)."""
+
+    kind: Literal["date-skew"]
+    seconds: Annotated[float, Field(ge=-1e9, le=1e9)]
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        return replace(answer, wire=WireFault("date-skew", self.seconds))
+
+
+class RedirectFault(EffectBody):
+    """Redirects to another location."""
+
+    kind: Literal["redirect"]
+    location: Annotated[str, Field(pattern=r"^[!-~]{1,2000}$")] = "http://127.0.0.1:9/"
+    status: Literal[301, 302, 303, 307, 308] = 302
+
+    async def act(self, call: Call, context: FaultContext) -> Answer | None:
+        return Answer(self.status, b"", ((b"location", self.location.encode()),))
+
+
+class BrokenBodyFault(AnswerEffectBody):
+    """Breaks the bytes of the answer's body.
+
+    `invalid-json` and `truncated-json` cannot be parsed, though their length is right. `corrupt`
+    changes bytes in the middle, as of a picture.
+    """
+
+    kind: Literal["invalid-json", "truncated-json", "corrupt"]
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        body = answer.body
+        if self.kind == "truncated-json":
+            return replace(answer, body=body[: len(body) * 2 // 3])
+        if self.kind == "invalid-json":
+            return replace(answer, body=body[:-1] + b",}" if body else b"{,}")
+        middle = len(body) // 2
+        changed = bytes(byte ^ 0x55 for byte in body[middle : middle + 64])
+        return replace(answer, body=body[:middle] + changed + body[middle + len(changed) :])
+
+
+class MemberFault(AnswerEffectBody):
+    """Changes members of the JSON answer; `pointer` is a JSON pointer, in which * is any step.
+
+    `missing` removes them, `null` empties them, `wrong-type` sends numbers as texts and the other
+    way round, `unknown-enum` sends a word that no document lists, `extra` adds a member, and `set`
+    gives them a `value`.
+    """
+
+    kind: Literal["missing", "null", "wrong-type", "unknown-enum", "extra", "set"]
+    pointer: Annotated[str, Field(pattern=r"^(/[^/]+)+$", max_length=500)]
+    value: Any = None
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        try:
+            body = json.loads(answer.body)
+        except ValueError:
+            return answer
+        *path, last = steps_of(self.pointer)
+        places = list(_places(body, path, last, extra=self.kind == "extra"))
+        for holder, key in places:
+            self._change(holder, key)
+        return replace(answer, body=json_answer(body).body)
+
+    def _change(self, holder: Any, key: Any) -> None:
+        match self.kind:
+            case "missing":
+                del holder[key]
+            case "null":
+                holder[key] = None
+            case "wrong-type":
+                holder[key] = _other_type(holder[key])
+            case "unknown-enum":
+                holder[key] = "UNKNOWN_TO_ALL_DOCUMENTS" if self.value is None else self.value
+            case "extra":
+                holder[key] = "unexpected" if self.value is None else self.value
+            case "set":
+                holder[key] = self.value
+
+
+class StaleFault(AnswerEffectBody):
+    """Sends the answer that the same call got before, if there is one in the journal."""
+
+    kind: Literal["stale"]
+
+    def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
+        return context.earlier(call) or answer
+
+
+Effect = Annotated[
+    RefusalFault
+    | StatusFault
+    | NotYetFault
+    | LatencyFault
+    | ConnectionFault
+    | CutAnswerFault
+    | DripFault
+    | DateFault
+    | RedirectFault
+    | BrokenBodyFault
+    | MemberFault
+    | StaleFault,
+    Field(discriminator="kind"),
+]
+
+
+def refused(refusal: Refusal) -> Answer:
+    """Return a refusal that is an answer, or raise the error that it is."""
+    made = refusal()
+    if isinstance(made, DomainError):
+        raise made
+    return made
+
+
+async def _pause(call: Call, seconds: float) -> None:
+    """Wait, but not for a client that went away."""
+    while seconds > 0 and GONE not in call.scope.get("state", ()):
+        await wait(min(seconds, 1.0))
+        seconds -= 1.0
+
+
+def steps_of(pointer: str) -> list[str]:
+    """Return the steps of a JSON pointer."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def _places(body: Any, path: list[str], last: str, *, extra: bool) -> Iterator[tuple[Any, Any]]:
+    """Yield containers and keys that the pointer names; with `extra`, keys that are new."""
+    holders = [body]
+    for step in path:
+        holders = [value for holder in holders for _, value in members(holder, step)]
+    for holder in holders:
+        if extra and isinstance(holder, dict):
+            yield holder, last
+        elif not extra:
+            yield from ((holder, key) for key, _ in reversed(members(holder, last)))
+
+
+def members(holder: Any, step: str) -> list[tuple[Any, Any]]:
+    """Return the members of an object or array that a step of a pointer names, or all for *."""
+    if isinstance(holder, dict):
+        return [(key, value) for key, value in holder.items() if step in ("*", key)]
+    if isinstance(holder, list):
+        return [(at, value) for at, value in enumerate(holder) if step in ("*", str(at))]
+    return []
+
+
+def _other_type(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        return float(value) if value.replace(".", "", 1).isdigit() else {"value": value}
+    return str(value)
