@@ -27,6 +27,7 @@ STRICT = {
     "request_id_missing": "refuse",
     "repeated_request_other_body": "refuse",
     "both_spellings": "refuse",
+    "unread_member": "refuse",
     "header_grammar": "strict",
     "unknown_class": "refuse",
     "extra_field": "refuse",
@@ -125,6 +126,9 @@ class TamsSettings(ChoiceTable):
     )
     both_spellings: Literal["camel", "refuse"] = _members(
         "camel", "U17", "A member in both spellings in one body: camelCase wins, or 400."
+    )
+    unread_member: Leniency = _members(
+        "accept", "U57", "A request member that nothing reads, such as widht: a remark, or 400."
     )
     bad_size: Leniency = _members(
         "accept", "U18", "A size outside the documented rules: a warning, or 400."

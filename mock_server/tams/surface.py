@@ -138,7 +138,13 @@ class TamsSurface:
         """Read the body leniently, as protobuf's JSON mapping does."""
         if operation.body is None:
             return None
-        return wire.parse(operation.body, call.body, both_spellings=self.settings.both_spellings)
+        return wire.parse(
+            operation.body,
+            call.body,
+            both_spellings=self.settings.both_spellings,
+            unread_member=self.settings.unread_member,
+            remark=call.remark,
+        )
 
     def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""

@@ -2,7 +2,8 @@
 
 Source: TAMS › Wire conventions 3 to 5 and 8; for all other cases, the mapping itself
 (https://protobuf.dev/programming-guides/json). Members are in camelCase or snake_case; of two
-equal names the last one counts. Unknown members are ignored. null means unset, and an unset member
+equal names the last one counts. Unknown members are ignored, or refused if a setting says so. null
+means unset, and an unset member
 has its default. `scalars` has the types of members.
 
 Error messages are made only if there is an error.
@@ -11,7 +12,7 @@ Error messages are made only if there is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
 
@@ -33,6 +34,7 @@ from mock_server.tams.positions import (
 )
 from mock_server.tams.scalars import MAX_ELEMENTS, WRONG_SCALAR
 from mock_server.web.calls import Call
+from mock_server.web.unread_members import UnreadMember, unread_members
 
 
 def json_name(name: str) -> str:
@@ -62,7 +64,7 @@ class TamsBody(Struct, frozen=True):
         }
         # The alias is looked up first, so camelCase wins if both are there.
         both = CoreConfig(validate_by_alias=True, validate_by_name=True)
-        return typed_dict_schema(members, extra_behavior="ignore", config=both)
+        return typed_dict_schema(members, config=both)
 
 
 Kind = TypeVar("Kind", bound=TamsBody)
@@ -73,13 +75,18 @@ def parse(
     raw: bytes,
     *,
     both_spellings: Literal["camel", "refuse"] = "camel",
+    unread_member: Literal["accept", "refuse"] = "accept",
+    remark: Callable[[str], object] = str,
 ) -> Kind:
-    """Return the message in the bytes; raises Malformed with protobuf's message."""
+    """Return the message in the bytes; raises Malformed with protobuf's message.
+
+    `remark` is told of members that nothing reads, where they are accepted.
+    """
     # The fast path: most bodies are valid and contain nothing that JSON readers treat differently.
     is_special = max(map(raw.find, _SPECIAL)) >= 0  # `in` would first try each as a number
     if not is_special and both_spellings == "camel":
         try:
-            return convert(_reader(kind).validate_json(raw), kind)
+            return convert(_reader(kind).validate_json(raw, extra="forbid"), kind)
         except ValidationError:
             pass  # The error is explained below.
     try:
@@ -94,10 +101,16 @@ def parse(
         _refuse_both_spellings(kind, data, raw)
     if b"null" in raw:
         data = _without_nulls(kind, data)
+    unread = unread_members(kind, data, _kinds)
+    if unread and unread_member == "refuse":
+        raise _unknown_field(raw, unread[0])
     try:
-        return convert(_reader(kind).validate_python(data), kind)
+        made = convert(_reader(kind).validate_python(data, extra="ignore"), kind)
     except ValidationError as error:
         raise _wrong_value(raw, error) from None
+    for each in unread:
+        remark(str(each))
+    return made
 
 
 # JSON readers treat these differently.
@@ -118,6 +131,11 @@ def _members(kind: type[TamsBody]) -> dict[str, tuple[str, type[TamsBody] | None
         alias = json_name(field.name)
         members[field.name] = members[alias] = (alias, next(_messages_in(field.type), None))
     return members
+
+
+@cache
+def _kinds(kind: type[TamsBody]) -> dict[str, type[TamsBody] | None]:
+    return {name: held for name, (_, held) in _members(kind).items()}
 
 
 def _messages_in(annotation: Any) -> Iterator[type[TamsBody]]:
@@ -182,6 +200,13 @@ def _duplicate_field(raw: bytes, path: Path, names: tuple[str, str]) -> Malforme
     text = raw.decode()
     offset = later_name_at(text, path, names)
     return Malformed(f"proto: {_position(text, offset)}: duplicate field {token_at(text, offset)}")
+
+
+def _unknown_field(raw: bytes, unread: UnreadMember) -> Malformed:
+    text = raw.decode()
+    offset = later_name_at(text, unread.path, (unread.name,))
+    token = token_at(text, offset)
+    return Malformed(f"proto: {_position(text, offset)}: unknown field {token}")
 
 
 def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:

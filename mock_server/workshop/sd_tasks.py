@@ -66,9 +66,6 @@ class SamplingBody(WorkshopBody):
     sampler_name: str = ""
     seed: Whole = RANDOM_SEED
 
-    # Not a member of the service: clients with the right spelling get a remark.
-    negative_prompt: object = None
-
     @property
     def checkpoint(self) -> dict[str, str]:
         """The model as it is shown in events; in the mock, files have no versions."""
@@ -120,8 +117,6 @@ def parse_order(
 ) -> ParsedTask:
     """Return the order of a body; refuse its first invalid member."""
     validator = TaskValidator(settings, remark)
-    if payload.negative_prompt and not payload.negtive_prompt:
-        remark("negative_prompt has no effect: the service spells it negtive_prompt")
     width = validator.side("width", payload.width)
     height = validator.side("height", payload.height)
     steps = validator.steps("steps", payload.steps)

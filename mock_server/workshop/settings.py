@@ -26,6 +26,7 @@ STRICT = {
     "missing_session": "fail",
     "delete_missing_session": "fail",
     "unknown_workflow": "refuse",
+    "unread_member": "refuse",
 }
 
 # Gives open choices the value that is nearest to the vendor's documents, [doc] in the reference.
@@ -109,6 +110,11 @@ class WorkshopSettings(ChoiceTable):
     )
     broken_json: Literal["envelope", "gateway"] = _service(
         "envelope", "W22", "A body that is not JSON: a failure in the envelope, or a gateway's 400."
+    )
+    unread_member: Leniency = _service(
+        "accept",
+        "W22",
+        "A request member that nothing reads, such as widht: a remark, or a failure.",
     )
     roles: tuple[str, ...] = _service((), "W14", "Roles that exist; if empty, any is accepted.")
     gadgets: tuple[str, ...] = _service((), "W14", "Gadgets that exist; if empty, any is accepted.")

@@ -110,9 +110,19 @@ class WorkshopSurface:
         if operation.body is None:
             return None
         if operation.method == "GET":
-            return wire.parse_query(operation.body, call.scope["query_string"])
-        digit_strings = self.settings.digit_strings == "accept"
-        return wire.parse(operation.body, call.body, digit_strings=digit_strings)
+            return wire.parse_query(
+                operation.body,
+                call.scope["query_string"],
+                unread_member=self.settings.unread_member,
+                remark=call.remark,
+            )
+        return wire.parse(
+            operation.body,
+            call.body,
+            digit_strings=self.settings.digit_strings == "accept",
+            unread_member=self.settings.unread_member,
+            remark=call.remark,
+        )
 
     def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         """Return the answer to an operation; those for browsers return an Answer themselves."""

@@ -16,7 +16,7 @@ MAX_CFG_SCALE = 100.0
 MAX_CLIP_SKIP = 12
 MAX_NAME_LENGTH = 500
 
-Remark = Callable[[str], None]
+Remark = Callable[[str], object]
 
 Amount = TypeVar("Amount", int, float)
 

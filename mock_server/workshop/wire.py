@@ -6,9 +6,10 @@ that are not set.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
 from math import isfinite
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from pydantic import (
@@ -25,6 +26,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from mock_server.core.errors import Invalid, Malformed
 from mock_server.web.pipeline import Operation
+from mock_server.web.unread_members import unread_members
+from mock_server.workshop.settings import Leniency
+from mock_server.workshop.validation import Remark
 
 MAX_PARAMETERS = 100
 MAX_CHARACTERS = 1000
@@ -69,10 +73,18 @@ def scc(
 Kind = TypeVar("Kind", bound=WorkshopBody)
 
 
-def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
+def parse(
+    kind: type[Kind],
+    raw: bytes,
+    *,
+    digit_strings: bool = False,
+    unread_member: Leniency = "accept",
+    remark: Remark = str,
+) -> Kind:
     """Return the parsed body; raises Malformed, or Invalid for the first invalid member.
 
-    With `digit_strings`, a string of digits is accepted as an integer.
+    With `digit_strings`, a string of digits is accepted as an integer. `remark` is told of members
+    that nothing reads, where they are accepted.
     """
     data: Any = {}
     if raw.strip(_WHITESPACE):
@@ -86,10 +98,14 @@ def parse(kind: type[Kind], raw: bytes, *, digit_strings: bool = False) -> Kind:
         data = {}
     if not isinstance(data, dict):
         raise Malformed(f"The request body must be a JSON object, found {_shape(data)}")
-    return _validated(kind, data, digit_strings)
+    made = _validated(kind, data, digit_strings)
+    _tell_unread(kind, data, unread_member, remark)
+    return made
 
 
-def parse_query(kind: type[Kind], query: bytes) -> Kind:
+def parse_query(
+    kind: type[Kind], query: bytes, *, unread_member: Leniency = "accept", remark: Remark = str
+) -> Kind:
     """Return a body that was sent as a query, where that is allowed (choice 28)."""
     try:
         pairs = parse_qsl(
@@ -97,7 +113,33 @@ def parse_query(kind: type[Kind], query: bytes) -> Kind:
         )
     except ValueError:
         raise Malformed("The query has too many parameters") from None
-    return _validated(kind, dict(pairs), digit_strings=True)
+    made = _validated(kind, dict(pairs), digit_strings=True)
+    _tell_unread(kind, dict(pairs), unread_member, remark)
+    return made
+
+
+def _tell_unread(kind: Any, data: Any, unread_member: Leniency, remark: Remark) -> None:
+    """Remark on each member that nothing reads, or refuse the first one."""
+    for each in unread_members(kind, data, _kinds):
+        if unread_member == "refuse":
+            raise Invalid(*each.as_problem())
+        remark(str(each))
+
+
+@cache
+def _kinds(kind: type[WorkshopBody]) -> dict[str, type[WorkshopBody] | None]:
+    """Return the kind of object in each member; lists and optional members included."""
+    return {
+        field.alias or name: next(_bodies_in(field.annotation), None)
+        for name, field in kind.model_fields.items()
+    }
+
+
+def _bodies_in(annotation: Any) -> Iterator[type[WorkshopBody]]:
+    if isinstance(annotation, type) and issubclass(annotation, WorkshopBody):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _bodies_in(part)
 
 
 def _is_finite(data: Any) -> bool:

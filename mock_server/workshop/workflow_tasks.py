@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Work
 from mock_server.core.jobs.service import MAX_SEED, RANDOM_SEED
+from mock_server.web.unread_members import unread_members
 from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price_of
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import TaskMetadata
@@ -74,7 +75,7 @@ def parse_order(
         unknown=settings.unknown_workflow == "accept",
     )
     given = {key: value for key, value in payload.inputs.items() if value is not None}
-    values = given if version.open else _checked(given, version, remark)
+    values = given if version.open else _checked(given, version, settings, remark)
     validator = TaskValidator(settings, remark)
     width, height = _size(values, version, validator)
     steps = validator.steps("inputs.steps", _number(values, "steps"))
@@ -112,14 +113,11 @@ def parse_order(
     return ParsedTask(order, work, metadata, _files(values, version))
 
 
-def _checked(given: Mapping[str, Any], version: WorkflowVersion, remark: Remark) -> dict[str, Any]:
+def _checked(
+    given: Mapping[str, Any], version: WorkflowVersion, settings: WorkshopSettings, remark: Remark
+) -> dict[str, Any]:
     """Return the value of each published field, as sent or by default."""
-    known = {each.name for each in version.inputs}
-    for name in given:
-        if name not in known:
-            remark(
-                f"inputs.{name[:MAX_ID_LENGTH]} is not a field of the workflow and has no effect"
-            )
+    _tell_unread(given, version, settings, remark)
     values: dict[str, Any] = {}
     for each in version.inputs:
         if each.name in given:
@@ -132,6 +130,18 @@ def _checked(given: Mapping[str, Any], version: WorkflowVersion, remark: Remark)
         elif each.default is not None:
             values[each.name] = each.default
     return values
+
+
+def _tell_unread(
+    given: Mapping[str, Any], version: WorkflowVersion, settings: WorkshopSettings, remark: Remark
+) -> None:
+    """Remark on each input that is no field of the workflow, or refuse the first one."""
+    fields = dict.fromkeys(each.name for each in version.inputs)
+    members: dict[Any, Mapping[str, Any]] = {"body": {"inputs": "inputs"}, "inputs": fields}
+    for each in unread_members("body", {"inputs": given}, members.__getitem__):
+        if settings.unread_member == "refuse":
+            raise refused(" ".join(each.as_problem()))
+        remark(str(each))
 
 
 def _size(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 from msgspec import Struct, field
@@ -26,12 +27,16 @@ from mock_server.tams.workflow.graph_problems import (
 )
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
 from mock_server.tams.workflow.node_inputs import fits, input_problem
+from mock_server.web.unread_members import MAX_NAMED, nearest
 
 # Limits of the mock: no known client sends more, and an answer names every problem.
 MAX_NODES = 1_000
 MAX_LINKS = 100
 MAX_TOTAL_LINKS = 10_000
 MAX_NAME_LENGTH = 200
+
+# What ComfyUI's pages add to the inputs of nodes; no class has them.
+_FRONTEND_INPUTS = frozenset({"choose file to upload", "control_after_generate", "upload"})
 
 _MAX_CYCLE_SHOWN = 8
 
@@ -112,6 +117,12 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
             graph.problems += _problems(node, graph, settings)
         else:
             graph.warnings.append(f"node {printable(node.id)}: no output needs it, so it is idle")
+    for each in islice(_unread_inputs(graph), MAX_NAMED):
+        if settings.unread_member == "refuse":
+            graph.problems.append(each)
+        else:
+            name = f"{printable(each.node)} {printable(each.input)}"
+            graph.warnings.append(f"node {name}: {each.text}")
     graph.problems.sort(key=lambda each: _node_order(each.node))
     return graph
 
@@ -269,6 +280,19 @@ def _problems(node: GraphNode, graph: Graph, settings: TamsSettings) -> Iterator
         kind = specs[name].kind if name in specs else "*"
         if text := _link_problem(link, kind, graph):
             yield problem(name, text)
+
+
+def _unread_inputs(graph: Graph) -> Iterator[GraphProblem]:
+    """Yield the inputs that a node's class does not have; an unknown class may have any."""
+    for node in graph.running():
+        if node.known is None:
+            continue
+        for name in chain(node.values, node.links):
+            if name not in node.known.inputs and name not in _FRONTEND_INPUTS:
+                near = nearest(name, node.known.inputs)
+                meant = f"; did you mean `{near}`?" if near else ""
+                text = f"is not an input of {printable(node.class_type)}{meant}"
+                yield GraphProblem(node.id, node.class_type, name, text)
 
 
 def _link_problem(link: Link, kind: str, graph: Graph) -> str:

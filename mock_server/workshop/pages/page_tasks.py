@@ -99,8 +99,8 @@ class PageTasks:
 
 def _form(call: Call, user: PageUser) -> DrawingForm | WorkflowForm:
     if user.product == SD_WEBUI:
-        return wire.parse(DrawingForm, call.body)
-    return wire.parse(WorkflowForm, call.body)
+        return wire.parse(DrawingForm, call.body, remark=call.remark)
+    return wire.parse(WorkflowForm, call.body, remark=call.remark)
 
 
 def _request(
