@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -134,12 +134,14 @@ class App:
             http = BehindProxies(http, settings.trusted_proxies)
         self.http = Tracing(http, wall, [self.journal.keep, *observers])
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    # Frameworks look at whether this is a coroutine function to tell ASGI from WSGI.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            return self.http(scope, receive, send)
-        if scope["type"] == "lifespan":
-            return self._lifespan(receive, send)
-        return send({"type": "websocket.close", "code": 1000})
+            await self.http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
 
     async def open(self, wall: float) -> Account:
         """Make what the server begins with, and return the ready-made account."""
