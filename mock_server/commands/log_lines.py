@@ -28,7 +28,8 @@ MAX_PATH_LENGTH = 300
 # Texts that are remembered, so that each is written once.
 MAX_REMEMBERED = 1000
 
-_RECORD_BYTES = 1000
+# Begins the last part of a diagnosis: bytes of the request, in which there may be a secret.
+_EXCERPT = " | At byte "
 _LEVELS = {number: name.lower() for name, number in logging.getLevelNamesMapping().items()}
 
 
@@ -201,7 +202,7 @@ class _RequestLine(Struct):
 
     def __str__(self) -> str:
         trace = self.trace
-        refusal, remarks = trace.refusal, trace.remarks
+        refusal, remarks = trace.refusal.partition(_EXCERPT)[0], trace.remarks
         path = _printable(trace.scope["path"], MAX_PATH_LENGTH)
         if refusal or remarks or "/s/" in path:
             from mock_server.control.redaction import Redactor

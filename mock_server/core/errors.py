@@ -64,7 +64,7 @@ class Invalid(DomainError):
     """`field` has a wrong value; `problem` says what was expected."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+        super().__init__(problem if problem.startswith(f"{field}: ") else f"{field}: {problem}")
         self.field = field
         self.problem = problem
 
@@ -119,11 +119,11 @@ class RateLimited(DomainError):
         counts: str = "",
         frozen: bool = False,
     ) -> None:
-        used = f"{qps} of {qps} calls{counts and f' ({counts})'} within {window:g} s are used"
+        used = f"{qps} of {qps} calls{counts and f' ({counts})'} within {window:g} s are used; "
         waiting = ", whose clock is frozen: advance it" if frozen else ""
         super().__init__(
-            f"rate limit reached: {used}; the next one is let through in {retry_after:.3f} s"
-            f" of the account's time{waiting}"
+            f"rate limit reached: {used if qps else ''}"
+            f"the next one is let through in {retry_after:.3f} s of the account's time{waiting}"
         )
         self.retry_after = retry_after
 

@@ -7,6 +7,7 @@ incomplete, whole chunks count, so that a header without an end is noticed too.
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from mock_server.transport.batched import BatchingProtocol
 from mock_server.transport.hosts import WrongHost, check_host, origin_form
+
+log = logging.getLogger("tams_mock")
 
 # How many seconds a refused client may continue sending. Closing at once would make the kernel
 # drop the answer together with the data that was not read.
@@ -126,6 +129,7 @@ class BoundedHttp(BatchingProtocol):
             self.transport.close()
 
     def _error_answer(self, status: HTTPStatus, why: str) -> bytes:
+        log.warning("a request was answered with %d before it was read: %s", status, why)
         text = f"{why}\n".encode()
         headers = [
             *self.server_state.default_headers,

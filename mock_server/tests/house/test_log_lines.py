@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,7 +116,7 @@ def test_levels_follow_from_what_became_of_a_request(level, trace):
 def test_no_secret_is_in_a_line():
     trace = a_trace(
         "/sd_webui/s/0123456789abcdef0123456789abcdef",
-        refusal="the token my-secret-token is over",
+        refusal="the token my-secret-token is over | At byte 7 the server has u:other-secret-token",
         remarks=["my-secret-token again"],
     )
     trace.scope["query_string"] = b"apiToken=my-secret-token"
@@ -211,6 +212,20 @@ def test_in_a_pipe_each_request_is_a_line_of_json_and_nothing_else_is_printed(tm
     assert [line.get("status") for line in lines] == [400, 200, 400, None]
     assert "unexpected EOF" in lines[0]["refusal"]
     assert lines[2]["refusal"].startswith("credentials-missing: ")
+
+
+def test_what_is_refused_before_it_is_read_has_a_line_too(tmp_path):
+    with serving(tmp_path, subprocess.PIPE) as (process, client):
+        for _ in range(3):
+            address = (client.base_url.host, client.base_url.port or 80)
+            with socket.create_connection(address, timeout=20) as connection:
+                connection.sendall(b"no request\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+        process.send_signal(signal.SIGTERM)
+        line, *rest = process.communicate(timeout=20)[1].splitlines()
+
+    assert "answered with 400 before it was read" in json.loads(line)["message"]
+    assert len(rest) == 1  # it stopped
 
 
 @pytest.mark.parametrize(
