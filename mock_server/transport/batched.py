@@ -92,8 +92,9 @@ class WholeAnswer:
         if len(body) > MAX_JOINED_BYTES:
             return False
         parts = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            parts += name, b": ", value, b"\r\n"
+        for group in (cycle.default_headers, headers):
+            for name, value in group:
+                parts += name, b": ", value, b"\r\n"
         head = b"".join(parts)
         lines = len(parts) // 4 + 1
         if head.count(b"\n") != lines or head.count(b"\r") != lines:

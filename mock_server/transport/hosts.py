@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
 import httptools
 
@@ -16,15 +18,24 @@ class WrongHost(Exception):
     """The request does not say clearly which host it is for; the message says why."""
 
 
-def check_host(headers: Headers, version: str) -> None:
+def check_host(headers: Headers, version: Callable[[], str]) -> None:
     """Raise WrongHost unless there is one valid Host; HTTP/1.0 needs none."""
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1:
-        raise WrongHost("the request has more than one Host header")
-    if not hosts and version != "1.0":
-        raise WrongHost("the request has no Host header")
-    if hosts and _HOST.fullmatch(hosts[0]) is None:
+    host: bytes | None = None
+    for name, value in headers:
+        if name == b"host":
+            if host is not None:
+                raise WrongHost("the request has more than one Host header")
+            host = value
+    if host is None:
+        if version() != "1.0":
+            raise WrongHost("the request has no Host header")
+    elif not _is_host(host):
         raise WrongHost("the Host header is not a host name")
+
+
+@lru_cache(maxsize=64)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def origin_form(target: bytes, headers: Headers) -> bytes:

@@ -79,7 +79,7 @@ class BoundedHttp(BatchingProtocol):
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 raise _Refused
         try:
-            check_host(self.headers, self.parser.get_http_version())
+            check_host(self.headers, self.parser.get_http_version)
         except WrongHost as problem:
             self.send_400_response(f"Bad Request: {problem}.")
             raise _Refused from problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
@@ -188,11 +189,8 @@ class Call:
         """Return scheme and host to hand out URLs on: those of the caller, or the server's own."""
         if public_url:
             return public_url
-        host = self.header(b"host")
-        if host is None or HOST.fullmatch(host) is None:  # It makes no sense.
-            address, port = self.scope.get("server") or ("127.0.0.1", 80)
-            host = f"{address}:{port}".encode()
-        return f"{self.scope['scheme']}://{host.decode()}"
+        scope = self.scope
+        return _origin(scope["scheme"], self.header(b"host"), tuple(scope.get("server") or ()))
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse, in the journal and in the log."""
@@ -229,6 +227,13 @@ def wants_page(scope: Scope) -> bool:
     return scope["method"] in ("GET", "HEAD") and any(
         name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"]
     )
+
+
+@lru_cache(maxsize=64)
+def _origin(scheme: str, host: bytes | None, server: tuple[Any, ...]) -> str:
+    if host is None or HOST.fullmatch(host) is None:  # It makes no sense.
+        host = "{}:{}".format(*(server or ("127.0.0.1", 80))).encode()
+    return f"{scheme}://{host.decode()}"
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes:
