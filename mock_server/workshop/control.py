@@ -1,15 +1,18 @@
-"""Control operations on tokens and sessions: list, expire, extend, disable, close."""
+"""Control operations on tokens and sessions: list, history, expire, extend, disable, close."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
+from mock_server.core.accounts import Account
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import Conflict, NotFound
+from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.service import Snapshot
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.json_bodies import (
@@ -18,6 +21,7 @@ from mock_server.web.json_bodies import (
     MomentBody,
     NewestQuery,
     OutgoingBody,
+    Query,
     TextOrNull,
 )
 from mock_server.web.json_values import iso
@@ -26,6 +30,9 @@ from mock_server.web.pipeline import Operation
 from mock_server.workshop.session_service import SessionService
 from mock_server.workshop.session_transitions import own_token
 from mock_server.workshop.sessions import Metering, Session, SessionEndReason
+from mock_server.workshop.task_answers import TaskAnswers
+from mock_server.workshop.task_metadata import task_metadata
+from mock_server.workshop.token_history import made_with
 from mock_server.workshop.tokens import Token
 
 
@@ -48,7 +55,7 @@ class ExtensionBody(ChoiceBody):
 
 
 class SessionBody(OutgoingBody):
-    """A session now. `id` is the secret part of its URL; `state` is live, or why it is over."""
+    """A session now. `id` is the secret part of its URL; `state` is live, or why it has ended."""
 
     id: str
     product: str
@@ -106,6 +113,39 @@ class WholeTokenBody(TokenBody):
     sessions: list[SessionBody]
 
 
+class HistoryQuery(Query):
+    """Which part of a history is listed."""
+
+    limit: int = Field(100, ge=1, le=1000, description="At most this many")
+    before: str = Field("", max_length=100, description="Only tasks older than this one")
+
+
+class TaskBody(OutgoingBody):
+    """A task of a token now. `images` are URLs of its files that expire, as its result has them."""
+
+    id: str
+    product: str
+    workflow: TextOrNull
+    version: TextOrNull
+    status: Literal["waiting", "running", "succeeded", "failed"]
+    reason: TextOrNull
+    prompt: str
+    width: int
+    height: int
+    made: MomentBody
+    images: list[str]
+
+
+class HistoryBody(OutgoingBody):
+    """What all sessions of a token made, the newest first.
+
+    If there is more, `next` is the `before` of the call that lists it; otherwise it is null.
+    """
+
+    tasks: list[TaskBody]
+    next: str | None
+
+
 class TokensBody(OutgoingBody):
     """Tokens, the newest first."""
 
@@ -124,14 +164,26 @@ class ClosedBody(OutgoingBody):
 class TokenControl:
     """Operations on tokens. The path names a token of any account."""
 
-    def __init__(self, session_service: SessionService) -> None:
+    def __init__(
+        self,
+        session_service: SessionService,
+        answers: Callable[[], TaskAnswers],
+        *,
+        public_url: str = "",
+    ) -> None:
         self.session_service = session_service
+        self.answers = answers
+        self.public_url = public_url
         token = "/_mock/tokens/{id}"  # noqa: S105 - a path
         self.operations = (
             Operation(
                 "GET", "/_mock/tokens", self.list_tokens, "List tokens, the newest first"
             ),
             Operation("GET", token, self.get_token, "Get a token and its sessions"),
+            Operation(
+                "GET", f"{token}/history", self.get_history,
+                "List what all sessions of a token made, the newest first",
+            ),
             Operation("POST", f"{token}/expire", self.expire_token, "Let a token expire now"),
             Operation(
                 "POST", f"{token}/extend", self.extend_token, "Let a token expire later",
@@ -165,6 +217,20 @@ class TokenControl:
     async def get_token(self, call: Call) -> WholeTokenBody:
         async with await act_on_owner(call, Token, "token") as world:
             return await self._shown(world, call)
+
+    async def get_history(self, call: Call, query: HistoryQuery) -> HistoryBody:
+        answers, origin = self.answers(), call.origin(self.public_url)
+        shown: list[TaskBody] = []
+        async with await act_on_owner(call, Token, "token") as world:
+            async for id in made_with(world, call.params["id"], before=query.before):
+                job = await world.own(Job, id)
+                if job is None:  # It made room for others.
+                    continue
+                if len(shown) == query.limit:
+                    return HistoryBody(tasks=shown, next=shown[-1].id)
+                snapshot = Snapshot(job, world.now, job.state_at(world.now))
+                shown.append(_task_body(snapshot, answers, world.account, origin))
+        return HistoryBody(tasks=shown, next=None)
 
     async def expire_token(self, call: Call) -> WholeTokenBody:
         async with await act_on_owner(call, Token, "token") as world:
@@ -221,6 +287,19 @@ class TokenControl:
             live_sessions=len(token.sessions),
             **more,
         )
+
+
+def _task_body(snapshot: Snapshot, answers: TaskAnswers, account: Account, origin: str) -> TaskBody:
+    data, metadata = answers.data(snapshot, account, origin), task_metadata(snapshot.job)
+    return TaskBody.like(
+        snapshot.job,
+        snapshot.job.order,
+        metadata,
+        status=data["status"],
+        reason=answers.why_failed(snapshot) if data["status"] == "failed" else None,
+        made=MomentBody.of(snapshot.job.submitted_at),
+        images=data["images"],
+    )
 
 
 def _bodies(sessions: Iterable[Session], now: float) -> list[SessionBody]:

@@ -26,7 +26,7 @@ from mock_server.workshop.sessions import (
     SessionOptions,
     SessionSlot,
 )
-from mock_server.workshop.tokens import Token, TokenHistory
+from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
 # How many of the oldest sessions are looked through for one that is over and can make room.
 MAX_OPEN_SCANNED = 100
@@ -250,6 +250,9 @@ async def _refuse_namesake(world: UnitOfWork, name: str) -> None:
 async def _forget(world: UnitOfWork, token: Token) -> None:
     for session in await open_sessions(world, token):
         await world.tx.delete(Session, session.id)
+    history = await world.tx.get(TokenHistory, token.id) or TokenHistory(token.id, token.account)
+    for id in history.chapter_ids:
+        await world.tx.delete(HistoryChapter, id)
     await world.tx.delete(TokenHistory, token.id)
     await world.tx.delete(Token, token.id)
 

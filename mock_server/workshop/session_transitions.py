@@ -11,7 +11,7 @@ from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import Job
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.workshop.sessions import Metering, Session, SessionEndReason, SessionSlot
-from mock_server.workshop.tokens import Token, TokenHistory
+from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
 # What time does
 
@@ -105,6 +105,11 @@ async def count_work(world: UnitOfWork, token: Token) -> Token:
 # Resets
 
 
+async def kept_jobs(world: UnitOfWork, jobs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the jobs that made no room for others."""
+    return tuple([id for id in jobs if await world.tx.get(Job, id) is not None])
+
+
 async def count_all_work(world: UnitOfWork) -> None:
     """Count the metered work of all tokens before jobs are forgotten."""
     for token in await world.tx.list(Token, world.account.id):
@@ -114,12 +119,15 @@ async def count_all_work(world: UnitOfWork) -> None:
 async def forget_lost(world: UnitOfWork) -> None:
     """Remove from tokens what was forgotten, since its id may be given to something else."""
     for history in await world.tx.list(TokenHistory, world.account.id):
-        known = {*history.jobs, *history.metered}
-        kept = {id for id in known if await world.tx.get(Job, id) is not None}
-        if len(kept) < len(known):
-            jobs = tuple(id for id in history.jobs if id in kept)
-            metered = tuple(id for id in history.metered if id in kept)
+        jobs = await kept_jobs(world, history.jobs)
+        metered = await kept_jobs(world, history.metered)
+        if (jobs, metered) != (history.jobs, history.metered):
             await world.tx.put(replace(history, jobs=jobs, metered=metered))
+    for chapter in await world.tx.list(HistoryChapter, world.account.id):
+        if jobs := await kept_jobs(world, chapter.jobs):
+            await world.tx.put(replace(chapter, jobs=jobs))
+        else:
+            await world.tx.delete(HistoryChapter, chapter.id)
     for token in await world.tx.list(Token, world.account.id):
         left = tuple(session.id for session in await open_sessions(world, token))
         if left != token.sessions:

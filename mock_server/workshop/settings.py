@@ -193,7 +193,7 @@ class WorkshopSettings(ChoiceTable):
         "session", "W15", "Which role a page uses if both the session and its token have one."
     )
     open_page: Literal["follow", "stay"] = _pages(
-        "follow", "W2", "A page whose session ended: continues with the next session, or not."
+        "follow", "W2", "A page whose session expired: continues with the next session, or not."
     )
     page_frames: Literal["any", "own", "none"] = _pages(
         "any", "W1", "Sites that may show a session page in a frame: all, the same origin, none."

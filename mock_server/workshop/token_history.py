@@ -1,16 +1,19 @@
-"""What belongs to a token beside its sessions: its jobs, its preferences, the browsers seen."""
+"""What belongs to a token beside its sessions: all its jobs, its preferences, the browsers seen."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from sys import maxsize
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.workshop.session_transitions import count_work, own_token
-from mock_server.workshop.tokens import BrowserSeen, TokenHistory
+from mock_server.workshop.session_transitions import count_work, kept_jobs, own_token
+from mock_server.workshop.tokens import BrowserSeen, HistoryChapter, TokenHistory
 
-# How many of a token's newest jobs its history has.
-HISTORY_JOBS = 200
+# How many jobs a chapter of a history has.
+CHAPTER = 200
 
 # How many browsers a history remembers.
 MAX_BROWSERS = 20
@@ -34,9 +37,48 @@ async def remember(world: UnitOfWork, token_id: str, job_id: str, *, metered: bo
     """Add a job to the token's history; if `metered` its use is counted once it is over."""
     await count_work(world, await own_token(world, token_id))
     history = await history_of(world, token_id)
-    jobs = (*history.jobs, job_id)[-HISTORY_JOBS:]
+    if len(history.jobs) >= CHAPTER:
+        history = await _begin_chapter(world, history)
+    jobs = (*history.jobs, job_id)
     counted_later = (*history.metered, job_id) if metered else history.metered
     await world.tx.put(replace(history, jobs=jobs, metered=counted_later))
+
+
+async def made_with(
+    world: UnitOfWork, token_id: str, *, before: str = "", most: int = maxsize
+) -> AsyncIterator[str]:
+    """Yield the ids of the token's jobs, the newest first; with `before` those older than this.
+
+    Some of the jobs may have made room for others.
+    """
+    history = await history_of(world, token_id)
+    jobs, earlier = history.jobs, history.chapter_ids
+    while True:
+        if before in jobs:
+            jobs, before = jobs[: jobs.index(before)], ""
+        if not before:
+            for job_id in jobs[::-1][:most]:
+                yield job_id
+            most -= len(jobs)
+        if not earlier or most <= 0:
+            return
+        chapter = await world.tx.get(HistoryChapter, earlier.pop())
+        jobs = () if chapter is None else chapter.jobs
+
+
+async def _begin_chapter(world: UnitOfWork, history: TokenHistory) -> TokenHistory:
+    """Write the newest jobs as a chapter; delete the first ones if nothing of them is left."""
+    full = history.jobs
+    history = replace(history, jobs=(), chapters=history.chapters + 1)
+    *earlier, last = history.chapter_ids
+    await world.tx.put(HistoryChapter(last, history.account, full))
+    for id in earlier:
+        chapter = await world.tx.get(HistoryChapter, id)
+        if chapter is not None and await kept_jobs(world, chapter.jobs):
+            break
+        await world.tx.delete(HistoryChapter, id)
+        history = replace(history, first_chapter=history.first_chapter + 1)
+    return history
 
 
 async def keep_preferences(world: UnitOfWork, token_id: str, product: str, text: str) -> None:

@@ -49,14 +49,29 @@ class BrowserSeen(Struct, frozen=True):
 class TokenHistory(Struct, frozen=True):
     """What belongs to a token alone (its id is the token's): its jobs and its preferences.
 
-    `jobs` are the newest, the oldest first; the use of the `metered` ones is still to be counted.
-    `preferences` are texts of pages, by product. `browsers` are the last ones seen, the latest at
-    the end.
+    `jobs` are the newest, the oldest first; those before them are in chapters, of which the first
+    may be deleted already. The use of the `metered` ones is still to be counted. `preferences` are
+    texts of pages, by product. `browsers` are the last ones seen, the latest at the end.
     """
 
     id: str
     account: str
     jobs: tuple[str, ...] = ()
+    first_chapter: int = 0
+    chapters: int = 0
     metered: tuple[str, ...] = ()
     preferences: tuple[tuple[str, str], ...] = ()
     browsers: tuple[BrowserSeen, ...] = ()
+
+    @property
+    def chapter_ids(self) -> list[str]:
+        """The ids of the chapters, the oldest first."""
+        return [f"{self.id}/{number}" for number in range(self.first_chapter, self.chapters)]
+
+
+class HistoryChapter(Struct, frozen=True):
+    """A full part of a token's history, so that nothing long is rewritten with each job."""
+
+    id: str
+    account: str
+    jobs: tuple[str, ...]

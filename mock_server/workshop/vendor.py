@@ -20,7 +20,7 @@ from mock_server.workshop.session_transitions import (
     forget_lost,
 )
 from mock_server.workshop.sessions import Session
-from mock_server.workshop.tokens import Token, TokenHistory
+from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
 if TYPE_CHECKING:
     from mock_server.web.callback_formats import CallbackAdapter
@@ -93,7 +93,7 @@ class WorkshopVendor:
     def register(accounts: AccountService, resets: ResetService) -> None:
         accounts.due.register(Session, expire_session)
         accounts.due.register(Token, expire_token)
-        resets.add_part("tokens", Token, TokenHistory, Session)
+        resets.add_part("tokens", Token, TokenHistory, HistoryChapter, Session)
         resets.add_part("sessions", Session)
         resets.add_part("uploads", OwnModel)
         resets.before.append(count_all_work)
@@ -113,4 +113,8 @@ class WorkshopVendor:
     def control_operations(self) -> Sequence[Operation]:
         from mock_server.workshop.control import TokenControl
 
-        return TokenControl(self.session_service).operations
+        return TokenControl(
+            self.session_service,
+            lambda: self.surface.tasks.answers,
+            public_url=self.context.public_url,
+        ).operations

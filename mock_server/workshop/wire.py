@@ -98,7 +98,7 @@ def parse(
         data = {}
     if not isinstance(data, dict):
         raise Malformed(f"The request body must be a JSON object, found {_shape(data)}")
-    made = _validated(kind, data, digit_strings)
+    made = validated(kind, data, digit_strings=digit_strings)
     _tell_unread(kind, data, unread_member, remark)
     return made
 
@@ -113,7 +113,7 @@ def parse_query(
         )
     except ValueError:
         raise Malformed("The query has too many parameters") from None
-    made = _validated(kind, dict(pairs), digit_strings=True)
+    made = validated(kind, dict(pairs), digit_strings=True)
     _tell_unread(kind, dict(pairs), unread_member, remark)
     return made
 
@@ -154,9 +154,16 @@ def _is_finite(data: Any) -> bool:
     return True
 
 
-def _validated(kind: type[Kind], data: dict[str, Any], digit_strings: bool) -> Kind:
+def validated(
+    kind: type[Kind],
+    data: dict[str, Any],
+    *,
+    digit_strings: bool = False,
+    strict: bool | None = None,
+) -> Kind:
+    """Return the body; raises Invalid. Without `strict`, texts may stand for numbers."""
     try:
-        return kind.model_validate(data, context={"digit_strings": digit_strings})
+        return kind.model_validate(data, strict=strict, context={"digit_strings": digit_strings})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise Invalid(_path(first), _problem(first)) from None
@@ -168,6 +175,8 @@ def _path(error: ErrorDetails) -> str:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "body"
 
+
+NO_FIELD = "is not a field of this form"
 
 _EXPECTED = {
     "string_type": "must be a string",
@@ -186,6 +195,8 @@ def _problem(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind == "missing":
         return "is required"
+    if kind == "extra_forbidden":
+        return NO_FIELD
     if kind in _EXPECTED:
         return f"{_EXPECTED[kind]}, found {_shape(error['input'])}"
     message = error["msg"].removeprefix("Value error, ")

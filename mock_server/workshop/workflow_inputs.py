@@ -34,6 +34,20 @@ class InputField(BaseModel):
     def is_file(self) -> bool:
         return self.type in FILE_TYPES
 
+    def read(self, text: str) -> InputValue | None:
+        """Return the value that a form's text stands for, None if it is empty; like `checked`."""
+        if not text:
+            return None
+        if self.type == "text":
+            return text
+        if self.type == "boolean":
+            return self.checked({"true": True, "false": False}.get(text))
+        try:
+            number = int(text) if text.removeprefix("-").isdecimal() else float(text)
+        except ValueError:
+            raise ValueError("must be a number") from None
+        return self.checked(number)
+
     def checked(self, value: Any) -> InputValue:
         """Return the value of the field; raises ValueError with what it must be."""
         if self.type == "text" or self.is_file:

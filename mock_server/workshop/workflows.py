@@ -52,6 +52,11 @@ class KnownWorkflows:
             raise Refused("workflow-unknown", f"The workflow {id!r} has no {missing}")
         return name, found
 
+    def name_of(self, metadata: TaskMetadata) -> str:
+        """Return the name of a task's workflow for people, or else its id."""
+        workflow = self.known.get(metadata.workflow) if metadata.workflow else None
+        return workflow.name if workflow is not None and workflow.name else metadata.workflow
+
     def of(self, metadata: TaskMetadata) -> WorkflowVersion:
         """Return the version of a task."""
         from mock_server.workshop.workflow_versions import unpublished

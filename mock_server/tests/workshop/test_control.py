@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from mock_server.tests.control.mock import Mock, a_client
 from mock_server.tests.makers import NOW
+from mock_server.tests.workshop.page_users import a_user
 from mock_server.tests.workshop.session_bench import SessionBench
+from mock_server.tests.workshop.world import World, a_world
 from mock_server.workshop.control import TokenControl
 from mock_server.workshop.sessions import Metering, Session, SessionSlot
 
@@ -16,7 +19,7 @@ WEB, FLOW = SessionSlot("web"), SessionSlot("flow", "brush")
 @pytest.fixture
 async def http():
     bench = SessionBench(is_open=True)
-    control = TokenControl(bench.service)
+    control = TokenControl(bench.service, lambda: pytest.fail("these tokens made nothing"))
     mock = Mock(bench.accounts, resets=bench.resets, vendor_operations=lambda: control.operations)
     async with a_client(mock) as client:
         http: Any = client
@@ -227,3 +230,70 @@ async def test_a_reset_of_sessions_keeps_tokens_and_their_use(http):
 
     token = await http("GET", f"/tokens/{id}")
     assert (token["sessions"], token["liveSessions"], token["usedSeconds"]) == ([], 0, 10)
+
+
+async def history(world: World, token: str, query: str = "") -> httpx.Response:
+    return await world.http.get(f"http://127.0.0.1/_mock/tokens/{token}/history?{query}")
+
+
+async def test_the_history_of_a_token_has_what_all_its_sessions_made():
+    async with a_world(memory_pixels=300_000, workshop_page_tasks=100) as world:
+        user = await a_user(world)
+        running = await a_user(world, user.token, subProduct="comfyui_api")
+        drawn = (await user.finished(batch_size=2))["id"]
+        form = {"workflow_id": "artistic_characters", "inputs": {"prompt": "a fox", "width": 256}}
+        run = (await running.finished(**form))["id"]
+        failed = (await user.finished(width=1024, height=1024))["id"]
+        waiting = await user.draw(prompt="soon")
+        whole = (await history(world, user.token)).json()
+        first = (await history(world, user.token, "limit=3")).json()
+        second = (await history(world, user.token, f"limit=3&before={first['next']}")).json()
+        images = [
+            (await world.http.get(url)).headers["content-type"]
+            for url in whole["tasks"][3]["images"]
+        ]
+        other = (await history(world, (await a_user(world)).token)).json()
+
+    tasks = whole["tasks"]
+    assert [each["id"] for each in tasks] == [waiting, failed, run, drawn]
+    assert [each["status"] for each in tasks] == ["waiting", "failed", "succeeded", "succeeded"]
+    assert [each["product"] for each in tasks] == [
+        "sd_webui",
+        "sd_webui",
+        "comfyui_api",
+        "sd_webui",
+    ]
+    assert (tasks[2]["workflow"], tasks[3]["workflow"]) == ("artistic_characters", None)
+    assert "out of memory" in tasks[1]["reason"]
+    assert (tasks[0]["prompt"], tasks[0]["images"], tasks[0]["reason"]) == ("soon", [], None)
+    assert images == ["image/png"] * 2
+    assert (whole["next"], first["next"], second["next"]) == (None, run, None)
+    assert first["tasks"] + second["tasks"] == tasks
+    assert other == {"tasks": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("token", "query", "status"),
+    [
+        (None, "limit=0", 400),
+        (None, "limit=1001", 400),
+        (None, "after=x", 400),
+        ("nobody", "", 404),
+    ],
+)
+async def test_a_history_that_cannot_be_listed_is_a_problem(token, query, status):
+    async with a_world() as world:
+        token = token or (await a_user(world)).token
+        answer = await history(world, token, query)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_listing_a_history_is_no_poll():
+    async with a_world(progress="polls", polls=2) as world:
+        user = await a_user(world)
+        await user.draw()
+        seen = [(await history(world, user.token)).json()["tasks"][0]["status"] for _ in range(4)]
+
+    assert len(set(seen)) == 1

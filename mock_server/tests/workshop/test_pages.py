@@ -16,10 +16,12 @@ from PIL import Image
 from mock_server.tests.workshop.page_users import SAME_ORIGIN, a_user
 from mock_server.tests.workshop.task_calls import DATA_URI, LONG
 from mock_server.tests.workshop.world import NOW_MS, ORIGIN, a_world
+from mock_server.workshop import token_history
 from mock_server.workshop.pages import assets
 
 PRODUCTS = ("sd_webui", "comfyui_api")
 BELOW = ("", "/state", "/history", "/workflows", "/pictures/x_0.png")
+EXPIRED_OR_UNKNOWN = "The session does not exist or has expired"
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -88,7 +90,7 @@ async def test_an_unknown_session_is_a_404_everywhere(product, below):
         answer = await world.http.get(f"/{product}/s/{'0' * 32}{below}")
 
     assert answer.status_code == 404
-    assert "There is no session at this address" in answer.text or below == "/workflows"
+    assert EXPIRED_OR_UNKNOWN in answer.text or below == "/workflows"
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -100,7 +102,7 @@ async def test_a_session_of_one_product_opens_nothing_of_the_other(product, belo
         answer = await user.http.get(user.path.replace(product, other) + below)
 
     assert answer.status_code == 404
-    assert "There is no session at this address" in answer.text
+    assert EXPIRED_OR_UNKNOWN in answer.text
 
 
 async def expire(world, user):
@@ -142,9 +144,23 @@ async def test_the_page_of_a_session_that_is_over_says_why_and_since_when(why):
     body = state.json()
     assert (body["problem"], body["why"]) == ("over", why)
     assert body["message"] in page.text.replace("&#x27;", "'")
+    assert body["message"].startswith("The session has expired")
     assert when in body["since"]
     assert body["since"] in page.text
     assert made.json()["why"] == why
+
+
+async def test_the_api_and_the_pages_have_one_wording_for_a_session_that_is_over():
+    async with a_world() as world:
+        user = await a_user(world)
+        await close(world, user)
+        _, said = await world.refusal("/scc/spRefreshSession", {"apiToken": user.token})
+        page = await user.http.get("/sd_webui/s/" + "0" * 32)
+        over = await user.open()
+
+    assert said == EXPIRED_OR_UNKNOWN
+    assert said in page.text
+    assert "The session has expired: it was closed." in over.text
 
 
 async def test_refreshing_a_session_keeps_its_page_alive():
@@ -331,10 +347,11 @@ async def test_the_products_of_a_token_have_preferences_of_their_own():
         drawing = await a_user(world)
         running = await a_user(world, drawing.token, subProduct="comfyui_api")
         await drawing.prefer({"values": {"steps": "30"}})
-        await running.prefer({"values": {"inputs.steps": "4"}})
+        kept = {"workflow_id": "artistic_characters", "inputs.steps": "4"}
+        await running.prefer({"values": kept})
         states = [(await each.state())["preferences"] for each in (drawing, running)]
 
-    assert states == [{"steps": "30"}, {"inputs.steps": "4"}]
+    assert states == [{"steps": "30"}, kept]
 
 
 async def test_history_comes_in_pages_without_gaps_or_repeats():
@@ -360,6 +377,46 @@ async def test_an_invalid_limit_is_refused(limit):
 
     # An empty value is no value to those who read queries.
     assert answer.status_code == (200 if limit == "" else 422)
+
+
+async def test_the_history_has_what_all_sessions_of_the_token_made():
+    async with a_world(workshop_session_url="fresh") as world:
+        user = await a_user(world)
+        made = [(await user.finished())["id"]]
+        await close(world, user)
+        user = await a_user(world, user.token)
+        made.append((await user.finished())["id"])
+        running = await a_user(world, user.token, subProduct="comfyui_api")
+        form = {"workflow_id": "artistic_characters", "inputs": {"prompt": "a fox"}}
+        made.append((await running.finished(**form))["id"])
+        gadget = await a_user(world, user.token, gadgetId="brush")
+        made.append((await gadget.finished())["id"])
+        shown = [
+            [each["id"] for each in (await page.state())["history"]["items"]]
+            for page in (user, running, gadget)
+        ]
+        picture = (await running.state())["history"]["items"][0]["outputs"][0]["path"]
+        seen = await running.get(picture)
+
+    assert shown == [made[::-1]] * 3
+    assert seen.status_code == 200
+
+
+async def test_a_history_has_no_end_but_that_of_the_jobs_kept(monkeypatch):
+    monkeypatch.setattr(token_history, "CHAPTER", 4)
+    async with a_world(workshop_page_tasks=100, progress="instant") as world:
+        user = await a_user(world)
+        made = [await user.draw() for _ in range(23)]
+        page = (await user.get("history?limit=48")).json()
+        part = (await user.get(f"history?limit=5&before={made[11]}")).json()
+        oldest = await user.get(f"pictures/{made[0]}_0.png")
+        elsewhere = (await user.get("history?before=nothing")).json()
+
+    assert [each["id"] for each in page["items"]] == made[::-1]
+    assert [each["id"] for each in part["items"]] == made[6:11][::-1]
+    assert (page["more"], part["more"]) == (False, True)
+    assert oldest.status_code == 200
+    assert elsewhere["items"] == []
 
 
 async def test_a_failed_task_is_in_the_history_with_its_reason():
@@ -476,7 +533,7 @@ async def test_any_prompt_comes_back_unchanged_and_never_runs(text):
 def test_texts_of_templates_are_always_escaped(text):
     page = assets.fill("refusal.html", sentence=text, since="")
 
-    shown = re.search("<p>(.*?)</p>", page, re.DOTALL)
+    shown = re.search("<h1>(.*?)</h1>", page, re.DOTALL)
     assert shown is not None
     assert not set("<>\"'") & set(shown[1])
 
@@ -549,7 +606,7 @@ def test_no_body_makes_a_page_fail_unexpectedly(product, call, body):
 
 
 @pytest.mark.parametrize(
-    "values", [{"a": 1}, {"a": None, "b": []}, [], "x", {str(n): "" for n in range(65)}]
+    "values", [{"a": 1}, {"a": None, "b": []}, [], "x", {str(n): "" for n in range(129)}]
 )
 async def test_preferences_are_a_few_texts_by_name(values):
     async with a_world() as world:
@@ -559,6 +616,66 @@ async def test_preferences_are_a_few_texts_by_name(values):
 
     assert answer.status_code == 422
     assert kept == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("steps", "500", "less than or equal to 100"),
+        ("steps", "0", "greater than or equal to 1"),
+        ("steps", "2.5", "integer"),
+        ("steps", "many", "integer"),
+        ("steps", "NaN", "integer"),
+        ("steps", "", "integer"),
+        ("steps", "9" * 5000, "integer"),
+        ("width", "65", "multiple of 8"),
+        ("cfg_scale", "nan", "30"),
+        ("seed", "-2", "-1"),
+        ("batch_size", "5", "4"),
+        ("strength", "1.01", "1"),
+        ("prompt", "x" * 20_001, "at most 20000 characters"),
+        ("stepz", "3", "is not a field of this form"),
+    ],
+)
+async def test_an_invalid_value_is_refused_and_the_old_ones_stay(name, text, problem):
+    kept = {"prompt": "", "steps": "30"}
+    async with a_world() as world:
+        user = await a_user(world)
+        await user.prefer({"values": kept})
+        answer = await user.prefer({"values": {"width": "640", name: text}})
+        state = await user.state()
+
+    assert (answer.status_code, answer.json()["field"].rpartition(".")[2]) == (422, name)
+    assert problem in answer.json()["message"]
+    assert state["preferences"] == kept
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "problem"),
+    [
+        ({"inputs.denoise": "2"}, "inputs.denoise", "must be at most 1, found 2"),
+        ({"inputs.denoise": "much"}, "inputs.denoise", "must be a number"),
+        ({"inputs.seed": "1.5"}, "inputs.seed", "must be an integer, found 1.5"),
+        ({"inputs.seed": "inf"}, "inputs.seed", "must be between"),
+        ({"inputs.nothing": "1"}, "inputs.nothing", "is not a field of this form"),
+        ({"randomise_seeds": "maybe"}, "randomise_seeds", "boolean"),
+        ({"version_id": "v99"}, "", "has no version 'v99'"),
+        ({"workflow_id": "unknown"}, "", "does not exist"),
+        ({"workflow_id": None}, "values.workflow_id", "must be a string, found null"),
+    ],
+)
+async def test_an_invalid_value_of_a_workflow_is_refused(values, field, problem):
+    kept = {"workflow_id": "artistic_characters", "inputs.denoise": "0.5", "inputs.prompt": ""}
+    async with a_world() as world:
+        user = await a_user(world, subProduct="comfyui_api")
+        good = await user.prefer({"values": kept})
+        answer = await user.prefer({"values": {"workflow_id": "artistic_characters", **values}})
+        state = await user.state()
+
+    assert good.status_code == 200, good.text
+    assert answer.status_code in (409, 422)
+    assert (answer.json()["field"], problem in answer.json()["message"]) == (field, True)
+    assert state["preferences"] == kept
 
 
 async def test_preferences_that_are_too_large_are_refused():

@@ -21,6 +21,22 @@ SHOWN = "[...document.querySelectorAll('#history img')].filter(i => i.naturalWid
 TASKS = "document.querySelectorAll('#tasks > li').length"
 OVER = "!document.querySelector('#over').hidden"
 FOCUS = "document.activeElement.id"
+KEPT = (
+    "fetch(location.pathname + '/state').then(a => a.json())"
+    ".then(s => { window.kept = s.preferences }) && window.kept"
+)
+# How much of an element can be seen: inside the window, and nothing else above it.
+SEEN = """
+(element => {
+  const box = element.getBoundingClientRect()
+  const inside = box.top >= 0 && box.left >= 0
+    && box.bottom <= innerHeight && box.right <= innerWidth
+  const spots = [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]]
+  return inside && spots.every(([x, y]) => element.contains(
+    document.elementFromPoint(box.x + x * box.width, box.y + y * box.height)))
+})
+"""
+SIZES = [(1280, 800), (390, 844)]
 
 
 @dataclass
@@ -41,6 +57,11 @@ class Integrator:
 
     def advance(self, seconds: float) -> None:
         self.post("/_mock/clock/advance", {"seconds": seconds})
+
+    def generate(self, url: str, prompt: str) -> None:
+        """Make a picture as another page of the session does."""
+        answer = httpx.post(f"{url}/generate", json={"prompt": prompt})
+        assert answer.is_success, answer.text
 
     def open_session(self, token: str = "", **members: Any) -> tuple[str, str]:
         """Return a token and the URL of its session."""
@@ -102,12 +123,12 @@ def test_a_session_from_its_first_picture_over_its_end_to_its_return(integrator,
     integrator.advance(3600)
     page.wait_for(OVER)
     assert page.evaluate(FOCUS) == "over"
-    assert "run out" in page.evaluate("document.querySelector('#over').innerText")
+    assert "The session has expired." in page.evaluate("document.querySelector('#over').innerText")
     assert page.evaluate("document.querySelector('#studio').hidden")
     visitor = browser.page()
     visitor.open(url)
     assert httpx.get(url).status_code == 403
-    assert "run out" in visitor.evaluate("document.body.innerText")
+    assert "The session has expired." in visitor.evaluate("document.body.innerText")
 
     _, renewed = integrator.open_session(token)
     page.wait_for(f"!({OVER})")
@@ -174,7 +195,7 @@ def test_mistakes_are_shown_beside_their_fields_and_send_nothing(integrator, bro
     page.write("#steps", "500")
     page.click("#generate")
 
-    page.wait_for("!document.querySelector('#steps-error').hidden")
+    page.wait_for("document.querySelector('#steps-error').innerText === 'Must be from 1 to 100.'")
 
     assert page.evaluate("document.querySelector('#steps').ariaInvalid") == "true"
     assert page.evaluate(FOCUS) == "prompt"
@@ -216,10 +237,7 @@ def test_preferences_are_there_again_for_the_same_token_alone(integrator, browse
     page = browser.page()
     page.open(url)
     page.write("#steps", "33")
-    page.wait_for(
-        "fetch(location.pathname + '/state').then(a => a.json())"
-        ".then(s => { window.kept = s.preferences.steps }) && window.kept === '33'"
-    )
+    page.wait_for(f"{KEPT} && window.kept.steps === '33'")
     same, other = browser.page(), browser.page()
     same.open(url)
     other.open(integrator.open_session()[1])
@@ -229,6 +247,23 @@ def test_preferences_are_there_again_for_the_same_token_alone(integrator, browse
 
     assert value_of(other, "steps") == "20"
     page.wait_for("!document.querySelector('#notice').hidden")
+
+
+def test_an_invalid_value_is_told_at_once_and_the_one_before_it_stays_saved(integrator, browser):
+    _, url = integrator.open_session()
+    page = browser.page()
+    page.open(url)
+    page.wait_for("!document.querySelector('#empty').hidden")
+    page.write("#steps", "33")
+    page.wait_for(f"{KEPT} && window.kept.steps === '33'")
+    page.write("#steps", "500")
+    page.press("Tab")
+    page.wait_for("!document.querySelector('#steps-error').hidden")
+    page.write("#width", "640")
+    page.wait_for(f"{KEPT} && window.kept.width === '640'")
+
+    assert page.evaluate("window.kept.steps") == "33"
+    assert page.complaints == []
 
 
 def test_a_workflow_is_chosen_filled_in_run_and_looked_at(integrator, browser):
@@ -246,6 +281,116 @@ def test_a_workflow_is_chosen_filled_in_run_and_looked_at(integrator, browser):
     page.wait_for(f"{SHOWN} === 1")
 
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])
+@pytest.mark.parametrize("product", ["sd_webui", "comfyui_api"])
+def test_the_button_and_then_the_result_are_in_view(integrator, browser, product, size):
+    _, url = integrator.open_session(subProduct=product)
+    page = browser.page()
+    page.resize(*size)
+    page.open(url)
+    prompt = "#prompt" if product == "sd_webui" else "[id='inputs.prompt']"
+    for number in range(1, 4):
+        page.wait_for(f"document.querySelector({prompt!r})")
+        page.write(prompt, "a lighthouse")
+        page.evaluate("scrollTo(0, 0)")
+        assert page.evaluate(f"{SEEN}(document.querySelector('#generate'))")
+        page.evaluate("document.querySelector('#generate').click()")
+        page.wait_for(f"{SEEN}(document.querySelector('#tasks > li'))")
+        integrator.advance(60)
+        page.wait_for(f"{SHOWN} === {number}")
+        page.wait_for(f"{SEEN}(document.querySelector('#history li'))")
+    assert page.complaints == []
+
+
+def test_all_pictures_of_a_task_are_in_view_on_a_phone(integrator, browser):
+    _, url = integrator.open_session()
+    page = browser.page()
+    page.resize(*SIZES[1])
+    page.open(url)
+    page.write("#batch_size", "4")
+    page.write("#prompt", "a lighthouse")
+    page.evaluate("document.querySelector('#generate').click()")
+    page.wait_for(f"{TASKS} === 1")
+    integrator.advance(60)
+
+    page.wait_for(f"{SHOWN} === 4")
+
+    page.wait_for(f"[...document.querySelectorAll('#history li')].every({SEEN})")
+
+
+def test_a_page_stays_where_its_user_scrolled_to(integrator, browser):
+    _, url = integrator.open_session()
+    page = browser.page()
+    page.resize(*SIZES[1])
+    page.open(url)
+    page.write("#prompt", "a lighthouse")
+    page.evaluate("document.querySelector('#generate').click()")
+    page.wait_for("scrollY > 0")
+    page.evaluate("dispatchEvent(new Event('wheel')); scrollTo(0, 0)")
+    integrator.advance(60)
+
+    page.wait_for("document.querySelectorAll('#history li').length === 1")
+
+    assert page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])
+def test_a_video_has_a_mark_and_is_in_the_history_of_the_other_page_too(integrator, browser, size):
+    token, url = integrator.open_session(subProduct="comfyui_api")
+    page = browser.page()
+    page.resize(*size)
+    page.open(url)
+    page.wait_for("document.querySelector('#workflow_id').options.length > 1")
+    page.evaluate(
+        "const s = document.querySelector('#workflow_id');"
+        "s.value = [...s.options].find(o => o.text === 'Short film').value;"
+        "s.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    page.write("[id='inputs.prompt']", "a fox in a raincoat")
+    page.click("#generate")
+    page.wait_for(f"{TASKS} === 1")
+    integrator.advance(60)
+    other = browser.page()
+    other.resize(*size)
+    other.open(integrator.open_session(token)[1])
+    for each in (page, other):
+        each.wait_for("document.querySelector('#history .video')")
+        mark = each.evaluate(
+            "getComputedStyle(document.querySelector('#history .video .content'), '::after')"
+            ".clipPath"
+        )
+        text = each.evaluate("document.querySelector('#history .video').innerText")
+        assert mark.startswith("polygon")
+        assert "Video" in text
+
+    other.click("#history button")
+    other.wait_for("document.querySelector('#viewer').open")
+    assert "Short film" in other.evaluate("document.querySelector('#parameters').innerText")
+    assert other.evaluate("document.querySelector('[data-act=all]').hidden")
+
+
+def test_results_that_came_in_one_go_are_all_in_the_history(integrator, browser):
+    _, url = integrator.open_session()
+    page = browser.page()
+    page.open(url)
+    draw(page, "the first")
+    integrator.advance(60)
+    page.wait_for(f"{SHOWN} === 1")
+    page.evaluate(
+        "window.fetch = (f => (...a) => window.held ? Promise.reject() : f(...a))(fetch)"
+    )
+    page.evaluate("window.held = true")
+    for number in range(20):
+        integrator.generate(url, f"picture {number}")
+        integrator.advance(60)
+    page.evaluate("window.held = false")
+    page.wait_for("document.querySelectorAll('#history li').length === 12", seconds=60)
+
+    page.click("#more")
+
+    page.wait_for("document.querySelectorAll('#history li').length === 21")
 
 
 @pytest.mark.parametrize("product", ["sd_webui", "comfyui_api"])

@@ -13,14 +13,15 @@ from mock_server.workshop.session_service import WhenLive
 from mock_server.workshop.session_transitions import own_token
 from mock_server.workshop.sessions import Metering, SessionEndReason, SessionOptions, SessionSlot
 from mock_server.workshop.token_history import (
-    HISTORY_JOBS,
+    CHAPTER,
     MAX_BROWSERS,
     history_of,
     keep_preferences,
+    made_with,
     meet,
     remember,
 )
-from mock_server.workshop.tokens import Token, TokenHistory
+from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
 FLOW, BRUSH = SessionSlot("flow"), SessionSlot("web", "brush")
 
@@ -337,21 +338,78 @@ def test_work_that_is_not_metered_is_in_the_history_and_not_counted(bench):
     assert bench.used(token, NOW + 1000) == 0
 
 
-def test_a_history_has_the_newest_jobs_and_preferences_of_its_token_alone(bench):
+def test_a_history_has_all_jobs_and_preferences_of_its_token_alone(bench):
     one, other = bench.token(), bench.token()
+    jobs = [run(bench.calls.submit(ADA)).job.id for _ in range(2 * CHAPTER + 3)]
 
     async def fill(world):
-        for number in range(HISTORY_JOBS + 3):
-            await remember(world, one, str(number), metered=False)
+        for job in jobs:
+            await remember(world, one, job, metered=False)
         for product, text in (("web", "dark"), ("web", "light"), ("flow", "grey")):
             await keep_preferences(world, one, product, text)
 
     bench.do(fill)
     history = bench.do(lambda world: history_of(world, one))
 
-    assert history.jobs == tuple(str(number) for number in range(3, HISTORY_JOBS + 3))
+    assert made(bench, one) == jobs[::-1]
+    assert made(bench, one, before=jobs[CHAPTER + 1]) == jobs[CHAPTER::-1]
+    assert made(bench, one, most=CHAPTER + 1) == jobs[: CHAPTER + 1 : -1]
+    assert made(bench, one, before="unknown") == []
+    assert len(history.jobs) < CHAPTER
     assert dict(history.preferences) == {"web": "light", "flow": "grey"}
     assert bench.do(lambda world: history_of(world, other)) == TokenHistory(other, ADA.id)
+
+
+def test_chapters_of_which_no_job_is_left_are_deleted(bench):
+    token = bench.token()
+
+    async def fill(world):
+        for number in range(4 * CHAPTER + 1):
+            await remember(world, token, f"gone {number}", metered=False)
+
+    bench.do(fill)
+    kept = run(bench.accounts.store.list(HistoryChapter))
+
+    assert [each.id for each in kept] == [f"{token}/3"]
+
+
+def test_the_history_of_a_token_that_made_room_is_deleted():
+    bench = SessionBench(keep_tokens=1)
+    token = bench.token()
+
+    async def fill(world):
+        for number in range(2 * CHAPTER + 1):
+            await remember(world, token, f"gone {number}", metered=False)
+
+    bench.do(fill)
+    bench.token()
+
+    assert run(bench.accounts.store.list(HistoryChapter)) == []
+    assert run(bench.accounts.store.list(TokenHistory)) == []
+
+
+def test_a_reset_of_jobs_empties_the_history_and_keeps_its_place(bench):
+    token = bench.token()
+    jobs = [run(bench.calls.submit(ADA)).job.id for _ in range(CHAPTER + 3)]
+
+    async def fill(world):
+        for job in jobs:
+            await remember(world, token, job, metered=False)
+
+    bench.do(fill)
+    bench.reset(ADA.id, "jobs")
+
+    assert made(bench, token) == []
+    assert run(bench.accounts.store.list(HistoryChapter)) == []
+
+
+def made(bench, token, **which):
+    """Return the ids of the jobs in a token's history."""
+
+    async def ids(world):
+        return [id async for id in made_with(world, token, **which)]
+
+    return bench.do(ids)
 
 
 def test_browsers_with_one_token_are_counted_for_a_while(bench):

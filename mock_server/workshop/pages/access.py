@@ -1,5 +1,7 @@
 """Access by a session's URL, and the reasons to deny it.
 
+Every text calls a session that is over expired, as the API does.
+
 The secret part of the URL is the session's id; it opens only the pages of its product.
 """
 
@@ -21,11 +23,11 @@ UNKNOWN = "unknown"
 DISABLED = "disabled"
 
 _SENTENCES = {
-    UNKNOWN: "There is no session at this address.",
-    "expired": "The time of this session has run out.",
-    "closed": "This session was ended.",
-    "replaced": "A new session has taken the place of this one.",
-    DISABLED: "The token of this session is switched off.",
+    UNKNOWN: "The session does not exist or has expired.",
+    "expired": "The session has expired.",
+    "closed": "The session has expired: it was closed.",
+    "replaced": "The session has expired: a new session took its place.",
+    DISABLED: "The session has expired: its token is disabled.",
 }
 
 
@@ -57,7 +59,7 @@ class AccessDenied(DomainError):
         """When that was, for the end user: in UTC, since the account's clock has no time zone."""
         if self.at is None:
             return ""
-        return f"It ended on {datetime.fromtimestamp(self.at, UTC):%d %B %Y at %H:%M:%S} UTC."
+        return f"It expired on {datetime.fromtimestamp(self.at, UTC):%d %B %Y at %H:%M:%S} UTC."
 
     @property
     def status(self) -> int:

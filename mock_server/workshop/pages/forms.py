@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
+from mock_server.core.errors import Invalid
 from mock_server.core.jobs.service import RANDOM_SEED
-from mock_server.workshop.wire import Whole, WorkshopBody
+from mock_server.workshop.task_metadata import SD_WEBUI
+from mock_server.workshop.wire import NO_FIELD, Whole, WorkshopBody, validated
+from mock_server.workshop.workflows import KnownWorkflows
 
 MAX_PROMPT = 20_000
+MAX_FIELD_NAME = 250
 
 _MAX_SEED = 2**32 - 1
 
@@ -83,4 +88,43 @@ class WorkflowForm(WorkshopBody):
 class Preferences(WorkshopBody):
     """What a page wants to find again: the values of its form, as plain texts by name."""
 
-    values: Annotated[dict[Annotated[str, Field(max_length=100)], Prompt], Field(max_length=64)]
+    values: Annotated[
+        dict[Annotated[str, Field(max_length=MAX_FIELD_NAME)], Prompt], Field(max_length=128)
+    ]
+
+
+class DrawingValues(DrawingForm):
+    """The values of the sd_webui form that can be kept, also without a prompt yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt = ""
+
+
+class WorkflowValues(WorkshopBody):
+    """The values of the comfyui_api form that can be kept, beside those of inputs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    workflow_id: str
+    version_id: str = ""
+    randomise_seeds: bool = False
+
+
+def check_preferences(product: str, values: Mapping[str, str], workflows: KnownWorkflows) -> None:
+    """Refuse the first value that is out of bounds or no value of its field."""
+    if product == SD_WEBUI:
+        validated(DrawingValues, dict(values), strict=False)
+        return
+    inputs = {name: text for name, text in values.items() if name.startswith("inputs.")}
+    others = {name: text for name, text in values.items() if name not in inputs}
+    chosen = validated(WorkflowValues, others, strict=False)
+    _, version = workflows.find(chosen.workflow_id, "main", chosen.version_id, unknown=False)
+    fields = {f"inputs.{each.name}": each for each in version.inputs if not each.is_file}
+    for name, text in inputs.items():
+        if name not in fields:
+            raise Invalid(name, NO_FIELD)
+        try:
+            fields[name].read(text)
+        except ValueError as error:
+            raise Invalid(name, str(error)) from None

@@ -1,8 +1,12 @@
-"""The tasks of a page's user: those that are not over, and those that are."""
+"""The tasks of a page's user: those that are not over, and those that are.
+
+A user sees what all sessions of the token made, on the pages of both products.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from sys import maxsize
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +21,7 @@ from mock_server.web.results import extension_of, image_seed
 from mock_server.workshop.pages.access import PageUser
 from mock_server.workshop.task_answers import TaskAnswers
 from mock_server.workshop.task_metadata import task_metadata
-from mock_server.workshop.token_history import history_of
+from mock_server.workshop.token_history import made_with
 from mock_server.workshop.token_operations import milliseconds
 
 # How many tasks a page of history has, and how many of the newest are looked through for open ones.
@@ -35,9 +39,9 @@ class HistoryPage(Struct, frozen=True):
 
 
 async def unfinished(world: UnitOfWork, token_id: str) -> int:
-    """Return how many of a token's newest tasks are not over, of both products."""
-    history = await history_of(world, token_id)
-    jobs = [await world.tx.get(Job, job_id) for job_id in history.jobs[-NEWEST:]]
+    """Return how many of a token's newest tasks are not over."""
+    ids = [job_id async for job_id in made_with(world, token_id, most=NEWEST)]
+    jobs = [await world.tx.get(Job, job_id) for job_id in ids]
     return sum(job is not None and job.ending is None for job in jobs)
 
 
@@ -68,22 +72,21 @@ async def history_page(
 
 async def finished_task(world: UnitOfWork, user: PageUser, task_id: str) -> Job | None:
     """Return one of the user's tasks that succeeded."""
-    history = await history_of(world, user.token.id)
-    snapshot = await _look(world, task_id) if task_id in history.jobs else None
-    if snapshot is None or snapshot.state is not JobState.SUCCEEDED:
-        return None
-    return snapshot.job
+    async for job_id in made_with(world, user.token.id):
+        if job_id == task_id:
+            snapshot = await _look(world, task_id)
+            if snapshot is not None and snapshot.state is JobState.SUCCEEDED:
+                return snapshot.job
+            break
+    return None
 
 
 async def _newest(
-    world: UnitOfWork, user: PageUser, most: int | None = None, *, before: str = ""
+    world: UnitOfWork, user: PageUser, most: int = maxsize, *, before: str = ""
 ) -> AsyncIterator[Snapshot]:
-    history = await history_of(world, user.token.id)
-    older = history.jobs[: history.jobs.index(before)] if before in history.jobs else ()
-    jobs = older if before else history.jobs
-    for job_id in jobs[::-1][:most]:
+    async for job_id in made_with(world, user.token.id, before=before, most=most):
         snapshot = await _look(world, job_id)
-        if snapshot is not None and task_metadata(snapshot.job).product == user.product:
+        if snapshot is not None:
             yield snapshot
 
 
@@ -141,6 +144,7 @@ def _shown_result(snapshot: Snapshot, answers: TaskAnswers, account: Account) ->
         "sampler": order.sampler,
         "model": order.model,
         "workflow": metadata.workflow,
+        "workflowName": answers.workflows.name_of(metadata),
         "version": metadata.version,
         "outputs": _outputs(job, data) if succeeded else [],
     }

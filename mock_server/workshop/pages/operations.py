@@ -30,7 +30,7 @@ from mock_server.workshop.pages.access import (
 )
 from mock_server.workshop.pages.answers import PageAnswers
 from mock_server.workshop.pages.browsers import browser_of, is_known, new_cookie, shared_use
-from mock_server.workshop.pages.forms import Preferences
+from mock_server.workshop.pages.forms import Preferences, check_preferences
 from mock_server.workshop.pages.history import (
     PAGE,
     finished_task,
@@ -282,6 +282,7 @@ class PageOperations:
         user = await enter(world, call)
         check_call(call, self.own_hosts)
         given = wire.parse(Preferences, call.body)
+        check_preferences(user.product, given.values, self.tasks.workflows)
         text = to_json(given.values).decode()
         await keep_preferences(world, user.token.id, user.product, text)
         return self.answers.json({"kept": len(given.values)})

@@ -17,6 +17,11 @@ export class Refusal extends Error {
     this.since = body.since ?? ""
   }
 
+  /** The message as a sentence, for beside a field. */
+  get sentence() {
+    return `${this.message.slice(0, 1).toUpperCase()}${this.message.slice(1)}.`
+  }
+
   /** Whether this address cannot be opened now. */
   get over() {
     return this.problem === "over" || this.problem === "unknown"

@@ -108,7 +108,7 @@ async function begin() {
     byId("workflow_id").replaceChildren(...options)
     showVersions()
   } catch {
-    // The session has ended or the server cannot be reached; the page shows that elsewhere.
+    // The session has expired or the server cannot be reached; the page shows that elsewhere.
     if (!workflows.length) setTimeout(begin, 2000)
   }
 }
@@ -121,21 +121,7 @@ openStudio({
     const nodes = workflowOf(workflow)?.versions[version]?.nodes ?? []
     return nodes.map((/** @type {any} */ node) => node.label)
   },
-  parameters: ({item, seed}) => {
-    /** @type {[string, string | number][]} */
-    const all = [
-      ["Workflow", workflowOf(item.workflow)?.name || item.workflow],
-      ["Version", item.version],
-      ["Prompt", item.prompt],
-      ["Negative prompt", item.negativePrompt],
-      ["Size", `${item.width} × ${item.height}`],
-      ["Steps", item.steps],
-      ["Seed", seed ?? ""],
-      ["Made", new Date(item.madeAt).toUTCString()],
-      ["Reason", item.reason],
-    ]
-    return all.filter(([, value]) => value !== "")
-  },
+  fits: (item) => workflowOf(item.workflow) !== undefined,
   use: ({item, seed}, what) => {
     const seeds = seed === null ? {} : {"inputs.seed": seed, randomise_seeds: false}
     if (what === "seed") return setValues(seeds)

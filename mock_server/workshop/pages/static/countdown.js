@@ -30,6 +30,13 @@ export class Countdown {
     this.show()
   }
 
+  /** Show no time and no warning any more. */
+  stop() {
+    this.seconds = Infinity
+    this.warned = false
+    byId("warning").hidden = true
+  }
+
   get left() {
     return Math.max(0, this.seconds - (this.rate * (performance.now() - this.since)) / 1000)
   }
@@ -44,7 +51,7 @@ export class Countdown {
     byId("clock").dataset.urgency = low ? "low" : "none"
     byId("clock").title = this.rate === 0 ? "The clock is stopped." : ""
     byId("warning").hidden = !low || left === 0
-    if (low && !this.warned && left > 0) say("This session ends in less than five minutes.")
+    if (low && !this.warned && left > 0) say("The session expires in less than five minutes.")
     this.warned = low
     if (left === 0 && !this.ended) {
       this.ended = true

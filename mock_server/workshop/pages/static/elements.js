@@ -33,6 +33,14 @@ export function tell(place, text) {
   place.hidden = !text
 }
 
+/**
+ * Scroll no more than it takes to see elements, the first of them for certain.
+ * @param {Element[]} elements
+ */
+export function reveal(elements) {
+  for (const each of elements.reverse()) each.scrollIntoView({block: "nearest"})
+}
+
 /** @param {string} text announced by screen readers */
 export function say(text) {
   byId("said").textContent = text

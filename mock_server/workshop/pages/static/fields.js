@@ -1,10 +1,13 @@
 // @ts-check
 /** The form: its values, the error beside each field, and the user's preferences. */
 
-import {call} from "./client.js"
+import {Refusal, call} from "./client.js"
 import {byId, tell} from "./elements.js"
 
 const PAUSE = 600
+
+/** @type {Record<string, string>} the values that are saved */
+let saved = {}
 
 /** @returns {any[]} the elements that hold values */
 function elements() {
@@ -24,6 +27,11 @@ export function values() {
 export function valueOf(element) {
   if (element.type === "checkbox") return element.checked
   return element.type === "number" ? element.valueAsNumber : element.value
+}
+
+/** @param {Record<string, string>} values those that are saved for this user */
+export function remember(values) {
+  saved = values
 }
 
 /** @param {Record<string, any>} wanted values by name; unknown names are ignored */
@@ -47,9 +55,20 @@ export function setValues(wanted) {
 export function check() {
   clearErrors()
   const wrong = elements().filter((element) => !element.checkValidity())
-  for (const element of wrong) showError(element.name, element.validationMessage)
+  for (const element of wrong) showError(element.name, problemOf(element))
   wrong[0]?.focus()
   return wrong.length === 0
+}
+
+/** @param {any} element whose value is invalid */
+function problemOf({validity, validationMessage, min, max, step}) {
+  if (validity.valueMissing) return "Please fill in this field."
+  if (validity.badInput) return "Must be a number."
+  if (validity.rangeUnderflow || validity.rangeOverflow) {
+    return max === "" ? `Must be at least ${min}.` : `Must be from ${min || "any"} to ${max}.`
+  }
+  if (!validity.stepMismatch) return validationMessage
+  return step === "1" ? "Must be a whole number." : `Must be a multiple of ${step}.`
 }
 
 /**
@@ -64,7 +83,6 @@ export function showError(name, text) {
   const field = document.getElementById(name)
   field?.setAttribute("aria-invalid", "true")
   field?.closest("details")?.setAttribute("open", "")
-  field?.focus()
   return true
 }
 
@@ -80,7 +98,7 @@ function clearErrors() {
   }
 }
 
-/** Save the form's values for this user when they change. */
+/** Save the form's values for this user when they change; tell at once which are invalid. */
 export function keepPreferences() {
   /** @type {number | undefined} */
   let timer
@@ -91,15 +109,32 @@ export function keepPreferences() {
     clearTimeout(timer)
     timer = setTimeout(savePreferences, PAUSE)
   })
+  byId("form").addEventListener("change", (/** @type {any} */ {target}) => {
+    if (!target.checkValidity()) showError(target.name, problemOf(target))
+  })
 }
 
-export async function savePreferences() {
-  const texts = elements()
+/** Save what is valid; in place of an invalid value the one from before stays. */
+async function savePreferences() {
+  const kept = elements()
     .filter((element) => element.type !== "file")
-    .map((element) => [element.name, String(valueOf(element))])
+    .map((element) => [element.name, canBeKept(element) ? textOf(element) : saved[element.name]])
+    .filter(([, text]) => text !== undefined)
   try {
-    await call("preferences", {method: "PUT", body: {values: Object.fromEntries(texts)}})
-  } catch {
-    // The next change tries again, and no results are lost.
+    await call("preferences", {method: "PUT", body: {values: Object.fromEntries(kept)}})
+    saved = Object.fromEntries(kept)
+  } catch (error) {
+    // Otherwise the next change tries again, and no results are lost.
+    if (error instanceof Refusal && error.field) showError(error.field, error.sentence)
   }
+}
+
+/** @param {any} element whose text may still be missing */
+function canBeKept({type, validity}) {
+  return validity.valid || (validity.valueMissing && type === "textarea")
+}
+
+/** @param {any} element */
+function textOf(element) {
+  return element.type === "checkbox" ? String(element.checked) : element.value
 }

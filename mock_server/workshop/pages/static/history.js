@@ -2,7 +2,7 @@
 /** The history: a tile for each result, newest first, and a dialog that shows one result. */
 
 import {at, call} from "./client.js"
-import {byId, make, say} from "./elements.js"
+import {byId, make, say, showMessage} from "./elements.js"
 
 /**
  * One result: a picture, another output, or the reason why there is none.
@@ -12,11 +12,11 @@ import {byId, make, say} from "./elements.js"
 
 export class History {
   /**
-   * @param {(exhibit: Exhibit) => [string, string | number][]} parameters what to tell of a result
+   * @param {(item: any) => boolean} fits whether the page's form can take over an item's settings
    * @param {(exhibit: Exhibit, what: "all" | "seed") => void} onUse
    */
-  constructor(parameters, onUse) {
-    this.parameters = parameters
+  constructor(fits, onUse) {
+    this.fits = fits
     this.onUse = onUse
     this.known = new Set()
     /** @type {Exhibit[]} the newest first */
@@ -36,6 +36,8 @@ export class History {
   /** @param {{items: any[], more: boolean}} album the newest */
   show(album) {
     const fresh = album.items.filter((item) => !this.known.has(item.id))
+    // If all are new, there may be others between them and those that are shown.
+    if (fresh.length === album.items.length) this.clear()
     if (!this.oldest) byId("more").hidden = !album.more
     this.add(fresh, "prepend")
     if (!this.oldest && album.items.length) this.oldest = album.items[album.items.length - 1].id
@@ -47,8 +49,20 @@ export class History {
     byId("empty").hidden = this.exhibits.length > 0
   }
 
+  clear() {
+    this.known.clear()
+    this.exhibits = []
+    this.oldest = ""
+    byId("history").replaceChildren()
+  }
+
   async loadMore() {
-    const album = await call(`history?before=${encodeURIComponent(this.oldest)}`)
+    let album
+    try {
+      album = await call(`history?before=${encodeURIComponent(this.oldest)}`)
+    } catch {
+      return showMessage("No older results", "The server did not send them. Try again.")
+    }
     this.add(album.items.filter((/** @type {any} */ item) => !this.known.has(item.id)), "append")
     if (album.items.length) this.oldest = album.items[album.items.length - 1].id
     byId("more").hidden = !album.more
@@ -77,12 +91,15 @@ export class History {
 
   /** @param {Exhibit} exhibit */
   tile(exhibit) {
-    const caption = make("span", {className: "caption"}, titleOf(exhibit))
+    const caption = make("span", {className: "caption", dir: "auto"}, titleOf(exhibit))
     const details = make("span", {className: "caption quiet"}, detailsOf(exhibit))
+    const content = make("span", {className: "content"}, contentOf(exhibit, true))
     const button = make("button", {type: "button", className: `tile ${exhibit.kind}`})
-    button.append(contentOf(exhibit, true), caption, details)
+    button.append(content, caption, details)
     button.addEventListener("click", () => this.open(exhibit))
-    return make("li", {}, button)
+    const tile = make("li", {}, button)
+    tile.dataset.task = exhibit.item.id
+    return tile
   }
 
   /** @param {Exhibit} exhibit */
@@ -92,7 +109,7 @@ export class History {
     byId("view").replaceChildren(contentOf(exhibit, false))
     byId("viewer-heading").textContent = titleOf(exhibit)
     byId("parameters").replaceChildren(
-      ...this.parameters(exhibit).flatMap(([name, value]) => [
+      ...parametersOf(exhibit).flatMap(([name, value]) => [
         make("dt", {}, name),
         make("dd", {dir: "auto"}, String(value)),
       ]),
@@ -104,6 +121,7 @@ export class History {
     act("newer").disabled = index <= 0
     act("older").disabled = index === this.exhibits.length - 1
     act("seed").hidden = exhibit.seed === null
+    act("all").hidden = !this.fits(exhibit.item)
     const dialog = byId("viewer")
     if (!dialog.open) dialog.showModal()
   }
@@ -159,8 +177,33 @@ function titleOf({item, kind, text, name}) {
 }
 
 /** @param {Exhibit} exhibit */
-function detailsOf({item, seed}) {
-  return seed === null ? "" : `${item.width}\u00a0×\u00a0${item.height}, seed\u00a0${seed}`
+function detailsOf({item, kind, seed}) {
+  if (seed === null) return ""
+  const size = `${item.width}\u00a0×\u00a0${item.height}, seed\u00a0${seed}`
+  return kind === "video" ? `Video, ${size}` : size
+}
+
+/**
+ * @param {Exhibit} exhibit
+ * @returns {[string, string | number][]} what to tell of a result
+ */
+function parametersOf({item, seed}) {
+  /** @type {[string, string | number][]} */
+  const all = [
+    ["Workflow", item.workflowName],
+    ["Version", item.version],
+    ["Prompt", item.prompt],
+    ["Negative prompt", item.negativePrompt],
+    ["Size", `${item.width} × ${item.height}`],
+    ["Steps", item.steps],
+    ["CFG scale", item.workflow ? "" : item.cfgScale],
+    ["Sampler", item.workflow ? "" : item.sampler],
+    ["Seed", seed ?? ""],
+    ["Model", item.workflow ? "" : item.model],
+    ["Made", new Date(item.madeAt).toUTCString()],
+    ["Reason", item.reason],
+  ]
+  return all.filter(([, value]) => value !== "")
 }
 
 /**

@@ -33,22 +33,7 @@ byId("random").addEventListener("click", () => {
 openStudio({
   asked,
   onState: showAttached,
-  parameters: ({item, seed}) => {
-    /** @type {[string, string | number][]} */
-    const all = [
-      ["Prompt", item.prompt],
-      ["Negative prompt", item.negativePrompt],
-      ["Size", `${item.width} × ${item.height}`],
-      ["Steps", item.steps],
-      ["CFG scale", item.cfgScale],
-      ["Sampler", item.sampler],
-      ["Seed", seed ?? ""],
-      ["Model", item.model],
-      ["Made", new Date(item.madeAt).toUTCString()],
-      ["Reason", item.reason],
-    ]
-    return all.filter(([, value]) => value !== "")
-  },
+  fits: (item) => !item.workflow,
   use: ({item, seed}, what) =>
     setValues({
       ...(seed === null ? {} : {seed}),

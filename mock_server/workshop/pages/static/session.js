@@ -67,13 +67,13 @@ export class Session {
     tell(byId("notice"), state.notice)
     tell(byId("user"), state.user)
     byId("clock-label").textContent =
-      state.rate === 0 ? "Clock is stopped, time left" : "Session ends in"
+      state.rate === 0 ? "Clock is stopped, time left" : "Session expires in"
     this.countdown.set(state.secondsLeft, state.rate)
     this.onState(state)
   }
 
   /**
-   * Show that the session has ended; returns whether the page continues with another one.
+   * Show that the session has expired; returns whether the page continues with another one.
    * @param {Refusal} refusal
    */
   stop(refusal) {
@@ -88,9 +88,9 @@ export class Session {
     }
     byId("studio").hidden = true
     byId("clock").hidden = true
-    byId("warning").hidden = true
+    this.countdown.stop()
     byId("notice").hidden = true
-    byId("over-why").textContent = refusal.message
+    byId("over-heading").textContent = refusal.message
     tell(byId("over-since"), refusal.since)
     byId("over").hidden = false
     if (first) byId("over").focus()

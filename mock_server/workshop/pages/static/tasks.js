@@ -35,7 +35,9 @@ function showTask(task, nodesOf) {
     const words = make("p", {className: "quiet"})
     const nodes = nodesOf(task).map((label) => make("li", {}, label))
     const list = make("ol", {className: "nodes", hidden: !nodes.length}, ...nodes)
-    shown = {row: make("li", {}, title, bar, words, list), bar, words, nodes, said: ""}
+    const row = make("li", {}, title, bar, words, list)
+    row.dataset.task = task.id
+    shown = {row, bar, words, nodes, said: ""}
     rows.set(task.id, shown)
     byId("tasks").append(shown.row)
   }
