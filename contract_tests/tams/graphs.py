@@ -30,6 +30,14 @@ def a_graph(**sampler: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def two_samplers(first: int, second: int) -> dict[str, Any]:
+    """Return a graph whose second sampler goes on with the result of the first; their steps."""
+    graph = a_graph(steps=first)
+    again = {**graph["3"]["inputs"], "steps": second, "latent_image": ["3", 0], "denoise": 0.5}
+    graph["8"]["inputs"]["samples"] = ["13", 0]
+    return {**graph, "13": _node("KSampler", again)}
+
+
 def a_vendor_graph(image: str | None) -> dict[str, Any]:
     """Return a graph of the vendor's node classes, as its ComfyUI plugin sends it.
 
