@@ -154,7 +154,7 @@ def enumeration(names: tuple[str, ...], *, closed: bool = False) -> Scalar:
 Item = TypeVar("Item")
 
 # A limit of the mock, so that a list of many megabytes is refused early.
-MAX_ELEMENTS = 10_000
+MAX_ELEMENTS = 1_000
 
 # Validation stops at the first bad element, so the number of errors stays small.
 Repeated = Annotated[tuple[Item, ...], FailFast(), Field(max_length=MAX_ELEMENTS)]

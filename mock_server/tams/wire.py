@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
 
 from msgspec import Struct, convert
@@ -34,6 +34,7 @@ from mock_server.tams.positions import (
 )
 from mock_server.tams.scalars import MAX_ELEMENTS, WRONG_SCALAR
 from mock_server.web.calls import Call
+from mock_server.web.json_values import read_json
 from mock_server.web.unread_members import UnreadMember, unread_members
 
 
@@ -51,6 +52,8 @@ class TamsBody(Struct, frozen=True):
 
     # Whether an empty body, or null, counts as a message without members.
     may_be_empty: ClassVar[bool] = False
+    # Bodies with more objects are refused before each of them is validated.
+    max_objects: ClassVar[int] = 2_000
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -82,15 +85,18 @@ def parse(
 
     `remark` is told of members that nothing reads, where they are accepted.
     """
+    if raw.count(b"{") > kind.max_objects:  # braces in texts are rare enough to be counted too
+        raise Malformed(f"proto: the body has more than {kind.max_objects} objects")
     # The fast path: most bodies are valid and contain nothing that JSON readers treat differently.
     is_special = max(map(raw.find, _SPECIAL)) >= 0  # `in` would first try each as a number
     if not is_special and both_spellings == "camel":
         try:
-            return convert(_reader(kind).validate_json(raw, extra="forbid"), kind)
+            read = partial(_reader(kind).validate_json, extra="forbid")
+            return convert(read_json(read, raw), kind)
         except ValidationError:
             pass  # The error is explained below.
     try:
-        data = from_json(raw, allow_inf_nan=False)
+        data = read_json(_from_json, raw)
     except ValueError as error:
         if kind.may_be_empty and not raw.strip(b" \t\r\n"):
             return kind()
@@ -111,6 +117,10 @@ def parse(
     for each in unread:
         remark(str(each))
     return made
+
+
+def _from_json(raw: bytes) -> Any:
+    return from_json(raw, allow_inf_nan=False)
 
 
 # JSON readers treat these differently.

@@ -33,6 +33,7 @@ from mock_server.web.unread_members import MAX_NAMED, nearest
 MAX_NODES = 1_000
 MAX_LINKS = 100
 MAX_TOTAL_LINKS = 10_000
+MAX_TOTAL_INPUTS = 20_000
 MAX_NAME_LENGTH = 200
 
 # What ComfyUI's pages add to the inputs of nodes; no class has them.
@@ -93,6 +94,11 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
         )
     if text := other_format(params):
         raise Invalid("workflow", f"params: {text}\n")
+    found = sum(map(_input_count, params.values()))
+    if found > MAX_TOTAL_INPUTS:
+        raise Invalid(
+            "workflow", f"params: must have at most {MAX_TOTAL_INPUTS} inputs, found {found}\n"
+        )
     ids = sorted(params, key=_node_order)
     reader = _GraphReader(classes, settings)
     graph = Graph({each: reader.node(each, params[each]) for each in ids})
@@ -125,6 +131,11 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
             graph.warnings.append(f"node {name}: {each.text}")
     graph.problems.sort(key=lambda each: _node_order(each.node))
     return graph
+
+
+def _input_count(node: Any) -> int:
+    inputs = node.get("inputs") if isinstance(node, dict) else None
+    return len(inputs) if isinstance(inputs, dict) else 0
 
 
 def _node_order(id: str) -> tuple[int, int, str]:

@@ -5,7 +5,7 @@ Node ids, the inputs of nodes and the values of fields are not changed.
 
 # No `from __future__ import annotations`: text annotations would be compiled at every start.
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic_core.core_schema import str_schema
 
@@ -19,12 +19,17 @@ def _text_of_integer(value: object) -> str:
     return str(value)
 
 
+# Graphs are maps, whose objects are not validated one by one.
+MAX_GRAPH_OBJECTS = 100_000
+
 # Node ids are strings; some clients send numbers.
 NodeId = Annotated[str, Scalar("string", str_schema(strict=True), _text_of_integer)]
 
 
 class CreateWorkflowJob(TamsBody, frozen=True):
     """POST /v1/jobs/workflow."""
+
+    max_objects: ClassVar[int] = MAX_GRAPH_OBJECTS
 
     request_id: String = ""
     params: FreeMap = {}  # noqa: RUF012 - each body gets its own map
@@ -33,6 +38,8 @@ class CreateWorkflowJob(TamsBody, frozen=True):
 
 class CheckWorkflow(TamsBody, frozen=True):
     """POST /v1/jobs/workflow/params/check."""
+
+    max_objects: ClassVar[int] = MAX_GRAPH_OBJECTS
 
     params: FreeMap = {}  # noqa: RUF012
 
