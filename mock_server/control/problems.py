@@ -146,11 +146,16 @@ KINDS: dict[type[errors.DomainError], Kind] = {
 
 # Invalid bodies and queries
 
+# Each error costs about as much as a small request.
+MAX_ERRORS = 100
+
 Place = Literal["body", "query"]
 
 
 def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> Problem:
     """Return what pydantic found wrong in a body or query, in words and with pointers."""
+    if (number := error.error_count()) > MAX_ERRORS:
+        return Problem(INVALID, f"the {place} has {number} errors, which are too many to list")
     found = error.errors(include_url=False)
     if found[0]["type"] == "json_invalid":
         return Problem(UNREADABLE, f"the body is not JSON: {found[0]['ctx']['error']}")

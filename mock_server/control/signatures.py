@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.problems import NOT_A_CAPTURE, Problem
 from mock_server.web.calls import Call
 from mock_server.web.captures import CaptureError
 from mock_server.web.json_bodies import WHOLE, IncomingBody
+
+
+MAX_HEADERS = 1000
+
+
+def _few(headers: Any) -> Any:
+    """Refuse long lists before each of their headers is an error."""
+    if isinstance(headers, dict | list) and len(headers) > MAX_HEADERS:
+        raise ValueError(f"must have at most {MAX_HEADERS} headers")
+    return headers
+
+
+Headers = Annotated[dict[str, str] | list[dict[str, str]], BeforeValidator(_few)]
 
 
 class CapturedBody(IncomingBody):
@@ -28,7 +41,7 @@ class CapturedBody(IncomingBody):
     raw_base64: str | None = Field(None, alias="rawBase64")
     method: str | None = Field(None, max_length=100)
     url: str | None = None
-    headers: dict[str, str] | list[dict[str, str]] | None = None
+    headers: Headers | None = None
     body: str | None = None
     body_base64: str | None = Field(None, alias="bodyBase64")
     at: float | None = None

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from mock_server.web.byte_order_marks import without_mark
-from mock_server.web.captures import Capture, CaptureError, ReadFile, capture
+from mock_server.web.captures import Capture, CaptureError, ReadFile, capture, check_head
 from mock_server.web.curl_lines import curl_line
 
 
@@ -18,6 +18,7 @@ def raw_request(data: bytes) -> Capture:
     """Read an HTTP/1 request as it is on the wire; bare line feeds are read, too."""
     data = without_mark(data).lstrip(b"\r\n")
     head, body = _split(data)
+    check_head(len(head))
     lines = head.replace(b"\r\n", b"\n").decode("latin-1").split("\n")
     words = lines[0].split(" ")
     if len(words) < 2 or (len(words) == 3 and not words[2].startswith("HTTP/")) or len(words) > 3:

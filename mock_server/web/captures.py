@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 ReadFile = Callable[[str], bytes]
 
+# The head of a captured request; servers take less.
+MAX_HEAD_BYTES = 64 * 1024
+
 _METHOD_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_")
 
 
@@ -27,10 +30,23 @@ class Capture:
     host: str = ""
     at: float | None = None
 
+    def __post_init__(self) -> None:
+        check_head(
+            len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        )
+
     def header(self, name: str) -> str | None:
         """Return a header's last value; `name` is lower case."""
         values = [value for each, value in self.headers if each.lower() == name]
         return values[-1] if values else None
+
+
+def check_head(size_bytes: int) -> None:
+    """Refuse a head that is too large to be looked at header by header."""
+    if size_bytes > MAX_HEAD_BYTES:
+        raise CaptureError(
+            f"the head has {size_bytes} bytes, and must have at most {MAX_HEAD_BYTES}"
+        )
 
 
 def capture(

@@ -1,13 +1,12 @@
 """Reads a curl line as the shell and curl would, without running either.
 
-Options are read by `getopt` and words split by `shlex`. Here is what these do not know: the
-options of curl, the quoting of bash and of cmd.exe, and which headers curl adds.
+Options are read by `getopt`. Here is what it does not know: the options of curl, the quoting of
+bash and of cmd.exe, and which headers curl adds.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from base64 import b64encode
 from getopt import GetoptError, gnu_getopt
 from urllib.parse import quote
@@ -48,6 +47,11 @@ _REFUSED = {
     "request-target": "sends another target than its address (--request-target)",
     "range": "asks for a range (-r), which curl words by itself",
 }
+# Limits of the mock: lines that browsers and people write have far less.
+MAX_WORDS = 500
+MAX_PARTS = 20_000  # of a line: quoted texts, escapes, and what stands between them
+_MAX_FLAGS = 60  # in one word
+
 _HEADERS = {"user-agent": "User-Agent", "referer": "Referer", "cookie": "Cookie"}
 _LONG = {
     option.partition(":")[0]: option.partition(":")[2]
@@ -61,6 +65,9 @@ _LONG_FORM = [
     *(f"{option.rpartition(':')[2]}=" for option in _VALUED.split()),
     *(option.rpartition(":")[2] for option in _FLAGS.split()),
 ]
+_MANY_FLAGS = re.compile(
+    "-[%s]{%d}" % (re.escape("".join(re.findall(r"(\S):", _FLAGS))), _MAX_FLAGS + 1)
+)
 
 
 def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
@@ -71,6 +78,12 @@ def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:
     found = words(line.strip().removeprefix("$ "))
     if not found or re.split(r"[/\\]", found[0])[-1].lower() not in ("curl", "curl.exe"):
         raise CaptureError("this is not a curl line, expected it to begin with curl")
+    if len(found) > MAX_WORDS:
+        raise CaptureError(
+            f"the curl line has {len(found)} words, and must have at most {MAX_WORDS}"
+        )
+    if any(map(_MANY_FLAGS.match, found)):
+        raise CaptureError(f"a word of the curl line has more than {_MAX_FLAGS} options")
     try:
         pairs, rest = gnu_getopt(found[1:], _SHORT_FORM, _LONG_FORM)
     except GetoptError as error:
@@ -172,12 +185,14 @@ def _file(name: str, read_file: ReadFile | None) -> bytes:
 # Words
 
 _SEGMENT = re.compile(
-    r"""  '[^']*' | \$'(?P<ansi>(?:[^'\\]|\\.)*)' | \$?"(?P<double>(?:[^"\\]|\\.)*)"(?P<doubled>")?
-    | (?P<joint>\\\r?\n) | \\. | (?P<cmd>\^["\r\n]) | (?P<end>(?<!\S)\#|\d?[<>]|[|;&])
-    | [^'"\\$^#|;&<>0-9]+ | .""",
+    r"""  '(?P<single>[^']*)' | \$'(?P<ansi>(?:[^'\\]|\\.)*+)'
+    | \$?"(?P<double>(?:[^"\\]|\\.)*+)"(?P<doubled>")? | (?P<joint>\\\r?\n) | \\(?P<escaped>.)
+    | (?P<cmd>\^["\r\n]) | (?P<end>(?<!\S)\#|\d?[<>]|[|;&]) | (?P<blank>\s+) | (?P<open>['"\\])
+    | (?P<plain>[^'"\\$^#|;&<>\d\s]+ | \d+(?![<>]) | .)""",
     re.DOTALL | re.VERBOSE,
 )
-_DOUBLE_ESCAPE = re.compile(r'\\(?:\r?\n|([$`"\\]))')
+# In this order, so that two backslashes are one before anything else is read.
+_DOUBLE_ESCAPES = (("\\\r\n", ""), ("\\\n", ""), ("\\$", "$"), ("\\`", "`"), ('\\"', '"'))
 _ANSI_ESCAPE = re.compile(
     rb"\\(?:x([0-9A-Fa-f]{1,2})|[uU]([0-9A-Fa-f]{1,8})|([0-7]{1,3})|(.))", re.DOTALL
 )
@@ -186,25 +201,46 @@ _LETTERS = dict(zip(b"abeEfnrtv\\'\"?", b"\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=
 
 def words(line: str) -> list[str]:
     """Split a line as bash does, or as cmd.exe if it is quoted for that; nothing is expanded."""
-    plain: list[str] = []
-    for segment in _SEGMENT.finditer(line):
-        match segment.lastgroup:
+    found: list[str] = []
+    word: list[str] | None = None
+    for number, segment in enumerate(_SEGMENT.finditer(line)):
+        _check_parts(number)
+        kind = str(segment.lastgroup)
+        text = segment[kind]
+        match kind:
             case "cmd" | "doubled":
                 return _cmd_words(line)
-            case "ansi":
-                plain.append(shlex.quote(_ansi(segment["ansi"])))
-            case "double":
-                plain.append(shlex.quote(_DOUBLE_ESCAPE.sub(r"\1", segment["double"])))
+            case "open":
+                raise CaptureError(f"the curl line cannot be read: {text} is not closed")
             case "end":
                 break  # what follows is no longer the curl line
             case "joint":
-                pass
-            case _:
-                plain.append(segment[0])
-    try:
-        return shlex.split("".join(plain))
-    except ValueError as error:
-        raise CaptureError(f"the curl line cannot be read: {error}") from error
+                continue
+            case "blank":
+                if word is not None:
+                    found.append("".join(word))
+                word = None
+                continue
+            case "ansi":
+                text = _ansi(text)
+            case "double":
+                text = _unescaped(text)
+        word = word or []
+        word.append(text)
+    return found if word is None else [*found, "".join(word)]
+
+
+def _check_parts(number: int) -> None:
+    if number > MAX_PARTS:
+        raise CaptureError(f"the curl line has more than {MAX_PARTS} quotes, escapes and texts")
+
+
+def _unescaped(text: str) -> str:
+    """Return what bash makes of a text in double quotes."""
+    parts = text.split("\\\\")
+    for escape, plain in _DOUBLE_ESCAPES:
+        parts = [part.replace(escape, plain) for part in parts]
+    return "\\".join(parts)
 
 
 def _ansi(text: str) -> str:
@@ -218,6 +254,7 @@ def _ansi(text: str) -> str:
             return bytes([_LETTERS[letter[0]]]) if letter[0] in _LETTERS else match[0]
         return bytes([int(byte, 16) if byte else int(octal, 8) & 0xFF])
 
+    _check_parts(text.count("\\"))
     data = _ANSI_ESCAPE.sub(plain, text.encode("utf-8", "surrogateescape"))
     return data.decode("utf-8", "surrogateescape")
 
@@ -238,7 +275,8 @@ def _cmd_words(line: str) -> list[str]:
     """
     of_browser = '^"' in line
     plain = ""
-    for part in _CARET.finditer(line):
+    for number, part in enumerate(_CARET.finditer(line)):
+        _check_parts(number)
         if part["end"]:
             break
         if part[0].startswith("^"):
@@ -248,7 +286,8 @@ def _cmd_words(line: str) -> list[str]:
     found: list[str] = []
     word: str | None = None
     quoted = False
-    for part in _ARGUMENT.finditer(plain):
+    for number, part in enumerate(_ARGUMENT.finditer(plain)):
+        _check_parts(number)
         count, quotes = len(part["slashes"]), len(part["quote"] or "")
         if count or quotes or part["text"]:
             word = word or ""
