@@ -53,6 +53,7 @@ _UTF_8 = ("utf-8", "surrogatepass")
 _MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
 _MAX_KEPT = 40
+_ESCAPE_UNITS = 500  # of work for each escape in a text that is changed
 _WAYS_UNITS = 3_000  # of work, see search_budget
 _LAYOUTS_BESIDE = {2: 15, 3: 7, 4: 2}  # how many layouts are tried with so many ways in all
 
@@ -251,6 +252,8 @@ class BodyVariants:
                 is_inside = len(batch) > LONG_LEXEME  # of a long string
                 for piece in text_pieces(batch):
                     self.work.add(5 * len(piece))
+                    if texts:
+                        self.work.add(_ESCAPE_UNITS * piece.count("\\"))
                     text = piece
                     for each in texts:
                         text = text if is_inside and each in OF_NUMBERS else each(text)
@@ -309,26 +312,27 @@ class BodyVariants:
         if len(self.body) > MAX_DETAILED_BYTES or self._tree is None:
             return
         layout = self._layout or JsonLayout()
-        changes = [
-            ("body-member-left-out", f"without {name[:40]}", tree)
-            for name, tree in islice(without_each(self._tree), _MAX_MEMBERS)
-        ]
-        if isinstance(self._tree, JsonObject) and self._is_short:
-            for name, value in product(self.names, ("null", '""', "{}", "[]", "0", "false")):
-                how, member = f'with "{name}":{value}', (f'"{name}"', value)
-                changes.append(("body-member-added", how, JsonObject([*self._tree, member])))
-                changes.append(("body-member-added", how, JsonObject([member, *self._tree])))
-            for name, place in product(self.names, range(1, min(len(self._tree), _MAX_PLACES))):
-                member = (f'"{name}"', "null")
-                tree = JsonObject([*self._tree[:place], member, *self._tree[place:]])
-                changes.append(("body-member-added", f'with "{name}":null', tree))
-        for cause, how, tree in changes:
+        for cause, how, tree in self._changed_members(self._tree):
             text = "".join(laid_out(flat(tree), layout))
             self.work.add(60 * len(text))
             whole = (self._before + text + self._after).encode(*_UTF_8)
             yield variant(cause, how, whole)
             if self.work.is_over():
                 yield None
+
+    def _changed_members(self, whole: Any) -> Iterator[tuple[str, str, Any]]:
+        for name, tree in islice(without_each(whole), _MAX_MEMBERS):
+            yield "body-member-left-out", f"without {name[:40]}", tree
+        if not isinstance(whole, JsonObject) or not self._is_short:
+            return
+        for name, value in product(self.names, ("null", '""', "{}", "[]", "0", "false")):
+            how, member = f'with "{name}":{value}', (f'"{name}"', value)
+            yield "body-member-added", how, JsonObject([*whole, member])
+            yield "body-member-added", how, JsonObject([member, *whole])
+        for name, place in product(self.names, range(1, min(len(whole), _MAX_PLACES))):
+            member = (f'"{name}"', "null")
+            tree = JsonObject([*whole[:place], member, *whole[place:]])
+            yield "body-member-added", f'with "{name}":null', tree
 
 
 def _field(node: Any, layout: JsonLayout) -> str:

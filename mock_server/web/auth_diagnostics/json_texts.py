@@ -256,11 +256,11 @@ def without_each(node: Any) -> Iterator[tuple[str, Any]]:
     if type(node) is str:
         return
     for number, each in enumerate(node):
-        before, after = node[:number], node[number + 1 :]
         if isinstance(node, JsonObject):
+            before, after = node[:number], node[number + 1 :]
             yield each[0], JsonObject(before + after)
             for name, child in without_each(each[1]):
                 yield name, JsonObject([*before, (each[0], child), *after])
         else:
             for name, child in without_each(each):
-                yield name, [*before, child, *after]
+                yield name, [*node[:number], child, *node[number + 1 :]]

@@ -12,7 +12,8 @@ from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork, T
 SMALL_BYTES = 16 * 1024  # up to this a value is made in one go
 _PIECE = 64 * 1024
 # Some characters, never the first half of an escape.
-_UNITS = re.compile(r"(?:\\u[dD][89abAB]..\\u....|\\u....|\\.|[^\\]|\\\Z){1,8000}", re.DOTALL)
+_UNITS = re.compile(r"(?:\\u[dD][89abAB]..\\u....|\\u....|\\.|[^\\]|\\\Z){1,2000}", re.DOTALL)
+_NUMBER_REST = re.compile(r"[0-9.eE+\-]*")
 
 
 def pieces_of(body: bytes, *, multiple: int = 1) -> Iterator[bytes]:
@@ -46,8 +47,8 @@ def text_pieces(text: str) -> Iterator[str]:
         match = _UNITS.match(text, at)
         end = match.end() if match else at + 1
         # Numbers are changed as a whole.
-        while end < len(text) and end - at < _PIECE and text[end] in "0123456789.eE+-":
-            end += 1
+        if rest := _NUMBER_REST.match(text, end, at + _PIECE):
+            end = rest.end()
         yield text[at:end]
         at = end
 
