@@ -18,6 +18,7 @@ from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import (
     GatewayCredentials,
     check_digest,
+    check_form,
     check_signature,
     check_timestamp,
     read_credentials,
@@ -74,6 +75,10 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
         credentials = read_credentials(call.header)
         if isinstance(credentials, GatewayRefusal):
             await self._refuse(call, None, credentials)
+        if refusal := check_form(call.header, call.body):
+            # It would take long to explain what of it was signed.
+            call.trace.verdict = WorkshopVerdict(credentials=credentials, refusal=refusal)
+            raise Unauthenticated(refusal.detail, known_account=True, diagnosis=refusal)
         account = await self._owner(call, credentials.key, credentials)
         by_wall = self.settings.timestamp_clock == "wall"
         now = call.wall if by_wall else await self.accounts.now(account, call.wall)

@@ -15,7 +15,7 @@ from mock_server.workshop.events import EventContext, Events
 from mock_server.workshop.own_models import OwnModel
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.validation import MAX_NAME_LENGTH, refused
-from mock_server.workshop.wire import CamelBody, scc
+from mock_server.workshop.wire import CamelBody, Items, scc
 
 MAX_VERSIONS = 100
 
@@ -46,7 +46,7 @@ class SyncModel(CamelBody):
     is_original: bool | None = None
     original_creator: str | None = None
     original_creator_homepage: str | None = None
-    versions: list[ModelVersion] | None = None
+    versions: Items[ModelVersion] | None = None
 
 
 class Models:

@@ -16,7 +16,7 @@ from mock_server.workshop.errors import Refused
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import COMFYUI, SHARED_POOL, metadata_of
 from mock_server.workshop.validation import refused
-from mock_server.workshop.wire import CamelBody, scc
+from mock_server.workshop.wire import CamelBody, Items, scc
 
 HEADER = b"x-sp-resource-config-id"
 
@@ -29,7 +29,7 @@ ComputingGroup = tuple[str, str]  # a pool and a sub-product
 class QueryMonitor(CamelBody):
     """POST /scc/query_sp_resource_monitor_data; its default differs from that of sessions."""
 
-    resource_config_ids: list[str]
+    resource_config_ids: Items[str]
     sub_product: Literal["sd_webui", "comfyui_api"] = "comfyui_api"
 
 

@@ -20,7 +20,7 @@ from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.task_metadata import Kind, TaskMetadata
 from mock_server.workshop.validation import MAX_CLIP_SKIP, Remark, TaskValidator, refused
-from mock_server.workshop.wire import Whole, WorkshopBody
+from mock_server.workshop.wire import Items, Whole, WorkshopBody
 
 # Limits of the mock; a real task needs fewer files.
 MAX_INIT_IMAGES = 10
@@ -44,7 +44,7 @@ class ControlUnit(WorkshopBody):
 
 
 class ControlNet(WorkshopBody):
-    units: list[ControlUnit] | None = None
+    units: Items[ControlUnit] | None = None
 
 
 class AlwaysOnScripts(WorkshopBody):
@@ -90,7 +90,7 @@ class TextToImage(SamplingBody):
 class ImageToImage(SamplingBody):
     """POST /scc/sd_img2img."""
 
-    init_images: list[str] = Field(default_factory=list)
+    init_images: Items[str] = Field(default_factory=list)
     denoising_strength: Number = DENOISING
 
 

@@ -29,9 +29,11 @@ UNSIGNABLE = frozenset(
 )  # fmt: skip
 FORM = b"application/x-www-form-urlencoded"
 
-# What comes behind so many parameters counts as the value of the last one: a form of some
-# megabytes must not be split into letters.
-MAX_PARAMETERS = 10_000
+# What comes behind so many parameters, or names of headers, counts as a part of the last one, and
+# a longer form is not decoded: neither must take long to read.
+MAX_PARAMETERS = 1_000
+MAX_NAMES = 200
+MAX_FORM_BYTES = 16 * 1024
 _MAX_TIMESTAMP_LENGTH = 20
 
 
@@ -83,7 +85,8 @@ def read_credentials(header: Header) -> GatewayCredentials | GatewayRefusal:
 @lru_cache(maxsize=64)
 def listed(value: bytes) -> tuple[bytes, ...] | None:
     """Return the names of a list of signed headers, or None where it is missing or empty."""
-    return tuple([name for part in value.split(b",") if (name := part.strip(b" \t"))]) or None
+    parts = value.split(b",", MAX_NAMES)
+    return tuple([name for part in parts if (name := part.strip(b" \t"))]) or None
 
 
 def check_timestamp(
@@ -200,17 +203,26 @@ def resource(target: bytes, form: bytes = b"") -> bytes:
     path, _, query = target.partition(b"?")
     if not query and not form:
         return path
+    parameters = _parameters(query, form)
+    return path + b"?" + parameters if parameters else path
+
+
+# A refusal and its diagnosis need those of one request several times.
+@lru_cache(maxsize=4)
+def _parameters(query: bytes, form: bytes) -> bytes:
     found: dict[bytes, bytes] = {}
     for name, value in (*pairs(query), *pairs(form)):
         found.setdefault(name, value)
-    parameters = b"&".join(
+    return b"&".join(
         [name + b"=" + value if value else name for name, value in sorted(found.items())]
     )
-    return path + b"?" + parameters if parameters else path
 
 
 def pairs(encoded: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the parameters of a query or form in their order, decoded."""
+    if len(encoded) > 4 * MAX_FORM_BYTES:  # more than a query can have
+        yield encoded, b""
+        return
     for pair in encoded.split(b"&", MAX_PARAMETERS):
         if pair:
             name, _, value = pair.partition(b"=")
@@ -232,6 +244,20 @@ def is_form(content_type: bytes) -> bool:
 def digest_of(body: bytes) -> bytes:
     """Return what `Content-MD5` says of a body."""
     return b2a_base64(md5(body, usedforsecurity=False).digest(), newline=False)
+
+
+def check_form(header: Header, body: bytes) -> GatewayRefusal | None:
+    """Refuse a form with more or longer fields than are signed."""
+    if not body or not is_form(_value(header, b"content-type")):
+        return None
+    fields = body.count(b"&") + 1
+    if len(body) <= MAX_FORM_BYTES and fields <= MAX_PARAMETERS:
+        return None
+    return GatewayRefusal(
+        Situation.BODY_TOO_LARGE,
+        f"the form has {fields} fields in {len(body)} bytes, expected at most {MAX_PARAMETERS}"
+        f" in {MAX_FORM_BYTES}",
+    )
 
 
 def check_digest(header: Header, body: bytes) -> GatewayRefusal | None:

@@ -12,11 +12,11 @@ from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, vari
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import path_changes
 from mock_server.workshop.settings import WorkshopSettings
-from mock_server.workshop.signature import decoded, is_form
+from mock_server.workshop.signature import MAX_FORM_BYTES, decoded, is_form
 
 _MAX_PAIRS = 40
 _MAX_JSON_BYTES = 64 * 1024
-_MAX_RESPELLED_BYTES = 64 * 1024
+_MAX_RESPELLED_BYTES = MAX_FORM_BYTES
 _WAY_UNITS = 15_000  # of work, see search_budget
 
 
@@ -29,6 +29,8 @@ def resource_variants(
     """Yield what may be signed as path and parameters, one mistake at a time for the most part."""
     path, _, query = evidence.capture.target.partition(b"?")
     form = evidence.capture.body if is_form(evidence.value(b"content-type")) else b""
+    if len(form) > MAX_FORM_BYTES:
+        return  # such a form is refused without a look at its signature
     right = _joined(path, _parameters(_raw(query), _raw(form)))
     suffix = right[len(path) :]
     yield from _without(path, query, form)

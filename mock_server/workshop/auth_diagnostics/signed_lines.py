@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
 from mock_server.workshop.settings import WorkshopSettings
-from mock_server.workshop.signature import UNSIGNABLE
+from mock_server.workshop.signature import MAX_NAMES, UNSIGNABLE
 
 Lines = tuple[tuple[bytes, bytes], ...]  # names, each with its value
 _Selection = tuple[tuple[Mistake, ...], Lines]
@@ -43,6 +43,7 @@ _UNSENT = {
     b"x-ca-version": (b"1",),
 }
 _MAX_NAMES = 24
+_MAX_DIGITS = 20  # of a timestamp
 
 
 def line_variants(
@@ -183,7 +184,7 @@ def _values(
         for other in _UNSENT.get(name.lower(), ()):
             yield _named("value-not-sent", name), other
         return
-    if name.lower() == b"x-ca-timestamp" and value.isdigit():
+    if name.lower() == b"x-ca-timestamp" and value.isdigit() and len(value) <= _MAX_DIGITS:
         cause = "timestamp-signed-otherwise"
         yield Mistake(cause, "in seconds"), value[:-3]
         yield Mistake(cause, "in seconds, sent in milliseconds"), value[:-3] + b"000"
@@ -202,7 +203,8 @@ def _values(
 
 def split_list(value: bytes) -> tuple[bytes, ...]:
     """Return the names of a list that has other separators than commas; none if it has not."""
-    names = tuple(name for name in re.split(rb"[\s;:|&,\[\]\"']+", value) if name)
+    parts = re.split(rb"[\s;:|&,\[\]\"']+", value, maxsplit=MAX_NAMES)
+    names = tuple(name for name in parts if name)
     return names if len(names) > 1 and len(names) != value.count(b",") + 1 else ()
 
 
