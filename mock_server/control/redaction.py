@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, unquote
 
+from mock_server.web.auth_diagnostics.findings import Paced
+from mock_server.web.auth_diagnostics.turns import finish
 from mock_server.web.calls import Trace, raw_target
 
 HIDDEN = "***"
@@ -20,27 +23,62 @@ HIDDEN = "***"
 # Shorter secrets are not searched for, as they may be part of ordinary words.
 MIN_LENGTH = 8
 
+# An exchange with more secrets is hidden completely: each is searched for in all texts.
+MAX_SECRETS = 200
+_SECRETS_PER_STEP = 20
+_PIECE_BYTES = 32 * 1024
+
 _NAMES = {
     "api_key", "apikey", "auth_key", "authorization", "cookie", "cookie2", "private_key",
     "privatekey", "proxy_authorization", "set_cookie", "sig", "sign",
 }  # fmt: skip
 _ENDINGS = ("password", "secret", "signature", "token")
 _KEPT_PAIRS = {"app_id", "nonce_str", "timestamp"}
-# A secret link: a long secret behind /s/ in the path.
-_LINK = r"(?<=/s/)[0-9a-f]{24,}"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,23}")
-_NAME = r"(?<![\w%.\-])([\w%.\-]{1,64})="
-_PAIR_IN_TARGET = re.compile(_NAME + r"([^&]*)", re.ASCII)
-_PAIR_IN_TEXT = re.compile((_NAME + r"([^&\s\"'<>\\]*)").encode())
-_MEMBER = re.compile(rb'"([\w\-]{1,64})"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
-_MEMBER_IN_TEXT = re.compile(rb'\\"([\w\-]{1,64})\\"\s*:\s*\\"(.*?)(?=\\"|"|\Z)', re.DOTALL)
-# A header in a text, such as a curl line.
-_HEADER = re.compile(
-    rb"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{1,40}-signature)"
-    rb"[ \t]*:[ \t]*([^\r\n\"'\\]+)"
+
+
+def _names_pattern() -> str:
+    """Return a pattern for the names, in any case; `re` skips quickly what begins otherwise.
+
+    It takes any of their first letters for that of a name, which hides a bit too much.
+    """
+    rests: dict[str, list[str]] = {}
+    for word in sorted((*_ENDINGS, *_NAMES)):
+        alone = "" if word in _ENDINGS else r"(?<![\w%.\-]..)"
+        rest = word[2:].replace("_", "[-_]")
+        rests.setdefault(word[1], []).append(f"{alone}(?i:{rest})")
+    seconds = (f"[{each}{each.upper()}](?:{'|'.join(found)})" for each, found in rests.items())
+    first = "".join(sorted({word[0] for word in (*_ENDINGS, *_NAMES)}))
+    return f"[{first}{first.upper()}](?:{'|'.join(seconds)})"
+
+
+# Patterns for bodies. Each takes a time that grows with the length of the text, whatever is in it:
+# what one has passed is not looked at again.
+_NAME = _names_pattern()
+_LETTER = "%(?i:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]|2d)"  # of a name that is percent-encoded
+_ENCODED = rf"(?<![\w%.\-])((?:[\w.\-]|%(?!{_LETTER[1:]}))*+{_LETTER}[\w%.\-]*+=)"
+_PAIRS_IN_TARGET = tuple(
+    re.compile(name + r"([^&]*+)", re.ASCII) for name in (rf"({_NAME}=)", _ENCODED)
 )
-# A field of a form upload: its name in the part's head, its value behind the blank line.
-_FIELD = re.compile(rb'\bname="([\w\-]{1,64})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)')
+_PAIRS_IN_BODIES = tuple(
+    re.compile((name + r"[^&\s\"'<>\\]*+").encode()) for name in (rf"({_NAME}=)", _ENCODED)
+)
+_IN_BODIES = tuple(
+    re.compile(pattern.encode(), re.DOTALL | re.MULTILINE)
+    for pattern in (
+        rf'({_NAME}"\s*+:\s*+")(?:[^"\\]++|\\.)*+',  # a member
+        rf'({_NAME}\\"\s*+:\s*+\\")(?:[^"\\]++|\\(?!"))*+',  # a member in a text
+        # A header in a text, such as a curl line.
+        r"((?i:(?<![\w-])(?:(?:proxy-)?authorization|(?:set-)?cookie)|-signature)[ \t]*+:[ \t]*+)"
+        r"[^\r\n\"'\\]++",
+        # A field of a form upload: its name in the part's head, its value behind the blank line.
+        r'^((?>[^\r\n]*?\bname="(?=[\w\-]++"))(?>[\w\-]*?'
+        rf'{_NAME}")[^\r\n]*+\r\n(?:[^\r\n]++\r\n){{0,8}}+\r\n)[^\r\n]*+',
+        # A secret link: a long secret behind /s/ in the path.
+        r"(/s/)[0-9a-f]{24,}+",
+    )
+)
+_LINK = re.compile(r"(/s/)[0-9a-f]{24,}+")
 
 
 def is_secret(name: str) -> bool:
@@ -64,10 +102,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         words = {word for secret in secrets for word in (secret, quote(secret, safe=""))}
         long = sorted((word for word in words if len(word) >= MIN_LENGTH), key=len, reverse=True)
-        self._words = [word.encode() for word in long]
-        pattern = "|".join((*map(re.escape, long), _LINK))
-        self._text = re.compile(pattern)
-        self._bytes = re.compile(pattern.encode())
+        self._hides_all = len(long) > 2 * MAX_SECRETS
+        self._words = [(word, word.encode()) for word in long]
 
     @classmethod
     def of(cls, trace: Trace, control_token: str) -> Redactor:
@@ -76,7 +112,11 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Return a text without the secrets."""
-        return self._text.sub(HIDDEN, value)
+        if self._hides_all:
+            return HIDDEN
+        for word, _ in self._words:
+            value = value.replace(word, HIDDEN)
+        return _LINK.sub(rf"\1{HIDDEN}", value)
 
     def target(self, trace: Trace) -> str:
         """Return path and query as they were sent, without the secrets."""
@@ -90,11 +130,29 @@ class Redactor:
 
     def body(self, data: bytes, *, cut: bool = False) -> bytes:
         """Return a body without the secrets; `cut` says that its end is missing."""
-        for pattern in (_MEMBER, _MEMBER_IN_TEXT, _HEADER, _PAIR_IN_TEXT, _FIELD):
-            data = pattern.sub(_hide_match, data)
-        data = self._bytes.sub(HIDDEN.encode(), data)
+        return finish(self.body_in_steps(data, cut=cut))
+
+    def body_in_steps(self, data: bytes, *, cut: bool = False) -> Paced[bytes]:
+        """Return the same, with a pause after each step."""
+        hidden = HIDDEN.encode()
+        if self._hides_all:
+            return hidden
+        for pattern in _PAIRS_IN_BODIES:
+            pieces = []
+            for piece in _between_pairs(data):
+                pieces.append(pattern.sub(rb"\1" + hidden, piece))
+                yield
+            data = b"".join(pieces)
+        for pattern in _IN_BODIES:
+            data = pattern.sub(rb"\1" + hidden, data)
+            yield
+        for number, (_, word) in enumerate(self._words):
+            data = data.replace(word, hidden)
+            if number % _SECRETS_PER_STEP == 0:
+                yield
         if cut:
-            data = data[: len(data) - max((_begun(word, data) for word in self._words), default=0)]
+            begun = (_begun(word, data) for _, word in self._words)
+            data = data[: len(data) - max(begun, default=0)]
         return data
 
     def value(self, value: Any) -> Any:
@@ -108,24 +166,30 @@ class Redactor:
         return value
 
 
+def _between_pairs(data: bytes) -> Iterator[bytes]:
+    """Yield a body in pieces that end with &, so that no pair is cut."""
+    at = 0
+    while at < len(data):
+        end = data.find(b"&", at + _PIECE_BYTES) + 1 or len(data)
+        yield data[at:end]
+        at = end
+
+
 def _begun(word: bytes, data: bytes) -> int:
     """Return how many bytes of the word's beginning the data ends with."""
-    lengths = range(min(len(word), len(data)), MIN_LENGTH - 1, -1)
-    return next((length for length in lengths if data.endswith(word[:length])), 0)
+    tail, beginning = data[-len(word) :], word[:MIN_LENGTH]
+    at = tail.find(beginning)
+    while at >= 0:
+        if word.startswith(tail[at:]):
+            return len(tail) - at
+        at = tail.find(beginning, at + 1)
+    return 0
 
 
 def _hide_pairs(text: str) -> str:
-    def hide(match: re.Match[str]) -> str:
-        return f"{match[1]}={HIDDEN}" if is_secret(match[1]) else match[0]
-
-    return _PAIR_IN_TARGET.sub(hide, text)
-
-
-def _hide_match(match: re.Match[bytes]) -> bytes:
-    if not is_secret(match[1].decode("latin-1")):
-        return match[0]
-    before = match.start(2) - match.start()
-    return match[0][:before] + HIDDEN.encode() + match[0][before + len(match[2]) :]
+    for pattern in _PAIRS_IN_TARGET:
+        text = pattern.sub(rf"\1{HIDDEN}", text)
+    return text
 
 
 def _credential(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
@@ -157,7 +221,7 @@ def _secrets(trace: Trace) -> Iterator[str]:
             yield from (crumb.partition("=")[2].strip() for crumb in value.split(";"))
         elif is_secret(name):
             yield value.strip()
-    for pair in _PAIR_IN_TARGET.finditer(trace.scope["query_string"].decode("latin-1")):
-        if is_secret(pair[1]):
-            yield pair[2]
-            yield unquote(pair[2])
+    query = trace.scope["query_string"].decode("latin-1")
+    for pair in chain(*(pattern.finditer(query) for pattern in _PAIRS_IN_TARGET)):
+        yield pair[2]
+        yield unquote(pair[2])

@@ -22,6 +22,7 @@ from mock_server.control.problems import (
 )
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
+from mock_server.web.auth_diagnostics.turns import Turns
 from mock_server.web.authentication import complete_verdict
 from mock_server.web.calls import CONTROL, Call, Trace
 from mock_server.web.json_bodies import (
@@ -182,6 +183,7 @@ class Requests:
     def __init__(self, known: ControlDependencies) -> None:
         self.known = known
         self.journal = known.journal
+        self._turns = Turns()
 
     async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
         found = filter(RequestMatch.of(query).fits, entries(self.journal, query.surface))
@@ -192,7 +194,7 @@ class Requests:
         if trace is None:
             raise NotFound("request", call.params["id"])
         await complete_verdict(trace)
-        return self._exchange(trace)
+        return await self._exchange(trace)
 
     async def delete_requests(self, call: Call, query: AccountQuery) -> DeletedBody:
         match = RequestMatch(account=query.account)
@@ -279,29 +281,29 @@ class Requests:
             remarks=[redactor.text(remark) for remark in trace.remarks],
         )
 
-    def _exchange(self, trace: Trace) -> ExchangeBody:
+    async def _exchange(self, trace: Trace) -> ExchangeBody:
         redactor, answer = self._redactor(trace), trace.answer
         return ExchangeBody(
             **dict(self._entry(trace, redactor)),
             headers=_headers(redactor, trace.scope["headers"]),
-            body=self._content(redactor, trace.body, trace.scope["headers"]),
+            body=await self._content(redactor, trace.body, trace.scope["headers"]),
             answer=None
             if answer is None
             else AnsweredBody(
                 status=answer.status,
                 headers=_headers(redactor, answer.headers),
-                body=self._content(redactor, answer.body, answer.headers),
+                body=await self._content(redactor, answer.body, answer.headers),
             ),
             verdict=redactor.value(trace.verdict and trace.verdict.body()),
         )
 
-    def _content(
+    async def _content(
         self, redactor: Redactor, data: bytes, headers: Iterable[tuple[bytes, bytes]]
     ) -> ContentBody:
         most = self.journal.max_shown_of(data, headers)
         truncated = len(data) > most
         # Secrets are hidden before the rest is cut off, as half a secret cannot be recognised.
-        shown = redactor.body(data, cut=truncated)
+        shown = await self._turns.finish(redactor.body_in_steps(data, cut=truncated))
         if truncated:
             shown = shown[:most]
         return ContentBody(

@@ -12,7 +12,6 @@ from mock_server.web.calls import Call
 from mock_server.web.captures import CaptureError
 from mock_server.web.json_bodies import WHOLE, IncomingBody
 
-
 MAX_HEADERS = 1000
 
 
