@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from mock_server.web.auth_diagnostics.findings import Paced
-from mock_server.web.auth_diagnostics.turns import finish
 from mock_server.web.calls import Trace, raw_target
+
+if TYPE_CHECKING:
+    from mock_server.web.auth_diagnostics.search_budget import Paced
 
 HIDDEN = "***"
 
@@ -60,12 +62,18 @@ _ENCODED = rf"(?<![\w%.\-])((?:[\w.\-]|%(?!{_LETTER[1:]}))*+{_LETTER}[\w%.\-]*+=
 _PAIRS_IN_TARGET = tuple(
     re.compile(name + r"([^&]*+)", re.ASCII) for name in (rf"({_NAME}=)", _ENCODED)
 )
-_PAIRS_IN_BODIES = tuple(
-    re.compile((name + r"[^&\s\"'<>\\]*+").encode()) for name in (rf"({_NAME}=)", _ENCODED)
-)
-_IN_BODIES = tuple(
-    re.compile(pattern.encode(), re.DOTALL | re.MULTILINE)
-    for pattern in (
+_LINK = re.compile(r"(/s/)[0-9a-f]{24,}+")
+
+
+@cache
+def _pairs_in_bodies() -> tuple[re.Pattern[bytes], ...]:
+    value = r"[^&\s\"'<>\\]*+"
+    return tuple(re.compile((name + value).encode()) for name in (rf"({_NAME}=)", _ENCODED))
+
+
+@cache
+def _in_bodies() -> tuple[re.Pattern[bytes], ...]:
+    patterns = (
         rf'({_NAME}"\s*+:\s*+")(?:[^"\\]++|\\.)*+',  # a member
         rf'({_NAME}\\"\s*+:\s*+\\")(?:[^"\\]++|\\(?!"))*+',  # a member in a text
         # A header in a text, such as a curl line.
@@ -77,8 +85,8 @@ _IN_BODIES = tuple(
         # A secret link: a long secret behind /s/ in the path.
         r"(/s/)[0-9a-f]{24,}+",
     )
-)
-_LINK = re.compile(r"(/s/)[0-9a-f]{24,}+")
+    flags = re.DOTALL | re.MULTILINE
+    return tuple(re.compile(pattern.encode(), flags) for pattern in patterns)
 
 
 def is_secret(name: str) -> bool:
@@ -130,6 +138,8 @@ class Redactor:
 
     def body(self, data: bytes, *, cut: bool = False) -> bytes:
         """Return a body without the secrets; `cut` says that its end is missing."""
+        from mock_server.web.auth_diagnostics.turns import finish
+
         return finish(self.body_in_steps(data, cut=cut))
 
     def body_in_steps(self, data: bytes, *, cut: bool = False) -> Paced[bytes]:
@@ -137,13 +147,13 @@ class Redactor:
         hidden = HIDDEN.encode()
         if self._hides_all:
             return hidden
-        for pattern in _PAIRS_IN_BODIES:
+        for pattern in _pairs_in_bodies():
             pieces = []
             for piece in _between_pairs(data):
                 pieces.append(pattern.sub(rb"\1" + hidden, piece))
                 yield
             data = b"".join(pieces)
-        for pattern in _IN_BODIES:
+        for pattern in _in_bodies():
             data = pattern.sub(rb"\1" + hidden, data)
             yield
         for number, (_, word) in enumerate(self._words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
@@ -169,7 +170,7 @@ async def explain(
     """
     from mock_server.web.capture_formats import described
 
-    capture = described(captured)
+    capture = await asyncio.to_thread(described, captured)
     first, *others = authenticators
     chosen = next((each for each in others if each.understands(capture)), first)
     return await chosen.explain(capture, captured.get("account"))

@@ -26,8 +26,12 @@ JSON: Headers = ((b"content-type", b"application/json"),)
 # of an answer; its connection is closed.
 WHOLE = "whole"
 GONE = "gone"
+# The same for how many bytes a large head takes, such as one with many headers.
+HEAD_BYTES = "head_bytes"
 
 CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
+
+MAX_REMARKS = 100  # of one call
 
 _MAX_LENGTH_DIGITS = 18
 
@@ -194,7 +198,11 @@ class Call:
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse, in the journal and in the log."""
-        self.trace.remarks.append(text)
+        remarks = self.trace.remarks
+        if len(remarks) < MAX_REMARKS:
+            remarks.append(text)
+        elif len(remarks) == MAX_REMARKS:
+            remarks.append("… and more, which are not kept")
 
     def decide(self, **facts: Any) -> None:
         """Note what came of the request, for the log: no secrets; `credits` is a price."""

@@ -30,11 +30,6 @@ class Capture:
     host: str = ""
     at: float | None = None
 
-    def __post_init__(self) -> None:
-        check_head(
-            len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        )
-
     def header(self, name: str) -> str | None:
         """Return a header's last value; `name` is lower case."""
         values = [value for each, value in self.headers if each.lower() == name]
@@ -60,6 +55,7 @@ def capture(
     """Return a capture for an address or a path."""
     if not method or not _METHOD_LETTERS.issuperset(method):
         raise CaptureError(f"the method is {method[:20]!r}, expected a word like POST")
+    check_head(len(url) + sum(len(name) + len(value) + 4 for name, value in headers))
     plain = url.partition("#")[0]
     try:
         parts = urlsplit(plain if "://" in plain or plain.startswith("/") else f"http://{plain}")

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from mock_server.web.calls import CONTROL, Trace
+from mock_server.web.calls import CONTROL, HEAD_BYTES, Trace
 
 # Of pictures and videos: enough for their sizes, and little to copy for every download.
 MEDIA_BYTES = 4096
@@ -113,8 +113,9 @@ class _Ring:
         self.size_bytes = sum(map(size_of, self.kept))
 
 
-# What a trace holds beside its bodies, roughly: its scope, headers and other members.
+# What a trace holds beside its bodies, roughly: its scope, a usual head and other members.
 _OVERHEAD_BYTES = 3000
+_NO_STATE: dict[str, int] = {}
 
 
 def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -127,4 +128,5 @@ def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 def size_of(trace: Trace) -> int:
     """Return how many bytes a trace takes, roughly."""
     answer = 0 if trace.answer is None else len(trace.answer.body)
-    return _OVERHEAD_BYTES + len(trace.body) + answer
+    head: int = trace.scope.get("state", _NO_STATE).get(HEAD_BYTES, 0)
+    return _OVERHEAD_BYTES + head + len(trace.body) + answer

@@ -54,7 +54,14 @@ class Evidence(Generic[S]):
 
     def values(self, name: bytes) -> list[bytes]:
         """Return all values of a header in their order."""
-        return [value for each, value in self.headers if each.lower() == name]
+        return self._by_name.get(name, [])
+
+    @cached_property
+    def _by_name(self) -> dict[bytes, list[bytes]]:
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value)
+        return found
 
 
 def _bytes(value: str) -> bytes:
