@@ -65,9 +65,8 @@ _LONG_FORM = [
     *(f"{option.rpartition(':')[2]}=" for option in _VALUED.split()),
     *(option.rpartition(":")[2] for option in _FLAGS.split()),
 ]
-_MANY_FLAGS = re.compile(
-    "-[%s]{%d}" % (re.escape("".join(re.findall(r"(\S):", _FLAGS))), _MAX_FLAGS + 1)
-)
+_SHORT_FLAGS = re.escape("".join(re.findall(r"(\S):", _FLAGS)))
+_MANY_FLAGS = re.compile(f"-[{_SHORT_FLAGS}]{{{_MAX_FLAGS + 1}}}")
 
 
 def curl_line(line: str, read_file: ReadFile | None = None) -> Capture:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.control.redaction import HIDDEN, Redactor, is_secret, shown_authorization
+from mock_server.control.redaction import (
+    HIDDEN,
+    MAX_SECRETS,
+    Redactor,
+    is_secret,
+    shown_authorization,
+)
+from mock_server.tests.work import calls_of
 from mock_server.web.calls import Answer, Trace
 
 VISIBLE = "".join(map(chr, range(33, 127)))
@@ -203,3 +210,46 @@ def test_secret_links_are_hidden_in_paths_and_bodies(secret):
 
     assert secret not in shown
     assert f"/web/s/{HIDDEN}/state" in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"a=1&TOKEN=1&b=1", b"a=1&TOKEN=***&b=1"),
+        (b"my-secret=1 kept", b"my-secret=*** kept"),
+        (b"sig=1&design=1&x.sig=1", b"sig=***&design=1&x.sig=1"),
+        (b"t%6fken=1&a%5Bb%5D=1", b"t%6fken=***&a%5Bb%5D=1"),
+        (b"API-Key=1&apikey=1&keys=1", b"API-Key=***&apikey=***&keys=1"),
+        (b'{"token" : "a\\"b", "tokens": "c"}', b'{"token" : "***", "tokens": "c"}'),
+        (b'"{\\"token\\": \\"a\\"}"', b'"{\\"token\\": \\"***\\"}"'),
+        (b"Cookie: a=b\r\nx: y", b"Cookie: ***\r\nx: y"),
+        (b"-H 'X-Ca-Signature: abc' -H 'a: b'", b"-H 'X-Ca-Signature: ***' -H 'a: b'"),
+    ],
+)
+def test_a_secret_is_hidden_by_its_name_and_nothing_else_is(body, shown):
+    assert Redactor(()).body(body) == shown
+
+
+def test_an_exchange_with_very_many_secrets_is_hidden_completely():
+    cookies = "; ".join(f"a{n}=secret-{n:04d}" for n in range(2 * MAX_SECRETS + 1))
+    trace = a_trace(headers=(("cookie", cookies),), body=b"secret-0001 and more")
+    redactor = Redactor.of(trace, "")
+
+    assert redactor.body(trace.body) == HIDDEN.encode()
+    assert redactor.text("anything") == redactor.target(trace) == HIDDEN
+
+
+def test_a_long_body_is_hidden_in_steps():
+    body = b"token=b&" * 100_000
+    steps = list(Redactor(["not-in-there"] * 100).body_in_steps(body))
+
+    assert len(steps) > 40
+    assert calls_of(lambda: Redactor(()).body(body)) < 1.2 * body.count(b"&")
+
+
+def test_the_beginning_of_a_long_secret_takes_few_steps():
+    secret = "a" * 15_000 + "b" * 15_000
+    body = b"a" * 60_000 + b"c"
+
+    assert calls_of(lambda: Redactor([secret]).body(body, cut=True)) < 3 * len(secret)
+    assert Redactor([secret]).body(b"c" + secret[:20_000].encode(), cut=True) == b"c"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mock_server.core.errors import DomainError, Malformed
 from mock_server.tams import requests
-from mock_server.tams.positions import offset_of, token_at
+from mock_server.tams.positions import offset_of, token_at, value_at
 from mock_server.tams.requests import (
     CreateJob,
     CreateResourceImage,
@@ -19,6 +19,7 @@ from mock_server.tams.requests import (
 )
 from mock_server.tams.wire import TamsBody, json_name, parse
 from mock_server.tests.tams.shapes import SHAPES, problem
+from mock_server.tests.work import calls_of
 
 WEBHOOK = '"webhook":null'
 
@@ -405,3 +406,34 @@ def test_the_position_of_a_wrong_value_is_exact(body, data, indent, lead):
 
     line, column = text[:offset].count("\n") + 1, len(text[:offset].rsplit("\n", 1)[-1]) + 1
     assert problem(CreateJob, text).startswith(f"proto: (line {line}:{column}): invalid value for")
+
+
+def test_the_number_of_objects_in_a_body_is_limited():
+    prompts = ",".join(["{}"] * 400)
+    stage = '{"type":"DIFFUSION","diffusion":{"prompts":[' + prompts + "]}}"
+
+    assert parse(CreateJob, f'{{"stages":[{stage},{stage}]}}'.encode()).stages[1].diffusion
+    assert problem(CreateJob, '{"stages":[' + ",".join([stage] * 5) + "]}") == (
+        "proto: the body has more than 2000 objects"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{" + ",".join(['"stages":0'] * 50_000) + "}",
+        "{" + '"a":[],' * 50_000 + '"stages":[0]}',
+        '{"stages":[0' + ",0" * 200_000 + "]}",
+        '{"stages":[' + "[]," * 100_000 + "[]]}",
+        "\n" * 300_000 + '{"stages":[0',
+    ],
+)
+def test_the_place_of_an_error_in_a_long_body_takes_few_steps(body):
+    assert calls_of(lambda: problem(CreateJob, body)) < 0.4 * len(body)
+
+
+def test_a_place_far_behind_many_values_is_that_of_the_object_around_it():
+    text = "{" + '"a":0,' * 500_000 + '"stages":0}'
+
+    assert value_at(text, ("stages",)) == 0
+    assert value_at('{"a":[1,{"b":2}]}', ("a", 1, "b")) == 13

@@ -4,15 +4,17 @@ import base64
 import json
 import re
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mock_server.tests.work import calls_of
 from mock_server.web.capture_formats import any_capture, described, har_entry, raw_request
-from mock_server.web.captures import CaptureError
-from mock_server.web.curl_lines import curl_line, words
+from mock_server.web.captures import MAX_HEAD_BYTES, CaptureError
+from mock_server.web.curl_lines import MAX_PARTS, MAX_WORDS, curl_line, words
 
 URL = "http://127.0.0.1:8080/v1/jobs?a=b%20c"
 RAW = b"POST /v1/jobs?a=1 HTTP/1.1\r\nHost: x:1\r\nAuthorization:  abc \r\n\r\n{}\r\n"
@@ -228,3 +230,40 @@ def test_one_request_described_in_every_way(members):
 def test_a_description_that_says_nothing_is_refused(members):
     with pytest.raises(CaptureError):
         described(members)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("a " * MAX_WORDS, f"the curl line has {MAX_WORDS + 1} words"),
+        ("-" + "s" * 100, "a word of the curl line has more than 60 options"),
+        ("''" * (MAX_PARTS + 1), f"the curl line has more than {MAX_PARTS} quotes"),
+        ("-d $'" + "\\x41" * (MAX_PARTS + 1) + "'", f"has more than {MAX_PARTS} quotes"),
+        ('-d ^"' + "^a" * (MAX_PARTS + 1) + '^"', f"has more than {MAX_PARTS} quotes"),
+    ],
+)
+def test_a_line_of_very_many_parts_is_refused(line, problem):
+    with pytest.raises(CaptureError, match=re.escape(problem)):
+        curl_line(f"curl {line}")
+
+
+def test_a_long_text_in_a_line_takes_no_step_for_each_character():
+    body = "a" * 1_000_000
+    for line in (f"-d '{body}'", f'-d "{body}"', f"-d {body}", '-d "' + "\\$" * 100_000 + '"'):
+        assert calls_of(partial(curl_line, f"curl h {line}")) < 3000
+
+
+def test_a_head_that_no_server_takes_is_refused_before_it_is_read():
+    many = [{"name": "a", "value": "b"}] * MAX_HEAD_BYTES
+    raw = b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * MAX_HEAD_BYTES + b"\r\n"
+    har = {"request": {"method": "GET", "url": URL, "headers": many}}
+
+    assert calls_of(lambda: suppressed(raw_request, raw)) < 100
+    for read in (partial(raw_request, raw), partial(har_entry, har)):
+        with pytest.raises(CaptureError, match=f"must have at most {MAX_HEAD_BYTES}"):
+            read()
+
+
+def suppressed(read: Any, capture: Any) -> None:
+    with suppress(CaptureError):
+        read(capture)

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from mock_server.tests.makers import NOW, an_account_service
 from mock_server.transport.lifetimes import timed
-from mock_server.web.calls import GONE, Answer, Call, Trace, json_answer, send_answer
+from mock_server.web.calls import GONE, HEAD_BYTES, Answer, Call, Trace, json_answer, send_answer
 from mock_server.web.journal import MAX_CONTROL_ENTRIES, Journal
 from mock_server.web.observers import Tracing
 
@@ -146,6 +146,17 @@ def test_the_newest_exchanges_are_kept():
     assert ids(journal) == [7, 6, 5, 4, 3]
     assert journal.find("00000002") is None
     assert journal.find("00000003") is not None
+
+
+def test_large_heads_count_among_the_bytes():
+    journal = a_journal(entries=1000, total_bytes=1_000_000)
+    trace = a_trace(1)
+    trace.scope["state"] = {HEAD_BYTES: 30_000}
+    journal.keep(a_trace(0))
+    before = journal.size_bytes
+    journal.keep(trace)
+
+    assert journal.size_bytes - 2 * before == 30_000
 
 
 def test_all_entries_together_stay_below_the_bytes():

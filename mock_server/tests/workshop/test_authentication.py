@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.tests.makers import a_clock
+from mock_server.tests.work import calls_of
 from mock_server.tests.workshop.authenticator_bench import AuthenticatorBench
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, a_request, signed
 from mock_server.web.authentication import complete_verdict
 from mock_server.workshop.authentication import NONCE_LIFE, WorkshopVerdict
 from mock_server.workshop.gateway import DIAGNOSIS_HEADER, GatewayRefusal
+from mock_server.workshop.signature import MAX_FORM_BYTES, MAX_PARAMETERS
 
 FRESH = signed(a_request())
 
@@ -64,6 +66,33 @@ TURNED_AWAY = {
     "for no stage": (another(x_ca_stage="BETA"), "stage-unknown"),
     "with another body": (replace(FRESH, body=b"{}"), "digest-wrong"),
 }
+
+
+@pytest.mark.parametrize(
+    "body", [b"a=%41&" * MAX_PARAMETERS, b"a=" + b"%41" * MAX_FORM_BYTES], ids=["many", "long"]
+)
+def test_a_long_form_is_refused_before_it_is_read(body):
+    bench = AuthenticatorBench()
+    form = a_request(content_type="application/x-www-form-urlencoded", content_md5=None)
+    call = bench.call(signed(replace(form, body=body)))
+
+    assert calls_of(lambda: bench.turned_away(call)) < 1000
+    assert call.trace.verdict.body()["reason"] == "body-too-large"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x_ca_signature_headers", "a," * 15_000),
+        ("x_ca_signature_headers", "a;" * 15_000),
+        ("x_ca_timestamp", "1" * 30_000),
+    ],
+)
+def test_a_long_header_is_diagnosed_in_few_steps(name, value):
+    bench = AuthenticatorBench()
+    call = bench.call(FRESH.having(**{name: value}))
+
+    assert calls_of(lambda: bench.turned_away(call)) < 1_000_000
 
 
 @pytest.mark.parametrize("name", TURNED_AWAY)

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mock_server.core.errors import Invalid, Malformed
+from mock_server.tests.work import calls_of
+from mock_server.workshop.models import SyncModel
+from mock_server.workshop.sd_tasks import ImageToImage
 from mock_server.workshop.session_operations import CreateSession
 from mock_server.workshop.token_operations import AllocateToken
 from mock_server.workshop.wire import (
     MAX_CHARACTERS,
+    MAX_ITEMS,
     CamelBody,
     Whole,
     WorkshopBody,
@@ -219,3 +223,28 @@ def test_any_query_is_read_or_refused(query):
 def test_the_number_of_query_parameters_is_limited():
     with pytest.raises(Malformed, match="too many parameters"):
         parse_query(AllocateToken, b"&".join([b"a=1"] * 101))
+
+
+def test_a_list_is_refused_at_its_first_bad_item():
+    body = {"init_images": ["", 5, 6, *range(500)]}
+
+    with pytest.raises(ValidationError) as caught:
+        ImageToImage.model_validate(body)
+    assert caught.value.error_count() == 1
+    assert problem(ImageToImage, json.dumps(body)) == (
+        "init_images[1] must be a string, found a number"
+    )
+
+
+def test_a_long_list_is_refused_before_its_items_are_read():
+    assert problem(ImageToImage, json.dumps({"init_images": [""] * 5000})) == (
+        f"init_images must have at most {MAX_ITEMS} items, found 5000"
+    )
+    versions = json.dumps({"versions": [{}] * 100_000})
+    assert calls_of(lambda: problem(SyncModel, versions)) < 5000
+
+
+def test_a_number_that_is_too_large_is_found_wherever_it_is():
+    for body in ('{"free": [0, [{"a": 1e400}]]}', '{"free": {"Infinity": -1e400}}'):
+        assert problem(OuterBody, body) == "The request body has a number that is too large"
+    assert parse(OuterBody, b'{"free": {"a": "Infinity"}}').free == {"a": "Infinity"}
