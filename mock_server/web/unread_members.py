@@ -91,7 +91,10 @@ def _unread(
 ) -> Iterator[tuple[tuple[str | int, ...], str, Collection[str]]]:
     if isinstance(data, list):
         for index, each in enumerate(data):
-            yield from _unread(kind, each, members, (*path, index), budget)
+            if type(each) in (dict, list):  # in few steps, if there are millions
+                if next(budget, None) is None:
+                    return
+                yield from _unread(kind, each, members, (*path, index), budget)
     elif isinstance(data, dict) and next(budget, None) is not None:
         known = members(kind)
         for name, value in data.items():
