@@ -16,7 +16,7 @@ import click
 from msgspec import Struct
 
 from mock_server.commands.errors import CommandFailure, as_said, settings_or_failure
-from mock_server.commands.log_lines import lines_for, log_to
+from mock_server.commands.log_lines import TextLines, log_to
 from mock_server.commands.output import LineWriter
 from mock_server.commands.received_callbacks import ReceivedCallback, read_arrival
 from mock_server.core.errors import TooLarge
@@ -167,7 +167,9 @@ def command(
     reply_policy = ReplyPolicy(answer, fail, deny, delay)
     secret = settings_or_failure().event_secret if secret is None else secret
     printed, complaints = LineWriter(sys.stdout), LineWriter(sys.stderr)
-    log_to(complaints, lines_for(sys.stderr), logging.WARNING)
+    if as_json:
+        printed.dropped = lambda number: json.dumps({"dropped": number})
+    log_to(complaints, TextLines(colours=False), logging.WARNING)
     try:
         with suppress(KeyboardInterrupt):
             _listen(port, secret, reply_policy, count, as_json, printed.line)

@@ -25,6 +25,7 @@ from mock_server.web.wall import wall
 
 MAX_TEXT_LENGTH = 4000
 MAX_PATH_LENGTH = 300
+MAX_REMARKS = 10
 # Texts that are remembered, so that each is written once.
 MAX_REMEMBERED = 1000
 
@@ -210,7 +211,9 @@ class _RequestLine(Struct):
             redactor = Redactor.of(trace, self.control_token)
             path = redactor.text(path)
             refusal = _printable(redactor.text(refusal))
-            remarks = [_printable(redactor.text(remark)) for remark in remarks]
+            more = [f"and {len(remarks) - MAX_REMARKS} more"][: len(remarks) > MAX_REMARKS]
+            shown = [redactor.text(remark) for remark in remarks[:MAX_REMARKS]]
+            remarks = [*map(_printable, shown), *more]
         decided = {name: _plain(value) for name, value in (trace.decided or {}).items()}
         status = None if trace.answer is None else trace.answer.status
         return self.lines.request(Told(trace, self.level, path, status, decided, refusal, remarks))

@@ -7,12 +7,12 @@ sends: some members, in the first objects of a body.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from msgspec import Struct
+
+from mock_server.web.hints import nearest
 
 MAX_NAMED = 5
 MAX_OBJECTS = 10_000
@@ -52,27 +52,6 @@ def unread_members(kind: Any, data: Any, members: Members) -> list[UnreadMember]
         UnreadMember(path, name, nearest(name, known))
         for path, name, known in islice(found, MAX_NAMED)
     ]
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return the known name that is meant, in the spelling of this one; "" if none is near."""
-    return _nearest(name, tuple(known)) if len(name) <= MAX_NAME_LENGTH else ""
-
-
-@lru_cache(maxsize=1000)
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    spelled: dict[str, list[str]] = {}
-    for each in known:
-        spelled.setdefault(_plain(each), []).append(each)
-    found = get_close_matches(_plain(name), spelled, n=1, cutoff=0.7)
-    if not found:
-        return ""
-    alike = spelled[found[0]]
-    return next((each for each in alike if ("_" in each) == ("_" in name)), alike[0])
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _joined(path: Sequence[str | int]) -> str:

@@ -27,7 +27,8 @@ from mock_server.tams.workflow.graph_problems import (
 )
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
 from mock_server.tams.workflow.node_inputs import fits, input_problem
-from mock_server.web.unread_members import MAX_NAMED, nearest
+from mock_server.web.hints import nearest
+from mock_server.web.unread_members import MAX_NAMED
 
 # Limits of the mock: no known client sends more, and an answer names every problem.
 MAX_NODES = 1_000

@@ -139,9 +139,10 @@ def test_a_request_cannot_write_lines_or_colours_of_its_own(lines):
 
 
 def test_a_line_is_bounded():
-    trace = a_trace("/" + "a" * 100_000, refusal="b" * 100_000)
+    trace = a_trace("/" + "a" * 100_000, refusal="b" * 100_000, remarks=["odd"] * 1000)
 
     assert len(logged(trace, JsonLines())) < 5_000
+    assert as_json(trace)["remarks"][-1] == "and 990 more"
 
 
 @pytest.mark.parametrize(

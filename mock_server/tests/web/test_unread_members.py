@@ -10,7 +10,8 @@ import pytest
 from mock_server.tests.tams import graphs
 from mock_server.tests.tams.world import World, a_world, text_to_image
 from mock_server.tests.workshop.world import a_world as a_workshop
-from mock_server.web.unread_members import MAX_NAMED, MAX_OBJECTS, nearest, unread_members
+from mock_server.web.hints import nearest
+from mock_server.web.unread_members import MAX_NAMED, MAX_OBJECTS, unread_members
 
 KINDS: dict[str, dict[str, str | None]] = {
     "body": {"width": None, "size": "size", "sizes": "size", "free": None},

@@ -177,12 +177,14 @@ async def test_a_setting_lets_get_use_the_query_as_the_body():
     async with a_world(workshop_other_methods="accept") as world:
         made = await world.http.get(ALLOCATE, params={"tokenExpiredAt": NOW_MS + 5000})
         token = made.json()["data"]["apiToken"]
-        found = await world.http.get(QUERY, params={"apiToken": token})
+        found = await world.http.get(QUERY, params={"apiToken": token, "toekn": "x"})
+        remarks = world.remarks()
         other = await world.http.put(QUERY)
 
     assert found.json()["data"] == made.json()["data"]
     assert found.json()["data"]["tokenExpiredAt"] == NOW_MS + 5000
     assert other.status_code == 405
+    assert remarks == ["`toekn` is not a member of the body"]
 
 
 @pytest.mark.parametrize("path", ["/scc", "/scc/", "/scc/x", "/scc/allocate_token/", "/scc/%00"])
