@@ -378,9 +378,7 @@ def test_results_that_came_in_one_go_are_all_in_the_history(integrator, browser)
     draw(page, "the first")
     integrator.advance(60)
     page.wait_for(f"{SHOWN} === 1")
-    page.evaluate(
-        "window.fetch = (f => (...a) => window.held ? Promise.reject() : f(...a))(fetch)"
-    )
+    page.evaluate("window.fetch = (f => (...a) => window.held ? Promise.reject() : f(...a))(fetch)")
     page.evaluate("window.held = true")
     for number in range(20):
         integrator.generate(url, f"picture {number}")
