@@ -4,45 +4,59 @@ from __future__ import annotations
 
 import re
 
-_KINDS = (
-    (re.compile(rb"GIF8[79]a"), "it is a GIF picture, and must be PNG, JPEG or WebP"),
-    (re.compile(rb"BM.{4}\0{4}", re.DOTALL), "it is a BMP picture, and must be PNG, JPEG or WebP"),
-    (re.compile(rb"II\*\0|MM\0\*"), "it is a TIFF picture, and must be PNG, JPEG or WebP"),
-    (
-        re.compile(rb".{4}ftyp(avif|avis)", re.DOTALL),
-        "it is an AVIF picture, and must be PNG, JPEG or WebP",
+_PICTURES = {
+    "a GIF": rb"GIF8[79]a",
+    "a BMP": rb"BM.{4}\0{4}",
+    "a TIFF": rb"II\*\0|MM\0\*",
+    "an AVIF": rb".{4}ftyp(avif|avis)",
+    "a HEIC": rb".{4}ftyp(heic|heix|mif1|msf1|hevc)",
+    "a JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "a JPEG 2000": rb"\0\0\0\x0cjP  ",
+    "an SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg",
+    "a Photoshop": rb"8BPS",
+    "an icon": rb"\0\0\x01\0.\0",
+}
+_OTHERS = {
+    "it is a video, and must be a picture": rb".{4}ftyp|\x1aE\xdf\xa3",
+    "it is an HTML page": rb"\s*<(!doctype html|html|head|body)",
+    "it is an XML document": rb"\s*<\?xml|\s*<Error",
+    "it is a PDF document": rb"%PDF-",
+    "it is a ZIP archive": rb"PK\x03\x04",
+    "it is compressed with gzip, and must be the bytes of the picture": rb"\x1f\x8b",
+    "it is a multipart form, and the body must be the bytes of the picture alone": (
+        rb"--[^\r\n]{1,80}\r?\ncontent-disposition:"
     ),
-    (
-        re.compile(rb".{4}ftyp(heic|heix|mif1|msf1|hevc)", re.DOTALL),
-        "it is a HEIC picture, and must be PNG, JPEG or WebP",
+    "it is base64 text, and must be the bytes of the picture": (
+        rb"data:[a-z0-9.+/;=-]*,|(iVBORw0KGgo|[/_]9j[/_]|UklGR)[A-Za-z0-9+/_=\s-]*$"
     ),
-    (re.compile(rb".{4}ftyp", re.DOTALL), "it is a video, and must be a picture"),
-    (re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", re.IGNORECASE | re.DOTALL),
-     "it is an SVG picture, and must be PNG, JPEG or WebP"),
-    (re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE), "it is an HTML page"),
-    (re.compile(rb"\s*<\?xml|\s*<Error"), "it is an XML document"),
-    (re.compile(rb"%PDF-"), "it is a PDF document"),
-    (
-        re.compile(rb"--[^\r\n]{1,80}\r?\n[Cc]ontent-[Dd]isposition:"),
-        "it is a multipart form, and the body must be the bytes of the picture alone",
+    "it is JSON text, and must be the bytes of a picture": rb"\s*(\{|\[(?!object ))",
+    "its bytes were changed, because it was read or written as text": (
+        rb"(\xc2\x89|\xef\xbf\xbd)PNG|\x89PNG(\r\r|\n)|\xc3\xbf\xc3\x98|(\xef\xbf\xbd){2}"
+        rb"|RIFF.{4,16}\xef\xbf\xbd"
     ),
-    (
-        re.compile(rb"data:[a-zA-Z0-9.+/;=-]*,|(iVBORw0KGgo|/9j/|UklGR)[A-Za-z0-9+/=\s]*$"),
-        "it is base64 text, and must be the bytes of the picture",
-    ),
-    (re.compile(rb"\s*[{\[]"), "it is JSON text, and must be the bytes of a picture"),
-)  # fmt: skip
+}
+_MUST = "picture, and must be PNG, JPEG or WebP"
+_KINDS = [
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), text)
+    for text, pattern in (
+        {f"it is {name} {_MUST}": p for name, p in _PICTURES.items()} | _OTHERS
+    ).items()
+]
 _MAX_HEAD = 1024
+_BOM = b"\xef\xbb\xbf"
 
 
 def kind_of(data: bytes) -> str:
     """Return what bytes are that do not begin as a PNG, JPEG or WebP picture does."""
     if not data:
         return "it is empty"
-    head = data[:_MAX_HEAD]
+    head = data[:_MAX_HEAD].removeprefix(_BOM)
     for pattern, text in _KINDS:
         if pattern.match(head):
             return text
+    begin = head[:40].decode("ascii", "replace")
+    if begin.isprintable() and begin.isascii():
+        return f"it is the text {begin!r}, and must be the bytes of a picture"
     return f"it is not a PNG, JPEG or WebP picture: it begins with {data[:12]!r}"
 
 

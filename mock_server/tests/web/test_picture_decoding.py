@@ -1,3 +1,4 @@
+import gzip
 import struct
 from io import BytesIO
 from zlib import compress, crc32
@@ -131,6 +132,13 @@ def test_the_first_picture_of_a_multi_picture_jpeg_counts():
     assert inspect(file.getvalue()) == PictureInfo("jpeg", 30, 20)
 
 
+def as_text(*files):
+    """Yield files that a program has read or written as text."""
+    for data in files:
+        yield data.decode("latin-1").encode()
+        yield data.decode("utf-8", "replace").encode()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -147,7 +155,18 @@ def test_the_first_picture_of_a_multi_picture_jpeg_counts():
         (b"data:image/png;base64,iVBORw0KGgo=", "base64 text"),
         (b"/9j/4AAQSkZJRgABAQ==\n", "base64 text"),
         (b'{"file": 1}', "JSON text"),
-        (b"hello", "it begins with b'hello'"),
+        (b"iVBORw0KGgo-_w==", "base64 text"),
+        (b"hello", "the text 'hello'"),
+        (b"[object Object]", "the text '[object Object]'"),
+        (b"\xef\xbb\xbf<html>", "an HTML page"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive"),
+        (gzip.compress(SMALL["png"]), "compressed with gzip"),
+        (b"\0\0\x01\0\x05\0", "an icon picture"),
+        (b"\xff\x0a\0\0", "a JPEG XL picture"),
+        (b"\x1aE\xdf\xa3", "a video"),
+        *((changed, "its bytes were changed") for changed in as_text(SMALL["png"], SMALL["jpeg"])),
+        (SMALL["png"].replace(b"\r\n", b"\n"), "its bytes were changed"),
+        (b"\x01\x02", "it begins with b'\\x01\\x02'"),
     ],
 )
 def test_the_reason_says_what_was_sent(data, words):
