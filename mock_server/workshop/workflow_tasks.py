@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mock_server.core.jobs.job import Order
 from mock_server.core.jobs.plans import Work
 from mock_server.core.jobs.service import MAX_SEED, RANDOM_SEED
+from mock_server.web.comfyui_formats import SAVED, is_graph, is_saved
 from mock_server.web.unread_members import unread_members
 from mock_server.workshop.sd_tasks import CFG_SCALE, DENOISING, FileField, ParsedTask, price_of
 from mock_server.workshop.settings import WorkshopSettings
@@ -67,6 +68,11 @@ def parse_order(
             raise refused(f"an id must not be longer than {MAX_ID_LENGTH} characters")
     if len(payload.inputs) > MAX_INPUTS:
         raise refused(f"inputs must be at most {MAX_INPUTS}, found {len(payload.inputs)}")
+    if found := found_in_inputs(payload.inputs):
+        raise refused(
+            f"inputs must have a value for each published field, found {found}:"
+            " publish the workflow, and name it with workflow_id"
+        )
     name, version = workflows.find(
         payload.workflow_id,
         payload.alias_id,
@@ -111,6 +117,13 @@ def parse_order(
         "workflow", workflow=payload.workflow_id, version=name, previews=previews
     )
     return ParsedTask(order, work, metadata, _files(values, version))
+
+
+def found_in_inputs(inputs: Mapping[str, Any]) -> str:
+    """Return which of ComfyUI's formats was sent in place of inputs, or ""."""
+    if any(map(is_saved, (inputs, *inputs.values()))):
+        return SAVED
+    return "a graph of ComfyUI" if any(map(is_graph, (inputs, *inputs.values()))) else ""
 
 
 def _checked(

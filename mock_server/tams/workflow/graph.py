@@ -21,12 +21,12 @@ from mock_server.tams.validation import shown
 from mock_server.tams.workflow.graph_problems import (
     REQUIRED,
     GraphProblem,
-    other_format,
     printable,
     refused,
 )
 from mock_server.tams.workflow.node_classes import NodeClass, NodeClasses
 from mock_server.tams.workflow.node_inputs import fits, input_problem
+from mock_server.web.comfyui_formats import mistaken_for_graph
 from mock_server.web.hints import nearest
 from mock_server.web.unread_members import MAX_NAMED
 
@@ -93,7 +93,8 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
         raise Invalid(
             "workflow", f"params: must have at most {MAX_NODES} nodes, found {len(params)}\n"
         )
-    if text := other_format(params):
+    if mistake := mistaken_for_graph(params):
+        text = f"must be a graph in ComfyUI's API format, found {mistake}"
         raise Invalid("workflow", f"params: {text}\n")
     found = sum(map(_input_count, params.values()))
     if found > MAX_TOTAL_INPUTS:

@@ -6,8 +6,7 @@ LF at its end. Only the text for a missing value is documented; the others are m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -45,22 +44,6 @@ def refused(problems: Iterable[GraphProblem]) -> Invalid:
         for (node, class_type), lines in blocks.items()
     )
     return Invalid("workflow", text + (f"… and {omitted} more\n" if omitted else ""))
-
-
-def other_format(params: Mapping[str, Any]) -> str:
-    """Return what to do about another of ComfyUI's formats, or "" if it is none of them."""
-    if isinstance(params.get("nodes"), list):
-        return (
-            "must be a graph in ComfyUI's API format, found a workflow as ComfyUI saves it:"
-            " export it with Workflow › Export (API), in older versions Save (API Format)"
-        )
-    prompt = params.get("prompt")
-    if isinstance(prompt, dict) and not prompt.keys() & {"class_type", "classType"}:
-        return (
-            "must be a graph in ComfyUI's API format, found the body of a call of ComfyUI's"
-            " /prompt: send only the value of its member prompt"
-        )
-    return ""
 
 
 def printable(text: str) -> str:

@@ -522,6 +522,24 @@ def test_the_body_of_a_comfyui_prompt_is_recognised():
     )
 
 
+SAVED = {"nodes": [{"id": 9, "type": "SaveImage"}], "links": [], "version": 1}
+EXPORT = "export it with Workflow › Export (API)"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"output": text_to_image(), "workflow": SAVED}, "in its member 'output': send only"),
+        ({"workflow": SAVED, "output": text_to_image()}, "in its member 'output': send only"),
+        ({"params": text_to_image()}, "in its member 'params': send only"),
+        ({"workflow": SAVED}, f"saves it, in its member 'workflow': {EXPORT}"),
+        ({"prompt": {}, "extra_data": {"workflow": SAVED}}, "body of a call of ComfyUI's /prompt"),
+    ],
+)
+def test_a_graph_inside_something_else_is_recognised(params, words):
+    assert words in refusal(params)
+
+
 def test_a_node_may_be_called_prompt():
     params = text_to_image()
     params["prompt"] = params.pop("6")

@@ -142,6 +142,32 @@ async def test_an_invalid_input_is_reported(inputs, message):
     assert found.startswith(message)
 
 
+GRAPH = {"9": {"class_type": "SaveImage", "inputs": {}}}
+SAVED = {"nodes": [{"id": 9, "type": "SaveImage"}], "links": []}
+
+
+@pytest.mark.parametrize("workflow", [POSTER, "unpublished"])
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        (GRAPH, "a graph of ComfyUI"),
+        ({"prompt": GRAPH, "client_id": "c"}, "a graph of ComfyUI"),
+        (SAVED, "a workflow as ComfyUI saves it"),
+        ({"workflow": SAVED}, "a workflow as ComfyUI saves it"),
+    ],
+)
+async def test_a_graph_in_place_of_inputs_is_refused(workflow, inputs, found):
+    async with a_world() as world:
+        body = {"workflow_id": workflow, "version_id": "v1", "inputs": inputs}
+        code, words = await world.refusal(SUBMIT, body)
+
+    assert code == "INVALID_PARAM"
+    assert words == (
+        f"inputs must have a value for each published field, found {found}:"
+        " publish the workflow, and name it with workflow_id"
+    )
+
+
 async def test_an_unknown_input_gets_a_remark():
     async with a_world() as world:
         await run_workflow(world, colour="red")
