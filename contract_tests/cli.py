@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def tams_contract(
     arguments += ["-n", parallel] if parallel else []
     arguments += [f"--junitxml={junit}"] if junit else []
     _check_folders(flags["state_dir"], writes=not flags["plan"])
+    _check_files({"junit": junit, **{name: flags[name] for name in ("json", "html", "badge")}})
     sys.exit(run_suite(arguments))
 
 
@@ -65,6 +67,21 @@ def _check_folders(state: Path | None, *, writes: bool) -> None:
             f"tams-contract: files of the run cannot be written to {where}: {reason};"
             " choose another folder with --state-dir"
         )
+
+
+def _check_files(files: Mapping[str, Path | None]) -> None:
+    """End the command if a report could not be written after the run."""
+    for name, path in files.items():
+        try:
+            if path is not None and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                path.unlink()
+            elif path is not None:
+                path.open("a").close()
+        except OSError as error:
+            reason = error.strerror or error
+            sys.exit(f"tams-contract: --{name} {path} cannot be written: {reason}")
 
 
 def run_suite(arguments: list[str]) -> int:

@@ -57,6 +57,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("flag", ["--junit", "--json", "--html", "--badge"])
+@pytest.mark.parametrize("place", ["file/report", "."])
+def test_a_report_that_cannot_be_written_is_one_line_before_the_run(tmp_path, flag, place):
+    (tmp_path / "file").touch()
+
+    done = run_in(tmp_path, *ONE_TEST, flag, place)
+
+    assert done.stdout.startswith(f"tams-contract: {flag} {place} cannot be written: ")
+    assert done.stdout.count("\n") == 1
+    assert done.returncode == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps the working folder of a process")
 @pytest.mark.parametrize(("words", "said"), [(["--help"], "Usage:"), (ONE_TEST, "--state-dir")])
 def test_the_working_folder_may_be_gone(tmp_path, words, said):

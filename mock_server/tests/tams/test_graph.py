@@ -375,7 +375,7 @@ def test_unknown_classes_never_raise(data):
 
 def test_the_number_of_nodes_is_limited():
     params = {str(number): node("KSampler") for number in range(2 * MAX_NODES)}
-    before = time.perf_counter()
+    before = time.process_time()
 
     assert refusal(params) == "params: must have at most 1000 nodes, found 2000\n"
     assert time.perf_counter() - before < 0.1
@@ -396,7 +396,7 @@ def test_the_longest_chain_is_parsed_quickly():
     before = time.perf_counter()
 
     assert len(read(params).order) == MAX_NODES
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
 
 
 def test_the_widest_graph_is_parsed_quickly():
