@@ -58,6 +58,7 @@ class TlsConnection(asyncio.Protocol):
         """Pass on what has come; raises SSLWantReadError in the middle of a record."""
         if not self._is_open:
             self._tls.do_handshake()
+            self._flush()
             self._is_open = True
             self._timer.cancel()
             self._protocol.connection_made(cast(asyncio.Transport, self))
