@@ -378,7 +378,7 @@ def test_the_number_of_nodes_is_limited():
     before = time.process_time()
 
     assert refusal(params) == "params: must have at most 1000 nodes, found 2000\n"
-    assert time.perf_counter() - before < 0.1
+    assert time.process_time() - before < 0.1
 
 
 def test_the_number_of_links_of_a_node_is_limited():
@@ -393,7 +393,7 @@ def test_the_longest_chain_is_parsed_quickly():
     for number in range(1, MAX_NODES - 1):
         params[str(number)] = node("ImageInvert", image=[str(number - 1), 0])
     params["last"] = node("SaveImage", images=[str(MAX_NODES - 2), 0], filename_prefix="x")
-    before = time.perf_counter()
+    before = time.process_time()
 
     assert len(read(params).order) == MAX_NODES
     assert time.process_time() - before < 1
@@ -406,10 +406,10 @@ def test_the_widest_graph_is_parsed_quickly():
         inputs = {f"text{place}": [str(place), 0] for place in range(first, number)}
         params[str(number)] = node("Join", prompt=f"{number}", **inputs)
     params["last"] = node("Show", text=[str(MAX_NODES - 2), 0])
-    before = time.perf_counter()
+    before = time.process_time()
 
     assert parse_graph(read(params), TamsSettings(), Catalogue()).order.count == 1
-    assert time.perf_counter() - before < 2
+    assert time.process_time() - before < 2
 
 
 def test_the_number_of_links_of_a_graph_is_limited():
