@@ -13,6 +13,7 @@ from mock_server.control.descriptions import account_body
 from mock_server.control.problems import INVALID, ErrorBody, Problem
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, LimitMode, Limits, Progression
+from mock_server.core.credits import Wallet
 from mock_server.core.errors import NotFound
 from mock_server.core.rate_limit import Window, next_allowed, used
 from mock_server.core.unit_of_work import UnitOfWork
@@ -34,6 +35,14 @@ from mock_server.web.json_bodies import (
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Secret = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
+PublicKey = Annotated[
+    str,
+    Field(
+        description="PEM; a new account without it gets a test key pair",
+        # The key's parser words what is wrong with it better.
+        json_schema_extra={"pattern": "-----BEGIN (RSA )?PUBLIC KEY-----"},
+    ),
+]
 Qps = Annotated[int, Field(ge=1, le=1_000_000, description="Calls within the window"), WHOLE]
 WebAddress = Annotated[
     str,
@@ -86,17 +95,7 @@ class NewAccountBody(IncomingBody):
     balance: Credits | None = None
     qps: Qps | None = None
     rate_limit: LimitMode | None = None
-    public_key: (
-        Annotated[
-            str,
-            Field(
-                description="PEM; without it the account gets a test key pair",
-                # The key's parser words what is wrong with it better.
-                json_schema_extra={"pattern": "-----BEGIN (RSA )?PUBLIC KEY-----"},
-            ),
-        ]
-        | None
-    ) = None
+    public_key: PublicKey | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_EXACT_INTEGER), WHOLE] | None = None
     clock: NewClockBody | None = None
     progress: Progression | None = None
@@ -198,7 +197,7 @@ class Accounts:
 
     async def create_account(self, call: Call, body: NewAccountBody) -> dict[str, Any]:
         if body.public_key is not None:
-            self._check(body.public_key)
+            self.check_key(body.public_key)
         account = await self.known.accounts.create(self._spec(body), call.wall)
         return account_body(account, account.opening)
 
@@ -251,9 +250,13 @@ class Accounts:
     async def _shown(self, id: str, call: Call) -> dict[str, Any]:
         async with call.accounts.act(id, call.wall) as world:
             account, wallet = world.account, await world.wallet()
+        return self.body(account, wallet)
+
+    def body(self, account: Account, wallet: Wallet) -> dict[str, Any]:
+        """Return the account with what can be spent."""
         return account_body(account, wallet.balance, _name_of(account))
 
-    def _check(self, public_key: str) -> None:
+    def check_key(self, public_key: str) -> None:
         try:
             self.known.check_public_key(public_key)
         except ValueError as error:

@@ -11,6 +11,7 @@ from mock_server.control.about import About, HealthBody, ReadyBody, VersionBody
 from mock_server.control.accounts import AccountBody, Accounts, AccountsBody
 from mock_server.control.callbacks import Callbacks
 from mock_server.control.clocks import Clocks
+from mock_server.control.credentials import AccountCredentials
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.faults import Faults
 from mock_server.control.probes import Probes
@@ -38,11 +39,13 @@ _PROBED: dict[str, type[OutgoingBody]] = {
 
 def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operation, ...]:
     """Return the operations of the mock and of its vendors; ValueError where two collide."""
+    accounts = Accounts(known)
     operations: tuple[Operation, ...] = ()  # for the operations that list them all
     operations = (
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
         *_about(About(known, lambda: operations)),
-        *_accounts(Accounts(known)),
+        *_accounts(accounts),
+        *_credentials(AccountCredentials(accounts)),
         *_clocks(Clocks(known.dispatcher)),
         *_resets(Resets(known)),
         *_JOBS,
@@ -98,6 +101,20 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
         Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger"),
         Operation("GET", f"{one}/limits", own.get_limits, "Get the rate limit"),
         Operation("PUT", f"{one}/limits", own.put_limits, "Change the rate limit"),
+    )
+
+
+def _credentials(own: AccountCredentials) -> tuple[Operation, ...]:
+    every = "/_mock/accounts/{id}/credentials"
+    return (
+        Operation(
+            "POST", f"{every}/rotate", own.rotate_credentials, "Replace credentials",
+            answer=AccountBody, problems=(Conflict,),
+        ),
+        Operation(
+            "POST", f"{every}/revoke", own.revoke_credentials, "Refuse credentials from now on",
+            answer=AccountBody, problems=(Conflict,),
+        ),
     )
 
 

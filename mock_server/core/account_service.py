@@ -22,7 +22,7 @@ from mock_server.core.accounts import (
     credential_ids,
 )
 from mock_server.core.clock import Clock
-from mock_server.core.credits import ZERO
+from mock_server.core.credits import ZERO, Wallet
 from mock_server.core.errors import AccountGone, Conflict, Invalid, NotFound
 from mock_server.core.events import DueRecords, Event
 from mock_server.core.fault_rules import FaultRule
@@ -158,7 +158,9 @@ class AccountService:
     async def by_credential(self, credential: str) -> Account | None:
         """Return whose credential this is, by its `credential_id`."""
         found = await self.store.get(Credential, credential)
-        return None if found is None else await self.store.get(Account, found.account)
+        if found is None or found.revoked:
+            return None
+        return await self.store.get(Account, found.account)
 
     async def all(self) -> Sequence[Account]:
         """Return every account, the oldest first."""
@@ -204,6 +206,30 @@ class AccountService:
         for name in names:
             await tx.put(Credential(name, account.id))
         return account
+
+    async def change_credentials(
+        self, id: str, wall: float, change: Callable[[Credentials, int], Credentials]
+    ) -> tuple[Account, Wallet]:
+        """Give an account other credentials; the old ones are refused from then on.
+
+        `change` gets the credentials, and a number that no account had before. An empty credential
+        is revoked. Raises Conflict for one that another account has or had.
+        """
+        async with self.store.transaction(SERVER) as tx, self.act(id, wall) as world:
+            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+            await tx.put(replace(counter, made=counter.made + 1))
+            account = world.account
+            changed = replace(account, credentials=change(account.credentials, counter.made))
+            await point_credentials(world.tx, account, changed)
+            await world.change_account(changed)
+            return changed, await world.wallet()
+
+    def new_credential(self, kind: str, id: str, number: int) -> str:
+        """Return a credential that follows from the seed: an app, token, key or secret."""
+        digits = {"app": 10, "token": 32, "key": 16, "secret": 32}[kind]
+        secret = f"tams-mock/{self.defaults.seed}"
+        made = chance.mac(secret, kind, id, number, hex_digits=digits)
+        return made[:9] if kind == "app" else made
 
     async def delete(self, id: str) -> None:
         """Delete an account; the ready-made one can only be reset."""
@@ -310,9 +336,8 @@ class AccountService:
         if not public_key:
             private_key, public_key = self.defaults.keys(number)
 
-        def generated(what: str, digits: int) -> str:
-            secret = f"tams-mock/{self.defaults.seed}"
-            return chance.mac(secret, what, id, number, hex_digits=digits)
+        def generated(kind: str) -> str:
+            return self.new_credential(kind, id, number)
 
         clock = None
         if spec.clock_start is not None or spec.clock_rate is not None:
@@ -324,10 +349,10 @@ class AccountService:
             seed=seed,
             opening=opening,
             credentials=Credentials(
-                app_id=spec.app_id or generated("app", 10)[:9],
-                token=spec.token or generated("token", 32),
-                key=spec.key or generated("key", 16),
-                secret=spec.secret or generated("secret", 32),
+                app_id=spec.app_id or generated("app"),
+                token=spec.token or generated("token"),
+                key=spec.key or generated("key"),
+                secret=spec.secret or generated("secret"),
                 public_key=public_key,
                 private_key=private_key,
             ),
@@ -339,6 +364,17 @@ class AccountService:
             events_url=spec.events_url,
             ready_made=spec.ready_made,
         )
+
+
+async def point_credentials(tx: Transaction, account: Account, changed: Account) -> None:
+    """Let the credentials of a changed account lead to it, and those that it had no longer."""
+    names = credential_ids(changed.credentials)
+    for name in names:
+        known = await tx.get(Credential, name)
+        if known is not None and known.account != account.id:
+            raise Conflict(f"another account has or had the credential {name.split(':')[0]} of it")
+    for name in {*credential_ids(account.credentials), *names}:
+        await tx.put(Credential(name, account.id, revoked=name not in names))
 
 
 def _to(wall: float, moment: float) -> Callable[[Clock], Clock]:

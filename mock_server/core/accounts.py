@@ -89,19 +89,24 @@ class InitialAccount(Struct, frozen=True):
 
 
 class Credential(Struct, frozen=True):
-    """Points from a credential (see `credential_id`) to its account."""
+    """Points from a credential (see `credential_id`) to its account.
+
+    One that is `revoked` finds no account, but stays reserved until the account is deleted.
+    """
 
     id: str
     account: str
+    revoked: bool = False
 
 
 def credential_ids(credentials: Credentials) -> tuple[str, ...]:
     """Return the ids of the account's credential records."""
-    return (
-        credential_id("app", credentials.app_id),
-        credential_id("token", credentials.token),
-        credential_id("key", credentials.key),
+    shown = (
+        ("app", credentials.app_id),
+        ("token", credentials.token),
+        ("key", credentials.key),
     )
+    return tuple(credential_id(kind, value) for kind, value in shown if value)
 
 
 def credential_id(kind: str, shown: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from mock_server.core.account_service import AccountService
+from mock_server.core.account_service import AccountService, point_credentials
 from mock_server.core.accounts import SERVER, Account, InitialAccount
 from mock_server.core.clock import Clock
 from mock_server.core.credits import ZERO, TopUp, Wallet
@@ -124,6 +124,7 @@ class ResetService:
                 await tx.clear(kind)
             if Resource in kinds:
                 await tx.clear_blobs()
+            await point_credentials(tx, world.account, account)
             await world.change_account(account)
             for step in self.after:
                 await step(world)

@@ -35,6 +35,8 @@ def commands(by_hand: str, timed: str) -> dict[str, Command]:
         "window": ("PUT", "/accounts/a/limits", {"window": 2.5}),
         "balance": ("PUT", "/accounts/a/balance", {"balance": 7}),
         "top up": ("PUT", "/accounts/a/balance", {"topUp": 5}),
+        "rotate": ("POST", "/accounts/a/credentials/rotate", {"accessToken": True}),
+        "revoke": ("POST", "/accounts/a/credentials/revoke", {"credentials": ["appKey"]}),
         "set now": ("PUT", "/clock?account=a", {"now": NOW + 33}),
         "set rate": ("PUT", "/clock?account=a", {"rate": 2}),
         "set both": ("PUT", "/clock?account=a", {"now": NOW + 44, "rate": 3}),

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mock_server.core.errors import DomainError
 from mock_server.web.calls import GONE, Answer, Call, WireFault, json_answer
-from mock_server.web.json_bodies import IncomingBody
+from mock_server.web.json_bodies import WHOLE, IncomingBody
 from mock_server.web.wall import wait
 
 MAX_SECONDS = 600.0
@@ -82,7 +82,7 @@ class StatusFault(EffectBody):
     """Any status, headers and body: a text, or a value that is sent as JSON."""
 
     kind: Literal["status"]
-    status: Annotated[int, Field(ge=200, le=599)]
+    status: Annotated[int, Field(ge=200, le=599), WHOLE]
     headers: dict[
         Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")],
         Annotated[str, Field(pattern=r"^[\t -~]{0,4000}$")],
@@ -181,7 +181,7 @@ class DripFault(AnswerEffectBody):
 
     kind: Literal["drip"]
     seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 5.0
-    pieces: Annotated[int, Field(ge=2, le=1000)] = 10
+    pieces: Annotated[int, Field(ge=2, le=1000), WHOLE] = 10
 
     def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
         return replace(answer, wire=WireFault("drip", self.seconds, self.pieces))
@@ -202,7 +202,7 @@ class RedirectFault(EffectBody):
 
     kind: Literal["redirect"]
     location: Annotated[str, Field(pattern=r"^[!-~]{1,2000}$")] = "http://127.0.0.1:9/"
-    status: Literal[301, 302, 303, 307, 308] = 302
+    status: Annotated[Literal[301, 302, 303, 307, 308], WHOLE] = 302
 
     async def act(self, call: Call, context: FaultContext) -> Answer | None:
         return Answer(self.status, b"", ((b"location", self.location.encode()),))
