@@ -1,11 +1,14 @@
-"""What the TAMS surface does because public material says so, for the fidelity report."""
+"""What the TAMS surface does because public material says so, for the fidelity report.
+
+The last facts are choices that no setting changes.
+"""
 
 from __future__ import annotations
 
-from mock_server.web.vendor_settings import Fact
+from mock_server.web.vendor_settings import facts_of
 
-# Subject, behaviour, source, and where the reference has it.
-_ROWS = (
+FACTS = facts_of(
+    "TAMS",
     ("request keys", "snake_case and camelCase, mixed freely", "doc", "2.3"),
     ("64-bit integers in answers", "decimal strings", "doc", "2.2"),
     ("numbers in requests", "strings are accepted for integers", "observed", "2.4"),
@@ -43,9 +46,12 @@ _ROWS = (
     ("upload answer", '{"Status":"OK"} as JSON', "client", "9"),
     ("short-term files", "kept for 7 days", "doc", "9"),
     ("result URL", "auth_key with expiry, 32 hex digits and an md5", "observed", "9"),
-)
-
-FACTS = tuple(
-    Fact(subject, behaviour, source, f"TAMS › {where}")
-    for subject, behaviour, source, where in _ROWS
+    ("form upload", "answers and fields as in the example", "unknown", "U49"),
+    ("cancelling an unknown job", "404, job not found", "unknown", "U32"),
+    ("credits run out after an estimate", "the same error as too few credits", "unknown", "U35"),
+    ("malformed body or path id", "400 with code 3", "unknown", "U57"),
+    ("unknown path", "404 with code 5, Not Found", "unknown", "U58"),
+    ("202 answers", "are never sent by themselves", "unknown", "U60"),
+    ("answer headers", "content-type and the mock's request id", "unknown", "U61"),
+    ("IMAGE_TO_ANIMATE_DIFF", "a free object at the price of a DIFFUSION stage", "unknown", "U62"),
 )

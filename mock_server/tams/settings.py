@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mock_server.web.vendor_settings import ChoiceTable, Fact, choice
+from mock_server.web.vendor_settings import ChoiceTable, choice
 
 Leniency = Literal["accept", "refuse"]
 ModelFactor = Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")]
@@ -186,12 +186,10 @@ class TamsSettings(ChoiceTable):
         ge=0,
         decimal_places=4,
     )
-    model_factors: tuple[Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")], ...] = (
-        _jobs(
-            (),
-            "U34",
-            "Other price factors, as name=factor; a name is SD, SDXL, FLUX or the id of a model.",
-        )
+    model_factors: tuple[ModelFactor, ...] = _jobs(
+        (),
+        "U34",
+        "Other price factors, as name=factor; a name is SD, SDXL, FLUX or the id of a model.",
     )
     field_not_sent_status: Literal[500, 400, 200] = _workflows(
         500, "U11", "Status for a template field that was not sent (code 2)."
@@ -300,23 +298,3 @@ class TamsSettings(ChoiceTable):
         405, "U58", "Status for a known path with a wrong method; the code is 12."
     )
     too_large_status: Literal[413, 400] = _answers(413, "U59", "Status for a body above the limit.")
-
-
-# Behaviour that the reference leaves open and that has one answer here, for the fidelity report.
-SETTLED = (
-    Fact("form upload", "answers and fields as in the example", "unknown", "U49"),
-    Fact("cancelling an unknown job", "404, job not found", "unknown", "U32"),
-    Fact(
-        "credits run out after an estimate", "the same error as too few credits", "unknown", "U35"
-    ),
-    Fact("malformed body or path id", "400 with code 3", "unknown", "U57"),
-    Fact("unknown path", "404 with code 5, Not Found", "unknown", "U58"),
-    Fact("202 answers", "are never sent by themselves", "unknown", "U60"),
-    Fact("answer headers", "content-type and the mock's request id", "unknown", "U61"),
-    Fact(
-        "IMAGE_TO_ANIMATE_DIFF",
-        "its member is accepted as a free object; it costs what a DIFFUSION stage costs",
-        "unknown",
-        "U62",
-    ),
-)

@@ -49,11 +49,9 @@ class TamsVendor:
 
     def facts(self) -> Iterable[Fact]:
         from mock_server.tams.facts import FACTS
-        from mock_server.tams.settings import SETTLED
         from mock_server.web import fidelity
 
-        known = (*FACTS, *SETTLED)
-        return fidelity.facts(self.name, self.surface.operations, known, self.settings)
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
 
     def refusals(self) -> Mapping[str, Refusal]:
         from mock_server.tams.refusals import refusals

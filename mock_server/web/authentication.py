@@ -20,9 +20,8 @@ from mock_server.web.vendor_settings import ChoiceTable
 if TYPE_CHECKING:
     from mock_server.web.auth_diagnostics.diagnoser import Diagnoser
     from mock_server.web.auth_diagnostics.findings import Diagnosis
-    from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
     from mock_server.web.auth_diagnostics.search_budget import SearchBudget
-    from mock_server.web.auth_diagnostics.turns import Turns
+    from mock_server.web.auth_diagnostics.turns import DiagnosisRateLimit, Turns
     from mock_server.web.captures import Capture
 
 # Requests with larger bodies are not kept for a later search.
@@ -149,7 +148,7 @@ class Authenticator(ABC, Generic[S]):
 
     @cached_property
     def _rate_limit(self) -> DiagnosisRateLimit:
-        from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
+        from mock_server.web.auth_diagnostics.turns import DiagnosisRateLimit
 
         return DiagnosisRateLimit()
 

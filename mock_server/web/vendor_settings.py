@@ -151,3 +151,11 @@ class Fact(Struct, frozen=True):
     reference: str  # the section of the fact sheet, or the number of the unknown
     setting: str = ""  # the setting that changes it, where there is one
     alternatives: str = ""  # what that setting could be instead
+
+
+def facts_of(vendor: str, *rows: tuple[str, str, str, str]) -> tuple[Fact, ...]:
+    """Return facts by subject, behaviour, source, and the section or the number of the unknown."""
+    return tuple(
+        Fact(subject, behaviour, source, where if source == "unknown" else f"{vendor} › {where}")
+        for subject, behaviour, source, where in rows
+    )

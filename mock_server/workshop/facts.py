@@ -5,10 +5,10 @@ The last facts are choices that no setting changes.
 
 from __future__ import annotations
 
-from mock_server.web.vendor_settings import Fact
+from mock_server.web.vendor_settings import facts_of
 
-# Subject, behaviour, source, and where the reference has it.
-_ROWS = (
+FACTS = facts_of(
+    "Workshop",
     ("paths", "below /scc; every call is a POST", "doc", "2"),
     ("request body", "one JSON object; null counts as absent", "client", "2"),
     ("times", "Unix milliseconds; lifetimes are seconds", "doc", "2"),
@@ -37,9 +37,4 @@ _ROWS = (
     ("ids of tasks", "unique across both kinds", "unknown", "W34"),
     ("startTime and endTime of the envelope", "null", "unknown", "W36"),
     ("names of signed headers", "as spelled in the list", "unknown", "W44"),
-)
-
-FACTS = tuple(
-    Fact(subject, behaviour, source, where if source == "unknown" else f"Workshop › {where}")
-    for subject, behaviour, source, where in _ROWS
 )

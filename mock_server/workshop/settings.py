@@ -56,7 +56,12 @@ def _kind_of(event: str) -> Any:
     return _events("asynchronous", "W40", f"Whether {event} is retried, or sent once.")
 
 
-_URL_BASE = {"expects": "an address that begins with http:// or https://"}
+def _base_of(group: str, number: str, urls: str) -> Any:
+    sentence = f"Base URL of {urls}; empty is the address that the caller used."
+    return choice(group, "", number, sentence, expects=_ADDRESS)
+
+
+_ADDRESS = "an address that begins with http:// or https://"
 
 
 class WorkshopSettings(ChoiceTable):
@@ -136,18 +141,8 @@ class WorkshopSettings(ChoiceTable):
 
     # Section 6; choices 1 to 11, 43
 
-    sd_webui_url: BaseUrl = _sessions(
-        "",
-        "W1",
-        "Base URL of sd_webui sessions; empty is the address that the caller used.",
-        **_URL_BASE,
-    )
-    comfyui_api_url: BaseUrl = _sessions(
-        "",
-        "W1",
-        "Base URL of comfyui_api sessions; empty is the address that the caller used.",
-        **_URL_BASE,
-    )
+    sd_webui_url: BaseUrl = _base_of("Workshop sessions", "W1", "sd_webui sessions")
+    comfyui_api_url: BaseUrl = _base_of("Workshop sessions", "W1", "comfyui_api sessions")
     custom_domain: str = _sessions(
         "",
         "W43",
@@ -249,12 +244,7 @@ class WorkshopSettings(ChoiceTable):
 
     # Section 8.5; choices 30, 35
 
-    file_url: BaseUrl = _files(
-        "",
-        "W35",
-        "Base URL of uploads and results; empty is the address that the caller used.",
-        **_URL_BASE,
-    )
+    file_url: BaseUrl = _base_of("Workshop files", "W35", "uploads and results")
     upload_limit_bytes: int = _files(104_857_600, "W35", "Largest temporary file in bytes.", ge=1)
     upload_life: int = _files(
         3600, "W35", "Seconds for which an uploadUrl accepts a file.", ge=1, le=315_360_000
@@ -300,7 +290,7 @@ class WorkshopSettings(ChoiceTable):
         "URL that the Workshop's events are posted to; if empty, none are sent.",
         common=True,
         pattern=r"^(https?://[^\s/?#]+([/?][^\s#]*)?)?$",
-        expects="an address that begins with http:// or https://",
+        expects=_ADDRESS,
     )
     event_token: Literal["encrypted", "clear"] = _events(
         "encrypted", "W39", "Token in events: encrypted with the event secret, or clear."

@@ -6,6 +6,7 @@ A task is a job with metadata. Both kinds share one space of ids (choice 34).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -39,27 +40,19 @@ class PreparedTask(Struct, frozen=True):
     files: Mapping[str, FileBytes]
 
 
+@dataclass(frozen=True, slots=True)
 class Tasks:
     """Makes tasks and finds them.
 
     What a stricter service would refuse becomes a remark on the call.
     """
 
-    def __init__(
-        self,
-        settings: WorkshopSettings,
-        inputs: FileInputs,
-        pools: Pools,
-        models: Models,
-        workflows: KnownWorkflows,
-        answers: TaskAnswers,
-    ) -> None:
-        self.settings = settings
-        self.inputs = inputs
-        self.pools = pools
-        self.models = models
-        self.workflows = workflows
-        self.answers = answers
+    settings: WorkshopSettings
+    inputs: FileInputs
+    pools: Pools
+    models: Models
+    workflows: KnownWorkflows
+    answers: TaskAnswers
 
     async def prepare(self, call: Call, payload: TaskRequest) -> PreparedTask:
         """Parse a request and read its files. This leaves the event loop."""

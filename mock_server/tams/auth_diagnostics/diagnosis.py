@@ -21,10 +21,9 @@ from mock_server.tams.auth_diagnostics.scheme import TamsScheme, parts_of
 from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import BearerToken, Reason, SignedHeader
-from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, read_causes
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe, search
 from mock_server.web.auth_diagnostics.search_budget import Exhausted, Paced

@@ -182,7 +182,7 @@ def nonce_variants(nonce: bytes, timestamp: bytes) -> Iterator[PartVariant]:
         ("in quotes", b'"' + nonce + b'"'),
         ("without the blanks around it", nonce.strip()),
         # The official demos make their nonce so (TAMS › 3.3).
-        ("as the MD5 of the timestamp", _md5(timestamp).hex().encode()),
+        ("as the MD5 of the timestamp", md5(timestamp, usedforsecurity=False).hexdigest().encode()),
         ("as the SHA-256 of the timestamp", sha256(timestamp).hexdigest().encode()),
         ("as the timestamp", timestamp),
         ("as str(bytes) of Python: b'…'", b"b'" + nonce + b"'"),
@@ -194,10 +194,6 @@ def nonce_variants(nonce: bytes, timestamp: bytes) -> Iterator[PartVariant]:
         text = nonce.decode()
         cuts = (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
         yield variant("nonce-differs", "with hyphens", "-".join(cuts).encode())
-
-
-def _md5(data: bytes) -> bytes:
-    return md5(data, usedforsecurity=False).digest()
 
 
 # Queries

@@ -88,19 +88,14 @@ def read_graph(params: Mapping[str, Any], classes: NodeClasses, settings: TamsSe
 def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: TamsSettings) -> Graph:
     """Return the graph with its problems; raises Invalid if its nodes cannot be read."""
     if not params:
-        raise Invalid("workflow", f"params: {REQUIRED}\n")
+        raise _refused(REQUIRED)
     if len(params) > MAX_NODES:
-        raise Invalid(
-            "workflow", f"params: must have at most {MAX_NODES} nodes, found {len(params)}\n"
-        )
+        raise _refused(f"must have at most {MAX_NODES} nodes, found {len(params)}")
     if mistake := mistaken_for_graph(params):
-        text = f"must be a graph in ComfyUI's API format, found {mistake}"
-        raise Invalid("workflow", f"params: {text}\n")
+        raise _refused(f"must be a graph in ComfyUI's API format, found {mistake}")
     found = sum(map(_input_count, params.values()))
     if found > MAX_TOTAL_INPUTS:
-        raise Invalid(
-            "workflow", f"params: must have at most {MAX_TOTAL_INPUTS} inputs, found {found}\n"
-        )
+        raise _refused(f"must have at most {MAX_TOTAL_INPUTS} inputs, found {found}")
     ids = sorted(params, key=_node_order)
     reader = _GraphReader(classes, settings)
     graph = Graph({each: reader.node(each, params[each]) for each in ids})
@@ -108,14 +103,10 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
         raise refused(reader.problems)
     links = sum(len(node.links) for node in graph.nodes.values())
     if links > MAX_TOTAL_LINKS:
-        raise Invalid(
-            "workflow", f"params: must have at most {MAX_TOTAL_LINKS} links, found {links}\n"
-        )
+        raise _refused(f"must have at most {MAX_TOTAL_LINKS} links, found {links}")
     graph.outputs = _outputs(graph.nodes)
     if not graph.outputs:
-        raise Invalid(
-            "workflow", "params: must have an output node such as SaveImage, found none\n"
-        )
+        raise _refused("must have an output node such as SaveImage, found none")
     graph.order, cycle = _order(graph)
     if cycle:
         graph.problems.append(cycle)
@@ -133,6 +124,10 @@ def inspect_graph(params: Mapping[str, Any], classes: NodeClasses, settings: Tam
             graph.warnings.append(f"node {name}: {each.text}")
     graph.problems.sort(key=lambda each: _node_order(each.node))
     return graph
+
+
+def _refused(text: str) -> Invalid:
+    return Invalid("workflow", f"params: {text}\n")
 
 
 def _input_count(node: Any) -> int:

@@ -15,6 +15,7 @@ pictures that reach it; other output nodes beside it make pictures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import partial
@@ -35,7 +36,6 @@ from mock_server.tams.workflow.graph import Graph, GraphNode
 from mock_server.tams.workflow.graph_problems import GraphProblem, printable, refused
 from mock_server.tams.workflow.graph_reading import GraphReading, read
 from mock_server.tams.workflow.graph_sampling import GraphSampling, Picture
-from mock_server.tams.workflow.graph_videos import videos_of
 from mock_server.tams.workflow.node_inputs import str_of
 from mock_server.tams.workflow.node_progress import NodeStep, notes_of
 
@@ -48,12 +48,12 @@ _TOTAL_WEIGHT = 10_000
 
 _MAX_PASS_NAME_LENGTH = 60
 _FORMAT_INPUTS = ("format", "extension", "output_format", "file_type", "image_format")
-_FORMATS: dict[str, PictureFormat] = {
-    "jpeg": "jpeg",
-    "jpg": "jpeg",
-    "webp": "webp",
-    "png": "png",
-}
+_FORMATS: dict[str, PictureFormat] = {"jpeg": "jpeg", "jpg": "jpeg", "webp": "webp", "png": "png"}
+# ComfyUI has no kind of output for videos. Nodes that save or combine them are known by words in
+# their class names and by an input for the speed.
+_VIDEO = re.compile(r"video|webm|mp4|movie", re.IGNORECASE)
+_ANIMATION = re.compile(r"animated|gif|apng", re.IGNORECASE)
+_SPEEDS = frozenset({"fps", "frame_rate"})
 _NO_SIZES: Mapping[str, tuple[int, int]] = {}
 
 
@@ -73,7 +73,7 @@ def parse_graph(
     if len(reading.uploads) > MAX_INPUTS:
         last = next(node for node in reversed(list(graph.running())) if "image" in node.values)
         raise _refused(last, "image", f"must be one of at most {MAX_INPUTS} in a graph")
-    videos = videos_of(graph, reading.made)
+    videos = _videos_of(graph, reading.made)
     for sampling in reading.samplings:
         if sampling.seed > MAX_SEED:
             text = f"must be at most {MAX_SEED}, found {shown(sampling.seed)}"
@@ -154,6 +154,26 @@ def _stills(files: Mapping[str, int], videos: Mapping[str, Picture]) -> tuple[in
 def _largest(made: Mapping[str, Picture], outputs: Collection[str]) -> Picture:
     pictures = [picture for output, picture in made.items() if output in outputs]
     return max(pictures, key=lambda each: each.area, default=Picture(512, 512))
+
+
+def _videos_of(graph: Graph, made: Mapping[str, Picture]) -> dict[str, Picture]:
+    """Return the pictures that become videos, by output node.
+
+    They are always MP4, even where the real node makes WebM or an animated picture.
+    """
+    return {
+        output: picture
+        for output, picture in made.items()
+        if _makes_video(graph.nodes[output], picture)
+    }
+
+
+def _makes_video(node: GraphNode, picture: Picture) -> bool:
+    if _VIDEO.search(node.class_type):
+        return True
+    # A node for animations that gets one picture saves a picture.
+    has_speed = bool(_SPEEDS & (node.values.keys() | node.links.keys()))
+    return picture.images > 1 and (has_speed or bool(_ANIMATION.search(node.class_type)))
 
 
 def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) -> Decimal:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import ClassVar, Generic
 
-from mock_server.web.auth_diagnostics.causes import Cause
 from mock_server.web.auth_diagnostics.evidence import Evidence, S
 from mock_server.web.auth_diagnostics.excerpts import SECRETS_REACH, difference, redact, shown
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Found, Mistake, Proof
+from mock_server.web.auth_diagnostics.findings import Cause, Diagnosis, Found, Mistake, Proof
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount, KnownAccounts
 from mock_server.web.auth_diagnostics.search import Match
 from mock_server.web.auth_diagnostics.search_budget import FULL, Paced, SearchBudget, SearchWork

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from mock_server.web.auth_diagnostics.causes import Cause
 from mock_server.web.auth_diagnostics.excerpts import Shown, StringDifference
 
 Proof = Literal["digest", "rule"]
 # A long value in pieces of bounded size; an empty piece stands for work without output.
 Stream = Callable[[], Iterator[bytes]]
+
+
+class Cause(Struct, frozen=True):
+    """One mistake: its id, what is wrong, what to do, and where the reference says so.
+
+    An id never changes: tests and documents of other people name it.
+    """
+
+    id: str
+    sentence: str
+    fix: str
+    source: str
+
+
+def read_causes(file: Path) -> Mapping[str, Cause]:
+    """Read a catalogue: groups with a source and, where all have the same, a fix."""
+    groups: list[dict[str, Any]] = tomllib.loads(file.read_text("utf-8"))["group"]
+    found: dict[str, Cause] = {}
+    for group in groups:
+        for id, words in group["causes"].items():
+            sentence, fix = (words, group["fix"]) if isinstance(words, str) else words
+            found[id] = Cause(id, sentence, fix, group["source"])
+    return MappingProxyType(found)
 
 
 class Mistake(NamedTuple):

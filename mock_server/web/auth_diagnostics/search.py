@@ -65,7 +65,8 @@ class Base(NamedTuple):
 
     def joined(self) -> bytes:
         """Return the string to sign."""
-        return b"".join(chain.from_iterable(zip(self.parts, self.ends, strict=True)))
+        before, after = self.around(0)
+        return before + self.parts[0] + after
 
     def with_part(self, number: int, value: bytes) -> Parts:
         """Return the parts with one of them changed."""
@@ -157,12 +158,13 @@ def search(scheme: SearchScheme, probes: Sequence[Probe], work: SearchWork) -> P
             guess = Guess(base.steps, base.joined())
             if match := (yield from _tried(guess, probe, work)):
                 return match
-    rounds: list[tuple[Probe, Iterator[Guess | None]]] = [(probes[0], _singles(scheme))]
-    rounds.append((probes[0], _rare(scheme)))
+    singles = chain.from_iterable(_singles(scheme, base) for base in scheme.bases)
+    rare = chain.from_iterable(map(scheme.rare, scheme.bases))
+    rounds: list[tuple[Probe, Iterator[Guess | None]]] = [(probes[0], chain(singles, rare))]
     rounds += [(probe, _likely(scheme)) for probe in probes[1:] if probe.likely]
     rounds.append((probes[0], _pairs(scheme)))
-    for probe, guesses in rounds:
-        for each in guesses:
+    for probe, strings in rounds:
+        for each in strings:
             if each is None:
                 yield
             elif match := (yield from _tried(each, probe, work)):
@@ -215,18 +217,13 @@ def _fits_in_pieces(goal: SearchGoal, guess: Guess, work: SearchWork) -> Paced[b
     return goal.is_met(hasher.digest())
 
 
-def _singles(scheme: SearchScheme) -> Iterator[Guess | None]:
-    for base in scheme.bases:
-        yield from _singles_of(scheme, base)
-
-
-def _singles_of(scheme: SearchScheme, base: Base) -> Iterator[Guess | None]:
+def _singles(scheme: SearchScheme, base: Base) -> Iterator[Guess | None]:
     """Yield every string that one mistake makes."""
     common = (layout for layout in scheme.layouts(base) if layout.common)
     if base.layouts_first:
         yield from (_laid_out(base, layout) for layout in common)
     for axis in scheme.axes(base):
-        yield from _of_axis(base, axis)
+        yield from guesses(base, axis.part, axis)
     yield from (_laid_out(base, layout) for layout in common)
     for layout in scheme.layouts(base):
         if not layout.common:
@@ -237,34 +234,22 @@ def _laid_out(base: Base, layout: PartsLayout, parts: Parts | None = None) -> Gu
     return Guess((*base.steps, layout.step), layout.join(parts or base.parts))
 
 
-def _of_axis(
-    base: Base, axis: Iterable[PartVariant | None], part: int = -1
+def guesses(
+    base: Base, part: int, variants: Iterable[PartVariant | None]
 ) -> Iterator[Guess | None]:
-    number = axis.part if isinstance(axis, Axis) else part
-    before, after = base.around(number)
-    for variant in axis:
+    """Yield the strings in which one part is what the variants say."""
+    before, after = base.around(part)
+    for variant in variants:
         if variant is None:
             yield None
         else:
             yield Guess((*base.steps, *variant.steps), variant.value, before, after)
 
 
-def guesses(
-    base: Base, part: int, variants: Iterable[PartVariant | None]
-) -> Iterator[Guess | None]:
-    """Yield the strings in which one part is what the variants say."""
-    return _of_axis(base, variants, part)
-
-
-def _rare(scheme: SearchScheme) -> Iterator[Guess | None]:
-    for base in scheme.bases:
-        yield from scheme.rare(base)
-
-
 def _likely(scheme: SearchScheme) -> Iterator[Guess | None]:
     base = scheme.bases[0]
     for axis in scheme.axes(base):
-        yield from _of_axis(base, islice(axis, _LIKELY), axis.part)
+        yield from guesses(base, axis.part, islice(axis, _LIKELY))
 
 
 def _pairs(scheme: SearchScheme) -> Iterator[Guess | None]:
@@ -298,7 +283,7 @@ def _others(scheme: SearchScheme, match: Match) -> Paced[tuple[Mistake, ...]]:
         return ()
     named = {step.cause for step in match.steps}
     found: dict[str, Mistake] = {}
-    for number, guess in enumerate(_singles_of(scheme, scheme.bases[0])):
+    for number, guess in enumerate(_singles(scheme, scheme.bases[0])):
         if number % _OTHERS_PER_SLICE == 0:
             yield
         if guess is None or len(guess.steps) > 1 or not isinstance(guess.value, bytes):

@@ -7,6 +7,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -129,25 +130,18 @@ def _decoded(secret: bytes) -> bytes | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
 class KeyedGoal:
     """An HMAC, or what was made of secret and string in its place, that a string must have.
 
     `make` is of secret, string and algorithm.
     """
 
-    def __init__(
-        self,
-        secret: bytes,
-        digest: bytes,
-        algorithm: str,
-        steps: tuple[Mistake, ...] = (),
-        make: Callable[[bytes, bytes, str], bytes] = hmac.digest,
-    ) -> None:
-        self.steps = steps
-        self.secret = secret
-        self.digest = digest
-        self.algorithm = algorithm
-        self.make = make
+    secret: bytes = field(repr=False)
+    digest: bytes
+    algorithm: str
+    steps: tuple[Mistake, ...] = ()
+    make: Callable[[bytes, bytes, str], bytes] = hmac.digest
 
     def fits(self, message: bytes) -> bool:
         """Say whether the signature is one of this string."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from mock_server.web.auth_diagnostics.causes import read_causes
 from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
-from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake
+from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, read_causes
 from mock_server.web.auth_diagnostics.search import Match, search
 from mock_server.web.auth_diagnostics.search_budget import Exhausted, Paced
 from mock_server.web.auth_diagnostics.signatures import base64_of

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
-from functools import partial
-from hashlib import md5, sha1, sha256
-from typing import Any
+from collections.abc import Iterator
+from hashlib import new
 
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
+from mock_server.workshop.signature import digest_of
 
 # Of a body that a client may have digested and not sent.
 _MEMBERS = ("requestId", "apiToken", "sessionId", "callbackUrl", "userId", "extra")
 _ABSENT = Mistake("digest-not-sent", "the header did not come")
-_Hash = Callable[[], Any]
-_MD5 = partial(md5, usedforsecurity=False)
-_HASHES: tuple[tuple[str, _Hash], ...] = (
-    ("SHA-1", partial(sha1, usedforsecurity=False)),
-    ("SHA-256", sha256),
-)
 
 
 class DigestVariants:
@@ -52,15 +45,15 @@ class DigestVariants:
         yield from _encodings(digest)
         if not body:
             return
-        yield variant("digest-of-nothing", "of no bytes", b64encode(_MD5().digest()))
-        for name, make in _HASHES:
-            other = yield from self._digest(body, make)
+        yield variant("digest-of-nothing", "of no bytes", digest_of(b""))
+        for name in ("SHA-1", "SHA-256"):
+            other = yield from self._digest(body, name.replace("-", ""))
             yield variant("digest-other-hash", name, b64encode(other))
             yield variant("digest-other-hash", f"{name} in hexadecimal", other.hex().encode())
         yield variant("digest-is-body", f"{len(body)} bytes", body)
         for word in (b"{}", b"null"):
             how = f"of {word.decode()}"
-            yield variant("digest-of-other-bytes", how, b64encode(_MD5(word).digest()))
+            yield variant("digest-of-other-bytes", how, digest_of(word))
         yield from self._of(self._bodies.singles())
 
     def rare(self) -> Iterator[PartVariant | None]:
@@ -78,15 +71,14 @@ class DigestVariants:
             how = ", ".join(step.how for step in each.steps)
             yield variant("digest-of-other-bytes", f"the body {how}", b64encode(digest))
 
-    def _digest(self, value: bytes | Stream, make: _Hash = _MD5) -> Paced[bytes]:
-        hashing = make()
+    def _digest(self, value: bytes | Stream, name: str = "md5") -> Paced[bytes]:
+        hashing = new(name, usedforsecurity=False)
         for piece in pieces_of(value) if isinstance(value, bytes) else value():
             hashing.update(piece)
             self.work.add(2 * len(piece))
             if self.work.is_over() or not piece:
                 yield
-        result: bytes = hashing.digest()
-        return result
+        return hashing.digest()
 
 
 def _encodings(digest: bytes) -> Iterator[PartVariant]:

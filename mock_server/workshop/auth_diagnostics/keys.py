@@ -15,10 +15,6 @@ from mock_server.web.auth_diagnostics.signatures import KeyedGoal, decodings, se
 from mock_server.workshop.signature import ALGORITHMS
 
 _BY_LENGTH = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
-_NAMES = {
-    "md5": "HmacMD5", "sha1": "HmacSHA1", "sha224": "HmacSHA224", "sha256": "HmacSHA256",
-    "sha384": "HmacSHA384", "sha512": "HmacSHA512",
-}  # fmt: skip
 _LIKELY_OTHERS = 4  # other accounts whose secrets are also tried with a mistake in the string
 
 
@@ -40,7 +36,7 @@ def sent_digests(signature: bytes, named: bytes) -> list[SentDigest]:
             continue
         steps = decoding
         if expected is not None and algorithm != expected:
-            how = f"{_NAMES[algorithm]}, expected {_NAMES[expected]}"
+            how = f"Hmac{algorithm.upper()}, expected Hmac{expected.upper()}"
             steps = (*decoding, Mistake("algorithm-other", how))
         found[digest] = SentDigest(steps, digest, algorithm)
     return list(found.values())

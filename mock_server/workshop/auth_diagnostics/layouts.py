@@ -26,11 +26,11 @@ _SEPARATORS = (
 
 def layouts(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
     """Yield every known way to join the parts, those that go with other mistakes first."""
-    yield _common("feed-added", "behind the path", lambda parts: _whole(parts) + b"\n")
+    yield _layout("feed-added", "behind the path", lambda parts: _whole(parts) + b"\n", common=True)
     for cause, how, separator in _SEPARATORS[:3]:
-        yield _common(cause, how, _separated(separator))
-    yield _common("empty-parts-skipped", "with their line feeds", _without_empty)
-    yield _common("lines-feed-missing", "before the path", _without_last_feed)
+        yield _layout(cause, how, _separated(separator), common=True)
+    yield _layout("empty-parts-skipped", "with their line feeds", _without_empty, common=True)
+    yield _layout("lines-feed-missing", "before the path", _without_last_feed, common=True)
     yield _layout("lines-feed-doubled", "an empty line before the path", _with_feed)
     for number, name in enumerate(_NAMES):
         yield _layout("part-left-out", f"{name}, with its line feed", _without(number))
@@ -57,12 +57,10 @@ def layouts(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
     yield from _foreign(evidence)
 
 
-def _layout(cause: str, how: str, join: Callable[[Parts], bytes]) -> PartsLayout:
-    return PartsLayout(Mistake(cause, how), join)
-
-
-def _common(cause: str, how: str, join: Callable[[Parts], bytes]) -> PartsLayout:
-    return PartsLayout(Mistake(cause, how), join, common=True)
+def _layout(
+    cause: str, how: str, join: Callable[[Parts], bytes], *, common: bool = False
+) -> PartsLayout:
+    return PartsLayout(Mistake(cause, how), join, common)
 
 
 def _whole(parts: Parts) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from json import loads
 from urllib.parse import quote, quote_plus, unquote_to_bytes
@@ -42,7 +42,8 @@ def resource_variants(
     elif evidence.capture.body:
         yield from _body_fields(path, query, evidence.capture.body)
     if suffix and b"%" not in right and b"+" not in right:
-        yield variant("query-encoded", "percent-encoded", _joined(path, _quoted(query, form)))
+        quoted = _parameters(_raw(query), _raw(form), decode=_percent_encoded)
+        yield variant("query-encoded", "percent-encoded", _joined(path, quoted))
 
 
 def _joined(path: bytes, parameters: bytes) -> bytes:
@@ -77,29 +78,18 @@ def _without(path: bytes, query: bytes, form: bytes) -> Iterator[PartVariant]:
         yield variant("query-added", "a bare ?", path + b"?")
 
 
-def _unplussed(text: bytes) -> bytes:
-    return unquote_to_bytes(text)
-
-
-def _as_it_is(text: bytes) -> bytes:
-    return text
-
-
 def _percent_encoded(text: bytes) -> bytes:
     return quote(decoded(text), safe="").encode()
 
 
-def _plus_encoded(text: bytes) -> bytes:
-    return quote_plus(decoded(text)).encode()
-
-
-_DECODE = (
+_DECODE: tuple[tuple[Mistake | None, Callable[[bytes], bytes]], ...] = (
     (None, decoded),
-    (Mistake("query-encoded", "as it stands in the URL"), _as_it_is),
+    (Mistake("query-encoded", "as it stands in the URL"), bytes),
     (Mistake("query-encoded", "percent-encoded"), _percent_encoded),
-    (Mistake("query-encoded", "encoded as a form"), _plus_encoded),
-    (Mistake("query-plus", "+ was left as it is"), _unplussed),
-)
+    (Mistake("query-encoded", "encoded as a form"),
+     lambda text: quote_plus(decoded(text)).encode()),
+    (Mistake("query-plus", "+ was left as it is"), unquote_to_bytes),
+)  # fmt: skip
 _SORT = ((None, True), (Mistake("query-not-sorted", "in the order in which they were sent"), False))
 _KEEP = (
     (None, "first"),
@@ -107,12 +97,15 @@ _KEEP = (
     (Mistake("query-repeated", "every value counts"), "all"),
     (Mistake("query-repeated", "the values are joined by commas"), "joined"),
 )
-_BARE = (
-    (None, "bare"),
-    (Mistake("query-empty-equals", "key="), "equals"),
-    (Mistake("query-empty-equals", "left out"), "none"),
-    (Mistake("query-falsy-bare", "false, 0 and null as a bare name"), "falsy"),
-    (Mistake("query-falsy-bare", "false, 0 and null left out"), "no falsy"),
+# What languages write for values that are false.
+_FALSY = (b"", b"0", b"false", b"False", b"null", b"None", b"undefined", b"nil", b"NaN", b"0.0")
+# Which values are not written behind their names, and which parameters are left out for theirs.
+_BARE: tuple[tuple[Mistake | None, tuple[tuple[bytes, ...], tuple[bytes, ...]]], ...] = (
+    (None, ((b"",), ())),
+    (Mistake("query-empty-equals", "key="), ((), ())),
+    (Mistake("query-empty-equals", "left out"), ((), (b"",))),
+    (Mistake("query-falsy-bare", "false, 0 and null as a bare name"), (_FALSY, ())),
+    (Mistake("query-falsy-bare", "false, 0 and null left out"), ((), _FALSY)),
 )
 _FORM = ((None, "query"), (Mistake("form-first", "the form's value counts"), "form"))
 
@@ -127,10 +120,12 @@ def _respelled(
     first, second = _raw(query), _raw(form)
     ways = product(_DECODE, _SORT, _KEEP, _BARE, _FORM if query and form else _FORM[:1])
     for several in sorted(ways, key=lambda ways: sum(step is not None for step, _ in ways)):
-        (_, decode), (_, sort), (_, keep), (_, bare), (_, leading) = several
+        (_, decode), (_, sort), (_, keep), (_, (bare, left_out)), (_, leading) = several
         one, other = (first, second) if leading == "query" else (second, first)
         steps = tuple(step for step, _ in several if step is not None)
-        text = _parameters(one, other, decode=decode, sort=sort, keep=keep, bare=bare)
+        text = _parameters(
+            one, other, decode=decode, sort=sort, keep=keep, bare=bare, left_out=left_out
+        )
         found.setdefault(text, steps)
         work.add(_WAY_UNITS + 50 * len(text))
         if work.is_over():
@@ -147,7 +142,8 @@ def _parameters(
     decode: Callable[[bytes], bytes] = decoded,
     sort: bool = True,
     keep: str = "first",
-    bare: str = "bare",
+    bare: Sequence[bytes] = (b"",),
+    left_out: Sequence[bytes] = (),
 ) -> bytes:
     """Return the parameters as a client with these habits signs them."""
     pairs = [(decode(name), decode(value)) for name, value in (*query, *form)]
@@ -160,33 +156,17 @@ def _parameters(
         pairs.sort(key=lambda pair: pair[0])
     return b"&".join(
         [
-            name + b"=" + value if _has_equals(value, bare) else name
+            name if value in bare else name + b"=" + value
             for name, value in pairs
-            if not _is_left_out(value, bare)
+            if value not in left_out
         ]
     )
-
-
-# What languages write for values that are false.
-_FALSY = (b"0", b"false", b"False", b"null", b"None", b"undefined", b"nil", b"NaN", b"0.0")
-
-
-def _has_equals(value: bytes, bare: str) -> bool:
-    return bare == "equals" or (bool(value) and not (bare == "falsy" and value in _FALSY))
-
-
-def _is_left_out(value: bytes, bare: str) -> bool:
-    return (not value and bare in ("none", "no falsy")) or (bare == "no falsy" and value in _FALSY)
 
 
 def _kept(several: list[bytes], keep: str) -> bytes:
     if keep == "joined":
         return b",".join(several)
     return several[-1 if keep == "last" else 0]
-
-
-def _quoted(query: bytes, form: bytes) -> bytes:
-    return _parameters(_raw(query), _raw(form), decode=_percent_encoded)
 
 
 _PATH_CAUSES = {
@@ -222,7 +202,7 @@ def _body_fields(path: bytes, query: bytes, body: bytes) -> Iterator[PartVariant
     fields = [(str(name).encode("utf-8", "replace"), _plain(each)) for name, each in value.items()]
     first = [(decoded(name), decoded(each)) for name, each in _raw(query)]
     for sort in (True, False):
-        text = _parameters(first, fields, decode=_as_it_is, sort=sort)
+        text = _parameters(first, fields, decode=bytes, sort=sort)
         yield variant("json-as-parameters", "name=value of each member", _joined(path, text))
 
 

@@ -24,7 +24,6 @@ class _LineForm(NamedTuple):
     end: bytes = b""
 
 
-_PLAIN = b"%b:%b\n"
 _FORMS = (
     _LineForm(Mistake("line-blank", "name: value"), b"%b: %b\n"),
     _LineForm(Mistake("line-blank", "name : value"), b"%b : %b\n"),
@@ -234,20 +233,16 @@ def _sorted(lines: Lines) -> Lines:
 
 
 _ORDERS: tuple[tuple[Mistake, _Order], ...] = (
-    (
-        Mistake("list-order-kept", "in the order of the list"),
-        lambda lines: tuple(dict.fromkeys(lines)),
-    ),
-    (
-        Mistake("names-sorted-otherwise", "without regard to case"),
-        lambda lines: tuple(sorted(dict.fromkeys(lines), key=lambda line: line[0].lower())),
-    ),
+    (Mistake("list-order-kept", "in the order of the list"),
+     lambda lines: tuple(dict.fromkeys(lines))),
+    (Mistake("names-sorted-otherwise", "without regard to case"),
+     lambda lines: tuple(sorted(dict.fromkeys(lines), key=lambda line: line[0].lower()))),
     (Mistake("names-sorted-otherwise", "backwards"), lambda lines: _sorted(lines)[::-1]),
-)
+)  # fmt: skip
 
 
 def _text(lines: Lines, form: _LineForm | None = None) -> bytes:
     if form is None:
-        return b"".join([_PLAIN % line for line in lines])
+        return b"".join([b"%b:%b\n" % line for line in lines])
     joined = b"".join([form.line % line for line in lines])
     return joined.removesuffix(form.end) + b"\n" if form.end else joined

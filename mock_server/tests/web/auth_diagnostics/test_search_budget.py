@@ -2,13 +2,13 @@
 
 import pytest
 
-from mock_server.web.auth_diagnostics.rate_limit import DiagnosisRateLimit
 from mock_server.web.auth_diagnostics.search_budget import (
     SLICE,
     Exhausted,
     SearchBudget,
     SearchWork,
 )
+from mock_server.web.auth_diagnostics.turns import DiagnosisRateLimit
 
 
 def test_work_ends_at_its_bounds():
