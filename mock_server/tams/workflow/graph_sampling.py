@@ -5,6 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mock_server.core.jobs.job import Order
+from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.validation import DEFAULT_STEPS
 from mock_server.tams.workflow.graph import GraphNode
 from mock_server.tams.workflow.graph_values import MAX_NAME_LENGTH, NodeValues
@@ -45,18 +47,11 @@ class Picture(Struct, frozen=True):
 
 
 class GraphSampling(Struct, frozen=True):
-    """One run of a sampler."""
+    """One run of a sampler: what it paints, and the order that its settings amount to."""
 
     node: str
-    class_type: str
     picture: Picture
-    prompt: str
-    negative_prompt: str
-    seed: int
-    steps: int
-    cfg_scale: float
-    sampler: str
-    model: str
+    order: Order
 
 
 def samples(node: GraphNode) -> bool:
@@ -79,22 +74,19 @@ def sampling_of(node: GraphNode, picture: Picture, values: NodeValues) -> GraphS
     if start is not None or end is not None:
         steps = max(1, min(steps if end is None else end, steps) - (start or 0))
     seed, cfg_scale = settings.number("seed", "noise_seed"), settings.number("cfg")
-    return GraphSampling(
-        node=node.id,
-        class_type=node.class_type,
-        picture=replace(
-            picture,
-            strength=1.0 - (1.0 - picture.strength) * (1.0 - strength),
-            sampler=node.id,
-        ),
-        prompt=settings.prompt("positive", "conditioning"),
-        negative_prompt=settings.prompt("negative"),
-        seed=-1 if seed is None else int(seed),
+    painted = replace(
+        picture, strength=1.0 - (1.0 - picture.strength) * (1.0 - strength), sampler=node.id
+    )
+    order = Order(
+        settings.prompt("positive", "conditioning"),
+        settings.prompt("negative"),
+        seed=RANDOM_SEED if seed is None or seed < 0 else int(seed),
         steps=steps,
         cfg_scale=1.0 if cfg_scale is None else min(max(float(cfg_scale), 0.0), 100.0),
         sampler=f"{settings.text('sampler_name')} {settings.text('scheduler')}".strip(),
         model=values.models.get(node.id, ""),
     )
+    return GraphSampling(node.id, painted, order)
 
 
 class _SamplerSettings:

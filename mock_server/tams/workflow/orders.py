@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from functools import partial
 
 from msgspec.structs import replace
 
@@ -75,8 +74,8 @@ def parse_graph(
         raise _refused(last, "image", f"must be one of at most {MAX_INPUTS} in a graph")
     videos = _videos_of(graph, reading.made)
     for sampling in reading.samplings:
-        if sampling.seed > MAX_SEED:
-            text = f"must be at most {MAX_SEED}, found {shown(sampling.seed)}"
+        if sampling.order.seed > MAX_SEED:
+            text = f"must be at most {MAX_SEED}, found {shown(sampling.order.seed)}"
             raise _refused(graph.nodes[sampling.node], "seed", text)
         if sampling.picture.batch > MAX_COUNT and not videos:
             warnings.append(
@@ -104,7 +103,7 @@ def parse_graph(
     if len(work_passes) > MAX_PASSES:
         last_pass = graph.nodes[list(passes)[-1]]
         raise _refused(last_pass, "node", f"must be one of at most {MAX_PASSES} that sample")
-    efforts = [catalogue.family_of(each.model).effort for each in reading.samplings]
+    efforts = [catalogue.family_of(each.order.model).effort for each in reading.samplings]
     order = _order(graph, reading, main, count, _steps(graph, passes, files, reading))
     if videos:
         order = replace(
@@ -181,21 +180,22 @@ def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) 
     for each in reading.samplings:
         picture = each.picture
         if picture.frames > 1:
-            model, from_image = prices.video_model_of(each.model), bool(picture.source)
+            model, from_image = prices.video_model_of(each.order.model), bool(picture.source)
             price += picture.batch * prices.video(
                 model, picture.frames, fast=False, from_image=from_image, area=picture.area
             )
         else:
-            rate = prices.rate_of(each.model, settings, catalogue, picture.batch)
-            price += rate.diffusion(each.steps)
+            rate = prices.rate_of(each.order.model, settings, catalogue, picture.batch)
+            price += rate.diffusion(each.order.steps)
     return price
 
 
 def _order(
     graph: Graph, reading: GraphReading, main: Picture, count: int, steps: list[NodeStep]
 ) -> Order:
-    make = partial(
-        Order,
+    sampling = _last_sampling(reading, main)
+    return replace(
+        Order("", seed=RANDOM_SEED, steps=0) if sampling is None else sampling.order,
         width=main.width,
         height=main.height,
         count=count,
@@ -204,18 +204,6 @@ def _order(
         mask=main.mask,
         denoising_strength=main.strength if main.source else 0.75,
         notes=notes_of(steps),
-    )
-    sampling = _last_sampling(reading, main)
-    if sampling is None:
-        return make("", seed=RANDOM_SEED, steps=0)
-    return make(
-        sampling.prompt,
-        negative_prompt=sampling.negative_prompt,
-        seed=sampling.seed if sampling.seed >= 0 else RANDOM_SEED,
-        steps=sampling.steps,
-        cfg_scale=sampling.cfg_scale,
-        sampler=sampling.sampler,
-        model=sampling.model,
     )
 
 
@@ -235,7 +223,7 @@ def _passes(graph: Graph, reading: GraphReading) -> dict[str, Pass]:
         name = f"{node.class_type} {node.id}"[:_MAX_PASS_NAME_LENGTH]
         if node.id in samplings:
             sampling = samplings[node.id]
-            picture, steps = sampling.picture, sampling.steps
+            picture, steps = sampling.picture, sampling.order.steps
         elif node.id in reading.enlargements:
             picture, steps = reading.enlargements[node.id], 0
         else:
@@ -249,7 +237,7 @@ def _steps(
 ) -> list[NodeStep]:
     """Return the nodes in the order in which they run, with their shares of the time."""
     total = sum((each.effort for each in passes.values()), Decimal(0)) or Decimal(1)
-    samples = {each.node: each.steps for each in reading.samplings}
+    samples = {each.node: each.order.steps for each in reading.samplings}
     steps = []
     for node in graph.running():
         if node.id in passes:
