@@ -19,6 +19,7 @@ from mock_server.core.credits import Wallet
 from mock_server.core.errors import AccountGone, DomainError, RateLimited
 from mock_server.core.events import Event
 from mock_server.core.ids import next_tick
+from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.jobs.plans import JobRules
 from mock_server.core.jobs.queue import QueueState
 from mock_server.core.jobs.service import JobService
@@ -58,6 +59,7 @@ class UnitOfWork:
         "clock",
         "events",
         "now",
+        "plan_change",
         "rules",
         "tx",
         "wall",
@@ -81,6 +83,7 @@ class UnitOfWork:
         self.wall = wall
         self.events: list[Event] = []
         self.callbacks_changed = False
+        self.plan_change: PlanChange | None = None  # of the job that is submitted in it
 
     async def __aenter__(self) -> UnitOfWork:
         tx = self.tx = await self._opening.__aenter__()

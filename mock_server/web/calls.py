@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
+from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.unit_of_work import UnitOfWork
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -141,6 +142,7 @@ class Call:
         "now",
         "params",
         "path",
+        "plan_change",
         "scope",
         "trace",
     )
@@ -149,6 +151,7 @@ class Call:
     answer: Answer
     faults: Any
     hooks: Mapping[Any, Any]
+    plan_change: PlanChange | None  # of the job that it submits; set where it has hooks
     now: float  # of the account, when it was admitted
 
     def __init__(
@@ -181,7 +184,10 @@ class Call:
         Raises AccountGone where the account was reset or deleted since the caller was identified.
         """
         account = self.account
-        return UnitOfWork(self.accounts, account.id, self.trace.wall, account.incarnation)
+        world = UnitOfWork(self.accounts, account.id, self.trace.wall, account.incarnation)
+        if self.hooks:
+            world.plan_change = self.plan_change
+        return world
 
     def header(self, name: bytes) -> bytes | None:
         """Return the header's last value; `name` is lower case."""

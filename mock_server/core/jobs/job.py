@@ -219,7 +219,7 @@ class Job(Struct, frozen=True, gc=False):
         if self.ending is not None:
             now = min(now, self.ending.at)
         moment = min(self.moment(now), self.ends_at)
-        return min(1.0, max(0.0, (moment - self.starts_at) / run))
+        return min(1.0, max(0.0, self.plan.worked_after(moment - self.starts_at) / run))
 
     def images_done_at(self, now: float) -> tuple[float, ...]:
         """Return the progress of each picture, 0 to 1; they are made one after the other."""

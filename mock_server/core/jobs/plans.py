@@ -99,7 +99,11 @@ class PlannedFailure(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The course of one job, in seconds."""
+    """The course of one job, in seconds.
+
+    It may stop for `stall` seconds once it has run for `stalls_after`. One that `ignores_cancel`
+    goes on although its cancellation was accepted.
+    """
 
     created: float
     pending: float
@@ -108,6 +112,9 @@ class Plan(Struct, frozen=True):
     ahead: int = 0
     behind: int = 0
     failure: PlannedFailure | None = None
+    stall: float = 0.0
+    stalls_after: float = 0.0
+    ignores_cancel: bool = False
 
     @property
     def lead(self) -> float:
@@ -122,7 +129,14 @@ class Plan(Struct, frozen=True):
     @property
     def until_end(self) -> float:
         """Seconds from the start to the end."""
-        return self.run if self.failure is None else self.run * self.failure.after
+        worked = self.run if self.failure is None else self.run * self.failure.after
+        return worked + self.stall if self.stall and worked > self.stalls_after else worked
+
+    def worked_after(self, seconds: float) -> float:
+        """Return how much of the run is done some seconds after the start."""
+        if not self.stall or seconds <= self.stalls_after:
+            return seconds
+        return max(self.stalls_after, seconds - self.stall)
 
 
 class Planner(Struct, frozen=True, eq=False):

@@ -96,6 +96,8 @@ class JobService:
         queue = await world.queue()
         serial = queue.serial + 1
         kind = progress or account.progress or rules.progress
+        if world.plan_change is not None and world.plan_change.without_results:
+            order = replace(order, count=0)
         draw_number = chance.nth(account.seed, "job", serial)
         plan = self._plan(kind, work, draw_number)
         tick = ids.next_tick(now, queue.last_tick)
@@ -149,6 +151,8 @@ class JobService:
         state = job.state_at(self.world.now)
         if job.ending is not None or (state is JobState.RUNNING and not running_too):
             raise AlreadyEnded(job_id)
+        if job.plan.ignores_cancel:
+            return await self._snapshot(job)
         return await self._end_now(job, JobState.CANCELED)
 
     async def finish(self, job_id: str, *, failure: str | None = None) -> Snapshot:
@@ -176,6 +180,8 @@ class JobService:
 
     def _plan(self, kind: Progression, work: Work, draw_number: int) -> Plan:
         plan = self.world.rules.planner.plan(work, draw_number)
+        if self.world.plan_change is not None:
+            plan = self.world.plan_change.apply(plan)
         if kind is not Progression.INSTANT:
             return plan
         return AT_ONCE if plan.failure is None else replace(AT_ONCE, failure=plan.failure)

@@ -110,7 +110,8 @@ async def test_a_signature_with_a_revoked_key_is_refused_and_explained():
     async with a_world() as world:
         await change(world, "revoke", {"credentials": ["publicKey"]})
         header = {
-            "authorization": "TAMS-SHA256-RSA app_id=mockApp01,nonce_str=n,timestamp=1768464000,signature=AAAA"
+            "authorization": "TAMS-SHA256-RSA app_id=mockApp01,nonce_str=n,"
+            "timestamp=1768464000,signature=AAAA"
         }
 
         answer = await world.call("POST", "/v1/jobs", text_to_image(), headers=header)

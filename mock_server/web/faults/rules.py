@@ -92,6 +92,8 @@ class NewFaultBody(IncomingBody):
             return "cannot know the account, job or token at the moment received"
         if self.moment in ("received", "before") and fault.needs_answer:
             return f"can never act: {fault.kind} needs an answer, so it acts after"
+        if self.moment == "after" and fault.kind == "plan":
+            return "can never act: a job is planned before the work"
         return fault.problem()
 
     @property

@@ -116,7 +116,7 @@ class FaultService:
         if self._has_rules or (
             self.by_request and (call.header(HEADER) is not None or _MARK in call.body)
         ):
-            call.faults = []
+            call.faults, call.plan_change = [], None
             found = partial(self._find, operation=operation, surface=surface)
             return {
                 Stage.RECEIVED: partial(self._received, found, surface),

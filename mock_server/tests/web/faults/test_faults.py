@@ -171,6 +171,10 @@ async def test_a_fault_can_be_about_one_job_and_one_account():
         ({"fault": {"kind": "explode"}}, "explode"),
         ({"fault": {"kind": "latency"}}, "needs seconds"),
         ({"fault": {"kind": "latency", "low": 2, "high": 1}}, "must not be above"),
+        ({"fault": {"kind": "plan", "stall": 5}}, "needs stallAt and stall together"),
+        ({"fault": {"kind": "plan", "reason": "x"}}, "needs failAt"),
+        ({"fault": {"kind": "plan", "failAt": 1, "withoutResults": True}}, "cannot both"),
+        ({"fault": {"kind": "plan"}, "moment": "after"}, "can never act"),
     ],
 )
 async def test_a_fault_that_can_never_act_is_refused_with_the_reason(rule, words):
