@@ -243,6 +243,7 @@ def _rules(settings: Settings) -> JobRules:
         polls=settings.polls,
         keep_jobs=settings.keep_jobs,
         keep_resources=settings.keep_uploads,
+        keep_callbacks=settings.keep_callbacks,
         upload_bytes=settings.upload_limit_bytes,
     )
 

@@ -311,6 +311,12 @@ class Settings(BaseModel):
     keep_jobs: int = _sizes(
         10_000, "Jobs to keep for each account; the oldest finished jobs are deleted first.", ge=1
     )
+    keep_callbacks: int = _sizes(
+        10_000,
+        "Callbacks to keep for each account; with as many open ones, calls get no more, and are"
+        " told so in the header X-Mock-Remark.",
+        ge=1,
+    )
     keep_uploads: int = _sizes(
         10_000, "Uploads to keep for each account; the oldest are deleted first.", ge=1
     )

@@ -7,7 +7,7 @@ receiver are kept here too, once they are answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -62,9 +62,15 @@ class Delivery(Struct, frozen=True):
         return bool(self.claim) and wall < self.claimed_until
 
     @property
-    def lane(self) -> tuple[str, str]:
-        """Deliveries with the same lane go in order: those of one job on one topic."""
-        return self.job or self.id, self.topic
+    def is_over(self) -> bool:
+        """Whether it has arrived or was given up, and nobody sends it again."""
+        return self.due_at is None and not self.claim
+
+    @property
+    def due_group(self) -> str:
+        """Its receiver, scheme and host: one receiver gets one notice after the other."""
+        scheme, _, rest = self.watch.url.partition("//")
+        return f"{scheme}//{rest.partition('/')[0].rpartition('@')[2]}".lower()
 
     @property
     def arrived(self) -> bool:
@@ -87,18 +93,3 @@ class Delivery(Struct, frozen=True):
         attempts = (*self.attempts, attempt)
         due_at = None if attempt.arrived else self.due_at
         return replace(self, attempts=attempts, due_at=due_at, claim="")
-
-
-def in_turn(due: Iterable[Delivery], open_ones: Iterable[Delivery]) -> list[Delivery]:
-    """Return the due deliveries that are first in their lane, the earliest first."""
-    first: dict[tuple[str, str], int] = {}
-    for each in open_ones:
-        if each.due_at is not None:
-            first[each.lane] = min(first.get(each.lane, each.number), each.number)
-    ready = [each for each in due if first.get(each.lane, each.number) == each.number]
-    return sorted(ready, key=_order)
-
-
-def _order(delivery: Delivery) -> tuple[float, float, str, int]:
-    due_at = delivery.made_at if delivery.due_at is None else delivery.due_at
-    return due_at, delivery.made_at, delivery.job, delivery.number

@@ -14,7 +14,7 @@ from mock_server.core.credits import ZERO, TopUp, Wallet
 from mock_server.core.errors import AccountGone, Invalid
 from mock_server.core.fault_rules import FaultRule
 from mock_server.core.jobs.job import Job
-from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.queue import QueuePlace, QueueState
 from mock_server.core.jobs.service import RequestKey
 from mock_server.core.nonces import Nonce
 from mock_server.core.outbox import Delivery
@@ -43,7 +43,7 @@ class ResetService:
     def __init__(self, accounts: AccountService) -> None:
         self.accounts = accounts
         self.parts: dict[str, tuple[type[Record], ...]] = {
-            "jobs": (Job, RequestKey, QueueState, Delivery),
+            "jobs": (Job, RequestKey, QueueState, QueuePlace, Delivery),
             _CREDITS: (Wallet, TopUp),
             "uploads": (Resource,),
             "limits": (Window, AdmittedCall),
@@ -128,15 +128,18 @@ class ResetService:
             await world.change_account(account)
             for step in self.after:
                 await step(world)
-            await _hold_what_is_open(world)
+            await _agree_with_jobs(world, forgotten=kinds)
             world.callbacks_changed = True
         return account
 
 
-async def _hold_what_is_open(world: UnitOfWork) -> None:
-    """Let the wallet hold what the jobs that are kept need, and no more."""
+async def _agree_with_jobs(world: UnitOfWork, *, forgotten: Collection[type[Record]]) -> None:
+    """Let the wallet hold what the jobs that are kept need, and no job have forgotten notices."""
     wallet = await world.wallet()
     jobs = await world.tx.list(Job, world.account.id)
     held = sum((job.price for job in jobs if job.ending is None), ZERO)
     if held != wallet.held:
         await world.tx.put(replace(wallet, held=held))
+    for job in jobs:
+        if job.open_notices and Delivery in forgotten:
+            await world.tx.put(replace(job, open_notices=0))

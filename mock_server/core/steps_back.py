@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from mock_server.core.jobs.job import Job
+from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.outbox import Delivery
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ async def move_jobs(world: UnitOfWork, seconds: float) -> None:
                 ending=job.ending and replace(job.ending, at=job.ending.at + seconds),
             )
         )
-    queue = await world.queue()
-    starts = tuple(tuple(start + seconds for start in block) for block in queue.starts)
-    free_at = tuple(moment + seconds for moment in queue.free_at)
-    await world.tx.put(replace(queue, free_at=free_at, starts=starts))
+    await world.tx.put((await world.queue()).shifted(seconds))
+    for place in await world.tx.list(QueuePlace, account):
+        await world.tx.put(replace(place, due_at=place.due_at + seconds))
     for delivery in await world.tx.list(Delivery, account):
         due_at = None if delivery.due_at is None else delivery.due_at + seconds
         await world.tx.put(replace(delivery, made_at=delivery.made_at + seconds, due_at=due_at))

@@ -1,14 +1,17 @@
 """The interface between the rules and the store backends.
 
 A record is a frozen `Struct` with `id` and `account`; ids are unique per kind over all accounts.
-A record that has something coming carries `due_at` (virtual seconds, or None), and backends keep an
-index on it. A new kind needs no change in any backend.
+A record that has something coming carries `due_at` (virtual seconds, or None); `due_group` is a
+part of its account in which it is due, and `is_over` says that it will not change any more.
+Backends keep indexes on them, so that a look costs the same among any number of records. A new kind
+needs no change in any backend.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from math import inf
 from typing import Any, Protocol, TypeVar
 
 
@@ -48,8 +51,28 @@ class View(Protocol):
     async def count(self, kind: type[R], account: str | None = None) -> int:
         """Return how many records there are."""
 
-    async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        """Return records whose `due_at` is at or before the moment, the earliest first."""
+    async def over(self, kind: type[R], account: str, *, limit: int) -> Sequence[R]:
+        """Return records that are over; those come first that have been over for longest."""
+
+    async def due(
+        self,
+        kind: type[R],
+        account: str,
+        before: float = inf,
+        *,
+        limit: int | None = None,
+        group: str | None = None,
+    ) -> Sequence[R]:
+        """Return records whose `due_at` is at or before the moment, the earliest first.
+
+        With `group` only those with this `due_group`.
+        """
+
+    async def count_due(self, kind: type[R], account: str, before: float = inf) -> int:
+        """Return how many records have a `due_at` at or before the moment."""
+
+    async def due_groups(self, kind: type[R], account: str) -> Sequence[str]:
+        """Return the groups of the account in which something is coming."""
 
     async def next_due(
         self, kinds: Sequence[type[Record]], account: str, before: float

@@ -7,6 +7,7 @@ not at all. Inside, await only the store.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.jobs.plans import JobRules
 from mock_server.core.jobs.queue import QueueState
 from mock_server.core.jobs.service import JobService
+from mock_server.core.outbox import Delivery
 from mock_server.core.rate_limit import admit
 from mock_server.core.steps_back import move_jobs
 from mock_server.core.store import R, Transaction
@@ -40,10 +42,18 @@ class ServerClock(Struct, frozen=True):
     clock: Clock
 
 
+Announce = Callable[[str], None]
+
+
+def _to_nobody(text: str) -> None:
+    pass
+
+
 class UnitOfWork:
     """One account at one moment. `events` are what time did to it on the way to `now`.
 
-    With an `incarnation` it raises AccountGone if the account was reset since then.
+    With an `incarnation` it raises AccountGone if the account was reset since then. `announce`
+    tells the caller something that the answer has no place for.
     """
 
     __slots__ = (
@@ -55,6 +65,7 @@ class UnitOfWork:
         "_opening",
         "_saves_callbacks",
         "account",
+        "announce",
         "callbacks_changed",
         "clock",
         "events",
@@ -72,7 +83,12 @@ class UnitOfWork:
     tx: Transaction
 
     def __init__(
-        self, accounts: AccountService, id: str, wall: float, incarnation: int | None = None
+        self,
+        accounts: AccountService,
+        id: str,
+        wall: float,
+        incarnation: int | None = None,
+        announce: Announce = _to_nobody,
     ) -> None:
         self._accounts = accounts
         self._id = id
@@ -80,6 +96,7 @@ class UnitOfWork:
         self._is_saved = self._saves_callbacks = False
         self._opening = accounts.store.transaction(id)
         self.rules = accounts.rules
+        self.announce = announce
         self.wall = wall
         self.events: list[Event] = []
         self.callbacks_changed = False
@@ -163,6 +180,18 @@ class UnitOfWork:
         account = self.account
         wallet = await self.tx.get(Wallet, account.id)
         return wallet or Wallet(account.id, account.id, account.opening)
+
+    async def may_notify(self) -> bool:
+        """Return whether more notices can be promised; tell the caller if not."""
+        account, limit = self.account.id, self.rules.keep_callbacks
+        still_open = await self.tx.count_due(Delivery, account)
+        if still_open + (await self.queue()).watched < limit:
+            return True
+        self.announce(
+            f"no callbacks will be sent: account {account} has {limit} open ones, the limit that"
+            " --keep-callbacks sets"
+        )
+        return False
 
     async def new_tick(self) -> int:
         """Return a tick for an id, larger than all that the account had before."""

@@ -3,100 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right, insort
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from itertools import dropwhile, islice
+from itertools import chain, islice
 from math import inf, nextafter
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from mock_server.core.store import Record, Transaction, View
+from mock_server.stores.orders import DueOrder
+from mock_server.stores.tables import RecordTable
 
 R = TypeVar("R", bound=Record)
 
 DEFAULT_BLOB_BYTES = 256 * 1024 * 1024
-
-_AFTER_ALL_IDS = "\U0010ffff"
-
-
-class RecordTable:
-    """The committed records of one kind, with their order per account and their due moments."""
-
-    def __init__(self, kind: type) -> None:
-        # Most kinds never fall due, and to ask each record for a missing attribute takes long.
-        self.has_due = hasattr(kind, "due_at") or "due_at" in kind.__annotations__
-        self.records: dict[str, Any] = {}
-        self.by_account: dict[str, dict[str, Any]] = {}
-        self.due: dict[str, list[tuple[float, str]]] = {}
-
-    def put(self, record: Any) -> None:
-        id, account = record.id, record.account
-        old = self.records.get(id)
-        if old is not None:
-            if self.has_due:
-                self._forget_due(old)
-            if old.account != account:
-                del self.by_account[old.account][id]
-        self.records[id] = record
-        try:
-            self.by_account[account][id] = record
-        except KeyError:
-            self.by_account[account] = {id: record}
-        if self.has_due and (due_at := record.due_at) is not None:
-            place = (due_at, id)
-            due = self.due.get(account)
-            if due is None:
-                self.due[account] = [place]
-            elif due[-1] < place:  # as for most, which come last
-                due.append(place)
-            else:
-                insort(due, place)
-
-    def delete(self, id: str) -> None:
-        record = self.records.pop(id, None)
-        if record is not None:
-            del self.by_account[record.account][id]
-            if self.has_due:
-                self._forget_due(record)
-
-    def drop(self, account: str) -> bool:
-        own = self.by_account.pop(account, {})
-        for id in own:
-            del self.records[id]
-        self.due.pop(account, None)
-        return bool(own)
-
-    def of(self, account: str | None) -> dict[str, Any]:
-        return self.records if account is None else self.by_account.get(account, {})
-
-    def due_before(self, account: str, before: float) -> list[Any]:
-        due = self.due.get(account)
-        if not due or due[0][0] > before:
-            return []
-        return [self.records[id] for _, id in due[: bisect_right(due, (before, _AFTER_ALL_IDS))]]
-
-    def first_due(self, account: str, before: float) -> tuple[float, Any] | None:
-        due = self.due.get(account)
-        if not due or due[0][0] > before:
-            return None
-        return due[0][0], self.records[due[0][1]]
-
-    def due_after(self, account: str, after: float) -> Iterator[tuple[float, str]]:
-        due = self.due.get(account, ())
-        return islice(due, bisect_right(due, (after, _AFTER_ALL_IDS)), None)
-
-    def _forget_due(self, record: Any) -> None:
-        due_at = record.due_at
-        if due_at is None:
-            return
-        due = self.due[record.account]
-        place = bisect_right(due, (due_at, record.id)) - 1
-        del due[place]
-        if not due:
-            del self.due[record.account]
 
 
 _NO_RECORDS = RecordTable(Record)  # stands for the table of a kind that has none
@@ -128,16 +50,31 @@ class MemoryView:
     async def page(
         self, kind: type[R], account: str | None = None, *, limit: int, before: str = ""
     ) -> Sequence[R]:
-        newest: Iterator[Any] = self._newest(kind, account)
-        if before:
-            newest = islice(dropwhile(lambda record: record.id != before, newest), 1, None)
-        return list(islice(newest, limit))
+        return list(islice(self._newest(kind, account, before), limit))
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
-        return len(self._table(kind).of(account))
+        return len(self._table(kind).ids(account))
 
-    async def due(self, kind: type[R], account: str, before: float) -> Sequence[R]:
-        return self._due(kind, account, before)
+    async def over(self, kind: type[R], account: str, *, limit: int) -> Sequence[R]:
+        return list(islice(self._over(kind, account), limit))
+
+    async def due(
+        self,
+        kind: type[R],
+        account: str,
+        before: float = inf,
+        *,
+        limit: int | None = None,
+        group: str | None = None,
+    ) -> Sequence[R]:
+        return self._due(kind, account, before, limit, group)
+
+    async def count_due(self, kind: type[Record], account: str, before: float = inf) -> int:
+        order = self._table(kind).due.get(account)
+        return 0 if order is None else order.count(before)
+
+    async def due_groups(self, kind: type[Record], account: str) -> Sequence[str]:
+        return list(self._table(kind).groups.get(account, ()))
 
     async def next_due(
         self, kinds: Sequence[type[Record]], account: str, before: float
@@ -162,20 +99,29 @@ class MemoryView:
         return self._tables.get(kind, _NO_RECORDS)
 
     def _all(self, kind: type, account: str | None) -> Iterable[Any]:
-        return self._table(kind).of(account).values()
+        table = self._table(kind)
+        return map(table.records.__getitem__, table.ids(account))
 
-    def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
-        return reversed(self._table(kind).of(account).values())
+    def _newest(self, kind: type, account: str | None, before: str = "") -> Iterator[Any]:
+        return self._table(kind).newest(account, before)
 
-    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
-        return self._table(kind).due_before(account, before)
+    def _over(self, kind: type, account: str) -> Iterator[Any]:
+        table = self._table(kind)
+        return map(table.records.__getitem__, table.over.get(account, ()))
+
+    def _due(
+        self, kind: type, account: str, before: float, limit: int | None, group: str | None
+    ) -> Sequence[Any]:
+        table = self._table(kind)
+        places = islice(table.due_places(account, before=before, group=group), limit)
+        return [table.records[id] for _, id in places]
 
     def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
         """Return the record that is due first, behind its moment."""
         return self._table(kind).first_due(account, before)
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
-        return (at for at, _ in islice(self._table(kind).due_after(account, after), 1))
+        return (at for at, _ in islice(self._table(kind).due_places(account, after), 1))
 
 
 class MemoryTransaction(MemoryView):
@@ -259,39 +205,91 @@ class MemoryTransaction(MemoryView):
             self._overlaid(kind, account) if kind in self.changes else super()._all(kind, account)
         )
 
-    def _newest(self, kind: type, account: str | None) -> Iterator[Any]:
-        if kind in self.changes:
-            return iter(list(self._overlaid(kind, account))[::-1])
-        return super()._newest(kind, account)
-
-    def _due(self, kind: type, account: str, before: float) -> Sequence[Any]:
-        committed = super()._due(kind, account, before)
+    def _newest(self, kind: type, account: str | None, before: str = "") -> Iterator[Any]:
         changed = self.changes.get(kind)
         if not changed:
-            return committed
-        due = [record for record in committed if record.id not in changed]
-        for record in changed.values():
-            if record is not None and record.account == account:
-                due_at = getattr(record, "due_at", None)
-                if due_at is not None and due_at <= before:
-                    due.append(record)
-        return sorted(due, key=_due_order)
+            return super()._newest(kind, account, before)
+        table, anew = self._table(kind), self._anew
+        fresh = [
+            record
+            for id, record in reversed(changed.items())
+            if _counts(record, account)
+            and ((kind, id) in anew or not _counts(table.records.get(id), account))
+        ]
+        if before in changed:
+            if changed[before] is None:
+                return iter(())  # Of what is deleted nothing is older.
+            places = [place for place, record in enumerate(fresh) if record.id == before]
+            fresh = fresh[places[0] + 1 :] if places else []
+            before = "" if places else before
+        elif before:
+            fresh = []
+        older = (
+            changed.get(record.id, record)
+            for record in table.newest(account, before)
+            if (kind, record.id) not in anew
+        )
+        return chain(fresh, (record for record in older if _counts(record, account)))
+
+    def _over(self, kind: type, account: str) -> Iterator[Any]:
+        changed = self.changes.get(kind)
+        if not changed:
+            return super()._over(kind, account)
+        committed = super()._over(kind, account)
+        kept = (changed.get(record.id, record) for record in committed)
+        records = self._table(kind).records
+        fresh = (
+            record
+            for id, record in changed.items()
+            if _counts(record, account) and not (id in records and records[id].is_over)
+        )
+        return (record for record in chain(kept, fresh) if record is not None and record.is_over)
+
+    def _due(
+        self, kind: type, account: str, before: float, limit: int | None, group: str | None
+    ) -> Sequence[Any]:
+        changed = self.changes.get(kind)
+        if not changed:
+            return super()._due(kind, account, before, limit, group)
+        table = self._table(kind)
+        places = table.due_places(account, before=before, group=group)
+        unchanged = (table.records[id] for _, id in places if id not in changed)
+        due = [
+            record
+            for record in changed.values()
+            if _is_due(record, account, before) and group in (None, _group_of(record))
+        ]
+        return sorted([*islice(unchanged, limit), *due], key=_due_order)[:limit]
+
+    async def count_due(self, kind: type[Record], account: str, before: float = inf) -> int:
+        total, committed = await super().count_due(kind, account, before), self._table(kind).records
+        for id, changed in self.changes.get(kind, {}).items():
+            total += _is_due(changed, account, before)
+            total -= _is_due(committed.get(id), account, before)
+        return total
+
+    async def due_groups(self, kind: type[Record], account: str) -> Sequence[str]:
+        groups = dict.fromkeys(await super().due_groups(kind, account))
+        changed = self.changes.get(kind, {}).values()
+        groups |= {_group_of(each): None for each in changed if _is_due(each, account, inf)}
+        return [group for group in groups if self._due(kind, account, inf, 1, group)]
 
     def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
         changed = self.changes.get(kind)
         if not changed:
             return self._table(kind).first_due(account, before)
         if account != self._account:
-            return next(((each.due_at, each) for each in self._due(kind, account, before)), None)
+            others = self._due(kind, account, before, 1, None)
+            return next(((each.due_at, each) for each in others), None)
         heap = self._due_changes.get(kind)
         if heap is None:
             heap = self._due_changes[kind] = []
             for record in changed.values():
-                if record is not None and record.account == account:
+                if _counts(record, account):
                     _push(heap, record)
         while heap and changed.get(heap[0].id) is not heap[0].record:
             heappop(heap)  # It was changed again since.
-        due = self._table(kind).due.get(account, ())
+        due: Sequence[tuple[float, str]] | DueOrder = self._table(kind).due.get(account, ())
         passed = self._passed.get(kind, 0)
         while passed < len(due) and due[passed][1] in changed:
             passed += 1
@@ -303,7 +301,7 @@ class MemoryTransaction(MemoryView):
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
         changed = self.changes.get(kind, {})
-        committed = self._table(kind).due_after(account, after)
+        committed = self._table(kind).due_places(account, after)
         yield from islice((at for at, id in committed if id not in changed), 1)
         for record in changed.values():
             if record is not None and record.account == account:
@@ -328,14 +326,13 @@ class MemoryTransaction(MemoryView):
             self._store.blobs.put(id, self._account, data)
 
     def _overlaid(self, kind: type, account: str | None) -> Iterator[Any]:
-        changed = self.changes[kind]
-        committed = self._table(kind).of(account)
-        for id, record in committed.items():
-            current = changed.get(id, record)
+        changed, table = self.changes[kind], self._table(kind)
+        for id in table.ids(account):
+            current = changed.get(id, table.records[id])
             if _counts(current, account) and (kind, id) not in self._anew:
                 yield current
         for id, record in changed.items():
-            new = id not in committed or (kind, id) in self._anew
+            new = not _counts(table.records.get(id), account) or (kind, id) in self._anew
             if new and _counts(record, account):
                 yield record
 
@@ -350,6 +347,7 @@ class MemoryBlobs:
         self.limit_bytes = limit_bytes
         self.size_bytes = 0
         self._blobs: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._by_account: defaultdict[str, set[str]] = defaultdict(set)
 
     async def get(self, id: str) -> bytes | None:
         found = self._blobs.get(id)
@@ -363,18 +361,22 @@ class MemoryBlobs:
         if len(data) > self.limit_bytes:
             return
         self._blobs[id] = (account, data)
+        self._by_account[account].add(id)
         self.size_bytes += len(data)
         while self.size_bytes > self.limit_bytes:
             self._forget(next(iter(self._blobs)))
 
     def drop(self, account: str) -> None:
-        for id in [id for id, (owner, _) in self._blobs.items() if owner == account]:
+        for id in tuple(self._by_account.pop(account, ())):
             self._forget(id)
 
     def _forget(self, id: str) -> None:
         found = self._blobs.pop(id, None)
         if found is not None:
-            self.size_bytes -= len(found[1])
+            account, data = found
+            self.size_bytes -= len(data)
+            if account in self._by_account:
+                self._by_account[account].discard(id)
 
 
 class MemoryStore(MemoryView):
@@ -431,6 +433,15 @@ def _push(heap: list[_Due], record: Any) -> None:
 
 def _counts(record: Any, account: str | None) -> bool:
     return record is not None and (account is None or record.account == account)
+
+
+def _is_due(record: Any, account: str, before: float) -> bool:
+    due_at = getattr(record, "due_at", None)
+    return due_at is not None and due_at <= before and record.account == account
+
+
+def _group_of(record: Any) -> str:
+    return getattr(record, "due_group", "")
 
 
 def _due_order(record: Any) -> tuple[float, str]:

@@ -60,9 +60,3 @@ class CallbackAdapter(Struct, frozen=True):
     delays: Sequence[float] = ()
     address: Callable[[Delivery, Account, float], str] = _where_it_is_watched
     once: Collection[str] = ()
-
-
-def receiver_of(delivery: Delivery) -> str:
-    """Return who gets the notice, as one that is sent one notice after the other."""
-    scheme, _, rest = delivery.watch.url.partition("//")
-    return f"{scheme}//{rest.partition('/')[0].rpartition('@')[2]}".lower()

@@ -28,10 +28,18 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.watch import Watch
-from mock_server.core.outbox import Delivery, in_turn
-from mock_server.core.outbox_service import FOR_EVER, ahead, claim, keep, post, ready
+from mock_server.core.outbox import Delivery
+from mock_server.core.outbox_service import (
+    FOR_EVER,
+    ahead,
+    claim,
+    keep,
+    next_for,
+    question,
+    receivers,
+)
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.callback_formats import CallbackAdapter, CallbackReply, receiver_of
+from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
 from mock_server.web.sender import Sender
 from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
 
@@ -77,7 +85,7 @@ class CallbackDispatcher:
         self._standing: set[str] = set()
         self._held = Counter[str]()
         # By account and receiver: who is sending, and whose turn it is.
-        self._runs: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._runs: dict[str, dict[str, asyncio.Task[None]]] = {}
         self._late: set[asyncio.Task[None]] = set()  # runs that nobody waits for any more
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -114,7 +122,8 @@ class CallbackDispatcher:
     async def close(self) -> None:
         """Stop waiting and sending, and let go of connections."""
         self._closed = True
-        going = [*self._rounds.values(), *self._runs.values(), *self._late]
+        going = [*self._rounds.values(), *self._late]
+        going += [run for runs in self._runs.values() for run in runs.values()]
         for each in going:
             each.cancel()
         await asyncio.gather(*going, return_exceptions=True)
@@ -128,7 +137,9 @@ class CallbackDispatcher:
                 if self._held[account_id]:
                     self._standing.add(account_id)
                     break
-                for receiver in await self._receivers(account_id):
+                runs = self._runs.get(account_id, {})
+                busy = {receiver for receiver, run in runs.items() if not run.done()}
+                for receiver in await self._receivers(account_id, busy=busy):
                     self._send_off(account_id, receiver)
                 seconds = await self._until_next(account_id)
                 if seconds is not None:
@@ -150,34 +161,25 @@ class CallbackDispatcher:
 
         What a run is sending is left to it: when the run ends it wakes the round.
         """
+        wall, busy = self.wall(), self._runs.get(account_id, ())
         async with self.accounts.store.view() as view:
-            moment, open_ones = await ahead(view, account_id)
+            moment, claimed_until = await ahead(view, account_id, wall, busy)
         account = await self.accounts.get(account_id)
         if account is None:
             return None
-        wall = self.wall()
-        moments = [] if moment is None else [moment]
-        waits = []
-        for each in in_turn(open_ones, open_ones):
-            if (account_id, receiver_of(each)) in self._runs:
-                continue
-            if each.is_claimed(wall):  # Another dispatcher sends it, or has broken off.
-                waits.append(each.claimed_until - wall)
-            elif each.due_at is not None:
-                moments.append(each.due_at)
-        if moments:
+        waits = [] if claimed_until is None else [claimed_until - wall]
+        if moment is not None:
             clock = await self.accounts.clock(account)
             if clock.frozen:
                 self._standing.add(account_id)
             else:
-                waits.append(max(0.0, min(moments) - clock.now(wall)) / clock.rate)
+                waits.append(max(0.0, moment - clock.now(wall)) / clock.rate)
         return min([*waits, MAX_SLEEP]) if waits else None
 
     def _send_off(self, account_id: str, receiver: str) -> None:
-        run = self._runs.get((account_id, receiver))
-        if run is None or run.done():
-            run = asyncio.create_task(self._run(account_id, receiver))
-            self._runs[account_id, receiver] = run
+        runs = self._runs.setdefault(account_id, {})
+        if receiver not in runs or runs[receiver].done():
+            runs[receiver] = asyncio.create_task(self._run(account_id, receiver))
 
     async def _run(self, account_id: str, receiver: str) -> None:
         try:
@@ -187,7 +189,10 @@ class CallbackDispatcher:
             # It stays among the runs, so that it is not tried over and over again.
             log.exception("callbacks of account %s to %s have stopped", account_id, receiver)
         else:
-            del self._runs[account_id, receiver]
+            runs = self._runs[account_id]
+            del runs[receiver]
+            if not runs:
+                del self._runs[account_id]
             self.wake(account_id)
 
     # Other things than jobs
@@ -202,13 +207,13 @@ class CallbackDispatcher:
         """
         claim = self._claim()
         async with self._act(account.id, account.incarnation) as world:
-            question = await post(world, watch, topic, content, claim=claim)
+            asked = await question(world, watch, topic, content, claim)
             now = world.now
-        reply, _ = await self._try(account, question, now)
-        question = question.repeated(reply.as_attempt(now, asked=True))
-        _log(question, reply)
+        reply, _ = await self._try(account, asked, now)
+        asked = asked.repeated(reply.as_attempt(now, asked=True))
+        _log(asked, reply)
         async with self._act(account.id, account.incarnation) as world:
-            await keep(world, claim, question)
+            await keep(world, claim, asked)
         return reply
 
     async def body_of(self, account: Account, delivery: Delivery) -> bytes | None:
@@ -239,7 +244,7 @@ class CallbackDispatcher:
     async def count_open(self, account_ids: Iterable[str]) -> int:
         """Return how many notices have neither arrived nor been given up."""
         async with self.accounts.store.view() as view:
-            return sum([len(await view.due(Delivery, id, FOR_EVER)) for id in account_ids])
+            return sum([await view.count_due(Delivery, id) for id in account_ids])
 
     async def redeliver(self, account: Account, id: str) -> Delivery:
         """Send a notice once more, whatever became of it before."""
@@ -247,7 +252,7 @@ class CallbackDispatcher:
         found = await self.accounts.store.get(Delivery, id)
         if found is None or found.account != account.id:
             raise NotFound("callback", id)
-        async with self._turn(account.id, receiver_of(found)):
+        async with self._turn(account.id, found.due_group):
             async with self._act(account.id) as world:
                 # What was there before the turn came may have been tried since.
                 delivery = await world.own(Delivery, id)
@@ -269,12 +274,17 @@ class CallbackDispatcher:
         return f"{self._name}-{next(self._claims) if number is None else number}"
 
     async def _receivers(
-        self, account_id: str, until: float | None = None, *, claimed: bool = False
+        self,
+        account_id: str,
+        until: float | None = None,
+        *,
+        busy: Collection[str] = (),
+        claimed: bool = False,
     ) -> list[str]:
         """Return who has something to get by then, or by now."""
         async with self._act(account_id) as world:
-            due = await ready(world, world.now if until is None else until, claimed=claimed)
-        return list(dict.fromkeys(map(receiver_of, due)))
+            moment = world.now if until is None else until
+            return await receivers(world, moment, busy=busy, claimed=claimed)
 
     async def _deliver(self, account_id: str, until: float | None) -> list[Delivery]:
         try:
@@ -347,8 +357,7 @@ class CallbackDispatcher:
         """Claim what the receiver gets next; return it with its account, moment and number."""
         number = next(self._claims)
         async with self._act(account_id) as world:
-            due = await ready(world, world.now if until is None else until)
-            delivery = next((each for each in due if receiver_of(each) == receiver), None)
+            delivery = await next_for(world, receiver, world.now if until is None else until)
             if delivery is None:
                 return None
             at = world.now if delivery.due_at is None else min(delivery.due_at, world.now)
@@ -416,5 +425,5 @@ def _log(delivery: Delivery, reply: CallbackReply) -> None:
         again = "; given up"
         if delivery.due_at is not None:
             again = f"; next try in {delivery.due_at - delivery.attempts[-1].at:g} s"
-    receiver = receiver_of(delivery)
+    receiver = delivery.due_group
     log.log(level, "callback %s (%s) to %s: %s%s", delivery.id, about, receiver, answered, again)

@@ -67,8 +67,9 @@ class Trace(Struct):
 
     `answer` is what was sent of the answer: None if nothing was, without a body if the connection
     broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
-    it was refused. `verdict` is a CredentialsVerdict, where there were credentials. One that is
-    `passing` comes again and again, and is kept only if something is to be said of it.
+    it was refused. `verdict` is a CredentialsVerdict, where there were credentials. `announced` is
+    sent in a header of the answer. One that is `passing` comes again and again, and is kept only if
+    something is to be said of it.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Trace(Struct):
     refusal: str = ""
     remarks: list[str] = field(default_factory=list)
     passing: bool = False
+    announced: str = ""
 
 
 class Bounds(Struct, frozen=True):
@@ -184,7 +186,9 @@ class Call:
         Raises AccountGone where the account was reset or deleted since the caller was identified.
         """
         account = self.account
-        world = UnitOfWork(self.accounts, account.id, self.trace.wall, account.incarnation)
+        world = UnitOfWork(
+            self.accounts, account.id, self.trace.wall, account.incarnation, self.announce
+        )
         if self.hooks:
             world.plan_change = self.plan_change
         return world
@@ -213,6 +217,11 @@ class Call:
     def decide(self, **facts: Any) -> None:
         """Note what came of the request, for the log: no secrets; `credits` is a price."""
         self.trace.decided = facts
+
+    def announce(self, text: str) -> None:
+        """Tell the caller something in a header of the answer, and note it as a remark."""
+        self.remark(text)
+        self.trace.announced = text
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""
@@ -287,6 +296,8 @@ async def send_answer(
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-mock-request-id", trace.id.encode()),
     )
+    if trace.announced:
+        headers += ((b"x-mock-remark", trace.announced.encode("ascii", "replace")),)
     if cross_origin and call.header(b"origin") is not None:
         headers += _CROSS_ORIGIN
     is_head = call.method == "HEAD"
@@ -317,7 +328,7 @@ async def send_answer(
 
 _CROSS_ORIGIN = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"X-Mock-Request-Id, Retry-After"),
+    (b"access-control-expose-headers", b"X-Mock-Request-Id, X-Mock-Remark, Retry-After"),
 )
 
 

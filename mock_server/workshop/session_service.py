@@ -28,8 +28,7 @@ from mock_server.workshop.sessions import (
 )
 from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
-# How many of the oldest sessions are looked through for one that is over and can make room.
-MAX_OPEN_SCANNED = 100
+MAX_FORGOTTEN = 100  # sessions that make room for one
 
 
 class WhenLive(StrEnum):
@@ -231,15 +230,13 @@ class SessionService:
         return replace(session, expires_at=expires_at)
 
     async def _make_room(self, world: UnitOfWork) -> None:
-        """Forget the oldest sessions that are over, so that one more can be kept."""
+        """Forget the sessions that have been over for longest, so that one more can be kept."""
         tx, account = world.tx, world.account.id
         surplus = await tx.count(Session, account) + 1 - self.keep_sessions
         if surplus <= 0:
             return
-        for oldest in await tx.list(Session, account, limit=surplus + MAX_OPEN_SCANNED):
-            if surplus > 0 and oldest.over is not None:
-                surplus -= 1
-                await tx.delete(Session, oldest.id)
+        for oldest in await tx.over(Session, account, limit=min(surplus, MAX_FORGOTTEN)):
+            await tx.delete(Session, oldest.id)
 
 
 async def _refuse_namesake(world: UnitOfWork, name: str) -> None:

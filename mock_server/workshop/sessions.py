@@ -65,6 +65,11 @@ class Session(Struct, frozen=True):
         """When its end has to be written."""
         return self.expires_at if self.over is None else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.over is not None
+
     def seconds_left_at(self, now: float) -> float:
         """Return how many seconds it has left."""
         return max(0.0, self.expires_at - now) if self.over is None else 0.0

@@ -5,22 +5,20 @@ Everything here happens inside a unit of work.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Progression
 from mock_server.core.jobs.job import Ending, Job, JobState
-from mock_server.core.jobs.queue import reordered
+from mock_server.core.jobs.queue import APART, MAX_MOVED, QueuePlace
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource
 
 if TYPE_CHECKING:
     from mock_server.core.unit_of_work import UnitOfWork
-
-# How many notices of an account are kept, sent or not; the oldest make room.
-KEEP_DELIVERIES = 1000
 
 JOB = "job"
 
@@ -48,12 +46,12 @@ async def _apply_next(world: UnitOfWork, job: Job, at: float) -> Job:
         if failure is not None:
             ending = Ending(at, JobState.FAILED, failure.reason)
         return await end(world, job, ending)
-    if state is JobState.RUNNING and job.waits_for:
-        if problem := await input_problem(world, job, at):
-            job = await end(world, job, Ending(at, JobState.FAILED, problem))
-            await reorder(world, at)
-            return job
-        job = replace(job, waits_for=())
+    if state is JobState.RUNNING:
+        if job.waits_for:
+            if problem := await input_problem(world, job, at):
+                return await end_early(world, job, Ending(at, JobState.FAILED, problem))
+            job = replace(job, waits_for=())
+        await _start(world, job, at)
     world.happened(at, JOB, job.id, state)
     job = replace(job, applied=_STATES.index(state) + 1)
     if _is_told(job, at, state):
@@ -78,20 +76,52 @@ async def end(world: UnitOfWork, job: Job, ending: Ending) -> Job:
     wallet = await world.wallet()
     done = ending.state is JobState.SUCCEEDED
     await world.tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
+    if job.watch is not None:
+        queue = await world.queue()
+        await world.tx.put(replace(queue, watched=queue.watched - 1))
     job = await tell(world, replace(job, ending=ending), ending.at, ending.state)
     await world.tx.put(job)
     world.happened(ending.at, JOB, job.id, ending.state)
     return job
 
 
-async def reorder(world: UnitOfWork, now: float) -> None:
-    """Let the account's waiting jobs move up after something ended before its time."""
-    open_jobs = await world.tx.due(Job, world.account.id, float("inf"))
-    timed = [job for job in open_jobs if job.progress is Progression.TIME]
-    queue, moved = reordered(await world.queue(), timed, world.slots, now)
-    await world.tx.put(queue)
+async def end_early(world: UnitOfWork, job: Job, ending: Ending) -> Job:
+    """End a job before its time, and let those behind it move up."""
+    if job.progress is Progression.TIME:
+        queue = await world.queue()
+        has_place = await world.tx.get(QueuePlace, job.id) is not None
+        await world.tx.delete(QueuePlace, job.id)
+        await world.tx.put(queue.left(job, has_place=has_place))
+        await move_up(world, ending.at, not_before=ending.at)
+    return await end(world, job, ending)
+
+
+async def _start(world: UnitOfWork, job: Job, at: float) -> None:
+    """Take a job that starts out of the queue."""
+    if await world.tx.get(QueuePlace, job.id) is None:
+        return  # Only jobs that time advances wait for others.
+    queue = await world.queue()
+    await world.tx.delete(QueuePlace, job.id)
+    await world.tx.put(queue.started(job.ends_at, at))
+    if queue.inexact:
+        await move_up(world, at, not_before=at + APART)
+
+
+async def move_up(world: UnitOfWork, now: float, not_before: float) -> None:
+    """Let the first jobs of the queue start as soon as they can."""
+    tx, queue = world.tx, await world.queue()
+    places: Sequence[QueuePlace | None]
+    if queue.waiting <= MAX_MOVED:
+        places = await tx.due(QueuePlace, world.account.id)
+    else:
+        places = [await tx.next_due((QueuePlace,), world.account.id, float("inf"))]
+    found = [await tx.get(Job, place.id) for place in places if place is not None]
+    jobs = [job for job in found if job is not None]
+    queue, moved = queue.moved_up(jobs, world.slots, now, not_before)
+    await tx.put(queue)
     for job in moved:
-        await world.tx.put(job)
+        await tx.put(job)
+        await tx.put(QueuePlace(job.id, job.account, job.starts_at))
 
 
 async def input_problem(world: UnitOfWork, job: Job, moment: float) -> str:
@@ -109,7 +139,8 @@ async def tell(world: UnitOfWork, job: Job, at: float, state: JobState) -> Job:
     """Write a notice for the job's watch, if it has one; return the job with its count."""
     if job.watch is None:
         return job
-    for number, topic in enumerate(_topics(job.watch, state), job.told + 1):
+    topics = _topics(job.watch, state)
+    for number, topic in enumerate(topics, job.told + 1):
         delivery = Delivery(
             id=f"{job.id}-{number}",
             account=job.account,
@@ -119,23 +150,22 @@ async def tell(world: UnitOfWork, job: Job, at: float, state: JobState) -> Job:
             state=state,
             done=job.done_at(at),
             made_at=at,
-            due_at=at,
+            due_at=max(at, await _next_try(world, job, topic)),
             topic=topic,
         )
         await world.tx.put(delivery)
-        job = replace(job, told=number)
-    await drop_oldest_deliveries(world)
     world.callbacks_changed = True
-    return job
+    new = len(topics)
+    return replace(job, told=job.told + new, open_notices=job.open_notices + new)
 
 
-async def drop_oldest_deliveries(world: UnitOfWork) -> None:
-    """Forget the oldest notices beyond the number that is kept."""
-    account = world.account.id
-    surplus = await world.tx.count(Delivery, account) - KEEP_DELIVERIES
-    if surplus > 0:
-        for oldest in await world.tx.list(Delivery, account, limit=surplus):
-            await world.tx.delete(Delivery, oldest.id)
+async def _next_try(world: UnitOfWork, job: Job, topic: str) -> float:
+    """Return when the last open notice of a job on a topic is due; later ones wait for it."""
+    for number in range(job.told, 0, -1):
+        each = await world.tx.get(Delivery, f"{job.id}-{number}")
+        if each is not None and each.topic == topic:
+            return each.due_at or 0.0
+    return 0.0
 
 
 def _topics(watch: Watch, state: JobState) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ class Job(Struct, frozen=True, gc=False):
 
     `position` is the moment that polls or the control API have reached; only for such jobs.
     `applied` counts the borders between its states that have been applied, `told` the notices that
-    were written for its watch.
+    were written for its watch, `open_notices` those of them that are still open.
     """
 
     id: str
@@ -118,6 +118,7 @@ class Job(Struct, frozen=True, gc=False):
     ending: Ending | None = None
     watch: Watch | None = None
     told: int = 0
+    open_notices: int = 0
     applied: int = 0
 
     @property
@@ -144,6 +145,11 @@ class Job(Struct, frozen=True, gc=False):
     def ended_at(self) -> float:
         """When it ended or will end."""
         return self.ends_at if self.ending is None else self.ending.at
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.ending is not None and not self.open_notices
 
     @property
     def on_the_clock(self) -> bool:

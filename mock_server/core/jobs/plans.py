@@ -155,7 +155,8 @@ class JobRules(Struct, frozen=True):
     """What the server decides about jobs and uploads; accounts may differ in some of it.
 
     `slots` jobs run at the same time; `polls` looks end a job that polls advance.
-    `keep_jobs` and `keep_resources` are how many of each an account keeps.
+    `keep_jobs` and `keep_resources` are how many of each an account keeps; `keep_callbacks` are how
+    many callbacks that are over it keeps, and from how many open ones on it promises no more.
     """
 
     planner: Planner
@@ -164,6 +165,7 @@ class JobRules(Struct, frozen=True):
     polls: int = 4
     keep_jobs: int = 10_000
     keep_resources: int = 10_000
+    keep_callbacks: int = 10_000
     upload_bytes: int = 20 * 1024 * 1024
 
 

@@ -1,15 +1,17 @@
 """The queue of an account: jobs start in the order in which they were submitted.
 
 Starts lie at least a millisecond apart, so that no two jobs ever have the same rank.
+
+When a job ends before its time, those behind it move up. In a long queue only the first one does at
+once, and each further one when it becomes the first; until then its start is later than it will be.
+So a change costs the same in a queue of any length.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from heapq import heapify, heapreplace
-from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,17 +20,28 @@ from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import Plan
 
 APART = 0.001
-BLOCK = 32
 
-_last = itemgetter(-1)
+# How many jobs move up at once.
+MAX_MOVED = 32
+
+_NEVER = float("-inf")
+
+
+class QueuePlace(Struct, frozen=True):
+    """That the job with this id waits for its start, at `due_at`."""
+
+    id: str
+    account: str
+    due_at: float
 
 
 class QueueState(Struct, frozen=True):
-    """When the account's slots become free and when its waiting jobs start, both ascending.
+    """When the account's slots become free, ascending: after all jobs, and after those that run.
 
-    `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`), and
-    `other_tenants` is how many jobs of other tenants are ahead of the last job. The starts are in
-    blocks, all but the last of them full, so that a queue of thousands grows without being copied.
+    `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`),
+    `waiting` how many jobs have a place, `last_start` when the last of them starts, and
+    `other_tenants` how many jobs of other tenants are ahead of it. In an `inexact` queue only the
+    first job is known to start when its place says. `watched` jobs have not ended.
     """
 
     id: str
@@ -36,12 +49,12 @@ class QueueState(Struct, frozen=True):
     serial: int = 0
     last_tick: int = 0
     free_at: tuple[float, ...] = ()
-    starts: tuple[tuple[float, ...], ...] = ()
+    running: tuple[float, ...] = ()
+    waiting: int = 0
+    last_start: float = _NEVER
     other_tenants: int = 0
-
-    def ahead_at(self, starts_at: float, now: float) -> int:
-        """Return how many of the account's jobs start between now and then."""
-        return max(0, self._place(bisect_left, starts_at) - self._place(bisect_right, now))
+    inexact: bool = False
+    watched: int = 0
 
     def joined(
         self, plan: Plan, slots: int, now: float, tick: int
@@ -55,11 +68,8 @@ class QueueState(Struct, frozen=True):
         if len(taken) == slots:
             start = max(start, taken[0])
             taken = taken[1:]
-        waiting = self.starts
-        while waiting and waiting[0][-1] <= now:
-            waiting = waiting[1:]
-        if waiting:
-            start = max(start, waiting[-1][-1] + APART)
+        if self.last_start > now:
+            start = max(start, self.last_start + APART)
             if plan.ahead < self.other_tenants:
                 plan = _with_ahead(plan, self.other_tenants)
         queue = QueueState(
@@ -68,43 +78,56 @@ class QueueState(Struct, frozen=True):
             serial=self.serial + 1,
             last_tick=tick,
             free_at=_taken((*taken, start + plan.until_end), now),
-            starts=_appended(waiting, start),
+            running=self.running,
+            waiting=self.waiting + 1,
+            last_start=start,
             other_tenants=plan.ahead,
+            inexact=self.inexact,
+            watched=self.watched,
         )
         return queue, plan, start
 
-    def _place(self, bisect: Callable[..., int], moment: float) -> int:
-        """Return the place of the moment among the starts, by `bisect_left` or `bisect_right`."""
-        if not self.starts:
-            return 0
-        full = min(bisect(self.starts, moment, key=_last), len(self.starts) - 1)
-        return full * BLOCK + bisect(self.starts[full], moment)
+    def started(self, ends_at: float, now: float) -> QueueState:
+        """Return the queue after the first job has started."""
+        running = _taken((*self.running, ends_at), now)
+        return replace(self, running=running, waiting=self.waiting - 1)
 
+    def left(self, job: Job, *, has_place: bool) -> QueueState:
+        """Return the queue after a job ended before its time: it had a place, or ran."""
+        if has_place:
+            return replace(self, waiting=self.waiting - 1)
+        running = sorted(self.running, key=lambda moment: abs(moment - job.ends_at))
+        return replace(self, running=tuple(sorted(running[1:])))
 
-def reordered(
-    queue: QueueState, jobs: Iterable[Job], slots: int, now: float
-) -> tuple[QueueState, list[Job]]:
-    """Return the queue after a job ended early, and the jobs that now start sooner.
+    def shifted(self, seconds: float) -> QueueState:
+        """Return the queue with all its moments moved."""
+        return replace(
+            self,
+            free_at=tuple(moment + seconds for moment in self.free_at),
+            running=tuple(moment + seconds for moment in self.running),
+            last_start=self.last_start + seconds,
+        )
 
-    `jobs` are those of the account that time moves and that have not ended. No start moves back.
-    """
-    by_start = sorted(jobs, key=lambda job: (job.starts_at, job.serial))
-    running = [job.ends_at for job in by_start if job.starts_at <= now]
-    free = list(_fitted(tuple(sorted(running)), slots))
-    heapify(free)
-    starts: list[float] = []
-    moved: list[Job] = []
-    for job in by_start:
-        if job.starts_at <= now:
-            continue
-        after = starts[-1] + APART if starts else now
-        start = min(job.starts_at, max(job.ready_at, free[0], after))
-        heapreplace(free, start + job.plan.until_end)
-        starts.append(start)
-        if start < job.starts_at:
-            moved.append(replace(job, starts_at=start))
-    blocks = tuple(tuple(starts[first : first + BLOCK]) for first in range(0, len(starts), BLOCK))
-    return replace(queue, free_at=_taken(free, now), starts=blocks), moved
+    def moved_up(
+        self, jobs: Sequence[Job], slots: int, now: float, not_before: float
+    ) -> tuple[QueueState, list[Job]]:
+        """Return the queue after its first jobs moved up, and those that now start sooner.
+
+        `jobs` are all that wait, or the first of them. No start moves back.
+        """
+        free = list(_fitted(_taken(self.running, now), slots))
+        heapify(free)
+        moved: list[Job] = []
+        last = _NEVER
+        for job in jobs:
+            last = min(job.starts_at, max(job.ready_at, free[0], not_before))
+            heapreplace(free, last + job.plan.until_end)
+            not_before = last + APART
+            if last < job.starts_at:
+                moved.append(replace(job, starts_at=last))
+        if len(jobs) < self.waiting:
+            return replace(self, inexact=True), moved
+        return replace(self, free_at=_taken(free, now), last_start=last, inexact=False), moved
 
 
 @lru_cache(maxsize=4096)
@@ -113,16 +136,10 @@ def _with_ahead(plan: Plan, ahead: int) -> Plan:
     return replace(plan, ahead=ahead)
 
 
-def _appended(blocks: tuple[tuple[float, ...], ...], start: float) -> tuple[tuple[float, ...], ...]:
-    if not blocks or len(blocks[-1]) == BLOCK:
-        return (*blocks, (start,))
-    return (*blocks[:-1], (*blocks[-1], start))
-
-
 def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:
     """Return exactly `slots` moments: with fewer slots the latest ones, new slots are free."""
     kept = free_at[-slots:]
-    return (float("-inf"),) * (slots - len(kept)) + kept
+    return (_NEVER,) * (slots - len(kept)) + kept
 
 
 def _taken(free_at: Iterable[float], now: float) -> tuple[float, ...]:

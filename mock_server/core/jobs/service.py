@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from mock_server.core import chance, ids
 from mock_server.core.accounts import Progression
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, RequestRepeated
-from mock_server.core.jobs.due import end, input_problem, reorder, tell
+from mock_server.core.jobs.due import end, end_early, input_problem, tell
 from mock_server.core.jobs.job import Ending, Job, JobState, Order, position_after_polls
 from mock_server.core.jobs.plans import AT_ONCE, Plan, Work
-from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.jobs.watch import Notify, Watch
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 RANDOM_SEED = -1
 MAX_SEED = 2**64 - 1
 
-# How many of the oldest jobs are looked through for one that is over and can make room.
-MAX_OPEN_SCANNED = 100
+MAX_FORGOTTEN = 100  # jobs that make room for one
 
 
 class RequestKey(Struct, frozen=True, gc=False):
@@ -39,19 +38,19 @@ class RequestKey(Struct, frozen=True, gc=False):
 
 
 class Snapshot(Struct, frozen=True):
-    """A job at one moment, with the account's queue while the job waits in it."""
+    """A job at one moment, and how many jobs of its account start before it."""
 
     job: Job
     now: float
     state: JobState
-    queue: QueueState | None = None
+    own_ahead: int = 0
 
     @property
     def ahead(self) -> int:
         """How many jobs start before it, other customers' jobs among them."""
-        job, now = self.job, self.now
-        own = 0 if self.queue is None else self.queue.ahead_at(job.starts_at, now)
-        return own + (0 if self.state.started else job.other_tenants_at(now)[0])
+        if self.state.started:
+            return 0
+        return self.own_ahead + self.job.other_tenants_at(self.now)[0]
 
     @property
     def behind(self) -> int:
@@ -82,7 +81,7 @@ class JobService:
         """Make a job and hold its price. `name` makes its id from a tick and the account's id.
 
         Raises RequestRepeated for a request key that was used within the last `key_life` seconds,
-        and CreditsShort; both change nothing.
+        and CreditsShort; both change nothing. If too many notices are open, it has no watch.
         """
         world = self.world
         tx, account, now, rules = world.tx, world.account, world.now, world.rules
@@ -108,6 +107,11 @@ class JobService:
         else:
             starts_at = now + plan.lead
             queue = replace(queue, serial=serial, last_tick=tick)
+        if watch is not None and not await world.may_notify():
+            watch = None
+        own_ahead = queue.waiting - 1 if kind is Progression.TIME else 0
+        if watch is not None:
+            queue = replace(queue, watched=queue.watched + 1)
         await tx.put(queue)
         job = Job(
             id=job_id,
@@ -127,6 +131,8 @@ class JobService:
         if serial > rules.keep_jobs:  # With fewer ever made, there is room.
             await self._make_room()
         await tx.put(job)
+        if kind is Progression.TIME:
+            await tx.put(QueuePlace(job.id, account.id, starts_at))
         if key_id:
             await tx.put(RequestKey(key_id, account.id, job.id, fingerprint, now))
         if watch is not None:
@@ -134,7 +140,7 @@ class JobService:
         if starts_at <= now or watch is not None:  # Something of it may be due already.
             await world.apply_due(now)
             return await self._snapshot(await self._own(job.id))
-        return Snapshot(job, now, job.state_at(now), queue if job.on_the_clock else None)
+        return Snapshot(job, now, job.state_at(now), own_ahead)
 
     async def look(self, job_id: str) -> Snapshot:
         """Return the job at this moment; this look advances a job that polls advance."""
@@ -205,8 +211,7 @@ class JobService:
     async def _end_now(self, job: Job, state: JobState, reason: str = "") -> Snapshot:
         """End a job before its time, and let those behind it move up."""
         now = self.world.now
-        job = await end(self.world, job, Ending(now, state, reason))
-        await reorder(self.world, now)
+        job = await end_early(self.world, job, Ending(now, state, reason))
         self.world.callbacks_changed = True
         return await self._snapshot(job)
 
@@ -217,25 +222,24 @@ class JobService:
         return job
 
     async def _make_room(self) -> None:
-        """Forget the oldest jobs that are over, so that there is room for one more."""
+        """Forget the jobs that have been over for longest, so that there is room for one more."""
         tx, account = self.world.tx, self.world.account
         surplus = await tx.count(Job, account.id) + 1 - self.world.rules.keep_jobs
         if surplus <= 0:
             return
-        for oldest in await tx.list(Job, account.id, limit=surplus + MAX_OPEN_SCANNED):
-            if surplus > 0 and oldest.ending is not None:
-                surplus -= 1
-                await tx.delete(Job, oldest.id)
-                key = await tx.get(RequestKey, oldest.request_key)
-                if key is not None and key.job == oldest.id:
-                    await tx.delete(RequestKey, key.id)
+        for oldest in await tx.over(Job, account.id, limit=min(surplus, MAX_FORGOTTEN)):
+            await tx.delete(Job, oldest.id)
+            key = await tx.get(RequestKey, oldest.request_key)
+            if key is not None and key.job == oldest.id:
+                await tx.delete(RequestKey, key.id)
 
     async def _snapshot(self, job: Job) -> Snapshot:
         now = self.world.now
         state = job.state_at(now)
-        waits = not state.started and job.on_the_clock
-        queue = await self.world.tx.get(QueueState, job.account) if waits else None
-        return Snapshot(job, now, state, queue)
+        own_ahead = 0
+        if not state.started and job.progress is Progression.TIME:
+            own_ahead = await self.world.tx.count_due(QueuePlace, job.account, job.starts_at) - 1
+        return Snapshot(job, now, state, own_ahead)
 
 
 def _as_kept(order: Order, draw_number: int) -> Order:

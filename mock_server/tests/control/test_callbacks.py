@@ -280,6 +280,7 @@ async def test_a_payload_other_than_json_is_shown_as_text(http):
 async def test_the_payload_is_unknown_once_the_job_is_not_kept():
     async with a_client(Mock(an_account_service(keep_jobs=1))) as http:
         job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
+        await http("POST", "/callbacks/drain")
         await http.mock.submit()
 
         assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] is None

@@ -8,7 +8,7 @@ from mock_server.core.credits import Wallet
 from mock_server.core.jobs.due import end, input_problem
 from mock_server.core.jobs.job import Ending, Job, JobState
 from mock_server.core.jobs.plans import PlannedFailure
-from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.queue import QueuePlace, QueueState
 from mock_server.tests.makers import Bench, a_job, a_picture, a_plan, an_account
 
 ADA = an_account()
@@ -115,8 +115,10 @@ def test_pictures_are_looked_at_when_the_job_starts(picture, problem):
 def test_those_behind_move_up_when_a_job_fails_at_its_start():
     behind = a_job(id="2", serial=2, starts_at=115.0)
     last = a_job(id="3", serial=3, starts_at=125.0)
-    line = QueueState("ada", "ada", 3, free_at=(135.0,), starts=((105.0, 115.0, 125.0),))
-    bench = a_bench(line, a_job(waits_for=("picture",)), behind, last, slots=1)
+    first = a_job(waits_for=("picture",))
+    places = [QueuePlace(job.id, "ada", job.starts_at) for job in (first, behind, last)]
+    line = QueueState("ada", "ada", 3, free_at=(135.0,), waiting=3, last_start=125.0)
+    bench = a_bench(line, first, behind, last, *places, slots=1)
 
     ended, wallet = applied(bench, 1000.0)
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from mock_server.core.accounts import Progression
-from mock_server.core.jobs import due
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import PROGRESS_STEPS, Notify, Watch
 from mock_server.core.outbox import Delivery
@@ -321,9 +320,8 @@ def test_progress_tells_nothing_of_a_job_that_is_cancelled_before_its_start():
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_only_so_many_notices_are_kept_and_the_oldest_make_room(by_hand, monkeypatch):
-    monkeypatch.setattr(due, "KEEP_DELIVERIES", 5)
-    bench = Bench(slots=1)
+def test_no_notice_that_was_promised_makes_room(by_hand):
+    bench = Bench(slots=1, keep_callbacks=5)
     progress = Progression.MANUAL if by_hand else Progression.TIME
     jobs = [submit(bench, Notify.CHANGES, NOW, progress=progress) for _ in range(4)]
     for job in jobs if by_hand else ():
@@ -332,7 +330,7 @@ def test_only_so_many_notices_are_kept_and_the_oldest_make_room(by_hand, monkeyp
 
     kept = notices(bench)
 
-    assert len(kept) == 5
+    assert len(kept) == 12
     assert (kept[-1].job, kept[-1].state) == (jobs[-1].id, JobState.SUCCEEDED)
     assert all(one.made_at <= other.made_at for one, other in pairwise(kept))
 

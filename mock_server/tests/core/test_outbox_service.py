@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from mock_server.core import jobs, outbox_service
+from mock_server.core import outbox_service
 from mock_server.core.accounts import Progression
-from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.job import Job, JobState
 from mock_server.core.jobs.watch import Notify, Watch
-from mock_server.core.outbox import Attempt, Delivery, in_turn
-from mock_server.tests.makers import NOW, Bench, an_account, run, some_work
+from mock_server.core.outbox import Attempt, Delivery
+from mock_server.core.resets import ResetService
+from mock_server.tests.makers import NOW, Bench, an_account, an_order, run, some_work
 
 ADA, BOB = an_account("ada"), an_account("bob")
 FOR_EVER = float("inf")
+LATER = NOW + 1000
 
 
 def a_delivery(job="1", number=1, at=100.0, **changes):
@@ -52,21 +54,23 @@ def due(bench, now, until=None):
     """Return what is due until a moment and in turn, and what is open."""
 
     async def both(world):
-        ready = await outbox_service.ready(world, world.now if until is None else until)
+        moment = world.now if until is None else until
+        ready = [
+            await outbox_service.next_for(world, receiver, moment)
+            for receiver in await outbox_service.receivers(world, moment)
+        ]
         return ready, await world.tx.due(Delivery, "ada", FOR_EVER)
 
     return bench.act(ADA, now, both)
 
 
 def ahead(bench, account=ADA):
-    moment, open_ones = run(outbox_service.ahead(bench.store, account.id))
-    return moment, list(open_ones)
+    return run(outbox_service.ahead(bench.store, account.id, NOW))
 
 
 def post(bench, topic, content, **options):
-    return bench.act(
-        ADA, NOW, lambda world: outbox_service.post(world, WATCH, topic, content, **options)
-    )
+    asks = outbox_service.question if "claim" in options else outbox_service.post
+    return bench.act(ADA, NOW, lambda world: asks(world, WATCH, topic, content, **options))
 
 
 def keep(bench, delivery, claim=""):
@@ -126,24 +130,38 @@ def test_what_has_arrived_once_has_arrived():
 
 def test_a_later_one_of_a_job_waits_for_the_earlier():
     first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
-    other = a_delivery(job="2", at=102.0)
 
-    assert in_turn([second, other], [first, second, other]) == [other]
-    assert in_turn([first, second], [first, second]) == [first]
-    assert in_turn([second], [replace(first, due_at=None), second]) == [second]
+    assert due(a_bench(first, second), 200.0)[0] == []
+    assert due(a_bench(first, second), 500.0)[0] == [first]
+    assert due(a_bench(replace(first, due_at=None), second), 200.0)[0] == [second]
 
 
 def test_the_topics_of_a_job_do_not_wait_for_each_other():
     first, second = a_delivery(number=1, due_at=500.0), a_delivery(number=2, at=101.0)
     other = a_delivery(number=3, at=102.0, topic="other")
 
-    assert in_turn([second, other], [first, second, other]) == [other]
+    assert due(a_bench(first, second, other), 200.0)[0] == [other]
 
 
 def test_what_is_about_no_job_waits_for_nothing():
-    first, second = (a_delivery("", id=id, at=at) for id, at in (("a-1", 100.0), ("b-1", 101.0)))
+    first, second = (a_delivery("", id=id, at=at) for id, at in (("a-1", 500.0), ("b-2", 101.0)))
 
-    assert in_turn([second], [first, second]) == [second]
+    assert due(a_bench(first, second), 200.0)[0] == [second]
+
+
+def test_each_receiver_has_a_turn():
+    here, there = (Watch(f"http://{host}/hook", "toy") for host in ("me@Here:1", "there"))
+    bench = a_bench(
+        a_delivery(job="1", at=101.0, watch=here),
+        a_delivery(job="2", at=100.0, watch=here),
+        a_delivery(job="3", at=102.0, watch=there),
+    )
+
+    assert [each.job for each in due(bench, 200.0)[0]] == ["2", "3"]
+    busy = bench.act(
+        ADA, 200.0, lambda world: outbox_service.receivers(world, 200.0, busy=["http://here:1"])
+    )
+    assert busy == ["http://there"]
 
 
 outboxes = st.lists(
@@ -151,28 +169,26 @@ outboxes = st.lists(
         a_delivery,
         job=st.sampled_from("123"),
         topic=st.sampled_from(["", "other"]),
-        number=st.integers(1, 5),
-        at=st.floats(0, 100),
+        number=st.integers(1, 15),
+        at=st.just(0.0),
         due_at=st.none() | st.floats(0, 200),
     ),
-    max_size=12,
+    max_size=30,
     unique_by=lambda each: each.id,
 )
 
 
 @given(outboxes, st.floats(0, 200))
-def test_those_in_turn_are_the_first_of_their_lanes_the_earliest_first(outbox, until):
-    open_ones = [each for each in outbox if each.due_at is not None]
-    due = [each for each in open_ones if due_at(each) <= until]
-
-    ready = in_turn(due, open_ones)
-
+def test_the_earliest_of_those_that_are_first_on_their_topic_is_next(outbox, until):
     firsts: dict[tuple[str, str], Delivery] = {}
-    for each in sorted(open_ones, key=lambda each: each.number):
-        firsts.setdefault((each.job, each.topic), each)
-    assert {each.id for each in ready} == {each.id for each in firsts.values() if each in due}
-    assert all(due_at(one) <= due_at(other) for one, other in pairwise(ready))
-    assert in_turn(due[::-1], open_ones[::-1]) == ready
+    for each in sorted(outbox, key=lambda each: each.number):
+        if each.due_at is not None:
+            firsts.setdefault((each.job, each.topic), each)
+    ready = [each for each in firsts.values() if due_at(each) <= until]
+
+    found, _ = due(a_bench(*outbox), 200.0, until)
+
+    assert found == sorted(ready, key=lambda each: (each.due_at, each.id))[:1]
 
 
 # Records
@@ -199,27 +215,35 @@ def test_looking_ahead_does_not_move_time():
     assert due(bench, NOW) == ([], [late])
 
 
-def test_what_lies_ahead_is_the_next_moment_of_a_watched_job_and_the_open_notices():
+def test_what_lies_ahead_is_the_next_notice_or_while_jobs_are_watched_the_next_change_of_one():
     bench = Bench()
-    assert ahead(bench) == (None, [])
+    assert ahead(bench) == (None, None)
     submit(bench, None)
-    assert ahead(bench) == (None, [])
+    assert ahead(bench) == (None, None)
 
     bench = Bench()
     job = submit(bench, Notify.CHANGES)
-    assert ahead(bench) == (job.queued_at, [])
+    assert ahead(bench) == (job.queued_at, None)
 
     bench.world(ADA, job.queued_at)
-    moment, (notice,) = ahead(bench)
-    assert (moment, notice.state) == (job.starts_at, JobState.WAITING)
-    assert ahead(bench, BOB) == (None, [])
+    (notice,) = bench.kept(Delivery)
+    assert ahead(bench) == (notice.due_at, None) == (job.queued_at, None)
+    keep(bench, notice.tried(Attempt(job.queued_at, 200), []))
+    assert ahead(bench) == (job.starts_at, None)
+    assert ahead(bench, BOB) == (None, None)
+
+    bench.cancel(ADA, job.id, job.starts_at)
+    for each in bench.kept(Delivery)[1:]:
+        keep(bench, each.tried(Attempt(job.starts_at, 200), []))
+    submit(bench, None, now=job.starts_at)
+    assert ahead(bench) == (None, None)
 
 
 def test_what_a_hand_moves_has_no_moment_ahead():
     bench = Bench()
     submit(bench, progress=Progression.MANUAL)
 
-    assert ahead(bench) == (None, [])
+    assert ahead(bench) == (None, None)
 
 
 def test_a_start_that_may_fail_is_looked_at_because_others_move_up_then():
@@ -262,7 +286,7 @@ def test_what_waited_for_a_notice_is_due_when_that_is_over():
 
     waiting = first.tried(Attempt(100.0, 500), [50.0])
     keep(bench, waiting)
-    assert bench.kept(Delivery) == [waiting, second, third, other]
+    assert bench.kept(Delivery) == [waiting, replace(second, due_at=150.0), third, other]
 
     over = waiting.tried(Attempt(150.0, 500), [50.0])
     keep(bench, over)
@@ -285,7 +309,7 @@ def test_a_notice_about_no_job_is_due_when_it_is_told_to_be():
     assert (late.job, late.state, late.topic, late.content) == ("", None, "listed", b"[]")
     assert late.watch.reference == "i_1"
     assert due(bench, NOW) == due(bench, NOW, FOR_EVER) == ([now], [now, late])
-    assert ahead(bench) == (None, [now, late])
+    assert ahead(bench) == (NOW, None)
 
 
 def test_a_question_is_kept_and_never_due():
@@ -306,9 +330,60 @@ def test_notices_about_no_job_have_ids_that_no_other_has():
     assert [each.id for each in bench.kept(Delivery)] == [*ids, f"{job.id}-1"]
 
 
-def test_notices_about_no_job_make_room_as_all_do(monkeypatch):
-    monkeypatch.setattr(jobs.due, "KEEP_DELIVERIES", 3)
-    bench = a_bench()
-    posted = [post(bench, "", b"", claim="mine") for _ in range(5)]
+# Bounds
 
-    assert bench.kept(Delivery) == posted[2:]
+
+def test_what_has_been_over_for_longest_makes_room_and_what_is_open_never_does():
+    bench = Bench(keep_callbacks=3)
+    first = post(bench, "", b"")
+    asked = [post(bench, "", b"", claim=str(number)) for number in range(5)]
+    for number in (4, 2, 0, 1, 3):
+        keep(bench, asked[number].repeated(Attempt(NOW, 200)), claim=str(number))
+
+    kept = bench.kept(Delivery)
+
+    assert [each.id for each in kept] == [first.id, *(asked[number].id for number in (0, 1, 3))]
+
+
+def test_beyond_the_bound_calls_are_told_that_there_will_be_no_notices():
+    bench = Bench(keep_callbacks=2)
+    told: list[str] = []
+
+    async def submitted(world):
+        world.announce = told.append
+        return await world.jobs.submit(an_order(), some_work(), watch=WATCH)
+
+    jobs = [bench.act(ADA, NOW, submitted).job for _ in range(3)]
+    assert [job.watch for job in jobs] == [WATCH, WATCH, None]
+    (text,) = told
+    assert "no callbacks will be sent" in text
+    assert "--keep-callbacks" in text
+    assert post(bench, "", b"") is None
+
+    bench.world(ADA, LATER)
+    first, _ = bench.kept(Delivery)
+    assert post(bench, "", b"") is None
+    keep(bench, first.tried(Attempt(LATER, 200), []))
+    assert post(bench, "", b"") is not None
+
+
+def test_a_job_is_kept_as_long_as_a_notice_about_it_is_open():
+    bench = Bench(keep_jobs=1, progress=Progression.INSTANT)
+    first, second = submit(bench), submit(bench)
+    assert [job.id for job in bench.kept(Job)] == [first.id, second.id]
+
+    notice, _ = bench.kept(Delivery)
+    keep(bench, notice.tried(Attempt(NOW, 200), []))
+    third = submit(bench)
+
+    assert [job.id for job in bench.kept(Job)] == [second.id, third.id]
+
+
+def test_a_job_whose_notices_were_forgotten_can_make_room():
+    bench = Bench(keep_jobs=1, progress=Progression.INSTANT)
+    submit(bench)
+    run(ResetService(bench.accounts).reset(bench.world(ADA).account, ["callbacks"], NOW))
+
+    last = submit(bench)
+
+    assert [job.id for job in bench.kept(Job)] == [last.id]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from mock_server.core.jobs.job import Ending, Job, JobState
 from mock_server.core.jobs.plans import AT_ONCE, Plan
-from mock_server.core.jobs.queue import APART, BLOCK, QueueState, reordered
+from mock_server.core.jobs.queue import APART, QueueState
 from mock_server.tests.makers import NOW, a_job, a_plan
 
 plans = st.builds(
@@ -32,37 +32,58 @@ steps = st.lists(
 )
 
 
-def starts_of(state):
-    return tuple(start for block in state.starts for start in block)
-
-
 class QueueModel:
     """A queue and its jobs, kept by hand as the job service keeps them."""
 
-    def __init__(self, slots, now=100.0):
+    def __init__(self, slots, now=100.0, at_once=32):
         self.slots, self.now = slots, now
         self.state = QueueState("ada", "ada")
         self.jobs: dict[int, Job] = {}
         self.promised: dict[int, float] = {}
+        self.waiting: list[int] = []
+        self.at_once = at_once
 
     def submit(self, plan):
+        self.go_on()
         self.state, plan, starts_at = self.state.joined(plan, self.slots, self.now, 0)
         serial = len(self.jobs) + 1
         job = a_job(serial=serial, plan=plan, submitted_at=self.now, starts_at=starts_at)
         self.jobs[serial] = job
         self.promised[serial] = starts_at
-        return job
+        self.waiting.append(serial)
+
+        self.go_on()
+        return self.jobs[serial]
+
+    def go_on(self):
+        """Start the jobs that are due by now."""
+        while self.waiting and (job := self.jobs[self.waiting[0]]).starts_at <= self.now:
+            del self.waiting[0]
+            self.state = self.state.started(job.ends_at, job.starts_at)
+            if self.state.inexact:
+                self.move_up(job.starts_at, job.starts_at + APART)
+
+    def move_up(self, now, not_before):
+        count = None if len(self.waiting) <= self.at_once else 1
+        first = [self.jobs[serial] for serial in self.waiting[:count]]
+        self.state, moved = self.state.moved_up(first, self.slots, now, not_before)
+        self.jobs.update((job.serial, job) for job in moved)
 
     def cancel(self, serial):
+        self.go_on()
         job = self.jobs[serial]
         if not job.state_at(self.now).final:
             self.jobs[serial] = replace(job, ending=Ending(self.now, JobState.CANCELED))
-            going = [job for job in self.jobs.values() if not job.state_at(self.now).final]
-            self.state, moved = reordered(self.state, going, self.slots, self.now)
-            self.jobs.update((job.serial, job) for job in moved)
+            self.state = self.state.left(job, has_place=serial in self.waiting)
+            if serial in self.waiting:
+                self.waiting.remove(serial)
+            self.move_up(self.now, self.now)
+            self.go_on()
 
     def rank(self, job):
-        return job.other_tenants_at(self.now)[0] + self.state.ahead_at(job.starts_at, self.now)
+        self.go_on()
+        own = self.waiting.index(job.serial) if job.serial in self.waiting else 0
+        return job.other_tenants_at(self.now)[0] + own
 
     def ranks(self):
         """Return serial and rank of all that wait."""
@@ -94,8 +115,9 @@ def test_whatever_happens_the_queue_stays_fair(history, slots, now):
         elif what == "wait":
             queue.now += detail
         assert queue.most_at_once() <= slots
-        starts = tuple(start for start in starts_of(queue.state) if start > queue.now)
-        assert starts == queue.starts_to_come()
+        queue.go_on()
+        assert queue.state.waiting == len(queue.starts_to_come())
+        assert queue.state.last_start == max(queue.starts_to_come(), default=queue.state.last_start)
         for serial, job in queue.jobs.items():
             assert job.ready_at <= job.starts_at <= queue.promised[serial]
             queue.promised[serial] = job.starts_at
@@ -135,7 +157,7 @@ def test_a_free_slot_needs_no_mention():
     queue.now = 1000.0
     queue.submit(a_plan())
 
-    assert (starts_of(queue.state), queue.state.free_at) == ((1005,), (1015,))
+    assert (queue.starts_to_come(), queue.state.free_at) == ((1005,), (1015,))
 
 
 def test_those_behind_move_up_when_one_is_cancelled():
@@ -224,15 +246,24 @@ def test_fewer_slots_move_no_start_back():
 
     for job in jobs[1:]:
         assert queue.jobs[job.serial].starts_at <= job.starts_at
-    assert starts_of(queue.state) == queue.starts_to_come()
+    assert queue.state.last_start == queue.starts_to_come()[-1]
 
 
-def test_a_queue_of_hundreds_has_every_rank_once():
-    state, starts = QueueState("ada", "ada"), []
-    for tick in range(3 * BLOCK + 5):
-        state, _, start = state.joined(a_plan(), 2, NOW, tick)
-        starts.append(start)
-
-    assert [state.ahead_at(start, NOW) for start in starts] == list(range(len(starts)))
-    later = starts[BLOCK + 1]
-    assert state.ahead_at(starts[-1], later) == len(starts) - BLOCK - 3
+@given(steps, st.integers(1, 4))
+def test_in_a_long_queue_jobs_start_when_they_would_in_a_short_one(history, slots):
+    long, short = QueueModel(slots, at_once=1), QueueModel(slots)
+    for what, detail in history:
+        for queue in (long, short):
+            if what == "submit":
+                queue.submit(detail)
+            elif what == "cancel" and detail in queue.jobs:
+                queue.cancel(detail)
+            elif what == "wait":
+                # In a long queue each start brings the next one near.
+                queue.now += detail
+                queue.go_on()
+        assert long.waiting == short.waiting
+        for serial, job in short.jobs.items():
+            if serial not in short.waiting or serial == short.waiting[0]:
+                assert long.jobs[serial].starts_at == job.starts_at
+            assert long.jobs[serial].starts_at >= job.starts_at

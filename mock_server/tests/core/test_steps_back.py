@@ -99,3 +99,12 @@ def test_a_clock_that_was_moved_in_vain_moves_no_jobs(bench):
         bench.act(ADA, NOW, moved_in_vain)
 
     assert bench.look(ADA, job.id, NOW).job == job
+
+
+def test_those_behind_a_job_that_is_cancelled_afterwards_move_up(bench):
+    first, second = (bench.submit(ADA).job for _ in range(2))
+    bench.look(ADA, first.id, first.starts_at + 1)
+
+    bench.cancel(ADA, first.id, BACK)
+
+    assert bench.look(ADA, second.id, BACK).state is JobState.RUNNING

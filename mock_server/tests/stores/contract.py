@@ -7,7 +7,7 @@ that makes an empty store, for the comparison with plain dictionaries.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from decimal import Decimal
 from operator import methodcaller
 from typing import Any
@@ -24,7 +24,7 @@ from mock_server.core.accounts import SERVER, Credential, InitialAccount, Limits
 from mock_server.core.credits import TopUp, Wallet
 from mock_server.core.jobs.job import Ending, JobState
 from mock_server.core.jobs.plans import PlannedFailure
-from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.queue import QueuePlace, QueueState
 from mock_server.core.jobs.service import RequestKey
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.nonces import Nonce
@@ -44,19 +44,27 @@ class Thing(Struct, frozen=True):
 
 
 class Chore(Struct, frozen=True):
-    """A record that may fall due."""
+    """A record that may fall due, and is over if it does not."""
 
     id: str
     account: str
     due_at: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.due_at is None
 
 
 class Errand(Struct, frozen=True):
-    """Another kind of record that may fall due."""
+    """Another kind of record that may fall due, with a group for each full second."""
 
     id: str
     account: str
     due_at: float | None = None
+
+    @property
+    def due_group(self) -> str:
+        return str(self.due_at or 0)[0]
 
 
 ADA = an_account("ada", clock=a_clock(), progress=Progression.POLLS, limits=Limits(window=0.5))
@@ -68,7 +76,8 @@ RECORDS = (
     Credential("app:1", "ada"),
     Wallet("ada", "ada", Decimal("1000.000001"), held=Decimal("0.10")),
     TopUp("ada/1", "ada", 1_750_000_000.123456, Decimal("-5"), "a reason – with “signs” 🦊"),
-    QueueState("ada", "ada", 3, 7, free_at=(1.5, 2.5), starts=((0.1,),), other_tenants=2),
+    QueueState("ada", "ada", 3, 7, free_at=(1.5, 2.5), waiting=1, last_start=0.1),
+    QueuePlace("1", "ada", 0.1),
     Window("ada/jobs", "ada", 7, 5),
     AdmittedCall("ada/jobs/0", "ada", 1_750_000_000.3),
     Nonce("ada/5f", "ada", 0.1),
@@ -132,6 +141,10 @@ async def look(store: Store, how: Callable[[View], Awaitable[Any]]) -> Any:
         together = await how(view)
     assert together == await how(store)
     return together
+
+
+def ids_of(records: Iterable[Any]) -> list[str]:
+    return [each.id for each in records]
 
 
 async def get(store: Store, kind: type[Any], id: str) -> Any:
@@ -330,6 +343,41 @@ class StoreContract:
         await put(store, Chore("2", "ada", 4.0))
         await take(store, Chore, "3")
         assert await due(store, 9.0) == ["2", "1"]
+
+    async def test_of_what_is_due_a_part_is_listed_and_all_is_counted(self, store):
+        await put(
+            store, *(Errand(id, "ada", at) for id, at in (("a", 1.5), ("b", 1.0), ("c", 2.0)))
+        )
+        await put(store, Errand("d", "bob", 0.0))
+        for moment, number in ((0.9, 0), (1.0, 1), (float("inf"), 3)):
+            assert await look(store, methodcaller("count_due", Errand, "ada", moment)) == number
+
+        async def found(**options):
+            return ids_of(await look(store, lambda view: view.due(Errand, "ada", **options)))
+
+        assert await found(limit=2) == ["b", "a"]
+        assert await found(group="1") == ["b", "a"]
+        assert await found(group="1", limit=1) == ["b"]
+        assert await found(group="0") == []
+        assert await look(store, methodcaller("due_groups", Errand, "ada")) == ["1", "2"]
+        await take(store, Errand, "a", "c")
+        assert await look(store, methodcaller("due_groups", Errand, "ada")) == ["1"]
+
+    async def test_those_that_have_been_over_for_longest_come_first(self, store):
+        await put(store, *(Chore(id, "ada", 1.0) for id in "abcd"), Chore("x", "bob"))
+        for id in "cab":
+            await put(store, Chore(id, "ada"))
+        await put(store, Chore("b", "ada", 2.0))
+
+        async def over(limit):
+            return ids_of(await look(store, lambda view: view.over(Chore, "ada", limit=limit)))
+
+        assert (await over(1), await over(9)) == (["c"], ["c", "a"])
+        async with store.transaction("ada") as tx:
+            await tx.delete(Chore, "c")
+            await tx.put(Chore("d", "ada"))
+            assert ids_of(await tx.over(Chore, "ada", limit=9)) == ["a", "d"]
+        assert await over(9) == ["a", "d"]
 
     async def test_moments_are_compared_exactly(self, store):
         await put(store, Chore("1", "ada", 1_750_000_000.1234567), Chore("2", "ada", 0.1 + 0.2))
@@ -871,14 +919,27 @@ def machine_for(make_store: Callable[[], Store]) -> type[Any]:
                         rest = await view.page(kind, account, limit=2, before=record.id)
                         assert list(rest) == newest[at : at + 2]
                     assert await view.count(kind, account) == len(expected)
+                    if kind is Chore and account:
+                        over = sorted(each.id for each in expected if each.is_over)
+                        assert sorted(ids_of(await view.over(kind, account, limit=9))) == over
+                        assert len(await view.over(kind, account, limit=2)) == min(2, len(over))
             for account in ("ada", "bob"):
                 await self.compare_due(view, model, account)
 
         async def compare_due(self, view: View, model: _Model, account: str) -> None:
+            groups: dict[str, list[Any]] = {}
+            for each in model.due(Errand, account):
+                groups.setdefault(each.due_group, []).append(each)
+            assert sorted(await view.due_groups(Errand, account)) == sorted(groups)
+            for group in "012":
+                due = groups.get(group, [])
+                assert list(await view.due(Errand, account, group=group)) == due
             for moment in (-1.0, 0.0, 1.0, 1.7, float("inf")):
                 for kind in (Chore, Errand):
                     due = [each for each in model.due(kind, account) if each.due_at <= moment]
                     assert list(await view.due(kind, account, moment)) == due
+                    assert list(await view.due(kind, account, moment, limit=1)) == due[:1]
+                    assert await view.count_due(kind, account, moment) == len(due)
                 for kinds in ((Thing, Chore, Errand), (Errand, Chore)):
                     both = [each for kind in kinds for each in model.due(kind, account)]
                     by_moment = sorted(both, key=lambda each: each.due_at)  # It is stable.

@@ -16,7 +16,7 @@ from mock_server.core.accounts import Limits, Progression
 from mock_server.core.credits import Wallet
 from mock_server.core.jobs.job import Ending, Job, JobState, Order
 from mock_server.core.jobs.plans import Plan, PlannedFailure
-from mock_server.core.jobs.queue import QueueState
+from mock_server.core.jobs.queue import QueuePlace, QueueState
 from mock_server.core.jobs.watch import Watch
 from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource
@@ -73,7 +73,8 @@ def planted(*, age: float = 0.0, job_id: str = "934500000000000001", **changes: 
         async with world.app.accounts.store.transaction(world.account.id) as tx:
             await tx.put(job)
             await tx.put(Wallet(world.account.id, world.account.id, Decimal(1000), held=job.price))
-            await tx.put(QueueState(world.account.id, world.account.id, starts=((job.starts_at,),)))
+            await tx.put(QueueState(job.account, job.account, waiting=1, last_start=job.starts_at))
+            await tx.put(QueuePlace(job.id, job.account, job.starts_at))
 
     return plant
 

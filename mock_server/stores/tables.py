@@ -1,0 +1,128 @@
+"""The committed records of a kind, and indexes of them for each account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from math import inf
+from operator import indexOf
+from typing import Any, TypeVar
+
+from mock_server.stores.orders import AgeOrder, DueOrder
+
+OrderT = TypeVar("OrderT", AgeOrder, DueOrder)
+
+
+class RecordTable:
+    """The committed records of one kind, with their orders for each account.
+
+    `ages` are in the order in which records came, `over` in the order in which they were over.
+    """
+
+    def __init__(self, kind: type) -> None:
+        # To ask each record for a missing attribute takes long.
+        self.has_due = _has(kind, "due_at")
+        self.has_groups = _has(kind, "due_group")
+        self.has_over = _has(kind, "is_over")
+        self.records: dict[str, Any] = {}
+        self.ages: dict[str, AgeOrder] = {}
+        self.over: dict[str, AgeOrder] = {}
+        self.due: dict[str, DueOrder] = {}
+        self.groups: dict[str, dict[str, DueOrder]] = {}
+
+    def put(self, record: Any) -> None:
+        id, account = record.id, record.account
+        old = self.records.get(id)
+        if old is not None and old.account != account:
+            self.delete(id)
+            old = None
+        if old is None:
+            _order(self.ages, account, AgeOrder).append(id)
+        elif self.has_due:
+            self._forget_due(old)
+        self.records[id] = record
+        if self.has_due and (due_at := record.due_at) is not None:
+            _order(self.due, account, DueOrder).add((due_at, id))
+            if self.has_groups:
+                groups = self.groups.setdefault(account, {})
+                _order(groups, record.due_group, DueOrder).add((due_at, id))
+        if self.has_over:
+            is_over = record.is_over
+            if is_over is not (old is not None and old.is_over):
+                order = _order(self.over, account, AgeOrder)
+                order.append(id) if is_over else order.remove(id)
+
+    def delete(self, id: str) -> None:
+        record = self.records.pop(id, None)
+        if record is None:
+            return
+        self.ages[record.account].remove(id)
+        if self.has_due:
+            self._forget_due(record)
+        if self.has_over and record.is_over:
+            self.over[record.account].remove(id)
+
+    def drop(self, account: str) -> bool:
+        own = tuple(self.ages.pop(account, ()))
+        for id in own:
+            del self.records[id]
+        self.over.pop(account, None)
+        self.due.pop(account, None)
+        self.groups.pop(account, None)
+        return bool(own)
+
+    def ids(self, account: str | None) -> dict[str, Any] | AgeOrder | tuple[()]:
+        """Return the ids of the records, the oldest first."""
+        return self.records if account is None else self.ages.get(account) or ()
+
+    def newest(self, account: str | None, before: str = "") -> Iterator[Any]:
+        """Yield the records, the newest first, from behind the one with the id `before`."""
+        ids: Iterator[str]
+        if account is None:
+            ids = reversed(self.records)
+        else:
+            ids = self.ages[account].newest() if account in self.ages else iter(())
+        if before:
+            with suppress(ValueError):
+                indexOf(ids, before)  # goes on to what lies behind it
+        return map(self.records.__getitem__, ids)
+
+    def first_due(self, account: str, before: float) -> tuple[float, Any] | None:
+        order = self.due.get(account)
+        if order is None:
+            return None
+        at, id = order[0]
+        return None if at > before else (at, self.records[id])
+
+    def due_places(
+        self, account: str, after: float = -inf, before: float = inf, group: str | None = None
+    ) -> Iterator[tuple[float, str]]:
+        """Yield moment and id of what is due after one moment and by another, in order."""
+        due = self.due if group is None else self.groups.get(account, {})
+        order = due.get(account if group is None else group)
+        return iter(()) if order is None else order.between(after, before)
+
+    def _forget_due(self, record: Any) -> None:
+        due_at = record.due_at
+        if due_at is None:
+            return
+        account, place = record.account, (due_at, record.id)
+        self.due[account].remove(place)
+        if not self.due[account]:
+            del self.due[account]
+        if self.has_groups:
+            groups = self.groups[account]
+            groups[record.due_group].remove(place)
+            if not groups[record.due_group]:
+                del groups[record.due_group]
+
+
+def _has(kind: type, name: str) -> bool:
+    return hasattr(kind, name) or name in kind.__annotations__
+
+
+def _order(orders: dict[str, OrderT], key: str, make: Callable[[], OrderT]) -> OrderT:
+    order = orders.get(key)
+    if order is None:
+        order = orders[key] = make()
+    return order
