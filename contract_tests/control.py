@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -48,13 +50,22 @@ class ControlClient:
 
     def account_of(self, credentials: TargetCredentials) -> MockAccount | None:
         """Return the account with these credentials, or None if the mock does not have it."""
-        for account in self._ask("GET", "/_mock/accounts").get("accounts", []):
-            tams, workshop = credentials.tams, credentials.workshop
+        tams, workshop = credentials.tams, credentials.workshop
+        for account in self._accounts():
             if (tams.app_id and account.get("appId") == tams.app_id) or (
                 workshop.app_key and account.get("appKey") == workshop.app_key
             ):
                 return MockAccount(str(account["id"]), credentials)
         return None
+
+    def _accounts(self) -> Iterator[Any]:
+        path = "/_mock/accounts?limit=1000"
+        while True:
+            page = self._ask("GET", path)
+            yield from page.get("accounts", [])
+            if page.get("next") is None:
+                return
+            path = f"/_mock/accounts?limit=1000&before={quote(page['next'])}"
 
     def surfaces(self) -> frozenset[str]:
         """Return which surfaces are served."""

@@ -29,9 +29,13 @@ from mock_server.web.json_bodies import (
     Moment,
     MomentBody,
     OutgoingBody,
+    PageBody,
+    PageQuery,
     Rate,
     TextOrNull,
 )
+from mock_server.web.listing import newest
+from mock_server.web.wall import let_others_run
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Secret = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
@@ -177,8 +181,8 @@ class AccountBody(OutgoingBody):
     events_url: str | None
 
 
-class AccountsBody(OutgoingBody):
-    """All accounts, the oldest first."""
+class AccountsBody(PageBody):
+    """A page of accounts."""
 
     accounts: list[AccountBody]
 
@@ -201,12 +205,13 @@ class Accounts:
         account = await self.known.accounts.create(self._spec(body), call.wall)
         return account_body(account, account.opening)
 
-    async def list_accounts(self, call: Call) -> dict[str, Any]:
+    async def list_accounts(self, call: Call, query: PageQuery) -> dict[str, Any]:
+        found, next_page = await newest(self.known.accounts.store, Account, None, query)
         listed = []
-        for account in await self.known.accounts.all():
+        for account in found:
             with suppress(NotFound):  # It may be deleted meanwhile.
                 listed.append(await self._shown(account.id, call))
-        return {"accounts": listed}
+        return {"accounts": listed, "next": next_page}
 
     async def get_account(self, call: Call) -> dict[str, Any]:
         return await self._shown(call.params["id"], call)
@@ -216,11 +221,13 @@ class Accounts:
 
     async def delete_accounts(self, call: Call) -> DeletedBody:
         deleted = 0
-        for account in await self.known.accounts.all():
+        for number, account in enumerate(await self.known.accounts.all()):
             if not account.ready_made:
                 with suppress(NotFound):
                     await self._delete(account.id)
                     deleted += 1
+            if number % 100 == 99:
+                await let_others_run()
         return DeletedBody(deleted=deleted)
 
     async def get_limits(self, call: Call) -> LimitsNowBody:

@@ -23,6 +23,7 @@ from mock_server.web.json_bodies import (
     MomentBody,
     NewestQuery,
     OutgoingBody,
+    PageBody,
     TextOrNull,
 )
 from mock_server.web.json_values import iso
@@ -40,7 +41,7 @@ class CallbacksQuery(NewestQuery):
     kind: Literal["told", "asked"] | None = Field(None, description="Only notices, or questions")
     arrived: bool | None = Field(None, description="Only those that have arrived, or have not")
 
-    def fits(self, delivery: Delivery) -> bool:
+    async def fits(self, delivery: Delivery) -> bool:
         return (
             self.job in (None, delivery.job)
             and self.state in (None, delivery.state)
@@ -118,8 +119,8 @@ class WholeCallbackBody(CallbackBody):
     payload: Any
 
 
-class CallbacksBody(OutgoingBody):
-    """Callbacks, the newest first."""
+class CallbacksBody(PageBody):
+    """A page of callbacks."""
 
     callbacks: list[CallbackBody]
 
@@ -139,10 +140,11 @@ class Callbacks:
 
     async def list_callbacks(self, call: Call, query: CallbacksQuery) -> CallbacksBody:
         await up_to_date(call.accounts, query.account, call.wall)
-        found = await newest(
-            call.accounts.store, Delivery, query.account, limit=query.limit, fits=query.fits
+        found, next_page = await newest(
+            call.accounts.store, Delivery, query.account, query, query.fits
         )
-        return CallbacksBody(callbacks=[CallbackBody.of(delivery) for delivery in found])
+        listed = [CallbackBody.of(delivery) for delivery in found]
+        return CallbacksBody(callbacks=listed, next=next_page)
 
     async def get_callback(self, call: Call) -> WholeCallbackBody:
         account, delivery = await self._found(call)

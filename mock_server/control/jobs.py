@@ -16,6 +16,7 @@ from mock_server.web.json_bodies import (
     MomentBody,
     NewestQuery,
     OutgoingBody,
+    PageBody,
     TextOrNull,
 )
 from mock_server.web.listing import act_on_owner, newest, up_to_date
@@ -82,21 +83,26 @@ class JobBody(OutgoingBody):
         )
 
 
-class JobsBody(OutgoingBody):
-    """Jobs, the newest first."""
+class JobsBody(PageBody):
+    """A page of jobs."""
 
     jobs: list[JobBody]
 
 
 async def list_jobs(call: Call, query: JobsQuery) -> JobsBody:
-    moments = await up_to_date(call.accounts, query.account, call.wall)
+    await up_to_date(call.accounts, query.account, call.wall)
+    moments: dict[str, float] = {}
 
-    def fits(job: Job) -> bool:
-        now = moments.get(job.account)
-        return now is not None and query.state in (None, job.state_at(now))
+    async def fits(job: Job) -> bool:
+        if job.account not in moments:
+            account = await call.accounts.get(job.account)
+            if account is None:
+                return False  # It was deleted meanwhile.
+            moments[job.account] = await call.accounts.now(account, call.wall)
+        return query.state in (None, job.state_at(moments[job.account]))
 
-    jobs = await newest(call.accounts.store, Job, query.account, limit=query.limit, fits=fits)
-    return JobsBody(jobs=[JobBody.of(job, moments[job.account]) for job in jobs])
+    jobs, next_page = await newest(call.accounts.store, Job, query.account, query, fits)
+    return JobsBody(jobs=[JobBody.of(job, moments[job.account]) for job in jobs], next=next_page)
 
 
 async def get_job(call: Call) -> JobBody:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field
 
 from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
-from mock_server.core.ledger import ledger_of, set_balance
+from mock_server.core.errors import NotFound
+from mock_server.core.ledger import entries, records_of, set_balance
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
-from mock_server.web.json_bodies import Amount, ChoiceBody, Credits, OutgoingBody, TextOrNull
+from mock_server.web.json_bodies import (
+    Amount,
+    ChoiceBody,
+    Credits,
+    OutgoingBody,
+    PageBody,
+    PageQuery,
+    TextOrNull,
+)
 from mock_server.web.json_values import iso, plain_number
 
 
@@ -52,8 +62,8 @@ class LineBody(OutgoingBody):
     note: TextOrNull
 
 
-class LedgerBody(OutgoingBody):
-    """The lines, the oldest first, the account's sums, and whether the two agree."""
+class LedgerBody(PageBody):
+    """A page of lines, the account's sums, and whether these agree with all lines."""
 
     lines: list[LineBody]
     sums: BalanceBody
@@ -61,21 +71,42 @@ class LedgerBody(OutgoingBody):
     holds: bool
 
     @classmethod
-    def of(cls, wallet: Wallet, entries: list[Entry]) -> LedgerBody:
-        lines, balance = [], ZERO
-        for entry in entries:
-            balance += entry.amount
-            lines.append(LineBody.like(entry, iso=iso(entry.at), balance=balance))
+    def of(cls, wallet: Wallet, entries: list[Entry], query: PageQuery) -> LedgerBody:
+        """Return a page; raises NotFound for a place that is not in the ledger."""
+        lines = entries[::-1]
+        places = map(_place, lines)
+        first = (
+            0
+            if query.before is None
+            else next(
+                (number for number, place in enumerate(places, 1) if place == query.before), 0
+            )
+        )
+        if query.before is not None and not first:
+            raise NotFound("place", query.before)
+        page = lines[first : first + query.limit]
+        balance = sum((entry.amount for entry in entries), ZERO)
+        holds = balance == wallet.balance
+        balance -= sum((entry.amount for entry in lines[:first]), ZERO)
+        shown = []
+        for entry in page:
+            shown.append(LineBody.like(entry, iso=iso(entry.at), balance=balance))
+            balance -= entry.amount
         return cls(
-            lines=lines,
+            next=_place(page[-1]) if first + len(page) < len(lines) else None,
+            lines=shown,
             sums=BalanceBody.of(wallet),
             equation=(
                 f"{plain_number(wallet.balance)} = {plain_number(wallet.opening)} opening"
                 f" + {plain_number(wallet.topped_up)} topped up"
                 f" - {plain_number(wallet.charged)} charged - {plain_number(wallet.held)} held"
             ),
-            holds=balance == wallet.balance,
+            holds=holds,
         )
+
+
+def _place(entry: Entry) -> str:
+    return f"{entry.kind} {entry.job or entry.top_up}"
 
 
 async def get_balance(call: Call) -> BalanceBody:
@@ -89,9 +120,15 @@ async def put_balance(call: Call, body: BalanceChangeBody) -> BalanceBody:
         return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
 
 
-async def get_ledger(call: Call) -> LedgerBody:
+async def get_ledger(call: Call, query: PageQuery) -> LedgerBody:
     async with _act(call) as world:
-        return LedgerBody.of(*await ledger_of(world))
+        wallet, jobs, top_ups = await records_of(world)
+
+    def page() -> LedgerBody:
+        return LedgerBody.of(wallet, entries(wallet, jobs, top_ups), query)
+
+    # Of all the lines there may be hundreds of thousands, and no other request waits for them.
+    return await asyncio.to_thread(page)
 
 
 def _act(call: Call) -> UnitOfWork:

@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from mock_server.control import problems
 from mock_server.control.problems import Kind, kind_of
-from mock_server.web.json_bodies import AccountQuery, Query
+from mock_server.web.json_bodies import AccountQuery, PageQuery, Query
 from mock_server.web.pipeline import Operation
 
 _REQUEST_ID = {
@@ -141,7 +141,7 @@ def _problems(operation: Operation, *, guarded: bool) -> dict[int, list[Kind]]:
     ]
     if guarded and operation.caller is None:
         kinds.append(problems.UNAUTHENTICATED)
-    if "{" in operation.path or issubclass(operation.query or Query, AccountQuery):
+    if "{" in operation.path or issubclass(operation.query or Query, AccountQuery | PageQuery):
         kinds.append(problems.NOT_FOUND)
     by_status: dict[int, list[Kind]] = {}
     for kind in sorted(set(kinds), key=lambda kind: (kind.status, kind.name)):

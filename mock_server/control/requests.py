@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Iterable
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -33,6 +33,7 @@ from mock_server.web.json_bodies import (
     IncomingBody,
     MomentBody,
     OutgoingBody,
+    PageBody,
     Query,
     TextOrNull,
 )
@@ -60,6 +61,9 @@ class RequestsQuery(Query):
         None, description="Only calls of this surface; without it, those of all but `control`"
     )
     limit: int = Field(100, ge=1, le=1000, description="At most this many")
+    before: EntryId | None = Field(
+        None, description="Only what is older than this: `next` of the page before"
+    )
 
 
 class MatchBody(IncomingBody):
@@ -165,8 +169,8 @@ class ExchangeBody(EntryBody):
     verdict: dict[str, Any] | None
 
 
-class EntriesBody(OutgoingBody):
-    """Exchanges, the newest first."""
+class EntriesBody(PageBody):
+    """A page of exchanges."""
 
     requests: list[EntryBody]
 
@@ -186,8 +190,12 @@ class Requests:
         self._turns = Turns()
 
     async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
-        found = filter(RequestMatch.of(query).fits, entries(self.journal, query.surface))
-        return self._listed(islice(found, query.limit))
+        traces = entries(self.journal, query.surface)
+        if query.before is not None:
+            traces = islice(dropwhile(lambda trace: trace.id != query.before, traces), 1, None)
+        found = list(islice(filter(RequestMatch.of(query).fits, traces), query.limit + 1))
+        page = found[: query.limit]
+        return self._listed(page, next=page[-1].id if len(found) > query.limit else None)
 
     async def get_request(self, call: Call) -> ExchangeBody:
         trace = self.journal.find(call.params["id"])
@@ -263,8 +271,9 @@ class Requests:
     def _redactor(self, trace: Trace) -> Redactor:
         return Redactor.of(trace, self.known.control_token)
 
-    def _listed(self, traces: Iterable[Trace]) -> EntriesBody:
-        return EntriesBody(requests=[self._entry(trace, self._redactor(trace)) for trace in traces])
+    def _listed(self, traces: Iterable[Trace], next: str | None = None) -> EntriesBody:
+        listed = [self._entry(trace, self._redactor(trace)) for trace in traces]
+        return EntriesBody(requests=listed, next=next)
 
     def _entry(self, trace: Trace, redactor: Redactor) -> EntryBody:
         return EntryBody.like(

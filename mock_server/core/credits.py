@@ -94,10 +94,11 @@ class TopUp(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A line of the ledger; `amount` is what it does to the balance."""
+    """A line of the ledger; `amount` is what it does to the balance, `top_up` its record's id."""
 
     at: float
     kind: str  # "opening", "hold", "charge", "release", "top-up", "carried"
     amount: Decimal
     job: str = ""
     note: str = ""
+    top_up: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,9 @@ def entries(wallet: Wallet, jobs: Iterable[Job], top_ups: Iterable[TopUp]) -> li
             lines.append(Entry(job.ending.at, "charge", ZERO, job.id))
         else:
             lines.append(Entry(job.ending.at, "release", job.price, job.id))
-    lines.extend(Entry(each.at, "top-up", each.amount, note=each.reason) for each in top_ups)
+    lines.extend(
+        Entry(each.at, "top-up", each.amount, note=each.reason, top_up=each.id) for each in top_ups
+    )
     lines.sort(key=lambda line: line.at)
     start = lines[0].at if lines else 0.0
     head = [Entry(start, "opening", wallet.opening)]
@@ -60,8 +62,7 @@ async def set_balance(
     return wallet
 
 
-async def ledger_of(world: UnitOfWork) -> tuple[Wallet, list[Entry]]:
-    """Return the sums and every line that made them, the oldest first."""
-    wallet, id = await world.wallet(), world.account.id
-    jobs, top_ups = await world.tx.list(Job, id), await world.tx.list(TopUp, id)
-    return wallet, entries(wallet, jobs, top_ups)
+async def records_of(world: UnitOfWork) -> tuple[Wallet, Sequence[Job], Sequence[TopUp]]:
+    """Return the sums and what made them: the arguments of `entries`."""
+    id = world.account.id
+    return await world.wallet(), await world.tx.list(Job, id), await world.tx.list(TopUp, id)

@@ -19,7 +19,7 @@ from mock_server.core.credits import Entry, Wallet
 from mock_server.core.jobs.job import Job, Order
 from mock_server.core.jobs.plans import PROFILES, JobRules, Pass, Plan, Planner, Work
 from mock_server.core.jobs.service import Snapshot
-from mock_server.core.ledger import ledger_of, set_balance
+from mock_server.core.ledger import entries, records_of, set_balance
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record, Store
 from mock_server.core.unit_of_work import UnitOfWork
@@ -255,7 +255,8 @@ class AsyncBench:
         return await self.act(account, now, lambda world: world.wallet())
 
     async def ledger(self, account: Account | str, now: float = NOW) -> tuple[Wallet, list[Entry]]:
-        return await self.act(account, now, ledger_of)
+        wallet, jobs, top_ups = await self.act(account, now, records_of)
+        return wallet, entries(wallet, jobs, top_ups)
 
     async def set_balance(
         self, account: Account | str, now: float = NOW, *, reason: str = "test", **change: Any

@@ -5,9 +5,8 @@ A trace is kept as it is; work is done only when it is read.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 
 from mock_server.web.calls import CONTROL, HEAD_BYTES, Trace
 
@@ -54,12 +53,12 @@ class Journal:
 
     def __iter__(self) -> Iterator[Trace]:
         """Yield the exchanges with vendors, the newest first."""
-        return reversed(self._vendors.kept)
+        return reversed(self._vendors.kept.values())
 
     @property
     def control(self) -> Iterator[Trace]:
         """The exchanges with the control API, the newest first."""
-        return reversed(self._control.kept)
+        return reversed(self._control.kept.values())
 
     @property
     def size_bytes(self) -> int:
@@ -67,7 +66,7 @@ class Journal:
 
     def find(self, id: str) -> Trace | None:
         """Return the exchange with this request id, if it is still kept."""
-        return next((trace for trace in chain(self, self.control) if trace.id == id), None)
+        return self._vendors.kept.get(id) or self._control.kept.get(id)
 
     def max_shown_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
         """Return how many bytes are shown of a body with these headers; one more may be kept."""
@@ -77,9 +76,7 @@ class Journal:
 
     def forget(self, account: str | None = None) -> None:
         """Drop the exchanges with vendors of one account, or all."""
-        self._vendors.replace(
-            trace for trace in self._vendors.kept if account not in (None, trace.account)
-        )
+        self._vendors.forget(account)
 
     def _cut(self, trace: Trace) -> None:
         short = min(self.body_bytes, MEDIA_BYTES)
@@ -99,18 +96,30 @@ class _Ring:
         self.entries = entries
         self.total_bytes = total_bytes
         self.size_bytes = 0
-        self.kept: deque[Trace] = deque()
+        self.kept: OrderedDict[str, Trace] = OrderedDict()
+        self._ids: dict[str, dict[str, None]] = {}  # by account
 
     def append(self, trace: Trace) -> None:
-        kept = self.kept
-        kept.append(trace)
+        kept, account = self.kept, trace.account
+        kept[trace.id] = trace
+        if account in self._ids:
+            self._ids[account][trace.id] = None
+        else:
+            self._ids[account] = {trace.id: None}
         self.size_bytes += size_of(trace)
         while len(kept) > self.entries or self.size_bytes > self.total_bytes:
-            self.size_bytes -= size_of(kept.popleft())
+            _, oldest = kept.popitem(last=False)
+            self.size_bytes -= size_of(oldest)
+            ids = self._ids[oldest.account]
+            del ids[oldest.id]
+            if not ids:
+                del self._ids[oldest.account]
 
-    def replace(self, traces: Iterable[Trace]) -> None:
-        self.kept = deque(tuple(traces))
-        self.size_bytes = sum(map(size_of, self.kept))
+    def forget(self, account: str | None) -> None:
+        """Drop the traces of one account, or all."""
+        for each in tuple(self._ids) if account is None else (account,):
+            for id in self._ids.pop(each, ()):
+                self.size_bytes -= size_of(self.kept.pop(id))
 
 
 # What a trace holds beside its bodies, roughly: its scope, a usual head and other members.

@@ -112,10 +112,20 @@ class AccountQuery(Query):
     account: str | None = Field(None, min_length=1, max_length=100, description="Only this account")
 
 
-class NewestQuery(AccountQuery):
-    """Selects what is listed, the newest first."""
+class PageQuery(Query):
+    """Selects a page of what is listed, the newest first."""
 
     limit: int = Field(100, ge=1, le=1000, description="At most this many")
+    before: str | None = Field(
+        None,
+        min_length=1,
+        max_length=300,
+        description="Only what is older than this: `next` of the page before",
+    )
+
+
+class NewestQuery(AccountQuery, PageQuery):
+    """Selects a page of what one account has, or all."""
 
 
 def _seconds(value: Any) -> Any:
@@ -171,6 +181,15 @@ TextOrNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 Amount = Annotated[
     Decimal, PlainSerializer(plain_number), WithJsonSchema({"type": "number"}, "serialization")
 ]
+
+
+class PageBody(OutgoingBody):
+    """A page, the newest first; `next` is the `before` of the next page, null on the last one.
+
+    A page may have fewer entries than asked for although there is a next one.
+    """
+
+    next: str | None
 
 
 class DeletedBody(OutgoingBody):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -11,26 +11,31 @@ from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.store import Record, Store
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
+from mock_server.web.json_bodies import PageQuery
+from mock_server.web.wall import let_others_run
 
 R = TypeVar("R", bound=Record)
 
-_PAGE = 200
+# How many records are looked at for one page, at most about, and at once.
+MAX_LOOKED_AT = 10_000
+_AT_ONCE = 1000
 
 
-async def up_to_date(accounts: AccountService, id: str | None, wall: float) -> dict[str, float]:
-    """Apply what is due to one account, or to all; return their times by account id.
+async def up_to_date(accounts: AccountService, id: str | None, wall: float) -> None:
+    """Apply what is due to one account, or to all.
 
     Raises NotFound for an id that does not exist.
     """
     if id is not None:
-        async with accounts.act(id, wall) as world:
-            return {id: world.now}
-    moments: dict[str, float] = {}
-    for account in await accounts.all():
-        with suppress(AccountGone):
-            async with accounts.act(account.id, wall) as world:
-                moments[account.id] = world.now
-    return moments
+        async with accounts.act(id, wall):
+            return
+    for kind in accounts.due.apply:
+        for number, each in enumerate(await accounts.store.accounts_due(kind)):
+            with suppress(AccountGone):
+                async with accounts.act(each, wall):
+                    pass
+            if number % 100 == 99:
+                await let_others_run()
 
 
 async def act_on_owner(call: Call, kind: type[Record], name: str) -> UnitOfWork:
@@ -49,20 +54,26 @@ async def newest(
     store: Store,
     kind: type[R],
     account: str | None,
-    *,
-    limit: int,
-    fits: Callable[[R], bool],
-) -> list[R]:
-    """Return at most `limit` records that fit, the newest first, of one account or of all."""
+    query: PageQuery,
+    fits: Callable[[R], Awaitable[bool]] | None = None,
+) -> tuple[list[R], str | None]:
+    """Return a page of the records that fit, of one account or of all, and where the next begins.
+
+    The page ends early where many records do not fit. Raises NotFound for a place that is not kept.
+    """
     found: list[R] = []
-    before = ""
+    before = query.before or ""
     async with store.view() as view:
-        while True:
-            page = await view.page(kind, account, limit=_PAGE, before=before)
-            for record in filter(fits, page):
-                found.append(record)
-                if len(found) == limit:
-                    return found
-            if len(page) < _PAGE:
-                return found
-            before = page[-1].id
+        if before and await view.get(kind, before) is None:
+            raise NotFound("place", before)
+        for _ in range(0, MAX_LOOKED_AT, _AT_ONCE):
+            page = await view.page(kind, account, limit=_AT_ONCE + 1, before=before)
+            for record in page[:_AT_ONCE]:
+                if len(found) == query.limit:
+                    return found, before
+                before = record.id
+                if fits is None or await fits(record):
+                    found.append(record)
+            if len(page) <= _AT_ONCE:
+                return found, None
+    return found, before

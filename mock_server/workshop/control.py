@@ -21,7 +21,8 @@ from mock_server.web.json_bodies import (
     MomentBody,
     NewestQuery,
     OutgoingBody,
-    Query,
+    PageBody,
+    PageQuery,
     TextOrNull,
 )
 from mock_server.web.json_values import iso
@@ -113,13 +114,6 @@ class WholeTokenBody(TokenBody):
     sessions: list[SessionBody]
 
 
-class HistoryQuery(Query):
-    """Which part of a history is listed."""
-
-    limit: int = Field(100, ge=1, le=1000, description="At most this many")
-    before: str = Field("", max_length=100, description="Only tasks older than this one")
-
-
 class TaskBody(OutgoingBody):
     """A task of a token now. `images` are URLs of its files that expire, as its result has them."""
 
@@ -136,18 +130,14 @@ class TaskBody(OutgoingBody):
     images: list[str]
 
 
-class HistoryBody(OutgoingBody):
-    """What all sessions of a token made, the newest first.
-
-    If there is more, `next` is the `before` of the call that lists it; otherwise it is null.
-    """
+class HistoryBody(PageBody):
+    """A page of what all sessions of a token made."""
 
     tasks: list[TaskBody]
-    next: str | None
 
 
-class TokensBody(OutgoingBody):
-    """Tokens, the newest first."""
+class TokensBody(PageBody):
+    """A page of tokens."""
 
     tokens: list[TokenBody]
 
@@ -200,29 +190,27 @@ class TokenControl:
     async def list_tokens(self, call: Call, query: TokensQuery) -> TokensBody:
         if query.account is not None:
             await call.accounts.find(query.account)
-        found = await newest(
-            call.accounts.store,
-            Token,
-            query.account,
-            limit=query.limit,
-            fits=lambda token: query.name in (None, token.name),
-        )
+
+        async def fits(token: Token) -> bool:
+            return query.name in (None, token.name)
+
+        found, next_page = await newest(call.accounts.store, Token, query.account, query, fits)
         shown: list[TokenBody] = []
         for token in found:
             with suppress(NotFound):  # It may have made room for others meanwhile.
                 async with call.accounts.act(token.account, call.wall) as world:
                     shown.append(await self._body(world, TokenBody, token.id))
-        return TokensBody(tokens=shown)
+        return TokensBody(tokens=shown, next=next_page)
 
     async def get_token(self, call: Call) -> WholeTokenBody:
         async with await act_on_owner(call, Token, "token") as world:
             return await self._shown(world, call)
 
-    async def get_history(self, call: Call, query: HistoryQuery) -> HistoryBody:
+    async def get_history(self, call: Call, query: PageQuery) -> HistoryBody:
         answers, origin = self.answers(), call.origin(self.public_url)
         shown: list[TaskBody] = []
         async with await act_on_owner(call, Token, "token") as world:
-            async for id in made_with(world, call.params["id"], before=query.before):
+            async for id in made_with(world, call.params["id"], before=query.before or ""):
                 job = await world.own(Job, id)
                 if job is None:  # It made room for others.
                     continue

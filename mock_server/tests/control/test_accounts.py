@@ -130,9 +130,9 @@ async def test_accounts_are_listed_and_found(http):
 
     listed = (await http("GET", "/accounts"))["accounts"]
 
-    assert [account["id"] for account in listed] == ["ready", "a"]
-    assert await http("GET", "/accounts/a") == listed[1]
-    assert listed[1]["name"] == "A"
+    assert [account["id"] for account in listed] == ["a", "ready"]
+    assert await http("GET", "/accounts/a") == listed[0]
+    assert listed[0]["name"] == "A"
     await http.problem(404, "GET", "/accounts/b")
 
 
@@ -140,7 +140,7 @@ async def test_generated_names_follow_from_the_seed(http):
     for id in ("a", "b"):
         assert (await http("POST", "/accounts", {"id": id, "seed": 5}))["name"] is None
 
-    _, a, b = (await http("GET", "/accounts"))["accounts"]
+    b, a, _ = (await http("GET", "/accounts"))["accounts"]
 
     assert a["name"] == b["name"] != ""
 

@@ -1,11 +1,13 @@
 """Balances and ledgers through the control API."""
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mock_server.core.accounts import Progression
 from mock_server.tests.control.mock import Mock, a_client
 
 
@@ -57,15 +59,38 @@ async def test_a_ledger_has_every_line_with_the_balance_after_it(http):
     ledger = await http("GET", "/accounts/ready/ledger")
 
     kinds = [line["kind"] for line in ledger["lines"]]
-    assert kinds == ["opening", "top-up", "hold", "charge"]
-    assert ledger["lines"][1]["note"] == "a gift"
-    assert ledger["lines"][2]["job"] == job.id
-    assert ledger["lines"][-1]["balance"] == ledger["sums"]["balance"]
+    assert kinds == ["charge", "hold", "top-up", "opening"]
+    assert ledger["lines"][2]["note"] == "a gift"
+    assert ledger["lines"][1]["job"] == job.id
+    assert ledger["lines"][0]["balance"] == ledger["sums"]["balance"]
+    assert ledger["next"] is None
     assert ledger["holds"] is True
     price = float(job.price)
     assert ledger["equation"] == (
         f"{105 - price:g} = 100 opening + 5 topped up - {price:g} charged - 0 held"
     )
+
+
+async def test_a_ledger_has_pages_whose_balances_go_on(http):
+    for _ in range(3):
+        await http("PUT", "/accounts/ready/balance", {"topUp": 5})
+    await http.mock.submit(progress=Progression.INSTANT)
+    path = "/accounts/ready/ledger"
+    whole = await http("GET", path)
+
+    lines, before = [], ""
+    while True:
+        page = await http("GET", f"{path}?limit=2{before}")
+        assert len(page["lines"]) <= 2
+        assert page["holds"] is True
+        lines += page["lines"]
+        if page["next"] is None:
+            break
+        before = f"&before={quote(page['next'])}"
+
+    assert lines == whole["lines"]
+    assert len(lines) == 6
+    await http.problem(404, "GET", f"{path}?before=nothing")
 
 
 async def test_credits_of_an_unknown_account_are_not_found(http):

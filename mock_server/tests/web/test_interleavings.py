@@ -29,7 +29,7 @@ from mock_server.core.errors import (
 )
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.watch import Notify, Watch
-from mock_server.core.ledger import ledger_of, set_balance
+from mock_server.core.ledger import entries, records_of, set_balance
 from mock_server.core.nonces import Nonce, use_nonce
 from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
@@ -319,8 +319,8 @@ class BusyServer:
         for kind, tag in tags:
             assert history.eras[tag] >= history.since[id, kind], kind
         async with self.act(id) as world:
-            wallet, lines = await ledger_of(world)
-            jobs = await world.tx.list(Job, id)
+            wallet, jobs, top_ups = await records_of(world)
+            lines = entries(wallet, jobs, top_ups)
         assert sum(line.amount for line in lines) == wallet.balance
         assert wallet.held == sum((job.price for job in jobs if job.ending is None), ZERO)
         assert wallet.topped_up == sum(history.expected(id, TopUp))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Progression
-from mock_server.core.ledger import ledger_of
+from mock_server.core.ledger import entries, records_of
 from mock_server.core.resources import Resource
 from mock_server.tests.workshop.task_calls import (
     DATA_URI,
@@ -495,10 +495,10 @@ async def test_a_task_is_free_and_not_in_the_ledger():
     async with a_world(balance=Decimal(0)) as world:
         await finished(world, await draw(world))
         async with world.act() as unit:
-            _, entries = await ledger_of(unit)
+            lines = entries(*await records_of(unit))
 
         assert await world.balance() == 0
-    assert [entry.kind for entry in entries] == ["opening"]
+    assert [entry.kind for entry in lines] == ["opening"]
 
 
 async def test_a_task_can_cost_as_much_as_a_job():
