@@ -1,7 +1,7 @@
 """The rate limiter: at most so many calls inside any window, exactly.
 
-It keeps the times of the last `qps` admitted calls in a ring, one record for each place, so that
-a call costs the same for any `qps`. A call is refused until the oldest time is one window old.
+It keeps the times of the last `qps` admitted calls in a ring, in records of a few dozen times, so
+that a call costs the same for any `qps`. A call is refused until the oldest time is one window old.
 Refused calls do not count.
 """
 
@@ -11,6 +11,10 @@ from msgspec import Struct
 
 from mock_server.core.accounts import Limits
 from mock_server.core.store import Transaction, View
+
+BLOCK = 64  # times in a record
+
+_NEVER = float("-inf")
 
 
 class Window(Struct, frozen=True):
@@ -31,12 +35,12 @@ class Window(Struct, frozen=True):
         return self.id[len(self.account) + 1 :].strip()
 
 
-class AdmittedCall(Struct, frozen=True):
-    """The time of one of the last calls; the id ends with its place in the ring."""
+class AdmittedCalls(Struct, frozen=True):
+    """The times at some places of the ring; the id ends with the number of the block."""
 
     id: str
     account: str
-    at: float
+    times: tuple[float, ...] = ()
 
 
 async def admit(
@@ -52,7 +56,11 @@ async def admit(
         return allowed_at
     if window.places != limits.qps:
         window = await _resized(tx, window, limits.qps)
-    await tx.put(AdmittedCall(_place(window, window.calls), account, now))
+    place = window.calls % window.places
+    block_id = f"{id}/{place // BLOCK}"
+    times = (await tx.get(AdmittedCalls, block_id) or AdmittedCalls(block_id, account)).times
+    place %= BLOCK
+    await tx.put(AdmittedCalls(block_id, account, (*times[:place], now, *times[place + 1 :])))
     await tx.put(Window(id, account, window.calls + 1, window.places, limits.window))
     return None
 
@@ -61,10 +69,8 @@ async def next_allowed(view: View, window: Window, limits: Limits, now: float) -
     """Return when the next call is let through; None if that is now."""
     if limits.qps > min(window.calls, window.places):
         return None
-    oldest = await view.get(AdmittedCall, _place(window, window.calls - limits.qps))
-    if oldest is None or not _counts(oldest, now, limits.window):
-        return None
-    return oldest.at + limits.window
+    oldest = await _time_of(view, window, window.calls - limits.qps)
+    return oldest + limits.window if _counts(oldest, now, limits.window) else None
 
 
 async def used(view: View, window: Window, seconds: float, now: float) -> int:
@@ -72,8 +78,7 @@ async def used(view: View, window: Window, seconds: float, now: float) -> int:
     low, high = 0, min(window.calls, window.places)
     while low < high:  # the newest `low` calls count; those beyond the newest `high` do not
         middle = (low + high + 1) // 2
-        call = await view.get(AdmittedCall, _place(window, window.calls - middle))
-        if call is not None and _counts(call, now, seconds):
+        if _counts(await _time_of(view, window, window.calls - middle), now, seconds):
             low = middle
         else:
             high = middle - 1
@@ -82,30 +87,40 @@ async def used(view: View, window: Window, seconds: float, now: float) -> int:
 
 async def calls_in(view: View, window: Window) -> list[float]:
     """Return the times that the ring holds, the oldest first."""
-    first = max(0, window.calls - window.places)
-    numbers = range(first, window.calls)
-    found = [await view.get(AdmittedCall, _place(window, number)) for number in numbers]
-    return [call.at for call in found if call is not None]
+    times: list[float] = []
+    for number in range(_blocks(window)):
+        block = await view.get(AdmittedCalls, f"{window.id}/{number}")
+        times += () if block is None else block.times
+    first = window.calls % window.places if window.calls > window.places else 0
+    return times[first:] + times[:first]
 
 
 async def _resized(tx: Transaction, window: Window, places: int) -> Window:
     """Write the newest times into a ring with another number of places."""
     times = (await calls_in(tx, window))[-places:]
-    for place in range(places, min(window.calls, window.places)):
-        await tx.delete(AdmittedCall, f"{window.id}/{place}")
-    for place, at in enumerate(times):
-        await tx.put(AdmittedCall(f"{window.id}/{place}", window.account, at))
+    for number in range(_blocks(window)):
+        await tx.delete(AdmittedCalls, f"{window.id}/{number}")
+    for first in range(0, len(times), BLOCK):
+        block = tuple(times[first : first + BLOCK])
+        await tx.put(AdmittedCalls(f"{window.id}/{first // BLOCK}", window.account, block))
     return Window(window.id, window.account, len(times), places)
 
 
-def _counts(call: AdmittedCall, now: float, seconds: float) -> bool:
+def _counts(at: float, now: float, seconds: float) -> bool:
     """Return whether a call is inside the window that ends now.
 
     A call long after the present was admitted before the wall clock was set back.
     """
-    return call.at - seconds < now < call.at + seconds
+    return at - seconds < now < at + seconds
 
 
-def _place(window: Window, number: int) -> str:
-    """Return the id under which the ring has a call."""
-    return f"{window.id}/{number % window.places}"
+async def _time_of(view: View, window: Window, number: int) -> float:
+    """Return when a call was admitted; one that is not in the ring counts no longer."""
+    place = number % window.places
+    block = await view.get(AdmittedCalls, f"{window.id}/{place // BLOCK}")
+    return _NEVER if block is None else block.times[place % BLOCK]
+
+
+def _blocks(window: Window) -> int:
+    """Return how many blocks the ring has."""
+    return -(-min(window.calls, window.places) // BLOCK)

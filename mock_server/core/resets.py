@@ -18,7 +18,7 @@ from mock_server.core.jobs.queue import QueuePlace, QueueState
 from mock_server.core.jobs.service import RequestKey
 from mock_server.core.nonces import Nonce
 from mock_server.core.outbox import Delivery
-from mock_server.core.rate_limit import AdmittedCall, Window
+from mock_server.core.rate_limit import AdmittedCalls, Window
 from mock_server.core.resources import Resource
 from mock_server.core.store import Record
 from mock_server.core.unit_of_work import UnitOfWork
@@ -46,7 +46,7 @@ class ResetService:
             "jobs": (Job, RequestKey, QueueState, QueuePlace, Delivery),
             _CREDITS: (Wallet, TopUp),
             "uploads": (Resource,),
-            "limits": (Window, AdmittedCall),
+            "limits": (Window, AdmittedCalls),
             "nonces": (Nonce,),
             "clock": (),
             "callbacks": (Delivery,),

@@ -29,7 +29,7 @@ from mock_server.core.jobs.service import RequestKey
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.nonces import Nonce
 from mock_server.core.outbox import Attempt, Delivery
-from mock_server.core.rate_limit import AdmittedCall, Window
+from mock_server.core.rate_limit import AdmittedCalls, Window
 from mock_server.core.store import Store, View
 from mock_server.core.unit_of_work import ServerClock
 from mock_server.tests.makers import a_clock, a_job, a_picture, a_plan, an_account, an_order
@@ -79,7 +79,7 @@ RECORDS = (
     QueueState("ada", "ada", 3, 7, free_at=(1.5, 2.5), waiting=1, last_start=0.1),
     QueuePlace("1", "ada", 0.1),
     Window("ada/jobs", "ada", 7, 5),
-    AdmittedCall("ada/jobs/0", "ada", 1_750_000_000.3),
+    AdmittedCalls("ada/jobs/0", "ada", (1_750_000_000.3, 0.5)),
     Nonce("ada/5f", "ada", 0.1),
     a_picture(keep_until=None),
     a_job(
