@@ -22,12 +22,14 @@ from types import FrameType
 
 from scripts._benchmark.cases import FULL, GROUPS, QUICK, BenchmarkCase, Cases, Sizes
 from scripts._benchmark.client import BenchmarkClient, request
+from scripts._benchmark.growth import GrowthBenchmark
 from scripts._benchmark.load import CONNECTIONS, Slice, drive
 from scripts._benchmark.results import BenchmarkResults, as_json
 from scripts._benchmark.servers import BARE, MOCK, BenchmarkServer, Failed, Servers, servers
 from scripts._benchmark.tables import report
 
 START = "start"
+GROWTH = "growth"
 CROSS_CHECK_SECONDS = 3
 
 
@@ -36,12 +38,14 @@ def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
     sizes = QUICK if arguments.quick else FULL
-    wanted = arguments.only or [*GROUPS, START]
+    wanted = arguments.only or [*GROUPS, START, GROWTH]
     try:
         results = BenchmarkResults()
         if START in wanted:
             with servers() as started:
                 _measure_starts(results, started, sizes)
+        if GROWTH in wanted:
+            results.growing = GrowthBenchmark(sizes.growth, _show_progress).run()
         while results.restarts < sizes.restarts and any(name in GROUPS for name in wanted):
             with servers() as started:
                 _measure_load(results, started, sizes, wanted)
@@ -71,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*GROUPS, START],
+        choices=[*GROUPS, START, GROWTH],
         help="measure only this case; may be repeated",
     )
     parser.add_argument(

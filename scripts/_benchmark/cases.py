@@ -29,7 +29,8 @@ class Sizes:
     """The amount of work. `creates` is the maximum of signed creations in a slice.
 
     All servers are started `restarts` times, each time for `rounds` rounds. `kept` is the number of
-    jobs that the mock keeps in the case with instant jobs.
+    jobs that the mock keeps in the case with instant jobs, `growth` the numbers of jobs and other
+    things among which operations are measured.
     """
 
     restarts: int
@@ -39,10 +40,17 @@ class Sizes:
     jobs: int
     kept: int
     starts: int
+    growth: tuple[int, ...]
 
 
-FULL = Sizes(restarts=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15)
-QUICK = Sizes(restarts=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3)
+FULL = Sizes(
+    restarts=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15,
+    growth=(10, 1_000, 100_000),
+)  # fmt: skip
+QUICK = Sizes(
+    restarts=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3,
+    growth=(10, 100, 1_000),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

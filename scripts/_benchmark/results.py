@@ -13,6 +13,7 @@ from statistics import mean, median
 from typing import Any, Literal
 
 from scripts._benchmark.cases import BenchmarkCase, Growth
+from scripts._benchmark.growth import GrowingCost
 from scripts._benchmark.load import CONNECTIONS, Slice
 
 # Above this share of a processor, the load generator may be the bottleneck.
@@ -38,6 +39,7 @@ class BenchmarkResults:
     memory: dict[str, list[float]] = field(default_factory=dict)
     restarts: int = 0
     growths: list[Growth] = field(default_factory=list)
+    growing: list[GrowingCost] = field(default_factory=list)
 
     def add_round(
         self, measured: Sequence[tuple[BenchmarkCase, Slice]], baseline: BenchmarkCase
@@ -164,6 +166,11 @@ GOALS = (
         9, "journal off / no journal", "≥", 0.97,
         lambda results: results.ratios("journal-off", "per_second", "no-journal"),
     ),
+    PerformanceGoal(
+        12, "largest growth of an operation for ten times as many", "≤", 1.1,
+        lambda results: [max(cost.per_tenfold for cost in results.growing)]
+        if results.growing else [], stretch=1.0,
+    ),
 )  # fmt: skip
 
 
@@ -202,6 +209,7 @@ def as_json(results: BenchmarkResults) -> dict[str, Any]:
         "memory": results.memory,
         "restarts": results.restarts,
         "growths": [asdict(growth) for growth in results.growths],
+        "growing": [asdict(cost) | {"per_tenfold": cost.per_tenfold} for cost in results.growing],
         "goals": [
             {
                 "number": result.goal.number,

@@ -31,6 +31,10 @@ def report(results: BenchmarkResults) -> str:
         parts.append(_table([_COLUMNS, *_case_rows(results)]))
     if results.starts:
         parts.append(_table([("", "mock", "bare"), *_start_rows(results)]))
+    if results.growing:
+        sizes = list(results.growing[0].cpu_us)
+        heads = ("CPU µs of an operation among", *(f"{size:,}" for size in sizes), "for ten times")
+        parts.append(_table([heads, *_growth_rows(results)]))
     if goals := list(_goal_rows(results)):
         heads = ("goal", "", "limit", "measured", "min", "max", "")
         parts.append(_table([heads, *goals], left=(0, 1, 6)))
@@ -62,6 +66,12 @@ def _start_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
             "idle memory after one request, MB",
             *(f"{median(results.memory[name]) / 1e6:.1f}" for name in ("mock", "bare")),
         )
+
+
+def _growth_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
+    for cost in results.growing:
+        used = (f"{used:,.0f}" for used in cost.cpu_us.values())
+        yield (cost.title, *used, f"{cost.per_tenfold:.2f}")
 
 
 def _goal_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
