@@ -211,6 +211,8 @@ class Accounts:
         for account in found:
             with suppress(NotFound):  # It may be deleted meanwhile.
                 listed.append(await self._shown(account.id, call))
+            if len(listed) % 20 == 0:
+                await let_others_run()  # To generate names takes long.
         return {"accounts": listed, "next": next_page}
 
     async def get_account(self, call: Call) -> dict[str, Any]:

@@ -87,7 +87,10 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
             "POST", every, own.create_account, "Create an account",
             answer=AccountBody, status=201, problems=(Conflict,),
         ),
-        Operation("GET", every, own.list_accounts, "List accounts", answer=AccountsBody),
+        Operation(
+            "GET", every, own.list_accounts, "List accounts, the newest first",
+            answer=AccountsBody,
+        ),
         Operation(
             "DELETE", every, own.delete_accounts, "Delete all accounts but the ready-made one"
         ),
@@ -98,7 +101,7 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
         ),
         Operation("GET", f"{one}/balance", money.get_balance, "Get the balance"),
         Operation("PUT", f"{one}/balance", money.put_balance, "Set or top up the balance"),
-        Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger"),
+        Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger, the newest first"),
         Operation("GET", f"{one}/limits", own.get_limits, "Get the rate limit"),
         Operation("PUT", f"{one}/limits", own.put_limits, "Change the rate limit"),
     )

@@ -16,9 +16,7 @@ from mock_server.web.wall import let_others_run
 
 R = TypeVar("R", bound=Record)
 
-# How many records are looked at for one page, at most about, and at once.
-MAX_LOOKED_AT = 10_000
-_AT_ONCE = 1000
+MAX_LOOKED_AT = 10_000  # records for one page, about
 
 
 async def up_to_date(accounts: AccountService, id: str | None, wall: float) -> None:
@@ -66,14 +64,17 @@ async def newest(
     async with store.view() as view:
         if before and await view.get(kind, before) is None:
             raise NotFound("place", before)
-        for _ in range(0, MAX_LOOKED_AT, _AT_ONCE):
-            page = await view.page(kind, account, limit=_AT_ONCE + 1, before=before)
-            for record in page[:_AT_ONCE]:
+        looked_at, at_once = 0, query.limit
+        while looked_at < MAX_LOOKED_AT:
+            page = await view.page(kind, account, limit=at_once + 1, before=before)
+            for record in page[:at_once]:
                 if len(found) == query.limit:
                     return found, before
                 before = record.id
                 if fits is None or await fits(record):
                     found.append(record)
-            if len(page) <= _AT_ONCE:
+            if len(page) <= at_once:
                 return found, None
+            looked_at += at_once
+            at_once = MAX_LOOKED_AT // 4
     return found, before

@@ -74,7 +74,8 @@ def post(bench, topic, content, **options):
 
 
 def keep(bench, delivery, claim=""):
-    bench.act(ADA, 100.0, lambda world: outbox_service.keep(world, claim, delivery))
+    now = bench.accounts.latest.get("ada", 100.0)
+    bench.act(ADA, now, lambda world: outbox_service.keep(world, claim, delivery))
 
 
 # One delivery
