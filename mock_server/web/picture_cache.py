@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 
@@ -17,6 +17,7 @@ class PictureCache:
         self._max_bytes = max_bytes
         self.size_bytes = 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._by_owner = Counter[str]()  # how many are kept
         self._making: dict[str, asyncio.Task[bytes]] = {}
         self._semaphore = asyncio.Semaphore(concurrency)
 
@@ -53,8 +54,10 @@ class PictureCache:
 
         Callers that wait for such a picture still get it, but it is not kept.
         """
-        for key in [key for key in self._kept if key.startswith(prefix)]:
-            self.size_bytes -= len(self._kept.pop(key))
+        # Most accounts that are deleted have none, and the pictures may be many.
+        kept = self._kept if not prefix or self._by_owner[_owner(prefix)] else ()
+        for key in [key for key in kept if key.startswith(prefix)]:
+            self._drop(key)
         for key in [key for key in self._making if key.startswith(prefix)]:
             del self._making[key]
 
@@ -69,7 +72,18 @@ class PictureCache:
         if task.cancelled() or task.exception() or len(task.result()) > self._max_bytes:
             return
         self._kept[key] = task.result()
+        self._by_owner[_owner(key)] += 1
         self.size_bytes += len(task.result())
         while self.size_bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self.size_bytes -= len(oldest)
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: str) -> None:
+        self.size_bytes -= len(self._kept.pop(key))
+        owner = _owner(key)
+        self._by_owner[owner] -= 1
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+
+
+def _owner(key: str) -> str:
+    return key.partition("/")[0]
