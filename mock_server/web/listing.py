@@ -75,6 +75,8 @@ async def newest(
                     found.append(record)
             if len(page) <= at_once:
                 return found, None
+            if len(found) == query.limit:
+                break
             looked_at += at_once
             at_once = MAX_LOOKED_AT // 4
     return found, before
