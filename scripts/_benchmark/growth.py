@@ -263,7 +263,7 @@ class _Mock:
             await self.create()
 
     async def account(self, id: str) -> None:
-        await self.ask("POST", "/_mock/accounts", {"id": id}, status=201)
+        await self.ask("POST", "/_mock/accounts", {"id": id, "appId": id}, status=201)
 
 
 @asynccontextmanager
