@@ -49,6 +49,7 @@ from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, decoded, quiet
 _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object Object]", "b''",
                  "NULL", "false", "0", " ", "\n")  # fmt: skip
 _MAX_MEMBERS = 200
+_BLANKS = " \t\r\n"
 _UTF_8 = ("utf-8", "surrogatepass")
 _MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
@@ -74,6 +75,7 @@ class BodyVariants:
         self._text: str | None = None
         self._before = self._after = ""
         self._layout: JsonLayout | None = None  # that of the body, where it is a known one
+        self._needs: set[str] = set()  # of the changes of the text, those that change anything
         self._seen = {hash(body)}
         self._texts: dict[tuple[int, int], str] = {}
         self._kept: list[tuple[tuple[Mistake, ...], bytes]] = []  # short ones that may be wrapped
@@ -141,14 +143,19 @@ class BodyVariants:
             return
         self._was_read = True
         text = yield from decoded(self.body, self.work)
-        core = (text or "").strip(" \t\r\n")
+        core = (text or "").strip(_BLANKS)
         if text is None or core[:1] not in ("{", "[", '"'):
             return
         self._tree = yield from parse(core, self.work)
         if self._tree is None and (self._is_short or core[0] == '"'):
             return
-        start = text.find(core)
+        start = len(text) - len(text.lstrip(_BLANKS))
         self._text, self._before, self._after = core, text[:start], text[start + len(core) :]
+        for piece in text_pieces(core):
+            self._needs |= {cause for cause, needs in NEEDS.items() if needs(piece)}
+            self.work.add(5 * len(piece))
+            if self.work.is_over():
+                yield
         if self._tree is None:
             self.work.is_partial = True  # of so much, no values are edited
         if core[0] != '"':
@@ -177,8 +184,7 @@ class BodyVariants:
 
     def _may(self, way: Way) -> bool:
         """Say whether a change of the text changes anything."""
-        needs = NEEDS.get(way.step.cause)
-        return needs is None or needs(self._text or "")
+        return way.step.cause not in NEEDS or way.step.cause in self._needs
 
     def _spelled(
         self, ways: Sequence[Way], edge: tuple[str, str, Mistake] | None = None

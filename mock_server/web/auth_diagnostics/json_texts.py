@@ -44,17 +44,20 @@ def lexemes(text: str, work: SearchWork) -> Iterator[str | None]:
         start, position = position, match.end()
         if match[2]:
             start = position - 1
-            while (position := text.find('"', position)) >= 0:
-                slash = position - 1
-                while text[slash] == "\\":
-                    slash -= 1
-                if (position - slash) % 2:
-                    break
-                position += 1
-                work.add(100)
+            while position < end:
+                # A long string is looked through a part at a time.
+                begun, part_end = position, min(end, position + LONG_LEXEME)
+                found = text.find('"', begun, part_end)
+                position = part_end if found < 0 else found
+                work.add(100 + position - begun)
                 if work.is_over():
                     yield None
-            if position < 0:
+                if found < 0:
+                    continue
+                if (yield from _backslashes(text, position, work)) % 2 == 0:
+                    break
+                position += 1
+            else:
                 raise NotJsonText
             position += 1
             yield text[start:position]
@@ -63,6 +66,21 @@ def lexemes(text: str, work: SearchWork) -> Iterator[str | None]:
         work.add(_TOKEN_UNITS + (position - start) // 8)
         if work.is_over():
             yield None
+
+
+def _backslashes(text: str, end: int, work: SearchWork) -> Paced[int]:
+    """Return how many backslashes stand before a place."""
+    count, size = 0, 64
+    while window := text[max(0, end - count - size) : end - count]:
+        run = len(window) - len(window.rstrip("\\"))
+        count += run
+        if run < len(window):
+            break
+        size = LONG_LEXEME
+        work.add(2 * run)
+        if work.is_over():
+            yield
+    return count
 
 
 def parse(text: str, work: SearchWork) -> Paced[Any]:

@@ -68,6 +68,11 @@ class Base(NamedTuple):
         before, after = self.around(0)
         return before + self.parts[0] + after
 
+    def unchanged(self) -> Guess:
+        """Return the string to sign as a guess; a long part is not copied."""
+        longest = max(range(len(self.parts)), key=lambda number: len(self.parts[number]))
+        return Guess(self.steps, self.parts[longest], *self.around(longest))
+
     def with_part(self, number: int, value: bytes) -> Parts:
         """Return the parts with one of them changed."""
         return (*self.parts[:number], value, *self.parts[number + 1 :])
@@ -155,8 +160,7 @@ def search(scheme: SearchScheme, probes: Sequence[Probe], work: SearchWork) -> P
     """
     for probe in probes:
         for base in scheme.bases:
-            guess = Guess(base.steps, base.joined())
-            if match := (yield from _tried(guess, probe, work)):
+            if match := (yield from _tried(base.unchanged(), probe, work)):
                 return match
     singles = chain.from_iterable(_singles(scheme, base) for base in scheme.bases)
     rare = chain.from_iterable(map(scheme.rare, scheme.bases))

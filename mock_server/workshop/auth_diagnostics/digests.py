@@ -30,13 +30,17 @@ class DigestVariants:
         """Yield what one mistake makes, or two where the header did not come."""
         if self.sent:
             yield variant("digest-not-signed", "as nothing", b"")
-            right = b64encode((yield from self._digest(self.body)))
+            right = yield from self.right()
             yield variant("digest-sent-otherwise", "of the body as it came", right)
             yield from self.forms()
             return
-        yield PartVariant((_ABSENT,), b64encode((yield from self._digest(self.body))))
+        yield PartVariant((_ABSENT,), (yield from self.right()))
         for each in self.forms():
             yield None if each is None else PartVariant((_ABSENT, *each.steps), each.value)
+
+    def right(self) -> Paced[bytes]:
+        """Return what Content-MD5 says of the body as it came."""
+        return b64encode((yield from self._digest(self.body)))
 
     def forms(self) -> Iterator[PartVariant | None]:
         """Yield what clients take for the Content-MD5 of a body, each with the mistake in it."""

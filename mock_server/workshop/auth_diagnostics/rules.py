@@ -14,7 +14,7 @@ from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.workshop.auth_diagnostics.digests import DigestVariants
 from mock_server.workshop.gateway import Situation
 from mock_server.workshop.settings import WorkshopSettings
-from mock_server.workshop.signature import ALGORITHMS, check_digest
+from mock_server.workshop.signature import ALGORITHMS, is_form
 
 _MAX_STAMP_LENGTH = 20
 # Other ways to sign or to name an account, by how an Authorization header begins.
@@ -106,10 +106,10 @@ def rule_steps(
 ) -> Paced[list[Mistake]]:
     """Return which rules beside the signature are broken."""
     steps = list(_header_rules(evidence))
-    if evidence.settings.content_md5 == "strict" and check_digest(
-        evidence.header, evidence.capture.body
+    if evidence.settings.content_md5 == "strict" and (
+        wrong := (yield from _digest(evidence, work))
     ):
-        steps.append((yield from _digest(evidence, work)))
+        steps.append(wrong)
     settings = evidence.settings
     if known_account is not None and known_account.key in settings.expired_keys:
         steps.append(Mistake("authorization-expired", "by the setting expired_keys"))
@@ -156,15 +156,19 @@ _UNITS = (
 )
 
 
-def _digest(evidence: Evidence[WorkshopSettings], work: SearchWork) -> Paced[Mistake]:
-    """Return why Content-MD5 does not fit the body."""
-    if not evidence.capture.body:
+def _digest(evidence: Evidence[WorkshopSettings], work: SearchWork) -> Paced[Mistake | None]:
+    """Return why Content-MD5 does not fit the body; None where it does."""
+    sent, body = evidence.value(b"content-md5"), evidence.capture.body
+    if not sent or is_form(evidence.value(b"content-type")):
+        return None
+    if not body:
         return Mistake("digest-with-empty-body", "the body has no bytes")
-    sent = evidence.value(b"content-md5")
-    digests = DigestVariants(sent, evidence.capture.body, work)
+    digests = DigestVariants(sent, body, work)
+    if (yield from digests.right()) == sent:
+        return None
     for each in chain(digests.forms(), digests.rare()):
         if each is None:
             yield
         elif each.value == sent:
             return each.steps[0]
-    return Mistake("digest-of-unknown-bytes", f"the body has {len(evidence.capture.body)} bytes")
+    return Mistake("digest-of-unknown-bytes", f"the body has {len(body)} bytes")

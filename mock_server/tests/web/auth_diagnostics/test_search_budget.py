@@ -2,7 +2,9 @@
 
 import pytest
 
+from mock_server.web.auth_diagnostics.json_texts import lexemes
 from mock_server.web.auth_diagnostics.search_budget import (
+    FULL,
     SLICE,
     Exhausted,
     SearchBudget,
@@ -50,3 +52,12 @@ def test_a_clock_that_goes_back_gives_nothing_away():
     allowed = [rate_limit.allows("a", wall) for wall in (100.0, 50.0, 50.5, 51.0)]
 
     assert allowed == [True, False, False, True]
+
+
+@pytest.mark.parametrize("inside", ["x", "\\\\", '\\"', "\\\\ "])
+def test_a_long_string_of_json_is_read_in_slices(inside: str):
+    text = f'"{inside * 1_000_000}"'
+    found = list(lexemes(text, SearchWork(FULL)))
+
+    assert [each for each in found if each is not None] == [text]
+    assert found.count(None) >= len(text) // (2 * SLICE) > 0
