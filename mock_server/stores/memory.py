@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from msgspec import Struct
+
 from mock_server.core.store import Record, Transaction, View
-from mock_server.stores.orders import DueOrder
 from mock_server.stores.tables import RecordTable
 
 R = TypeVar("R", bound=Record)
@@ -139,9 +140,9 @@ class MemoryTransaction(MemoryView):
         self._anew: set[tuple[type, str]] = set()
         self._blobs: dict[str, bytes] = {}
         # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
-        # how many of the committed ones in front have been changed since.
+        # the first committed one that has not been changed since.
         self._due_changes: dict[type, list[_Due]] = {}
-        self._passed: dict[type, int] = {}
+        self._fronts: dict[type, _Front] = {}
 
     async def __aenter__(self) -> Transaction:
         await self._lock.acquire()
@@ -191,7 +192,7 @@ class MemoryTransaction(MemoryView):
     async def rollback(self) -> None:
         self.changes, self._anew, self._blobs, self._clears_blobs = self._saved
         self._due_changes.clear()
-        self._passed.clear()
+        self._fronts.clear()
         await self.savepoint()  # What comes next may be undone, too.
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
@@ -289,14 +290,15 @@ class MemoryTransaction(MemoryView):
                     _push(heap, record)
         while heap and changed.get(heap[0].id) is not heap[0].record:
             heappop(heap)  # It was changed again since.
-        due: Sequence[tuple[float, str]] | DueOrder = self._table(kind).due.get(account, ())
-        passed = self._passed.get(kind, 0)
-        while passed < len(due) and due[passed][1] in changed:
-            passed += 1
-        self._passed[kind] = passed
-        first = heap[0] if heap else None
-        if passed < len(due) and (first is None or due[passed] < (first.at, first.id)):
-            first = _Due(*due[passed], self._table(kind).records[due[passed][1]])
+        front = self._fronts.get(kind)
+        if front is None:
+            places = self._table(kind).due_places(account)
+            front = self._fronts[kind] = _Front(places, next(places, None))
+        while front.place is not None and front.place[1] in changed:
+            front.place = next(front.places, None)
+        first, place = heap[0] if heap else None, front.place
+        if place is not None and (first is None or place < (first.at, first.id)):
+            first = _Due(*place, self._table(kind).records[place[1]])
         return None if first is None or first.at > before else (first.at, first.record)
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
@@ -423,6 +425,13 @@ class _Due(NamedTuple):
 
     def __lt__(self, other: tuple[Any, ...]) -> bool:
         return self[:2] < other[:2]
+
+
+class _Front(Struct):
+    """The first of the places that is still as it was, and those behind it."""
+
+    places: Iterator[tuple[float, str]]
+    place: tuple[float, str] | None
 
 
 def _push(heap: list[_Due], record: Any) -> None:

@@ -1,13 +1,16 @@
-"""Orders of the ids in a table: by age and by moment. What is at the front goes quickly."""
+"""Orders of the ids in a table: by age and by moment. Changes are quick in any length."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import filterfalse
 from math import inf
 
 _MIN_GAP = 32  # how many free places at the front are not worth to be closed
+_RECENT = 1000  # how many ids are searched first, from the newest
+_MAX_BLOCK = 512
 
 _AFTER_ALL_IDS = "\U0010ffff"
 
@@ -44,9 +47,18 @@ class AgeOrder:
     def __iter__(self) -> Iterator[str]:
         return self._kept(range(self._first, len(self._ids)))
 
-    def newest(self) -> Iterator[str]:
-        """Yield the ids, the newest first."""
-        return self._kept(range(len(self._ids) - 1, self._first - 1, -1))
+    def newest(self, before: str = "") -> Iterator[str]:
+        """Yield the ids, the newest first, from behind one; nothing is behind one that is gone."""
+        end = self._place(before) if before else len(self._ids)
+        return self._kept(range(end - 1, self._first - 1, -1))
+
+    def _place(self, id: str) -> int:
+        ids, first = self._ids, self._first
+        if id not in self._gone:
+            for begin in (max(first, len(ids) - _RECENT), first):
+                with suppress(ValueError):
+                    return ids.index(id, begin)
+        return first
 
     def _kept(self, places: range) -> Iterator[str]:
         ids = map(self._ids.__getitem__, places)
@@ -59,55 +71,69 @@ class AgeOrder:
 
 
 class DueOrder:
-    """Moments with ids, sorted. Changes near the front or the end are quick in any length."""
+    """Moments with ids, sorted. They are in blocks, so that a change moves few of many."""
 
-    __slots__ = ("_first", "_places")
+    __slots__ = ("_blocks", "_lasts", "_length")
 
     def __init__(self) -> None:
-        self._places: list[Place] = []
-        self._first = 0
+        self._blocks: list[list[Place]] = []
+        self._lasts: list[Place] = []  # of each block
+        self._length = 0
 
     def add(self, place: Place) -> None:
-        places, first = self._places, self._first
-        if len(places) == first or places[-1] < place:  # as for most, which come last
-            places.append(place)
+        blocks, lasts = self._blocks, self._lasts
+        self._length += 1
+        if not blocks:
+            blocks.append([place])
+            lasts.append(place)
             return
-        at = bisect_left(places, place, first)
-        if first and at - first < len(places) - at:
-            places[first - 1 : at - 1] = places[first:at]
-            places[at - 1] = place
-            self._first -= 1
+        number = min(bisect_left(lasts, place), len(blocks) - 1)
+        block = blocks[number]
+        if block[-1] < place:  # as for most, which come last
+            block.append(place)
         else:
-            insort(places, place, first)
+            insort(block, place)
+        if len(block) > _MAX_BLOCK:
+            half = len(block) // 2
+            blocks.insert(number + 1, block[half:])
+            lasts.insert(number + 1, block[-1])
+            del block[half:]
+        lasts[number] = block[-1]
 
     def remove(self, place: Place) -> None:
-        places, first = self._places, self._first
-        at = bisect_left(places, place, first)
-        if at - first < len(places) - at:
-            places[first + 1 : at + 1] = places[first:at]
-            self._first = first = first + 1
-            if first > max(_MIN_GAP, len(places) - first):
-                del places[:first]
-                self._first = 0
+        number = bisect_left(self._lasts, place)
+        block = self._blocks[number]
+        del block[bisect_left(block, place)]
+        self._length -= 1
+        if block:
+            self._lasts[number] = block[-1]
         else:
-            del places[at]
+            del self._blocks[number], self._lasts[number]
 
     def __len__(self) -> int:
-        return len(self._places) - self._first
+        return self._length
 
-    def __getitem__(self, number: int) -> Place:
-        return self._places[self._first + number]
+    @property
+    def first(self) -> Place:
+        return self._blocks[0][0]
 
     def __iter__(self) -> Iterator[Place]:
         return self.between(-inf, inf)
 
     def count(self, before: float) -> int:
         """Return how many lie at or before the moment."""
-        return self._behind(before) - self._first
+        end = (before, _AFTER_ALL_IDS)
+        number = bisect_right(self._lasts, end)
+        total = sum(map(len, self._blocks[:number]))
+        if number < len(self._blocks):
+            total += bisect_right(self._blocks[number], end)
+        return total
 
     def between(self, after: float, before: float) -> Iterator[Place]:
         """Yield those after one moment, and at or before the other."""
-        return map(self._places.__getitem__, range(self._behind(after), self._behind(before)))
-
-    def _behind(self, moment: float) -> int:
-        return bisect_right(self._places, (moment, _AFTER_ALL_IDS), self._first)
+        begin, end = (after, _AFTER_ALL_IDS), (before, _AFTER_ALL_IDS)
+        for number in range(bisect_right(self._lasts, begin), len(self._blocks)):
+            block = self._blocks[number]
+            yield from block[bisect_right(block, begin) : bisect_right(block, end)]
+            if self._lasts[number] > end:
+                return

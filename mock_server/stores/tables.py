@@ -78,20 +78,20 @@ class RecordTable:
     def newest(self, account: str | None, before: str = "") -> Iterator[Any]:
         """Yield the records, the newest first, from behind the one with the id `before`."""
         ids: Iterator[str]
-        if account is None:
-            ids = reversed(self.records)
+        if account is not None:
+            ids = self.ages[account].newest(before) if account in self.ages else iter(())
         else:
-            ids = self.ages[account].newest() if account in self.ages else iter(())
-        if before:
-            with suppress(ValueError):
-                indexOf(ids, before)  # goes on to what lies behind it
+            ids = reversed(self.records)
+            if before:
+                with suppress(ValueError):
+                    indexOf(ids, before)  # goes on to what lies behind it
         return map(self.records.__getitem__, ids)
 
     def first_due(self, account: str, before: float) -> tuple[float, Any] | None:
         order = self.due.get(account)
         if order is None:
             return None
-        at, id = order[0]
+        at, id = order.first
         return None if at > before else (at, self.records[id])
 
     def due_places(
