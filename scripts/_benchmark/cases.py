@@ -30,7 +30,8 @@ class Sizes:
 
     All servers are started `restarts` times, each time for `rounds` rounds. `kept` is the number of
     jobs that the mock keeps in the case with instant jobs, `growth` the numbers of jobs and other
-    things among which operations are measured.
+    things among which operations are measured. `bodies` are sizes of hostile bodies in bytes; each
+    is sent `repeats` times.
     """
 
     restarts: int
@@ -41,15 +42,17 @@ class Sizes:
     kept: int
     starts: int
     growth: tuple[int, ...]
+    bodies: tuple[int, ...]
+    repeats: int
 
 
 FULL = Sizes(
     restarts=3, rounds=4, seconds=0.5, creates=1500, jobs=100_000, kept=10_000, starts=15,
-    growth=(10, 1_000, 100_000),
+    growth=(10, 1_000, 100_000), bodies=(30_000, 1_000_000), repeats=3,
 )  # fmt: skip
 QUICK = Sizes(
     restarts=1, rounds=3, seconds=0.2, creates=500, jobs=10_000, kept=1_000, starts=3,
-    growth=(10, 100, 1_000),
+    growth=(10, 100, 1_000), bodies=(200_000,), repeats=2,
 )  # fmt: skip
 
 

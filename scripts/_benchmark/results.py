@@ -13,6 +13,7 @@ from statistics import mean, median
 from typing import Any, Literal
 
 from scripts._benchmark.cases import BenchmarkCase, Growth
+from scripts._benchmark.costs import HeldLoop
 from scripts._benchmark.growth import GrowingCost
 from scripts._benchmark.load import CONNECTIONS, Slice
 
@@ -40,6 +41,7 @@ class BenchmarkResults:
     restarts: int = 0
     growths: list[Growth] = field(default_factory=list)
     growing: list[GrowingCost] = field(default_factory=list)
+    costs: list[HeldLoop] = field(default_factory=list)
 
     def add_round(
         self, measured: Sequence[tuple[BenchmarkCase, Slice]], baseline: BenchmarkCase
@@ -171,6 +173,11 @@ GOALS = (
         lambda results: [max(cost.per_tenfold for cost in results.growing)]
         if results.growing else [], stretch=1.0,
     ),
+    PerformanceGoal(
+        13, "loop held by the worst hostile request / allowed", "≤", 1,
+        lambda results: [max(held.share for held in results.costs)] if results.costs else [],
+        stretch=0.4,
+    ),
 )  # fmt: skip
 
 
@@ -210,6 +217,7 @@ def as_json(results: BenchmarkResults) -> dict[str, Any]:
         "restarts": results.restarts,
         "growths": [asdict(growth) for growth in results.growths],
         "growing": [asdict(cost) | {"per_tenfold": cost.per_tenfold} for cost in results.growing],
+        "costs": [held._asdict() | {"share": held.share} for held in results.costs],
         "goals": [
             {
                 "number": result.goal.number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from scripts._benchmark.costs import MAX_SECONDS_PER_MB, MIN_ALLOWED_SECONDS
 from scripts._benchmark.results import (
     MAX_LOAD_SHARE,
     MEMBERS,
@@ -35,6 +36,14 @@ def report(results: BenchmarkResults) -> str:
         sizes = list(results.growing[0].cpu_us)
         heads = ("CPU µs of an operation among", *(f"{size:,}" for size in sizes), "for ten times")
         parts.append(_table([heads, *_growth_rows(results)]))
+    if results.costs:
+        parts.append(
+            f"How long hostile requests hold the event loop, the worst first. Allowed are"
+            f" {MAX_SECONDS_PER_MB * 1000:g} ms per\nmegabyte of input, and at least"
+            f" {MIN_ALLOWED_SECONDS * 1000:g} ms."
+        )
+        heads = ("request", "MB", "held ms", "ms per MB", "÷ allowed", "status", "")
+        parts.append(_table([heads, *_cost_rows(results)], left=(0, 6)))
     if goals := list(_goal_rows(results)):
         heads = ("goal", "", "limit", "measured", "min", "max", "")
         parts.append(_table([heads, *goals], left=(0, 1, 6)))
@@ -72,6 +81,19 @@ def _growth_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
     for cost in results.growing:
         used = (f"{used:,.0f}" for used in cost.cpu_us.values())
         yield (cost.title, *used, f"{cost.per_tenfold:.2f}")
+
+
+def _cost_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
+    for held in sorted(results.costs, key=lambda held: held.share, reverse=True):
+        yield (
+            held.title,
+            f"{held.megabytes:.3f}",
+            f"{held.seconds * 1000:.1f}",
+            f"{held.seconds * 1000 / held.megabytes:.1f}",
+            f"{held.share:.2f}",
+            str(held.status),
+            "ok" if held.share <= 1 else "MISSED",
+        )
 
 
 def _goal_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
