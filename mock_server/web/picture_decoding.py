@@ -84,6 +84,13 @@ def fitted(data: bytes, size: tuple[int, int]) -> Image:
     return _resized(image, size, (left, top, left + wide, top + high))
 
 
+def fitted_file(data: bytes, size: tuple[int, int]) -> bytes:
+    """Return the same as a PNG file, which `fitted` does not change any more."""
+    file = BytesIO()
+    fitted(data, size).save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
 class UprightPicture(Struct, frozen=True):
     """A picture as a person sees it, in RGB, and its size before it was made smaller.
 

@@ -40,12 +40,22 @@ class ResultFiles:
         key = f"{job.account}/{job.id}/{index}"
         if (kept := self.cache.find(key)) is not None:
             return kept
-        source = await self._upload(job, job.order.source)
         recipe = recipe_of(job, index)
         if recipe.is_video:
-            return await self.cache.get(key, lambda: videos.render_video(recipe, source))
-        mask = await self._upload(job, recipe.mask)
+            original = await self._upload(job, recipe.source)
+            return await self.cache.get(key, lambda: videos.render_video(recipe, original))
+        source = await self._fitted_upload(job, recipe.source)
+        mask = await self._fitted_upload(job, recipe.mask)
         return await self.cache.get(key, lambda: pictures.render(recipe, source, mask))
+
+    async def _fitted_upload(self, job: Job, resource_id: str) -> bytes | None:
+        """Return an input picture; for several pictures, it is decoded and fitted only once."""
+        data = await self._upload(job, resource_id)
+        if data is None or job.order.count == 1:
+            return data
+        size = job.order.width, job.order.height
+        key = f"{job.account}/{job.id}/{resource_id}"
+        return await self.cache.get(key, lambda: picture_decoding.fitted_file(data, size))
 
     async def _upload(self, job: Job, resource_id: str) -> bytes | None:
         """Return an input picture, or None if there is none that can be drawn."""
