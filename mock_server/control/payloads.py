@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from mock_server.control.problems import INVALID, UNREADABLE, ErrorBody, Problem, problem_in
 from mock_server.web.byte_order_marks import without_mark
+from mock_server.web.json_values import read_json
 
 if TYPE_CHECKING:
     from mock_server.web.json_bodies import IncomingBody, Query
@@ -26,7 +27,7 @@ def read_body(model: type[B] | None, data: bytes) -> B | None:
             raise Problem(INVALID, "no body is expected here; use the query")
         return None
     try:
-        return model.model_validate_json(data or b"{}")
+        return read_json(model.model_validate_json, data or b"{}")
     except ValidationError as error:
         raise problem_in(error, model, "body") from error
 

@@ -119,7 +119,9 @@ Float = Annotated[
     ),
 ]
 Bool = Annotated[bool, Scalar("bool", bool_schema(strict=True))]
-String = Annotated[str, Scalar("string", str_schema(strict=True))]
+# A limit of the mock, so that jobs, which are bounded in number, are bounded in bytes too.
+MAX_CHARACTERS = 20_000
+String = Annotated[str, Scalar("string", str_schema(strict=True, max_length=MAX_CHARACTERS))]
 
 # A reference number such as templateId, always returned as a decimal string.
 IdString = Annotated[

@@ -45,6 +45,9 @@ from mock_server.web.progress import wished_progression
 from mock_server.web.vendors import VendorContext
 
 _DAY = 86_400
+# Limits of the mock for what is kept with a job.
+MAX_REQUEST_ID_LENGTH = 200
+MAX_URL_LENGTH = 2_000
 _MAX_LIFE = 100 * 365.0 * _DAY  # a date can still be made of it
 
 
@@ -260,6 +263,7 @@ class TamsSurface:
             if self.settings.request_id_missing == "refuse":
                 raise Invalid("requestId", "requestId: required")
             return ""
+        _check_length("requestId", request_id, MAX_REQUEST_ID_LENGTH)
         if self.settings.request_id_scope == "operation":
             return f"{call.trace.operation} {request_id}"
         return request_id
@@ -275,6 +279,7 @@ class TamsSurface:
         """Return who is told of the job; an empty URL asks for nothing (U36 to U38)."""
         if not url or self.settings.notify_payload == "off":
             return None
+        _check_length("notifyUrl", url, MAX_URL_LENGTH)
         return Watch(url, self.name, Notify(notify), call.origin(self.public_url))
 
     async def _submit(
@@ -329,3 +334,9 @@ class TamsSurface:
             job = await world.tx.get(Job, job_id)
             if job is not None and job.account != world.account.id:
                 raise Forbidden("the job belongs to another app")
+
+
+def _check_length(member: str, text: str, maximum: int) -> None:
+    if len(text) > maximum:
+        problem = f"{member}: must have at most {maximum} characters, found {len(text)}"
+        raise Invalid(member, problem)

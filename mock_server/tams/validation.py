@@ -41,6 +41,8 @@ MAX_SIDE = 16_384
 MAX_STEPS = 1_000
 MAX_FRAMES = 10_000
 MAX_FPS = 120
+MAX_PROMPT_LENGTH = 20_000
+MAX_NAME_LENGTH = 500
 VIDEO_FPS = 8
 
 _STEPS = {"1..60": (1, 60), "10..50": (10, 50), "off": (1, MAX_STEPS)}
@@ -58,6 +60,8 @@ def shown(value: object) -> str:
     """Return a value for a message, shortened if it is long."""
     if isinstance(value, str):
         value = value[: _MAX_SHOWN + 1]
+    if isinstance(value, list):
+        value = value[:_MAX_SHOWN]
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or deep nesting
@@ -100,6 +104,11 @@ class StageValidator:
     def prompts(self, member: str, prompts: Sequence[PromptBody]) -> None:
         if len(prompts) > MAX_PROMPTS:
             raise refused(f"{member}: must be at most {MAX_PROMPTS}, found {len(prompts)}")
+        length = sum(len(prompt.text) for prompt in prompts)
+        if length > MAX_PROMPT_LENGTH:
+            raise refused(
+                f"{member}: must have at most {MAX_PROMPT_LENGTH} characters, found {length}"
+            )
 
     def picture_size(self, width: int, height: int, family: Family) -> tuple[int, int]:
         """Return the size of sampling in pixels; 0 means unset."""
@@ -172,6 +181,8 @@ class StageValidator:
 
     def value(self, member: str, found: str, values: Collection[str]) -> None:
         """Check a value against a list; the real service may know more values (U20)."""
+        if len(found) > MAX_NAME_LENGTH:
+            raise refused(f"{member}: must have at most {MAX_NAME_LENGTH} characters")
         if found not in values:
             expected = f"one of the {len(values)} known values"
             self._judge(self.settings.unlisted_value, member, shown(found), expected)
@@ -185,6 +196,8 @@ class StageValidator:
         wanted: Literal["CHECKPOINT", "LORA", "CONTROLNET"] = "CHECKPOINT",
     ) -> None:
         """Check a model; raises Forbidden for a locked model without an access key."""
+        if len(model_id) > MAX_NAME_LENGTH:
+            raise refused(f"{member}: must have at most {MAX_NAME_LENGTH} characters")
         if model_id in self.settings.locked_models and not access_key:
             raise Forbidden(f"{member}: model {model_id} needs an access key")
         found = self.catalogue.type_of(model_id)

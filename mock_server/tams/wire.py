@@ -32,7 +32,7 @@ from mock_server.tams.positions import (
     value_at,
     word_start,
 )
-from mock_server.tams.scalars import MAX_ELEMENTS, WRONG_SCALAR
+from mock_server.tams.scalars import MAX_CHARACTERS, MAX_ELEMENTS, WRONG_SCALAR
 from mock_server.web.calls import Call
 from mock_server.web.json_values import read_json
 from mock_server.web.unread_members import UnreadMember, unread_members
@@ -236,6 +236,9 @@ def _wrong_value(raw: bytes, error: ValidationError) -> Malformed:
     # message is made up: fixtures/exchanges/tams/create-resource-image.error-bad-expire.json.
     position = _position(text, offset + text.startswith('"', offset))
     kind = first["type"].removeprefix(WRONG_SCALAR)
+    if kind == "string" and token.startswith('"'):
+        problem = f"more than {MAX_CHARACTERS} characters for field {name}"
+        return Malformed(f"proto: {position}: {problem}")
     return Malformed(f"proto: {position}: invalid value for {kind} field {name}: {token}")
 
 

@@ -69,10 +69,8 @@ def _unread(
     kind: Any, data: Any, members: Members, path: tuple[str | int, ...], budget: Iterator[int]
 ) -> Iterator[tuple[tuple[str | int, ...], str, Collection[str]]]:
     if isinstance(data, list):
-        for index, each in enumerate(data):
-            if type(each) in (dict, list):  # in few steps, if there are millions
-                if next(budget, None) is None:
-                    return
+        for index, each in enumerate(islice(data, MAX_OBJECTS)):
+            if type(each) is dict:
                 yield from _unread(kind, each, members, (*path, index), budget)
     elif isinstance(data, dict) and next(budget, None) is not None:
         known = members(kind)

@@ -7,6 +7,7 @@ remark and the task runs without the file.
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ class FileInputs:
             if field.value.startswith(("http://", "https://")):
                 made = await self.outputs.of_url(call, field.value)
             else:
-                made = _inlined(field)
+                made = await asyncio.to_thread(_inlined, field)
             if made is not None:
                 files[field.name] = await self._inspected(call, field, *made)
         return files

@@ -33,8 +33,8 @@ from mock_server.web.unread_members import MAX_NAMED
 # Limits of the mock: no known client sends more, and an answer names every problem.
 MAX_NODES = 1_000
 MAX_LINKS = 100
-MAX_TOTAL_LINKS = 10_000
-MAX_TOTAL_INPUTS = 20_000
+MAX_TOTAL_LINKS = 5_000
+MAX_TOTAL_INPUTS = 10_000
 MAX_NAME_LENGTH = 200
 
 # What ComfyUI's pages add to the inputs of nodes; no class has them.

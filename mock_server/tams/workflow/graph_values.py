@@ -134,7 +134,7 @@ class NodeValues:
 def _joined(parts: list[str]) -> str:
     """Return the parts as one text; several parts are cut off at the maximum length."""
     if len(parts) == 1:
-        return parts[0]
+        return parts[0][:_MAX_TEXT_LENGTH]
     left, kept = _MAX_TEXT_LENGTH, []
     for part in parts:
         kept.append(part[: max(0, left)])

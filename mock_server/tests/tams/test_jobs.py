@@ -14,6 +14,7 @@ from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Limits, Progression
 from mock_server.core.jobs.job import Job
 from mock_server.tests.tams.world import BEARER, NOW, ORIGIN, a_world, text_to_image
+from mock_server.web import picture_decoding
 from mock_server.web.pictures import Recipe, render
 
 
@@ -454,6 +455,40 @@ async def test_an_image_that_was_uploaded_shows_in_the_result():
     with_it, without = (tuple(picture.tobytes()) for picture in shown)
     assert with_it[0] > 150 > with_it[2]
     assert with_it != without
+
+
+async def test_the_source_of_several_pictures_is_decoded_once(monkeypatch):
+    red = io.BytesIO()
+    Image.new("RGB", (700, 600), (255, 0, 0)).save(red, "PNG")
+    decoded = []
+    fitted = picture_decoding.fitted
+
+    def counted(data, size):
+        decoded.append(len(data))
+        return fitted(data, size)
+
+    monkeypatch.setattr(picture_decoding, "fitted", counted)
+    async with a_world() as world:
+        body = text_to_image()
+        body["stages"][0]["inputInitialize"] |= {
+            "imageResourceId": await world.upload(red.getvalue()), "count": 4,
+        }  # fmt: skip
+        job = await world.submit(body)
+        await world.advance(600)
+        images = (await world.job(job["id"]))["successInfo"]["images"]
+        files = await asyncio.gather(*(world.http.get(image["url"]) for image in images))
+
+    assert [file.status_code for file in files] == [200] * 4
+    assert decoded.count(len(red.getvalue())) == 1
+
+
+@pytest.mark.parametrize(("name", "maximum"), [("requestId", 200), ("notifyUrl", 2000)])
+async def test_what_is_kept_with_a_job_has_a_bound(name, maximum):
+    async with a_world() as world:
+        answer = await world.call("POST", "/v1/jobs", text_to_image() | {name: "x" * 10_000})
+
+    assert answer.status_code == 400
+    assert f"{name}: must have at most {maximum} characters, found 10000" in answer.text
 
 
 @pytest.mark.parametrize(

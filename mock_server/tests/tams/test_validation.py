@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.core.errors import DomainError, Forbidden
+from mock_server.core.errors import DomainError, Forbidden, Invalid
 from mock_server.core.jobs.plans import PROFILES, Planner
 from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.tams.catalogue import listed
@@ -250,12 +250,26 @@ def test_a_locked_model_needs_an_access_key(members, key):
 
 
 def test_long_values_are_shortened_in_messages():
-    made = ask(
-        start(), diffusion(sampler="x" * 10_000), upscaler(hrScale=2, hrUpscaler="y" * 10_000)
-    )
+    made = ask(start(), diffusion(sampler="x" * 500), upscaler(hrScale=2, hrUpscaler="y" * 500))
 
     assert all(len(warning) < 200 for warning in made.warnings)
     assert all(len(each.name) <= 60 for each in made.work.passes)
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"sampler": "x" * 501}, "sampler: must have at most 500 characters"),
+        ({"sdModel": "x" * 501}, "sdModel: must have at most 500 characters"),
+        (
+            {"prompts": [{"text": "x" * 10_001}] * 2},
+            "prompts: must have at most 20000 characters, found 20002",
+        ),
+    ],
+)
+def test_what_is_kept_with_a_job_has_a_bound(members, problem):
+    with pytest.raises(Invalid, match=problem):
+        ask(start(), diffusion(**members))
 
 
 # Properties

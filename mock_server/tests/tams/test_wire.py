@@ -408,6 +408,13 @@ def test_the_position_of_a_wrong_value_is_exact(body, data, indent, lead):
     assert problem(CreateJob, text).startswith(f"proto: (line {line}:{column}): invalid value for")
 
 
+def test_the_length_of_a_text_is_limited():
+    assert parse(CreateJob, b'{"requestId":"%b"}' % (b"a" * 20_000)).request_id
+    assert problem(CreateJob, b'{"requestId":"%b"}' % (b"a" * 20_001)) == (
+        "proto: (line 1:15): more than 20000 characters for field requestId"
+    )
+
+
 def test_the_number_of_objects_in_a_body_is_limited():
     prompts = ",".join(["{}"] * 400)
     stage = '{"type":"DIFFUSION","diffusion":{"prompts":[' + prompts + "]}}"
