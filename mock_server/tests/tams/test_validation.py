@@ -259,8 +259,8 @@ def test_long_values_are_shortened_in_messages():
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ({"sampler": "x" * 501}, "sampler: must have at most 500 characters"),
-        ({"sdModel": "x" * 501}, "sdModel: must have at most 500 characters"),
+        ({"sampler": "x" * 2001}, "sampler: must have at most 2000 characters"),
+        ({"sdModel": "x" * 2001}, "sdModel: must have at most 2000 characters"),
         (
             {"prompts": [{"text": "x" * 10_001}] * 2},
             "prompts: must have at most 20000 characters, found 20002",
