@@ -21,8 +21,8 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 MAX_STALLED = 1.0
 
 # The thread makes and writes pieces of this many lines, with pauses between them (seconds).
-_PIECE = 64
-_PAUSE = 0.02
+_PIECE = 128
+_PAUSE = 0.05
 # How long dropped lines are counted while others wait (seconds).
 _COUNTING = 1.0
 
