@@ -269,7 +269,18 @@ class MockProcess:
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         watchdog = Path(__file__).with_name("watchdog.py")
-        command = [sys.executable, "-P", "-c", _START, _ROOT, "serve", "--port", "0", "--json"]
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            _START,
+            _ROOT,
+            "serve",
+            "--port",
+            "0",
+            "--json",
+            "--quiet",
+        ]
         # In its own session, so that Ctrl-C does not stop it during the clean-up.
         self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
             [sys.executable, "-I", str(watchdog), *command],

@@ -1,7 +1,7 @@
 """Lines of a running server, made and written by a thread.
 
 If a program starts the server and does not read its output, the pipe becomes full, and writing to
-it blocks. Here only the thread waits, not the event loop. It works in small pieces with pauses
+it blocks. Here only the thread waits, not the event loop. It works in pieces with long pauses
 between them, because a thread that computes for long keeps the event loop from running.
 """
 
