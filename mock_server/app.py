@@ -108,6 +108,7 @@ class App:
             wall,
             by_request=settings.request_faults,
         )
+        self.dispatcher.fault_of = self.faults.of_callback
         control = ControlApi(
             ControlDependencies(
                 accounts=self.accounts,

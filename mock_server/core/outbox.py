@@ -39,6 +39,8 @@ class Delivery(Struct, frozen=True):
     A notice that is not about a job has an empty `job`, no state, and ready `content`. `asked`
     marks a question: a request waits for the answer, so there is no second try. A sender `claim`s
     the delivery until `claimed_until` (real seconds), so that two senders never send it twice.
+    `fault` is the id of the fault rule that acted on it; no other does. Those behind one that is
+    `overtaken` do not wait for it.
     """
 
     id: str
@@ -56,10 +58,17 @@ class Delivery(Struct, frozen=True):
     asked: bool = False
     claim: str = ""
     claimed_until: float = 0.0
+    fault: str = ""
+    overtaken: bool = False
 
     def is_claimed(self, wall: float) -> bool:
         """Return whether a try is under way that may still end well."""
         return bool(self.claim) and wall < self.claimed_until
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether later notices of its job and topic wait for it."""
+        return self.due_at is not None and not self.overtaken
 
     @property
     def is_over(self) -> bool:

@@ -110,7 +110,7 @@ async def keep(world: UnitOfWork, claim: str, delivery: Delivery) -> None:
     if kept is None or kept.claim != claim:
         return
     await tx.put(delivery)
-    if delivery.job:
+    if delivery.job and not delivery.overtaken:
         await _keep_those_behind(world, delivery)
     if delivery.due_at is None:
         if kept.due_at is not None and (job := await tx.get(Job, delivery.job)) is not None:
@@ -193,6 +193,6 @@ async def _is_first(view: View, delivery: Delivery) -> bool:
         return True
     for number in range(1, delivery.number):
         each = await view.get(Delivery, f"{delivery.job}-{number}")
-        if each is not None and each.topic == delivery.topic and each.due_at is not None:
+        if each is not None and each.topic == delivery.topic and each.is_waited_for:
             return False
     return True

@@ -28,7 +28,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.watch import Watch
-from mock_server.core.outbox import Delivery
+from mock_server.core.outbox import Attempt, Delivery
 from mock_server.core.outbox_service import (
     FOR_EVER,
     ahead,
@@ -39,7 +39,7 @@ from mock_server.core.outbox_service import (
     receivers,
 )
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
+from mock_server.web.callback_formats import CallbackAdapter, CallbackFault, CallbackReply
 from mock_server.web.sender import Sender
 from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
 
@@ -56,6 +56,7 @@ PATIENCE = 0.2
 # A clock of one second in a million years would be more than event loops can count.
 MAX_SLEEP = 86400.0
 
+FaultOf = Callable[[Account, Delivery], Awaitable[CallbackFault | None]]
 Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
 
@@ -78,6 +79,7 @@ class CallbackDispatcher:
         self._sender = Sender(authorities)
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
+        self.fault_of: FaultOf = _no_fault
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -372,13 +374,46 @@ class CallbackDispatcher:
         number: int,
         tried: dict[int, Delivery],
     ) -> None:
-        reply, final = await self._try(account, delivery, at)
+        fault = None if delivery.fault else await self.fault_of(account, delivery)
+        if fault is None:
+            over = await self._sent(account, delivery, at)
+        else:
+            over = await self._misbehaved(account, replace(delivery, fault=fault.id), at, fault)
+        async with self._act(account.id) as world:
+            await keep(world, delivery.claim, over)
+        if over.attempts:
+            tried[number] = over
+
+    async def _sent(
+        self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None = None
+    ) -> Delivery:
+        """Send a notice; return it after the try."""
+        reply, final = await self._try(account, delivery, at, fault)
         attempt = reply.as_attempt(at, asked=delivery.asked)
         over = delivery.tried(attempt, self._delays(delivery), final=final)
         _log(over, reply)
-        async with self._act(account.id) as world:
-            await keep(world, delivery.claim, over)
-        tried[number] = over
+        return over
+
+    async def _misbehaved(
+        self, account: Account, delivery: Delivery, at: float, fault: CallbackFault
+    ) -> Delivery:
+        """Do what a fault wants with a notice; return what became of it."""
+        log.info("callback %s: fault %s: %s", delivery.id, fault.id, fault.kind)
+        match fault.kind:
+            case "late" | "overtaken":
+                overtaken = fault.kind == "overtaken"
+                due_at = at + fault.seconds
+                return replace(delivery, due_at=due_at, claim="", overtaken=overtaken)
+            case "lost" | "lost-once":
+                attempt = Attempt(at, 0, f"fault {fault.id}: {fault.kind}")
+                final = fault.kind == "lost"
+                return delivery.tried(attempt, self._delays(delivery), final=final)
+        over = await self._sent(account, delivery, at, fault)
+        if fault.kind == "twice":
+            over = await self._sent(account, over, at)
+        if fault.kind == "replayed":
+            over = replace(over, due_at=at + fault.seconds)
+        return over
 
     def _turn(self, account_id: str, receiver: str) -> asyncio.Lock:
         return self._turns.setdefault((account_id, receiver), asyncio.Lock())
@@ -390,7 +425,7 @@ class CallbackDispatcher:
         return callback_adapter.delays
 
     async def _try(
-        self, account: Account, delivery: Delivery, at: float
+        self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None = None
     ) -> tuple[CallbackReply, bool]:
         """Send a notice; return the reply, and whether another try would make no sense."""
         url = delivery.watch.url
@@ -401,6 +436,8 @@ class CallbackDispatcher:
             url = self._adapters[delivery.watch.surface]().address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
                 target = await self.targets.check(url, account.id)
+                if fault is not None:
+                    target, body = fault.broken(target, body)
                 return replace(await self._send(target, body), url=url), False
         except TargetRefused as refusal:
             final = not isinstance(refusal, NameUnknown)
@@ -411,6 +448,10 @@ class CallbackDispatcher:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
             return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True
+
+
+async def _no_fault(account: Account, delivery: Delivery) -> CallbackFault | None:
+    return None
 
 
 def _log(delivery: Delivery, reply: CallbackReply) -> None:

@@ -39,7 +39,7 @@ class Sender:
                     "POST",
                     url,
                     content=body,
-                    headers={"Content-Type": "application/json", "Host": target.host},
+                    headers={"Content-Type": target.content_type, "Host": target.host},
                     extensions={"sni_hostname": target.name},
                 ) as answer:
                     beginning = await _beginning(answer)

@@ -31,13 +31,15 @@ class CallbackTarget(Struct, frozen=True):
     """A checked URL with its resolved addresses, so that the name is not resolved again.
 
     `pinned_urls` have an address instead of the name; they are tried in this order. `host` is the
-    value of the Host header, `name` the name that the certificate must have.
+    value of the Host header, `name` the name that the certificate must have, `content_type` what
+    is sent there.
     """
 
     url: str
     pinned_urls: tuple[str, ...]
     host: str
     name: str
+    content_type: str = "application/json"
 
 
 class CallbackTargets:

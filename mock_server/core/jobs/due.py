@@ -163,7 +163,7 @@ async def _next_try(world: UnitOfWork, job: Job, topic: str) -> float:
     """Return when the last open notice of a job on a topic is due; later ones wait for it."""
     for number in range(job.told, 0, -1):
         each = await world.tx.get(Delivery, f"{job.id}-{number}")
-        if each is not None and each.topic == topic:
+        if each is not None and each.topic == topic and not each.overtaken:
             return each.due_at or 0.0
     return 0.0
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from mock_server.core.errors import DomainError
+from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.plan_changes import PlaceInRun, PlanChange
 from mock_server.web.calls import GONE, Answer, Call, WireFault, json_answer
 from mock_server.web.json_bodies import WHOLE, IncomingBody
@@ -165,6 +166,31 @@ class PlanFault(EffectBody):
             without_results=self.without_results,
         )
         return None
+
+
+class CallbackEffect(EffectBody):
+    """Lets callbacks misbehave: those of the `state` (a vendor-neutral one) or on the `topic`.
+
+    `late` sends one after `seconds`, and those behind it later still; `overtaken` lets those behind
+    it arrive first. `twice` sends it two times, `replayed` again after `seconds`. `lost` never
+    sends it, `lost-once` only at the next try of the vendor's schedule. The others break it.
+    """
+
+    kind: Literal["callback"]
+    how: Literal[
+        "late",
+        "overtaken",
+        "twice",
+        "replayed",
+        "lost",
+        "lost-once",
+        "truncated",
+        "wrong-content-type",
+        "wrong-signature",
+    ]
+    seconds: Annotated[float, Field(gt=0, le=MAX_PLAN_SECONDS)] = 60.0
+    state: JobState | None = None
+    topic: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
 
 class LatencyFault(EffectBody):
@@ -332,6 +358,7 @@ Effect = Annotated[
     RefusalFault
     | StatusFault
     | NotYetFault
+    | CallbackEffect
     | PlanFault
     | LatencyFault
     | ConnectionFault

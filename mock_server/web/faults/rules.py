@@ -92,6 +92,8 @@ class NewFaultBody(IncomingBody):
             return "cannot know the account, job or token at the moment received"
         if self.moment in ("received", "before") and fault.needs_answer:
             return f"can never act: {fault.kind} needs an answer, so it acts after"
+        if fault.kind == "callback" and not self._is_about_callbacks():
+            return "can never act: callbacks have only an account, surface, job and chance"
         if self.moment == "after" and fault.kind == "plan":
             return "can never act: a job is planned before the work"
         return fault.problem()
@@ -100,6 +102,10 @@ class NewFaultBody(IncomingBody):
     def acts_at(self) -> Moment:
         """When the rule acts; effects that change an answer act after the work."""
         return self.moment or ("after" if self.fault.needs_answer else "before")
+
+    def _is_about_callbacks(self) -> bool:
+        others = self.match.model_fields_set - {"surface", "job", "chance"}
+        return self.moment is None and not others
 
     def life(self, now: float) -> FaultLife:
         """Return which of the matching calls are hit, for a rule that is made now."""
@@ -309,6 +315,8 @@ def rule_in(text: str, refusals: Mapping[str, Refusal]) -> NewFaultBody:
             raise Invalid("X-Mock-Fault", f"{kind}: {_why(error)}") from error
         hint = near(kind, kinds) or "; GET /_mock/faults/kinds lists them"
         raise Invalid("X-Mock-Fault", f"{kind[:40]!r} is not a fault{hint}") from error
+    if kind == "callback":
+        raise Invalid("X-Mock-Fault", "only a rule makes callbacks misbehave")
     if problem := made.problem():
         raise Invalid("X-Mock-Fault", f"{kind}: {problem}")
     return made
@@ -323,5 +331,5 @@ def _why(error: Any) -> str:
 def kinds_of_faults() -> Iterator[str]:
     """Yield the kinds of faults that any vendor has."""
     for definition in _EFFECT.json_schema()["$defs"].values():
-        kind = definition["properties"]["kind"]
-        yield from kind.get("enum") or [kind["const"]]
+        if kind := definition.get("properties", {}).get("kind"):
+            yield from kind.get("enum") or [kind["const"]]

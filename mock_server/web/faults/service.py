@@ -15,10 +15,12 @@ from msgspec import Struct
 
 from mock_server.core import chance
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import SERVER
+from mock_server.core.accounts import SERVER, Account
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.fault_rules import MAX_RULES, FaultRule, Moment, add_rule, count_match
 from mock_server.core.jobs.job import Job
+from mock_server.core.outbox import Delivery
+from mock_server.web.callback_formats import CallbackFault
 from mock_server.web.calls import NO_HOOKS, Answer, Call
 from mock_server.web.journal import Journal
 from mock_server.web.pipeline import Hooks, Operation, Stage, Surface
@@ -165,20 +167,51 @@ class FaultService:
             rule = rule_of(listed.spec)
             if (rule.acts_at == "received") is not early or listed.ended_at(now):
                 continue
-            if not matches(rule.match, call, operation, surface.name):
+            if rule.fault.kind == "callback":
                 continue
-            async with store.transaction(owner) as tx:
-                record = await tx.get(FaultRule, listed.id)
-                if record is None:
-                    continue  # It was deleted meanwhile.
-                draw = chance.nth(seed, f"fault {record.id}", record.matches)
-                is_hit = record.hits_next(now) and draw < rule.match.chance * 2**64
-                await count_match(tx, record, is_hit=is_hit)
-            if is_hit:
-                fired.append(Fired(record.id, rule, draw))
+            if matches(rule.match, call, operation, surface.name) and (
+                hit := await self._counted(listed, rule, seed, now)
+            ):
+                fired.append(hit)
         if not fired:
             self._has_rules = await store.count(FaultRule) > 0
         return fired
+
+    async def _counted(
+        self, listed: FaultRule, rule: NewFaultBody, seed: int, now: float
+    ) -> Fired | None:
+        """Count what matches a rule; return what it does, if this is hit."""
+        async with self.accounts.store.transaction(listed.account) as tx:
+            record = await tx.get(FaultRule, listed.id)
+            if record is None:
+                return None  # It was deleted meanwhile.
+            draw = chance.nth(seed, f"fault {record.id}", record.matches)
+            is_hit = record.hits_next(now) and draw < rule.match.chance * 2**64
+            await count_match(tx, record, is_hit=is_hit)
+        return Fired(record.id, rule, draw) if is_hit else None
+
+    async def of_callback(self, account: Account, delivery: Delivery) -> CallbackFault | None:
+        """Return how a notice misbehaves that is about to be sent for the first time."""
+        if not self._has_rules or delivery.asked:
+            return None
+        from mock_server.web.faults.rules import rule_of
+
+        now = await self.accounts.now(account, self.wall())
+        for owner in (SERVER, account.id):
+            for listed in await self.accounts.store.list(FaultRule, owner):
+                rule = rule_of(listed.spec)
+                effect, match = rule.fault, rule.match
+                if effect.kind != "callback" or listed.ended_at(now):
+                    continue
+                fits = (
+                    match.surface in (None, delivery.watch.surface)
+                    and match.job in (None, delivery.job)
+                    and effect.state in (None, delivery.state)
+                    and effect.topic in (None, delivery.topic)
+                )
+                if fits and await self._counted(listed, rule, account.seed, now):
+                    return CallbackFault(listed.id, effect.how, effect.seconds)
+        return None
 
     async def _act(self, moment: Moment, surface: Surface, call: Call) -> Answer | None:
         """Carry out the faults of a moment: each may change the answer, and one may replace it."""
