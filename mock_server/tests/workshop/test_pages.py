@@ -278,7 +278,7 @@ async def test_a_task_waits_runs_and_ends_in_the_history():
     assert state["tasks"] == []
     (item,) = state["history"]["items"]
     assert (item["prompt"], item["width"], item["height"]) == ("a red kite", 640, 384)
-    assert [each["seed"] for each in item["outputs"]] == [7, 8]
+    assert [each["seed"] for each in item["outputs"]] == ["7", "8"]
 
 
 async def test_a_picture_of_the_history_is_one_of_the_size_asked_for():

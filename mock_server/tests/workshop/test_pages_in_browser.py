@@ -37,6 +37,7 @@ SEEN = """
 })
 """
 SIZES = [(1280, 800), (390, 844)]
+SEED = str(2**64 - 3)
 
 
 @dataclass
@@ -334,6 +335,26 @@ def test_a_page_stays_where_its_user_scrolled_to(integrator, browser):
     page.wait_for("document.querySelectorAll('#history li').length === 1")
 
     assert page.evaluate("scrollY") == 0
+
+
+def test_a_seed_of_64_bits_keeps_all_its_digits(integrator, browser):
+    _, url = integrator.open_session(subProduct="comfyui_api")
+    page = browser.page()
+    page.open(url)
+    page.wait_for("document.querySelector('#workflow_id').options.length > 1")
+    page.write("[id='inputs.prompt']", "a fox in a raincoat")
+    page.write("[id='inputs.seed']", SEED)
+    page.click("#generate")
+    page.wait_for(f"{TASKS} === 1")
+    integrator.advance(60)
+    page.wait_for(f"{SHOWN} === 1")
+
+    page.click("#history button")
+    page.wait_for("document.querySelector('#viewer').open")
+    assert SEED in page.evaluate("document.querySelector('#parameters').innerText")
+    page.write("[id='inputs.seed']", "1")
+    page.click("[data-act=seed]")
+    assert value_of(page, "inputs.seed") == SEED
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["desktop", "phone"])

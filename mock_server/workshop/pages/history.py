@@ -178,7 +178,7 @@ def _file(job: Job, index: int, name: str = "") -> dict[str, Any]:
         "kind": "video" if job.order.is_video_at(index) else "image",
         "name": name,
         "path": f"pictures/{picture_name(job, index)}",
-        "seed": image_seed(job, index),
+        "seed": str(image_seed(job, index)),  # It may have 64 bits; browsers keep 53 of a number.
     }
 
 

@@ -74,7 +74,10 @@ async function asked() {
     if (FILES.includes(type)) {
       if (field.files.length) inputs[name] = await inlined(field.files[0])
     } else if (type === "boolean" || field.value !== "") {
-      inputs[name] = valueOf(field)
+      const value = valueOf(field)
+      const isLong = field.type === "number" && typeof value === "string"
+      // Browsers without rawJSON round a seed of more than 53 bits.
+      inputs[name] = isLong ? (JSON.rawJSON?.(value) ?? Number(value)) : value
     }
   }
   return {

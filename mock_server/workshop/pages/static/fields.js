@@ -26,7 +26,10 @@ export function values() {
 /** @param {any} element */
 export function valueOf(element) {
   if (element.type === "checkbox") return element.checked
-  return element.type === "number" ? element.valueAsNumber : element.value
+  if (element.type !== "number") return element.value
+  const number = element.valueAsNumber
+  // A seed of 64 bits has more digits than a number keeps.
+  return Number.isInteger(number) && !Number.isSafeInteger(number) ? element.value : number
 }
 
 /** @param {Record<string, string>} values those that are saved for this user */

@@ -6,7 +6,7 @@ import {byId, make, say, showMessage} from "./elements.js"
 
 /**
  * One result: a picture, another output, or the reason why there is none.
- * @typedef {{item: any, path: string, kind: string, seed: number | null, name: string,
+ * @typedef {{item: any, path: string, kind: string, seed: string | null, name: string,
  *            text: string}} Exhibit
  */
 
