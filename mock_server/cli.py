@@ -8,16 +8,30 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from mock_server import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Each command is the attribute `command` of the module of its name in `mock_server.commands`.
 COMMANDS = {
     "Run": {
         "serve": "Run the mock server.",
         "listen": "Receive callbacks, print them, and answer them.",
+    },
+    "A running mock": {
+        "accounts": "Create, show, change and delete accounts.",
+        "clock": "Show, advance, freeze, resume and set the clock.",
+        "jobs": "List jobs, and advance, complete or fail them.",
+        "faults": "Make calls fail, and list and delete the rules for it.",
+        "requests": "Show the requests that came; --follow is its live log.",
+        "callbacks": "List callbacks, and send them again.",
+        "wait": "Wait until the mock is ready.",
+        "health": "Say in one line whether the mock is ready.",
     },
     "Signatures": {
         "sign": "Print the signature headers for a request.",
@@ -27,6 +41,7 @@ COMMANDS = {
         "routes": "List the operations that the mock serves.",
         "settings": "Show every setting, its value and the source of the value.",
         "fidelity": "Show where each behaviour of the mock comes from.",
+        "completion": "Print a script for completion in bash, zsh or fish.",
     },
 }
 # What writing to a full disk, or to a stream that is only for reading, raises.
@@ -45,6 +60,18 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"mock_server.commands.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        sentences = {name: text for group in COMMANDS.values() for name, text in group.items()}
+        return [
+            CompletionItem(name, help=text)
+            for name, text in sentences.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, commands in COMMANDS.items():

@@ -20,8 +20,9 @@ from mock_server.web.byte_order_marks import read_file
 CONFIG_FILE = "tams-mock.toml"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 
-# Variables with the prefix that are not settings. The project's own tests use the second.
-_OTHER_VARIABLES = (CONFIG_VARIABLE, PREFIX + "REQUIRE_ALL")
+# Variables with the prefix that are not settings. Commands for a running mock use the second, the
+# project's own tests the third.
+_OTHER_VARIABLES = (CONFIG_VARIABLE, PREFIX + "URL", PREFIX + "REQUIRE_ALL")
 
 # Kubernetes and container links describe each service to its neighbours. The variables of the
 # services tams-mock, tams-mock-tls and so on begin with the prefix, and some are also settings:

@@ -9,8 +9,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from mock_server.setting_sources import SettingsError
-
 if TYPE_CHECKING:
     from mock_server.settings import Settings
 
@@ -29,10 +27,17 @@ class UsageFailure(CommandFailure):
     exit_code = 2
 
 
+class ConnectionFailure(CommandFailure):
+    """A command whose server cannot be reached."""
+
+    exit_code = 3
+
+
 def settings_or_failure(
     flags: Mapping[str, Any] | None = None, config: Path | None = None
 ) -> Settings:
     """Read the settings; wrong ones end the command."""
+    from mock_server.setting_sources import SettingsError
     from mock_server.settings import read_settings
 
     try:

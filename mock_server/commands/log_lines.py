@@ -10,8 +10,7 @@ import logging
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from msgspec import Struct
@@ -20,7 +19,7 @@ from pydantic_core import to_json
 from mock_server.commands.output import LineWriter
 from mock_server.web.calls import CONTROL, Trace
 from mock_server.web.journal import size_of
-from mock_server.web.json_values import plain_number
+from mock_server.web.json_values import plain_numbers
 from mock_server.web.wall import wall
 
 MAX_TEXT_LENGTH = 4000
@@ -37,13 +36,37 @@ _LEVELS = {number: name.lower() for name, number in logging.getLevelNamesMapping
 class Told(Struct, frozen=True):
     """What a line says of one exchange, without secrets."""
 
-    trace: Trace
+    id: str
+    at: float
     level: str
+    method: str
     path: str
     status: int | None
+    seconds: float
+    account: str
+    operation: str
     decided: Mapping[str, Any]
-    refusal: str
-    remarks: Sequence[str]
+    refusal: str = ""
+    remarks: Sequence[str] = ()
+
+
+def told_of(entry: Mapping[str, Any]) -> Told:
+    """Return what the line says of an entry of the journal, as the control API answers it."""
+    status, refusal, remarks = entry["status"], entry["refusal"] or "", entry["remarks"]
+    return Told(
+        entry["id"],
+        entry["at"],
+        _LEVELS[_level_of(status, bool(refusal or remarks))],
+        _printable(entry["method"]),
+        _printable(entry["path"], MAX_PATH_LENGTH),
+        status,
+        entry["durationMs"] / 1000,
+        entry["account"] or "",
+        entry["operation"] or "",
+        entry["decided"] or {},
+        _without_excerpt(refusal),
+        _some_of(remarks),
+    )
 
 
 class Lines(ABC):
@@ -80,17 +103,16 @@ class JsonLines(Lines):
     """A JSON object in each line. Members that have nothing to say are left out."""
 
     def request(self, told: Told) -> str:
-        trace = told.trace
         members = {
-            "at": _iso(trace.wall),
+            "at": _iso(told.at),
             "level": told.level,
-            "request": trace.id,
-            "method": trace.scope["method"],
+            "request": told.id,
+            "method": told.method,
             "path": told.path,
             "status": told.status,
-            "ms": round(trace.seconds * 1000, 1),
-            "account": trace.account or None,
-            "operation": trace.operation or None,
+            "ms": round(told.seconds * 1000, 1),
+            "account": told.account or None,
+            "operation": told.operation or None,
             **told.decided,
         }
         if told.refusal:
@@ -119,16 +141,15 @@ class TextLines(Lines):
         self._colours = colours
 
     def request(self, told: Told) -> str:
-        trace = told.trace
         status = "---" if told.status is None else str(told.status)
         colour = _BY_LEVEL[told.level] if told.level in _BY_LEVEL else _BY_CLASS[int(status[0])]
-        target = f"{trace.scope['method']} {told.path}"
+        target = f"{told.method} {told.path}"
         words = [
-            self._coloured(_clock(trace.wall), _DIM),
+            self._coloured(_clock(told.at), _DIM),
             self._coloured(status, colour),
-            self._coloured(f"{trace.seconds * 1000:6.1f} ms", _DIM),
+            self._coloured(f"{told.seconds * 1000:6.1f} ms", _DIM),
             f"{target:40}",
-            f"{trace.account or '-':8}",
+            f"{told.account or '-':8}",
         ]
         if decided := ", ".join(map(_fact, told.decided.items())):
             words.append(decided)
@@ -137,7 +158,7 @@ class TextLines(Lines):
         if notes := self._notes(told.remarks):
             words.append(self._coloured(f"note: {notes}", _YELLOW))
         if told.refusal or told.remarks:
-            words.append(self._coloured(f"(request {trace.id})", _DIM))
+            words.append(self._coloured(f"(request {told.id})", _DIM))
         return "  ".join(words).rstrip()
 
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
@@ -158,12 +179,15 @@ class TextLines(Lines):
 
 def lines_for(stream: TextIO | None) -> Lines:
     """Return lines for people where the stream is a terminal, and JSON elsewhere."""
-    if stream is None or not stream.isatty():
-        return JsonLines()
+    return text_lines_for(stream) if stream is not None and stream.isatty() else JsonLines()
+
+
+def text_lines_for(stream: TextIO) -> TextLines:
+    """Return lines for people, with colours where the stream is a terminal that shows them."""
     environment = os.environ  # noqa: TID251 - no settings of the mock
     # https://no-color.org; older consoles of Windows show the codes of colours.
     plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb" or os.name == "nt"
-    return TextLines(colours=not plain)
+    return TextLines(colours=stream.isatty() and not plain)
 
 
 class RequestLog:
@@ -180,14 +204,11 @@ class RequestLog:
         self._control_token = control_token
 
     def __call__(self, trace: Trace) -> None:
-        answer = trace.answer
-        if answer is None or trace.refusal or trace.remarks or answer.status >= 400:
-            failed = answer is not None and answer.status >= 500
-            level = logging.ERROR if failed else logging.WARNING
-        elif trace.passing or trace.surface == CONTROL:
-            level = logging.DEBUG
-        else:
-            level = logging.INFO
+        level = _level_of(
+            None if trace.answer is None else trace.answer.status,
+            bool(trace.refusal or trace.remarks),
+            usual=logging.DEBUG if trace.passing or trace.surface == CONTROL else logging.INFO,
+        )
         if level >= self._level:
             line = _RequestLine(trace, self._lines, _LEVELS[level], self._control_token)
             self._writer.line(line, size_of(trace))
@@ -203,7 +224,7 @@ class _RequestLine(Struct):
 
     def __str__(self) -> str:
         trace = self.trace
-        refusal, remarks = trace.refusal.partition(_EXCERPT)[0], trace.remarks
+        refusal, remarks = _without_excerpt(trace.refusal), trace.remarks
         path = _printable(trace.scope["path"], MAX_PATH_LENGTH)
         if refusal or remarks or "/s/" in path:
             from mock_server.control.redaction import Redactor
@@ -211,12 +232,25 @@ class _RequestLine(Struct):
             redactor = Redactor.of(trace, self.control_token)
             path = redactor.text(path)
             refusal = _printable(redactor.text(refusal))
-            more = [f"and {len(remarks) - MAX_REMARKS} more"][: len(remarks) > MAX_REMARKS]
-            shown = [redactor.text(remark) for remark in remarks[:MAX_REMARKS]]
-            remarks = [*map(_printable, shown), *more]
-        decided = {name: _plain(value) for name, value in (trace.decided or {}).items()}
+            remarks = _some_of(remarks, redactor.text)
+        decided = plain_numbers(trace.decided or {})
         status = None if trace.answer is None else trace.answer.status
-        return self.lines.request(Told(trace, self.level, path, status, decided, refusal, remarks))
+        return self.lines.request(
+            Told(
+                trace.id,
+                trace.wall,
+                self.level,
+                trace.scope["method"],
+                path,
+                status,
+                trace.seconds,
+                trace.account,
+                trace.operation,
+                decided,
+                refusal,
+                remarks,
+            )
+        )
 
 
 class LogHandler(logging.Handler):
@@ -256,8 +290,21 @@ def log_to(writer: LineWriter, lines: Lines, level: int) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
-def _plain(value: Any) -> Any:
-    return plain_number(value) if isinstance(value, Decimal) else value
+def _level_of(status: int | None, odd: bool, usual: int = logging.INFO) -> int:
+    """Return how serious an exchange is; an `odd` one was refused, or has remarks."""
+    if status is not None and status < 400 and not odd:
+        return usual
+    return logging.ERROR if status is not None and status >= 500 else logging.WARNING
+
+
+def _without_excerpt(refusal: str) -> str:
+    return refusal.partition(_EXCERPT)[0]
+
+
+def _some_of(remarks: Sequence[str], hide: Callable[[str], str] = str) -> list[str]:
+    """Return the first remarks as lines, and how many there are beside them."""
+    more = [f"and {len(remarks) - MAX_REMARKS} more"][: len(remarks) > MAX_REMARKS]
+    return [*(_printable(hide(remark)) for remark in remarks[:MAX_REMARKS]), *more]
 
 
 def _fact(fact: tuple[str, Any]) -> str:

@@ -37,7 +37,7 @@ from mock_server.web.json_bodies import (
     Query,
     TextOrNull,
 )
-from mock_server.web.json_values import iso
+from mock_server.web.json_values import iso, plain_numbers
 
 MAX_WAIT = 60.0
 
@@ -120,7 +120,10 @@ class VerifyBody(MatchBody):
 
 
 class EntryBody(OutgoingBody):
-    """One exchange in short. `at` is wall time, `now` the account's, `refusal` why it failed."""
+    """One exchange in short. `at` is wall time, `now` the account's, `refusal` why it failed.
+
+    `decided` is what came of it: ids, states, the price in credits.
+    """
 
     id: str
     at: float
@@ -133,6 +136,7 @@ class EntryBody(OutgoingBody):
     operation: TextOrNull
     now: MomentBody | None
     duration_ms: float
+    decided: dict[str, Any] | None
     refusal: TextOrNull
     remarks: list[str]
 
@@ -286,6 +290,7 @@ class Requests:
             status=None if trace.answer is None else trace.answer.status,
             now=None if trace.now is None else MomentBody.of(trace.now),
             duration_ms=round(trace.seconds * 1000, 3),
+            decided=trace.decided and plain_numbers(trace.decided),
             refusal=redactor.text(trace.refusal),
             remarks=[redactor.text(remark) for remark in trace.remarks],
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _LARGE_BYTES = 64 * 1024
 
@@ -25,6 +25,14 @@ def iso(moment: float) -> str:
 def plain_number(amount: Decimal) -> int | float:
     """Return the amount as a JSON number; it has few enough digits to stay exact."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def plain_numbers(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members with JSON numbers in place of amounts."""
+    return {
+        name: plain_number(value) if isinstance(value, Decimal) else value
+        for name, value in members.items()
+    }
 
 
 def read_json(read: Callable[[Text], Value], text: Text) -> Value:

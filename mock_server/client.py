@@ -1,0 +1,280 @@
+"""The control API of a running mock as a Python object, over HTTP only.
+
+    mock = MockClient("http://127.0.0.1:8080")
+    account = mock.create_account(balance=100)
+    mock.advance(seconds=30, account=account["id"])
+
+Answers are the JSON of the control API as it is: `GET /_mock/openapi.json` describes it. Arguments
+have the names of its members and parameters, in snake case; what is None is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+Json = dict[str, Any]
+
+
+class NotReachable(Exception):
+    """Nothing answers at the URL, or what answers does not speak HTTP."""
+
+
+class CallRefused(Exception):
+    """The mock refused a call. `problem` is its answer (RFC 9457), empty if it has none."""
+
+    def __init__(self, status: int, problem: Json) -> None:
+        self.status = status
+        self.problem = problem
+        detail = problem.get("detail")
+        super().__init__(detail if isinstance(detail, str) else f"the answer is {status}")
+
+
+class MockClient:
+    """Calls the control API at a URL. Threads may share it: each call has its own connection.
+
+    A `timeout` is in real seconds. ValueError if the URL is not one of http or https. Every call
+    raises NotReachable or CallRefused. Certificates are checked against those that the system
+    trusts, and those that SSL_CERT_FILE names.
+    """
+
+    # http.client, because httpx takes three times as long to load as all else that a command needs.
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, control_token: str = "", timeout: float = 30.0
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.timeout = timeout
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError(f"{url!r} is not an http address, such as {DEFAULT_URL}")
+        if not (control_token.isascii() and control_token.isprintable()):
+            raise ValueError("the control token has characters that no header can have")
+        self._secure = parts.scheme == "https"
+        self._host, self._port, self._path = parts.hostname, parts.port, parts.path
+        self._headers = {"Accept": "application/json", "Connection": "close"}
+        if control_token:
+            self._headers["Authorization"] = f"Bearer {control_token}"
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout: float | None = None,
+        **query: Any,
+    ) -> Json:
+        """Call an operation; return its answer, without members if that is empty."""
+        target = self._path + path
+        if given := {name: _text(value) for name, value in query.items() if value is not None}:
+            target += f"?{urlencode(given)}"
+        headers = dict(self._headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        connection = self._connection(self.timeout if timeout is None else timeout)
+        try:
+            connection.request(method, target, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+        except (OSError, HTTPException) as error:
+            raise NotReachable(f"{self.url} does not answer: {_words(error)}") from error
+        finally:
+            connection.close()
+        return self._read(answer, data)
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        if self._secure:
+            return HTTPSConnection(self._host, self._port, timeout=timeout)
+        return HTTPConnection(self._host, self._port, timeout=timeout)
+
+    def _read(self, answer: HTTPResponse, data: bytes) -> Json:
+        try:
+            found = json.loads(data or b"{}")
+        except ValueError:
+            found = None
+        if not 200 <= answer.status < 300:
+            raise CallRefused(answer.status, found if isinstance(found, dict) else {})
+        if not isinstance(found, dict):
+            raise NotReachable(f"{self.url} does not answer as a mock does")
+        return found
+
+    def _list(self, kind: str, **query: Any) -> list[Json]:
+        listed = self.call("GET", f"/_mock/{kind}", **query).get(kind)
+        if not isinstance(listed, list):
+            raise NotReachable(f"{self.url} does not answer as a mock does")
+        return listed
+
+    # The server
+
+    def ready(self, timeout: float | None = None) -> Json:
+        return self.call("GET", "/_mock/ready", timeout=timeout)
+
+    def version(self) -> Json:
+        return self.call("GET", "/_mock/version")
+
+    def reset(self, account: str | None = None, only: str | None = None) -> Json:
+        """Reset the server or an account; `only` are parts, separated by commas."""
+        return self.call("POST", "/_mock/reset", account=account, only=only)
+
+    # Accounts
+
+    def accounts(self) -> list[Json]:
+        return self._list("accounts")
+
+    def account(self, id: str) -> Json:
+        return self.call("GET", _one("accounts", id))
+
+    def create_account(self, **members: Any) -> Json:
+        return self.call("POST", "/_mock/accounts", _body(members))
+
+    def delete_account(self, id: str) -> None:
+        self.call("DELETE", _one("accounts", id))
+
+    def delete_accounts(self) -> Json:
+        """Delete all but the ready-made one."""
+        return self.call("DELETE", "/_mock/accounts")
+
+    def balance(self, id: str) -> Json:
+        return self.call("GET", _one("accounts", id, "balance"))
+
+    def change_balance(self, id: str, **members: Any) -> Json:
+        """Set the `balance`, or `top_up`; `reason` goes into the ledger."""
+        return self.call("PUT", _one("accounts", id, "balance"), _body(members))
+
+    def ledger(self, id: str) -> Json:
+        return self.call("GET", _one("accounts", id, "ledger"))
+
+    def limits(self, id: str) -> Json:
+        return self.call("GET", _one("accounts", id, "limits"))
+
+    def change_limits(self, id: str, **members: Any) -> Json:
+        return self.call("PUT", _one("accounts", id, "limits"), _body(members))
+
+    def rotate(self, id: str, **credentials: Any) -> Json:
+        """Replace credentials: `access_token=True` makes a new one, a text is one of your own."""
+        return self.call("POST", _one("accounts", id, "credentials/rotate"), _body(credentials))
+
+    def revoke(self, id: str, *credentials: str) -> Json:
+        body = {"credentials": [_camel(name) for name in credentials]}
+        return self.call("POST", _one("accounts", id, "credentials/revoke"), body)
+
+    # Clocks: of an account, or of the server
+
+    def clock(self, account: str | None = None) -> Json:
+        return self.call("GET", "/_mock/clock", account=account)
+
+    def set_clock(self, account: str | None = None, **members: Any) -> Json:
+        return self.call("PUT", "/_mock/clock", _body(members), account=account)
+
+    def advance(self, account: str | None = None, **members: Any) -> Json:
+        """Advance by `seconds`, `to` a moment, or to the `next` event."""
+        return self.call("POST", "/_mock/clock/advance", _body(members), account=account)
+
+    def freeze(self, account: str | None = None) -> Json:
+        return self.call("POST", "/_mock/clock/freeze", account=account)
+
+    def resume(self, account: str | None = None, rate: float | None = None) -> Json:
+        return self.call("POST", "/_mock/clock/resume", _body({"rate": rate}), account=account)
+
+    # Jobs
+
+    def jobs(self, **query: Any) -> list[Json]:
+        return self._list("jobs", **query)
+
+    def job(self, id: str) -> Json:
+        return self.call("GET", _one("jobs", id))
+
+    def advance_job(self, id: str, seconds: float | None = None) -> Json:
+        return self.call("POST", _one("jobs", id, "advance"), _body({"seconds": seconds}))
+
+    def complete_job(self, id: str) -> Json:
+        return self.call("POST", _one("jobs", id, "complete"))
+
+    def fail_job(self, id: str, reason: str | None = None) -> Json:
+        return self.call("POST", _one("jobs", id, "fail"), _body({"reason": reason}))
+
+    # Faults
+
+    def faults(self, account: str | None = None) -> list[Json]:
+        return self._list("faults", account=account)
+
+    def fault(self, id: str) -> Json:
+        return self.call("GET", _one("faults", id))
+
+    def fault_kinds(self) -> Json:
+        return self.call("GET", "/_mock/faults/kinds")
+
+    def add_fault(self, rule: Mapping[str, Any]) -> Json:
+        """Add a rule, with the members that FAULTS.md describes."""
+        return self.call("POST", "/_mock/faults", rule)
+
+    def delete_fault(self, id: str) -> None:
+        self.call("DELETE", _one("faults", id))
+
+    def delete_faults(self, account: str | None = None) -> Json:
+        return self.call("DELETE", "/_mock/faults", account=account)
+
+    # The journal
+
+    def requests(self, **query: Any) -> list[Json]:
+        return self._list("requests", **query)
+
+    def request(self, id: str) -> Json:
+        return self.call("GET", _one("requests", id))
+
+    def wait_for_requests(self, timeout: float = 10.0, **members: Any) -> list[Json]:
+        """Wait until `count` requests match, for `timeout` seconds, at most 60."""
+        body = _body(members | {"timeout": timeout})
+        path, patience = "/_mock/requests/wait", self.timeout + timeout
+        found: list[Json] = self.call("POST", path, body, timeout=patience)["requests"]
+        return found
+
+    def verify_requests(self, **members: Any) -> Json:
+        return self.call("POST", "/_mock/requests/verify", _body(members))
+
+    def delete_requests(self, account: str | None = None) -> Json:
+        return self.call("DELETE", "/_mock/requests", account=account)
+
+    # Callbacks
+
+    def callbacks(self, **query: Any) -> list[Json]:
+        return self._list("callbacks", **query)
+
+    def callback(self, id: str) -> Json:
+        return self.call("GET", _one("callbacks", id))
+
+    def redeliver(self, id: str) -> Json:
+        return self.call("POST", _one("callbacks", id, "redeliver"))
+
+    def drain(self, account: str | None = None) -> Json:
+        return self.call("POST", "/_mock/callbacks/drain", account=account)
+
+
+def _one(kind: str, id: str, part: str = "") -> str:
+    return f"/_mock/{kind}/{quote(id, safe='')}" + (f"/{part}" if part else "")
+
+
+def _body(members: Mapping[str, Any]) -> Json:
+    return {_camel(name): value for name, value in members.items() if value is not None}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.replace("-", "_").split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer came in time"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -1,0 +1,72 @@
+"""`tams-mock jobs`: the jobs of a running mock, and changing them by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mock_server.client import Json, MockClient
+from mock_server.commands.running_mock import Verbs, duration, on_mock
+from mock_server.commands.tables import print_details, print_table
+
+STATES = ("created", "pending", "waiting", "running", "succeeded", "failed", "canceled")
+
+
+@click.group("jobs", cls=Verbs)
+def command() -> None:
+    """List jobs, and advance, complete or fail them."""
+
+
+def _print_jobs(jobs: list[Json]) -> None:
+    columns = ("id", "account", "state", "done", "credits", "size", "prompt")
+    rows = (
+        (job["id"], job["account"], job["state"], f"{job['done']:.0%}", job["price"],
+         f"{job['width']}x{job['height']}", job["prompt"])
+        for job in jobs
+    )  # fmt: skip
+    print_table(columns, rows, "no jobs yet")
+
+
+@command.command("list")
+@click.option("--account", metavar="ID", help="Only those of this account.")
+@click.option("--state", help="Only those that are in this state now.")
+@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
+@on_mock(_print_jobs)
+def _list(mock: MockClient, **query: Any) -> list[Json]:
+    """List jobs, the newest first."""
+    return mock.jobs(**query)
+
+
+@command.command("show")
+@click.argument("id")
+@on_mock(print_details)
+def _show(mock: MockClient, id: str) -> Json:
+    """Show a job. This does not count as a poll."""
+    return mock.job(id)
+
+
+@command.command("advance")
+@click.argument("id")
+@click.argument("seconds", type=duration, required=False)
+@on_mock(print_details)
+def _advance(mock: MockClient, id: str, seconds: float | None) -> Json:
+    """Advance a job that is advanced by hand; by default into its next state."""
+    return mock.advance_job(id, seconds)
+
+
+@command.command("complete")
+@click.argument("id")
+@on_mock(print_details)
+def _complete(mock: MockClient, id: str) -> Json:
+    """Complete a job now."""
+    return mock.complete_job(id)
+
+
+@command.command("fail")
+@click.argument("id")
+@click.option("--reason", help="Why it fails.")
+@on_mock(print_details)
+def _fail(mock: MockClient, id: str, reason: str | None) -> Json:
+    """Fail a job now."""
+    return mock.fail_job(id, reason)

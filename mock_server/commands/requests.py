@@ -1,0 +1,142 @@
+"""`tams-mock requests`: what a running mock was asked and answered, also while it happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mock_server.client import CallRefused, Json, MockClient
+from mock_server.commands.errors import UsageFailure
+from mock_server.commands.running_mock import Verbs, failures, mock_options, on_mock
+from mock_server.commands.tables import print_details, print_json
+
+if TYPE_CHECKING:
+    from mock_server.commands.log_lines import TextLines
+
+# How long the mock waits for the next request before it is asked again (seconds).
+_PATIENCE = 60.0
+
+
+@click.group("requests", cls=Verbs)
+def command() -> None:
+    """Show the requests that came and their answers, as the log of serve does."""
+
+
+@command.command("list")
+@click.option(
+    "--follow", "-f", is_flag=True, help="Then print each request that comes, until Ctrl-C."
+)
+@click.option("--account", metavar="ID", help="Only calls for this account.")
+@click.option("--method", help="Only calls with this method.")
+@click.option("--path", metavar="PREFIX", help="Only paths that begin so.")
+@click.option("--status", type=int, help="Only calls with this status.")
+@click.option("--operation", help="Only this operation: 'POST /v1/jobs'.")
+@click.option("--since", metavar="ID", help="Only calls after the one with this id.")
+@click.option("--surface", help="Only calls of tams, workshop, or control (the control API).")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="At most so many.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, a line for each.")
+@mock_options
+def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: Any) -> None:
+    """List the newest requests, the newest last."""
+    if follow and query["surface"] is not None:
+        raise UsageFailure("--follow and --surface exclude each other")
+    with failures(mock):
+        entries = mock.requests(limit=limit, **query)[::-1]
+        if as_json and not follow:
+            print_json(entries)
+            return
+        lines = _lines()
+        for entry in entries:
+            _print_entry(entry, lines, as_json)
+        if follow:
+            _follow(mock, lines, as_json, entries, query)
+        elif not entries:
+            click.echo("no requests yet")
+
+
+def _follow(
+    mock: MockClient, lines: TextLines, as_json: bool, entries: list[Json], query: dict[str, Any]
+) -> None:
+    """Print requests as they come; Ctrl-C is the usual end."""
+    del query["surface"]
+    try:
+        for entry in _coming(mock, entries[-1]["id"] if entries else query["since"], query):
+            _print_entry(entry, lines, as_json)
+    except KeyboardInterrupt:
+        click.echo(err=True)
+
+
+def _coming(mock: MockClient, since: str | None, query: dict[str, Any]) -> Iterator[Json]:
+    while True:
+        try:
+            found = mock.wait_for_requests(_PATIENCE, **query | {"since": since or "00000000"})
+        except CallRefused as error:
+            if error.status != 408:
+                raise
+            continue
+        since = found[0]["id"]
+        yield from reversed(found)
+
+
+def _lines() -> TextLines:
+    import sys
+
+    from mock_server.commands.log_lines import text_lines_for
+
+    return text_lines_for(sys.stdout)
+
+
+def _print_entry(entry: Json, lines: TextLines, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(entry, ensure_ascii=False))
+        return
+    from mock_server.commands.log_lines import told_of
+
+    click.echo(lines.request(told_of(entry)))
+
+
+def _print_exchange(exchange: Json) -> None:
+    bodies = [
+        exchange.pop("body"),
+        *([exchange["answer"].pop("body")] if exchange["answer"] else []),
+    ]
+    headers = {"request": exchange.pop("headers")}
+    if exchange["answer"]:
+        headers["answer"] = exchange.pop("answer")["headers"]
+    print_details(exchange)
+    for (name, pairs), body in zip(headers.items(), bodies, strict=False):
+        click.echo(f"\n{name}:")
+        print_details({f"  {pair['name']}:": pair["value"] for pair in pairs})
+        if body["base64"]:
+            shown = (
+                body["text"]
+                if body["text"] is not None
+                else f"(bytes, in base64) {body['base64'][:80]}…"
+            )
+            click.echo(f"\n{shown}" + (" … (cut off)" if body["truncated"] else ""))
+
+
+@command.command("show")
+@click.argument("id")
+@on_mock(_print_exchange)
+def _show(mock: MockClient, id: str) -> Json:
+    """Show a request and its answer; ID is its X-Mock-Request-Id."""
+    return mock.request(id)
+
+
+@command.command("clear")
+@click.option("--account", metavar="ID", help="Only those of this account.")
+@on_mock(lambda answer: click.echo(f"deleted requests: {answer['deleted']}"))
+def _clear(mock: MockClient, account: str | None) -> Json:
+    """Delete requests from the journal."""
+    return mock.delete_requests(account)
