@@ -21,5 +21,6 @@ ENV PATH=/app/venv/bin:$PATH TAMS_MOCK_HOST=0.0.0.0
 USER mock
 WORKDIR /home/mock
 EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=10s --start-period=10s CMD ["tams-mock", "health"]
 ENTRYPOINT ["tams-mock"]
 CMD ["serve"]

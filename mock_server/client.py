@@ -67,12 +67,14 @@ class MockClient:
         path: str,
         body: Any = None,
         *,
+        query: Mapping[str, Any] | None = None,
         timeout: float | None = None,
-        **query: Any,
     ) -> Json:
         """Call an operation; return its answer, without members if that is empty."""
         target = self._path + path
-        if given := {name: _text(value) for name, value in query.items() if value is not None}:
+        if given := {
+            name: _text(value) for name, value in (query or {}).items() if value is not None
+        }:
             target += f"?{urlencode(given)}"
         headers = dict(self._headers)
         if body is not None:
@@ -105,8 +107,8 @@ class MockClient:
             raise NotReachable(f"{self.url} does not answer as a mock does")
         return found
 
-    def _list(self, kind: str, **query: Any) -> list[Json]:
-        listed = self.call("GET", f"/_mock/{kind}", **query).get(kind)
+    def _list(self, kind: str, /, **query: Any) -> list[Json]:
+        listed = self.call("GET", f"/_mock/{kind}", query=query).get(kind)
         if not isinstance(listed, list):
             raise NotReachable(f"{self.url} does not answer as a mock does")
         return listed
@@ -121,7 +123,7 @@ class MockClient:
 
     def reset(self, account: str | None = None, only: str | None = None) -> Json:
         """Reset the server or an account; `only` are parts, separated by commas."""
-        return self.call("POST", "/_mock/reset", account=account, only=only)
+        return self.call("POST", "/_mock/reset", query={"account": account, "only": only})
 
     # Accounts
 
@@ -168,20 +170,22 @@ class MockClient:
     # Clocks: of an account, or of the server
 
     def clock(self, account: str | None = None) -> Json:
-        return self.call("GET", "/_mock/clock", account=account)
+        return self.call("GET", "/_mock/clock", query={"account": account})
 
     def set_clock(self, account: str | None = None, **members: Any) -> Json:
-        return self.call("PUT", "/_mock/clock", _body(members), account=account)
+        return self.call("PUT", "/_mock/clock", _body(members), query={"account": account})
 
     def advance(self, account: str | None = None, **members: Any) -> Json:
         """Advance by `seconds`, `to` a moment, or to the `next` event."""
-        return self.call("POST", "/_mock/clock/advance", _body(members), account=account)
+        return self.call("POST", "/_mock/clock/advance", _body(members), query={"account": account})
 
     def freeze(self, account: str | None = None) -> Json:
-        return self.call("POST", "/_mock/clock/freeze", account=account)
+        return self.call("POST", "/_mock/clock/freeze", query={"account": account})
 
     def resume(self, account: str | None = None, rate: float | None = None) -> Json:
-        return self.call("POST", "/_mock/clock/resume", _body({"rate": rate}), account=account)
+        return self.call(
+            "POST", "/_mock/clock/resume", _body({"rate": rate}), query={"account": account}
+        )
 
     # Jobs
 
@@ -219,7 +223,7 @@ class MockClient:
         self.call("DELETE", _one("faults", id))
 
     def delete_faults(self, account: str | None = None) -> Json:
-        return self.call("DELETE", "/_mock/faults", account=account)
+        return self.call("DELETE", "/_mock/faults", query={"account": account})
 
     # The journal
 
@@ -240,7 +244,7 @@ class MockClient:
         return self.call("POST", "/_mock/requests/verify", _body(members))
 
     def delete_requests(self, account: str | None = None) -> Json:
-        return self.call("DELETE", "/_mock/requests", account=account)
+        return self.call("DELETE", "/_mock/requests", query={"account": account})
 
     # Callbacks
 
@@ -254,7 +258,7 @@ class MockClient:
         return self.call("POST", _one("callbacks", id, "redeliver"))
 
     def drain(self, account: str | None = None) -> Json:
-        return self.call("POST", "/_mock/callbacks/drain", account=account)
+        return self.call("POST", "/_mock/callbacks/drain", query={"account": account})
 
 
 def _one(kind: str, id: str, part: str = "") -> str:

@@ -8,7 +8,7 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.running_mock import Verbs, on_mock
-from mock_server.commands.tables import print_details, print_table
+from mock_server.commands.tables import print_details, print_json, print_table
 
 
 @click.group("callbacks", cls=Verbs)
@@ -25,6 +25,14 @@ def _print_callbacks(callbacks: list[Json]) -> None:
         for each in callbacks
     )  # fmt: skip
     print_table(columns, rows, "no callbacks yet")
+
+
+def _print_callback(callback: Json) -> None:
+    payload = callback.pop("payload")
+    print_details(callback)
+    if payload is not None:
+        click.echo("\npayload:")
+        print_json(payload)
 
 
 def _print_drained(drained: Json) -> None:
@@ -46,7 +54,7 @@ def _list(mock: MockClient, **query: Any) -> list[Json]:
 
 @command.command("show")
 @click.argument("id")
-@on_mock(print_details)
+@on_mock(_print_callback)
 def _show(mock: MockClient, id: str) -> Json:
     """Show a callback, its attempts and its payload."""
     return mock.callback(id)
@@ -54,11 +62,8 @@ def _show(mock: MockClient, id: str) -> Json:
 
 def _not_arrived(callback: Json) -> str:
     last = callback["attempts"][-1]
-    return (
-        ""
-        if last["status"] in range(200, 300)
-        else f"not arrived: {last['problem'] or last['status']}"
-    )
+    arrived = 200 <= last["status"] < 300
+    return "" if arrived else f"the callback did not arrive: {last['problem'] or last['status']}"
 
 
 @command.command("redeliver")

@@ -10,8 +10,6 @@ from mock_server.client import Json, MockClient
 from mock_server.commands.running_mock import Verbs, duration, on_mock
 from mock_server.commands.tables import print_details, print_table
 
-STATES = ("created", "pending", "waiting", "running", "succeeded", "failed", "canceled")
-
 
 @click.group("jobs", cls=Verbs)
 def command() -> None:
@@ -26,6 +24,10 @@ def _print_jobs(jobs: list[Json]) -> None:
         for job in jobs
     )  # fmt: skip
     print_table(columns, rows, "no jobs yet")
+
+
+def _print_job(job: Json) -> None:
+    _print_jobs([job])
 
 
 @command.command("list")
@@ -49,7 +51,7 @@ def _show(mock: MockClient, id: str) -> Json:
 @command.command("advance")
 @click.argument("id")
 @click.argument("seconds", type=duration, required=False)
-@on_mock(print_details)
+@on_mock(_print_job)
 def _advance(mock: MockClient, id: str, seconds: float | None) -> Json:
     """Advance a job that is advanced by hand; by default into its next state."""
     return mock.advance_job(id, seconds)
@@ -57,7 +59,7 @@ def _advance(mock: MockClient, id: str, seconds: float | None) -> Json:
 
 @command.command("complete")
 @click.argument("id")
-@on_mock(print_details)
+@on_mock(_print_job)
 def _complete(mock: MockClient, id: str) -> Json:
     """Complete a job now."""
     return mock.complete_job(id)
@@ -66,7 +68,7 @@ def _complete(mock: MockClient, id: str) -> Json:
 @command.command("fail")
 @click.argument("id")
 @click.option("--reason", help="Why it fails.")
-@on_mock(print_details)
+@on_mock(_print_job)
 def _fail(mock: MockClient, id: str, reason: str | None) -> Json:
     """Fail a job now."""
     return mock.fail_job(id, reason)

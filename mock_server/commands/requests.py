@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,8 +18,11 @@ from mock_server.commands.tables import print_details, print_json
 if TYPE_CHECKING:
     from mock_server.commands.log_lines import TextLines
 
+FIRST = "00000000"  # before all ids
+# A request that --follow shows may have begun before so many others that it shows.
+MAX_SLOWER = 500
 # How long the mock waits for the next request before it is asked again (seconds).
-_PATIENCE = 60.0
+_PATIENCE = 5.0
 
 
 @click.group("requests", cls=Verbs)
@@ -59,38 +64,34 @@ def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: An
         for entry in entries:
             _print_entry(entry, lines, as_json)
         if follow:
-            _follow(mock, lines, as_json, entries, query)
+            del query["surface"]
+            with suppress(KeyboardInterrupt):  # the usual end
+                for entry in _follow(mock, query, {entry["id"] for entry in entries}):
+                    _print_entry(entry, lines, as_json)
         elif not entries:
             click.echo("no requests yet")
 
 
-def _follow(
-    mock: MockClient, lines: TextLines, as_json: bool, entries: list[Json], query: dict[str, Any]
-) -> None:
-    """Print requests as they come; Ctrl-C is the usual end."""
-    del query["surface"]
-    try:
-        for entry in _coming(mock, entries[-1]["id"] if entries else query["since"], query):
-            _print_entry(entry, lines, as_json)
-    except KeyboardInterrupt:
-        click.echo(err=True)
-
-
-def _coming(mock: MockClient, since: str | None, query: dict[str, Any]) -> Iterator[Json]:
+def _follow(mock: MockClient, query: dict[str, Any], printed: set[str]) -> Iterator[Json]:
+    """Yield requests as they come; an earlier one may end later, so ids alone do not tell."""
+    since = min(printed, default=query["since"] or FIRST)
+    printed = printed - {since}
     while True:
+        asked = query | {"since": since}
         try:
-            found = mock.wait_for_requests(_PATIENCE, **query | {"since": since or "00000000"})
+            found = mock.wait_for_requests(_PATIENCE, **asked, count=len(printed) + 1)
         except CallRefused as error:
             if error.status != 408:
                 raise
-            continue
-        since = found[0]["id"]
-        yield from reversed(found)
+            found = mock.requests(**asked, limit=1000)  # Others may have been deleted meanwhile.
+        yield from (entry for entry in reversed(found) if entry["id"] not in printed)
+        printed = {entry["id"] for entry in found}
+        if len(printed) > MAX_SLOWER:
+            since = sorted(printed)[-MAX_SLOWER // 2]
+            printed = {id for id in printed if id > since}
 
 
 def _lines() -> TextLines:
-    import sys
-
     from mock_server.commands.log_lines import text_lines_for
 
     return text_lines_for(sys.stdout)

@@ -44,7 +44,7 @@ def as_cell(value: Any) -> str:
             return "-"
         case bool():
             return "yes" if value else "no"
-        case {"iso": str(iso)}:
+        case {"at": _, "iso": str(iso), **others} if not others:
             return iso
         case dict():
             return ", ".join(f"{name} {as_cell(each)}" for name, each in value.items())
@@ -64,7 +64,7 @@ def one_line(text: str, max_length: int) -> str:
 
 def _flat(members: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in members.items():
-        if isinstance(value, dict) and value and "iso" not in value:
+        if isinstance(value, dict) and value and value.keys() != {"at", "iso"}:
             yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
             for number, each in enumerate(value):

@@ -1,0 +1,641 @@
+"""Commands for a running mock: each against a real server, with errors, empty states and JSON."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from mock_server.cli import tams_mock
+from mock_server.client import CallRefused, MockClient, NotReachable
+from mock_server.commands.running_mock import on_mock
+from mock_server.serving import Server, serve_in_thread
+from mock_server.settings import Settings
+
+NOWHERE = "http://127.0.0.1:9"
+TOKEN = "the-control-token"
+BEARER = {"authorization": "Bearer mock-token-0001"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("TAMS_MOCK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("state")
+    with serve_in_thread(Settings(port=0, state_dir=folder, control_token=TOKEN)) as server:
+        yield server
+
+
+@pytest.fixture
+def mock(server: Server) -> Iterator[MockClient]:
+    """A client of a server that is at its start."""
+    client = MockClient(server.url)
+    client.delete_accounts()
+    client.reset()
+    client.call("PUT", "/_mock/clock", {"rate": 1})
+    return client
+
+
+def tell(mock: MockClient, *arguments: str, **more: Any) -> Result:
+    return CliRunner().invoke(tams_mock, arguments, env={"TAMS_MOCK_URL": mock.url}, **more)
+
+
+def said(mock: MockClient, *arguments: str, **more: Any) -> str:
+    """Return what a command prints that works."""
+    result = tell(mock, *arguments, **more)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def as_json(mock: MockClient, *arguments: str) -> Any:
+    return json.loads(said(mock, *arguments, "--json"))
+
+
+def submit(mock: MockClient, progress: str = "manual", **members: Any) -> str:
+    """Submit a job of the ready-made account; return its id."""
+    body = {
+        "requestId": f"r-{len(mock.jobs())}",
+        "stages": [
+            {"type": "INPUT_INITIALIZE", "inputInitialize": {"seed": "7", "count": 1}},
+            {
+                "type": "DIFFUSION",
+                "diffusion": {
+                    "width": 512,
+                    "height": 512,
+                    "prompts": [{"text": "a kite \x1b[31m over 灯塔"}],
+                    "sampler": "Euler a",
+                    "sdVae": "Automatic",
+                    "steps": 15,
+                    "sdModel": "600423083519508503",
+                    "cfgScale": 7,
+                },
+            },
+        ],
+    }
+    headers = BEARER | {"x-mock-progress": progress}
+    url = f"{mock.url}/v1/jobs"
+    answer = httpx.post(url, json=body | members, headers=headers, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    id: str = answer.json()["job"]["id"]
+    return id
+
+
+# Nothing there, and nobody there
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("jobs", "no jobs yet"),
+        ("faults", "no faults"),
+        ("requests", "no requests yet"),
+        ("callbacks", "no callbacks yet"),
+    ],
+)
+def test_what_is_empty_is_said_and_is_an_empty_list_of_json(mock, command, sentence):
+    assert said(mock, command) == said(mock, command, "list") == f"{sentence}\n"
+    assert as_json(mock, command) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("accounts",),
+        ("clock", "advance", "1h"),
+        ("faults", "add", "reset"),
+        ("requests", "--follow"),
+        ("callbacks", "drain"),
+        ("wait", "--timeout", "0"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_3(arguments):
+    result = tell(MockClient(NOWHERE), *arguments)
+
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"tams-mock: {NOWHERE} does not answer: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("accounts", "show", "nobody"), "there is no account 'nobody'"),
+        (("accounts", "create", "default"), "there is an account 'default' already"),
+        (("accounts", "create", "--qps", "0"), "qps: must be greater than or equal to 1, found 0"),
+        (("accounts", "delete", "default"), "reset it instead"),
+        (("jobs", "show", "a b?c#%2F"), "there is no job 'a b?c#%2F'"),
+        (("jobs", "list", "--account", "nobody"), "there is no account 'nobody'"),
+        (("faults", "delete", "7"), "there is no fault '7'"),
+        (("faults", "add", "reset", "--chance", "2"), "match/chance: "),
+        (("requests", "show", "00000000"), "there is no request '00000000'"),
+        (("callbacks", "redeliver", "7"), "there is no callback '7'"),
+        (("clock", "set", "yesterday"), "now: must be seconds since the epoch, or ISO 8601"),
+        (("clock", "show", "--account", "nobody"), "there is no account 'nobody'"),
+    ],
+)
+def test_a_refusal_is_1_and_says_why(mock, arguments, sentence):
+    result = tell(mock, *arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("tams-mock: ")
+    assert sentence in result.stderr
+
+
+def test_every_error_of_a_refusal_has_its_line(mock):
+    result = tell(mock, "accounts", "create", "--qps", "0", "--slots", "0")
+
+    assert result.stderr.splitlines() == [
+        "tams-mock: qps: must be greater than or equal to 1, found 0",
+        "tams-mock: slots: must be greater than or equal to 1, found 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("jobs", "lst"), "No such command 'lst'"),
+        (("clock", "advance"), "expected one of DURATION, --to and --next"),
+        (("clock", "advance", "soon"), "'soon' is not a duration, such as 90, 1.5h or 2d"),
+        (("clock", "set"), "expected MOMENT, --rate or both"),
+        (("accounts", "delete"), "expected ID or --all"),
+        (("accounts", "rotate", "default", "password"), "'password' is none of app-id, "),
+        (
+            ("accounts", "rotate", "default", "public-key=@nowhere.pem"),
+            "nowhere.pem cannot be read",
+        ),
+        (("faults", "add"), "expected one of FAULT and --file"),
+        (("faults", "add", "latencyy"), "'latencyy' is not a fault; did you mean 'latency'?"),
+        (("faults", "add", "latency", "2"), "'2' is not NAME=VALUE"),
+        (("faults", "add", "--file", "nowhere.json"), "nowhere.json cannot be read"),
+        (("faults", "add", "--file", "-", "--times", "1"), "--file has all of the rule"),
+        (("faults", "delete"), "expected one of ID, --all and --account"),
+        (("requests", "-f", "--surface", "tams"), "--follow and --surface exclude each other"),
+        (("jobs", "--url", "localhost:8080"), "'localhost:8080' is not an http address"),
+        (("jobs", "--control-token", "a\nb"), "the control token has characters"),
+    ],
+)
+def test_a_wrong_use_is_2_and_says_what_is_expected(mock, arguments, sentence):
+    result = tell(mock, *arguments)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://", "ftp://h", "http://h?a=b"])
+def test_an_address_that_cannot_be_is_2(mock, url):
+    assert tell(mock, "jobs", "--url", url).exit_code == 2
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A server that is no mock: it answers GET with a page, and POST with 404."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>hello</html>")
+
+    def do_POST(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_another_server_is_not_taken_for_a_mock():
+    with serving(Stranger) as url:
+        mock = MockClient(url)
+
+        assert "does not answer as a mock does" in tell(mock, "jobs").stderr
+        assert tell(mock, "jobs").exit_code == 3
+        assert tell(mock, "health").exit_code == 1
+        assert "answered 404; is it a mock?" in tell(mock, "clock", "freeze").stderr
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """The control API of a mock that can be reached from beyond loopback."""
+
+    def do_GET(self) -> None:
+        allowed = self.headers["authorization"] == f"Bearer {TOKEN}"
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+        self.wfile.write(b'{"jobs": []}' if allowed else b'{"detail": "send Authorization"}')
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_the_control_token_is_an_option_and_a_variable(monkeypatch):
+    with serving(Guarded) as url:
+        mock = MockClient(url)
+        refused = tell(mock, "jobs")
+        assert as_json(mock, "jobs", "--control-token", TOKEN) == []
+        monkeypatch.setenv("TAMS_MOCK_CONTROL_TOKEN", TOKEN)
+        assert as_json(mock, "jobs") == []
+
+    assert refused.exit_code == 1
+    assert "--control-token or TAMS_MOCK_CONTROL_TOKEN" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("port", "address"),
+    [("9", "http://127.0.0.1:9"), ("0", "http://127.0.0.1:8080"), ("tcp://10.0.0.1:80", None)],
+)
+def test_the_mock_is_found_by_its_port(monkeypatch, port, address):
+    """Kubernetes sets the variable for services of this name."""
+    import click
+
+    found: list[str] = []
+
+    @click.command
+    @on_mock(lambda answer: None)
+    def command(mock: MockClient) -> None:
+        found.append(mock.url)
+
+    CliRunner().invoke(command, env={"TAMS_MOCK_PORT": port})
+
+    assert found == [address or "http://127.0.0.1:8080"]
+
+
+def test_the_variable_of_the_url_is_no_setting(monkeypatch):
+    monkeypatch.setenv("TAMS_MOCK_URL", NOWHERE)
+
+    assert CliRunner().invoke(tams_mock, ["settings"]).exit_code == 0
+
+
+# What they do
+
+
+def test_accounts_are_created_shown_changed_and_deleted(mock):
+    assert "balance           5\n" in said(mock, "accounts", "create", "ada", "--balance", "5")
+    (tmp,) = [each for each in as_json(mock, "accounts") if each["id"] == "ada"]
+    frozen = as_json(mock, "accounts", "create", "bob", "--frozen", "--qps", "50")
+
+    assert tmp["privateKey"].startswith("-----BEGIN")
+    assert "-----" not in said(mock, "accounts", "show", "ada")
+    assert frozen["clock"]["frozen"] is True
+    assert frozen["limits"]["qps"] == 50
+    assert said(mock, "accounts").splitlines()[0].split()[:3] == ["ID", "NAME", "BALANCE"]
+    assert as_json(mock, "accounts", "balance", "ada")["balance"] == 5
+    assert as_json(mock, "accounts", "balance", "ada", "8.5")["balance"] == 8.5
+    assert as_json(mock, "accounts", "balance", "ada", "--top-up", "1")["balance"] == 9.5
+    assert as_json(mock, "accounts", "limits", "ada", "--window", "2m")["window"] == 120
+    assert as_json(mock, "accounts", "limits", "ada")["windows"][0]["used"] == 0
+    assert said(mock, "accounts", "delete", "ada", "bob") == "deleted accounts: 2\n"
+    assert as_json(mock, "accounts", "delete", "--all") == {"deleted": 0}
+
+
+def test_credentials_are_rotated_and_revoked(mock, tmp_path):
+    before = as_json(mock, "accounts", "create", "ada")
+    pem = tmp_path / "key.pem"
+    pem.write_text(mock.account("default")["publicKey"], "ascii")
+
+    after = as_json(mock, "accounts", "rotate", "ada", "access-token", "app-secret=my-own",
+                    f"public-key=@{pem}")  # fmt: skip
+    revoked = as_json(mock, "accounts", "revoke", "ada", "app-key")
+
+    assert after["accessToken"] != before["accessToken"]
+    assert (after["appSecret"], after["privateKey"]) == ("my-own", None)
+    assert revoked["appKey"] == ""
+
+
+def test_the_clock_is_frozen_set_advanced_and_resumed(mock):
+    frozen = as_json(mock, "clock", "freeze")
+    moved = as_json(mock, "clock", "advance", "1.5h")
+    moment = as_json(mock, "clock", "set", "2990-01-01T00:00:00Z")
+
+    assert frozen["frozen"] is True
+    assert moved["now"] == frozen["now"] + 5400
+    assert moment["iso"].startswith("2990-01-01T00:00:00")
+    assert "  frozen  (the server)\n" in said(mock, "clock")
+    assert "runs at 60x" in said(mock, "clock", "resume", "--rate", "60")
+    assert "account default, which follows the server" in said(
+        mock, "clock", "show", "--account", "default"
+    )
+    mock.reset()
+
+
+def test_advancing_shows_what_happened_on_the_way(mock):
+    id = submit(mock, "time")
+
+    printed = said(mock, "clock", "advance", "1h")
+
+    assert any(
+        line.split()[1:] == ["default", "job", id, "succeeded"] for line in printed.splitlines()
+    )
+    assert said(mock, "clock", "advance", "1").startswith("nothing happened on the way\n")
+
+
+def test_jobs_are_listed_advanced_completed_and_failed(mock):
+    one, two = submit(mock), submit(mock)
+
+    table = said(mock, "jobs")
+    assert [line.split()[0] for line in table.splitlines()] == ["ID", two, one]
+    assert "a kite \\x1b[31m over 灯塔" in table
+    assert as_json(mock, "jobs", "show", one)["state"] == "created"
+    assert as_json(mock, "jobs", "advance", one)["state"] != "created"
+    assert " succeeded " in said(mock, "jobs", "complete", one)
+    assert (
+        as_json(mock, "jobs", "fail", two, "--reason", "out of memory")["reason"] == "out of memory"
+    )
+    assert [job["id"] for job in as_json(mock, "jobs", "list", "--state", "failed")] == [two]
+    assert tell(mock, "jobs", "complete", two).exit_code == 1
+
+
+def test_faults_are_added_listed_and_deleted(mock):
+    (named,) = as_json(mock, "faults", "add", "overloaded", "--operation", "GetJob", "--times", "3")
+    (status,) = as_json(mock, "faults", "add", "503", "--header", "X-A=b*", "--seconds", "1m")
+    (slow,) = as_json(mock, "faults", "add", "latency", "seconds=2", "--account", "default")
+
+    assert named["rule"] == {
+        "match": {"operation": "GetJob"},
+        "fault": {"kind": "refusal", "name": "overloaded"},
+        "times": 3,
+    }
+    assert status["rule"]["match"] == {"headers": {"X-A": "b*"}}
+    assert status["rule"]["seconds"] == 60
+    assert slow["account"] == "default"
+    assert len(said(mock, "faults").splitlines()) == 4
+    assert "refusal" in said(mock, "faults", "show", named["id"])
+    assert "Refusals of tams:" in said(mock, "faults", "kinds")
+    assert said(mock, "faults", "delete", named["id"]) == "deleted faults: 1\n"
+    assert as_json(mock, "faults", "delete", "--account", "default") == {"deleted": 1}
+    assert as_json(mock, "faults", "delete", "--all") == {"deleted": 1}
+
+
+def test_faults_come_from_a_file_as_they_are(mock, tmp_path):
+    rules = [{"fault": {"kind": "reset"}, "times": 1}, {"fault": {"kind": "empty"}, "times": 1}]
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps(rules))
+
+    made = as_json(mock, "faults", "add", "--file", str(path))
+    said(mock, "faults", "add", "--file", "-", input=json.dumps(rules[0]))
+
+    assert [each["rule"] for each in made] == rules
+    assert len(mock.faults()) == 3
+
+
+class Receiver(BaseHTTPRequestHandler):
+    status = 500
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(type(self).status)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_callbacks_are_listed_sent_again_and_drained(mock, monkeypatch):
+    with serving(Receiver) as url:
+        submit(mock, "instant", notifyUrl=f"{url}/hook")
+        mock.drain()
+        (callback,) = as_json(mock, "callbacks")
+        failed = tell(mock, "callbacks", "redeliver", callback["id"])
+        monkeypatch.setattr(Receiver, "status", 204)
+        assert as_json(mock, "callbacks", "redeliver", callback["id"])["arrived"] is True
+        shown = said(mock, "callbacks", "show", callback["id"])
+        assert said(mock, "callbacks", "drain") == "no callbacks yet\n"
+
+    assert failed.exit_code == 1
+    assert "the callback did not arrive: " in failed.stderr
+    assert "attempts.0.status" in shown
+    assert url in said(mock, "callbacks")
+    assert as_json(mock, "callbacks", "list", "--not-arrived") == []
+
+
+# The journal
+
+
+def test_requests_are_printed_as_serve_prints_them(mock):
+    id = submit(mock)
+    httpx.get(f"{mock.url}/v1/jobs/1", trust_env=False)
+
+    printed = said(mock, "requests").splitlines()
+
+    assert "  200 " in printed[0]
+    assert printed[0].endswith(f"POST /v1/jobs{' ' * 27}  default   job {id}, created, 0.6 credits")
+    assert "  401 " in printed[1]
+    entries = as_json(mock, "requests")
+    assert f"(request {entries[1]['id']})" in printed[1]
+    assert entries[0]["decided"] == {"job": id, "state": "created", "credits": 0.6}
+    assert said(mock, "requests", "list", "--status", "401").splitlines() == printed[1:]
+
+
+def test_a_request_is_shown_with_its_answer_and_without_secrets(mock):
+    submit(mock)
+    (entry,) = as_json(mock, "requests")
+
+    shown = said(mock, "requests", "show", entry["id"])
+
+    assert "\nrequest:\n" in shown
+    assert "\nanswer:\n" in shown
+    assert '"INPUT_INITIALIZE"' in shown
+    assert "mock-token-0001" not in shown
+    assert said(mock, "requests", "clear") == "deleted requests: 1\n"
+
+
+def follow(mock: MockClient, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mock_server",
+            "requests",
+            "--follow",
+            "--url",
+            mock.url,
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name[:10] != "TAMS_MOCK_"},
+    )
+
+
+def test_following_shows_each_request_once_until_ctrl_c(mock):
+    first = submit(mock)
+    process = follow(mock, "--json")
+    assert process.stdout is not None
+    lines = [json.loads(process.stdout.readline())]
+    for _ in range(3):
+        submit(mock)
+        lines.append(json.loads(process.stdout.readline()))
+    mock.delete_requests()
+    submit(mock)
+    lines.append(json.loads(process.stdout.readline()))
+    process.send_signal(signal.SIGINT)
+    rest, complaints = process.communicate(timeout=20)
+
+    assert lines[0]["decided"]["job"] == first
+    assert [line["decided"]["job"] for line in lines] == [job["id"] for job in mock.jobs()[::-1]]
+    assert (rest, complaints, process.returncode) == ("", "", 0)
+
+
+def test_a_slow_request_is_followed_although_later_ones_were_shown(mock):
+    submit(mock)
+    process = follow(mock, "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    latency = {"kind": "latency", "seconds": 600, "clock": "account"}
+    mock.add_fault({"match": {"operation": "GetModel"}, "fault": latency})
+    slow = Thread(target=lambda: httpx.get(f"{mock.url}/v1/models/1", headers=BEARER))
+    slow.start()
+    while mock.faults()[0]["hits"] == 0:
+        pass
+    submit(mock)
+    later = json.loads(process.stdout.readline())
+    mock.advance(seconds=600)
+    slow.join()
+    earlier = json.loads(process.stdout.readline())
+    process.kill()
+    process.communicate()
+
+    assert earlier["id"] < later["id"]
+    assert earlier["path"] == "/v1/models/1"
+
+
+# Ready, and completion
+
+
+def test_wait_and_health_say_in_one_line_that_it_is_ready(mock):
+    assert said(mock, "wait") == said(mock, "health") == f"ready at {mock.url}\n"
+
+
+def test_health_fails_with_1_as_containers_expect():
+    result = tell(MockClient(NOWHERE), "health")
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_wait_returns_when_a_server_that_starts_is_ready(tmp_path, unused_port):
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "mock_server", "wait", "--url", f"http://127.0.0.1:{unused_port}"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with serve_in_thread(Settings(port=unused_port, state_dir=tmp_path)) as server:
+        printed, _ = waiting.communicate(timeout=60)
+
+    assert (printed, waiting.returncode) == (f"ready at {server.url}\n", 0)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with HTTPServer(("127.0.0.1", 0), Receiver) as taken:
+        return taken.server_port
+
+
+def test_health_loads_nothing_that_makes_it_slow():
+    code = (
+        "import sys; from mock_server.cli import tams_mock\n"
+        f"tams_mock.main(['health', '--url', '{NOWHERE}'], standalone_mode=False)"
+    )
+    code = f"import sys\ntry:\n    exec({code!r})\nexcept Exception:\n    print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+
+    assert "mock_server.client" in loaded
+    assert loaded.isdisjoint({"asyncio", "httpx", "msgspec", "pydantic", "starlette", "uvicorn"})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("he",), ["health"]),
+        (("accounts", "r"), ["rotate", "revoke"]),
+        (("clock", "advance", "--ne"), ["--next"]),
+        (("serve", "--tls-po"), ["--tls-port"]),
+        (("completion", "z"), ["zsh"]),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_what_can_be_written_next(shell, words, expected):
+    line = " ".join(("tams-mock", *words))
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words))}
+    if shell == "fish":
+        asked["COMP_CWORD"] = words[-1]
+    done = subprocess.run(
+        [sys.executable, "-m", "mock_server"],
+        env=os.environ | asked | {"_TAMS_MOCK_COMPLETE": f"{shell}_complete"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert [word for word in expected if word in done.stdout] == expected
+    assert len(done.stdout.splitlines()) <= 3 * len(expected)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_with_the_script():
+    script = """source <(tams-mock completion bash)
+        COMP_WORDS=(tams-mock accounts cr); COMP_CWORD=2; _tams_mock_completion tams-mock
+        printf '%s\\n' "${COMPREPLY[@]}"
+        """
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=os.environ | {"PATH": path}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+
+    assert done.stdout.split() == ["create"]
+
+
+# The client
+
+
+def test_the_client_raises_what_a_program_can_tell_apart(mock):
+    with pytest.raises(CallRefused, match="there is no account 'nobody'") as refused:
+        mock.account("nobody")
+    assert refused.value.status == 404
+    assert refused.value.problem["title"] == "Not found"
+    with pytest.raises(NotReachable, match="does not answer"):
+        MockClient(NOWHERE).accounts()
+
+
+def test_the_client_speaks_https(tmp_path, monkeypatch):
+    settings = Settings(port=0, tls=True, tls_port=0, state_dir=tmp_path)
+    with serve_in_thread(settings) as server:
+        assert server.tls_url is not None
+        with pytest.raises(NotReachable, match="certificate"):
+            MockClient(server.tls_url).accounts()
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
+        assert MockClient(server.tls_url).accounts()[0]["id"] == "default"
+
+
+def test_the_clients_calls_reach_their_operations(mock):
+    created = mock.create_account(id="ada", public_key=None, rate_limit="off")
+    assert created["limits"]["rateLimit"] == "off"
+    assert mock.ledger("ada")["holds"] is True
+    assert mock.version()["name"] == "tams-mock"
+    submit(mock)
+    assert mock.verify_requests(path="/v1/jobs", count=1) == {"matched": 1}
+    assert len(mock.wait_for_requests(timeout=1, path="/v1/jobs")) == 1
+    with pytest.raises(CallRefused, match="0 of 1 requests came"):
+        mock.wait_for_requests(timeout=0, path="/v1/nothing")
