@@ -32,6 +32,7 @@ async def test_entries_are_listed_with_the_newest_first(http):
         "operation": "POST /toy/2",
         "now": {"at": NOW, "iso": "2025-06-15T15:06:40Z"},
         "durationMs": newest["durationMs"],
+        "decided": None,
         "refusal": None,
         "remarks": [],
     }
