@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def mock(server: Server) -> Iterator[MockClient]:
+def mock(server: Server) -> MockClient:
     """A client of a server that is at its start."""
     client = MockClient(server.url)
     client.delete_accounts()
