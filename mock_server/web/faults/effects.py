@@ -20,6 +20,7 @@ from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.plan_changes import PlaceInRun, PlanChange
 from mock_server.web.calls import GONE, Answer, Call, WireFault, json_answer
 from mock_server.web.json_bodies import WHOLE, IncomingBody
+from mock_server.web.request_matches import members, steps_of, values_at
 from mock_server.web.wall import wait
 
 MAX_SECONDS = 600.0
@@ -388,30 +389,13 @@ async def _pause(call: Call, seconds: float) -> None:
         seconds -= 1.0
 
 
-def steps_of(pointer: str) -> list[str]:
-    """Return the steps of a JSON pointer."""
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-
-
 def _places(body: Any, path: list[str], last: str, *, extra: bool) -> Iterator[tuple[Any, Any]]:
     """Yield containers and keys that the pointer names; with `extra`, keys that are new."""
-    holders = [body]
-    for step in path:
-        holders = [value for holder in holders for _, value in members(holder, step)]
-    for holder in holders:
+    for holder in values_at(body, path):
         if extra and isinstance(holder, dict):
             yield holder, last
         elif not extra:
             yield from ((holder, key) for key, _ in reversed(members(holder, last)))
-
-
-def members(holder: Any, step: str) -> list[tuple[Any, Any]]:
-    """Return the members of an object or array that a step of a pointer names, or all for *."""
-    if isinstance(holder, dict):
-        return [(key, value) for key, value in holder.items() if step in ("*", key)]
-    if isinstance(holder, list):
-        return [(at, value) for at, value in enumerate(holder) if step in ("*", str(at))]
-    return []
 
 
 def _other_type(value: Any) -> Any:

@@ -7,55 +7,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mock_server.core.errors import Invalid
 from mock_server.core.fault_rules import FaultLife, Moment
 from mock_server.web.byte_order_marks import read_file
-from mock_server.web.calls import Call
-from mock_server.web.faults.effects import Effect, Refusal, RefusalFault, members, steps_of
+from mock_server.web.faults.effects import Effect, Refusal, RefusalFault
 from mock_server.web.hints import near
 from mock_server.web.json_bodies import WHOLE, IncomingBody
 from mock_server.web.json_bodies import Moment as VirtualMoment
 from mock_server.web.pipeline import Operation, Surface
+from mock_server.web.request_matches import RequestMatchBody, Text, names_of, plain_name
 
 MAX_SPEC_BYTES = 64 * 1024
-MAX_PARSED_BYTES = 2 * 1024 * 1024  # of a request's body, to look for members in it
 
-Text = Annotated[str, Field(min_length=1, max_length=500)]
 Count = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
 
 
-class FaultMatchBody(IncomingBody):
+class FaultMatchBody(RequestMatchBody):
     """Which calls a rule is about; every member that is given must fit.
 
-    `path` and the values of `headers` may contain *. `body` maps JSON pointers to values. `prompt`
-    is a part of any prompt in the body. `job` and `token` are ids, in the path, query or body.
-    `chance` is the share of the calls that are hit, drawn with the account's seed.
+    `operation` is the vendor's name, or method and path as in `GET /_mock/routes`. `path` and the
+    values of `headers` may contain *. `body` maps JSON pointers to values; a step * is any member.
+    `prompt` is a part of any prompt in the body. `job` and `token` are ids, in the path, query or
+    body. `chance` is the share of the calls that are hit, drawn with the account's seed.
     """
 
-    surface: Text | None = None
-    operation: Text | None = None
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE"] | None = None
     path: Annotated[str, Field(pattern=r"^[/*].*$", max_length=500)] | None = None
-    headers: dict[Text, Text] | None = None
-    body: (
-        Annotated[
-            dict[Annotated[str, Field(pattern=r"^(/[^/]+)+$")], Any],
-            Field(json_schema_extra={"additionalProperties": False}),
-        ]
-        | None
-    ) = None
-    prompt: Text | None = None
-    job: Text | None = None
-    token: Text | None = None
     chance: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
@@ -167,7 +152,8 @@ def check_rule(
         (surface, operation)
         for surface in left
         for operation in surface.operations
-        if match.operation is None or _plain(match.operation) in map(_plain, names_of(operation))
+        if match.operation is None
+        or plain_name(match.operation) in map(plain_name, names_of(operation))
     ]
     if not named:
         names = {names_of(each)[0] for surface in left for each in surface.operations}
@@ -189,15 +175,6 @@ def check_rule(
         raise Invalid("until", f"can never act: it is {now:.3f} already")
 
 
-def names_of(operation: Operation) -> tuple[str, ...]:
-    """Return the names of an operation: the vendor's own first."""
-    return (operation.label, operation.run.__name__)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[_\W]", "", name).lower()
-
-
 def _also(operation: Operation) -> str | None:
     return "HEAD" if operation.method == "GET" else None
 
@@ -211,75 +188,6 @@ def _may_be(pattern: str, path: str) -> bool:
     if any("*" in each and each != "*" for each in other) or len(own) != len(other):
         return "*" in pattern  # It cannot be excluded cheaply.
     return all(a == b or "*" in (a, b) for a, b in zip(own, other, strict=True))
-
-
-# Which calls match
-
-
-def matches(match: FaultMatchBody, call: Call, operation: Operation, surface: str) -> bool:
-    """Return whether a call is one that a rule is about, apart from its chance."""
-    return (
-        match.surface in (None, surface)
-        and (match.operation is None or _plain(match.operation) in map(_plain, names_of(operation)))
-        and match.method in (None, call.method)
-        and (match.path is None or fnmatchcase(call.path, match.path))
-        and all(
-            fnmatchcase((call.header(name.lower().encode()) or b"").decode("latin-1"), wanted)
-            for name, wanted in (match.headers or {}).items()
-        )
-        and (match.job is None or match.job in ids_in(call))
-        and (match.token is None or match.token in ids_in(call))
-        and (match.prompt is None or match.prompt.lower() in _prompts(call))
-        and (match.body is None or _has_members(call, match.body))
-    )
-
-
-def _parsed(call: Call) -> Any:
-    if not call.body or len(call.body) > MAX_PARSED_BYTES:
-        return None
-    try:
-        return json.loads(call.body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def ids_in(call: Call) -> set[str]:
-    """Return what may be an id in the path, the query, and the top level of the body."""
-    query = call.scope["query_string"].decode("latin-1")
-    ids = {*call.params.values(), *(value for _, value in parse_qsl(query, max_num_fields=100))}
-    if isinstance(body := _parsed(call), dict):
-        ids |= {str(value) for value in body.values() if isinstance(value, str | int)}
-    return ids
-
-
-_PROMPT_MEMBERS = {"prompt", "prompts", "text", "negative_prompt", "negtive_prompt"}
-
-
-def _prompts(call: Call) -> str:
-    """Return all prompts in the body in one lower-case text."""
-    found: list[str] = []
-    waiting: list[tuple[str, Any]] = [("", _parsed(call))]
-    while waiting:
-        name, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.items()
-        elif isinstance(value, list):
-            waiting += ((name, each) for each in value)
-        elif isinstance(value, str) and name in _PROMPT_MEMBERS:
-            found.append(value.lower())
-    return "\n".join(found)
-
-
-def _has_members(call: Call, wanted: Mapping[str, Any]) -> bool:
-    body = _parsed(call)
-    return all(value in _at(body, pointer) for pointer, value in wanted.items())
-
-
-def _at(body: Any, pointer: str) -> Iterable[Any]:
-    holders = [body]
-    for step in steps_of(pointer):
-        holders = [value for holder in holders for _, value in members(holder, step)]
-    return holders
 
 
 # Rules in a header or in a prompt

@@ -156,22 +156,22 @@ class FaultService:
         self, call: Call, owner: str, *, early: bool, operation: Operation, surface: Surface
     ) -> list[Fired]:
         """Return the rules of an owner that hit the call, and count what matches."""
-        from mock_server.web.faults.rules import matches, rule_of
+        from mock_server.web.faults.rules import rule_of
+        from mock_server.web.request_matches import SentRequest, differences, names_of
 
         store = self.accounts.store
         account = await self.accounts.get(call.trace.account) if call.trace.account else None
         seed = self.accounts.defaults.seed if account is None else account.seed
         now = await self.accounts.now(account, call.wall)
+        sent = SentRequest(call.scope, call.body, surface.name, partial(names_of, operation))
         fired: list[Fired] = []
         for listed in await store.list(FaultRule, owner):
             rule = rule_of(listed.spec)
             if (rule.acts_at == "received") is not early or listed.ended_at(now):
                 continue
-            if rule.fault.kind == "callback":
+            if rule.fault.kind == "callback" or any(differences(rule.match, sent)):
                 continue
-            if matches(rule.match, call, operation, surface.name) and (
-                hit := await self._counted(listed, rule, seed, now)
-            ):
+            if hit := await self._counted(listed, rule, seed, now):
                 fired.append(hit)
         if not fired:
             self._has_rules = await store.count(FaultRule) > 0
@@ -233,14 +233,14 @@ class FaultService:
 
     def _context(self, call: Call, surface: Surface, fired: Fired) -> FaultContext:
         from mock_server.web.faults.effects import FaultContext
-        from mock_server.web.faults.rules import ids_in
+        from mock_server.web.request_matches import SentRequest
 
         async def now() -> float:
             account = await self.accounts.get(call.trace.account) if call.trace.account else None
             return await self.accounts.now(account, self.wall())
 
         async def job_age(call: Call) -> float | None:
-            for id in ids_in(call):
+            for id in SentRequest(call.scope, call.body, surface.name, tuple).ids:
                 job = await self.accounts.store.get(Job, id)
                 if job is not None and job.account == call.trace.account:
                     return await now() - job.submitted_at
