@@ -188,7 +188,13 @@ class App:
         bounds = Bounds(
             settings.body_limit_bytes, settings.body_timeout, settings.compressed_bodies
         )
-        return Pipeline(vendor.surface, self.accounts, bounds, self.faults.hooks_of)
+        return Pipeline(
+            vendor.surface,
+            self.accounts,
+            bounds,
+            self.faults.hooks_of,
+            echoes_ids=settings.echo_request_ids,
+        )
 
     async def _add_faults(self, path: Path, wall: float) -> None:
         from mock_server.web.faults.rules import load_faults

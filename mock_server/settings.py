@@ -273,6 +273,11 @@ class Settings(BaseModel):
     request_faults: bool = _control(
         True, "Let calls ask for a fault: by the header X-Mock-Fault, or [mock:...] in a prompt."
     )
+    echo_request_ids: bool = _control(
+        False,
+        "Send the X-Request-Id and the traceparent of a call back in its answer.",
+        unknown="U61",
+    )
     control_token: str = _control(
         "",
         "Bearer token for /_mock if the host is not loopback; if empty, serve makes one.",

@@ -108,7 +108,7 @@ def _operation(operation: Operation, schemas: Schemas, *, guarded: bool) -> dict
     described: dict[str, Any] = {
         "operationId": operation.run.__name__,
         "summary": operation.summary,
-        "tags": [operation.path.split("/")[2]],
+        "tags": [operation.path.split("/")[2].partition(".")[0]],
     }
     if parameters := [*_path_parameters(operation), *_query_parameters(operation.query)]:
         described["parameters"] = parameters

@@ -49,6 +49,7 @@ NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not as expected
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 NOT_JSON = Kind("not-json", 415, "The body is not JSON")
 NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
+CONTRADICTORY = Kind("contradictory", 422, "The question contradicts itself")
 NEVER_ACTS = Kind("never-acts", 422, "The fault can never act")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")

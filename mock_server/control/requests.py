@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import Iterable
 from itertools import dropwhile, islice
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.control.matching import RequestMatch, entries, near_misses
+from mock_server.control.exchanges import (
+    AnsweredBody,
+    ContentBody,
+    EntryBody,
+    ExchangeBody,
+    HeaderBody,
+)
+from mock_server.control.har import HarBody, har_entry
+from mock_server.control.matching import (
+    MAX_NEAR_MISSES,
+    EntryId,
+    JournalSearch,
+    MatchBody,
+    Method,
+    shown,
+)
 from mock_server.control.problems import (
     CONFLICT,
     NOT_AS_EXPECTED,
@@ -20,32 +36,28 @@ from mock_server.control.problems import (
     Kind,
     Problem,
 )
+from mock_server.control.questions import (
+    CountQuestion,
+    QuestionBody,
+    SequenceQuestion,
+    VerifyBody,
+    WaitBody,
+)
 from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
 from mock_server.web.auth_diagnostics.turns import Turns
 from mock_server.web.authentication import complete_verdict
 from mock_server.web.calls import CONTROL, Call, Trace
 from mock_server.web.json_bodies import (
-    WHOLE,
     AccountQuery,
-    ChoiceBody,
     DeletedBody,
-    IncomingBody,
     MomentBody,
     OutgoingBody,
     PageBody,
     Query,
-    TextOrNull,
 )
 from mock_server.web.json_values import iso, plain_numbers
-
-MAX_WAIT = 60.0
-
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Method = Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")]
-Status = Annotated[int, Field(ge=100, le=599), WHOLE]
-EntryId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
-Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
+from mock_server.web.request_matches import Text
 
 
 class RequestsQuery(Query):
@@ -53,9 +65,24 @@ class RequestsQuery(Query):
 
     account: Text | None = Field(None, description="Only calls for this account")
     method: Method | None = None
-    path: Text | None = Field(None, description="Only paths with this prefix")
+    path: Text | None = Field(None, description="Only paths with this prefix, or pattern with *")
     status: int | None = Field(None, ge=100, le=599)
-    operation: Text | None = Field(None, description="Only this operation, e.g. POST /v1/jobs")
+    operation: Text | None = Field(
+        None, description="Only this operation: the vendor's name, or e.g. POST /v1/jobs"
+    )
+    header: Annotated[str, Field(pattern=r"^[^:]+:.+$", max_length=1000)] | None = Field(
+        None, description="Only calls with this header, e.g. User-Agent: python*"
+    )
+    body: Annotated[str, Field(pattern=r"^(/[^/=]+)+=", max_length=1000)] | None = Field(
+        None,
+        description="Only bodies with this JSON pointer and value, e.g. /stages/*/type=UPSCALE",
+    )
+    prompt: Text | None = Field(None, description="Only calls with this text in a prompt")
+    job: Text | None = Field(None, description="Only calls with this id of a job")
+    token: Text | None = Field(None, description="Only calls with this id of a token")
+    correlation_id: Text | None = Field(
+        None, description="Only calls with this X-Request-Id, traceparent, or id in a traceparent"
+    )
     since: EntryId | None = Field(None, description="Only entries after the one with this id")
     surface: Text | None = Field(
         None, description="Only calls of this surface; without it, those of all but `control`"
@@ -65,112 +92,27 @@ class RequestsQuery(Query):
         None, description="Only what is older than this: `next` of the page before"
     )
 
-
-class MatchBody(IncomingBody):
-    """Which entries match; `path` is a prefix, `since` the id of an earlier entry."""
-
-    account: Text | None = None
-    method: Method | None = None
-    path: Text | None = None
-    status: Status | None = None
-    operation: Text | None = None
-    since: EntryId | None = None
-
-
-class WaitBody(MatchBody):
-    """Waits until `count` entries match, for at most `timeout` real seconds."""
-
-    count: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 1
-    timeout: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 10.0
+    @property
+    def match(self) -> MatchBody:
+        """The same as conditions."""
+        asked = self.model_dump(exclude={"header", "body", "limit", "before"})
+        if self.header is not None:
+            name, _, value = self.header.partition(":")
+            asked["headers"] = {name.strip(): value.strip()}
+        if self.body is not None:
+            pointer, _, text = self.body.partition("=")
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+            asked["body"] = {pointer: value}
+        return MatchBody.model_construct(**asked)
 
 
-class CountBody(ChoiceBody):
-    """Bounds for a number of entries."""
+class ExportQuery(RequestsQuery):
+    """Which entries are exported."""
 
-    several = True
-
-    at_least: Count | None = None
-    at_most: Count | None = None
-
-    def holds(self, number: int) -> bool:
-        least = 0 if self.at_least is None else self.at_least
-        return least <= number and (self.at_most is None or number <= self.at_most)
-
-    def __str__(self) -> str:
-        if self.at_least == self.at_most:
-            return f"exactly {self.at_least}"
-        bounds = (("at least", self.at_least), ("at most", self.at_most))
-        return " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
-
-
-def _exactly(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return {"atLeast": value, "atMost": value} if is_number else value
-
-
-class VerifyBody(MatchBody):
-    """How many entries must match: a number, or bounds; by default at least one."""
-
-    count: (
-        Annotated[CountBody, BeforeValidator(_exactly, json_schema_input_type=Count | CountBody)]
-        | None
-    ) = None
-
-
-class EntryBody(OutgoingBody):
-    """One exchange in short. `at` is wall time, `now` the account's, `refusal` why it failed.
-
-    `decided` is what came of it: ids, states, the price in credits.
-    """
-
-    id: str
-    at: float
-    iso: str
-    method: str
-    path: str
-    target: str
-    status: int | None
-    account: TextOrNull
-    operation: TextOrNull
-    now: MomentBody | None
-    duration_ms: float
-    decided: dict[str, Any] | None
-    refusal: TextOrNull
-    remarks: list[str]
-
-
-class HeaderBody(OutgoingBody):
-    """One header; its name is spelled as on the wire, as far as that is known."""
-
-    name: str
-    value: str
-
-
-class ContentBody(OutgoingBody):
-    """Bytes, also as text if they are UTF-8; `truncated` if there were more."""
-
-    base64: str
-    text: str | None
-    truncated: bool
-
-
-class AnsweredBody(OutgoingBody):
-    """What was sent as the answer."""
-
-    status: int
-    headers: list[HeaderBody]
-    body: ContentBody
-
-
-class ExchangeBody(EntryBody):
-    """One exchange with all details. Secrets are replaced by ***."""
-
-    headers: list[HeaderBody]
-    body: ContentBody
-    answer: AnsweredBody | None
-    verdict: dict[str, Any] | None
+    limit: int = Field(1000, ge=1, le=1000, description="At most this many, the newest ones")
 
 
 class EntriesBody(PageBody):
@@ -191,15 +133,28 @@ class Requests:
     def __init__(self, known: ControlDependencies) -> None:
         self.known = known
         self.journal = known.journal
+        self.search = JournalSearch(known.journal, known.faults.surfaces)
         self._turns = Turns()
 
     async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
-        traces = entries(self.journal, query.surface)
+        page, next = self._page(query)
+        return self._listed(page, next=next)
+
+    async def export_requests(self, call: Call, query: ExportQuery) -> HarBody:
+        page, _ = self._page(query)
+        entries = [har_entry(trace, await self._exchange(trace)) for trace in reversed(page)]
+        return HarBody.of(entries, self.known.version)
+
+    def _page(self, query: RequestsQuery) -> tuple[list[Trace], str | None]:
+        """Return the entries that a query asks for, and where the next page begins."""
+        traces = self.search.entries(query.surface)
         if query.before is not None:
             traces = islice(dropwhile(lambda trace: trace.id != query.before, traces), 1, None)
-        found = list(islice(filter(RequestMatch.of(query).fits, traces), query.limit + 1))
+        match = query.match
+        fitting = (trace for trace in traces if self.search.fits(match, trace))
+        found = list(islice(fitting, query.limit + 1))
         page = found[: query.limit]
-        return self._listed(page, next=page[-1].id if len(found) > query.limit else None)
+        return page, page[-1].id if len(found) > query.limit else None
 
     async def get_request(self, call: Call) -> ExchangeBody:
         trace = self.journal.find(call.params["id"])
@@ -209,67 +164,86 @@ class Requests:
         return await self._exchange(trace)
 
     async def delete_requests(self, call: Call, query: AccountQuery) -> DeletedBody:
-        match = RequestMatch(account=query.account)
-        deleted = sum(match.fits(trace) for trace in self.journal)
+        deleted = sum(query.account in (None, trace.account) for trace in self.journal)
         self.journal.forget(query.account)
         return DeletedBody(deleted=deleted)
 
     async def wait_for_requests(self, call: Call, body: WaitBody) -> EntriesBody:
-        self._refuse_without_entries()
-        match, count = RequestMatch.of(body), body.count
-        found = [trace for trace in entries(self.journal) if match.fits(trace)]
-        enough = asyncio.Event()
+        question = self._asked(body)
+        is_control = body.surface == CONTROL
+        settled = asyncio.Event()
 
         def look(trace: Trace) -> None:
-            if trace.surface != CONTROL and match.fits(trace):
-                found.insert(0, trace)
-                if len(found) >= count:
-                    enough.set()
+            if (trace.surface == CONTROL) is is_control:
+                question.look(trace)
+                if question.settled:
+                    settled.set()
 
         self.journal.listeners.add(look)
-        self.journal.waits.add(enough.set)
+        self.journal.waits.add(settled.set)
+        timed_out = False
         try:
-            if len(found) < count:
+            if not question.settled:
                 async with asyncio.timeout(body.timeout):
-                    await enough.wait()
+                    await settled.wait()
         except TimeoutError:
-            words = f"{len(found)} of {count} requests came within {body.timeout:g} s"
-            raise self._differs(NOT_SEEN, words, match, len(found)) from None
+            timed_out = True
         finally:
             self.journal.listeners.discard(look)
-            self.journal.waits.discard(enough.set)
-        if len(found) < count:
-            words = f"{len(found)} of {count} requests came before the server stopped"
-            raise self._differs(STOPPING, words, match, len(found))
-        return self._listed(found)
+            self.journal.waits.discard(settled.set)
+        if question.holds and (question.settled or timed_out):
+            return self._listed(reversed(question.found))
+        if question.exceeded:
+            raise self._differs(NOT_AS_EXPECTED, question)
+        if timed_out:
+            raise self._differs(NOT_SEEN, question, f" within {body.timeout:g} s")
+        raise self._differs(STOPPING, question, " before the server stopped")
 
     async def verify_requests(self, call: Call, body: VerifyBody) -> MatchedBody:
-        self._refuse_without_entries()
-        match = RequestMatch.of(body)
-        expected = body.count or CountBody.model_construct(at_least=1)
-        matched = sum(match.fits(trace) for trace in entries(self.journal))
-        if not expected.holds(matched):
-            words = f"expected {expected} requests, found {matched}"
-            raise self._differs(NOT_AS_EXPECTED, words, match, matched)
-        return MatchedBody(matched=matched)
+        question = self._asked(body)
+        if not question.holds:
+            raise self._differs(NOT_AS_EXPECTED, question)
+        return MatchedBody(matched=len(question.found))
 
-    def _refuse_without_entries(self) -> None:
+    def _asked(self, body: QuestionBody) -> CountQuestion | SequenceQuestion:
+        """Return the question, asked of what is in the journal."""
         if not self.journal.entries:
             raise Problem(CONFLICT, "the journal is off: it keeps no entries")
+        question = body.question(self.search)
+        for trace in reversed(list(self.search.entries(body.surface))):
+            question.look(trace)
+        return question
 
-    def _differs(self, kind: Kind, words: str, match: RequestMatch, matched: int) -> Problem:
-        near = [
-            self._entry(trace, self._redactor(trace)).model_dump(
-                mode="json", by_alias=True, include={"id", "method", "path", "status", "account"}
+    def _differs(
+        self, kind: Kind, question: CountQuestion | SequenceQuestion, over: str = ""
+    ) -> Problem:
+        missing = question.missing
+        near = (
+            []
+            if question.exceeded
+            else self.search.near_misses(
+                missing, self.search.entries(missing.surface or question.match.surface)
             )
-            | {"differs": differs}
-            for trace, differs in near_misses(match, entries(self.journal))
-        ]
-        asked = str(match)
+        )
+        found = islice(reversed(question.found), MAX_NEAR_MISSES)
+        asked = str(missing)
         return Problem(
             kind,
-            words + (f" with {asked}" if asked else ""),
-            more={"matched": matched, "nearMisses": near},
+            f"{question}{over}" + (f" with {asked}" if asked else ""),
+            more={
+                "matched": len(question.found),
+                "found": [self._short(trace) for trace in found],
+                "nearMisses": [
+                    self._short(trace)
+                    | {"differs": "; ".join(shown(each, self._redactor(trace)) for each in misses)}
+                    for trace, misses in near
+                ],
+            },
+        )
+
+    def _short(self, trace: Trace) -> dict[str, Any]:
+        return self._entry(trace, self._redactor(trace)).model_dump(
+            mode="json", by_alias=True, include={"id", "method", "path", "status", "account"}
         )
 
     def _redactor(self, trace: Trace) -> Redactor:

@@ -16,6 +16,7 @@ from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.faults import Faults
 from mock_server.control.probes import Probes
 from mock_server.control.problems import (
+    CONTRADICTORY,
     NEVER_ACTS,
     NOT_A_CAPTURE,
     NOT_AS_EXPECTED,
@@ -204,13 +205,14 @@ def _requests(own: Requests) -> tuple[Operation, ...]:
         Operation(
             "DELETE", every, own.delete_requests, "Delete the vendors' requests from the journal"
         ),
+        Operation("GET", f"{every}.har", own.export_requests, "Export requests as HAR 1.2"),
         Operation("GET", f"{every}/{{id}}", own.get_request, "Get a request and its answer"),
         Operation(
             "POST", f"{every}/wait", own.wait_for_requests, "Wait for requests",
-            problems=(Conflict, NOT_SEEN, STOPPING),
+            problems=(Conflict, CONTRADICTORY, NOT_AS_EXPECTED, NOT_SEEN, STOPPING),
         ),
         Operation(
-            "POST", f"{every}/verify", own.verify_requests, "Verify the number of requests",
-            problems=(Conflict, NOT_AS_EXPECTED),
+            "POST", f"{every}/verify", own.verify_requests, "Verify which requests came",
+            problems=(Conflict, CONTRADICTORY, NOT_AS_EXPECTED),
         ),
     )

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from pydantic_core import to_json
 from starlette.types import Message, Receive, Scope, Send
 
@@ -29,6 +30,9 @@ WHOLE = "whole"
 GONE = "gone"
 # The same for how many bytes a large head takes, such as one with many headers.
 HEAD_BYTES = "head_bytes"
+
+# Headers with ids that callers make for their calls.
+OWN_IDS = (b"x-request-id", b"traceparent")
 
 CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
 
@@ -203,8 +207,7 @@ class Call:
         """Return scheme and host to hand out URLs on: those of the caller, or the server's own."""
         if public_url:
             return public_url
-        scope = self.scope
-        return _origin(scope["scheme"], self.header(b"host"), tuple(scope.get("server") or ()))
+        return origin_of(self.scope, self.header(b"host"))
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse, in the journal and in the log."""
@@ -250,6 +253,11 @@ def wants_page(scope: Scope) -> bool:
     return scope["method"] in ("GET", "HEAD") and any(
         name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"]
     )
+
+
+def origin_of(scope: Scope, host: bytes | None) -> str:
+    """Return the scheme and host that a caller used, or the server's address."""
+    return _origin(scope["scheme"], host, tuple(scope.get("server") or ()))
 
 
 @lru_cache(maxsize=64)
@@ -326,9 +334,18 @@ async def send_answer(
         trace.remarks.append("the connection was closed before the answer was sent")
 
 
+def with_own_ids(answer: Answer, call: Call) -> Answer:
+    """Return the answer with the ids by which the caller knows the call."""
+    own = tuple((name, id) for name in OWN_IDS if (id := call.header(name)) is not None)
+    return replace(answer, headers=answer.headers + own) if own else answer
+
+
 _CROSS_ORIGIN = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"X-Mock-Request-Id, X-Mock-Remark, Retry-After"),
+    (
+        b"access-control-expose-headers",
+        b"X-Mock-Request-Id, X-Mock-Remark, X-Request-Id, Traceparent, Retry-After",
+    ),
 )
 
 

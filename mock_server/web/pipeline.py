@@ -32,6 +32,7 @@ from mock_server.web.calls import (
     preflight,
     send_answer,
     wants_page,
+    with_own_ids,
 )
 
 log = logging.getLogger("tams_mock")
@@ -166,7 +167,8 @@ class OperationTable:
 class Pipeline:
     """One surface as an ASGI app; the trace of the call is in its scope.
 
-    `hooks_of` returns the hooks of a call that was read: for nearly all none.
+    `hooks_of` returns the hooks of a call that was read: for nearly all none. With
+    `echoes_ids`, answers have the ids that callers sent.
     """
 
     def __init__(
@@ -175,12 +177,15 @@ class Pipeline:
         accounts: AccountService,
         bounds: Bounds,
         hooks_of: Callable[[Call, Operation, Surface], Hooks] | None = None,
+        *,
+        echoes_ids: bool = False,
     ) -> None:
         self.surface = surface
         self.accounts = accounts
         self.bounds = bounds
         self.table = OperationTable(surface.operations)
         self.hooks_of = hooks_of
+        self.echoes_ids = echoes_ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
@@ -191,6 +196,8 @@ class Pipeline:
         except Disconnected:
             call.trace.remarks.append("the client went away before its body was there")
             return
+        if self.echoes_ids:
+            answer = with_own_ids(answer, call)
         await send_answer(send, answer, call, cross_origin=self.surface.cross_origin)
 
     async def _answer(self, call: Call, methods: dict[str, Operation], receive: Receive) -> Answer:

@@ -49,8 +49,13 @@ class RequestMatchBody(IncomingBody):
     job: Text | None = None
     token: Text | None = None
 
+    @property
+    def path_pattern(self) -> str | None:
+        """The pattern with * that the whole path must fit."""
+        return self.path
 
-class SentRequest:
+
+class RequestView:
     """A request as conditions see it. `body` is None if only a part of it is known.
 
     `names` returns the names of its operation.
@@ -86,7 +91,7 @@ class SentRequest:
 
     @cached_property
     def prompts(self) -> str:
-        """All prompts in the body as one lower-case text."""
+        """All prompts in the body as one text."""
         found: list[str] = []
         waiting: list[tuple[str, Any]] = [("", self.parsed)]
         while waiting:
@@ -96,7 +101,7 @@ class SentRequest:
             elif isinstance(value, list):
                 waiting += ((name, each) for each in value)
             elif isinstance(value, str) and name in _PROMPT_MEMBERS:
-                found.append(value.lower())
+                found.append(value)
         return "\n".join(found)
 
 
@@ -116,7 +121,7 @@ class Difference(Struct, frozen=True):
     unknown: bool = False
 
 
-def differences(match: RequestMatchBody, request: SentRequest) -> Iterator[Difference]:
+def differences(match: RequestMatchBody, request: RequestView) -> Iterator[Difference]:
     """Yield the conditions that the request does not fit; those of the body come last."""
     method, path = request.scope["method"], request.scope["path"]
     if match.surface not in (None, request.surface):
@@ -127,7 +132,7 @@ def differences(match: RequestMatchBody, request: SentRequest) -> Iterator[Diffe
             yield Difference("operation", names[-1])
     if match.method is not None and match.method.upper() != method:
         yield Difference("method", method)
-    if match.path is not None and not fnmatchcase(path, match.path):
+    if (pattern := match.path_pattern) is not None and not fnmatchcase(path, pattern):
         yield Difference("path", path)
     if match.headers:
         sent = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
@@ -139,12 +144,12 @@ def differences(match: RequestMatchBody, request: SentRequest) -> Iterator[Diffe
         yield from _differences_in_body(match, request)
 
 
-def _differences_in_body(match: RequestMatchBody, request: SentRequest) -> Iterator[Difference]:
+def _differences_in_body(match: RequestMatchBody, request: RequestView) -> Iterator[Difference]:
     unknown = request.body is None
     for condition, id in (("job", match.job), ("token", match.token)):
         if id is not None and id not in request.ids:
             yield Difference(condition, None, unknown=unknown)
-    if match.prompt is not None and match.prompt.lower() not in request.prompts:
+    if match.prompt is not None and match.prompt.lower() not in request.prompts.lower():
         yield Difference("prompt", request.prompts or None, unknown=unknown)
     for pointer, value in (match.body or {}).items():
         found = values_at(request.parsed, steps_of(pointer))

@@ -157,13 +157,13 @@ class FaultService:
     ) -> list[Fired]:
         """Return the rules of an owner that hit the call, and count what matches."""
         from mock_server.web.faults.rules import rule_of
-        from mock_server.web.request_matches import SentRequest, differences, names_of
+        from mock_server.web.request_matches import RequestView, differences, names_of
 
         store = self.accounts.store
         account = await self.accounts.get(call.trace.account) if call.trace.account else None
         seed = self.accounts.defaults.seed if account is None else account.seed
         now = await self.accounts.now(account, call.wall)
-        sent = SentRequest(call.scope, call.body, surface.name, partial(names_of, operation))
+        sent = RequestView(call.scope, call.body, surface.name, partial(names_of, operation))
         fired: list[Fired] = []
         for listed in await store.list(FaultRule, owner):
             rule = rule_of(listed.spec)
@@ -233,14 +233,14 @@ class FaultService:
 
     def _context(self, call: Call, surface: Surface, fired: Fired) -> FaultContext:
         from mock_server.web.faults.effects import FaultContext
-        from mock_server.web.request_matches import SentRequest
+        from mock_server.web.request_matches import RequestView
 
         async def now() -> float:
             account = await self.accounts.get(call.trace.account) if call.trace.account else None
             return await self.accounts.now(account, self.wall())
 
         async def job_age(call: Call) -> float | None:
-            for id in SentRequest(call.scope, call.body, surface.name, tuple).ids:
+            for id in RequestView(call.scope, call.body, surface.name, tuple).ids:
                 job = await self.accounts.store.get(Job, id)
                 if job is not None and job.account == call.trace.account:
                     return await now() - job.submitted_at
