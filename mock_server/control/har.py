@@ -16,7 +16,7 @@ from mock_server.web.json_bodies import OutgoingBody
 _SAFE = "".join(map(chr, range(33, 127)))  # in URLs; they may be percent-encoded already
 _REASONS = {each.value: each.phrase for each in HTTPStatus}
 _OWN_MEMBERS = {"id", "account", "operation", "decided", "refusal", "remarks", "verdict"}
-# The answer where none was sent; browsers' tools show the status 0 as a failed call.
+# The answer where none was sent.
 _NOTHING = AnsweredBody(status=0, headers=[], body=ContentBody(base64="", text="", truncated=False))
 
 
@@ -72,6 +72,7 @@ def har_entry(trace: Trace, exchange: ExchangeBody) -> dict[str, Any]:
             **_content(answer.headers, answer.body),
         },
         **_message(version, answer.headers, sent, answer.body),
+        **({} if exchange.answer else {"_error": "no answer was sent"}),
     }
     members = exchange.model_dump(mode="json", by_alias=True, include=_OWN_MEMBERS)
     return {

@@ -126,6 +126,8 @@ class _Question:
 class CountQuestion(_Question):
     """Whether as many entries match as expected."""
 
+    before_match = "with"
+
     def __init__(self, match: MatchBody, expected: CountBody, search: JournalSearch) -> None:
         super().__init__(match, search)
         self.expected = expected
@@ -160,6 +162,7 @@ class SequenceQuestion(_Question):
     """Whether entries that match came in an order."""
 
     exceeded = False
+    before_match = "and then none with"
 
     def __init__(
         self,
@@ -200,6 +203,5 @@ class SequenceQuestion(_Question):
         self.found = max([self.found, *self._begun], key=len)  # the first of the longest
 
     def __str__(self) -> str:
-        order = "one directly after the other" if self._contiguous else "in this order"
-        found = len(self.found)
-        return f"expected {len(self._steps)} requests, {order}, found the first {found}"
+        order = "directly after each other" if self._contiguous else "in this order"
+        return f"expected {len(self._steps)} requests {order}, found {len(self.found)}"

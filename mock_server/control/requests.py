@@ -122,9 +122,10 @@ class EntriesBody(PageBody):
 
 
 class MatchedBody(OutgoingBody):
-    """How many entries match."""
+    """How many entries match; `dropped` is how many older ones the journal could not keep."""
 
     matched: int
+    dropped: int
 
 
 class Requests:
@@ -203,7 +204,7 @@ class Requests:
         question = self._asked(body)
         if not question.holds:
             raise self._differs(NOT_AS_EXPECTED, question)
-        return MatchedBody(matched=len(question.found))
+        return MatchedBody(matched=len(question.found), dropped=self.journal.dropped)
 
     def _asked(self, body: QuestionBody) -> CountQuestion | SequenceQuestion:
         """Return the question, asked of what is in the journal."""
@@ -226,10 +227,14 @@ class Requests:
             )
         )
         found = islice(reversed(question.found), MAX_NEAR_MISSES)
-        asked = str(missing)
+        words = [f"{question}{over}"]
+        if asked := str(missing):
+            words.append(f"{question.before_match} {asked}")
+        if dropped := self.journal.dropped:
+            words.append(f"({dropped} older requests are no longer in the journal)")
         return Problem(
             kind,
-            f"{question}{over}" + (f" with {asked}" if asked else ""),
+            " ".join(words),
             more={
                 "matched": len(question.found),
                 "found": [self._short(trace) for trace in found],

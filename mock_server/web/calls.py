@@ -31,9 +31,6 @@ GONE = "gone"
 # The same for how many bytes a large head takes, such as one with many headers.
 HEAD_BYTES = "head_bytes"
 
-# Headers with ids that callers make for their calls.
-OWN_IDS = (b"x-request-id", b"traceparent")
-
 CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
 
 MAX_REMARKS = 100  # of one call
@@ -336,7 +333,10 @@ async def send_answer(
 
 def with_own_ids(answer: Answer, call: Call) -> Answer:
     """Return the answer with the ids by which the caller knows the call."""
-    own = tuple((name, id) for name in OWN_IDS if (id := call.header(name)) is not None)
+    request_id, parent = call.header(b"x-request-id"), call.header(b"traceparent")
+    own: Headers = () if request_id is None else ((b"x-request-id", request_id),)
+    if parent is not None:
+        own += ((b"traceparent", parent),)
     return replace(answer, headers=answer.headers + own) if own else answer
 
 

@@ -61,6 +61,11 @@ class Journal:
         return reversed(self._control.kept.values())
 
     @property
+    def dropped(self) -> int:
+        """How many exchanges with vendors were too many to keep, since all were forgotten."""
+        return self._vendors.dropped
+
+    @property
     def size_bytes(self) -> int:
         return self._vendors.size_bytes + self._control.size_bytes
 
@@ -76,6 +81,8 @@ class Journal:
 
     def forget(self, account: str | None = None) -> None:
         """Drop the exchanges with vendors of one account, or all."""
+        if account is None:
+            self._vendors.dropped = 0
         self._vendors.forget(account)
 
     def _cut(self, trace: Trace) -> None:
@@ -96,6 +103,7 @@ class _Ring:
         self.entries = entries
         self.total_bytes = total_bytes
         self.size_bytes = 0
+        self.dropped = 0
         self.kept: OrderedDict[str, Trace] = OrderedDict()
         self._ids: dict[str, dict[str, None]] = {}  # by account
 
@@ -110,6 +118,7 @@ class _Ring:
         while len(kept) > self.entries or self.size_bytes > self.total_bytes:
             _, oldest = kept.popitem(last=False)
             self.size_bytes -= size_of(oldest)
+            self.dropped += 1
             ids = self._ids[oldest.account]
             del ids[oldest.id]
             if not ids:

@@ -139,4 +139,5 @@ async def test_an_export_shows_no_secrets_and_an_unanswered_call_has_status_0():
         assert "KLMNOPQRST" not in answer.text
         assert "ABCDEFGH" not in answer.text
         assert model["response"]["status"] == 0
+        assert model["response"]["_error"] == "no answer was sent"
         assert model["_remarks"]

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mock_server.tests.control.mock import Mock, a_client
 from mock_server.tests.tams.world import a_world, text_to_image
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -49,7 +50,10 @@ async def test_requests_are_found_by_what_is_in_them(asked, match, query, id):
     waited = (await asked("POST", "/requests/wait", {**match, "timeout": 0}))["requests"]
 
     assert [each["id"] for each in listed] == [each["id"] for each in waited] == [f"0000000{id}"]
-    assert await asked("POST", "/requests/verify", {**match, "count": 1}) == {"matched": 1}
+    assert await asked("POST", "/requests/verify", {**match, "count": 1}) == {
+        "matched": 1,
+        "dropped": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,10 @@ async def test_requests_are_found_by_what_is_in_them(asked, match, query, id):
     ],
 )
 async def test_what_does_not_fit_is_not_found(asked, match):
-    assert await asked("POST", "/requests/verify", {**match, "never": True}) == {"matched": 0}
+    assert await asked("POST", "/requests/verify", {**match, "never": True}) == {
+        "matched": 0,
+        "dropped": 0,
+    }
 
 
 async def test_operations_have_the_names_of_the_vendor():
@@ -107,7 +114,10 @@ async def test_a_sequence_looks_only_at_the_entries_that_the_other_members_choos
 
     question = {"sequence": steps("/a", "/b"), "contiguous": True}
     await http.problem(409, "POST", "/requests/verify", question)
-    assert await http("POST", "/requests/verify", {**question, "account": "mine"}) == {"matched": 2}
+    assert await http("POST", "/requests/verify", {**question, "account": "mine"}) == {
+        "matched": 2,
+        "dropped": 0,
+    }
 
 
 async def test_a_sequence_that_breaks_off_says_what_is_missing(http):
@@ -118,7 +128,9 @@ async def test_a_sequence_that_breaks_off_says_what_is_missing(http):
     )
 
     assert problem["matched"] == 1
-    assert "found the first 1 with path /c, since 00000002" in problem["detail"]
+    assert problem["detail"] == (
+        "expected 3 requests in this order, found 1 and then none with path /c, since 00000002"
+    )
     assert [each["path"] for each in problem["found"]] == ["/a"]
     assert problem["nearMisses"][0]["differs"] == "path: /bb"
 
@@ -211,7 +223,21 @@ async def test_a_body_that_was_cut_proves_nothing(http):
     assert "and perhaps 1 more whose bodies were cut" in never["detail"]
     assert once["nearMisses"][0]["differs"] == "body /a: not known, as the journal has cut the body"
     certain = {**match, "path": "/other", "never": True}
-    assert await http("POST", "/requests/verify", certain) == {"matched": 0}
+    assert await http("POST", "/requests/verify", certain) == {"matched": 0, "dropped": 0}
+
+
+async def test_requests_that_the_journal_could_not_keep_are_counted():
+    async with a_client(Mock(journal={"entries": 2})) as http:
+        await sent(http, "/a", "/b", "/c")
+
+        verified = await http("POST", "/requests/verify", {"never": True, "path": "/a"})
+        problem = await http.problem(409, "POST", "/requests/verify", {"path": "/a"})
+
+        assert verified == {"matched": 0, "dropped": 1}
+        assert problem["detail"].endswith("(1 older requests are no longer in the journal)")
+        await http("DELETE", "/requests")
+        never = await http("POST", "/requests/verify", {"never": True})
+        assert never == {"matched": 0, "dropped": 0}
 
 
 # Waits

@@ -75,7 +75,7 @@ async def test_calls_of_the_control_api_are_found_by_id_and_listed_when_asked_fo
     assert id in await ids(http, "?surface=control&status=400")
     assert await ids(http, "?surface=toy") == await ids(http) == ["00000001"]
     assert await ids(http, "?surface=other") == []
-    assert await http("POST", "/requests/verify", {"count": 1}) == {"matched": 1}
+    assert await http("POST", "/requests/verify", {"count": 1}) == {"matched": 1, "dropped": 0}
     assert await http("DELETE", "/requests") == {"deleted": 1}
     await http("GET", f"/requests/{id}")
 
@@ -262,7 +262,7 @@ async def test_the_number_of_requests_is_verified(http, count, holds):
 async def test_without_a_count_one_request_is_expected(http):
     await http.problem(409, "POST", "/requests/verify")
     await http.vendor("GET", "/toy")
-    assert await http("POST", "/requests/verify") == {"matched": 1}
+    assert await http("POST", "/requests/verify") == {"matched": 1, "dropped": 0}
 
 
 @pytest.mark.parametrize("count", [-1, True, "1", {}, {"atLeast": -1}, {"most": 1}, [1]])
