@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from mock_server.control.redaction import HIDDEN, Redactor, is_secret
+from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.calls import CONTROL, Trace
 from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import WHOLE
@@ -29,6 +30,7 @@ from mock_server.web.request_matches import (
 
 MAX_NEAR_MISSES = 5
 MAX_SHOWN = 200  # characters of what was found instead
+STEP = 10  # entries between two pauses, as their bodies may have to be parsed
 
 Method = Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")]
 Status = Annotated[int, Field(ge=100, le=599), WHOLE]
@@ -86,11 +88,23 @@ class JournalSearch:
         self.journal = journal
         self._surfaces = surfaces
 
-    def entries(self, surface: str | None = None) -> Iterator[Trace]:
-        """Yield the calls of a surface, or of all vendors, the newest first."""
+    def entries(self, surface: str | None = None) -> list[Trace]:
+        """Return the calls of a surface, or of all vendors, the newest first."""
         if surface == CONTROL:
-            return self.journal.control
-        return (trace for trace in self.journal if surface in (None, trace.surface))
+            return list(self.journal.control)
+        return [trace for trace in self.journal if surface in (None, trace.surface)]
+
+    def find(self, match: MatchBody, traces: Iterable[Trace], most: int) -> Paced[list[Trace]]:
+        """Return the first entries that match, with pauses."""
+        found: list[Trace] = []
+        for number, trace in enumerate(traces):
+            if number % STEP == 0:
+                yield
+            if self.fits(match, trace):
+                found.append(trace)
+                if len(found) == most:
+                    break
+        return found
 
     def fits(self, match: MatchBody, trace: Trace) -> bool:
         return next(self.misses(match, trace), None) is None
@@ -122,15 +136,17 @@ class JournalSearch:
 
     def near_misses(
         self, match: MatchBody, traces: Iterable[Trace]
-    ) -> list[tuple[Trace, list[Difference]]]:
+    ) -> Paced[list[tuple[Trace, list[Difference]]]]:
         """Return the entries that differ least, the newest first; only of the match's account."""
         most = max(match.conditions - 1, 1)
-        found = (
-            (trace, list(self.misses(match, trace)))
-            for trace in traces
-            if match.account in (None, trace.account)
-        )
-        near = (each for each in found if 0 < len(each[1]) <= most)
+        near: list[tuple[Trace, list[Difference]]] = []
+        own = (trace for trace in traces if match.account in (None, trace.account))
+        for number, trace in enumerate(own):
+            if number % STEP == 0:
+                yield
+            misses = list(self.misses(match, trace))
+            if 0 < len(misses) <= most:
+                near.append((trace, misses))
         return nsmallest(MAX_NEAR_MISSES, near, key=lambda each: len(each[1]))
 
     def _names_of(self, trace: Trace) -> Sequence[str]:

@@ -5,13 +5,14 @@ A question looks at entries in the order in which they came, those that wait for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from mock_server.control.matching import JournalSearch, MatchBody
+from mock_server.control.matching import STEP, JournalSearch, MatchBody
 from mock_server.control.problems import CONTRADICTORY, Problem
+from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.calls import Trace
 from mock_server.web.json_bodies import WHOLE, ChoiceBody
 from mock_server.web.request_matches import RequestView
@@ -118,6 +119,13 @@ class _Question:
             self._take(trace, sent)
         elif all(each.unknown for each in misses):
             self.undecided += 1
+
+    def look_at(self, traces: Iterable[Trace]) -> Paced[None]:
+        """Take entries into account, with pauses."""
+        for number, trace in enumerate(traces):
+            if number % STEP == 0:
+                yield
+            self.look(trace)
 
     def _take(self, trace: Trace, sent: RequestView) -> None:
         self.found.append(trace)

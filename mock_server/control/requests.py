@@ -57,7 +57,7 @@ from mock_server.web.json_bodies import (
     Query,
 )
 from mock_server.web.json_values import iso, plain_numbers
-from mock_server.web.request_matches import Text
+from mock_server.web.request_matches import Difference, Text
 
 
 class RequestsQuery(Query):
@@ -138,22 +138,21 @@ class Requests:
         self._turns = Turns()
 
     async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
-        page, next = self._page(query)
+        page, next = await self._page(query)
         return self._listed(page, next=next)
 
     async def export_requests(self, call: Call, query: ExportQuery) -> HarBody:
-        page, _ = self._page(query)
+        page, _ = await self._page(query)
         entries = [har_entry(trace, await self._exchange(trace)) for trace in reversed(page)]
         return HarBody.of(entries, self.known.version)
 
-    def _page(self, query: RequestsQuery) -> tuple[list[Trace], str | None]:
+    async def _page(self, query: RequestsQuery) -> tuple[list[Trace], str | None]:
         """Return the entries that a query asks for, and where the next page begins."""
-        traces = self.search.entries(query.surface)
+        traces: Iterable[Trace] = self.search.entries(query.surface)
         if query.before is not None:
             traces = islice(dropwhile(lambda trace: trace.id != query.before, traces), 1, None)
-        match = query.match
-        fitting = (trace for trace in traces if self.search.fits(match, trace))
-        found = list(islice(fitting, query.limit + 1))
+        search = self.search.find(query.match, traces, query.limit + 1)
+        found = await self._turns.finish(search)
         page = found[: query.limit]
         return page, page[-1].id if len(found) > query.limit else None
 
@@ -170,20 +169,29 @@ class Requests:
         return DeletedBody(deleted=deleted)
 
     async def wait_for_requests(self, call: Call, body: WaitBody) -> EntriesBody:
-        question = self._asked(body)
-        is_control = body.surface == CONTROL
+        question, kept = self._asked(body)
         settled = asyncio.Event()
+        arrived: list[Trace] = []  # while the older ones are looked at
 
         def look(trace: Trace) -> None:
-            if (trace.surface == CONTROL) is is_control:
+            if (trace.surface == CONTROL) is not (body.surface == CONTROL):
+                return
+            if is_up_to_date:
                 question.look(trace)
-                if question.settled:
-                    settled.set()
+            else:
+                arrived.append(trace)
+            if question.settled:
+                settled.set()
 
+        is_up_to_date = False
         self.journal.listeners.add(look)
         self.journal.waits.add(settled.set)
         timed_out = False
         try:
+            await self._turns.finish(question.look_at(kept))
+            for trace in arrived:
+                question.look(trace)
+            is_up_to_date = True
             if not question.settled:
                 async with asyncio.timeout(body.timeout):
                     await settled.wait()
@@ -195,37 +203,34 @@ class Requests:
         if question.holds and (question.settled or timed_out):
             return self._listed(reversed(question.found))
         if question.exceeded:
-            raise self._differs(NOT_AS_EXPECTED, question)
+            raise await self._differs(NOT_AS_EXPECTED, question)
         if timed_out:
-            raise self._differs(NOT_SEEN, question, f" within {body.timeout:g} s")
-        raise self._differs(STOPPING, question, " before the server stopped")
+            raise await self._differs(NOT_SEEN, question, f" within {body.timeout:g} s")
+        raise await self._differs(STOPPING, question, " before the server stopped")
 
     async def verify_requests(self, call: Call, body: VerifyBody) -> MatchedBody:
-        question = self._asked(body)
+        question, kept = self._asked(body)
+        await self._turns.finish(question.look_at(kept))
         if not question.holds:
-            raise self._differs(NOT_AS_EXPECTED, question)
+            raise await self._differs(NOT_AS_EXPECTED, question)
         return MatchedBody(matched=len(question.found), dropped=self.journal.dropped)
 
-    def _asked(self, body: QuestionBody) -> CountQuestion | SequenceQuestion:
-        """Return the question, asked of what is in the journal."""
+    def _asked(
+        self, body: QuestionBody
+    ) -> tuple[CountQuestion | SequenceQuestion, Iterable[Trace]]:
+        """Return the question, and what is kept, the oldest first."""
         if not self.journal.entries:
             raise Problem(CONFLICT, "the journal is off: it keeps no entries")
-        question = body.question(self.search)
-        for trace in reversed(list(self.search.entries(body.surface))):
-            question.look(trace)
-        return question
+        return body.question(self.search), reversed(self.search.entries(body.surface))
 
-    def _differs(
+    async def _differs(
         self, kind: Kind, question: CountQuestion | SequenceQuestion, over: str = ""
     ) -> Problem:
         missing = question.missing
-        near = (
-            []
-            if question.exceeded
-            else self.search.near_misses(
-                missing, self.search.entries(missing.surface or question.match.surface)
-            )
-        )
+        near: list[tuple[Trace, list[Difference]]] = []
+        if not question.exceeded:
+            traces = self.search.entries(missing.surface or question.match.surface)
+            near = await self._turns.finish(self.search.near_misses(missing, traces))
         found = islice(reversed(question.found), MAX_NEAR_MISSES)
         words = [f"{question}{over}"]
         if asked := str(missing):

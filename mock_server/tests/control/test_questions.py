@@ -258,6 +258,16 @@ async def test_waiting_ends_when_a_sequence_is_complete(http):
     assert http.mock.journal.listeners == set()
 
 
+async def test_what_comes_while_the_journal_is_read_counts_once_and_last(http):
+    await sent(http, *["/old"] * 100)
+    waiting = asyncio.create_task(http("POST", "/requests/wait", {"count": 101, "timeout": 60}))
+    await http.until_a_wait_has_begun()
+
+    await sent(http, "/new")
+
+    assert [each["path"] for each in (await waiting)["requests"]] == ["/new"] + ["/old"] * 100
+
+
 @pytest.mark.parametrize("bounds", [{"never": True}, {"count": {"atMost": 0}}])
 async def test_waiting_for_nothing_ends_when_something_comes(http, bounds):
     question = {"path": "/a", **bounds}
