@@ -17,5 +17,6 @@ def refusals(situations: Iterable[str]) -> Mapping[str, Callable[[], DomainError
     }
     for each in Situation:
         refusal = GatewayRefusal(each, "a fault refuses this call")
-        made[f"gateway-{each}"] = partial(Unauthenticated, refusal.detail, diagnosis=refusal)
+        name = each.name.lower().replace("_", "-")
+        made[f"gateway-{name}"] = partial(Unauthenticated, refusal.detail, diagnosis=refusal)
     return made

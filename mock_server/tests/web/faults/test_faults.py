@@ -292,6 +292,7 @@ async def test_every_refusal_of_both_vendors_can_be_asked_for():
                     assert answer.json()["status"] == 20
                 else:
                     assert answer.status_code != 200
+    assert "gateway-nonce-used" in kinds["refusals"]["workshop"]
     assert len(kinds["refusals"]["workshop"]) > 40
 
 
