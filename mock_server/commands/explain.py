@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mock_server.commands.errors import UsageFailure, settings_or_failure
+from mock_server.commands.errors import ConnectionFailure, UsageFailure, settings_or_failure
+from mock_server.commands.running_mock import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from mock_server.settings import Settings
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 )
 @click.option("--account", help="With --url: the id of the account that is meant.")
 @click.option("--url", help="Ask the mock that runs there, which knows all its accounts.")
+@click.option(
+    "--control-token",
+    envvar=TOKEN_VARIABLE,
+    default="",
+    metavar="TOKEN",
+    help=f"With --url: its control token, if it needs one; also {TOKEN_VARIABLE}.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @click.option("--colour/--no-colour", default=None, help="[default: on a terminal]")
 def command(
@@ -48,13 +56,15 @@ def command(
     app_secret: str | None,
     account: str | None,
     url: str | None,
+    control_token: str,
     as_json: bool,
     colour: bool | None,
 ) -> None:
     """Say what is wrong with the signature of a request in FILE (- is standard input).
 
     FILE holds a curl line, a HAR file or a raw HTTP request. The exit code is 0 when the
-    signature is fine, 1 when it is not, 2 when the request cannot be read.
+    signature is fine, 1 when it is not, 2 when the request cannot be read, 3 when the mock at --url
+    does not answer.
 
     For example: tams-mock explain --curl "curl http://127.0.0.1:8080/v1/jobs/1 -H '…'"
     """
@@ -67,7 +77,7 @@ def command(
         raise UsageFailure(f"{option} and --url exclude each other: a running mock has the keys")
     capture = _capture(file, curl, har, entry, raw)
     if url is not None:
-        answer = _ask(url, capture, account)
+        answer = _ask(url, control_token, capture, account)
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         sys.exit(0 if answer.get("accepted") else 1)
     diagnosis = _diagnose(capture, key, app_secret)
@@ -180,9 +190,9 @@ def _app_id(capture: Capture) -> str:
     return header.app_id if isinstance(header, SignedHeader) else ""
 
 
-def _ask(url: str, capture: Capture, account: str | None) -> dict[str, Any]:
+def _ask(url: str, control_token: str, capture: Capture, account: str | None) -> dict[str, Any]:
     """Ask a running mock."""
-    import httpx
+    from mock_server.client import CallRefused, MockClient, NotReachable
 
     members: dict[str, Any] = {
         "method": capture.method,
@@ -193,13 +203,12 @@ def _ask(url: str, capture: Capture, account: str | None) -> dict[str, Any]:
     }
     if account is not None:
         members["account"] = account
-    address = f"{url.rstrip('/')}/_mock/signature/explain"
     try:
-        answer = httpx.post(address, json=members, timeout=30, trust_env=False)
-        found = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise UsageFailure(f"{address} does not answer: {error}") from error
-    if answer.status_code != 200 or not isinstance(found, dict):
-        detail = found.get("detail", "") if isinstance(found, dict) else ""
-        raise UsageFailure(f"{address} answered {answer.status_code}: {detail}")
-    return found
+        mock = MockClient(url, control_token=control_token)
+        return mock.call("POST", "/_mock/signature/explain", members)
+    except NotReachable as error:
+        raise ConnectionFailure(str(error)) from error
+    except CallRefused as error:
+        raise UsageFailure(f"{url} answered {error.status}: {error}") from error
+    except ValueError as error:
+        raise UsageFailure(str(error)) from error

@@ -14,7 +14,7 @@ import click
 
 from mock_server.client import DEFAULT_URL, CallRefused, Json, MockClient, NotReachable
 from mock_server.commands.errors import CommandFailure, ConnectionFailure, UsageFailure
-from mock_server.commands.tables import print_json
+from mock_server.commands.tables import MAX_LINE_LENGTH, one_line, print_json
 
 URL_VARIABLE = "TAMS_MOCK_URL"
 PORT_VARIABLE = "TAMS_MOCK_PORT"
@@ -139,7 +139,9 @@ def failures(mock: MockClient) -> Iterator[None]:
     except NotReachable as error:
         raise ConnectionFailure(str(error)) from error
     except CallRefused as error:
-        raise CommandFailure("\n".join(_words(error, mock.url))) from error
+        raise CommandFailure(
+            "\n".join(one_line(line, MAX_LINE_LENGTH) for line in _words(error, mock.url))
+        ) from error
 
 
 def _words(error: CallRefused, url: str) -> Iterator[str]:

@@ -142,7 +142,7 @@ def test_bad_usage_ends_with_two(arguments, words, tmp_path):
 def test_a_mock_that_is_not_there_is_told():
     result = tell("explain", "--curl", signed_line(), "--url", "http://127.0.0.1:9")
 
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "does not answer" in result.stderr
 
 

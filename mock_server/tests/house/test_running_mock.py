@@ -25,6 +25,7 @@ from mock_server.settings import Settings
 
 NOWHERE = "http://127.0.0.1:9"
 TOKEN = "the-control-token"
+REQUIRE_ALL = os.environ.get("TAMS_MOCK_REQUIRE_ALL")
 BEARER = {"authorization": "Bearer mock-token-0001"}
 
 
@@ -519,6 +520,17 @@ def test_a_slow_request_is_followed_although_later_ones_were_shown(mock):
     assert earlier["path"] == "/v1/models/1"
 
 
+@pytest.mark.parametrize(("account", "status"), [("default", 1), ("nobody", 2)])
+def test_a_signature_is_explained_by_a_mock_that_runs(mock, account, status):
+    line = f"curl {mock.url}/v1/jobs/1 -H 'Authorization: TAMS-SHA256-RSA app_id=mockApp01'"
+
+    result = tell(mock, "explain", "--curl", line, "--url", mock.url, "--account", account)
+
+    assert result.exit_code == status
+    assert ("causes" in result.output) is (status == 1)
+    assert ("there is no account 'nobody'" in result.output) is (status == 2)
+
+
 # Ready, and completion
 
 
@@ -592,19 +604,38 @@ def test_every_shell_gets_what_can_be_written_next(shell, words, expected):
     assert len(done.stdout.splitlines()) <= 3 * len(expected)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_completes_with_the_script():
-    script = """source <(tams-mock completion bash)
+# How each shell asks the function that the script gives it; fish asks with the whole script.
+ASKED = {
+    "bash": """source <(tams-mock completion bash)
         COMP_WORDS=(tams-mock accounts cr); COMP_CWORD=2; _tams_mock_completion tams-mock
         printf '%s\\n' "${COMPREPLY[@]}"
-        """
+        """,
+    "zsh": """compdef() { }; compadd() { }; _describe() { print -r -- "$@" ${(P)3} }
+        source <(tams-mock completion zsh)
+        words=(tams-mock accounts cr); CURRENT=3; _tams_mock_completion
+        """,
+    "fish": """tams-mock completion fish | source
+        complete --do-complete 'tams-mock accounts cr'
+        """,
+}
+
+
+@pytest.mark.parametrize("shell", ASKED)
+def test_a_shell_completes_with_its_script(shell):
+    if shutil.which(shell) is None:
+        assert not REQUIRE_ALL, f"{shell} is not installed"
+        pytest.skip(f"{shell} is not installed")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script], env=os.environ | {"PATH": path}, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
+        [shell, "-c", ASKED[shell]],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    assert done.stdout.split() == ["create"]
+    assert "create" in done.stdout, done.stderr
+    assert "revoke" not in done.stdout
 
 
 # The client
