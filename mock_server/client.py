@@ -107,8 +107,8 @@ class MockClient:
             raise NotReachable(f"{self.url} does not answer as a mock does")
         return found
 
-    def _list(self, kind: str, /, **query: Any) -> list[Json]:
-        listed = self.call("GET", f"/_mock/{kind}", query=query).get(kind)
+    def _list(self, kind: str, /, timeout: float | None = None, **query: Any) -> list[Json]:
+        listed = self.call("GET", f"/_mock/{kind}", query=query, timeout=timeout).get(kind)
         if not isinstance(listed, list):
             raise NotReachable(f"{self.url} does not answer as a mock does")
         return listed
@@ -227,8 +227,10 @@ class MockClient:
 
     # The journal
 
-    def requests(self, **query: Any) -> list[Json]:
-        return self._list("requests", **query)
+    def requests(self, wait: float | None = None, **query: Any) -> list[Json]:
+        """List requests; if there are none, `wait` so many seconds for the first, at most 60."""
+        patience = None if wait is None else self.timeout + wait
+        return self._list("requests", patience, wait=wait, **query)
 
     def request(self, id: str) -> Json:
         return self.call("GET", _one("requests", id))

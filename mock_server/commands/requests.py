@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mock_server.client import CallRefused, Json, MockClient
-from mock_server.commands.errors import UsageFailure
+from mock_server.client import Json, MockClient
 from mock_server.commands.running_mock import Verbs, failures, mock_options, on_mock
 from mock_server.commands.tables import print_details, print_json
 
 if TYPE_CHECKING:
     from mock_server.commands.log_lines import TextLines
 
-FIRST = "00000000"  # before all ids
-# A request that --follow shows may have begun before so many others that it shows.
-MAX_SLOWER = 500
+MAX_LISTED = 1000
 # How long the mock waits for the next request before it is asked again (seconds).
-_PATIENCE = 5.0
+_PATIENCE = 60.0
 
 
 @click.group("requests", cls=Verbs)
@@ -43,7 +40,7 @@ def command() -> None:
 @click.option("--surface", help="Only calls of tams, workshop, or control (the control API).")
 @click.option(
     "--limit",
-    type=click.IntRange(1, 1000),
+    type=click.IntRange(1, MAX_LISTED),
     default=20,
     show_default=True,
     metavar="N",
@@ -53,8 +50,6 @@ def command() -> None:
 @mock_options
 def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: Any) -> None:
     """List the newest requests, the newest last."""
-    if follow and query["surface"] is not None:
-        raise UsageFailure("--follow and --surface exclude each other")
     with failures(mock):
         entries = mock.requests(limit=limit, **query)[::-1]
         if as_json and not follow:
@@ -64,31 +59,21 @@ def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: An
         for entry in entries:
             _print_entry(entry, lines, as_json)
         if follow:
-            del query["surface"]
+            query["since"] = entries[-1]["id"] if entries else query["since"]
             with suppress(KeyboardInterrupt):  # the usual end
-                for entry in _follow(mock, query, {entry["id"] for entry in entries}):
+                for entry in _follow(mock, query):
                     _print_entry(entry, lines, as_json)
         elif not entries:
             click.echo("no requests yet")
 
 
-def _follow(mock: MockClient, query: dict[str, Any], printed: set[str]) -> Iterator[Json]:
-    """Yield requests as they come; an earlier one may end later, so ids alone do not tell."""
-    since = min(printed, default=query["since"] or FIRST)
-    printed = printed - {since}
+def _follow(mock: MockClient, query: dict[str, Any]) -> Iterator[Json]:
+    """Yield requests as they end."""
     while True:
-        asked = query | {"since": since}
-        try:
-            found = mock.wait_for_requests(_PATIENCE, **asked, count=len(printed) + 1)
-        except CallRefused as error:
-            if error.status != 408:
-                raise
-            found = mock.requests(**asked, limit=1000)  # Others may have been deleted meanwhile.
-        yield from (entry for entry in reversed(found) if entry["id"] not in printed)
-        printed = {entry["id"] for entry in found}
-        if len(printed) > MAX_SLOWER:
-            since = sorted(printed)[-MAX_SLOWER // 2]
-            printed = {id for id in printed if id > since}
+        found = mock.requests(_PATIENCE, **query, limit=MAX_LISTED)
+        if found:
+            query["since"] = found[0]["id"]
+        yield from reversed(found)
 
 
 def _lines() -> TextLines:

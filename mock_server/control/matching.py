@@ -114,7 +114,7 @@ class JournalSearch:
     ) -> Iterator[Difference]:
         """Yield the conditions that the entry does not fit."""
         status = None if trace.answer is None else trace.answer.status
-        if match.since is not None and trace.id <= match.since:
+        if match.since is not None and not self.journal.is_after(trace, match.since):
             yield Difference("since", f"it was before {match.since}")
         if match.account is not None and trace.account != match.account:
             yield Difference("account", trace.account or "unknown")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import dropwhile, islice
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ from mock_server.control.problems import (
     Problem,
 )
 from mock_server.control.questions import (
+    MAX_WAIT,
     CountQuestion,
     QuestionBody,
     SequenceQuestion,
@@ -95,7 +97,7 @@ class RequestsQuery(Query):
     @property
     def match(self) -> MatchBody:
         """The same as conditions."""
-        asked = self.model_dump(exclude={"header", "body", "limit", "before"})
+        asked = self.model_dump(exclude={"header", "body", "limit", "before", "wait"})
         if self.header is not None:
             name, _, value = self.header.partition(":")
             asked["headers"] = {name.strip(): value.strip()}
@@ -107,6 +109,14 @@ class RequestsQuery(Query):
                 value = text
             asked["body"] = {pointer: value}
         return MatchBody.model_construct(**asked)
+
+
+class ListedQuery(RequestsQuery):
+    """Which entries are listed."""
+
+    wait: float = Field(
+        0, ge=0, le=MAX_WAIT, description="If there are none, wait so many seconds for the first"
+    )
 
 
 class ExportQuery(RequestsQuery):
@@ -137,8 +147,20 @@ class Requests:
         self.search = JournalSearch(known.journal, known.faults.surfaces)
         self._turns = Turns()
 
-    async def list_requests(self, call: Call, query: RequestsQuery) -> EntriesBody:
-        page, next = await self._page(query)
+    async def list_requests(self, call: Call, query: ListedQuery) -> EntriesBody:
+        if not query.wait:
+            page, next = await self._page(query)
+            return self._listed(page, next=next)
+        self._refuse_without_entries()
+        call.trace.passing = True  # Who follows the journal asks again and again.
+        match = query.match
+        with self._listening(query.surface, lambda trace: self.search.fits(match, trace)) as came:
+            page, next = await self._page(query)
+            if not page:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(query.wait):
+                        await came.wait()
+                page, next = await self._page(query)
         return self._listed(page, next=next)
 
     async def export_requests(self, call: Call, query: ExportQuery) -> HarBody:
@@ -170,36 +192,27 @@ class Requests:
 
     async def wait_for_requests(self, call: Call, body: WaitBody) -> EntriesBody:
         question, kept = self._asked(body)
-        settled = asyncio.Event()
         arrived: list[Trace] = []  # while the older ones are looked at
 
-        def look(trace: Trace) -> None:
-            if (trace.surface == CONTROL) is not (body.surface == CONTROL):
-                return
+        def look(trace: Trace) -> bool:
             if is_up_to_date:
                 question.look(trace)
             else:
                 arrived.append(trace)
-            if question.settled:
-                settled.set()
+            return question.settled
 
-        is_up_to_date = False
-        self.journal.listeners.add(look)
-        self.journal.waits.add(settled.set)
-        timed_out = False
-        try:
+        is_up_to_date = timed_out = False
+        with self._listening(body.surface, look) as settled:
             await self._turns.finish(question.look_at(kept))
             for trace in arrived:
                 question.look(trace)
             is_up_to_date = True
-            if not question.settled:
-                async with asyncio.timeout(body.timeout):
-                    await settled.wait()
-        except TimeoutError:
-            timed_out = True
-        finally:
-            self.journal.listeners.discard(look)
-            self.journal.waits.discard(settled.set)
+            try:
+                if not question.settled:
+                    async with asyncio.timeout(body.timeout):
+                        await settled.wait()
+            except TimeoutError:
+                timed_out = True
         if question.holds and (question.settled or timed_out):
             return self._listed(reversed(question.found))
         if question.exceeded:
@@ -219,9 +232,34 @@ class Requests:
         self, body: QuestionBody
     ) -> tuple[CountQuestion | SequenceQuestion, Iterable[Trace]]:
         """Return the question, and what is kept, the oldest first."""
+        self._refuse_without_entries()
+        return body.question(self.search), reversed(self.search.entries(body.surface))
+
+    def _refuse_without_entries(self) -> None:
         if not self.journal.entries:
             raise Problem(CONFLICT, "the journal is off: it keeps no entries")
-        return body.question(self.search), reversed(self.search.entries(body.surface))
+
+    @contextmanager
+    def _listening(
+        self, surface: str | None, look: Callable[[Trace], bool]
+    ) -> Iterator[asyncio.Event]:
+        """Show entries to `look` as they come; the event says that it returned true.
+
+        A server that stops sets the event too.
+        """
+        ended = asyncio.Event()
+
+        def listen(trace: Trace) -> None:
+            if (trace.surface == CONTROL) is (surface == CONTROL) and look(trace):
+                ended.set()
+
+        self.journal.listeners.add(listen)
+        self.journal.waits.add(ended.set)
+        try:
+            yield ended
+        finally:
+            self.journal.listeners.discard(listen)
+            self.journal.waits.discard(ended.set)
 
     async def _differs(
         self, kind: Kind, question: CountQuestion | SequenceQuestion, over: str = ""

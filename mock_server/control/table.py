@@ -201,7 +201,10 @@ def _signatures(own: Signatures) -> tuple[Operation, ...]:
 def _requests(own: Requests) -> tuple[Operation, ...]:
     every = "/_mock/requests"
     return (
-        Operation("GET", every, own.list_requests, "List requests, the newest first"),
+        Operation(
+            "GET", every, own.list_requests, "List requests, the newest first",
+            problems=(Conflict,),
+        ),
         Operation(
             "DELETE", every, own.delete_requests, "Delete the vendors' requests from the journal"
         ),

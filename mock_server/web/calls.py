@@ -70,7 +70,7 @@ class Trace(Struct):
     broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
     it was refused. `verdict` is a CredentialsVerdict, where there were credentials. `announced` is
     sent in a header of the answer. One that is `passing` comes again and again, and is kept only if
-    something is to be said of it.
+    something is to be said of it. `kept` is its place in the order in which exchanges ended.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Trace(Struct):
     refusal: str = ""
     remarks: list[str] = field(default_factory=list)
     passing: bool = False
+    kept: int = 0
     announced: str = ""
 
 

@@ -32,6 +32,7 @@ class Journal:
         self.body_bytes = body_bytes
         self.listeners: set[Callable[[Trace], None]] = set()
         self.waits: set[Callable[[], None]] = set()
+        self._number = 0
         control_bytes = total_bytes // _CONTROL_SHARE
         self._vendors = _Ring(entries, total_bytes - control_bytes)
         # Calls of the control API never push those of vendors out, however often a test polls.
@@ -42,6 +43,8 @@ class Journal:
         if not self.entries or (trace.passing and not trace.remarks):
             return
         self._cut(trace)
+        self._number += 1
+        trace.kept = self._number
         (self._control if trace.surface == CONTROL else self._vendors).append(trace)
         for listener in tuple(self.listeners):
             listener(trace)
@@ -72,6 +75,11 @@ class Journal:
     def find(self, id: str) -> Trace | None:
         """Return the exchange with this request id, if it is still kept."""
         return self._vendors.kept.get(id) or self._control.kept.get(id)
+
+    def is_after(self, trace: Trace, id: str) -> bool:
+        """Return whether an exchange ended after the one with an id; or began, if that is gone."""
+        other = self.find(id)
+        return trace.id > id if other is None else trace.kept > other.kept
 
     def max_shown_of(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
         """Return how many bytes are shown of a body with these headers; one more may be kept."""

@@ -224,6 +224,34 @@ async def test_a_wait_ends_with_503_if_the_server_stops(http):
     assert http.mock.journal.listeners == http.mock.journal.waits == set()
 
 
+async def test_a_list_may_wait_for_its_first_entry(http):
+    waiting = asyncio.create_task(ids(http, "?path=/toy&wait=60"))
+    await http.until_a_wait_has_begun()
+
+    await http.vendor("GET", "/other")
+    assert not waiting.done()
+    await http.vendor("GET", "/toy")
+
+    assert await waiting == ["00000003"]
+    assert await ids(http, "?path=/nothing&wait=0.001") == []
+    assert await ids(http, "?surface=control") == []  # They come again and again.
+    assert http.mock.journal.listeners == http.mock.journal.waits == set()
+
+
+async def test_entries_since_another_are_those_that_ended_after_it(http):
+    journal = http.mock.journal
+    await http.vendor("GET", "/toy/slow")
+    await http.vendor("GET", "/toy/fast")
+    slow = journal.find("00000001")
+    journal.forget()
+    await http.vendor("GET", "/toy/marker")
+    journal.keep(slow)
+
+    assert await ids(http, "?since=00000003") == ["00000001"]
+    assert await ids(http, "?since=00000001") == []
+    assert await ids(http, "?since=00000002") == ["00000003"]  # that one is no longer kept
+
+
 async def test_a_cancelled_wait_leaves_nothing_behind(http):
     waiting = asyncio.create_task(http("POST", "/requests/wait", {"timeout": 60}))
     await http.until_a_wait_has_begun()

@@ -185,7 +185,6 @@ def test_every_error_of_a_refusal_has_its_line(mock):
         (("faults", "add", "--file", "nowhere.json"), "nowhere.json cannot be read"),
         (("faults", "add", "--file", "-", "--times", "1"), "--file has all of the rule"),
         (("faults", "delete"), "expected one of ID, --all and --account"),
-        (("requests", "-f", "--surface", "tams"), "--follow and --surface exclude each other"),
         (("jobs", "--url", "localhost:8080"), "'localhost:8080' is not an http address"),
         (("jobs", "--control-token", "a\nb"), "the control token has characters"),
     ],
@@ -529,6 +528,14 @@ def test_a_signature_is_explained_by_a_mock_that_runs(mock, account, status):
     assert result.exit_code == status
     assert ("causes" in result.output) is (status == 1)
     assert ("there is no account 'nobody'" in result.output) is (status == 2)
+
+
+def test_a_journal_that_is_off_cannot_be_followed(tmp_path):
+    with serve_in_thread(Settings(port=0, state_dir=tmp_path, journal_entries=0)) as server:
+        result = tell(MockClient(server.url), "requests", "--follow")
+
+    assert result.exit_code == 1
+    assert result.stderr == "tams-mock: the journal is off: it keeps no entries\n"
 
 
 # Ready, and completion
