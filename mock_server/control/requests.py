@@ -85,7 +85,9 @@ class RequestsQuery(Query):
     correlation_id: Text | None = Field(
         None, description="Only calls with this X-Request-Id, traceparent, or id in a traceparent"
     )
-    since: EntryId | None = Field(None, description="Only entries after the one with this id")
+    since: EntryId | None = Field(
+        None, description="Only entries that ended after the one with this id"
+    )
     surface: Text | None = Field(
         None, description="Only calls of this surface; without it, those of all but `control`"
     )
