@@ -235,6 +235,10 @@ class MockClient:
     def request(self, id: str) -> Json:
         return self.call("GET", _one("requests", id))
 
+    def export_requests(self, **query: Any) -> Json:
+        """Return requests as HAR 1.2."""
+        return self.call("GET", "/_mock/requests.har", query=query)
+
     def wait_for_requests(self, timeout: float = 10.0, **members: Any) -> list[Json]:
         """Wait until `count` requests match, for `timeout` seconds, at most 60."""
         body = _body(members | {"timeout": timeout})

@@ -36,6 +36,12 @@ def command() -> None:
 @click.option("--path", metavar="PREFIX", help="Only paths that begin so.")
 @click.option("--status", type=int, help="Only calls with this status.")
 @click.option("--operation", help="Only this operation: 'POST /v1/jobs'.")
+@click.option("--header", metavar="NAME:VALUE", help="Only calls with this header, with *.")
+@click.option("--body", metavar="POINTER=VALUE", help="Only calls with this member: /count=2.")
+@click.option("--prompt", metavar="TEXT", help="Only calls with this in a prompt.")
+@click.option("--job", metavar="ID", help="Only calls about this job.")
+@click.option("--token", metavar="ID", help="Only calls about this token of an end user.")
+@click.option("--correlation-id", metavar="ID", help="Only calls with this X-Request-Id.")
 @click.option("--since", metavar="ID", help="Only calls after the one with this id.")
 @click.option("--surface", help="Only calls of tams, workshop, or control (the control API).")
 @click.option(
@@ -51,6 +57,7 @@ def command() -> None:
 def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: Any) -> None:
     """List the newest requests, the newest last."""
     with failures(mock):
+        query["correlationId"] = query.pop("correlation_id")
         entries = mock.requests(limit=limit, **query)[::-1]
         if as_json and not follow:
             print_json(entries)
@@ -118,6 +125,14 @@ def _print_exchange(exchange: Json) -> None:
 def _show(mock: MockClient, id: str) -> Json:
     """Show a request and its answer; ID is its X-Mock-Request-Id."""
     return mock.request(id)
+
+
+@command.command("export")
+@click.option("--account", metavar="ID", help="Only calls for this account.")
+@on_mock(print_json)
+def _export(mock: MockClient, account: str | None) -> Json:
+    """Print the requests as HAR 1.2, which browsers' tools open."""
+    return mock.export_requests(account=account)
 
 
 @command.command("clear")

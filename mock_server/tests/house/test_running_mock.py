@@ -443,6 +443,10 @@ def test_requests_are_printed_as_serve_prints_them(mock):
     assert f"(request {entries[1]['id']})" in printed[1]
     assert entries[0]["decided"] == {"job": id, "state": "created", "credits": 0.6}
     assert said(mock, "requests", "list", "--status", "401").splitlines() == printed[1:]
+    by_member = ("--body", "/stages/*/diffusion/steps=15", "--prompt", "kite")
+    assert said(mock, "requests", *by_member).splitlines() == printed[:1]
+    assert said(mock, "requests", "--correlation-id", "x") == "no requests yet\n"
+    assert len(json.loads(said(mock, "requests", "export"))["log"]["entries"]) == 2
 
 
 def test_a_request_is_shown_with_its_answer_and_without_secrets(mock):
