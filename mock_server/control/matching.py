@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from mock_server.control.redaction import HIDDEN, Redactor, is_secret
 from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.calls import CONTROL, Trace
+from mock_server.web.hints import near
 from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import WHOLE
 from mock_server.web.pipeline import Surface
@@ -25,6 +26,7 @@ from mock_server.web.request_matches import (
     Text,
     differences,
     names_of,
+    plain_name,
     steps_of,
 )
 
@@ -109,6 +111,19 @@ class JournalSearch:
     def fits(self, match: MatchBody, trace: Trace) -> bool:
         return next(self.misses(match, trace), None) is None
 
+    def problem_with(self, match: MatchBody) -> str:
+        """Return why no call of a vendor can match; a misspelled name proves no absence."""
+        surfaces = {surface.name for surface in self._surfaces()}
+        if match.surface is not None and surfaces and match.surface not in surfaces:
+            return f"there is no surface {match.surface!r}{near(match.surface, surfaces)}"
+        if match.operation is None or not surfaces:
+            return ""
+        named = self._names.values()
+        if plain_name(match.operation) in {plain_name(each) for names in named for each in names}:
+            return ""
+        hint = near(match.operation, {names[0] for names in named})
+        return f"there is no operation {match.operation!r}{hint}"
+
     def misses(
         self, match: MatchBody, trace: Trace, sent: RequestView | None = None
     ) -> Iterator[Difference]:
@@ -139,15 +154,15 @@ class JournalSearch:
     ) -> Paced[list[tuple[Trace, list[Difference]]]]:
         """Return the entries that differ least, the newest first; only of the match's account."""
         most = max(match.conditions - 1, 1)
-        near: list[tuple[Trace, list[Difference]]] = []
+        close: list[tuple[Trace, list[Difference]]] = []
         own = (trace for trace in traces if match.account in (None, trace.account))
         for number, trace in enumerate(own):
             if number % STEP == 0:
                 yield
             misses = list(self.misses(match, trace))
             if 0 < len(misses) <= most:
-                near.append((trace, misses))
-        return nsmallest(MAX_NEAR_MISSES, near, key=lambda each: len(each[1]))
+                close.append((trace, misses))
+        return nsmallest(MAX_NEAR_MISSES, close, key=lambda each: len(each[1]))
 
     def _names_of(self, trace: Trace) -> Sequence[str]:
         return self._names.get((trace.surface, trace.operation), (trace.operation,))

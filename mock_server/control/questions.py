@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from mock_server.control.matching import STEP, JournalSearch, MatchBody
-from mock_server.control.problems import CONTRADICTORY, Problem
+from mock_server.control.problems import UNANSWERABLE, Problem
 from mock_server.web.auth_diagnostics.search_budget import Paced
-from mock_server.web.calls import Trace
+from mock_server.web.calls import CONTROL, Trace
 from mock_server.web.json_bodies import WHOLE, ChoiceBody
 from mock_server.web.request_matches import RequestView
 
@@ -69,19 +69,22 @@ class QuestionBody(MatchBody):
     contiguous: bool = False
 
     def question(self, search: JournalSearch) -> CountQuestion | SequenceQuestion:
-        """Return the question; raises Problem if it contradicts itself."""
+        """Return the question; raises Problem for a contradiction or an unknown operation."""
         asked = {"count": self.count, "never": self.never, "sequence": self.sequence}
         if len(names := [name for name, given in asked.items() if given]) > 1:
-            raise Problem(CONTRADICTORY, f"{' and '.join(names)} cannot be asked together")
+            raise Problem(UNANSWERABLE, f"{' and '.join(names)} cannot be asked together")
         if self.contiguous and not self.sequence:
-            raise Problem(CONTRADICTORY, "contiguous is about a sequence, and there is none")
+            raise Problem(UNANSWERABLE, "contiguous is about a sequence, and there is none")
+        for each in (self, *(self.sequence or ())):
+            if self.surface != CONTROL and (problem := search.problem_with(each)):
+                raise Problem(UNANSWERABLE, problem)
         if self.sequence:
             return SequenceQuestion(self, self.sequence, search, contiguous=self.contiguous)
         expected = self.count or CountBody.model_construct(at_least=1)
         if self.never:
             expected = CountBody.model_construct(at_least=0, at_most=0)
         if expected.exceeded(expected.at_least or 0):
-            raise Problem(CONTRADICTORY, f"no number of requests is {expected}")
+            raise Problem(UNANSWERABLE, f"no number of requests is {expected}")
         return CountQuestion(self, expected, search)
 
 

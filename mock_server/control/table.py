@@ -16,12 +16,12 @@ from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.faults import Faults
 from mock_server.control.probes import Probes
 from mock_server.control.problems import (
-    CONTRADICTORY,
     NEVER_ACTS,
     NOT_A_CAPTURE,
     NOT_AS_EXPECTED,
     NOT_SEEN,
     STOPPING,
+    UNANSWERABLE,
 )
 from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
@@ -212,10 +212,10 @@ def _requests(own: Requests) -> tuple[Operation, ...]:
         Operation("GET", f"{every}/{{id}}", own.get_request, "Get a request and its answer"),
         Operation(
             "POST", f"{every}/wait", own.wait_for_requests, "Wait for requests",
-            problems=(Conflict, CONTRADICTORY, NOT_AS_EXPECTED, NOT_SEEN, STOPPING),
+            problems=(Conflict, UNANSWERABLE, NOT_AS_EXPECTED, NOT_SEEN, STOPPING),
         ),
         Operation(
             "POST", f"{every}/verify", own.verify_requests, "Verify which requests came",
-            problems=(Conflict, CONTRADICTORY, NOT_AS_EXPECTED),
+            problems=(Conflict, UNANSWERABLE, NOT_AS_EXPECTED),
         ),
     )

@@ -156,6 +156,22 @@ async def test_a_question_that_contradicts_itself_is_refused(http, question):
     await http.problem(422, "POST", "/requests/wait", question)
 
 
+async def test_misspelled_names_are_refused_as_they_prove_no_absence():
+    async with a_world() as world:
+        for question, hint in (
+            ({"never": True, "operation": "CreatJob"}, "did you mean 'CreateJob'?"),
+            ({"sequence": [{"operation": "POST /v1/job"}]}, "no operation 'POST /v1/job'"),
+            ({"never": True, "surface": "tam"}, "did you mean 'tams'?"),
+        ):
+            url = "http://127.0.0.1/_mock/requests/verify"
+            answer = await world.http.post(url, json=question)
+            assert answer.status_code == 422
+            assert hint in answer.json()["detail"]
+        query = {"surface": "control", "operation": "POST /_mock/requests/verify"}
+        answer = await world.http.post(url, json={**query, "count": 3})
+        assert answer.json()["matched"] == 3
+
+
 # Near misses
 
 
