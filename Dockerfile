@@ -21,6 +21,7 @@ ENV PATH=/app/venv/bin:$PATH TAMS_MOCK_HOST=0.0.0.0
 USER mock
 WORKDIR /home/mock
 EXPOSE 8080
+# Choose another port with TAMS_MOCK_PORT, which both commands read.
 HEALTHCHECK --interval=10s --timeout=10s --start-period=10s CMD ["tams-mock", "health"]
 ENTRYPOINT ["tams-mock"]
 CMD ["serve"]
