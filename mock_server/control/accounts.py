@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import account_body
-from mock_server.control.problems import INVALID, ErrorBody, Problem
+from mock_server.control.problems import NOT_A_KEY, ErrorBody, Problem
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, LimitMode, Limits, Progression
 from mock_server.core.credits import Wallet
@@ -51,7 +51,7 @@ Qps = Annotated[int, Field(ge=1, le=1_000_000, description="Calls within the win
 WebAddress = Annotated[
     str,
     Field(
-        pattern=r"^https?://[^\s/?#]+([/?][^\s#]*)?$",
+        pattern=r"^https?://[^\s\x85/?#]+([/?][^\s\x85#]*)?$",
         max_length=2000,
         description="URL that receives the Workshop's events of this account",
     ),
@@ -270,7 +270,7 @@ class Accounts:
             self.known.check_public_key(public_key)
         except ValueError as error:
             pointed = ErrorBody(pointer="#/publicKey", detail=str(error))
-            raise Problem(INVALID, f"publicKey: {error}", errors=[pointed]) from error
+            raise Problem(NOT_A_KEY, f"publicKey: {error}", errors=[pointed]) from error
 
     def _spec(self, body: NewAccountBody) -> AccountSpec:
         limits = self.known.accounts.defaults.limits

@@ -18,7 +18,7 @@ from mock_server.web.pipeline import Operation, Pipeline
 
 __all__ = ["ControlApi", "ControlDependencies", "account_body"]
 
-BOUNDS = Bounds(body_bytes=1024 * 1024, body_timeout=30.0)
+BOUNDS = Bounds(body_bytes=64 * 1024, body_timeout=30.0)  # captures may be larger
 
 
 class ControlApi:

@@ -18,6 +18,7 @@ from mock_server.control.probes import Probes
 from mock_server.control.problems import (
     NEVER_ACTS,
     NOT_A_CAPTURE,
+    NOT_A_KEY,
     NOT_AS_EXPECTED,
     NOT_SEEN,
     STOPPING,
@@ -28,6 +29,7 @@ from mock_server.control.resets import Resets, reset_query
 from mock_server.control.signatures import Signatures
 from mock_server.control.surface import typed
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
+from mock_server.web.calls import Bounds
 from mock_server.web.json_bodies import OutgoingBody
 from mock_server.web.pipeline import Operation
 
@@ -86,7 +88,7 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", every, own.create_account, "Create an account",
-            answer=AccountBody, status=201, problems=(Conflict,),
+            answer=AccountBody, status=201, problems=(Conflict, NOT_A_KEY),
         ),
         Operation(
             "GET", every, own.list_accounts, "List accounts, the newest first",
@@ -113,7 +115,7 @@ def _credentials(own: AccountCredentials) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", f"{every}/rotate", own.rotate_credentials, "Replace credentials",
-            answer=AccountBody, problems=(Conflict,),
+            answer=AccountBody, problems=(Conflict, NOT_A_KEY),
         ),
         Operation(
             "POST", f"{every}/revoke", own.revoke_credentials, "Refuse credentials from now on",
@@ -194,6 +196,7 @@ def _signatures(own: Signatures) -> tuple[Operation, ...]:
         Operation(
             "POST", "/_mock/signature/explain", own.explain,
             "Explain what is wrong with a signature", problems=(NOT_A_CAPTURE,),
+            bounds=Bounds(body_bytes=1024 * 1024),
         ),
     )
 

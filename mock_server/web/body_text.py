@@ -39,6 +39,8 @@ def make_plain(call: Call, bounds: Bounds) -> None:
         raise Malformed("the body is compressed with gzip, and no Content-Encoding says so")
     text = without_mark(call.body)
     if text is not call.body:
+        if not text:
+            raise Malformed("the body is a byte order mark and nothing else")
         call.remark("the body begins with a byte order mark, which strict readers of JSON refuse")
         call.body = text
 

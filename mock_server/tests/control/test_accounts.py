@@ -63,7 +63,7 @@ async def test_an_account_with_its_own_public_key_has_no_private_one(http):
 
 
 async def test_an_unreadable_public_key_is_refused_with_a_reason(http):
-    problem = await http.problem(400, "POST", "/accounts", {"publicKey": "what?"})
+    problem = await http.problem(422, "POST", "/accounts", {"publicKey": "what?"})
 
     assert problem["errors"] == [
         {"pointer": "#/publicKey", "detail": "the public key cannot be read"}

@@ -96,14 +96,14 @@ async def test_a_credential_of_another_account_is_refused_and_changes_nothing():
 )
 async def test_invalid_changes_are_refused(what, body):
     async with a_world() as world:
-        await change(world, what, body, status=400)
-        await change(
-            world,
-            what,
-            {"accessToken": True} if what == "rotate" else body,
-            "nobody",
-            404 if what == "rotate" else 400,
-        )
+        refused = 422 if "publicKey" in body else 400
+        await change(world, what, body, status=refused)
+
+
+async def test_an_unknown_account_has_no_credentials():
+    async with a_world() as world:
+        await change(world, "rotate", {"accessToken": True}, "nobody", 404)
+        await change(world, "revoke", {"credentials": ["appKey"]}, "nobody", 404)
 
 
 async def test_a_signature_with_a_revoked_key_is_refused_and_explained():
