@@ -96,7 +96,7 @@ class TamsDiagnoser(Diagnoser[TamsSettings]):
         scheme = TamsScheme(self.evidence, header, self.work)
         opened = yield from self._opened(encodings, account)
         if opened is None:
-            return (yield from self._unopened(header, account, wrong, encodings, scheme))
+            return (yield from self._unopened(header, account, wrong, encodings, scheme, expected))
         owner, goal, steps = opened
         self._check_owner(owner, account, wrong)
         self.facts += [
@@ -182,9 +182,9 @@ class TamsDiagnoser(Diagnoser[TamsSettings]):
         wrong: Mistake | None,
         encodings: Sequence[Encoded],
         scheme: TamsScheme,
+        expected: bytes,
     ) -> Paced[Diagnosis]:
         """None of the keys opens the signature: it is not RSA, or the key is not registered."""
-        expected = scheme.bases[0].joined()
         if wrong is not None:
             self.rules.append(wrong)
         for steps, data in encodings:

@@ -16,7 +16,16 @@ from mock_server.tams.signature import SignedHeader
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
 from mock_server.web.auth_diagnostics.evidence import Evidence
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, variant
-from mock_server.web.auth_diagnostics.search import Axis, Base, Guess, Parts, PartsLayout, guesses
+from mock_server.web.auth_diagnostics.search import (
+    MAX_WHOLE_BYTES,
+    Axis,
+    Base,
+    Guess,
+    Parts,
+    PartsLayout,
+    guesses,
+    laid_out,
+)
 from mock_server.web.auth_diagnostics.search_budget import SearchWork
 from mock_server.web.auth_diagnostics.url_variants import method_variants, path_changes
 
@@ -36,7 +45,6 @@ _UUID = re.compile(rb"[0-9a-fA-F]{32}")
 _MEMBERS = ("requestId", "request_id", "notifyUrl", "notify_url", "stages", "params", "templateId",
             "fields", "expireSec", "term")  # fmt: skip
 _MAX_FIELDS_BYTES = 2048
-_MAX_WHOLE_BYTES = 256 * 1024  # of a body in a string that is hashed or encoded whole
 
 
 def parts_of(evidence: Evidence[TamsSettings], header: SignedHeader) -> Parts:
@@ -82,14 +90,14 @@ class TamsScheme:
         return [axis for axis in self._axes if axis.part < len(base.parts)]
 
     def layouts(self, base: Base) -> Iterator[PartsLayout]:
-        is_long = len(self.parts[BODY]) > _MAX_WHOLE_BYTES
+        is_long = len(self.parts[BODY]) > MAX_WHOLE_BYTES
         return layouts(self.app_id, len(base.parts), is_long=is_long)
 
     def rare(self, base: Base) -> Iterator[Guess | None]:
         if len(base.parts) > BODY:
             yield from guesses(base, BODY, self._bodies.several())
         for layout in orders(self.app_id, len(base.parts)):
-            yield Guess((*base.steps, layout.step), layout.join(base.parts))
+            yield laid_out(base, layout)
         yield from guesses(base, TIMESTAMP, rare_timestamps(self.parts[TIMESTAMP]))
         yield from guesses(base, TARGET, self._target_pairs())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,14 +12,16 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
 from mock_server.web.auth_diagnostics import text_changes as change
-from mock_server.web.auth_diagnostics.byte_changes import byte_variants, hash_variants
+from mock_server.web.auth_diagnostics.byte_changes import edges, hash_variants, others
 from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stream, variant
 from mock_server.web.auth_diagnostics.json_texts import (
     LONG_LEXEME,
+    MAX_REWRITTEN,
     Edit,
     JsonLayout,
     JsonObject,
     NotJsonText,
+    TooLongText,
     edited,
     flat,
     laid_out,
@@ -50,6 +53,8 @@ _PLACEHOLDERS = ("{}", "null", '""', "[]", "undefined", "None", "nil", "[object 
                  "NULL", "false", "0", " ", "\n")  # fmt: skip
 _MAX_MEMBERS = 200
 _BLANKS = " \t\r\n"
+_MAX_BLANKS = 64 * 1024  # around JSON
+_BLANKS_BEFORE = re.compile(f"[{_BLANKS}]{{0,{_MAX_BLANKS}}}")
 _UTF_8 = ("utf-8", "surrogatepass")
 _MAX_PLACES = 16  # among the members of an object
 MAX_DETAILED_BYTES = 64 * 1024  # of bodies that are written once for each of their members
@@ -72,11 +77,12 @@ class BodyVariants:
         self._is_short = len(body) <= SMALL_BYTES
         self._was_read = False
         self._tree: Any = None
-        self._text: str | None = None
+        self._decoded: str | None = None
+        self._text: str | None = None  # of JSON, without blanks around it
         self._before = self._after = ""
         self._layout: JsonLayout | None = None  # that of the body, where it is a known one
         self._needs: set[str] = set()  # of the changes of the text, those that change anything
-        self._seen = {hash(body)}
+        self._seen = {hash(body)} if self._is_short else set()
         self._texts: dict[tuple[int, int], str] = {}
         self._kept: list[tuple[tuple[Mistake, ...], bytes]] = []  # short ones that may be wrapped
 
@@ -87,8 +93,7 @@ class BodyVariants:
                 yield variant("body-placeholder", f"as {word!r}", word.encode())
             return
         yield variant("body-left-out", "as nothing", b"")
-        edges, others = byte_variants(self.body)
-        yield from edges
+        yield from edges(self.body)
         yield from self._read()
         for way in (*LAYOUTS, *TEXTS, *EDITS):
             yield from self._spelled((way,))
@@ -98,7 +103,7 @@ class BodyVariants:
                 yield from self._spelled(ways)
         yield from hash_variants(self.body)
         yield from self._otherwise()
-        yield from others
+        yield from others(self.body, self._decoded)
         yield from self._other_members()
 
     def several(self) -> Iterator[PartVariant | None]:
@@ -142,15 +147,21 @@ class BodyVariants:
         if self._was_read:
             return
         self._was_read = True
-        text = yield from decoded(self.body, self.work)
-        core = (text or "").strip(_BLANKS)
-        if text is None or core[:1] not in ("{", "[", '"'):
+        self._decoded = text = yield from decoded(self.body, self.work)
+        if text is None:
+            return
+        start = len(_BLANKS_BEFORE.match(text)[0])  # type: ignore[index]
+        end = len(text) - len(text[-_MAX_BLANKS:]) + len(text[-_MAX_BLANKS:].rstrip(_BLANKS))
+        core = text[start:end]
+        if max(start, len(text) - end) >= _MAX_BLANKS:
+            self.work.is_partial = True
+            return
+        if core[:1] not in ("{", "[", '"'):
             return
         self._tree = yield from parse(core, self.work)
         if self._tree is None and (self._is_short or core[0] == '"'):
             return
-        start = len(text) - len(text.lstrip(_BLANKS))
-        self._text, self._before, self._after = core, text[:start], text[start + len(core) :]
+        self._text, self._before, self._after = core, text[:start], text[end:]
         for piece in text_pieces(core):
             self._needs |= {cause for cause, needs in NEEDS.items() if needs(piece)}
             self.work.add(5 * len(piece))
@@ -263,8 +274,12 @@ class BodyVariants:
                     text = piece
                     for each in texts:
                         text = text if is_inside and each in OF_NUMBERS else each(text)
+                    if texts:
+                        yield b""  # to change many characters is a slice
                     yield text.encode(*_UTF_8)
-        except NotJsonText:
+        except NotJsonText as error:
+            self.work.is_partial |= isinstance(error, TooLongText)
+            yield b""  # nothing was counted
             return
         if around[1]:
             yield around[1].encode()
@@ -277,6 +292,9 @@ class BodyVariants:
             stream = partial(self._quoted, to_ascii=to_ascii)
             yield from self._offered((Mistake("body-quoted", how),), stream)
         if self._text[0] == '"':
+            if len(self._text) > MAX_REWRITTEN:
+                self.work.is_partial = True
+                return
             inner = str(value_of(self._text)).encode(*_UTF_8)
             yield variant("body-quoted", "the text inside the sent string", inner)
             return

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import zlib
 from base64 import b64encode
 from codecs import escape_encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from gzip import compress
 from hashlib import new
 from itertools import chain
 from typing import Any
 
 from mock_server.web.auth_diagnostics.findings import PartVariant, Stream, variant
-from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, made, pieces_of
+from mock_server.web.auth_diagnostics.streams import SMALL_BYTES, changed, joined, made, pieces_of
 
 _BOM = b"\xef\xbb\xbf"
+_MAX_BLANKS = 64 * 1024  # that are stripped at each end
+_BLANKS_BEFORE = re.compile(rb"\s{0,%d}" % _MAX_BLANKS)
+_ASCII = re.compile(r"[\x00-\x7f]")
+_TEXT = 500  # characters; to sort marks behind a letter takes the square of their number
 _MAX_INFLATED = 10 * 1024 * 1024
 _CHARSETS = ("latin-1", "gbk", "ascii", "utf-16-le", "utf-16-be", "cp1252", "gb18030", "big5",
              "shift_jis", "euc_kr")  # fmt: skip
 
 
-def byte_variants(body: bytes) -> tuple[Iterator[PartVariant], Iterator[PartVariant]]:
-    """Return what may be signed as a body that is not empty: likely changes, and others."""
-    return _edges(body), _others(body)
-
-
-def _edges(body: bytes) -> Iterator[PartVariant]:
+def edges(body: bytes) -> Iterator[PartVariant]:
+    """Yield likely changes of a body that is not empty, most of them at its ends."""
     yield variant("body-newline-stripped", "without the last line break", _without_break(body))
-    yield variant("body-newline-added", "with a line feed behind it", body + b"\n")
-    yield variant("body-newline-added", "with CRLF behind it", body + b"\r\n")
-    yield variant("body-space-stripped", "without white space around it", body.strip())
-    yield variant("body-space-stripped", "without white space behind it", body.rstrip())
-    yield variant("body-space-added", "with a blank behind it", body + b" ")
-    yield variant("body-space-added", "with line feeds around it", b"\n%b\n" % body)
+    yield variant("body-newline-added", "with a line feed behind it", joined(body, b"\n"))
+    yield variant("body-newline-added", "with CRLF behind it", joined(body, b"\r\n"))
+    start, end = len(_BLANKS_BEFORE.match(body)[0]), len(body)  # type: ignore[index]
+    end -= len(body[-_MAX_BLANKS:]) - len(body[-_MAX_BLANKS:].rstrip())
+    yield variant("body-space-stripped", "without white space around it", body[start:end])
+    yield variant("body-space-stripped", "without white space behind it", body[:end])
+    yield variant("body-space-added", "with a blank behind it", joined(body, b" "))
+    yield variant("body-space-added", "with line feeds around it", joined(b"\n", body, b"\n"))
     if body.startswith(_BOM):
         yield variant("body-bom", "without the mark", body[3:])
     else:
-        yield variant("body-bom", "with the mark", _BOM + body)
+        yield variant("body-bom", "with the mark", joined(_BOM, body))
     if b"\n" in body:
         for cause, how, change in (
             ("body-lf", "with LF for CRLF", _with_lf),
@@ -57,7 +61,8 @@ def _without_break(body: bytes) -> bytes:
     return body[:-1] if body.endswith((b"\n", b"\r")) else body
 
 
-def _others(body: bytes) -> Iterator[PartVariant]:
+def others(body: bytes, text: str | None) -> Iterator[PartVariant]:
+    """Yield what else is made of a body; `text` is None where it is none, or a long one."""
     yield variant("body-base64", "as base64", changed(body, b64encode, multiple=3))
     yield variant("body-object-text", "as str(bytes) of Python: b'…'", _repr(body))
     if len(body) <= SMALL_BYTES:
@@ -67,17 +72,17 @@ def _others(body: bytes) -> Iterator[PartVariant]:
             b"bytearray(%b)" % repr(body).encode(),
         )
         numbers = [str(byte) for byte in body]
-        for how, text in (
+        for how, listed in (
             ("as the numbers of a JavaScript Uint8Array", ",".join(numbers)),
             ("as %v of Go bytes", f"[{' '.join(numbers)}]"),
             ("as a list of numbers", f"[{', '.join(numbers)}]"),
             ("as JSON of a Node buffer", f'{{"type":"Buffer","data":[{",".join(numbers)}]}}'),
         ):
-            yield variant("body-object-text", how, text.encode())
+            yield variant("body-object-text", how, listed.encode())
         yield variant("body-hexadecimal", "in lower case", body.hex().encode())
         yield variant("body-repeated", "twice", body + body)
     yield from _compressed(body)
-    yield from _charsets(body)
+    yield from _charsets(body, text)
 
 
 def _repr(body: bytes) -> bytes | Stream:
@@ -102,8 +107,10 @@ def _compressed(body: bytes) -> Iterator[PartVariant]:
             try:
                 for piece in pieces_of(body):
                     piece = inflating.decompress(piece, 64 * 1024)  # noqa: PLW2901
-                    while piece and left > 0:
+                    while piece:
                         left -= len(piece)
+                        if left < 0:
+                            return
                         yield piece
                         piece = inflating.decompress(inflating.unconsumed_tail, 64 * 1024)  # noqa: PLW2901
             except zlib.error:
@@ -124,30 +131,25 @@ def _compressed(body: bytes) -> Iterator[PartVariant]:
             )
 
 
-def _charsets(body: bytes) -> Iterator[PartVariant]:
+def _charsets(body: bytes, text: str | None) -> Iterator[PartVariant]:
     cause = "body-charset"
     if not body.isascii():
         yield variant(
             cause, "UTF-8 taken for latin-1, so encoded twice",
             changed(body, lambda data: data.decode("latin-1").encode()),
         )  # fmt: skip
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            return
+    if text is None:
+        return
+    if not text.isascii():
         yield variant(
             cause, "UTF-8 taken for cp1252, so encoded twice",
             changed(body, lambda data: data.decode("cp1252", "replace").encode()),
         )  # fmt: skip
         for wrong in ("latin-1", "cp1252"):
-            try:
-                yield variant(cause, "the sent one was encoded twice", text.encode(wrong))
-            except UnicodeEncodeError:
-                continue
+            if (once := _encoded(text, wrong)) is not None:
+                yield variant(cause, "the sent one was encoded twice", once)
         for form in ("NFC", "NFD", "NFKC", "NFKD"):
             yield variant("body-normalised", f"as {form}", _by_text(body, text, _normal(form)))
-    else:
-        text = body.decode()
     for charset in _CHARSETS:
         if text.isascii() and not charset.startswith("utf-16"):
             continue
@@ -162,6 +164,20 @@ def _normal(form: Any) -> Callable[[str], bytes]:
     return lambda text: unicodedata.normalize(form, text).encode()
 
 
+def _encoded(text: str, charset: str) -> bytes | Stream | None:
+    """Return a text in a charset that has all its characters; of a long one that shows later."""
+
+    def stream() -> Iterator[bytes]:
+        with suppress(UnicodeEncodeError):
+            for piece in _texts(text):
+                yield piece.encode(charset)
+
+    try:
+        return text.encode(charset) if len(text) <= SMALL_BYTES else stream
+    except UnicodeEncodeError:
+        return None
+
+
 def _encoding(charset: str) -> Callable[[str], bytes]:
     return lambda text: text.encode(charset, "replace")
 
@@ -174,9 +190,8 @@ def _texts(text: str) -> Iterator[str]:
     """Yield a text in pieces that begin with ASCII, which no mark before it belongs to."""
     at = 0
     while at < len(text):
-        end = at + SMALL_BYTES
-        while end < len(text) and not text[end].isascii() and end - at < 2 * SMALL_BYTES:
-            end += 1
+        found = _ASCII.search(text, at + _TEXT, at + 2 * _TEXT)
+        end = found.start() if found else at + 2 * _TEXT
         yield text[at:end]
         at = end
 

@@ -18,7 +18,10 @@ from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 MAX_DEPTH = 100
 MAX_TREE = 30_000  # lexemes; of more no tree is made
 LONG_LEXEME = 16_000  # characters; such a string is written by itself
-_TOKEN = re.compile(r'[ \t\r\n]*(?:([{}\[\],:])|(")|[^\s{}\[\],:"]+)')
+MAX_REWRITTEN = 100_000  # characters of a string that is read and written anew
+_TOKEN = re.compile(
+    r'[ \t\r\n]{0,N}+(?:([{}\[\],:])|(")|[^\s{}\[\],:"]{1,N})'.replace("N", str(LONG_LEXEME))
+)
 _TOKEN_UNITS = 500
 _BATCH = 400  # lexemes
 
@@ -34,13 +37,17 @@ class NotJsonText(ValueError):
     """The text is not JSON."""
 
 
+class TooLongText(NotJsonText):
+    """Something in the text is too long to be read."""
+
+
 def lexemes(text: str, work: SearchWork) -> Iterator[str | None]:
     """Yield the lexemes of a JSON text without white space; None where a slice is over."""
     position, end = 0, len(text.rstrip(" \t\r\n"))
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
-            raise NotJsonText
+            raise TooLongText if text[position] in " \t\r\n" else NotJsonText
         start, position = position, match.end()
         if match[2]:
             start = position - 1
@@ -61,8 +68,10 @@ def lexemes(text: str, work: SearchWork) -> Iterator[str | None]:
                 raise NotJsonText
             position += 1
             yield text[start:position]
+        elif len(lexeme := match[1] or match[0].lstrip(" \t\r\n")) < LONG_LEXEME:
+            yield lexeme
         else:
-            yield match[1] or match[0].lstrip(" \t\r\n")
+            raise TooLongText
         work.add(_TOKEN_UNITS + (position - start) // 8)
         if work.is_over():
             yield None
@@ -227,6 +236,8 @@ def _scalar(lexeme: str, layout: JsonLayout, *, is_name: bool) -> str:
     if lexeme[0] != '"':
         return layout.words.get(lexeme, lexeme)
     write = layout.name if is_name else layout.string
+    if write is not None and len(lexeme) > MAX_REWRITTEN:
+        raise TooLongText
     return lexeme if write is None else write(lexeme)
 
 

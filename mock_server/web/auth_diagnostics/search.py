@@ -14,12 +14,15 @@ from mock_server.web.auth_diagnostics.findings import Mistake, PartVariant, Stre
 from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork
 from mock_server.web.auth_diagnostics.streams import pieces_of
 
+MAX_WHOLE_BYTES = 256 * 1024  # longer parts are never copied, changed as a whole or combined
 _SHORT_BYTES = 64 * 1024  # up to this a string is hashed in one go
+_LONG_PART = b"\x00\xff\x01\xfe\x00"  # stands for one while the parts are put together
 _PIECES_PER_SLICE = 8
 _OTHERS_PER_SLICE = 20
 _LIKELY = 4  # of each part, tried with secrets that are less likely
 
 Parts = tuple[bytes, ...]
+Pieces = tuple[bytes | Stream, ...]
 
 
 class SearchGoal(Protocol):
@@ -58,20 +61,14 @@ class Base(NamedTuple):
     ends: Parts
     layouts_first: bool = False
 
-    def around(self, number: int, parts: Parts | None = None) -> tuple[bytes, bytes]:
+    def pieces(self, parts: Parts | None = None) -> Parts:
+        """Return what the string to sign is made of."""
+        return tuple(chain.from_iterable(zip(parts or self.parts, self.ends, strict=True)))
+
+    def around(self, number: int, parts: Parts | None = None) -> tuple[Pieces, Pieces]:
         """Return what stands before and after one part in the string to sign."""
-        pieces = list(chain.from_iterable(zip(parts or self.parts, self.ends, strict=True)))
-        return b"".join(pieces[: 2 * number]), b"".join(pieces[2 * number + 1 :])
-
-    def joined(self) -> bytes:
-        """Return the string to sign."""
-        before, after = self.around(0)
-        return before + self.parts[0] + after
-
-    def unchanged(self) -> Guess:
-        """Return the string to sign as a guess; a long part is not copied."""
-        longest = max(range(len(self.parts)), key=lambda number: len(self.parts[number]))
-        return Guess(self.steps, self.parts[longest], *self.around(longest))
+        pieces = self.pieces(parts)
+        return _merged(pieces[: 2 * number]), _merged(pieces[2 * number + 1 :])
 
     def with_part(self, number: int, value: bytes) -> Parts:
         """Return the parts with one of them changed."""
@@ -107,11 +104,15 @@ class Axis:
 
     def likely(self, sent: bytes) -> Iterator[tuple[tuple[Mistake, ...], bytes] | None]:
         """Yield those to combine, without repetitions and without what was sent."""
-        seen = {sent}
+        seen = {sent[:MAX_WHOLE_BYTES]}
         for variant in self:
             if variant is None:
                 yield None
-            elif isinstance(variant.value, bytes) and variant.value not in seen:
+            elif (
+                isinstance(variant.value, bytes)
+                and len(variant.value) <= MAX_WHOLE_BYTES
+                and variant.value not in seen
+            ):
                 seen.add(variant.value)
                 yield variant.steps, variant.value
                 if len(seen) > self.most:
@@ -136,12 +137,10 @@ class SearchScheme(Protocol):
 
 
 class Guess(NamedTuple):
-    """A string that may have been signed, and the mistakes that make it."""
+    """A string that may have been signed, in pieces, and the mistakes that make it."""
 
     steps: tuple[Mistake, ...]
-    value: bytes | Stream
-    before: bytes = b""
-    after: bytes = b""
+    pieces: Pieces
 
 
 class Match(NamedTuple):
@@ -160,8 +159,10 @@ def search(scheme: SearchScheme, probes: Sequence[Probe], work: SearchWork) -> P
     """
     for probe in probes:
         for base in scheme.bases:
-            if match := (yield from _tried(base.unchanged(), probe, work)):
+            if match := (yield from _tried(Guess(base.steps, base.pieces()), probe, work)):
                 return match
+    # Longer parts are neither hashed as a whole nor combined with other mistakes.
+    work.is_partial |= max(map(len, scheme.bases[0].parts)) > MAX_WHOLE_BYTES
     singles = chain.from_iterable(_singles(scheme, base) for base in scheme.bases)
     rare = chain.from_iterable(map(scheme.rare, scheme.bases))
     rounds: list[tuple[Probe, Iterator[Guess | None]]] = [(probes[0], chain(singles, rare))]
@@ -179,9 +180,8 @@ def search(scheme: SearchScheme, probes: Sequence[Probe], work: SearchWork) -> P
 
 
 def _tried(guess: Guess, probe: Probe, work: SearchWork) -> Paced[Match | None]:
-    steps, value, before, after = guess
-    if isinstance(value, bytes) and len(before) + len(value) + len(after) <= _SHORT_BYTES:
-        message = before + value + after
+    steps, pieces = guess
+    if (message := _short(pieces)) is not None:
         for goal in probe.goals:
             work.guess(len(message))
             if goal.fits(message):
@@ -192,32 +192,47 @@ def _tried(guess: Guess, probe: Probe, work: SearchWork) -> Paced[Match | None]:
     yield  # to make a long string is a slice
     for goal in probe.goals:
         work.guess(0)
-        if (yield from _fits_in_pieces(goal, guess, work)):
-            whole = value if isinstance(value, bytes) else (yield from _whole(value))
-            message = before + whole + after
+        if (yield from _fits_in_pieces(goal, pieces, work)):
+            message = yield from _whole(pieces)
             return Match((*goal.steps, *probe.steps, *steps), message, probe)
     return None
 
 
-def _whole(stream: Stream) -> Paced[bytes]:
-    pieces = []
-    for number, piece in enumerate(stream()):
-        pieces.append(piece)
+def _short(pieces: Pieces) -> bytes | None:
+    """Return a string that is short; None for any other."""
+    whole = [piece for piece in pieces if isinstance(piece, bytes)]
+    is_short = len(whole) == len(pieces) and sum(map(len, whole)) <= _SHORT_BYTES
+    return b"".join(whole) if is_short else None
+
+
+def _merged(pieces: Parts) -> Parts:
+    return pieces if (whole := _short(pieces)) is None else (whole,)
+
+
+def _cut(pieces: Pieces) -> Iterator[bytes]:
+    for piece in pieces:
+        yield from pieces_of(piece) if isinstance(piece, bytes) else piece()
+
+
+def _whole(pieces: Pieces) -> Paced[bytes]:
+    found = []
+    for number, piece in enumerate(_cut(pieces)):
+        found.append(piece)
         if number % _PIECES_PER_SLICE == 0:
             yield
-    return b"".join(pieces)
+    yield
+    return b"".join(found)
 
 
-def _fits_in_pieces(goal: SearchGoal, guess: Guess, work: SearchWork) -> Paced[bool]:
+def _fits_in_pieces(goal: SearchGoal, pieces: Pieces, work: SearchWork) -> Paced[bool]:
     hasher = goal.hasher()
     if hasher is None:
         return False
-    for part in (guess.before, guess.value, guess.after):
-        for piece in pieces_of(part) if isinstance(part, bytes) else part():
-            hasher.update(piece)
-            work.add(len(piece))
-            if work.is_over() or not piece:
-                yield
+    for piece in _cut(pieces):
+        hasher.update(piece)
+        work.add(len(piece))
+        if work.is_over() or not piece:
+            yield
     return goal.is_met(hasher.digest())
 
 
@@ -225,17 +240,24 @@ def _singles(scheme: SearchScheme, base: Base) -> Iterator[Guess | None]:
     """Yield every string that one mistake makes."""
     common = (layout for layout in scheme.layouts(base) if layout.common)
     if base.layouts_first:
-        yield from (_laid_out(base, layout) for layout in common)
+        yield from (laid_out(base, layout) for layout in common)
     for axis in scheme.axes(base):
         yield from guesses(base, axis.part, axis)
-    yield from (_laid_out(base, layout) for layout in common)
+    yield from (laid_out(base, layout) for layout in common)
     for layout in scheme.layouts(base):
         if not layout.common:
-            yield _laid_out(base, layout)
+            yield laid_out(base, layout)
 
 
-def _laid_out(base: Base, layout: PartsLayout, parts: Parts | None = None) -> Guess:
-    return Guess((*base.steps, layout.step), layout.join(parts or base.parts))
+def laid_out(base: Base, layout: PartsLayout, parts: Parts | None = None) -> Guess:
+    """Return the parts in a layout; a long one is not copied."""
+    parts, steps = parts or base.parts, (*base.steps, layout.step)
+    longest = max(parts, key=len)
+    if len(longest) <= MAX_WHOLE_BYTES:
+        return Guess(steps, (layout.join(parts),))
+    joined = layout.join(tuple(_LONG_PART if part is longest else part for part in parts))
+    first, *others = joined.split(_LONG_PART)
+    return Guess(steps, (first, *chain.from_iterable((longest, each) for each in others)))
 
 
 def guesses(
@@ -247,7 +269,7 @@ def guesses(
         if variant is None:
             yield None
         else:
-            yield Guess((*base.steps, *variant.steps), variant.value, before, after)
+            yield Guess((*base.steps, *variant.steps), (*before, variant.value, *after))
 
 
 def _likely(scheme: SearchScheme) -> Iterator[Guess | None]:
@@ -273,12 +295,13 @@ def _pairs(scheme: SearchScheme) -> Iterator[Guess | None]:
             for steps, value in variants:
                 changed = base.with_part(number, value)
                 for layout in common:
-                    guess = _laid_out(base, layout, changed)
+                    guess = laid_out(base, layout, changed)
                     yield guess._replace(steps=(*base.steps, *steps, layout.step))
                 for other, more_variants in axes[place + 1 :]:
                     before, after = base.around(other, changed)
                     for more, other_value in more_variants:
-                        yield Guess((*base.steps, *steps, *more), other_value, before, after)
+                        several = (*base.steps, *steps, *more)
+                        yield Guess(several, (*before, other_value, *after))
 
 
 def _others(scheme: SearchScheme, match: Match) -> Paced[tuple[Mistake, ...]]:
@@ -290,9 +313,9 @@ def _others(scheme: SearchScheme, match: Match) -> Paced[tuple[Mistake, ...]]:
     for number, guess in enumerate(_singles(scheme, scheme.bases[0])):
         if number % _OTHERS_PER_SLICE == 0:
             yield
-        if guess is None or len(guess.steps) > 1 or not isinstance(guess.value, bytes):
+        if guess is None or len(guess.steps) > 1:
             continue
         step = guess.steps[0]
-        if step.cause not in named and guess.before + guess.value + guess.after == match.message:
+        if step.cause not in named and _short(guess.pieces) == match.message:
             found.setdefault(step.cause, step)
     return tuple(found.values())

@@ -71,9 +71,9 @@ EDITS = (
                    if isinstance(node, JsonObject) else node)),
 )  # fmt: skip
 TEXTS = (
-    _way("letters", "ascii-escaped", r"as \uXXXX", text=change.ascii_escaped("\\u%04x")),
+    _way("letters", "ascii-escaped", r"as \uXXXX", text=change.ascii_escaped),
     _way("letters", "ascii-escaped", r"as \uXXXX in capitals",
-         text=change.ascii_escaped("\\u%04X")),
+         text=change.ascii_escaped_in_capitals),
     _way("letters", "raw-non-ascii", "as UTF-8", text=change.raw_non_ascii),
     _way("slashes", "slashes-escaped", r"as \/", text=change.slashes_escaped),
     _way("slashes", "slashes-plain", "as /", text=change.slashes_plain),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Generator, Iterator
+from itertools import chain
 
 from mock_server.web.auth_diagnostics.findings import Stream
 from mock_server.web.auth_diagnostics.search_budget import Paced, SearchWork, T
 
 SMALL_BYTES = 16 * 1024  # up to this a value is made in one go
+MAX_TEXT_BYTES = 10 * 1024 * 1024  # in memory, where characters have one, two or four bytes each
 _PIECE = 64 * 1024
+_MAX_WHOLE = 512 * 1024
+_WIDTHS = ((4, re.compile(rb"[\xf0-\xf4]")), (2, re.compile(rb"[\xc4-\xef]")))
 # Some characters, never the first half of an escape.
 _UNITS = re.compile(r"(?:\\u[dD][89abAB]..\\u....|\\u....|\\.|[^\\]|\\\Z){1,2000}", re.DOTALL)
 _NUMBER_REST = re.compile(r"[0-9.eE+\-]*")
@@ -30,6 +34,13 @@ def pieces_of(body: bytes, *, multiple: int = 1) -> Iterator[bytes]:
 def made(body: bytes, stream: Stream) -> bytes | Stream:
     """Return what is made of a body: of a short one the bytes, of a long one the stream."""
     return b"".join(stream()) if len(body) <= SMALL_BYTES else stream
+
+
+def joined(*pieces: bytes) -> bytes | Stream:
+    """Return several pieces as one value; much is not copied."""
+    if sum(map(len, pieces)) <= _MAX_WHOLE:
+        return b"".join(pieces)
+    return lambda: chain.from_iterable(map(pieces_of, pieces))
 
 
 def changed(body: bytes, change: Callable[[bytes], bytes], *, multiple: int = 1) -> bytes | Stream:
@@ -54,19 +65,24 @@ def text_pieces(text: str) -> Iterator[str]:
 
 
 def decoded(body: bytes, work: SearchWork) -> Paced[str | None]:
-    """Return a body as text, or None where it is not UTF-8."""
+    """Return a body as text; None where it is not UTF-8, or too long to be a text in one piece."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    texts: list[str] = []
+    text, width = "", 1
     try:
         for piece in pieces_of(body):
-            texts.append(decoder.decode(piece))
+            if not piece.isascii():
+                width = max(width, *(wide for wide, one in _WIDTHS if one.search(piece)), 1)
+            text += decoder.decode(piece)  # in place, as long as characters do not get wider
+            if width * len(text) > MAX_TEXT_BYTES:
+                work.is_partial = True
+                return None
             work.add(len(piece))
             if work.is_over():
                 yield
-        texts.append(decoder.decode(b"", final=True))
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return None
-    return "".join(texts)
+    return text
 
 
 def quiet(work: Paced[T]) -> Generator[bytes, None, T]:

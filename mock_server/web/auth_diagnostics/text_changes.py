@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from json import loads
+from json import dumps, loads
 
 TextChange = Callable[[str], str]
 
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL
 )
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _MAX_EXACT = 2**53
 
 
-def ascii_escaped(form: str) -> TextChange:
-    """Return what writes characters beyond ASCII as escapes of this form, such as \\u%04x."""
+def ascii_escaped(text: str) -> str:
+    """Write characters beyond ASCII as \\uXXXX."""
+    return _FOREIGN.sub(lambda match: dumps(match[0])[1:-1], text)
 
-    def units(match: re.Match[str]) -> str:
-        data = match[0].encode("utf-16-be", "surrogatepass")
-        return "".join(
-            form % int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)
-        )
 
-    return lambda text: _FOREIGN.sub(units, text)
+def ascii_escaped_in_capitals(text: str) -> str:
+    """Write characters beyond ASCII as \\uXXXX, with digits in capitals."""
+    return _FOREIGN.sub(lambda match: dumps(match[0])[1:-1].upper().replace("U", "u"), text)
 
 
 def raw_non_ascii(text: str) -> str:

@@ -31,7 +31,7 @@ class WorkshopDiagnoser(Diagnoser[WorkshopSettings]):
         if self.rules:
             return (yield from self.ended(complete=True))
         scheme = WorkshopScheme(evidence, self.work)
-        expected = scheme.bases[0].joined()
+        expected = b"".join(scheme.bases[0].pieces())
         if not self.budget.guesses:
             return (yield from self.ended(complete=False, expected=expected, doubt=TOO_MANY))
         who = Caller((), None)
