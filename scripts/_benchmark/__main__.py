@@ -23,6 +23,7 @@ from types import FrameType
 from scripts._benchmark.cases import FULL, GROUPS, QUICK, BenchmarkCase, Cases, Sizes
 from scripts._benchmark.client import BenchmarkClient, request
 from scripts._benchmark.costs import measure_all
+from scripts._benchmark.flood import measure_flood
 from scripts._benchmark.growth import GrowthBenchmark
 from scripts._benchmark.load import CONNECTIONS, Slice, drive
 from scripts._benchmark.results import BenchmarkResults, as_json
@@ -32,6 +33,7 @@ from scripts._benchmark.tables import report
 START = "start"
 GROWTH = "growth"
 COST = "cost"
+FLOOD = "flood"
 CROSS_CHECK_SECONDS = 3
 
 
@@ -40,7 +42,7 @@ def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
     sizes = QUICK if arguments.quick else FULL
-    wanted = arguments.only or [*GROUPS, START, GROWTH, *([] if arguments.quick else [COST])]
+    wanted = arguments.only or [*GROUPS, START, GROWTH, *([] if arguments.quick else [FLOOD, COST])]
     try:
         results = BenchmarkResults()
         if START in wanted:
@@ -51,6 +53,9 @@ def main() -> int:
         if COST in wanted:
             with servers() as started:
                 results.costs = measure_all(started, sizes.bodies, sizes.repeats, _show_progress)
+        if FLOOD in wanted:
+            with servers() as started:
+                results.floods = measure_flood(started, sizes, _show_progress)
         while results.restarts < sizes.restarts and any(name in GROUPS for name in wanted):
             with servers() as started:
                 _measure_load(results, started, sizes, wanted)
@@ -80,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*GROUPS, START, GROWTH, COST],
+        choices=[*GROUPS, START, GROWTH, FLOOD, COST],
         help="measure only this case; may be repeated",
     )
     parser.add_argument(

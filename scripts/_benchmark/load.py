@@ -20,7 +20,7 @@ from scripts._benchmark.servers import BenchmarkServer, Failed
 CONNECTIONS = 16
 WARM_UP = 0.1
 # Seconds without an answer after which a server counts as stuck.
-ANSWER_TIMEOUT = 30.0
+ANSWER_TIMEOUT = 120.0
 
 _BUFFER_BYTES = 256 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -33,6 +33,7 @@ class Slice:
     requests: int
     seconds: float
     p50: float
+    p95: float
     p99: float
     cpu_us: float | None
     load_share: float
@@ -145,6 +146,7 @@ class _Run:
             requests=len(latencies),
             seconds=seconds,
             p50=latencies[len(latencies) // 2],
+            p95=latencies[len(latencies) * 95 // 100],
             p99=latencies[len(latencies) * 99 // 100],
             cpu_us=None if used is None else used / len(latencies) * 1e6,
             load_share=(self._own_cpu[1] - self._own_cpu[0]) / seconds,

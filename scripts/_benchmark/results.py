@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from scripts._benchmark.cases import BenchmarkCase, Growth
 from scripts._benchmark.costs import HeldLoop
+from scripts._benchmark.flood import FloodedCallers
 from scripts._benchmark.growth import GrowingCost
 from scripts._benchmark.load import CONNECTIONS, Slice
 
@@ -42,6 +43,7 @@ class BenchmarkResults:
     growths: list[Growth] = field(default_factory=list)
     growing: list[GrowingCost] = field(default_factory=list)
     costs: list[HeldLoop] = field(default_factory=list)
+    floods: list[FloodedCallers] = field(default_factory=list)
 
     def add_round(
         self, measured: Sequence[tuple[BenchmarkCase, Slice]], baseline: BenchmarkCase
@@ -178,6 +180,11 @@ GOALS = (
         lambda results: [max(held.share for held in results.costs)] if results.costs else [],
         stretch=0.4,
     ),
+    PerformanceGoal(
+        14, "other callers during a flood of wrong signatures / quiet, p95", "≤", 2,
+        lambda results: list(map(max, zip(*(each.ratios for each in results.floods), strict=True))),
+        stretch=1.3,
+    ),
 )  # fmt: skip
 
 
@@ -218,6 +225,7 @@ def as_json(results: BenchmarkResults) -> dict[str, Any]:
         "growths": [asdict(growth) for growth in results.growths],
         "growing": [asdict(cost) | {"per_tenfold": cost.per_tenfold} for cost in results.growing],
         "costs": [held._asdict() | {"share": held.share} for held in results.costs],
+        "floods": [each._asdict() | {"ratios": each.ratios} for each in results.floods],
         "goals": [
             {
                 "number": result.goal.number,

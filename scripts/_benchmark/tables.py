@@ -44,6 +44,9 @@ def report(results: BenchmarkResults) -> str:
         )
         heads = ("request", "MB", "held ms", "ms per MB", "÷ allowed", "status", "")
         parts.append(_table([heads, *_cost_rows(results)], left=(0, 6)))
+    if results.floods:
+        heads = ("wrong signatures beside other callers", "refused/s", "p95 ms", "quiet", "ratio")
+        parts.append(_table([heads, *_flood_rows(results)]))
     if goals := list(_goal_rows(results)):
         heads = ("goal", "", "limit", "measured", "min", "max", "")
         parts.append(_table([heads, *goals], left=(0, 1, 6)))
@@ -93,6 +96,17 @@ def _cost_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
             f"{held.share:.2f}",
             str(held.status),
             "ok" if held.share <= 1 else "MISSED",
+        )
+
+
+def _flood_rows(results: BenchmarkResults) -> Iterator[tuple[str, ...]]:
+    for flood in results.floods:
+        yield (
+            f"with bodies of {flood.size_bytes:,} bytes",
+            f"{median(flood.refused_per_second):.0f}",
+            f"{median(flood.flooded) * 1000:.2f}",
+            f"{median(flood.quiet) * 1000:.2f}",
+            _median(flood.ratios),
         )
 
 
