@@ -181,6 +181,9 @@ def laid_out(source: Iterable[str | None], layout: JsonLayout) -> Iterator[str]:
     open_: list[str] = []
     level, is_fresh, is_name = 0, False, False
     for lexeme in source:
+        if len(out) > _BATCH:
+            yield "".join(out)
+            out.clear()
         if lexeme is None:
             yield ""
             continue
@@ -219,7 +222,7 @@ def laid_out(source: Iterable[str | None], layout: JsonLayout) -> Iterator[str]:
                 out.clear()
             out.append(_scalar(lexeme, layout, is_name=is_name))
             is_name = False
-            if is_long or len(out) > _BATCH:
+            if is_long:
                 yield "".join(out)
                 out.clear()
     yield "".join(out)

@@ -6,6 +6,8 @@ import pytest
 
 from mock_server.web.auth_diagnostics.body_variants import BodyVariants
 from mock_server.web.auth_diagnostics.findings import Mistake
+from mock_server.web.auth_diagnostics.json_texts import JsonLayout
+from mock_server.web.auth_diagnostics.json_texts import laid_out as laid_out_json
 from mock_server.web.auth_diagnostics.search import MAX_WHOLE_BYTES, Base, PartsLayout, laid_out
 from mock_server.web.auth_diagnostics.search_budget import FULL, SearchWork
 from mock_server.web.auth_diagnostics.streams import MAX_TEXT_BYTES, decoded
@@ -53,6 +55,13 @@ def test_what_is_too_long_to_be_read_is_not_said_to_be_searched(body: bytes):
     list(BodyVariants(body, work).singles())
 
     assert work.is_partial
+
+
+def test_brackets_alone_are_laid_out_in_pieces():
+    pieces = list(laid_out_json(["[", "]", ","] * 9_999 + ["[", "]"], JsonLayout()))
+
+    assert "".join(pieces) == "[]," * 9_999 + "[]"
+    assert len(max(pieces, key=len)) < 1_000
 
 
 def test_a_text_of_wide_characters_is_bounded_in_memory():
