@@ -121,9 +121,7 @@ def _foreign(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
     )
     for how, time in (("in milliseconds", stamp), ("in seconds", stamp[:-3])):
         tail = (evidence.capture.target, time, nonce, evidence.capture.body)
-        yield _layout(
-            "tams-string", how, _constant(b"\n".join((evidence.capture.method.encode(), *tail)))
-        )
+        yield _layout("tams-string", how, _constant(evidence.capture.method.encode(), *tail))
     for how, cut in (
         ("the path", lambda parts: parts[RESOURCE]),
         ("the header lines and the path", lambda parts: parts[LINES] + parts[RESOURCE]),
@@ -138,5 +136,5 @@ def _foreign(evidence: Evidence[WorkshopSettings]) -> Iterator[PartsLayout]:
         yield _layout("string-incomplete", f"only {how}", cut)
 
 
-def _constant(text: bytes) -> Callable[[Parts], bytes]:
-    return lambda parts: text
+def _constant(*lines: bytes) -> Callable[[Parts], bytes]:
+    return lambda parts: b"\n".join(lines)
