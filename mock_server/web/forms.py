@@ -13,6 +13,7 @@ from msgspec import Struct
 MAX_PARTS = 100
 
 _MAX_BOUNDARY = 70  # RFC 2046
+_MAX_MEDIA_TYPE = 1000
 # The parser logs what is wrong with a form; the caller already gets an exception.
 _SILENT = logging.Logger("silent", logging.CRITICAL)
 
@@ -46,6 +47,8 @@ def read_form(content_type: bytes | None, body: bytes) -> tuple[Part, ...]:
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import parse_options_header
 
+    if len(content_type or b"") > _MAX_MEDIA_TYPE:
+        raise MalformedForm(f"the Content-Type has more than {_MAX_MEDIA_TYPE} characters")
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         raise NotAForm(f"expected multipart/form-data, found {kind.decode('latin-1') or 'nothing'}")

@@ -108,3 +108,8 @@ def test_the_parser_is_not_imported_at_start():
     )
 
     assert finished.stdout.strip() == b"[]"
+
+
+def test_a_media_type_with_endless_parameters_is_not_read():
+    with pytest.raises(MalformedForm, match="more than 1000"):
+        read_form(TYPE + b'; a="b"' * 1000, a_form((named(b"key"), b"x")))
