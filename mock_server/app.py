@@ -147,7 +147,8 @@ class App:
     async def open(self, wall: float) -> Account:
         """Make what the server begins with, and return the ready-made account."""
         account = await self.accounts.open(wall)
-        if self.settings.faults_file is not None and not await self.faults.all(None):
+        has_faults = await self.faults.open()
+        if self.settings.faults_file is not None and not has_faults:
             await self._add_faults(self.settings.faults_file, wall)
         return account
 

@@ -206,8 +206,8 @@ class MockClient:
 
     # Faults
 
-    def faults(self, account: str | None = None) -> list[Json]:
-        return self._list("faults", account=account)
+    def faults(self, **query: Any) -> list[Json]:
+        return self._list("faults", **query)
 
     def fault(self, id: str) -> Json:
         return self.call("GET", _one("faults", id))

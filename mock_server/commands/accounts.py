@@ -74,8 +74,8 @@ def _show(mock: MockClient, id: str) -> Json:
     metavar="FILE",
     help="PEM file of your own key.",
 )
-@click.option("--own-clock", is_flag=True, help="Give it a clock of its own.")
-@click.option("--frozen", is_flag=True, help="Give it a clock of its own that is frozen.")
+@click.option("--own-clock", is_flag=True, help="Give it its own clock.")
+@click.option("--frozen", is_flag=True, help="Give it its own clock, which is frozen.")
 @on_mock(print_details)
 def _create(
     mock: MockClient, public_key: Path | None, own_clock: bool, frozen: bool, **members: Any

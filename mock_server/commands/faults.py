@@ -42,10 +42,11 @@ def _fault(fault: Json) -> str:
 
 @command.command("list")
 @click.option("--account", metavar="ID", help="Only those of this account.")
+@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
 @on_mock(_print_faults)
-def _list(mock: MockClient, account: str | None) -> list[Json]:
-    """List faults and how often they hit, the oldest first."""
-    return mock.faults(account)
+def _list(mock: MockClient, **query: Any) -> list[Json]:
+    """List faults and how often they hit, the newest first."""
+    return mock.faults(**query)
 
 
 @command.command("show")

@@ -11,7 +11,14 @@ from mock_server.core.fault_rules import FaultRule
 from mock_server.web.calls import Call
 from mock_server.web.faults.rules import NewFaultBody, kinds_of_faults, rule_of
 from mock_server.web.faults.service import FaultService
-from mock_server.web.json_bodies import AccountQuery, DeletedBody, OutgoingBody
+from mock_server.web.json_bodies import (
+    AccountQuery,
+    DeletedBody,
+    NewestQuery,
+    OutgoingBody,
+    PageBody,
+)
+from mock_server.web.listing import newest
 
 
 class FaultBody(OutgoingBody):
@@ -41,8 +48,8 @@ class FaultBody(OutgoingBody):
         )
 
 
-class FaultsBody(OutgoingBody):
-    """Faults, the oldest first."""
+class FaultsBody(PageBody):
+    """A page of faults."""
 
     faults: list[FaultBody]
 
@@ -68,11 +75,12 @@ class Faults:
             raise Problem(NEVER_ACTS, str(error), errors=[pointed]) from error
         return await self._shown(made, call)
 
-    async def list_faults(self, call: Call, query: AccountQuery) -> FaultsBody:
+    async def list_faults(self, call: Call, query: NewestQuery) -> FaultsBody:
         if query.account is not None:
             await call.accounts.find(query.account)
-        listed = await self.faults.all(query.account)
-        return FaultsBody(faults=[await self._shown(each, call) for each in listed])
+        store = call.accounts.store
+        listed, next_page = await newest(store, FaultRule, query.account, query)
+        return FaultsBody(faults=[await self._shown(each, call) for each in listed], next=next_page)
 
     async def list_fault_kinds(self, call: Call) -> FaultKindsBody:
         names = [surface.name for surface in self.faults.surfaces()]

@@ -199,7 +199,7 @@ def shown(difference: Difference, redactor: Redactor) -> str:
 
 
 def _correlation_ids(trace: Trace) -> list[str]:
-    """Return by which ids of its own a caller may know the exchange."""
+    """Return the ids that the caller sent, by which it may know the exchange."""
     ids: list[str] = []
     for name, value in trace.scope["headers"]:
         if name == b"x-request-id":

@@ -72,7 +72,7 @@ class Delivery(Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has arrived or was given up, and nobody sends it again."""
+        """Whether it has arrived or was given up, and is not sent again."""
         return self.due_at is None and not self.claim
 
     @property

@@ -45,7 +45,7 @@ class ServerClock(Struct, frozen=True):
 Announce = Callable[[str], None]
 
 
-def _to_nobody(text: str) -> None:
+def _ignore(text: str) -> None:
     pass
 
 
@@ -88,7 +88,7 @@ class UnitOfWork:
         id: str,
         wall: float,
         incarnation: int | None = None,
-        announce: Announce = _to_nobody,
+        announce: Announce = _ignore,
     ) -> None:
         self._accounts = accounts
         self._id = id

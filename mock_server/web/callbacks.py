@@ -88,7 +88,7 @@ class CallbackDispatcher:
         self._held = Counter[str]()
         # By account and receiver: who is sending, and whose turn it is.
         self._runs: dict[str, dict[str, asyncio.Task[None]]] = {}
-        self._late: set[asyncio.Task[None]] = set()  # runs that nobody waits for any more
+        self._late: set[asyncio.Task[None]] = set()  # runs that no call waits for any more
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def register(self, surface: str, callback_adapter: Callable[[], CallbackAdapter]) -> None:

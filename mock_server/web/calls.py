@@ -130,7 +130,7 @@ class Call:
     """One request: raw bytes first, and once it is identified also its account.
 
     `identity` is what identified the caller beside the account, such as a session. `hooks` are the
-    hooks of this call, `faults` what they found out, `answer` what they may replace at the end.
+    hooks of this call, and `answer` is what the last one may replace.
     """
 
     __slots__ = (
@@ -139,7 +139,6 @@ class Call:
         "accounts",
         "answer",
         "body",
-        "faults",
         "hooks",
         "identity",
         "method",
@@ -153,7 +152,6 @@ class Call:
 
     account: Account
     answer: Answer
-    faults: Any
     hooks: Mapping[Any, Any]
     plan_change: PlanChange | None  # of the job that it submits; set where it has hooks
     now: float  # of the account, when it was admitted

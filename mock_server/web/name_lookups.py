@@ -18,7 +18,7 @@ MAX_LOOKUPS_AT_ONCE = 8
 
 
 class NameLookups:
-    """Looks up names in threads of their own, which a stop does not wait for.
+    """Looks up names in separate threads, which a stop does not wait for.
 
     An account has at most MAX_LOOKUPS_AT_ONCE of them, so that others are not held up. All who ask
     for a name meanwhile share a look-up; those who give up do not end it.
@@ -50,7 +50,7 @@ class NameLookups:
                 future.set_result(addresses)
             else:
                 future.set_exception(error)
-                future.exception()  # It may be that nobody waits any more.
+                future.exception()  # Perhaps no call waits for it any more.
 
         def work() -> None:
             addresses: list[Address] = []

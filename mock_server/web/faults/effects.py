@@ -41,8 +41,8 @@ class FaultContext(Struct, frozen=True):
 
     refusals: Mapping[str, Refusal]
     now: Callable[[], Awaitable[float]]
-    earlier: Callable[[Call], Answer | None]
-    job_age: Callable[[Call], Awaitable[float | None]]
+    earlier: Callable[[], Answer | None]
+    job_age: Callable[[], Awaitable[float | None]]
     random: Random
 
 
@@ -112,7 +112,7 @@ class NotYetFault(EffectBody):
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 2.0
 
     async def act(self, call: Call, context: FaultContext) -> Answer | None:
-        age = await context.job_age(call)
+        age = await context.job_age()
         if age is None or age >= self.seconds:
             return None
         name = next(each for each in ("job-unknown", "task-unknown") if each in context.refusals)
@@ -195,7 +195,10 @@ class CallbackEffect(EffectBody):
 
 
 class LatencyFault(EffectBody):
-    """Waits: `seconds`, or between `low` and `high`, or log-normal with `median` and `sigma`."""
+    """Waits: `seconds`, or between `low` and `high`, or log-normal with `median` and `sigma`.
+
+    On the account's clock it ends after ten real minutes, even if that clock stands.
+    """
 
     kind: Literal["latency"]
     seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS)] | None = None
@@ -218,9 +221,10 @@ class LatencyFault(EffectBody):
         if self.clock == "wall":
             await _pause(call, seconds)
             return None
-        until = await context.now() + seconds
-        while GONE not in call.scope.get("state", ()) and await context.now() < until:
+        until, looks = await context.now() + seconds, int(MAX_SECONDS / _LOOK_SECONDS)
+        while GONE not in call.scope.get("state", ()) and await context.now() < until and looks:
             await wait(_LOOK_SECONDS)
+            looks -= 1
         return None
 
     def _seconds(self, random: Random) -> float:
@@ -352,7 +356,7 @@ class StaleFault(AnswerEffectBody):
     kind: Literal["stale"]
 
     def changed(self, answer: Answer, call: Call, context: FaultContext) -> Answer:
-        return context.earlier(call) or answer
+        return context.earlier() or answer
 
 
 Effect = Annotated[

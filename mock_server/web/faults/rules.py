@@ -205,13 +205,13 @@ def rule_in(text: str, refusals: Mapping[str, Refusal]) -> NewFaultBody:
     members: dict[str, Any] = {"kind": kind}
     if kind in refusals:
         members = {"kind": "refusal", "name": kind}
-    elif kind.isdigit():
+    elif re.fullmatch("[0-9]{3}", kind):
         members = {"kind": "status", "status": int(kind)}
     for pair in filter(None, pairs):
         name, _, value = pair.partition("=")
         try:
             members[name.strip()] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             members[name.strip()] = value.strip()
     moment = members.pop("moment", None)
     rule = {"fault": members} | ({"moment": moment} if moment else {})

@@ -1,53 +1,38 @@
-"""Faults of a running server: which calls they hit, and the hooks that carry them out.
+"""Faults of a running server: the rules, and which calls and callbacks they may hit.
 
 A server without faults pays for a look at one header and one word of the body.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from random import Random
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mock_server.core import chance
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import SERVER, Account
 from mock_server.core.errors import Conflict, NotFound
-from mock_server.core.fault_rules import MAX_RULES, FaultRule, Moment, add_rule, count_match
-from mock_server.core.jobs.job import Job
+from mock_server.core.fault_rules import MAX_RULES, FaultRule, add_rule, count_match
 from mock_server.core.outbox import Delivery
 from mock_server.web.callback_formats import CallbackFault
-from mock_server.web.calls import NO_HOOKS, Answer, Call
+from mock_server.web.calls import NO_HOOKS, Call
 from mock_server.web.journal import Journal
 from mock_server.web.pipeline import Hooks, Operation, Stage, Surface
 
 if TYPE_CHECKING:
-    from mock_server.web.faults.effects import FaultContext, Refusal
+    from mock_server.web.faults.effects import Refusal
     from mock_server.web.faults.rules import NewFaultBody
 
 HEADER = b"x-mock-fault"
-_MARK = b"[mock:"
-_MARKED = re.compile(rb"\[mock:([^\]\r\n]{1,500})\]")
-
-
-class Fired(Struct, frozen=True):
-    """A rule that hits a call; `rule` is its id, or where the call itself asked for it."""
-
-    id: str
-    rule: NewFaultBody
-    draw: int
+MARK = b"[mock:"
 
 
 class FaultService:
     """Keeps rules, and finds those that hit a call.
 
     `refusals` returns those of a vendor by name, `surfaces` the surfaces of all vendors. With
-    `by_request`, a call may ask for a fault in the header X-Mock-Fault, or in its body with
-    `[mock:…]`.
+    `by_request`, a call may ask for a fault in the header X-Mock-Fault, or with `[mock:…]` in a
+    body that is parsed.
     """
 
     def __init__(
@@ -67,8 +52,14 @@ class FaultService:
         self.wall = wall
         self.by_request = by_request
         self._has_rules = False
+        self._added = 0
 
     # Rules
+
+    async def open(self) -> bool:
+        """Look whether the store has rules already, and return it."""
+        self._has_rules = await self.accounts.store.count(FaultRule) > 0
+        return self._has_rules
 
     async def add(self, rule: NewFaultBody, wall: float) -> FaultRule:
         """Keep a rule; raises Invalid for one that can never act, or Conflict for one too many."""
@@ -83,6 +74,7 @@ class FaultService:
             if await tx.count(FaultRule, owner) >= MAX_RULES:
                 raise Conflict(f"there are {MAX_RULES} faults already; delete some")
             made = await add_rule(tx, owner, spec_of(rule), rule.life(now), now)
+        self._added += 1
         self._has_rules = True
         return made
 
@@ -115,152 +107,62 @@ class FaultService:
 
     def hooks_of(self, call: Call, operation: Operation, surface: Surface) -> Hooks:
         """Return the hooks of a call: none, unless there are rules or the call asks for a fault."""
-        if self._has_rules or (
-            self.by_request and (call.header(HEADER) is not None or _MARK in call.body)
-        ):
-            call.faults, call.plan_change = [], None
-            found = partial(self._find, operation=operation, surface=surface)
-            return {
-                Stage.RECEIVED: partial(self._received, found, surface),
-                Stage.IDENTIFIED: partial(self._identified, found, surface),
-                Stage.ANSWERED: partial(self._act, "after", surface),
-            }
-        return NO_HOOKS
+        asks = self.by_request and (
+            call.header(HEADER) is not None or (operation.body is not None and MARK in call.body)
+        )
+        if not asks and not self._has_rules:
+            return NO_HOOKS
+        from mock_server.web.faults.faulty_calls import FaultyCall
 
-    async def _received(self, find: Any, surface: Surface, call: Call) -> Answer | None:
-        self._asked_for(call, surface)
-        call.faults += await find(call, SERVER, early=True)
-        return await self._act("received", surface, call)
+        faulty = FaultyCall(self, call, operation, surface, asks=asks)
+        return {
+            Stage.RECEIVED: faulty.received,
+            Stage.IDENTIFIED: faulty.identified,
+            Stage.ANSWERED: faulty.answered,
+        }
 
-    async def _identified(self, find: Any, surface: Surface, call: Call) -> Answer | None:
-        account = call.trace.account
-        owners = (SERVER, account) if account else (SERVER,)
-        for owner in owners:
-            call.faults += await find(call, owner, early=False)
-        return await self._act("before", surface, call)
-
-    def _asked_for(self, call: Call, surface: Surface) -> None:
-        """Add the faults that the call itself asks for; raises Invalid for what cannot be read."""
-        if not self.by_request:
-            return
-        from mock_server.web.faults.rules import rule_in
-
-        texts = [(call.header(HEADER) or b"").decode("latin-1")]
-        if _MARK in call.body:
-            texts += [found.decode("utf-8", "replace") for found in _MARKED.findall(call.body)]
-        for text in filter(None, texts):
-            rule = rule_in(text.replace('\\"', '"'), self.refusals(surface.name))
-            call.faults.append(Fired("asked for by the call", rule, int(call.trace.id, 16)))
-
-    async def _find(
-        self, call: Call, owner: str, *, early: bool, operation: Operation, surface: Surface
-    ) -> list[Fired]:
-        """Return the rules of an owner that hit the call, and count what matches."""
+    async def listed(self, owner: str, now: float) -> AsyncIterator[tuple[FaultRule, NewFaultBody]]:
+        """Yield the rules of an owner that may still act."""
         from mock_server.web.faults.rules import rule_of
-        from mock_server.web.request_matches import RequestView, differences, names_of
 
-        store = self.accounts.store
-        account = await self.accounts.get(call.trace.account) if call.trace.account else None
-        seed = self.accounts.defaults.seed if account is None else account.seed
-        now = await self.accounts.now(account, call.wall)
-        sent = RequestView(call.scope, call.body, surface.name, partial(names_of, operation))
-        fired: list[Fired] = []
-        for listed in await store.list(FaultRule, owner):
-            rule = rule_of(listed.spec)
-            if (rule.acts_at == "received") is not early or listed.ended_at(now):
-                continue
-            if rule.fault.kind == "callback" or any(differences(rule.match, sent)):
-                continue
-            if hit := await self._counted(listed, rule, seed, now):
-                fired.append(hit)
-        if not fired:
-            self._has_rules = await store.count(FaultRule) > 0
-        return fired
+        for record in await self.all(owner):
+            if not record.ended_at(now):
+                yield record, rule_of(record.spec)
 
-    async def _counted(
+    async def draw(
         self, listed: FaultRule, rule: NewFaultBody, seed: int, now: float
-    ) -> Fired | None:
-        """Count what matches a rule; return what it does, if this is hit."""
+    ) -> int | None:
+        """Count what matches a rule; return a random number if it is hit."""
         async with self.accounts.store.transaction(listed.account) as tx:
             record = await tx.get(FaultRule, listed.id)
             if record is None:
                 return None  # It was deleted meanwhile.
-            draw = chance.nth(seed, f"fault {record.id}", record.matches)
-            is_hit = record.hits_next(now) and draw < rule.match.chance * 2**64
+            number = chance.nth(seed, f"fault {record.id}", record.matches)
+            is_hit = record.hits_next(now) and number < rule.match.chance * 2**64
             await count_match(tx, record, is_hit=is_hit)
-        return Fired(record.id, rule, draw) if is_hit else None
+        return number if is_hit else None
+
+    async def forget_if_none(self) -> None:
+        """Let calls go without hooks again, if there are no rules any more."""
+        added = self._added
+        if await self.accounts.store.count(FaultRule) == 0 and added == self._added:
+            self._has_rules = False
 
     async def of_callback(self, account: Account, delivery: Delivery) -> CallbackFault | None:
         """Return how a notice misbehaves that is about to be sent for the first time."""
         if not self._has_rules or delivery.asked:
             return None
-        from mock_server.web.faults.rules import rule_of
-
         now = await self.accounts.now(account, self.wall())
         for owner in (SERVER, account.id):
-            for listed in await self.accounts.store.list(FaultRule, owner):
-                rule = rule_of(listed.spec)
+            async for record, rule in self.listed(owner, now):
                 effect, match = rule.fault, rule.match
-                if effect.kind != "callback" or listed.ended_at(now):
-                    continue
-                fits = (
-                    match.surface in (None, delivery.watch.surface)
+                if (
+                    effect.kind == "callback"
+                    and match.surface in (None, delivery.watch.surface)
                     and match.job in (None, delivery.job)
                     and effect.state in (None, delivery.state)
                     and effect.topic in (None, delivery.topic)
-                )
-                if fits and await self._counted(listed, rule, account.seed, now):
-                    return CallbackFault(listed.id, effect.how, effect.seconds)
-        return None
-
-    async def _act(self, moment: Moment, surface: Surface, call: Call) -> Answer | None:
-        """Carry out the faults of a moment: each may change the answer, and one may replace it."""
-        from mock_server.web.faults.effects import AnswerEffectBody
-
-        changed: Answer | None = None
-        for fired in [each for each in call.faults if each.rule.acts_at == moment]:
-            call.faults.remove(fired)
-            effect, context = fired.rule.fault, self._context(call, surface, fired)
-            call.trace.remarks.append(f"fault {fired.id}: {effect.kind} ({moment} the work)")
-            if isinstance(effect, AnswerEffectBody):
-                changed = effect.changed(changed or call.answer, call, context)
-                continue
-            made: Answer | None = await effect.act(call, context)
-            if made is not None:
-                call.faults.clear()  # This is the answer, so nothing else acts.
-                return made
-        return changed
-
-    def _context(self, call: Call, surface: Surface, fired: Fired) -> FaultContext:
-        from mock_server.web.faults.effects import FaultContext
-        from mock_server.web.request_matches import RequestView
-
-        async def now() -> float:
-            account = await self.accounts.get(call.trace.account) if call.trace.account else None
-            return await self.accounts.now(account, self.wall())
-
-        async def job_age(call: Call) -> float | None:
-            for id in RequestView(call.scope, call.body, surface.name, tuple).ids:
-                job = await self.accounts.store.get(Job, id)
-                if job is not None and job.account == call.trace.account:
-                    return await now() - job.submitted_at
-            return None
-
-        return FaultContext(
-            self.refusals(surface.name), now, self._earlier, job_age, Random(fired.draw)
-        )
-
-    def _earlier(self, call: Call) -> Answer | None:
-        """Return the answer that the account's last equal call got, if all of it is kept."""
-        for trace in self.journal:
-            answer = trace.answer
-            if (
-                trace.account == call.trace.account
-                and trace.operation == call.trace.operation
-                and trace.scope["raw_path"] == call.scope["raw_path"]
-                and answer is not None
-                and answer.status < 400
-                and len(answer.body) <= self.journal.body_bytes
-            ):
-                return answer
+                    and await self.draw(record, rule, account.seed, now) is not None
+                ):
+                    return CallbackFault(record.id, effect.how, effect.seconds)
         return None

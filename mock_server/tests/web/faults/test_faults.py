@@ -180,7 +180,7 @@ async def test_a_fault_can_be_about_one_job_and_one_account():
 async def test_a_fault_that_can_never_act_is_refused_with_the_reason(rule, words):
     async with a_world() as world:
         assert words in await refused(world, **rule)
-        assert (await world.http.get("http://127.0.0.1/_mock/faults")).json() == {"faults": []}
+        assert (await world.http.get("http://127.0.0.1/_mock/faults")).json()["faults"] == []
         assert await statuses(world, 1) == [200]
 
 
@@ -397,6 +397,23 @@ async def test_a_stale_answer_is_the_one_before():
         assert (await world.job(id))["status"] == "SUCCESS"
 
 
+async def test_a_stale_answer_is_not_that_of_another_task():
+    async with workshop.a_world() as world:
+        tokens = [
+            (await world.data("/scc/allocate_token", {"name": name}))["apiToken"]
+            for name in ("ada", "bob")
+        ]
+        first, second = [
+            await world.data("/scc/spQueryToken", {"apiToken": token}) for token in tokens
+        ]
+        rule = {"fault": {"kind": "stale"}, "match": {"operation": "spQueryToken"}}
+        await world.http.post("http://127.0.0.1/_mock/faults", json=rule)
+
+        again = await world.data("/scc/spQueryToken", {"apiToken": tokens[0]})
+
+        assert again == first != second
+
+
 async def test_a_job_can_be_unknown_for_a_moment():
     async with a_world() as world:
         await fault(world, {"kind": "not-yet", "seconds": 3}, {"operation": "GetJob"})
@@ -473,6 +490,44 @@ async def test_a_call_that_asks_for_an_unknown_fault_is_refused():
         assert listed["jobs"] == []
 
 
+@pytest.mark.parametrize(
+    "text", ["²", "9" * 5000, "12345", "latency; seconds=" + "[" * 20_000, "set; pointer=/a; x=NaN"]
+)
+async def test_a_wish_that_cannot_be_read_is_refused_as_well(text):
+    async with a_world() as world:
+        headers = [
+            (b"authorization", b"Bearer mock-token-0001"),
+            (b"x-mock-fault", text.encode("latin-1")),
+        ]
+        answer = await world.http.post("/v1/jobs", json=text_to_image(), headers=headers)
+        assert (answer.status_code, "X-Mock-Fault" in answer.text) == (400, True)
+
+
+async def test_the_bytes_of_an_upload_ask_for_nothing():
+    async with a_world() as world:
+        # The prompt of a picture is in its metadata.
+        assert await world.upload(b"\x89PNG\r\n\x1a\n a kite [mock:503]")
+
+
+async def test_a_rule_that_is_made_while_others_are_counted_is_not_forgotten(monkeypatch):
+    async with a_world() as world:
+        faults, store = world.app.faults, world.app.accounts.store
+        await fault(world, DOWN)
+        await world.http.delete("http://127.0.0.1/_mock/faults")
+        count = store.count
+
+        async def slow_count(kind, account=None):
+            counted = await count(kind, account)
+            monkeypatch.undo()
+            await fault(world, DOWN)
+            return counted
+
+        monkeypatch.setattr(store, "count", slow_count)
+        await faults.forget_if_none()
+
+        assert await statuses(world, 1) == [503]
+
+
 async def test_calls_ask_in_vain_where_the_setting_is_off():
     async with a_world(request_faults=False) as world:
         headers = {"authorization": "Bearer mock-token-0001", "x-mock-fault": "503"}
@@ -510,7 +565,20 @@ async def test_faults_are_listed_and_removed_singly_per_account_and_by_reset():
         assert await statuses(world, 1) == [200]
         await fault(world, DOWN)
         await world.http.post("http://127.0.0.1/_mock/reset")
-        assert (await world.http.get("http://127.0.0.1/_mock/faults")).json() == {"faults": []}
+        assert (await world.http.get("http://127.0.0.1/_mock/faults")).json()["faults"] == []
+
+
+async def test_faults_are_listed_in_pages_the_newest_first():
+    async with a_world() as world:
+        ids = [(await fault(world, DOWN))["id"] for _ in range(3)]
+        url = "http://127.0.0.1/_mock/faults?limit=2"
+
+        first = (await world.http.get(url)).json()
+        second = (await world.http.get(f"{url}&before={first['next']}")).json()
+
+        pages = [[each["id"] for each in page["faults"]] for page in (first, second)]
+        assert pages == [ids[:0:-1], ids[:1]]
+        assert second["next"] is None
 
 
 async def test_the_journal_says_which_fault_hit_a_call():
