@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _add(
 
 
 def _effect(mock: MockClient, fault: str) -> Json:
-    if fault.isdigit():
+    if re.fullmatch("[0-9]{3}", fault):
         return {"kind": "status", "status": int(fault)}
     known = mock.fault_kinds()
     if fault in known["kinds"]:

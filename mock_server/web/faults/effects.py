@@ -6,6 +6,7 @@ Kinds that `stop` answer in place of the work, or after it; the others change wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from math import log
 from random import Random
@@ -402,11 +403,14 @@ def _places(body: Any, path: list[str], last: str, *, extra: bool) -> Iterator[t
             yield from ((holder, key) for key, _ in reversed(members(holder, last)))
 
 
+_NUMBER = re.compile(r"[0-9]{1,300}(\.[0-9]+)?")
+
+
 def _other_type(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        return float(value) if value.replace(".", "", 1).isdigit() else {"value": value}
+        return float(value) if _NUMBER.fullmatch(value) else {"value": value}
     return str(value)

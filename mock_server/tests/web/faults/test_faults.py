@@ -10,6 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from mock_server.tests.tams.world import NOW, a_world, text_to_image
 from mock_server.tests.workshop import world as workshop
+from mock_server.web.faults.effects import _other_type
 
 JOB = {"operation": "CreateJob"}
 DOWN = {"kind": "status", "status": 503}
@@ -347,6 +348,21 @@ async def test_members_of_an_answer_can_be_changed(effect, changed):
         job = await world.submit()
 
         assert job | {"id": "1"} == changed
+
+
+@pytest.mark.parametrize(
+    ("sent", "other"),
+    [
+        (True, "true"),
+        (7, "7"),
+        ("7.5", 7.5),
+        ("²", {"value": "²"}),
+        ("9" * 400, {"value": "9" * 400}),
+        ([1], "[1]"),
+    ],
+)
+def test_each_value_gets_another_type(sent, other):
+    assert _other_type(sent) == other
 
 
 async def test_effects_on_one_answer_add_up():
