@@ -9,13 +9,13 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
-from mock_server.commands.running_mock import Verbs, duration, on_mock
+from mock_server.commands.running_mock import Subcommands, duration, on_mock
 from mock_server.commands.tables import print_details, print_table
 
 CREDENTIALS = ("app-id", "access-token", "app-key", "app-secret", "public-key")
 
 
-@click.group("accounts", cls=Verbs)
+@click.group("accounts", cls=Subcommands)
 def command() -> None:
     """Create, show, change and delete accounts."""
 

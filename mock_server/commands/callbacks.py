@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Verbs, on_mock
+from mock_server.commands.running_mock import Subcommands, on_mock
 from mock_server.commands.tables import print_details, print_json, print_table
 
 
-@click.group("callbacks", cls=Verbs)
+@click.group("callbacks", cls=Subcommands)
 def command() -> None:
     """List callbacks, and send them again."""
 

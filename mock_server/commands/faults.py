@@ -12,7 +12,7 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
-from mock_server.commands.running_mock import Verbs, duration, moment, on_mock
+from mock_server.commands.running_mock import Subcommands, duration, moment, on_mock
 from mock_server.commands.tables import as_cell, print_details, print_table
 
 # What `match` of a rule has; all else is beside it.
@@ -21,7 +21,7 @@ _MATCH = {
 }  # fmt: skip
 
 
-@click.group("faults", cls=Verbs)
+@click.group("faults", cls=Subcommands)
 def command() -> None:
     """Make calls fail, and list and delete the rules for it (FAULTS.md)."""
 

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Verbs, duration, on_mock
+from mock_server.commands.running_mock import Subcommands, duration, on_mock
 from mock_server.commands.tables import print_details, print_table
 
 
-@click.group("jobs", cls=Verbs)
+@click.group("jobs", cls=Subcommands)
 def command() -> None:
     """List jobs, and advance, complete or fail them."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Verbs, failures, mock_options, on_mock
+from mock_server.commands.running_mock import Subcommands, failures, mock_options, on_mock
 from mock_server.commands.tables import print_details, print_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MAX_LISTED = 1000
 _PATIENCE = 60.0
 
 
-@click.group("requests", cls=Verbs)
+@click.group("requests", cls=Subcommands)
 def command() -> None:
     """Show the requests that came and their answers, as the log of serve does."""
 

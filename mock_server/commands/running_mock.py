@@ -24,7 +24,7 @@ EXIT_CODES = "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 no an
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-class Verbs(click.Group):
+class Subcommands(click.Group):
     """Commands about one kind of thing. Without the name of one, it is the first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
