@@ -1,7 +1,7 @@
 """What `serve` writes on standard error: a line for each request, and one for each message.
 
-At a terminal the lines are for people; everywhere else each line is a JSON object. The thread of
-the writer makes them, from traces and records that the event loop only hands over.
+At a terminal the lines are for people; everywhere else each line is a JSON object. Lines from which
+secrets have to be removed take long, so the thread of the writer makes them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TextIO
 
 from msgspec import Struct
@@ -204,29 +205,35 @@ class RequestLog:
         self._control_token = control_token
 
     def __call__(self, trace: Trace) -> None:
-        level = _level_of(
-            None if trace.answer is None else trace.answer.status,
-            bool(trace.refusal or trace.remarks),
-            usual=logging.DEBUG if trace.passing or trace.surface == CONTROL else logging.INFO,
-        )
+        answer = trace.answer
+        status = None if answer is None else answer.status
+        level = _level_of(status, bool(trace.refusal or trace.remarks))
+        if level == logging.INFO and (trace.passing or trace.surface == CONTROL):
+            level = logging.DEBUG
         if level >= self._level:
             line = _RequestLine(trace, self._lines, _LEVELS[level], self._control_token)
-            self._writer.line(line, size_of(trace))
+            # Later, the trace would have to come back into the CPU's caches.
+            self._writer.line(line, 0 if line.is_quick else size_of(trace))
 
 
 class _RequestLine(Struct):
-    """The line about an exchange, which is made when it is written."""
+    """The line about an exchange."""
 
     trace: Trace
     lines: Lines
     level: str
     control_token: str
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether nothing in it was written by people, or could be a secret."""
+        return not (self.trace.refusal or self.trace.remarks or "/s/" in self.trace.scope["path"])
+
     def __str__(self) -> str:
         trace = self.trace
         refusal, remarks = _without_excerpt(trace.refusal), trace.remarks
         path = _printable(trace.scope["path"], MAX_PATH_LENGTH)
-        if refusal or remarks or "/s/" in path:
+        if not self.is_quick:
             from mock_server.control.redaction import Redactor
 
             redactor = Redactor.of(trace, self.control_token)
@@ -290,10 +297,10 @@ def log_to(writer: LineWriter, lines: Lines, level: int) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
-def _level_of(status: int | None, odd: bool, usual: int = logging.INFO) -> int:
+def _level_of(status: int | None, odd: bool) -> int:
     """Return how serious an exchange is; an `odd` one was refused, or has remarks."""
     if status is not None and status < 400 and not odd:
-        return usual
+        return logging.INFO
     return logging.ERROR if status is not None and status >= 500 else logging.WARNING
 
 
@@ -331,5 +338,9 @@ def _clock(wall: float) -> str:
 
 
 def _iso(wall: float) -> str:
-    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall))
-    return f"{seconds}.{int(wall * 1000) % 1000:03d}Z"
+    return f"{_second(int(wall))}.{int(wall * 1000) % 1000:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(wall: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall))

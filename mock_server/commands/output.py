@@ -1,7 +1,7 @@
-"""Lines of a running server, made and written by a thread.
+"""Lines of a running server, written by a thread.
 
 If a program starts the server and does not read its output, the pipe becomes full, and writing to
-it blocks. Here only the thread waits, not the event loop. It works in pieces with long pauses
+it blocks. Here only the thread waits, not the event loop. It works in small pieces with pauses
 between them, because a thread that computes for long keeps the event loop from running.
 """
 
@@ -20,9 +20,11 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 # How long the end waits for a reader that reads nothing (seconds).
 MAX_STALLED = 1.0
 
-# The thread makes and writes pieces of this many lines, with pauses between them (seconds).
-_PIECE = 128
-_PAUSE = 0.05
+# The thread writes pieces of this many lines, with pauses between them (seconds). A line that the
+# thread makes first takes the place of several.
+_PIECE = 256
+_MAKING = 16
+_PAUSE = 0.01
 # How long dropped lines are counted while others wait (seconds).
 _COUNTING = 1.0
 
@@ -43,7 +45,8 @@ class LineWriter:
         self.dropped = dropped
         self._stream = stream
         self._descriptor = _descriptor_of(stream)
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[tuple[object, int]] = deque()
         self._waiting_bytes = 0
         self._written_bytes = 0
@@ -61,16 +64,18 @@ class LineWriter:
         return not os.path.samestat(os.fstat(self._descriptor), Path(os.devnull).stat())
 
     def line(self, line: object, size_bytes: int = 0) -> None:
-        """Write `str(line)` soon; the thread makes it. Drop it if too much waits already.
+        """Write `str(line)` soon; drop it if too much waits already.
 
-        `size_bytes` is how much memory the line takes until then, if it is not a string.
+        With `size_bytes`, the memory that it takes until then, the thread makes the string.
         """
         if self._descriptor is None:
             if self._stream is not None:
                 self._stream.write(f"{line}\n")
             return
-        size_bytes = size_bytes or len(str(line))
-        with self._changed:
+        if not size_bytes:
+            line = _text(line)
+            size_bytes = len(line)
+        with self._lock:
             waiting_bytes = self._waiting_bytes + size_bytes
             if waiting_bytes > MAX_WAITING_BYTES and self._waiting:
                 self._dropped += 1
@@ -111,10 +116,12 @@ class LineWriter:
                 self._idle = True
                 self._changed.wait()
             lines: list[object] = []
-            while self._waiting and len(lines) < _PIECE:
+            room = _PIECE
+            while self._waiting and room > 0:
                 line, size_bytes = self._waiting.popleft()
                 self._waiting_bytes -= size_bytes
                 lines.append(line)
+                room -= 1 if isinstance(line, str) else _MAKING
             if self._dropped and not (self._waiting and perf_counter() < self._told_at + _COUNTING):
                 lines.append(self.dropped(self._dropped))
                 self._dropped, self._told_at = 0, perf_counter()
@@ -128,11 +135,15 @@ class LineWriter:
             rest = rest[written:]
 
 
-def _encoded(line: object) -> bytes:
+def _text(line: object) -> str:
     try:
-        return f"{line}\n".encode(errors="backslashreplace")
-    except Exception as error:  # an error here must not end the thread, which all lines need
-        return f"tams-mock: a line could not be made: {error!r}\n".encode()
+        return str(line)
+    except Exception as error:  # an error here must end neither a request nor the thread
+        return f"tams-mock: a line could not be made: {error!r}"
+
+
+def _encoded(line: object) -> bytes:
+    return f"{_text(line)}\n".encode(errors="backslashreplace")
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:

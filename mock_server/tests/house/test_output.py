@@ -69,6 +69,24 @@ def test_a_reader_that_is_gone_ends_nothing():
         writer.line("and again")
 
 
+class Unwritable:
+    def __str__(self):
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("size_bytes", [0, 100], ids=["at once", "by the thread"])
+def test_a_line_that_cannot_be_made_ends_nothing(size_bytes):
+    with pipe() as (reader, writer):
+        writer.line(Unwritable(), size_bytes)
+        writer.line("the next line")
+        writer.close()
+
+        assert reader.readline() == (
+            b"tams-mock: a line could not be made: ValueError('no words')\n"
+        )
+        assert reader.readline() == b"the next line\n"
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), None], ids=["in memory", "none"])
 def test_other_streams_are_written_directly(stream):
     writer = LineWriter(stream)
