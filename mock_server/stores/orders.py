@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import filterfalse
 from math import inf
 
 _MIN_GAP = 32  # how many free places at the front are not worth to be closed
-_RECENT = 1000  # how many ids are searched first, from the newest
 _MAX_BLOCK = 512
 
 _AFTER_ALL_IDS = "\U0010ffff"
@@ -22,8 +21,8 @@ class AgeOrder:
 
     __slots__ = ("_first", "_gone", "_ids")
 
-    def __init__(self) -> None:
-        self._ids: list[str] = []
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self._ids = list(ids)
         self._first = 0
         self._gone: set[str] = set()
 
@@ -54,10 +53,13 @@ class AgeOrder:
 
     def _place(self, id: str) -> int:
         ids, first = self._ids, self._first
-        if id not in self._gone:
-            for begin in (max(first, len(ids) - _RECENT), first):
-                with suppress(ValueError):
-                    return ids.index(id, begin)
+        if id in self._gone:
+            return first
+        place = bisect_left(ids, id, first)
+        if place < len(ids) and ids[place] == id:
+            return place  # Most ids are made of the time, so they are sorted.
+        with suppress(ValueError):
+            return ids.index(id, first)
         return first
 
     def _kept(self, places: range) -> Iterator[str]:

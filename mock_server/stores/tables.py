@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from math import inf
-from operator import indexOf
 from typing import Any, TypeVar
 
 from mock_server.stores.orders import AgeOrder, DueOrder
@@ -17,7 +15,10 @@ class RecordTable:
     """The committed records of one kind, with their orders for each account.
 
     `ages` are in the order in which records came, `over` in the order in which they were over.
+    `all_ages` is the order of the whole table; it is made when somebody looks into its middle.
     """
+
+    all_ages: AgeOrder | None = None
 
     def __init__(self, kind: type) -> None:
         # To ask each record for a missing attribute takes long.
@@ -38,6 +39,8 @@ class RecordTable:
             old = None
         if old is None:
             _order(self.ages, account, AgeOrder).append(id)
+            if self.all_ages is not None:
+                self.all_ages.append(id)
         elif self.has_due:
             self._forget_due(old)
         self.records[id] = record
@@ -57,6 +60,8 @@ class RecordTable:
         if record is None:
             return
         self.ages[record.account].remove(id)
+        if self.all_ages is not None:
+            self.all_ages.remove(id)
         if self.has_due:
             self._forget_due(record)
         if self.has_over and record.is_over:
@@ -66,6 +71,8 @@ class RecordTable:
         own = tuple(self.ages.pop(account, ()))
         for id in own:
             del self.records[id]
+            if self.all_ages is not None:
+                self.all_ages.remove(id)
         self.over.pop(account, None)
         self.due.pop(account, None)
         self.groups.pop(account, None)
@@ -80,11 +87,12 @@ class RecordTable:
         ids: Iterator[str]
         if account is not None:
             ids = self.ages[account].newest(before) if account in self.ages else iter(())
-        else:
+        elif not before:
             ids = reversed(self.records)
-            if before:
-                with suppress(ValueError):
-                    indexOf(ids, before)  # goes on to what lies behind it
+        else:
+            if self.all_ages is None:
+                self.all_ages = AgeOrder(self.records)
+            ids = self.all_ages.newest(before)
         return map(self.records.__getitem__, ids)
 
     def first_due(self, account: str, before: float) -> tuple[float, Any] | None:

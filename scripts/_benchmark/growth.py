@@ -68,6 +68,7 @@ class GrowthBenchmark:
             self._missing_inputs,
             self._callbacks,
             self._accounts,
+            self._limit,
         ):
             self.show_progress(f"growth among {size:,}: {measure.__name__.strip('_')}")
             await measure(size)
@@ -83,15 +84,15 @@ class GrowthBenchmark:
             await self._measure(
                 "GET page of jobs, in the middle", size, lambda: mock.page("jobs", middle)
             )
-            numbers = count()
+            places = (number * 7919 % size for number in count())
+            cancelled = [0]
 
             async def cancel() -> None:
-                place = next(numbers) * 7919 % size
-                await mock.cancel(jobs[place])
-                jobs[place] = ""
+                cancelled[0] = next(places)
+                await mock.cancel(jobs[cancelled[0]])
 
             async def replace_cancelled() -> None:
-                jobs[jobs.index("")] = await mock.create()
+                jobs[cancelled[0]] = await mock.create()
 
             await self._measure("DELETE job", size, cancel, replace_cancelled)
             await self._measure("advance to the next event", size, mock.next_event, mock.refill)
@@ -155,6 +156,18 @@ class GrowthBenchmark:
                 lambda: mock.account(name()),
             )
             await self._measure("GET page of accounts", size, lambda: mock.page("accounts"))
+
+    async def _limit(self, size: int) -> None:
+        """Make calls while the limiter counts `size` of them, and refuse calls."""
+        async with _mock() as mock:
+            missing: Step = lambda: mock.ask("GET", "/v1/jobs/1", status=404)  # noqa: E731
+            refused: Step = lambda: mock.ask("GET", "/v1/jobs/1", status=429)  # noqa: E731
+            room = CHUNKS * IN_CHUNK
+            await mock.limit(size + room)
+            for _ in range(size):
+                await missing()
+            await self._measure("a call within the limit", size, missing)
+            await self._measure("a call over the limit", size, refused)
 
     async def _measure(
         self, title: str, size: int, step: Step, undo: Step | None = None, *, each: int = 0
@@ -261,6 +274,10 @@ class _Mock:
         while self.ended:
             self.ended -= 1
             await self.create()
+
+    async def limit(self, qps: int) -> None:
+        limits = {"rateLimit": "on", "qps": qps}
+        await self.ask("PUT", "/_mock/accounts/default/limits", limits)
 
     async def account(self, id: str) -> None:
         await self.ask("POST", "/_mock/accounts", {"id": id, "appId": id}, status=201)
