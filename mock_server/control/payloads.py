@@ -26,6 +26,9 @@ def read_body(model: type[B] | None, data: bytes) -> B | None:
         if without_mark(data).strip() not in (b"", b"{}", b"null"):
             raise Problem(INVALID, "no body is expected here; use the query")
         return None
+    # Brackets in texts are rare enough to be counted too.
+    if data.count(b"{") + data.count(b"[") > model.max_objects:
+        raise Problem(INVALID, f"the body has more than {model.max_objects:,} objects and lists")
     try:
         return read_json(model.model_validate_json, data or b"{}")
     except ValidationError as error:

@@ -39,7 +39,12 @@ class _CamelCase(BaseModel):
 
 
 class IncomingBody(_CamelCase):
-    """A request body: unknown members and numbers in quotes are errors."""
+    """A request body: unknown members and numbers in quotes are errors.
+
+    `max_objects` bounds its objects and lists, which cost much more than their bytes.
+    """
+
+    max_objects: ClassVar[int] = 20_000
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", strict=True)
 

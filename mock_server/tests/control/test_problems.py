@@ -101,6 +101,12 @@ async def test_few_errors_are_listed_and_many_are_counted(http):
     assert "errors" not in found
 
 
+async def test_a_body_of_too_many_objects_is_refused_before_they_are_read(http):
+    content = b'{"curl": "' + b"[{" * 10_001 + b'"}'
+    found = await http.problem(400, "POST", "/signature/explain", content=content)
+    assert found["detail"] == "the body has more than 20,000 objects and lists"
+
+
 async def test_a_body_over_a_megabyte_is_too_large(http):
     await http.problem(413, "POST", "/accounts", content=b" " * (1024 * 1024 + 1))
 
