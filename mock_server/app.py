@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server import __version__
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
+from mock_server.control.gate import Gate
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import Conflict, DomainError
@@ -31,13 +32,16 @@ from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Observer, Tracing
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Operation, Pipeline, Router
+from mock_server.web.pipeline import Operation, Pipeline, Router, Surface
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
 from mock_server.web.vendor_settings import Fact
 from mock_server.web.vendors import Vendor, VendorContext
 from mock_server.web.wall import wall
 from mock_server.workshop.vendor import WorkshopVendor
+
+if TYPE_CHECKING:
+    from mock_server.proxy.surface import Proxy
 
 VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
     lambda context, settings: TamsVendor(
@@ -100,13 +104,15 @@ class App:
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
+        self.proxy = self._proxy() if settings.upstream else None
         self.faults = FaultService(
             self.accounts,
             self.journal,
-            lambda: [vendor.surface for vendor in self.vendors.values()],
+            lambda: [self._surface(vendor) for vendor in self.vendors.values()],
             lambda name: self.vendors[name].refusals(),
             wall,
             by_request=settings.request_faults,
+            has_jobs=self.proxy is None,
         )
         self.dispatcher.fault_of = self.faults.of_callback
         control = ControlApi(
@@ -159,6 +165,8 @@ class App:
     async def close(self) -> None:
         """Stop what runs in the background, and close the store."""
         await self.dispatcher.close()
+        if self.proxy is not None:
+            await self.proxy.upstream.close()
         await self.accounts.store.close()
 
     def account_body(self, account: Account) -> dict[str, Any]:
@@ -177,7 +185,7 @@ class App:
                 "source": operation.source,
             }
             for vendor in self.vendors.values()
-            for operation in vendor.surface.operations
+            for operation in self._surface(vendor).operations
         ]
 
     def facts(self) -> list[Fact]:
@@ -190,11 +198,41 @@ class App:
             settings.body_limit_bytes, settings.body_timeout, settings.compressed_bodies
         )
         return Pipeline(
-            vendor.surface,
+            self._surface(vendor),
             self.accounts,
             bounds,
             self.faults.hooks_of,
             echoes_ids=settings.echo_request_ids,
+            fallback=None if self.proxy is None else self.proxy.surface_of(vendor).fallback,
+        )
+
+    def _surface(self, vendor: Vendor) -> Surface:
+        """Return what carries a vendor's operations out: the vendor, or an upstream."""
+        return vendor.surface if self.proxy is None else self.proxy.surface_of(vendor)
+
+    def _proxy(self) -> Proxy:
+        from mock_server.proxy.spending import Spending
+        from mock_server.proxy.surface import Proxy
+        from mock_server.proxy.upstream import UpstreamService
+
+        settings = self.settings
+        return Proxy(
+            UpstreamService(
+                settings.upstream,
+                timeout=settings.upstream_timeout,
+                authorities=settings.upstream_authorities,
+                control_token=settings.control_token,
+                whole_bytes=settings.journal_body_bytes + 1,
+            ),
+            self.accounts,
+            Spending(allowed=settings.allow_spending, max_credits=settings.max_credits),
+            settings.upstream_credentials,
+            Gate(
+                settings.control_token,
+                beyond_loopback=settings.beyond_loopback,
+                own_hosts=_own_hosts(settings),
+            ),
+            rewrites_urls=settings.rewrite_urls,
         )
 
     async def _add_faults(self, path: Path, wall: float) -> None:

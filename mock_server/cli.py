@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "Run": {
         "serve": "Run the mock server.",
+        "proxy": "Pass calls to another service, with faults, limits and the journal.",
         "listen": "Receive callbacks, print them, and answer them.",
     },
     "A running mock": {

@@ -63,7 +63,7 @@ class Server(Struct, frozen=True):
     settings: Settings
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `serve --json` prints."""
+        """Return what `serve --json` prints; a proxy also has its upstream."""
         return {
             "url": self.url,
             "tls_url": self.tls_url,
@@ -71,6 +71,7 @@ class Server(Struct, frozen=True):
             "control_token": self.settings.control_token or None,
             "private_key_file": _text(self.private_key_file),
             "account": dict(self.account),
+            **({"upstream": self.settings.upstream} if self.settings.upstream else {}),
         }
 
 

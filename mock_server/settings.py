@@ -18,6 +18,7 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +33,7 @@ from pydantic import (
 )
 
 from mock_server import setting_sources
-from mock_server.core.accounts import LimitMode, Progression
+from mock_server.core.accounts import Credentials, LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
@@ -106,6 +107,13 @@ def _network(text: str) -> str:
     return str(ip_network(text, strict=False))  # its ValueError names the text
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _known_store(text: str) -> str:
     if text != "memory:":
         raise ValueError("no such store")
@@ -122,14 +130,24 @@ _callbacks = partial(setting, "Callbacks")
 _files = partial(setting, "Files")
 _control = partial(setting, "Control")
 _sizes = partial(setting, "Sizes")
+_proxy = partial(setting, "Proxy")
 
 _NAME: dict[str, Any] = {
     "pattern": r"^[A-Za-z0-9._-]{1,64}$",
     "expects": "1 to 64 letters, digits, dots, dashes or underscores",
 }
+_MAYBE = r"^[!-~]{0,4096}$"
 _VISIBLE: dict[str, Any] = {
     "pattern": r"^[!-~]{1,256}$",
     "expects": "1 to 256 visible ASCII characters without spaces",
+}
+
+
+# Settings that count only with another one, which comes before them.
+_PAIRED = {
+    "max_credits": "allow_spending",
+    "upstream_private_key_file": "upstream_app_id",
+    "upstream_app_secret": "upstream_app_key",
 }
 
 
@@ -333,6 +351,54 @@ class Settings(BaseModel):
     )
     keep_accounts: int = _sizes(500, "Accounts to keep; the oldest are deleted first.", ge=1)
 
+    allow_remote_upstream: bool = _proxy(
+        False, "Let the upstream be on another computer, such as the real service."
+    )
+    upstream: BaseUrl = _proxy(
+        "",
+        "Service to pass all calls of the vendors' APIs to, as scheme, host and port; if empty,"
+        " the mock answers them.",
+        expects="an address that begins with http:// or https://, without a path",
+    )
+    allow_spending: bool = _proxy(
+        False, "Pass also calls that cost money at the upstream; otherwise they get 403."
+    )
+    max_credits: Decimal | None = _proxy(
+        None,
+        "Credits that passed calls may cost in all, by the documented prices; then they get 403.",
+        ge=0,
+        le=1_000_000_000,
+    )
+    upstream_timeout: float = _proxy(
+        60,
+        "Seconds to wait for the upstream: for a connection, and for each part of an answer.",
+        gt=0,
+        le=86_400,
+    )
+    upstream_ca_file: Path | None = _proxy(
+        None, "PEM file with more certificate authorities that an https upstream may have."
+    )
+    rewrite_urls: bool = _proxy(
+        False, "Replace the upstream's address in JSON answers, so that pictures pass here too."
+    )
+    upstream_app_id: str = _proxy("", "TAMS app id to sign calls with.", pattern=_MAYBE)
+    upstream_private_key_file: Path | None = _proxy(
+        None, "PEM file with the TAMS private key to sign calls with."
+    )
+    upstream_token: str = _proxy(
+        "",
+        "TAMS bearer token to send if no key signs; refused as a flag, which others could see.",
+        secret=True,
+        pattern=_MAYBE,
+    )
+    upstream_app_key: str = _proxy("", "Workshop AppKey to sign calls with.", pattern=_MAYBE)
+    upstream_app_secret: str = _proxy(
+        "",
+        "Workshop AppSecret to sign calls with; refused as a flag, which others could see.",
+        secret=True,
+        pattern=_MAYBE,
+    )
+
     tams: TamsSettings = Field(default_factory=TamsSettings)
     workshop: WorkshopSettings = Field(default_factory=WorkshopSettings)
 
@@ -344,12 +410,14 @@ class Settings(BaseModel):
         "workflows_file",
         "error_codes_file",
         "faults_file",
+        "upstream_ca_file",
+        "upstream_private_key_file",
     )
     @classmethod
     def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is None:
             return None
-        from mock_server.tams.key_pairs import load_public_key
+        from mock_server.tams.key_pairs import load_private_key, load_public_key
         from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
         from mock_server.tams.workflow.templates import Templates
         from mock_server.web.faults.rules import load_faults
@@ -364,6 +432,8 @@ class Settings(BaseModel):
             "workflows_file": load_workflows,
             "error_codes_file": load_codes,
             "faults_file": load_faults,
+            "upstream_ca_file": read_authorities,
+            "upstream_private_key_file": lambda path: load_private_key(read_pem(path)),
         }
         path = _expanded(path)
         try:
@@ -373,6 +443,28 @@ class Settings(BaseModel):
         except UnicodeError as error:
             raise ValueError("the file is not text") from error
         return path
+
+    @field_validator("upstream")
+    @classmethod
+    def _reachable(cls, url: str, info: ValidationInfo) -> str:
+        parts = urlsplit(url)
+        if parts.path:
+            raise ValueError("it has a path, and signatures cover paths, so none can be added")
+        if url and not (
+            _is_loopback(parts.hostname or "") or info.data.get("allow_remote_upstream")
+        ):
+            raise ValueError(
+                f"{parts.hostname} is another computer; --allow-remote-upstream lets calls go there"
+            )
+        return url
+
+    @field_validator(*_PAIRED)
+    @classmethod
+    def _paired(cls, value: Any, info: ValidationInfo) -> Any:
+        other = _PAIRED[str(info.field_name)]
+        if value not in (None, "") and not info.data.get(other):
+            raise ValueError(f"it needs --{other.replace('_', '-')} too")
+        return value
 
     def model_post_init(self, context: Any) -> None:
         """Turn on the presets of this server for each vendor."""
@@ -385,10 +477,7 @@ class Settings(BaseModel):
         """Whether programs on other computers may reach the server, perhaps through a proxy."""
         if self.trusted_proxies:
             return True
-        try:
-            return not ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host != "localhost"
+        return not _is_loopback(self.host)
 
     @property
     def public_key(self) -> str:
@@ -400,6 +489,24 @@ class Settings(BaseModel):
         """The certificates of `callback_ca_file` as text."""
         file = self.callback_ca_file
         return "" if file is None else read_authorities(file)
+
+    @property
+    def upstream_authorities(self) -> str:
+        """The certificates of `upstream_ca_file` as text."""
+        file = self.upstream_ca_file
+        return "" if file is None else read_authorities(file)
+
+    @property
+    def upstream_credentials(self) -> Credentials:
+        """What a proxy signs calls with; its members are empty where it does not."""
+        file = self.upstream_private_key_file
+        return Credentials(
+            app_id=self.upstream_app_id,
+            token=self.upstream_token,
+            key=self.upstream_app_key,
+            secret=self.upstream_app_secret,
+            private_key="" if file is None else read_pem(file),
+        )
 
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 import click
 
-from mock_server.commands.errors import CommandFailure, settings_or_failure
+from mock_server.commands.errors import CommandFailure, UsageFailure, settings_or_failure
 from mock_server.commands.log_lines import RequestLog, lines_for, log_to
 from mock_server.commands.output import LineWriter
 from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
@@ -53,7 +53,11 @@ _EVERYTHING = "show every setting"
 
 
 class Serve(click.Command):
-    """A command whose help has a section for each group of settings."""
+    """A command whose help has a section for each group of settings; the short one `shows` some."""
+
+    def __init__(self, name: str, shows: Callable[[Setting], bool], **more: Any) -> None:
+        super().__init__(name, **more)
+        self.shows = shows
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         everything = bool(ctx.meta.get(_EVERYTHING))
@@ -61,7 +65,7 @@ class Serve(click.Command):
         for parameter in self.get_params(ctx):
             group = "Options"
             if isinstance(parameter, SettingOption):
-                if not (everything or parameter.setting.common):
+                if not (everything or self.shows(parameter.setting)):
                     continue
                 group = parameter.setting.group
             if record := parameter.get_help_record(ctx):
@@ -110,23 +114,35 @@ def _show_everything(ctx: click.Context, parameter: click.Parameter, value: bool
         ctx.exit()
 
 
-def _serve(config: Path | None, as_json: bool, **flags: Any) -> None:
+def _refuse_secrets(flags: Mapping[str, Any]) -> None:
+    """Refuse secrets of a real account in the command line, which other users see."""
+    for setting in all_settings():
+        if setting.secret and setting.group == "Proxy" and flags.get(setting.name) is not None:
+            raise UsageFailure(
+                f"{setting.flag} could be seen by other users: set {setting.environment} in the"
+                f" environment, or {setting.name} in {CONFIG_FILE}"
+            )
+
+
+def serve(config: Path | None, as_json: bool, *, proxies: bool = False, **flags: Any) -> None:
+    """Run a server until a signal stops it; one that `proxies` needs an upstream."""
     # Until the loop takes over, SIGTERM ends the start in the same way as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     complaints = LineWriter(sys.stderr)
     try:
         with suppress(KeyboardInterrupt):
-            _run(config, as_json, flags, complaints)
+            by_name = {name.replace("__", "."): value for name, value in flags.items()}
+            _refuse_secrets(by_name)
+            settings = settings_or_failure(by_name, config)
+            if proxies and not settings.upstream:
+                raise UsageFailure("a proxy needs --upstream URL, the service to pass calls to")
+            _run(settings, as_json, complaints)
         log.info("stopped")
     finally:
         complaints.close()
 
 
-def _run(
-    config: Path | None, as_json: bool, flags: Mapping[str, Any], complaints: LineWriter
-) -> None:
-    by_name = {name.replace("__", "."): value for name, value in flags.items()}
-    settings = settings_or_failure(by_name, config)
+def _run(settings: Settings, as_json: bool, complaints: LineWriter) -> None:
     lines = lines_for(sys.stderr)
     complaints.dropped = lines.dropped
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -182,7 +198,8 @@ async def _until_signalled(
         raise unwritten[0]
 
 
-def _options() -> Iterator[click.Parameter]:
+def options() -> Iterator[click.Parameter]:
+    """Yield the options of a command that serves: a flag for each setting, and its own."""
     yield click.Option(
         ["--config"],
         type=click.Path(path_type=Path),
@@ -205,4 +222,11 @@ def _options() -> Iterator[click.Parameter]:
         yield SettingOption(setting)
 
 
-command = Serve("serve", callback=_serve, params=list(_options()), help=HELP, epilog=MORE)
+command = Serve(
+    "serve",
+    lambda setting: setting.common,
+    callback=serve,
+    params=list(options()),
+    help=HELP,
+    epilog=MORE,
+)

@@ -251,23 +251,25 @@ class UnitOfWork:
 
     # Limits
 
-    async def admit(self, limits: Limits, scope: str = "") -> str:
+    async def admit(self, limits: Limits, scope: str = "", at: float | None = None) -> str:
         """Count one call against a limit, or raise RateLimited.
 
-        `scope` names a separate window. Returns a remark where shadow mode let a call through.
+        `scope` names a separate window. `at` is its time, if not the account's. Returns a remark
+        where shadow mode let a call through.
         """
         if limits.mode is LimitMode.OFF:
             return ""
-        allowed_at = await admit(self.tx, self._id, limits, self.now, scope)
+        now = self.now if at is None else at
+        allowed_at = await admit(self.tx, self._id, limits, now, scope)
         if allowed_at is None:
             await self.save()  # A call that is refused from here on was still a call.
             return ""
         refusal = RateLimited(
-            retry_after=allowed_at - self.now,
+            retry_after=allowed_at - now,
             qps=limits.qps,
             window=limits.window,
             counts=scope.strip(),
-            frozen=self.clock.frozen,
+            frozen=at is None and self.clock.frozen,
         )
         if limits.mode is LimitMode.SHADOW:
             return str(refusal)

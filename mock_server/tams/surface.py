@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class TamsSurface:
         self.operations: Sequence[Operation] = (
             Operation(
                 "POST", "/v1/jobs", self.create_job, "Create a job out of stages",
-                "TAMS › 5.1", body=CreateJob, name="CreateJob",
+                "TAMS › 5.1", body=CreateJob, name="CreateJob", price=self._price,
             ),
             Operation(
                 "GET", "/v1/jobs/{job_id}", self.get_job, "State of a job", "TAMS › 5.2",
@@ -207,7 +208,7 @@ class TamsSurface:
 
     async def price_job(self, world: UnitOfWork, call: Call, payload: PriceJob) -> dict[str, Any]:
         """TAMS › 5.4: what the job would cost, which is what it will be charged."""
-        price = self._parse_order(call, payload).work.price
+        price = self._price(call, payload)
         call.decide(credits=price)
         return {"credits": float(price)}
 
@@ -251,6 +252,9 @@ class TamsSurface:
         resource = await world.uploads.reserve(upload_for=upload_for, keep_for=keep_for)
         call.decide(resource=resource.id)
         return resource
+
+    def _price(self, call: Call, payload: CreateJob | PriceJob) -> Decimal:
+        return self._parse_order(call, payload).work.price
 
     def _parse_order(self, call: Call, payload: CreateJob | PriceJob) -> ParsedOrder:
         made = parse_order(payload.stages, self.settings, self.catalogue)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -41,12 +41,24 @@ _MAX_LENGTH_DIGITS = 18
 HOST = re.compile(rb"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
+class Sending(Protocol):
+    """How an answer is sent that does not go out whole."""
+
+    async def send(self, send: Send, answer: Answer, headers: Headers, call: Call) -> None:
+        """Send the answer with all its headers; the trace gets what was sent."""
+
+
 class WireFault(Struct, frozen=True):
     """How an answer is broken on its way to the client; see `web.faults.wire`."""
 
     kind: str
     seconds: float = 0.0
     pieces: int = 1
+
+    async def send(self, send: Send, answer: Answer, headers: Headers, call: Call) -> None:
+        from mock_server.web.faults.wire import send_broken
+
+        await send_broken(send, self, answer, headers, call)
 
 
 class Answer(Struct, frozen=True):
@@ -55,7 +67,7 @@ class Answer(Struct, frozen=True):
     status: int
     body: bytes = b""
     headers: Headers = JSON
-    wire: WireFault | None = None
+    wire: Sending | None = None
 
 
 def json_answer(body: Any, status: int = 200) -> Answer:
@@ -306,9 +318,7 @@ async def send_answer(
         headers += _CROSS_ORIGIN
     is_head = call.method == "HEAD"
     if answer.wire is not None:
-        from mock_server.web.faults.wire import send_broken
-
-        await send_broken(send, answer.wire, answer, headers, call)
+        await answer.wire.send(send, answer, headers, call)
         return
     joined = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
     if joined is not None and not is_head and joined.send(answer.status, headers, answer.body):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -61,6 +62,10 @@ async def public(call: Call) -> None:
     """Say that an operation asks for no credentials and acts on no account."""
 
 
+def unpriced(call: Call, payload: Any) -> None:
+    """Say that an operation costs money, and that nothing tells how many credits."""
+
+
 class Operation(Struct, frozen=True):
     """One operation of a surface. `{name}` in the path matches one segment.
 
@@ -69,6 +74,8 @@ class Operation(Struct, frozen=True):
     `run(call, payload)` and opens its units of work with `call.act()`. `counted` calls count
     against the limit. `refuse` words refusals in place of the surface, or returns None. `source`
     is the place in the reference. `name` is the vendor's, where the path does not show it.
+    `price(call, payload)` is there where the real service takes money: how many credits a call
+    costs by the documented formula, or None where nothing says it.
     """
 
     method: str
@@ -87,6 +94,7 @@ class Operation(Struct, frozen=True):
     refuse: Callable[[DomainError, Call], Answer | None] | None = None
     problems: tuple[Any, ...] = field(default=())
     name: str = ""
+    price: Callable[[Call, Any], Decimal | None] | None = None
 
     @property
     def label(self) -> str:
@@ -168,7 +176,8 @@ class Pipeline:
     """One surface as an ASGI app; the trace of the call is in its scope.
 
     `hooks_of` returns the hooks of a call that was read: for nearly all none. With
-    `echoes_ids`, answers have the ids that callers sent.
+    `echoes_ids`, answers have the ids that callers sent. A surface that passes calls on gets them
+    all as they came: what it does not know by path and method is its `fallback`.
     """
 
     def __init__(
@@ -179,6 +188,7 @@ class Pipeline:
         hooks_of: Callable[[Call, Operation, Surface], Hooks] | None = None,
         *,
         echoes_ids: bool = False,
+        fallback: Operation | None = None,
     ) -> None:
         self.surface = surface
         self.accounts = accounts
@@ -186,6 +196,7 @@ class Pipeline:
         self.table = OperationTable(surface.operations)
         self.hooks_of = hooks_of
         self.echoes_ids = echoes_ids
+        self.fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
@@ -202,7 +213,7 @@ class Pipeline:
 
     async def _answer(self, call: Call, methods: dict[str, Operation], receive: Receive) -> Answer:
         surface = self.surface
-        operation = methods.get(call.method)
+        operation = methods.get(call.method) or self.fallback
         if operation is None:
             if not methods:
                 call.trace.refusal = "there is no such path"
@@ -275,7 +286,8 @@ class Pipeline:
         if operation.body is not None and call.body and not call.body.startswith(b"{"):
             from mock_server.web.body_text import make_plain
 
-            make_plain(call, operation.bounds or self.bounds)
+            if self.fallback is None:
+                make_plain(call, operation.bounds or self.bounds)
         payload = self.surface.parse(operation, call)
         if call.hooks:
             await self._run_hook(Stage.PARSED, call)

@@ -9,6 +9,8 @@ from mock_server.web.callback_formats import CallbackReply
 from mock_server.web.targets import CallbackTarget
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import httpx
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -74,9 +76,6 @@ async def _beginning(answer: httpx.Response) -> bytes:
 def _new_client(authorities: str) -> httpx.AsyncClient:
     import httpx
 
-    context = httpx.create_ssl_context(trust_env=False)
-    if authorities:
-        context.load_verify_locations(cadata=authorities)
     # Each callback gets a new connection: a kept one would be shared between names at one address,
     # and receivers close it at any time. The caller limits the time.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -86,5 +85,15 @@ def _new_client(authorities: str) -> httpx.AsyncClient:
         limits=limits,
         timeout=None,  # noqa: S113 - see above
         trust_env=False,
-        verify=context,
+        verify=trusting(authorities),
     )
+
+
+def trusting(authorities: str) -> SSLContext:
+    """Return what checks certificates: by the public authorities, and by those in a PEM text."""
+    import httpx
+
+    context = httpx.create_ssl_context(trust_env=False)
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    return context

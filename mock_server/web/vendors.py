@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import Credentials
 from mock_server.core.resets import ResetService
 from mock_server.web.authentication import Authenticator
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.calls import Bounds
+from mock_server.web.calls import Bounds, Call
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.results import ResultFiles
 from mock_server.web.vendor_settings import Fact
@@ -54,6 +55,12 @@ class Vendor(Protocol):
 
     def facts(self) -> Iterable[Fact]:
         """Return where each of its behaviours comes from."""
+
+    def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
+        """Return headers that replace those of a call so that these credentials sign it.
+
+        An empty value removes a header. There are none if the vendor has no such credentials.
+        """
 
     def refusals(self) -> Mapping[str, Refusal]:
         """Return its refusals by name, for faults: each makes an error or an answer."""

@@ -62,14 +62,17 @@ class SessionOperations:
         self.settings = settings
         self.public_url = public_url
         self.operations = (
-            scc("spCreateSession", self.create, "Open a session for a token", "6.1", CreateSession),
+            scc(
+                "spCreateSession", self.create,
+                "Open a session for a token", "6.1", CreateSession, costs=True,
+            ),
             scc(
                 "spRefreshOrCreateSession", self.refresh_or_create,
-                "Prolong a token's session, or open one", "6.1", CreateSession,
+                "Prolong a token's session, or open one", "6.1", CreateSession, costs=True,
             ),
             scc(
                 "spRefreshSession", self.refresh,
-                "Prolong a token's session", "6.1", RefreshSession,
+                "Prolong a token's session", "6.1", RefreshSession, costs=True,
             ),
             scc("spQuerySession", self.query, "Look a token's session up", "6.1", SessionName),
             scc("spDeleteSession", self.delete, "End a token's session", "6.1", SessionName),

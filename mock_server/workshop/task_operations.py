@@ -32,15 +32,19 @@ class TaskOperations:
         self.public_url = public_url
         self.operations = (
             scc(
-                "sd_txt2img", self.make, "Draw pictures from a text", "7", TextToImage, leaves=True,
+                "sd_txt2img", self.make, "Draw pictures from a text", "7", TextToImage,
+                leaves=True, costs=True,
             ),
             scc(
-                "sd_img2img", self.make,
-                "Draw pictures over a picture", "7", ImageToImage, leaves=True,
+                "sd_img2img", self.make, "Draw pictures over a picture", "7", ImageToImage,
+                leaves=True, costs=True,
             ),
             scc("sd_get_progress", self.progress, "Look at how far a task is", "7", TaskName),
             scc("sd_get_result", self.result, "Get the result of a task", "7", TaskName),
-            scc("comfy_prompt", self.make, "Run a workflow", "8.1", ComfyPrompt, leaves=True),
+            scc(
+                "comfy_prompt", self.make, "Run a workflow", "8.1", ComfyPrompt,
+                leaves=True, costs=True,
+            ),
             scc("comfy_get_progress", self.progress, "Look at how far a task is", "8.2", TaskName),
             scc("comfy_get_result", self.result, "Get the result of a task", "8.3", TaskName),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from mock_server.core.account_service import AccountService
@@ -23,7 +24,9 @@ from mock_server.workshop.sessions import Session
 from mock_server.workshop.tokens import HistoryChapter, Token, TokenHistory
 
 if TYPE_CHECKING:
+    from mock_server.core.accounts import Credentials
     from mock_server.web.callback_formats import CallbackAdapter
+    from mock_server.web.calls import Call
     from mock_server.web.faults.effects import Refusal
     from mock_server.web.pipeline import Operation
     from mock_server.web.vendor_settings import Fact
@@ -104,6 +107,30 @@ class WorkshopVendor:
         from mock_server.workshop.facts import FACTS
 
         return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
+
+    @staticmethod
+    def sign_as(call: Call, credentials: Credentials) -> Mapping[str, str]:
+        """Sign with the AppSecret what the client sends, its stage left unsigned (Workshop › 3)."""
+        if not credentials.secret:
+            return {}
+        from mock_server.workshop.signature import sign
+
+        content_type, accept = (
+            (call.header(name) or b"").strip().decode("latin-1")
+            for name in (b"content-type", b"accept")
+        )
+        signed = sign(
+            credentials.secret,
+            credentials.key,
+            call.method,
+            call.target,
+            call.body,
+            timestamp_ms=int(call.wall * 1000),
+            nonce=token_hex(16),
+            content_type=content_type,
+            accept=accept,
+        )
+        return {"date": "", "content-md5": "", **signed}
 
     def refusals(self) -> Mapping[str, Refusal]:
         from mock_server.workshop.refusals import refusals

@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 
 from mock_server.core.errors import Invalid, Malformed
 from mock_server.web.json_values import read_json
-from mock_server.web.pipeline import Operation
+from mock_server.web.pipeline import Operation, unpriced
 from mock_server.web.unread_members import unread_members
 from mock_server.workshop.settings import Leniency
 from mock_server.workshop.validation import Remark
@@ -68,10 +68,15 @@ def scc(
     body: type[WorkshopBody],
     *,
     leaves: bool = False,
+    costs: bool = False,
 ) -> Operation:
-    """Return an operation of the service: each is a POST below /scc (Workshop › 2)."""
+    """Return an operation of the service: each is a POST below /scc (Workshop › 2).
+
+    One that `costs` is paid by time (Workshop › 6.5).
+    """
     path, source = f"/scc/{name}", f"Workshop › {section}"
-    return Operation("POST", path, run, summary, source, body=body, leaves=leaves)
+    price = unpriced if costs else None
+    return Operation("POST", path, run, summary, source, body=body, leaves=leaves, price=price)
 
 
 Kind = TypeVar("Kind", bound=WorkshopBody)

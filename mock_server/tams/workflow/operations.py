@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class WorkflowOperations:
             Operation(
                 "POST", "/v1/jobs/workflow", self.create_job, "Create a job out of a graph",
                 "TAMS › 5.5", body=CreateWorkflowJob,
+                price=lambda call, payload: self._price(self._graph(payload)),
             ),
             Operation(
                 "POST", "/v1/jobs/workflow/params/check", self.check_graph,
@@ -78,6 +80,7 @@ class WorkflowOperations:
                 "POST", "/v1/jobs/workflow/template", self.create_template_job,
                 "Create a job out of a template", "TAMS › 5.9", body=CreateTemplateJob,
                 name="CreateWorkflowTemplateJob",
+                price=lambda call, payload: self._price(self._filled(payload)),
             ),
         )  # fmt: skip
 
@@ -152,6 +155,12 @@ class WorkflowOperations:
             payload.fields.field_attrs,
             extra_fields=self.settings.extra_field,
         )
+
+    def _price(self, graph: Graph) -> Decimal:
+        """Return what a graph costs, whatever the sizes of its uploads."""
+        from mock_server.tams.workflow.orders import parse_graph
+
+        return parse_graph(graph, self.settings, self.catalogue).work.price
 
     async def _parse_order(self, world: UnitOfWork, call: Call, graph: Graph) -> ParsedOrder:
         from mock_server.tams.workflow.orders import parse_graph

@@ -236,6 +236,7 @@ def test_the_table_of_http_clients_is_up_to_date():
         "mock_server/CLIENTS.md",
         HTTPS,
         "mock_server/PERFORMANCE.md",
+        "mock_server/PROXY.md",
         "mock_server/SETTINGS.md",
         "scripts/README.md",
     ],

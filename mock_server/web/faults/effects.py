@@ -51,6 +51,7 @@ class EffectBody(IncomingBody):
     """What happens to a call that is hit."""
 
     needs_answer: ClassVar[bool] = False
+    needs_job: ClassVar[bool] = False  # It acts on jobs of this server.
 
     def problem(self) -> str:
         """Return what its members, taken together, lack."""
@@ -109,6 +110,8 @@ class StatusFault(EffectBody):
 class NotYetFault(EffectBody):
     """Refuses calls about a job, as if it were unknown, for `seconds` after its submission."""
 
+    needs_job = True
+
     kind: Literal["not-yet"]
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 2.0
 
@@ -128,6 +131,8 @@ class PlanFault(EffectBody):
     run, or of the `stage`; it fails with the `reason` at the part `fail_at`. With `ignore_cancel`
     its cancellation is accepted, but it goes on. `without_results` it succeeds and makes nothing.
     """
+
+    needs_job = True
 
     kind: Literal["plan"]
     wait: Annotated[float, Field(ge=0, le=MAX_PLAN_SECONDS)] | None = None
@@ -177,6 +182,8 @@ class CallbackEffect(EffectBody):
     it arrive first. `twice` sends it two times, `replayed` again after `seconds`. `lost` never
     sends it, `lost-once` only at the next try of the vendor's schedule. The others break it.
     """
+
+    needs_job = True
 
     kind: Literal["callback"]
     how: Literal[

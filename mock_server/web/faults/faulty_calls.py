@@ -85,6 +85,7 @@ class FaultyCall:
         texts += [found.decode("utf-8", "replace") for found in _MARKED.findall(call.body)]
         for text in filter(None, texts):
             rule = rule_in(text.replace('\\"', '"'), self._refusals)
+            self.service.refuse_without_jobs(rule)
             self.fired.append(Fired("asked for by the call", rule, int(call.trace.id, 16)))
 
     async def _find(self, owner: str, *, early: bool) -> None:

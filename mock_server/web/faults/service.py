@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mock_server.core import chance
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import SERVER, Account
-from mock_server.core.errors import Conflict, NotFound
+from mock_server.core.errors import Conflict, Invalid, NotFound
 from mock_server.core.fault_rules import MAX_RULES, FaultRule, add_rule, count_match
 from mock_server.core.outbox import Delivery
 from mock_server.web.callback_formats import CallbackFault
@@ -32,7 +32,7 @@ class FaultService:
 
     `refusals` returns those of a vendor by name, `surfaces` the surfaces of all vendors. With
     `by_request`, a call may ask for a fault in the header X-Mock-Fault, or with `[mock:…]` in a
-    body that is parsed.
+    body that is parsed. If the server `has_jobs`, faults can act on them.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class FaultService:
         wall: Callable[[], float],
         *,
         by_request: bool,
+        has_jobs: bool = True,
     ) -> None:
         self.accounts = accounts
         self.journal = journal
@@ -51,6 +52,7 @@ class FaultService:
         self.refusals = refusals
         self.wall = wall
         self.by_request = by_request
+        self.has_jobs = has_jobs
         self._has_rules = False
         self._added = 0
 
@@ -67,6 +69,7 @@ class FaultService:
 
         account = None if rule.account is None else await self.accounts.find(rule.account)
         now = await self.accounts.now(account, wall)
+        self.refuse_without_jobs(rule)
         surfaces = self.surfaces()
         check_rule(rule, surfaces, {each.name: self.refusals(each.name) for each in surfaces}, now)
         owner = SERVER if account is None else account.id
@@ -77,6 +80,11 @@ class FaultService:
         self._added += 1
         self._has_rules = True
         return made
+
+    def refuse_without_jobs(self, rule: NewFaultBody) -> None:
+        """Raise Invalid for a rule about jobs where another service has them."""
+        if rule.fault.needs_job and not self.has_jobs:
+            raise Invalid("fault", f"can never act: {rule.fault.kind} needs jobs of this server")
 
     async def all(self, account: str | None) -> Sequence[FaultRule]:
         """Return the rules of an account, or all, the oldest first."""

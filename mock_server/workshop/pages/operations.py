@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 from mock_server.core.errors import DomainError, Invalid, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Answer, Bounds, Call
-from mock_server.web.pipeline import Operation, public
+from mock_server.web.pipeline import Operation, public, unpriced
 from mock_server.web.ranges import ranged
 from mock_server.web.results import ResultFiles, media_type_of
 from mock_server.workshop import wire
@@ -119,7 +119,7 @@ class PageOperations:
             ),
             self._operation(
                 "POST", f"{page}/generate", self.generate,
-                "Make a task from a session's page", leaves=True,
+                "Make a task from a session's page", leaves=True, price=unpriced,
             ),
             self._operation(
                 "PUT", f"{page}/preferences", self.prefer,
