@@ -18,7 +18,8 @@ from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import Conflict, DomainError
 from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
 from mock_server.core.resets import ResetService
-from mock_server.settings import Settings, read_settings, settings_table
+from mock_server.core.store import Store
+from mock_server.settings import Settings, read_settings, recorded_settings, settings_table
 from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
@@ -33,6 +34,7 @@ from mock_server.web.journal import Journal
 from mock_server.web.observers import Observer, Tracing
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Operation, Pipeline, Router, Surface
+from mock_server.web.recorder import Recorder
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
 from mock_server.web.vendor_settings import Fact
@@ -66,20 +68,29 @@ VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
 class App:
     """The whole mock as one ASGI app: the vendors and the control API behind the observers.
 
-    `observers` are told of each exchange after the journal.
+    `observers` are told of each exchange after the journal. A replay has its own wall clock, store
+    and dispatcher.
     """
 
-    def __init__(self, settings: Settings, observers: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observers: Iterable[Observer] = (),
+        *,
+        wall: Callable[[], float] = wall,
+        store: Store | None = None,
+        dispatcher: Callable[..., CallbackDispatcher] = CallbackDispatcher,
+    ) -> None:
         self.settings = settings
         self.accounts = AccountService(
-            open_store(blob_bytes=settings.stored_bytes),
+            store or open_store(blob_bytes=settings.stored_bytes),
             _rules(settings),
             _defaults(settings),
             _ready_made(settings),
         )
         self.resets = ResetService(self.accounts)
         self.pictures = PictureCache(settings.picture_cache_bytes)
-        self.dispatcher = CallbackDispatcher(
+        self.dispatcher = dispatcher(
             self.accounts,
             wall,
             targets=CallbackTargets(settings.callback_targets),
@@ -104,6 +115,10 @@ class App:
             total_bytes=settings.journal_bytes,
             body_bytes=settings.journal_body_bytes,
         )
+        self.recorder = Recorder(
+            entries=settings.journal_entries, total_bytes=settings.recorded_bytes
+        )
+        self.dispatcher.on_try = self.recorder.keep_try
         self.proxy = self._proxy() if settings.upstream else None
         self.faults = FaultService(
             self.accounts,
@@ -120,10 +135,12 @@ class App:
                 accounts=self.accounts,
                 resets=self.resets,
                 journal=self.journal,
+                recorder=self.recorder,
                 dispatcher=self.dispatcher,
                 faults=self.faults,
                 version=__version__,
                 settings_rows=lambda: settings_table(settings),
+                recorded_settings=lambda: recorded_settings(settings),
                 routes=self.routes,
                 facts=self.facts,
                 forget=self._forget_pictures,
@@ -139,7 +156,7 @@ class App:
         http: ASGIApp = Router(control, first(), *others)
         if settings.trusted_proxies:
             http = BehindProxies(http, settings.trusted_proxies)
-        self.http = Tracing(http, wall, [self.journal.keep, *observers])
+        self.http = Tracing(http, wall, [self.recorder.keep, self.journal.keep, *observers])
 
     # Frameworks look at whether this is a coroutine function to tell ASGI from WSGI.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,6 +169,8 @@ class App:
 
     async def open(self, wall: float) -> Account:
         """Make what the server begins with, and return the ready-made account."""
+        if not self.recorder.began_at:  # A server opens it before its own start does.
+            self.recorder.begin(wall)
         account = await self.accounts.open(wall)
         has_faults = await self.faults.open()
         if self.settings.faults_file is not None and not has_faults:

@@ -31,6 +31,8 @@ COMMANDS = {
         "faults": "Make calls fail, and list and delete the rules for it.",
         "requests": "Show the requests that came; --follow is its live log.",
         "callbacks": "List callbacks, and send them again.",
+        "record": "Write what happened to a file.",
+        "replay": "Play such a file into a new mock, and compare the answers.",
         "wait": "Wait until the mock is ready.",
         "health": "Say in one line whether the mock is ready.",
     },

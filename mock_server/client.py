@@ -239,6 +239,10 @@ class MockClient:
         """Return requests as HAR 1.2."""
         return self.call("GET", "/_mock/requests.har", query=query)
 
+    def incident(self, account: str | None = None, *, redact: bool = True) -> Json:
+        """Return what happened since the mock began, as a file that another mock plays again."""
+        return self.call("POST", "/_mock/incident", _body({"account": account, "redact": redact}))
+
     def wait_for_requests(self, timeout: float = 10.0, **members: Any) -> list[Json]:
         """Wait until `count` requests match, for `timeout` seconds, at most 60."""
         body = _body(members | {"timeout": timeout})

@@ -10,7 +10,7 @@ third of the start of a bare server, and cannot say where a refused value came f
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -37,7 +37,8 @@ from mock_server.core.accounts import Credentials, LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
-from mock_server.web.byte_order_marks import read_authorities, read_pem
+from mock_server.web.byte_order_marks import read_authorities, read_file, read_pem
+from mock_server.web.recorder import RecordedSettings
 from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -148,6 +149,17 @@ _PAIRED = {
     "max_credits": "allow_spending",
     "upstream_private_key_file": "upstream_app_id",
     "upstream_app_secret": "upstream_app_key",
+}
+
+# Where a server runs and what it tells, which no answer of a vendor depends on.
+_OF_THE_PLACE = {
+    "log_level",
+    "port",
+    "quiet",
+    "state_dir",
+    "store",
+    "tls",
+    "tls_port",
 }
 
 
@@ -314,6 +326,11 @@ class Settings(BaseModel):
     journal_bytes: int = _control(16 * MIB, "Bytes that the journal keeps.", ge=0)
     journal_body_bytes: int = _control(
         64 * KIB, "Bytes that the journal keeps of each body; of a picture it keeps 4096.", ge=0
+    )
+    recorded_bytes: int = _control(
+        32 * MIB,
+        "Bytes to keep of the last requests, to record them as an incident; 0 is off.",
+        ge=0,
     )
 
     header_limit_bytes: int = _sizes(
@@ -519,8 +536,8 @@ class Settings(BaseModel):
             "environment": setting.environment,
             "type": setting.expects,
             "default": setting.shown_default,
-            "value": setting.shown(getattr(owner, leaf)),
-            "source": self._source(setting),
+            "value": setting.shown(self.value_of(setting)),
+            "source": self.source_of(setting),
             "sentence": setting.sentence,
             "unknown": setting.unknown,
             "presets": {
@@ -528,7 +545,10 @@ class Settings(BaseModel):
             },
         }
 
-    def _source(self, setting: Setting) -> Source:
+    def value_of(self, setting: Setting) -> Any:
+        return getattr(self._owner(setting), setting.path[-1])
+
+    def source_of(self, setting: Setting) -> Source:
         owner, leaf = self._owner(setting), setting.path[-1]
         if setting.name in self._sources:
             return self._sources[setting.name]
@@ -556,7 +576,50 @@ def read_settings(
     `flags` are by name of the setting. The file is `config`, or what TAMS_MOCK_CONFIG names, or
     tams-mock.toml in the working directory, if there is one. Raises SettingsError.
     """
-    origins = setting_sources.gather(all_settings(), flags or {}, os.environ, config)
+    return _made_of(setting_sources.gather(all_settings(), flags or {}, os.environ, config))
+
+
+def recorded_settings(settings: Settings) -> RecordedSettings:
+    """Return what was set, with the files that it names; nothing of where the server runs."""
+    values, files, secrets = dict[str, Any](), dict[str, str](), list[str]()
+    for each in all_settings():
+        value, source = settings.value_of(each), settings.source_of(each)
+        if not _is_replayed(each) or source.startswith(("default", "preset ")):
+            continue
+        if isinstance(value, Path):
+            found = sorted(value.glob("*.json")) if value.is_dir() else [value]
+            files |= {f"{each.name}/{path.name}": read_file(path).decode() for path in found}
+            value = each.name if value.is_dir() else f"{each.name}/{value.name}"
+        if each.secret and value != each.default:
+            secrets.append(str(value))
+        values[each.name] = plain(value)
+    missing = "calls that another service answered are answered by the mock"
+    partial = (missing,) if settings.upstream else ()
+    return RecordedSettings(values, files, tuple(secrets), partial)
+
+
+def _is_replayed(setting: Setting) -> bool:
+    """Return whether answers may depend on a setting; a replay calls no other service."""
+    return setting.name not in _OF_THE_PLACE and setting.group != "Proxy"
+
+
+def settings_from(values: Mapping[str, Any], folder: Path, files: Collection[str]) -> Settings:
+    """Return recorded settings, whose `files` are in a folder; raises SettingsError."""
+    names = {setting.name: setting for setting in all_settings()}
+    origins: dict[str, setting_sources.Origin] = {}
+    for name, value in values.items():
+        if name not in names or not _is_replayed(names[name]):
+            raise setting_sources.SettingsError([f"{name} is not a setting of incidents"])
+        if names[name].kind is Path and value is not None:
+            if value not in files:
+                raise setting_sources.SettingsError([f"{name} names a file that is not there"])
+            origins[name] = setting_sources.Origin("file", name, str(folder / value))
+        else:
+            origins[name] = setting_sources.Origin("file", name, value)
+    return _made_of(origins)
+
+
+def _made_of(origins: Mapping[str, setting_sources.Origin]) -> Settings:
     try:
         settings = Settings.model_validate(setting_sources.nested(all_settings(), origins))
     except ValidationError as error:

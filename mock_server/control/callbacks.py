@@ -153,7 +153,7 @@ class Callbacks:
 
     async def redeliver(self, call: Call) -> CallbackBody:
         account, delivery = await self._found(call)
-        tried = await self.dispatcher.redeliver(account, delivery.id)
+        tried = await self.dispatcher.redeliver(account, delivery.id, call.wall)
         # Callbacks that waited for this one can be sent now.
         self.dispatcher.wake(account.id)
         return CallbackBody.of(tried)
@@ -161,7 +161,8 @@ class Callbacks:
     async def drain(self, call: Call, query: AccountQuery) -> DrainedBody:
         id = query.account
         accounts = await call.accounts.all() if id is None else [await call.accounts.find(id)]
-        tried = await asyncio.gather(*(self.dispatcher.drain(each.id) for each in accounts))
+        drains = (self.dispatcher.drain(each.id, call.wall) for each in accounts)
+        tried = await asyncio.gather(*drains)
         # One that was tried several times is listed once, in its last state.
         last = {delivery.id: delivery for delivery in chain(*tried)}
         return DrainedBody(

@@ -185,7 +185,8 @@ class Clocks:
         followers = await self._followers(call, query)
         with self.dispatcher.held(followers):
             events = await call.accounts.advance(query.account, call.wall, move)
-            delivered = await asyncio.gather(*map(self.dispatcher.deliver_due, followers))
+            sending = (self.dispatcher.deliver_due(each, call.wall) for each in followers)
+            delivered = await asyncio.gather(*sending)
         self._wake(query)
         tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
         return AdvancedBody(

@@ -13,6 +13,7 @@ from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
 from mock_server.web.pipeline import Operation
+from mock_server.web.recorder import RecordedSettings, Recorder
 
 if TYPE_CHECKING:
     from mock_server.web.vendor_settings import Fact
@@ -30,10 +31,12 @@ class ControlDependencies(Struct, frozen=True):
     accounts: AccountService
     resets: ResetService
     journal: Journal
+    recorder: Recorder
     dispatcher: CallbackDispatcher
     faults: FaultService
     version: str
     settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
+    recorded_settings: Callable[[], RecordedSettings]
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[], Iterable[Fact]]
     forget: Callable[[str | None], object]

@@ -66,13 +66,13 @@ _LINK = re.compile(r"(/s/)[0-9a-f]{24,}+")
 
 
 @cache
-def _pairs_in_bodies() -> tuple[re.Pattern[bytes], ...]:
+def pairs_in_bodies() -> tuple[re.Pattern[bytes], ...]:
     value = r"[^&\s\"'<>\\]*+"
     return tuple(re.compile((name + value).encode()) for name in (rf"({_NAME}=)", _ENCODED))
 
 
 @cache
-def _in_bodies() -> tuple[re.Pattern[bytes], ...]:
+def in_bodies() -> tuple[re.Pattern[bytes], ...]:
     patterns = (
         rf'({_NAME}"\s*+:\s*+")(?:[^"\\]++|\\.)*+',  # a member
         rf'({_NAME}\\"\s*+:\s*+\\")(?:[^"\\]++|\\(?!"))*+',  # a member in a text
@@ -97,7 +97,7 @@ def is_secret(name: str) -> bool:
 
 def shown_authorization(value: str) -> str:
     """Return a credential header with only its scheme and its public parts."""
-    scheme, parts = _credential(value)
+    scheme, parts = credential_parts(value)
     if not scheme:
         return HIDDEN
     shown = (name if kept else f"{name}={HIDDEN}" if name else HIDDEN for name, _, kept in parts)
@@ -147,13 +147,13 @@ class Redactor:
         hidden = HIDDEN.encode()
         if self._hides_all:
             return hidden
-        for pattern in _pairs_in_bodies():
+        for pattern in pairs_in_bodies():
             pieces = []
-            for piece in _between_pairs(data):
+            for piece in pieces_of(data):
                 pieces.append(_hide(pattern, piece))
                 yield
             data = b"".join(pieces)
-        for pattern in _in_bodies():
+        for pattern in in_bodies():
             data = _hide(pattern, data)
             yield
         for number, (_, word) in enumerate(self._words):
@@ -183,7 +183,7 @@ def _hide(pattern: re.Pattern[bytes], data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _between_pairs(data: bytes) -> Iterator[bytes]:
+def pieces_of(data: bytes) -> Iterator[bytes]:
     """Yield a body in pieces that end with &, so that no pair is cut."""
     at = 0
     while at < len(data):
@@ -209,7 +209,7 @@ def _hide_pairs(text: str) -> str:
     return text
 
 
-def _credential(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
+def credential_parts(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
     """Return the scheme and the parts of a credential: what to show, the secret, if public."""
     scheme, blank, rest = value.strip().partition(" ")
     if not blank or not _SCHEME.fullmatch(scheme):
@@ -233,7 +233,7 @@ def _secrets(trace: Trace) -> Iterator[str]:
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         if name in ("authorization", "proxy-authorization"):
-            yield from (secret for _, secret, _ in _credential(value)[1])
+            yield from (secret for _, secret, _ in credential_parts(value)[1])
         elif name in ("cookie", "set-cookie"):
             yield from (crumb.partition("=")[2].strip() for crumb in value.split(";"))
         elif is_secret(name):

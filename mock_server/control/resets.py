@@ -63,6 +63,8 @@ class Resets:
         if stored or not only:
             left = await known.resets.reset(account, stored, call.wall)
             if account is None:
+                if not only:
+                    known.recorder.begin(call.wall, was_reset=True)
                 known.dispatcher.wake()
         else:
             left = list(await known.accounts.all()) if account is None else [account]

@@ -14,6 +14,7 @@ from mock_server.control.clocks import Clocks
 from mock_server.control.credentials import AccountCredentials
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.faults import Faults
+from mock_server.control.incidents import Incidents
 from mock_server.control.probes import Probes
 from mock_server.control.problems import (
     NEVER_ACTS,
@@ -30,6 +31,7 @@ from mock_server.control.signatures import Signatures
 from mock_server.control.surface import typed
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
 from mock_server.web.calls import Bounds
+from mock_server.web.incident_files import IncidentBody
 from mock_server.web.json_bodies import OutgoingBody
 from mock_server.web.pipeline import Operation
 
@@ -57,6 +59,14 @@ def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operatio
         *_callbacks(Callbacks(known.dispatcher)),
         *_signatures(Signatures(known)),
         *_requests(Requests(known)),
+        Operation(
+            "POST",
+            "/_mock/incident",
+            Incidents(known).create_incident,
+            "Write what happened as a file that another mock plays again",
+            answer=IncidentBody,
+            problems=(NotFound, Conflict),
+        ),
     )
     operations = tuple(map(typed, operations))
     _refuse_collisions(operations)

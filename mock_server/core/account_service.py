@@ -25,7 +25,7 @@ from mock_server.core.clock import Clock
 from mock_server.core.credits import ZERO, Wallet
 from mock_server.core.errors import AccountGone, Conflict, Invalid, NotFound
 from mock_server.core.events import DueRecords, Event
-from mock_server.core.fault_rules import FaultRule
+from mock_server.core.fault_rules import FaultCounter, FaultRule
 from mock_server.core.jobs.due import apply_job
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import JobRules
@@ -122,7 +122,7 @@ class AccountService:
             for each in await tx.list(Account):
                 await self.store.drop(each.id)
             self.latest.clear()
-            for kind in (Resource, FaultRule):
+            for kind in (Resource, FaultRule, FaultCounter):
                 await tx.clear(kind)
             # What is under way must not take a new account for the one that it began with.
             counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)

@@ -40,6 +40,7 @@ from mock_server.core.outbox_service import (
 )
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackFault, CallbackReply
+from mock_server.web.calls import next_turn
 from mock_server.web.sender import Sender
 from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
 
@@ -56,6 +57,7 @@ PATIENCE = 0.2
 # A clock of one second in a million years would be more than event loops can count.
 MAX_SLEEP = 86400.0
 
+OnTry = Callable[[float, int, Delivery, CallbackReply, bool], object]
 FaultOf = Callable[[Account, Delivery], Awaitable[CallbackFault | None]]
 Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
@@ -80,6 +82,9 @@ class CallbackDispatcher:
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
         self.fault_of: FaultOf = _no_fault
+        # Told of each try: the wall and the turn at its begin, and what came of it; the last says
+        # that another try would make no sense.
+        self.on_try: OnTry = _tell_nobody
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
@@ -200,7 +205,7 @@ class CallbackDispatcher:
     # Other things than jobs
 
     async def ask(
-        self, account: Account, watch: Watch, topic: str, content: bytes
+        self, account: Account, watch: Watch, topic: str, content: bytes, wall: float | None = None
     ) -> CallbackReply:
         """Ask the receiver at once and only once, and return its answer.
 
@@ -208,7 +213,7 @@ class CallbackDispatcher:
         AccountGone if the account is reset or deleted meanwhile.
         """
         claim = self._claim()
-        async with self._act(account.id, account.incarnation) as world:
+        async with self._act(account.id, account.incarnation, wall) as world:
             asked = await question(world, watch, topic, content, claim)
             now = world.now
         reply, _ = await self._try(account, asked, now)
@@ -229,33 +234,33 @@ class CallbackDispatcher:
 
     # Deliveries
 
-    async def deliver_due(self, account_id: str) -> list[Delivery]:
-        """Send what is due by now, in order; return each try (none of an account that is gone).
+    async def deliver_due(self, account_id: str, wall: float | None = None) -> list[Delivery]:
+        """Send what is due by then, in order; return each try (none of an account that is gone).
 
         What is not over after MAX_WAIT real seconds goes on by itself, and is not returned.
         """
-        return await self._deliver(account_id, None)
+        return await self._deliver(account_id, None, wall)
 
-    async def drain(self, account_id: str) -> list[Delivery]:
+    async def drain(self, account_id: str, wall: float | None = None) -> list[Delivery]:
         """Try everything that is open now, whenever it would be due, until nothing is open.
 
         It ends after MAX_WAIT real seconds; what is open then keeps its schedule.
         """
-        return await self._deliver(account_id, FOR_EVER)
+        return await self._deliver(account_id, FOR_EVER, wall)
 
     async def count_open(self, account_ids: Iterable[str]) -> int:
         """Return how many notices have neither arrived nor been given up."""
         async with self.accounts.store.view() as view:
             return sum([await view.count_due(Delivery, id) for id in account_ids])
 
-    async def redeliver(self, account: Account, id: str) -> Delivery:
+    async def redeliver(self, account: Account, id: str, wall: float | None = None) -> Delivery:
         """Send a notice once more, whatever became of it before."""
         claimed = self._claim()
         found = await self.accounts.store.get(Delivery, id)
         if found is None or found.account != account.id:
             raise NotFound("callback", id)
         async with self._turn(account.id, found.due_group):
-            async with self._act(account.id) as world:
+            async with self._act(account.id, wall=wall) as world:
                 # What was there before the turn came may have been tried since.
                 delivery = await world.own(Delivery, id)
                 if delivery is None:
@@ -269,8 +274,10 @@ class CallbackDispatcher:
                 await keep(world, claimed, delivery)
             return delivery
 
-    def _act(self, account_id: str, incarnation: int | None = None) -> UnitOfWork:
-        return self.accounts.act(account_id, self.wall(), incarnation)
+    def _act(
+        self, account_id: str, incarnation: int | None = None, wall: float | None = None
+    ) -> UnitOfWork:
+        return self.accounts.act(account_id, self.wall() if wall is None else wall, incarnation)
 
     def _claim(self, number: int | None = None) -> str:
         return f"{self._name}-{next(self._claims) if number is None else number}"
@@ -279,19 +286,22 @@ class CallbackDispatcher:
         self,
         account_id: str,
         until: float | None = None,
+        wall: float | None = None,
         *,
         busy: Collection[str] = (),
         claimed: bool = False,
     ) -> list[str]:
         """Return who has something to get by then, or by now."""
-        async with self._act(account_id) as world:
+        async with self._act(account_id, wall=wall) as world:
             moment = world.now if until is None else until
             return await receivers(world, moment, busy=busy, claimed=claimed)
 
-    async def _deliver(self, account_id: str, until: float | None) -> list[Delivery]:
+    async def _deliver(
+        self, account_id: str, until: float | None, wall: float | None
+    ) -> list[Delivery]:
         try:
             # What is being sent may have to be sent again, so its receiver's turn is waited for.
-            receivers = await self._receivers(account_id, until, claimed=True)
+            receivers = await self._receivers(account_id, until, wall, claimed=True)
         except AccountGone:
             return []
         if not receivers:
@@ -299,7 +309,7 @@ class CallbackDispatcher:
         ends_at = asyncio.get_running_loop().time() + MAX_WAIT
         tried: dict[int, Delivery] = {}
         runs = [
-            asyncio.create_task(self._deliver_to(account_id, each, tried, until, ends_at))
+            asyncio.create_task(self._deliver_to(account_id, each, tried, until, ends_at, wall))
             for each in receivers
         ]
         self._late.update(runs)
@@ -323,6 +333,7 @@ class CallbackDispatcher:
         tried: dict[int, Delivery],
         until: float | None = None,
         ends_at: float = FOR_EVER,
+        wall: float | None = None,
     ) -> None:
         """Send one receiver what is due, the earliest first; what comes meanwhile is included.
 
@@ -336,7 +347,7 @@ class CallbackDispatcher:
                 while True:
                     found = None
                     if time() < ends_at:
-                        found = await self._claim_next(account_id, receiver, until)
+                        found = await self._claim_next(account_id, receiver, until, wall)
                     if found is not None:
                         going.add(last := asyncio.create_task(self._send_claimed(*found, tried)))
                         await asyncio.wait((last,), timeout=patience)
@@ -354,11 +365,11 @@ class CallbackDispatcher:
                 await asyncio.gather(*going, return_exceptions=True)
 
     async def _claim_next(
-        self, account_id: str, receiver: str, until: float | None
+        self, account_id: str, receiver: str, until: float | None, wall: float | None
     ) -> tuple[Account, Delivery, float, int] | None:
         """Claim what the receiver gets next; return it with its account, moment and number."""
         number = next(self._claims)
-        async with self._act(account_id) as world:
+        async with self._act(account_id, wall=wall) as world:
             delivery = await next_for(world, receiver, world.now if until is None else until)
             if delivery is None:
                 return None
@@ -428,6 +439,15 @@ class CallbackDispatcher:
         self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None = None
     ) -> tuple[CallbackReply, bool]:
         """Send a notice; return the reply, and whether another try would make no sense."""
+        wall, turn = self.wall(), next_turn()
+        reply, final = await self.tried(account, delivery, at, fault)
+        self.on_try(wall, turn, delivery, reply, final)
+        return reply, final
+
+    async def tried(
+        self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None
+    ) -> tuple[CallbackReply, bool]:
+        """Write a notice, find its receiver, and send it."""
         url = delivery.watch.url
         try:
             body = await self.body_of(account, delivery)
@@ -448,6 +468,12 @@ class CallbackDispatcher:
             # Whatever it is, it must not stop the notices behind this one.
             log.exception("callback %s was not foreseen", delivery.id)
             return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True
+
+
+def _tell_nobody(
+    wall: float, turn: int, delivery: Delivery, reply: CallbackReply, final: bool
+) -> None:
+    pass
 
 
 async def _no_fault(account: Account, delivery: Delivery) -> CallbackFault | None:

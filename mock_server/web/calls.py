@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, Protocol
 
@@ -34,6 +35,9 @@ HEAD_BYTES = "head_bytes"
 CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
 
 MAX_REMARKS = 100  # of one call
+# Remarks on exchanges that the client ended.
+LEFT_EARLY = "the client went away before its body was there"
+LEFT_LATE = "the connection was closed before the answer was sent"
 
 _MAX_LENGTH_DIGITS = 18
 
@@ -82,7 +86,8 @@ class Trace(Struct):
     broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
     it was refused. `verdict` is a CredentialsVerdict, where there were credentials. `announced` is
     sent in a header of the answer. One that is `passing` comes again and again, and is kept only if
-    something is to be said of it. `kept` is its place in the order in which exchanges ended.
+    something is to be said of it. `kept` is its place in the order in which exchanges ended. `turn`
+    and `acts` say when it came, and when each of its units of work began, as numbers of one count.
     """
 
     id: str
@@ -102,6 +107,12 @@ class Trace(Struct):
     passing: bool = False
     kept: int = 0
     announced: str = ""
+    turn: int = 0
+    acts: tuple[int, ...] = ()
+
+
+# Counts what began: exchanges, units of work and callbacks, so that their order is known.
+next_turn = count(1).__next__
 
 
 class Bounds(Struct, frozen=True):
@@ -198,6 +209,7 @@ class Call:
         Raises AccountGone where the account was reset or deleted since the caller was identified.
         """
         account = self.account
+        self.trace.acts += (next_turn(),)
         world = UnitOfWork(
             self.accounts, account.id, self.trace.wall, account.incarnation, self.announce
         )
@@ -337,7 +349,7 @@ async def send_answer(
     except OSError:
         pass  # Other servers raise instead.
     if not trace.passing:
-        trace.remarks.append("the connection was closed before the answer was sent")
+        trace.remarks.append(LEFT_LATE)
 
 
 def with_own_ids(answer: Answer, call: Call) -> Answer:

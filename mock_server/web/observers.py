@@ -7,7 +7,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mock_server.web.calls import Trace
+from mock_server.web.calls import Trace, next_turn
 
 # Told of an exchange that is over, however it ended. `trace.answer` is what was sent of the answer.
 Observer = Callable[[Trace], object]
@@ -25,11 +25,11 @@ class Tracing:
         self.app = app
         self.wall = wall
         self.observers = list(observers)
-        self._serial = 0
+        self.serial = 0  # of the last exchange; its id is made of it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._serial += 1
-        trace = Trace(f"{self._serial:08x}", self.wall(), scope)
+        self.serial += 1
+        trace = Trace(f"{self.serial:08x}", self.wall(), scope, turn=next_turn())
         scope["trace"] = trace
         began = perf_counter()
         try:

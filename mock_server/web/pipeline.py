@@ -23,6 +23,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import (
+    LEFT_EARLY,
     Answer,
     Answered,
     Bounds,
@@ -205,7 +206,7 @@ class Pipeline:
         try:
             answer = await self._answer(call, methods, receive)
         except Disconnected:
-            call.trace.remarks.append("the client went away before its body was there")
+            call.trace.remarks.append(LEFT_EARLY)
             return
         if self.echoes_ids:
             answer = with_own_ids(answer, call)

@@ -207,7 +207,8 @@ class Events:
         """Send an event; return the reply to one that is a question."""
         watch = self._watch(context)
         if biz_type in self._synchronous:
-            return await self.dispatcher.ask(context.account, watch, biz_type, body)
+            wall = context.call.wall
+            return await self.dispatcher.ask(context.account, watch, biz_type, body, wall)
         async with context.call.act() as world:
             await post(world, watch, biz_type, body)
         return None

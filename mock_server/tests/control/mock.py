@@ -27,6 +27,7 @@ from mock_server.web.captures import CaptureError
 from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Tracing
+from mock_server.web.recorder import RecordedSettings, Recorder
 from mock_server.web.targets import CallbackTarget, CallbackTargets
 from mock_server.web.vendor_settings import Fact
 
@@ -64,6 +65,7 @@ class Mock:
         self.accounts.on_callbacks = self.dispatcher.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         self.journal = Journal(**bounds | changes.pop("journal", {}))
+        self.recorder = Recorder(entries=100, total_bytes=10_000_000)
         faults = FaultService(
             self.accounts, self.journal, tuple, lambda name: {}, lambda: self.wall, by_request=False
         )
@@ -72,6 +74,8 @@ class Mock:
             "accounts": self.accounts,
             "resets": self.resets,
             "journal": self.journal,
+            "recorder": self.recorder,
+            "recorded_settings": lambda: RecordedSettings({}, {}),
             "dispatcher": self.dispatcher,
             "version": "1.2.3",
             "settings_rows": lambda: [{"name": "port", "value": 8080}],
@@ -82,7 +86,7 @@ class Mock:
             "explain": self._explain,
         }
         self.control = ControlApi(ControlDependencies(**(known | changes)))
-        self.app = Tracing(self._route, lambda: self.wall, [self.journal.keep])
+        self.app = Tracing(self._route, lambda: self.wall, [self.recorder.keep, self.journal.keep])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
