@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server import __version__
+from mock_server.account_settings import AccountSettings
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
 from mock_server.control.gate import Gate
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
@@ -25,7 +26,6 @@ from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.vendor import TamsVendor
 from mock_server.web.authentication import explain
-from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.faults.service import FaultService
@@ -37,7 +37,7 @@ from mock_server.web.pipeline import Operation, Pipeline, Router, Surface
 from mock_server.web.recorder import Recorder
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
-from mock_server.web.vendor_settings import Fact
+from mock_server.web.vendor_settings import MAX_OWN, Choices, Fact
 from mock_server.web.vendors import Vendor, VendorContext
 from mock_server.web.wall import wall
 from mock_server.workshop.vendor import WorkshopVendor
@@ -45,22 +45,22 @@ from mock_server.workshop.vendor import WorkshopVendor
 if TYPE_CHECKING:
     from mock_server.proxy.surface import Proxy
 
-VENDORS: tuple[Callable[[VendorContext, Settings], Vendor], ...] = (
-    lambda context, settings: TamsVendor(
+VENDORS: tuple[Callable[[VendorContext, AccountSettings], Vendor], ...] = (
+    lambda context, known: TamsVendor(
         context,
-        settings.tams,
-        node_classes_file=settings.node_classes_file,
-        templates_dir=settings.templates_dir,
+        Choices(known.server.tams, lambda own: known.of(own).tams),
+        node_classes_file=known.server.node_classes_file,
+        templates_dir=known.server.templates_dir,
     ),
-    lambda context, settings: WorkshopVendor(
+    lambda context, known: WorkshopVendor(
         context,
-        settings.workshop,
-        stored_bytes=settings.stored_bytes,
-        keep_tokens=settings.keep_tokens,
-        keep_sessions=settings.keep_sessions,
-        error_codes_file=settings.error_codes_file,
-        workflows_file=settings.workflows_file,
-        event_secret=settings.event_secret,
+        Choices(known.server.workshop, lambda own: known.of(own).workshop),
+        stored_bytes=known.server.stored_bytes,
+        keep_tokens=known.server.keep_tokens,
+        keep_sessions=known.server.keep_sessions,
+        error_codes_file=known.server.error_codes_file,
+        workflows_file=known.server.workflows_file,
+        event_secret=known.server.event_secret,
     ),
 )
 
@@ -82,11 +82,13 @@ class App:
         dispatcher: Callable[..., CallbackDispatcher] = CallbackDispatcher,
     ) -> None:
         self.settings = settings
+        account_settings = AccountSettings(settings)
         self.accounts = AccountService(
             store or open_store(blob_bytes=settings.stored_bytes),
             _rules(settings),
             _defaults(settings),
             _ready_made(settings),
+            lru_cache(MAX_OWN)(lambda own: _rules(account_settings.of(own))),
         )
         self.resets = ResetService(self.accounts)
         self.pictures = PictureCache(settings.picture_cache_bytes)
@@ -105,11 +107,11 @@ class App:
             upload_bounds=Bounds(settings.upload_limit_bytes, settings.body_timeout),
             public_url=settings.public_url,
         )
-        made = [make(context, settings) for make in VENDORS]
+        made = [make(context, account_settings) for make in VENDORS]
         self.vendors = {vendor.name: vendor for vendor in made}
         for vendor in made:
             vendor.register(self.accounts, self.resets)
-            self.dispatcher.register(vendor.name, _adapter_of(vendor))
+            self.dispatcher.register(vendor.name, vendor.callback_adapter)
         self.journal = Journal(
             entries=settings.journal_entries,
             total_bytes=settings.journal_bytes,
@@ -139,8 +141,9 @@ class App:
                 dispatcher=self.dispatcher,
                 faults=self.faults,
                 version=__version__,
-                settings_rows=lambda: settings_table(settings),
+                settings_rows=lambda own: settings_table(account_settings.of(own)),
                 recorded_settings=lambda: recorded_settings(settings),
+                account_settings=account_settings,
                 routes=self.routes,
                 facts=self.facts,
                 forget=self._forget_pictures,
@@ -221,6 +224,7 @@ class App:
             self.accounts,
             bounds,
             self.faults.hooks_of,
+            vendor.surface_of if self.proxy is None else None,
             echoes_ids=settings.echo_request_ids,
             fallback=None if self.proxy is None else self.proxy.surface_of(vendor).fallback,
         )
@@ -288,10 +292,6 @@ class App:
 def create_app(settings: Settings | None = None, observers: Iterable[Observer] = ()) -> App:
     """Return the mock as an ASGI app; without settings, those of the environment."""
     return App(settings or read_settings(), observers)
-
-
-def _adapter_of(vendor: Vendor) -> Callable[[], CallbackAdapter]:
-    return lambda: vendor.callback_adapter
 
 
 def _own_hosts(settings: Settings) -> tuple[str, ...]:

@@ -159,6 +159,14 @@ class MockClient:
     def change_limits(self, id: str, **members: Any) -> Json:
         return self.call("PUT", _one("accounts", id, "limits"), _body(members))
 
+    def account_settings(self, id: str) -> Json:
+        """Return the `settings` of its own, and the `effective` values of all that it can have."""
+        return self.call("GET", _one("accounts", id, "settings"))
+
+    def change_account_settings(self, id: str, changes: Mapping[str, Any]) -> Json:
+        """Give an account settings of its own, by name; None takes one back."""
+        return self.call("PATCH", _one("accounts", id, "settings"), changes)
+
     def rotate(self, id: str, **credentials: Any) -> Json:
         """Replace credentials: `access_token=True` makes a new one, a text is one of your own."""
         return self.call("POST", _one("accounts", id, "credentials/rotate"), _body(credentials))

@@ -7,7 +7,7 @@ what is expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,23 +60,28 @@ def gather(
     """Return where each setting was set that is set, by name."""
     names = {setting.name: setting for setting in setting_list}
     variables = {setting.environment: setting for setting in setting_list}
-    tables = {setting.path[0] for setting in setting_list if len(setting.path) > 1}
+    tables = tables_of(setting_list)
     origins: dict[str, Origin] = {}
-    problems: list[str] = []
+    wrong: list[str] = []
 
     def add(known: Mapping[str, Setting], found: Iterable[tuple[str, Origin]]) -> None:
         for spelled, origin in found:
             if spelled in known:
                 origins[known[spelled].name] = origin
             else:
-                problems.append(f"{origin.place} is not a setting{_hint(spelled, known, tables)}")
+                wrong.append(f"{origin.place} is not a setting{hint(spelled, known, tables)}")
 
     add(names, _from_file(tables, environment, config))
     add(variables, _from_environment(environment))
     add(names, _from_flags(flags))
-    if problems:
-        raise SettingsError(problems)
+    if wrong:
+        raise SettingsError(wrong)
     return origins
+
+
+def tables_of(setting_list: Sequence[Setting]) -> set[str]:
+    """Return the names of the tables that settings are in."""
+    return {setting.path[0] for setting in setting_list if len(setting.path) > 1}
 
 
 def nested(setting_list: Sequence[Setting], origins: Mapping[str, Origin]) -> dict[str, Any]:
@@ -91,11 +96,11 @@ def nested(setting_list: Sequence[Setting], origins: Mapping[str, Origin]) -> di
     return values
 
 
-def refusal(
+def problems(
     setting_list: Sequence[Setting], origins: Mapping[str, Origin], error: ValidationError
-) -> SettingsError:
-    """Return what pydantic refuses as lines that people can act on."""
-    problems: dict[str, str] = {}
+) -> dict[str, str]:
+    """Return what pydantic refuses as lines that people can act on, by name of the setting."""
+    lines: dict[str, str] = {}
     for each in error.errors(include_url=False):
         setting = next(one for one in setting_list if one.path == each["loc"][: len(one.path)])
         origin = origins[setting.name]
@@ -103,8 +108,8 @@ def refusal(
         reasons = [f"expected {setting.expects}"]
         if each["type"] == "value_error":
             reasons.insert(0, each["msg"].removeprefix("Value error, "))
-        problems[setting.name] = f"{origin.place} is {found}: {'; '.join(reasons)}"
-    return SettingsError(list(problems.values()))
+        lines[setting.name] = f"{origin.place} is {found}: {'; '.join(reasons)}".lstrip()
+    return lines
 
 
 def _quoted(found: Any) -> str:
@@ -164,11 +169,16 @@ def _from_file(
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problem = f"{path} is not TOML: {error}; write one `name = value` on each line"
         raise SettingsError([problem]) from error
+    for spelled, value in flat(values, tables):
+        yield spelled, Origin("file", f"{path}{_line_of(spelled, text)}: {spelled}", value)
+
+
+def flat(values: Mapping[str, Any], tables: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the values by name; those in a table also have the name of the table."""
     for key, value in values.items():
         inner = value if key in tables and isinstance(value, dict) else {"": value}
         for name, each in inner.items():
-            spelled = f"{key}.{name}" if name else key
-            yield spelled, Origin("file", f"{path}{_line_of(spelled, text)}: {spelled}", each)
+            yield f"{key}.{name}" if name else key, each
 
 
 def _line_of(name: str, text: str) -> str:
@@ -185,7 +195,8 @@ def _line_of(name: str, text: str) -> str:
     return ""
 
 
-def _hint(name: str, known: Mapping[str, Setting], tables: set[str]) -> str:
+def hint(name: str, known: Iterable[str], tables: Collection[str] = ()) -> str:
+    """Return how a message about a name that is not a setting ends."""
     from difflib import get_close_matches
 
     if name in tables:

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 PREFIX = "TAMS_MOCK_"
 HIDDEN = "(hidden)"
 
-# "flag", "environment", "file", "code", "default", or "preset" and its name.
+# "account", "flag", "environment", "file", "code", "default", or "preset" and its name.
 Source = str
 
 
@@ -57,6 +57,11 @@ class Setting(Struct, frozen=True):
     def unknown(self) -> str:
         """The number of the open question that the setting answers, or an empty text."""
         return str(self._about("unknown"))
+
+    @property
+    def server_only(self) -> str:
+        """Why accounts cannot have another value; empty if they can."""
+        return str(self._about("server_only"))
 
     @property
     def secret(self) -> bool:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -35,6 +35,7 @@ from pydantic import (
 from mock_server import setting_sources
 from mock_server.core.accounts import Credentials, LimitMode, Progression
 from mock_server.core.clock import LATEST
+from mock_server.core.errors import SettingsRefused
 from mock_server.setting_types import Setting, Source, plain, settings_of
 from mock_server.tams.settings import TamsSettings
 from mock_server.web.byte_order_marks import read_authorities, read_file, read_pem
@@ -121,17 +122,34 @@ def _known_store(text: str) -> str:
     return text
 
 
-_listening = partial(setting, "Where to listen")
-_account = partial(setting, "Ready-made account")
+_listening = partial(
+    setting, "Where to listen", server_only="a server listens in one way for all accounts"
+)
+_account = partial(
+    setting,
+    "Ready-made account",
+    server_only="it is where the ready-made account begins; its credentials can be rotated",
+)
 _jobs = partial(setting, "How jobs go")
-_time = partial(setting, "Time")
-_limits = partial(setting, "Limits and credits")
+_time = partial(
+    setting, "Time", server_only="PUT /_mock/clock?account=ID changes the clock of an account"
+)
+_limits = partial(
+    setting,
+    "Limits and credits",
+    server_only="PUT .../balance and PUT .../limits change those of an account",
+)
 _presets = partial(setting, "Presets")
-_callbacks = partial(setting, "Callbacks")
-_files = partial(setting, "Files")
-_control = partial(setting, "Control")
-_sizes = partial(setting, "Sizes")
-_proxy = partial(setting, "Proxy")
+_callbacks = partial(
+    setting, "Callbacks", server_only="it protects the network of the server, not an account"
+)
+_files = partial(setting, "Files", server_only="files are read once, for all accounts")
+_control = partial(
+    setting, "Control", server_only="it is about the server's own API, journal and log"
+)
+_sizes = partial(setting, "Sizes", server_only="it bounds the server, not an account")
+_kept = partial(setting, "Sizes")
+_proxy = partial(setting, "Proxy", server_only="a proxy has one upstream for all calls")
 
 _NAME: dict[str, Any] = {
     "pattern": r"^[A-Za-z0-9._-]{1,64}$",
@@ -150,6 +168,7 @@ _PAIRED = {
     "upstream_private_key_file": "upstream_app_id",
     "upstream_app_secret": "upstream_app_key",
 }
+_LOADED = {"loaded": True}  # the context of settings whose files were read already
 
 # Where a server runs and what it tells, which no answer of a vendor depends on.
 _OF_THE_PLACE = {
@@ -227,7 +246,14 @@ class Settings(BaseModel):
         "How long jobs take: short (seconds) or realistic (like the real service).",
         common=True,
     )
-    seed: int = _jobs(1, "Seed of everything random.", common=True, ge=0, le=2**63 - 1)
+    seed: int = _jobs(
+        1,
+        "Seed of everything random.",
+        common=True,
+        ge=0,
+        le=2**63 - 1,
+        server_only="an account gets its seed when it is created",
+    )
     slots: int = _jobs(2, "Jobs of one account that run at the same time.", ge=1, le=1000)
     polls: int = _jobs(4, "Polls until a job ends, if polls advance jobs.", ge=1, le=1000)
     memory_pixels: int = _jobs(
@@ -348,16 +374,16 @@ class Settings(BaseModel):
     picture_cache_bytes: int = _sizes(
         64 * MIB, "Pictures to keep in memory; others are drawn again when needed.", ge=0
     )
-    keep_jobs: int = _sizes(
+    keep_jobs: int = _kept(
         10_000, "Jobs to keep for each account; the oldest finished jobs are deleted first.", ge=1
     )
-    keep_callbacks: int = _sizes(
+    keep_callbacks: int = _kept(
         10_000,
         "Callbacks to keep for each account; with as many open ones, calls get no more, and are"
         " told so in the header X-Mock-Remark.",
         ge=1,
     )
-    keep_uploads: int = _sizes(
+    keep_uploads: int = _kept(
         10_000, "Uploads to keep for each account; the oldest are deleted first.", ge=1
     )
     keep_tokens: int = _sizes(
@@ -432,8 +458,8 @@ class Settings(BaseModel):
     )
     @classmethod
     def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if path is None:
-            return None
+        if path is None or info.context is _LOADED:
+            return path
         from mock_server.tams.key_pairs import load_private_key, load_public_key
         from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
         from mock_server.tams.workflow.templates import Templates
@@ -525,6 +551,29 @@ class Settings(BaseModel):
             private_key="" if file is None else read_pem(file),
         )
 
+    def with_own(self, own: Mapping[str, Any]) -> Self:
+        """Return the settings of an account that has some of its own, by name.
+
+        Raises SettingsRefused for values that cannot be.
+        """
+        origins = {
+            each.name: setting_sources.Origin(self.source_of(each), each.name, self.value_of(each))
+            for each in all_settings()
+            if each.path[-1] in self._owner(each).model_fields_set
+        }
+        origins |= {
+            name: setting_sources.Origin("account", "", value) for name, value in own.items()
+        }
+        try:
+            settings = self.model_validate(
+                setting_sources.nested(all_settings(), origins), context=_LOADED
+            )
+        except ValidationError as error:
+            problems = setting_sources.problems(all_settings(), origins, error)
+            raise SettingsRefused(problems) from error
+        settings._sources = {name: origin.source for name, origin in origins.items()}
+        return settings
+
     def row(self, setting: Setting) -> dict[str, Any]:
         """Return all about a setting and its value, ready for JSON and safe to show."""
         owner, leaf = self._owner(setting), setting.path[-1]
@@ -540,6 +589,7 @@ class Settings(BaseModel):
             "source": self.source_of(setting),
             "sentence": setting.sentence,
             "unknown": setting.unknown,
+            "account": not setting.server_only,
             "presets": {
                 name: plain(values[leaf]) for name, values in presets.items() if leaf in values
             },
@@ -623,7 +673,8 @@ def _made_of(origins: Mapping[str, setting_sources.Origin]) -> Settings:
     try:
         settings = Settings.model_validate(setting_sources.nested(all_settings(), origins))
     except ValidationError as error:
-        raise setting_sources.refusal(all_settings(), origins, error) from error
+        problems = setting_sources.problems(all_settings(), origins, error)
+        raise setting_sources.SettingsError([*problems.values()]) from error
     settings._sources = {name: origin.source for name, origin in origins.items()}
     return settings
 

@@ -137,6 +137,48 @@ def _limits(mock: MockClient, id: str, **members: Any) -> Json:
     return mock.change_limits(id, **members)
 
 
+def _print_settings(answer: Json) -> None:
+    own, effective = answer["settings"], answer["effective"]
+    rows = [(name, value, "account" if name in own else "-") for name, value in effective.items()]
+    print_table(("setting", "value", "own"), rows, "no settings")
+
+
+def _complete_setting(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    from mock_server.settings import all_settings
+
+    names = [setting.name for setting in all_settings() if not setting.server_only]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@command.command("settings")
+@click.argument("id")
+@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...", shell_complete=_complete_setting)
+@click.option(
+    "--unset",
+    multiple=True,
+    metavar="NAME",
+    help="Take one back.",
+    shell_complete=_complete_setting,
+)
+@on_mock(_print_settings)
+def _settings(mock: MockClient, id: str, values: tuple[str, ...], unset: tuple[str, ...]) -> Json:
+    """Show the settings of an account, or give it some of its own: tams.upload_answer=empty.
+
+    SETTINGS.md lists the settings that an account can have, and their values.
+    """
+    changes: Json = dict.fromkeys(unset)
+    for each in values:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise UsageFailure(f"expected NAME=VALUE, found {each!r}")
+        if name in changes:
+            raise UsageFailure(f"{name} is given twice")
+        changes[name] = value
+    return mock.change_account_settings(id, changes) if changes else mock.account_settings(id)
+
+
 @command.command("rotate")
 @click.argument("id")
 @click.argument("credentials", nargs=-1, required=True, metavar="CREDENTIAL[=VALUE]...")

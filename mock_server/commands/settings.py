@@ -53,7 +53,7 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _markdown(rows: list[dict[str, Any]]) -> Iterator[str]:
-    columns = ("setting", "flag", "environment", "default", "takes", "what it does")
+    columns = ("setting", "flag", "environment", "default", "takes", "account", "what it does")
     for group, members in groupby(rows, key=lambda row: str(row["group"])):
         yield markdown_table(group, columns, [_cells(row) for row in members])
     of_presets = [_preset_cells(row) for row in rows if row["presets"]]
@@ -73,5 +73,6 @@ def _cells(row: dict[str, Any]) -> Sequence[str]:
         f"`{row['environment']}`",
         f"`{default}`" if default else "",
         row["type"],
+        "yes" if row["account"] else "",
         row["sentence"] + (f" ({row['unknown']})" if row["unknown"] else ""),
     )

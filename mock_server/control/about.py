@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.web.calls import CONTROL, Answer, Call, json_answer
-from mock_server.web.json_bodies import OutgoingBody, TextOrNull
+from mock_server.web.json_bodies import AccountQuery, OutgoingBody, TextOrNull
 from mock_server.web.pipeline import Operation
 
 
@@ -69,8 +69,9 @@ class About:
         self.operations = operations
         self._document: Answer | None = None
 
-    async def get_settings(self, call: Call) -> SettingsBody:
-        return SettingsBody(settings=[dict(row) for row in self.known.settings_rows()])
+    async def get_settings(self, call: Call, query: AccountQuery) -> SettingsBody:
+        own = () if query.account is None else (await call.accounts.find(query.account)).settings
+        return SettingsBody(settings=[dict(row) for row in self.known.settings_rows(own)])
 
     async def get_routes(self, call: Call) -> RoutesBody:
         own = [

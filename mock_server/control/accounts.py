@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from pydantic import ConfigDict, Field, model_validator
 
 from mock_server.control.dependencies import ControlDependencies
-from mock_server.control.descriptions import account_body
+from mock_server.control.descriptions import MEMBERS, account_body, own_settings
 from mock_server.control.problems import NOT_A_KEY, ErrorBody, Problem
 from mock_server.core.account_service import AccountSpec
-from mock_server.core.accounts import Account, LimitMode, Limits, Progression
+from mock_server.core.accounts import Account, LimitMode, Limits, OwnSettings, Progression
 from mock_server.core.credits import Wallet
-from mock_server.core.errors import NotFound
+from mock_server.core.errors import NotFound, SettingsRefused
 from mock_server.core.rate_limit import Window, next_allowed, used
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
@@ -91,6 +91,25 @@ class NewClockBody(IncomingBody):
         return 1.0 if self.rate is None else self.rate
 
 
+class SettingsChangeBody(IncomingBody):
+    """Values of settings, by the names that GET /_mock/settings lists; null takes one back."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__)
+
+
+class AccountSettingsBody(OutgoingBody):
+    """The settings that the account has of its own, and the values of all that it can have."""
+
+    settings: dict[str, Any]
+    effective: dict[str, Any]
+
+
 class NewAccountBody(IncomingBody):
     """Options of a new account; what is left out is generated or is the default."""
 
@@ -105,6 +124,7 @@ class NewAccountBody(IncomingBody):
     progress: Progression | None = None
     slots: Slots | None = None
     events_url: WebAddress | None = None
+    settings: SettingsChangeBody | None = None
     app_id: Name | None = None
     access_token: Secret | None = None
     app_key: Name | None = None
@@ -161,7 +181,10 @@ class OwnClockBody(OutgoingBody):
 
 
 class AccountBody(OutgoingBody):
-    """An account. Null in `clock`, `progress`, `slots`, `eventsUrl` means the server's value."""
+    """An account. Null in `clock`, `progress`, `slots`, `eventsUrl` means the server's value.
+
+    `settings` are those of its own, and have the last three too.
+    """
 
     id: str
     name: str | None
@@ -179,6 +202,7 @@ class AccountBody(OutgoingBody):
     progress: Progression | None
     slots: int | None
     events_url: str | None
+    settings: dict[str, Any]
 
 
 class AccountsBody(PageBody):
@@ -189,7 +213,7 @@ class AccountsBody(PageBody):
 
 # Members of the body with the same name and meaning in an `AccountSpec`.
 _SAME_IN_SPEC = {
-    "id", "name", "seed", "balance", "progress", "slots", "events_url", "app_id", "public_key",
+    "id", "name", "seed", "balance", "app_id", "public_key",
 }  # fmt: skip
 
 
@@ -251,6 +275,21 @@ class Accounts:
             await world.change_account(replace(world.account, limits=limits))
         return LimitsBody.of(limits)
 
+    async def get_account_settings(self, call: Call) -> AccountSettingsBody:
+        return self._settings(await self.known.accounts.find(call.params["id"]))
+
+    async def patch_account_settings(
+        self, call: Call, body: SettingsChangeBody
+    ) -> AccountSettingsBody:
+        async with call.accounts.act(call.params["id"], call.wall) as world:
+            own = self.known.account_settings.changed(world.account.settings, body.values)
+            await world.change_account(replace(world.account, settings=own))
+            return self._settings(world.account)
+
+    def _settings(self, account: Account) -> AccountSettingsBody:
+        effective = self.known.account_settings.shown(account.settings)
+        return AccountSettingsBody(settings=own_settings(account), effective=effective)
+
     async def _delete(self, id: str) -> None:
         await self.known.accounts.delete(id)
         self.known.journal.forget(id)
@@ -277,12 +316,25 @@ class Accounts:
         return AccountSpec(
             **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
             limits=_changed(limits, qps=body.qps, mode=body.rate_limit),
+            settings=self._own_settings(body),
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
             token=body.access_token or "",
             key=body.app_key or "",
             secret=body.app_secret or "",
         )
+
+    def _own_settings(self, body: NewAccountBody) -> OwnSettings:
+        members = body.model_dump(by_alias=True, mode="json", exclude_none=True)
+        changes = {name: members[member] for member, name in MEMBERS.items() if member in members}
+        given = {} if body.settings is None else body.settings.values
+        try:
+            if repeated := changes.keys() & given.keys():
+                raise SettingsRefused(dict.fromkeys(repeated, "is given twice"))
+            return self.known.account_settings.changed((), given | changes)
+        except SettingsRefused as error:
+            problems = {f"settings/{name}": text for name, text in error.problems.items()}
+            raise SettingsRefused(problems) from error
 
 
 async def _window_body(world: UnitOfWork, window: Window) -> WindowBody:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import OwnSettings
 from mock_server.core.resets import ResetService
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.faults.service import FaultService
@@ -17,6 +18,16 @@ from mock_server.web.recorder import RecordedSettings, Recorder
 
 if TYPE_CHECKING:
     from mock_server.web.vendor_settings import Fact
+
+
+class SettingsOfAccounts(Protocol):
+    """The settings of accounts; `own` are those that an account has of its own."""
+
+    def changed(self, own: OwnSettings, changes: Mapping[str, Any]) -> OwnSettings:
+        """Return them after changes; None takes one back. Raises SettingsRefused."""
+
+    def shown(self, own: OwnSettings) -> dict[str, Any]:
+        """Return the values that hold, by name."""
 
 
 class ControlDependencies(Struct, frozen=True):
@@ -35,8 +46,9 @@ class ControlDependencies(Struct, frozen=True):
     dispatcher: CallbackDispatcher
     faults: FaultService
     version: str
-    settings_rows: Callable[[], Sequence[Mapping[str, Any]]]
+    settings_rows: Callable[[OwnSettings], Sequence[Mapping[str, Any]]]
     recorded_settings: Callable[[], RecordedSettings]
+    account_settings: SettingsOfAccounts
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[], Iterable[Fact]]
     forget: Callable[[str | None], object]

@@ -8,10 +8,21 @@ from typing import Any
 from mock_server.core.accounts import Account
 from mock_server.web.json_values import iso, plain_number
 
+# Settings that are members of accounts as well.
+MEMBERS = {"progress": "progress", "slots": "slots", "eventsUrl": "workshop.event_url"}
+
+
+def own_settings(account: Account) -> dict[str, Any]:
+    """Return the settings that the account has of its own, ready for JSON."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in account.settings
+    }
+
 
 def account_body(account: Account, balance: Decimal, name: str = "") -> dict[str, Any]:
     """Return the account as the control API answers it; `name` stands in for a missing one."""
     credentials, clock, limits = account.credentials, account.clock, account.limits
+    settings = own_settings(account)
     return {
         "id": account.id,
         "name": account.name or name or None,
@@ -32,7 +43,6 @@ def account_body(account: Account, balance: Decimal, name: str = "") -> dict[str
             "rate": clock.rate,
             "frozen": clock.frozen,
         },
-        "progress": account.progress and account.progress.value,
-        "slots": account.slots,
-        "eventsUrl": account.events_url or None,
+        **{member: settings.get(name) for member, name in MEMBERS.items()},
+        "settings": settings,
     }

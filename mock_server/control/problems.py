@@ -51,6 +51,7 @@ NOT_JSON = Kind("not-json", 415, "The body is not JSON")
 NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
 UNANSWERABLE = Kind("unanswerable", 422, "The question has no answer")
 NOT_A_KEY = Kind("not-a-key", 422, "The public key cannot be used")
+NOT_SETTABLE = Kind("not-settable", 422, "The account cannot have these settings")
 NEVER_ACTS = Kind("never-acts", 422, "The fault can never act")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")
@@ -109,6 +110,11 @@ def problem_of(error: errors.DomainError) -> Problem:
     match error:
         case Problem():
             return error
+        case errors.SettingsRefused():
+            errors_found = [
+                ErrorBody(pointer=f"#/{name}", detail=text) for name, text in error.problems.items()
+            ]
+            return Problem(kind, str(error), errors=errors_found)
         case errors.Invalid():
             pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
             return Problem(kind, str(error), errors=[pointed])
@@ -136,6 +142,7 @@ KINDS: dict[type[errors.DomainError], Kind] = {
     errors.NotFound: NOT_FOUND,
     errors.Invalid: INVALID,
     errors.Malformed: UNREADABLE,
+    errors.SettingsRefused: NOT_SETTABLE,
     errors.CreditsShort: CREDITS_SHORT,
     errors.TooLarge: TOO_LARGE,
     errors.TooSlow: TOO_SLOW,

@@ -29,7 +29,7 @@ from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
 from mock_server.control.signatures import Signatures
 from mock_server.control.surface import typed
-from mock_server.core.errors import AlreadyEnded, Conflict, NotFound
+from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, SettingsRefused
 from mock_server.web.calls import Bounds
 from mock_server.web.incident_files import IncidentBody
 from mock_server.web.json_bodies import OutgoingBody
@@ -98,7 +98,7 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", every, own.create_account, "Create an account",
-            answer=AccountBody, status=201, problems=(Conflict, NOT_A_KEY),
+            answer=AccountBody, status=201, problems=(Conflict, NOT_A_KEY, SettingsRefused),
         ),
         Operation(
             "GET", every, own.list_accounts, "List accounts, the newest first",
@@ -117,6 +117,11 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
         Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger, the newest first"),
         Operation("GET", f"{one}/limits", own.get_limits, "Get the rate limit"),
         Operation("PUT", f"{one}/limits", own.put_limits, "Change the rate limit"),
+        Operation("GET", f"{one}/settings", own.get_account_settings, "Get an account's settings"),
+        Operation(
+            "PATCH", f"{one}/settings", own.patch_account_settings,
+            "Give an account settings of its own, or take them back", problems=(SettingsRefused,),
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from mock_server.core.accounts import (
     Credentials,
     InitialAccount,
     Limits,
-    Progression,
+    OwnSettings,
     credential_ids,
 )
 from mock_server.core.clock import Clock
@@ -46,9 +46,7 @@ class AccountSpec(Struct, frozen=True):
     seed: int | None = None
     balance: Decimal | None = None
     limits: Limits | None = None
-    progress: Progression | None = None
-    slots: int | None = None
-    events_url: str = ""
+    settings: OwnSettings = ()
     clock_start: float | None = None
     clock_rate: float | None = None
     app_id: str = ""
@@ -87,15 +85,22 @@ class AccountCounter(Struct, frozen=True):
 class AccountService:
     """All accounts of a server, over one store.
 
-    `due` is the registry of what falls due. `on_callbacks` is called with an account's id after
-    a commit that may have made callbacks due, or due sooner.
+    `own_rules` are the rules of accounts with settings of their own. `due` is the registry of what
+    falls due. `on_callbacks` is called with an account's id after a commit that may have made
+    callbacks due, or due sooner.
     """
 
     def __init__(
-        self, store: Store, rules: JobRules, defaults: AccountDefaults, ready_made: AccountSpec
+        self,
+        store: Store,
+        rules: JobRules,
+        defaults: AccountDefaults,
+        ready_made: AccountSpec,
+        own_rules: Callable[[OwnSettings], JobRules] | None = None,
     ) -> None:
         self.store = store
         self.rules = rules
+        self.own_rules = own_rules or (lambda own: rules)
         self.defaults = defaults
         self.ready_made = ready_made
         self.due = DueRecords()
@@ -359,9 +364,7 @@ class AccountService:
             name=spec.name,
             limits=spec.limits or self.defaults.limits,
             clock=clock,
-            progress=spec.progress,
-            slots=spec.slots,
-            events_url=spec.events_url,
+            settings=spec.settings,
             ready_made=spec.ready_made,
         )
 

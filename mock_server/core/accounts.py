@@ -54,11 +54,18 @@ class Credentials(Struct, frozen=True):
     private_key: str = ""
 
 
-class Account(Struct, frozen=True):
-    """What a credential belongs to; None in `clock`, `progress` and `slots` follows the server.
+# A setting's value in its plain form.
+SettingValue = bool | int | float | str | tuple[str | float, ...] | None
 
-    So does an empty `events_url`, where the customer is told what end users do. The `incarnation`
-    is another one after each reset.
+# The settings that an account has of its own, by name, sorted. The core does not know what they do.
+OwnSettings = tuple[tuple[str, SettingValue], ...]
+
+
+class Account(Struct, frozen=True):
+    """What a credential belongs to. Without a `clock` it follows the server's.
+
+    So it does in all that its `settings` do not name. The `incarnation` is another one after each
+    reset.
     """
 
     id: str
@@ -69,9 +76,7 @@ class Account(Struct, frozen=True):
     name: str = ""
     limits: Limits = field(default_factory=Limits)
     clock: Clock | None = None
-    progress: Progression | None = None
-    slots: int | None = None
-    events_url: str = ""
+    settings: OwnSettings = ()
     ready_made: bool = False
     incarnation: int = 0
 

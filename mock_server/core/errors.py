@@ -7,7 +7,8 @@ DomainError
 │   └── AccountGone       the account was deleted or reset meanwhile
 ├── Invalid               the request has a wrong value
 │   ├── Malformed         it cannot be read
-│   └── CreditsShort      it costs more than the balance
+│   ├── CreditsShort      it costs more than the balance
+│   └── SettingsRefused   an account cannot have these settings
 ├── TooLarge              more bytes than the limit
 ├── TooSlow               the bytes did not arrive in time
 ├── RateLimited           too many calls inside the window
@@ -18,8 +19,12 @@ DomainError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mock_server.core.accounts import Account
 
 
 class DomainError(Exception):
@@ -30,12 +35,21 @@ class Unauthenticated(DomainError):
     """The caller could not be identified.
 
     `known_account` is false if no account has the credential, and true if the account is known but
-    the proof is wrong. `diagnosis` is what the vendor found out.
+    the proof is wrong; `account` is the one that the proof was checked for. `diagnosis` is what
+    the vendor found out.
     """
 
-    def __init__(self, why: str, *, known_account: bool = True, diagnosis: Any = None) -> None:
+    def __init__(
+        self,
+        why: str,
+        *,
+        known_account: bool = True,
+        account: Account | None = None,
+        diagnosis: Any = None,
+    ) -> None:
         super().__init__(why)
         self.why = why
+        self.account = account
         self.known_account = known_account
         self.diagnosis = diagnosis
 
@@ -83,6 +97,16 @@ class CreditsShort(Invalid):
         super().__init__("credits", f"{price} needed, {balance} there")
         self.price = price
         self.balance = balance
+
+
+class SettingsRefused(Invalid):
+    """An account cannot have these settings; `problems` says why not, by name."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        (first, problem), *others = problems.items()
+        more = "".join(f"; {name}: {text}" for name, text in others)
+        super().__init__(first, f"{problem}{more}")
+        self.problems = problems
 
 
 class TooLarge(DomainError):

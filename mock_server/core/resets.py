@@ -29,9 +29,10 @@ Step = Callable[[UnitOfWork], Awaitable[None]]
 # cannot have ended in the future.
 _CREDITS = "credits"
 _FAULTS = "faults"
+_SETTINGS = "settings"
 
 # Uploads and questions that are under way do not depend on these parts, so they go on.
-_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS})
+_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SETTINGS})
 
 
 class ResetService:
@@ -51,6 +52,7 @@ class ResetService:
             "clock": (),
             "callbacks": (Delivery,),
             _FAULTS: (FaultRule,),
+            _SETTINGS: (),
         }
         self.before: list[Step] = []
         self.after: list[Step] = []
@@ -111,6 +113,7 @@ class ResetService:
                 account if only else first,
                 clock=clock,
                 limits=limits,
+                settings=first.settings if _SETTINGS in parts else account.settings,
                 incarnation=incarnation or account.incarnation,
             )
             kinds = {kind for part in parts for kind in self.parts[part]}

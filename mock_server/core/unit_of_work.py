@@ -20,6 +20,7 @@ from mock_server.core.credits import Wallet
 from mock_server.core.errors import AccountGone, DomainError, RateLimited
 from mock_server.core.events import Event
 from mock_server.core.ids import next_tick
+from mock_server.core.jobs.due import move_up
 from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.jobs.plans import JobRules
 from mock_server.core.jobs.queue import QueueState
@@ -109,6 +110,8 @@ class UnitOfWork:
             if account is None or self._incarnation not in (None, account.incarnation):
                 raise AccountGone(self._id)
             self.account = account
+            if account.settings:
+                self.rules = self._accounts.own_rules(account.settings)
             self.clock = clock = account.clock or await self.server_clock()
             self.now = self._began = clock.now(self.wall)
             step = self.now - self._accounts.latest.get(self._id, self.now)
@@ -154,11 +157,6 @@ class UnitOfWork:
     def uploads(self) -> UploadService:
         return UploadService(self)
 
-    @property
-    def slots(self) -> int:
-        """How many of the account's jobs run at the same time."""
-        return self.rules.slots if self.account.slots is None else self.account.slots
-
     async def save(self) -> None:
         """Keep what was done so far, even if the rest is refused with a DomainError."""
         await self.tx.savepoint()
@@ -201,9 +199,16 @@ class UnitOfWork:
         return tick
 
     async def change_account(self, account: Account) -> None:
-        """Write the account with other limits, another clock or other settings."""
+        """Write the account with other limits, another clock or other settings.
+
+        Jobs that wait move up where more of them may run at the same time.
+        """
         await self.tx.put(account)
-        self.account = account
+        slots, self.account = self.rules.slots, account
+        accounts = self._accounts
+        self.rules = accounts.own_rules(account.settings) if account.settings else accounts.rules
+        if self.rules.slots > slots:
+            await move_up(self, self.now, not_before=self.now)
 
     # Time
 

@@ -197,7 +197,7 @@ class _ToldDispatcher(CallbackDispatcher):
             return reply, True
         url = delivery.watch.url
         with suppress(Exception):
-            url = self._adapters[delivery.watch.surface]().address(delivery, account, at)
+            url = self._adapters[delivery.watch.surface](account).address(delivery, account, at)
         body = b"" if step.answer is None else step.answer.data or b""
         return replace(reply, body=body, url=url), step.final
 

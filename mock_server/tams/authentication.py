@@ -60,41 +60,35 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
         value = call.header(b"authorization")
-        header = parse_authorization(value, lenient=self.settings.header_grammar == "lenient")
-        if isinstance(header, SignatureRefusal):
-            await self._refuse(call, header, header)
+        header = parse_authorization(value)
+        account = None
         if isinstance(header, BearerToken):
             account = await self.accounts.by_credential(credential_id("token", header.token))
+        elif isinstance(header, SignedHeader):
+            account = await self.accounts.by_credential(credential_id("app", header.app_id))
+        settings = self.settings_for(account)
+        if settings.header_grammar == "strict":
+            header = parse_authorization(value, lenient=False)
+        if isinstance(header, SignatureRefusal):
+            await self._refuse(call, header, header, account)
+        if isinstance(header, BearerToken):
             if account is None:
                 refusal = SignatureRefusal(Reason.TOKEN_UNKNOWN, "no app has this token")
                 await self._refuse(call, header, refusal)
-            if self.settings.schemes == "one" and account.credentials.public_key:
+            if settings.schemes == "one" and account.credentials.public_key:
                 refusal = SignatureRefusal(Reason.SCHEME_NOT_ALLOWED, "the app signs with RSA")
-                await self._refuse(call, header, refusal)
+                await self._refuse(call, header, refusal, account)
         else:
-            account = await self.accounts.by_credential(credential_id("app", header.app_id))
             if account is None:
                 # What stands there may be a token by mistake, so it is not repeated.
                 refusal = SignatureRefusal(Reason.APP_UNKNOWN, "no app has the id in app_id")
                 await self._refuse(call, header, refusal)
             call.trace.account = account.id
-            if refusal_found := self._check(call, account, header):
+            if refusal_found := _check(call, account, header, settings.clock_skew):
                 await self._refuse(call, header, refusal_found, account)
         call.trace.verdict = TamsVerdict(header=header)
         call.identity = header
         return account
-
-    def _check(self, call: Call, account: Account, header: SignedHeader) -> SignatureRefusal | None:
-        if not account.credentials.public_key:
-            return SignatureRefusal(
-                Reason.KEY_MISSING, f"the app {header.app_id} has no public key"
-            )
-        if self.settings.clock_skew and (
-            refusal := check_timestamp(header, call.wall, self.settings.clock_skew)
-        ):
-            return refusal
-        key = load_public_key(account.credentials.public_key)
-        return check_signature(header, key, call.method, call.target, call.body)
 
     async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
         """Remember the nonce of a signature, or refuse one that was used before (U2)."""
@@ -123,7 +117,9 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
         )
         refusal = replace(refusal, detail=line or refusal.detail)
         known = refusal.reason not in (Reason.APP_UNKNOWN, Reason.TOKEN_UNKNOWN)
-        raise Unauthenticated(refusal.detail, known_account=known, diagnosis=refusal)
+        raise Unauthenticated(
+            refusal.detail, known_account=known, account=account, diagnosis=refusal
+        )
 
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for TAMS, by its path."""
@@ -134,3 +130,14 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
         from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
 
         return TamsDiagnoser
+
+
+def _check(
+    call: Call, account: Account, header: SignedHeader, clock_skew: float
+) -> SignatureRefusal | None:
+    if not account.credentials.public_key:
+        return SignatureRefusal(Reason.KEY_MISSING, f"the app {header.app_id} has no public key")
+    if clock_skew and (refusal := check_timestamp(header, call.wall, clock_skew)):
+        return refusal
+    key = load_public_key(account.credentials.public_key)
+    return check_signature(header, key, call.method, call.target, call.body)

@@ -39,6 +39,10 @@ class FieldMismatch(errors.Invalid):
         super().__init__("fields", problem)
 
 
+class CreditsShortAs429(errors.CreditsShort):
+    """Too few credits, answered with the status of the rate limit, as one client has seen it."""
+
+
 def status_body(code: int, message: str, *details: dict[str, str]) -> dict[str, Any]:
     """Return a `google.rpc.Status`."""
     return {"code": code, "message": message, "details": list(details)}
@@ -87,7 +91,8 @@ def _credits_short(error: errors.CreditsShort, settings: TamsSettings) -> Answer
     # Observed by three clients, which search for these words in the first detail.
     message = f"credits not enough: {error.price} needed, {error.balance} left"
     body = _argument_body("credits", message, code=settings.credits_short_code)
-    return json_answer(body, settings.credits_short_status)
+    as_429 = isinstance(error, CreditsShortAs429)
+    return json_answer(body, 429 if as_429 else settings.credits_short_status)
 
 
 def _invalid(error: errors.Invalid, settings: TamsSettings) -> Answer:

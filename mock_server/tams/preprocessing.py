@@ -27,7 +27,7 @@ from mock_server.web.ranges import ranged
 from mock_server.web.results import ResultFiles
 
 _DAY = 86_400
-_MAX_AT_ONCE = 2  # pictures that are decoded at the same time
+MAX_AT_ONCE = 2  # pictures that are decoded at the same time
 _FIXED_TAGS = "1girl, solo, looking at viewer"
 _FIXED_SENTENCE = "A girl looks at the viewer."
 
@@ -35,20 +35,24 @@ Found = TypeVar("Found")
 
 
 class PictureOperations:
-    """Works on uploaded pictures, in threads; free of charge."""
+    """Works on uploaded pictures, in threads; free of charge.
+
+    Each one that is decoded takes one of the `turns`.
+    """
 
     def __init__(
         self,
         accounts: AccountService,
         settings: TamsSettings,
         results: ResultFiles,
+        turns: asyncio.Semaphore,
         public_url: str,
     ) -> None:
         self.accounts = accounts
         self.settings = settings
         self.results = results
         self.public_url = public_url
-        self._turns = asyncio.Semaphore(_MAX_AT_ONCE)
+        self._turns = turns
         self.operations = (
             Operation(
                 "POST", "/v1/controlnet/detect", self.detect,
@@ -135,7 +139,7 @@ class PictureOperations:
     async def _work(
         self, resource: Resource, account: Account, look: Callable[[bytes], Found]
     ) -> Found:
-        """Look at the bytes in a thread; at most `_MAX_AT_ONCE` pictures are open."""
+        """Look at the bytes in a thread; at most `MAX_AT_ONCE` pictures are open."""
         async with self._turns:
             data = await self.results.upload(account.id, resource)
             if data is None:

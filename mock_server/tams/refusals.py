@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from mock_server.core import errors
-from mock_server.tams.errors import render_error, status_body
-from mock_server.tams.settings import TamsSettings
+from mock_server.tams.errors import CreditsShortAs429, status_body
 from mock_server.tams.signature import Reason, SignatureRefusal
 from mock_server.web.calls import Answer, json_answer
 from mock_server.web.object_store import refusal
 
 
-def refusals(settings: TamsSettings) -> Mapping[str, Callable[[], Answer | errors.DomainError]]:
+def refusals() -> Mapping[str, Callable[[], Answer | errors.DomainError]]:
     """Return what makes each refusal: an error that the surface words, or the whole answer."""
-
-    def credits_short() -> errors.CreditsShort:
-        return errors.CreditsShort(price=Decimal(1), balance=Decimal(0))
 
     def unauthenticated(reason: Reason, detail: str) -> errors.Unauthenticated:
         known = reason is not Reason.APP_UNKNOWN
@@ -38,8 +32,8 @@ def refusals(settings: TamsSettings) -> Mapping[str, Callable[[], Answer | error
         "forbidden": lambda: errors.Forbidden("permission denied"),
         "job-unknown": lambda: errors.NotFound("job"),
         "model-unknown": lambda: errors.NotFound("model"),
-        "credits-short": credits_short,
-        "credits-short-429": lambda: replace(render_error(credits_short(), settings), status=429),
+        "credits-short": lambda: errors.CreditsShort(price=Decimal(1), balance=Decimal(0)),
+        "credits-short-429": lambda: CreditsShortAs429(price=Decimal(1), balance=Decimal(0)),
         "rate-limited": lambda: errors.RateLimited(retry_after=1.0),
         "request-id-repeated": lambda: errors.RequestRepeated("fault", "", same_content=False),
         "result-expired": lambda: refusal(403, "AccessDenied", "Request has expired"),

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mock_server.web.vendor_settings import ChoiceTable, choice
+from mock_server.web.vendor_settings import NO_ACCOUNT, ChoiceTable, choice
 
 Leniency = Literal["accept", "refuse"]
 ModelFactor = Annotated[str, Field(pattern=r"^[^=]+=\d{1,6}(\.\d{1,4})?$")]
@@ -77,16 +77,17 @@ class TamsSettings(ChoiceTable):
         "gateway", "U4", "Body of a failed authentication: code 100001 with tips, or code 16."
     )
     unknown_app_status: Literal[404, 401] = _signing(
-        404, "U5", "Status for a signature or a token of an unknown app."
+        404, "U5", "Status for a signature or a token of an unknown app.", server_only=NO_ACCOUNT
     )
     no_authorization_status: Literal[401, 404] = _signing(
-        401, "U6", "Status for a call without an Authorization header."
+        401, "U6", "Status for a call without an Authorization header.", server_only=NO_ACCOUNT
     )
     bad_authorization_body: Literal["unauthorized", "invalid-header"] = _signing(
         "unauthorized",
         "U65",
         "Body for a missing or unreadable Authorization header: as for any failed authentication,"
         " or code 100002 with invalid authorization header.",
+        server_only=NO_ACCOUNT,
     )
     schemes: Literal["both", "one"] = _signing(
         "both", "U7", "Whether an app with a public key may use its bearer token too."
@@ -295,6 +296,11 @@ class TamsSettings(ChoiceTable):
         "absent", "U56", "Whether meta.image has the format of the picture."
     )
     wrong_method_status: Literal[405, 501] = _answers(
-        405, "U58", "Status for a known path with a wrong method; the code is 12."
+        405,
+        "U58",
+        "Status for a known path with a wrong method; the code is 12.",
+        server_only=NO_ACCOUNT,
     )
-    too_large_status: Literal[413, 400] = _answers(413, "U59", "Status for a body above the limit.")
+    too_large_status: Literal[413, 400] = _answers(
+        413, "U59", "Status for a body above the limit.", server_only=NO_ACCOUNT
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from binascii import crc32
 from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
@@ -39,7 +39,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.storage import Storage
 from mock_server.tams.wire import path_number
-from mock_server.tams.workflow.operations import WorkflowOperations
+from mock_server.tams.workflow.operations import WorkflowFiles, WorkflowOperations
 from mock_server.web.calls import Answer, Call, Trace, json_answer
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
@@ -53,7 +53,7 @@ _MAX_LIFE = 100 * 365.0 * _DAY  # a date can still be made of it
 
 
 class TamsSurface:
-    """The HTTP operations of TAMS."""
+    """The HTTP operations of TAMS under some settings; all surfaces share the other arguments."""
 
     name = "tams"
     cross_origin = True
@@ -62,8 +62,10 @@ class TamsSurface:
         self,
         context: VendorContext,
         settings: TamsSettings,
-        node_classes_file: Path | None,
-        templates_dir: Path | None,
+        *,
+        authenticator: TamsAuthenticator,
+        workflow_files: WorkflowFiles,
+        decoding: Semaphore,
     ) -> None:
         accounts, upload_bounds = context.accounts, context.upload_bounds
         self.settings = settings
@@ -71,17 +73,18 @@ class TamsSurface:
         self.catalogue = Catalogue()
         self.storage = Storage(accounts, settings, context.results, upload_bounds)
         self.form_uploads = FormUploads(accounts, settings, upload_bounds)
-        self.pictures = PictureOperations(accounts, settings, context.results, context.public_url)
+        self.pictures = PictureOperations(
+            accounts, settings, context.results, decoding, context.public_url
+        )
         self.answers = JobAnswers(settings, self.storage)
-        self.authenticator = TamsAuthenticator(accounts, settings, lambda: self.plain_paths)
-        self.authenticate = self.authenticator.authenticate
+        self.authenticator = authenticator
+        self.authenticate = authenticator.authenticate
         self.workflows = WorkflowOperations(
             settings,
             self.catalogue,
+            workflow_files,
             submit=self._submit_graph,
             request_key=self._request_key,
-            classes_file=node_classes_file,
-            templates_dir=templates_dir,
         )
         lax = settings.bad_expire == "default"
         upload_body = LaxCreateResourceImage if lax else CreateResourceImage

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import lru_cache, partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Credentials
+from mock_server.core.accounts import Account, Credentials
 from mock_server.core.resets import ResetService
 from mock_server.tams.authentication import TamsAuthenticator
+from mock_server.tams.preprocessing import MAX_AT_ONCE
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import sign
 from mock_server.tams.surface import TamsSurface
+from mock_server.tams.workflow.operations import WorkflowFiles
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.calls import Call
 from mock_server.web.pipeline import Operation
-from mock_server.web.vendor_settings import Fact, at_hand
+from mock_server.web.vendor_settings import MAX_OWN, Choices, Fact
 from mock_server.web.vendors import VendorContext
 
 if TYPE_CHECKING:
@@ -33,20 +36,30 @@ class TamsVendor:
     def __init__(
         self,
         context: VendorContext,
-        settings: TamsSettings,
+        choices: Choices[TamsSettings],
         node_classes_file: Path | None,
         templates_dir: Path | None,
     ) -> None:
-        self.settings = settings
-        self.surface = TamsSurface(context, at_hand(settings), node_classes_file, templates_dir)
+        self.choices = choices
+        self.authenticator = TamsAuthenticator(
+            context.accounts, choices, lambda: self.surface.plain_paths
+        )
+        surface = partial(
+            TamsSurface,
+            context,
+            authenticator=self.authenticator,
+            workflow_files=WorkflowFiles(node_classes_file, templates_dir),
+            decoding=Semaphore(MAX_AT_ONCE),
+        )
+        self.surface = surface(choices.server)
+        self._own_surface = lru_cache(MAX_OWN)(surface)
 
-    @cached_property
-    def callback_adapter(self) -> CallbackAdapter:
-        return CallbackAdapter(self.surface.answers.notice, self.settings.notify_retry_delays)
+    def surface_of(self, account: Account) -> TamsSurface:
+        return self._own_surface(self.choices.of(account)) if account.settings else self.surface
 
-    @property
-    def authenticator(self) -> TamsAuthenticator:
-        return self.surface.authenticator
+    def callback_adapter(self, account: Account) -> CallbackAdapter:
+        surface = self.surface_of(account)
+        return CallbackAdapter(surface.answers.notice, surface.settings.notify_retry_delays)
 
     def register(self, accounts: AccountService, resets: ResetService) -> None:
         pass  # Jobs and callbacks are everybody's.
@@ -55,7 +68,7 @@ class TamsVendor:
         from mock_server.tams.facts import FACTS
         from mock_server.web import fidelity
 
-        return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table)
 
     def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Sign with the private key, or send the bearer token if there is no key (TAMS › 3)."""
@@ -76,7 +89,7 @@ class TamsVendor:
     def refusals(self) -> Mapping[str, Refusal]:
         from mock_server.tams.refusals import refusals
 
-        return refusals(self.settings)
+        return refusals()
 
     def control_operations(self) -> Sequence[Operation]:
         return ()

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
-from mock_server.core.accounts import Account, Credentials, Limits, Progression
+from mock_server.core.accounts import Account, Credentials, Limits, OwnSettings, Progression
 from mock_server.core.clock import Clock
 from mock_server.core.credits import Entry, Wallet
 from mock_server.core.jobs.job import Job, Order
@@ -119,6 +120,13 @@ def some_rules(**changes: Any) -> JobRules:
     return JobRules(changes.pop("planner", a_planner()), **changes)
 
 
+def _rules_of(server: JobRules, own: OwnSettings) -> JobRules:
+    fields = {name: value for name, value in own if name in JobRules.__struct_fields__}
+    if "progress" in fields:
+        fields["progress"] = Progression(str(fields["progress"]))
+    return replace(server, **fields)
+
+
 def an_account_service(
     store: Store | None = None,
     *,
@@ -131,11 +139,13 @@ def an_account_service(
 ) -> AccountService:
     """Return a server whose clock stands still, with the ready-made account "ready".
 
-    With another store than one in memory, the test opens it.
+    Settings of accounts have the names of rules. With another store than one in memory, the test
+    opens it.
     """
+    server_rules = some_rules(**rules)
     account_service = AccountService(
         store or MemoryStore(),
-        some_rules(**rules),
+        server_rules,
         AccountDefaults(
             balance=Decimal(100),
             limits=Limits(),
@@ -146,6 +156,7 @@ def an_account_service(
             clock_rate=rate,
         ),
         AccountSpec(id="ready", ready_made=True),
+        partial(_rules_of, server_rules),
     )
     if is_open:
         run(account_service.open(wall))

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.web.calls import Call, Trace
-from mock_server.web.vendor_settings import ChoiceTable
+from mock_server.web.vendor_settings import Choices, ChoiceTable
 
 if TYPE_CHECKING:
     from mock_server.web.auth_diagnostics.diagnoser import Diagnoser
@@ -60,10 +60,10 @@ class Authenticator(ABC, Generic[S]):
     """Finds out who calls. `paths` are those that are served, for guessing which one was meant."""
 
     def __init__(
-        self, accounts: AccountService, settings: S, paths: Callable[[], tuple[bytes, ...]]
+        self, accounts: AccountService, choices: Choices[S], paths: Callable[[], tuple[bytes, ...]]
     ) -> None:
         self.accounts = accounts
-        self.settings = settings
+        self.choices = choices
         self.paths = paths
 
     @abstractmethod
@@ -136,13 +136,17 @@ class Authenticator(ABC, Generic[S]):
 
         evidence = Evidence(
             capture,
-            self.settings,
+            self.settings_for(meant),
             None if meant is None else known_account_of(meant),
             likely_first(await self.accounts.all()),
             refused,
             self.paths(),
         )
         return await self._turns.finish(self.diagnoser(evidence, budget).run())
+
+    def settings_for(self, account: Account | None) -> S:
+        """Return the settings that hold for the account; the server's where it is not known."""
+        return self.choices.server if account is None else self.choices.of(account)
 
     # Both are loaded by the first refusal.
 

@@ -77,7 +77,7 @@ class CallbackDispatcher:
         self.accounts = accounts
         self.wall = wall
         self.targets = targets
-        self._adapters: dict[str, Callable[[], CallbackAdapter]] = {}
+        self._adapters: dict[str, Callable[[Account], CallbackAdapter]] = {}
         self._sender = Sender(authorities)
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
@@ -96,8 +96,10 @@ class CallbackDispatcher:
         self._late: set[asyncio.Task[None]] = set()  # runs that no call waits for any more
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def register(self, surface: str, callback_adapter: Callable[[], CallbackAdapter]) -> None:
-        """Say who words and addresses the notices of a surface; asked once there is one."""
+    def register(
+        self, surface: str, callback_adapter: Callable[[Account], CallbackAdapter]
+    ) -> None:
+        """Say who words and addresses the notices of a surface to an account."""
         self._adapters[surface] = callback_adapter
 
     # Coming by itself
@@ -230,7 +232,7 @@ class CallbackDispatcher:
         job = await self.accounts.store.get(Job, delivery.job)
         if job is None:
             return None
-        return self._adapters[delivery.watch.surface]().write(delivery, job, account)
+        return self._adapters[delivery.watch.surface](account).write(delivery, job, account)
 
     # Deliveries
 
@@ -401,7 +403,7 @@ class CallbackDispatcher:
         """Send a notice; return it after the try."""
         reply, final = await self._try(account, delivery, at, fault)
         attempt = reply.as_attempt(at, asked=delivery.asked)
-        over = delivery.tried(attempt, self._delays(delivery), final=final)
+        over = delivery.tried(attempt, self._delays(account, delivery), final=final)
         _log(over, reply)
         return over
 
@@ -418,7 +420,7 @@ class CallbackDispatcher:
             case "lost" | "lost-once":
                 attempt = Attempt(at, 0, f"fault {fault.id}: {fault.kind}")
                 final = fault.kind == "lost"
-                return delivery.tried(attempt, self._delays(delivery), final=final)
+                return delivery.tried(attempt, self._delays(account, delivery), final=final)
         over = await self._sent(account, delivery, at, fault)
         if fault.kind == "twice":
             over = await self._sent(account, over, at)
@@ -429,9 +431,9 @@ class CallbackDispatcher:
     def _turn(self, account_id: str, receiver: str) -> asyncio.Lock:
         return self._turns.setdefault((account_id, receiver), asyncio.Lock())
 
-    def _delays(self, delivery: Delivery) -> Sequence[float]:
+    def _delays(self, account: Account, delivery: Delivery) -> Sequence[float]:
         known = self._adapters.get(delivery.watch.surface)
-        if known is None or delivery.topic in (callback_adapter := known()).once:
+        if known is None or delivery.topic in (callback_adapter := known(account)).once:
             return ()
         return callback_adapter.delays
 
@@ -453,7 +455,7 @@ class CallbackDispatcher:
             body = await self.body_of(account, delivery)
             if body is None:
                 return CallbackReply(0, "the job is kept no longer"), True
-            url = self._adapters[delivery.watch.surface]().address(delivery, account, at)
+            url = self._adapters[delivery.watch.surface](account).address(delivery, account, at)
             async with asyncio.timeout(TIMEOUT):
                 target = await self.targets.check(url, account.id)
                 if fault is not None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,6 +20,9 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from mock_server.web.pipeline import Operation, Surface
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -153,7 +156,8 @@ class Call:
     """One request: raw bytes first, and once it is identified also its account.
 
     `identity` is what identified the caller beside the account, such as a session. `hooks` are the
-    hooks of this call, and `answer` is what the last one may replace.
+    hooks of this call, and `answer` is what the last one may replace. `surface` and `operation` are
+    what carries it out: those of the account, once it is known that it has its own.
     """
 
     __slots__ = (
@@ -166,16 +170,20 @@ class Call:
         "identity",
         "method",
         "now",
+        "operation",
         "params",
         "path",
         "plan_change",
         "scope",
+        "surface",
         "trace",
     )
 
     account: Account
     answer: Answer
     hooks: Mapping[Any, Any]
+    operation: Operation
+    surface: Surface
     plan_change: PlanChange | None  # of the job that it submits; set where it has hooks
     now: float  # of the account, when it was admitted
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.errors import DomainError
+from mock_server.core.errors import DomainError, Unauthenticated
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import (
     LEFT_EARLY,
@@ -176,9 +176,10 @@ class OperationTable:
 class Pipeline:
     """One surface as an ASGI app; the trace of the call is in its scope.
 
-    `hooks_of` returns the hooks of a call that was read: for nearly all none. With
-    `echoes_ids`, answers have the ids that callers sent. A surface that passes calls on gets them
-    all as they came: what it does not know by path and method is its `fallback`.
+    `hooks_of` returns the hooks of a call that was read: for nearly all none. `surface_of` returns
+    the surface of an account with settings of its own: the same operations, with other behaviour.
+    With `echoes_ids`, answers have the ids that callers sent. A surface that passes calls on gets
+    them all as they came: what it does not know by path and method is its `fallback`.
     """
 
     def __init__(
@@ -187,6 +188,7 @@ class Pipeline:
         accounts: AccountService,
         bounds: Bounds,
         hooks_of: Callable[[Call, Operation, Surface], Hooks] | None = None,
+        surface_of: Callable[[Account], Surface] | None = None,
         *,
         echoes_ids: bool = False,
         fallback: Operation | None = None,
@@ -196,12 +198,14 @@ class Pipeline:
         self.bounds = bounds
         self.table = OperationTable(surface.operations)
         self.hooks_of = hooks_of
+        self.surface_of = surface_of
         self.echoes_ids = echoes_ids
         self.fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         methods, params = self.table.find(scope["path"])
         call = Call(scope, scope["trace"], params, self.accounts)
+        call.surface = self.surface
         call.trace.surface = self.surface.name
         try:
             answer = await self._answer(call, methods, receive)
@@ -225,60 +229,75 @@ class Pipeline:
                 call.trace.refusal = f"the path has only {', '.join(methods)}"
                 return surface.wrong_method(list(methods), call)
             operation = methods["GET"]
+        call.operation = operation
         call.trace.operation = f"{operation.method} {operation.path}"
         try:
             await call.read(receive, operation.bounds or self.bounds)
             if self.hooks_of is not None:
                 call.hooks = self.hooks_of(call, operation, self.surface)
-            answer = await self._serve(operation, call)
+            answer = await self._serve(call)
         except Answered as early:
             answer = early.answer
         except DomainError as error:
-            answer = await self._refused(operation, call, error)
+            answer = await self._refused(call, error)
         except Disconnected:
             raise
         except Exception:
             log.exception("request %s failed unexpectedly", call.trace.id)
             call.trace.refusal = "an unexpected error"
-            answer = surface.render_crash(call)
+            answer = call.surface.render_crash(call)
         if Stage.ANSWERED in call.hooks:
             call.answer = answer
             try:
                 answer = await call.hooks[Stage.ANSWERED](call) or answer
             except DomainError as error:
-                answer = await self._refused(operation, call, error)
+                answer = await self._refused(call, error)
         return answer
 
-    async def _refused(self, operation: Operation, call: Call, error: DomainError) -> Answer:
+    async def _refused(self, call: Call, error: DomainError) -> Answer:
         if isinstance(error, Explained):
             try:
                 await error.explain()
             except DomainError as explained:
                 error = explained
         call.trace.refusal = str(error)
-        refused = None if operation.refuse is None else operation.refuse(error, call)
-        return self.surface.render_error(error, call) if refused is None else refused
+        if isinstance(error, Unauthenticated) and error.account is not None:
+            self._use_settings_of(error.account, call)
+        refuse = call.operation.refuse
+        refused = None if refuse is None else refuse(error, call)
+        return call.surface.render_error(error, call) if refused is None else refused
 
-    async def _serve(self, operation: Operation, call: Call) -> Answer:
+    def _use_settings_of(self, account: Account, call: Call) -> None:
+        """Let the account's own surface go on with a call, if it has one."""
+        if not account.settings or self.surface_of is None or call.surface is not self.surface:
+            return
+        place = self.surface.operations.index(call.operation)
+        call.surface = self.surface_of(account)
+        call.operation = call.surface.operations[place]
+
+    async def _serve(self, call: Call) -> Answer:
         if call.hooks:
             await self._run_hook(Stage.RECEIVED, call)
-        account = await (operation.caller or self.surface.authenticate)(call)
+        account = await (call.operation.caller or call.surface.authenticate)(call)
         if account is not None:
             call.account = account
             call.trace.account = account.id
+            if account.settings:
+                self._use_settings_of(account, call)
         if call.hooks:
             await self._run_hook(Stage.IDENTIFIED, call)
+        surface, operation = call.surface, call.operation
         if account is not None:
             async with call.act() as world:
                 call.now = call.trace.now = world.now
-                await self.surface.admit(world, call, operation)
+                await surface.admit(world, call, operation)
                 if not operation.leaves:
                     result = await operation.run(world, call, await self._parsed(operation, call))
         if account is None or operation.leaves:
             result = await operation.run(call, await self._parsed(operation, call))
         if call.hooks:
             await self._run_hook(Stage.DONE, call)
-        return self.surface.render(result, operation, call.trace)
+        return surface.render(result, operation, call.trace)
 
     async def _parsed(self, operation: Operation, call: Call) -> Any:
         if call.hooks:
@@ -289,7 +308,7 @@ class Pipeline:
 
             if self.fallback is None:
                 make_plain(call, operation.bounds or self.bounds)
-        payload = self.surface.parse(operation, call)
+        payload = call.surface.parse(operation, call)
         if call.hooks:
             await self._run_hook(Stage.PARSED, call)
         return payload

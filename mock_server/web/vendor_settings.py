@@ -7,15 +7,21 @@ documents and the fidelity report are made from that model.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from mock_server.core.accounts import Account, OwnSettings
+
 PRESETS = ("strict", "as_documented")
+
+# Why some settings cannot differ from account to account.
+NO_ACCOUNT = "it counts before the account of a call is known"
 
 
 def setting(
@@ -28,12 +34,14 @@ def setting(
     shown_default: str = "",
     secret: bool = False,
     unknown: str = "",
+    server_only: str = "",
     **constraints: Any,
 ) -> Any:
     """Return the field of one setting.
 
     `common` settings are in the short help. `expects` and `shown_default` replace the texts that
     follow from type and default. `unknown` is the number of the open question that it answers.
+    `server_only` says why accounts cannot have another value.
     """
     constraints["default_factory" if callable(default) else "default"] = default
     about: dict[str, Any] = {
@@ -43,6 +51,7 @@ def setting(
         "shown_default": shown_default,
         "secret": secret,
         "unknown": unknown,
+        "server_only": server_only,
     }
     return Field(description=sentence, json_schema_extra=about, repr=not secret, **constraints)
 
@@ -134,6 +143,31 @@ def at_hand(table: Table) -> Table:
     plain = _PlainChoices()
     vars(plain).update(table)
     return cast(Table, plain)
+
+
+MAX_OWN = 512  # different settings of accounts whose choices and surfaces are kept
+
+
+class Choices(Generic[Table]):
+    """A vendor's choices, at hand: the server's, and those that hold for an account.
+
+    `own` returns the choices of accounts with these settings.
+    """
+
+    def __init__(self, server: Table, own: Callable[[OwnSettings], Table] | None = None) -> None:
+        self.table = server
+        self._own = lru_cache(MAX_OWN)(lambda settings: at_hand((own or _none)(settings)))
+
+    @cached_property
+    def server(self) -> Table:
+        return at_hand(self.table)
+
+    def of(self, account: Account) -> Table:
+        return self._own(account.settings) if account.settings else self.server
+
+
+def _none(own: OwnSettings) -> Any:
+    raise LookupError(own)
 
 
 def number_of(field: FieldInfo) -> str:

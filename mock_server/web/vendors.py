@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Credentials
+from mock_server.core.accounts import Account, Credentials
 from mock_server.core.resets import ResetService
 from mock_server.web.authentication import Authenticator
 from mock_server.web.callback_formats import CallbackAdapter
@@ -42,9 +42,11 @@ class Vendor(Protocol):
     def surface(self) -> Surface:
         """Its HTTP operations."""
 
-    @property
-    def callback_adapter(self) -> CallbackAdapter:
-        """How its callbacks are worded, addressed and repeated."""
+    def surface_of(self, account: Account) -> Surface:
+        """Return the surface under the settings that hold for an account."""
+
+    def callback_adapter(self, account: Account) -> CallbackAdapter:
+        """Return how an account's callbacks are worded, addressed and repeated."""
 
     @property
     def authenticator(self) -> Authenticator[Any]:

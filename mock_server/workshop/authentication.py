@@ -70,19 +70,24 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose AppKey signed the call, or raise Unauthenticated."""
-        if self.settings.signature_check == "off":
-            return await self._unchecked(call)
+        key = (call.header(b"x-ca-key") or b"").strip(b" \t").decode("latin-1")
+        account = await self.accounts.by_credential(credential_id("key", key)) if key else None
+        settings = self.settings_for(account)
+        if settings.signature_check == "off":
+            return await self._unchecked(call, key, account)
         credentials = read_credentials(call.header)
         if isinstance(credentials, GatewayRefusal):
-            await self._refuse(call, None, credentials)
+            await self._refuse(call, None, credentials, account)
         if refusal := check_form(call.header, call.body):
             # It would take long to explain what of it was signed.
             call.trace.verdict = WorkshopVerdict(credentials=credentials, refusal=refusal)
-            raise Unauthenticated(refusal.detail, known_account=True, diagnosis=refusal)
-        account = await self._owner(call, credentials.key, credentials)
-        by_wall = self.settings.timestamp_clock == "wall"
+            raise Unauthenticated(
+                refusal.detail, known_account=True, account=account, diagnosis=refusal
+            )
+        account = await self._known(call, account, credentials)
+        by_wall = settings.timestamp_clock == "wall"
         now = call.wall if by_wall else await self.accounts.now(account, call.wall)
-        if refusal := self._check(call, account, credentials, now):
+        if refusal := _check(call, account, credentials, now, settings):
             await self._refuse(call, credentials, refusal, account, now)
         call.trace.verdict = WorkshopVerdict(credentials=credentials)
         call.identity = credentials
@@ -91,7 +96,8 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
     async def use_nonce(self, world: UnitOfWork, call: Call) -> None:
         """Use the nonce of a call that passed all other checks, or refuse a used one."""
         credentials: GatewayCredentials | None = call.identity
-        if credentials is None or not credentials.nonce or self.settings.nonce_replay != "refuse":
+        settings = self.choices.of(world.account)
+        if credentials is None or not credentials.nonce or settings.nonce_replay != "refuse":
             return
         nonce = b"x-ca-nonce:" + credentials.nonce
         if await use_nonce(world.tx, world.account.id, nonce, call.wall, life=NONCE_LIFE):
@@ -99,22 +105,23 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
             return
         words = f"the nonce was used within the last {NONCE_LIFE:g} s"
         refusal = GatewayRefusal(Situation.NONCE_USED, words)
-        now = call.wall if self.settings.timestamp_clock == "wall" else world.now
+        now = call.wall if settings.timestamp_clock == "wall" else world.now
         raise Explained(partial(self._refuse, call, credentials, refusal, world.account, now))
 
-    async def _owner(self, call: Call, key: str, credentials: GatewayCredentials | None) -> Account:
-        account = await self.accounts.by_credential(credential_id("key", key))
+    async def _known(
+        self, call: Call, account: Account | None, credentials: GatewayCredentials | None
+    ) -> Account:
         if account is None:
             words = "no app has the AppKey in x-ca-key"
             await self._refuse(call, credentials, GatewayRefusal(Situation.UNKNOWN_KEY, words))
         call.trace.account = account.id
         return account
 
-    async def _unchecked(self, call: Call) -> Account:
+    async def _unchecked(self, call: Call, key: str, account: Account | None) -> Account:
         """Return the AppKey's account unchecked, or without an AppKey the ready-made one."""
         call.trace.verdict = WorkshopVerdict(credentials=None, checked=False)
-        if key := call.header(b"x-ca-key"):
-            return await self._owner(call, key.strip(b" \t").decode("latin-1"), None)
+        if key:
+            return await self._known(call, account, None)
         accounts = await self.accounts.all()
         account = next((each for each in accounts if each.ready_made), None)
         if account is None:
@@ -122,42 +129,6 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
             await self._refuse(call, None, GatewayRefusal(Situation.NO_CREDENTIALS, words))
         call.trace.account = account.id
         return account
-
-    def _check(
-        self, call: Call, account: Account, credentials: GatewayCredentials, now: float
-    ) -> GatewayRefusal | None:
-        """Return what is wrong, if anything; the nonce is checked later."""
-        settings, header = self.settings, call.header
-        key = credentials.key
-        if credentials.stage and credentials.stage.decode("latin-1") not in settings.stages:
-            words = f"x-ca-stage is none of {', '.join(settings.stages)}"
-            return GatewayRefusal(Situation.STAGE_UNKNOWN, words)
-        if not credentials.nonce and settings.nonce_required:
-            return GatewayRefusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
-        refusal = (
-            check_timestamp(
-                credentials, now, settings.timestamp_window, required=settings.timestamp_required
-            )
-            or check_signature(
-                credentials,
-                account.credentials.secret,
-                call.method,
-                call.target,
-                header,
-                call.body,
-                missing_list=settings.missing_header_list,
-            )
-            or (check_digest(header, call.body) if settings.content_md5 == "strict" else None)
-        )
-        if refusal is not None:
-            return refusal
-        if key in settings.expired_keys:
-            words = f"the AppKey {key} is among expired_keys"
-            return GatewayRefusal(Situation.AUTHORIZATION_EXPIRED, words)
-        if key in settings.unauthorized_keys:
-            words = f"the AppKey {key} is among unauthorized_keys"
-            return GatewayRefusal(Situation.UNAUTHORIZED, words)
-        return None
 
     async def _refuse(
         self,
@@ -174,9 +145,11 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
             call, verdict, refused=refusal.situation, shown=shown, account=account, at=at
         )
         line = line or refusal.detail
-        header = line if self.settings.debug_header else ""
+        header = line if self.settings_for(account).debug_header else ""
         refusal = replace(refusal, detail=line, diagnosis=header)
-        raise Unauthenticated(line, known_account=not _is_unknown(refusal), diagnosis=refusal)
+        raise Unauthenticated(
+            line, known_account=not _is_unknown(refusal), account=account, diagnosis=refusal
+        )
 
     def understands(self, capture: Capture) -> bool:
         """Say whether a captured request was meant for the Workshop."""
@@ -187,6 +160,46 @@ class WorkshopAuthenticator(Authenticator[WorkshopSettings]):
         from mock_server.workshop.auth_diagnostics.diagnosis import WorkshopDiagnoser
 
         return WorkshopDiagnoser
+
+
+def _check(
+    call: Call,
+    account: Account,
+    credentials: GatewayCredentials,
+    now: float,
+    settings: WorkshopSettings,
+) -> GatewayRefusal | None:
+    """Return what is wrong, if anything; the nonce is checked later."""
+    header, key = call.header, credentials.key
+    if credentials.stage and credentials.stage.decode("latin-1") not in settings.stages:
+        words = f"x-ca-stage is none of {', '.join(settings.stages)}"
+        return GatewayRefusal(Situation.STAGE_UNKNOWN, words)
+    if not credentials.nonce and settings.nonce_required:
+        return GatewayRefusal(Situation.NONCE_MISSING, "there is no x-ca-nonce header")
+    refusal = (
+        check_timestamp(
+            credentials, now, settings.timestamp_window, required=settings.timestamp_required
+        )
+        or check_signature(
+            credentials,
+            account.credentials.secret,
+            call.method,
+            call.target,
+            header,
+            call.body,
+            missing_list=settings.missing_header_list,
+        )
+        or (check_digest(header, call.body) if settings.content_md5 == "strict" else None)
+    )
+    if refusal is not None:
+        return refusal
+    if key in settings.expired_keys:
+        words = f"the AppKey {key} is among expired_keys"
+        return GatewayRefusal(Situation.AUTHORIZATION_EXPIRED, words)
+    if key in settings.unauthorized_keys:
+        words = f"the AppKey {key} is among unauthorized_keys"
+        return GatewayRefusal(Situation.UNAUTHORIZED, words)
+    return None
 
 
 def understands(capture: Capture) -> bool:

@@ -157,7 +157,7 @@ class TokenControl:
     def __init__(
         self,
         session_service: SessionService,
-        answers: Callable[[], TaskAnswers],
+        answers: Callable[[Account], TaskAnswers],
         *,
         public_url: str = "",
     ) -> None:
@@ -207,9 +207,10 @@ class TokenControl:
             return await self._shown(world, call)
 
     async def get_history(self, call: Call, query: PageQuery) -> HistoryBody:
-        answers, origin = self.answers(), call.origin(self.public_url)
+        origin = call.origin(self.public_url)
         shown: list[TaskBody] = []
         async with await act_on_owner(call, Token, "token") as world:
+            answers = self.answers(world.account)
             async for id in made_with(world, call.params["id"], before=query.before or ""):
                 job = await world.own(Job, id)
                 if job is None:  # It made room for others.

@@ -179,7 +179,7 @@ class Events:
 
         Only servers make the call that this event is documented for, so choice 42 does not count.
         """
-        if self._url_for(context.account):
+        if self.settings.event_url:
             watch = self._watch(context)
             await post(world, watch, MODEL_LISTED, to_json(content), due_at=due_at)
 
@@ -187,15 +187,12 @@ class Events:
 
     def _fires(self, context: EventContext) -> bool:
         by_user = context.token is not None
-        return bool(self._url_for(context.account)) and (by_user or self.settings.server_events)
-
-    def _url_for(self, account: Account) -> str:
-        return account.events_url or self.settings.event_url
+        return bool(self.settings.event_url) and (by_user or self.settings.server_events)
 
     def _watch(self, context: EventContext) -> Watch:
         about = (context.api_id, context.invoke_id, context.token or "")
         return Watch(
-            self._url_for(context.account),
+            self.settings.event_url,
             SURFACE,
             origin=context.origin,
             reference=to_json(about).decode(),

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from mock_server.core import chance, ids
+from mock_server.core.accounts import Account
 from mock_server.core.errors import Conflict, NotFound
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.workshop.session_transitions import (
@@ -44,14 +45,16 @@ class WhenLive(StrEnum):
 class SessionService:
     """What can be done with tokens and sessions.
 
-    An account keeps at most `keep_tokens` tokens and `keep_sessions` sessions that are over. With
-    `cut_sessions` a session ends when its token expires.
+    An account keeps at most `keep_tokens` tokens and `keep_sessions` sessions that are over. A
+    session of an account that `cuts_sessions` ends when its token expires.
     """
 
-    def __init__(self, *, keep_tokens: int, keep_sessions: int, cut_sessions: bool = False) -> None:
+    def __init__(
+        self, *, keep_tokens: int, keep_sessions: int, cuts_sessions: Callable[[Account], bool]
+    ) -> None:
         self.keep_tokens = keep_tokens
         self.keep_sessions = keep_sessions
-        self.cut_sessions = cut_sessions
+        self.cuts_sessions = cuts_sessions
 
     # Tokens
 
@@ -224,7 +227,7 @@ class SessionService:
         return longer
 
     def _cut(self, world: UnitOfWork, session: Session, token: Token) -> Session:
-        if not self.cut_sessions or token.expires_at is None:
+        if token.expires_at is None or not self.cuts_sessions(world.account):
             return session
         expires_at = max(world.now, min(session.expires_at, token.expires_at))
         return replace(session, expires_at=expires_at)

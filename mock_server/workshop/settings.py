@@ -9,7 +9,7 @@ values of a setting: the first is the default.
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from mock_server.web.vendor_settings import BaseUrl, ChoiceTable, choice
+from mock_server.web.vendor_settings import NO_ACCOUNT, BaseUrl, ChoiceTable, choice
 
 Leniency = Literal["accept", "refuse"]
 EventKind = Literal["asynchronous", "synchronous"]
@@ -97,7 +97,10 @@ class WorkshopSettings(ChoiceTable):
         "on", "W27", "Whether signatures are checked; with off, the AppKey alone is enough."
     )
     other_methods: Literal["refuse", "accept"] = _gateway(
-        "refuse", "W28", "Methods other than POST: 405, or GET with query parameters as the body."
+        "refuse",
+        "W28",
+        "Methods other than POST: 405, or GET with query parameters as the body.",
+        server_only=NO_ACCOUNT,
     )
     stages: tuple[str, ...] = _gateway(
         ("RELEASE", "TEST", "PRE"), "W23", "Allowed values of x-ca-stage; others are refused."
@@ -245,7 +248,9 @@ class WorkshopSettings(ChoiceTable):
     # Section 8.5; choices 30, 35
 
     file_url: BaseUrl = _base_of("Workshop files", "W35", "uploads and results")
-    upload_limit_bytes: int = _files(104_857_600, "W35", "Largest temporary file in bytes.", ge=1)
+    upload_limit_bytes: int = _files(
+        104_857_600, "W35", "Largest temporary file in bytes.", ge=1, server_only=NO_ACCOUNT
+    )
     upload_life: int = _files(
         3600, "W35", "Seconds for which an uploadUrl accepts a file.", ge=1, le=315_360_000
     )

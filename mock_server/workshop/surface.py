@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from mock_server.web.vendors import VendorContext
 from mock_server.workshop import errors, gateway, wire
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.envelope import failure, success
-from mock_server.workshop.error_codes import load_codes, worded
+from mock_server.workshop.error_codes import ErrorCodes, worded
 from mock_server.workshop.events import Events
 from mock_server.workshop.file_inputs import FileInputs
 from mock_server.workshop.gateway import Situation
@@ -33,11 +32,14 @@ from mock_server.workshop.task_operations import TaskOperations
 from mock_server.workshop.tasks import Tasks
 from mock_server.workshop.temp_files import TempFiles
 from mock_server.workshop.token_operations import TokenOperations
-from mock_server.workshop.workflows import load_workflows
+from mock_server.workshop.workflows import KnownWorkflows
 
 
 class WorkshopSurface:
-    """What the Workshop offers over HTTP; `upload_bounds` are those of temporary files."""
+    """What the Workshop offers over HTTP under some settings.
+
+    `upload_bounds` are those of temporary files.
+    """
 
     name = "workshop"
     cross_origin = True
@@ -49,17 +51,17 @@ class WorkshopSurface:
         settings: WorkshopSettings,
         *,
         upload_bounds: Bounds,
+        authenticator: WorkshopAuthenticator,
         event_secret: str,
-        error_codes_file: Path | None,
-        workflows_file: Path | None,
+        codes: ErrorCodes,
+        workflows: KnownWorkflows,
     ) -> None:
         results, public_url = context.results, context.public_url
         self.settings = settings
-        self.codes = load_codes(error_codes_file)
-        self.authenticator = WorkshopAuthenticator(context.accounts, settings, lambda: self.paths)
+        self.codes = codes
+        self.authenticator = authenticator
         temp_files = TempFiles(settings, upload_bounds, public_url=public_url)
         outputs = Outputs(settings, results)
-        workflows = load_workflows(workflows_file)
         answers = TaskAnswers(settings, outputs, workflows)
         self.events = Events(
             context.dispatcher, settings, event_secret, context.wall, answers.task_data

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from mock_server.core.account_service import AccountService
+from mock_server.core.accounts import Account
 from mock_server.core.resets import ResetService
 from mock_server.web.calls import Bounds
+from mock_server.web.vendor_settings import MAX_OWN, Choices
 from mock_server.web.vendors import VendorContext
 from mock_server.workshop.own_models import OwnModel
 from mock_server.workshop.session_service import SessionService
@@ -46,7 +48,7 @@ class WorkshopVendor:
     def __init__(
         self,
         context: VendorContext,
-        settings: WorkshopSettings,
+        choices: Choices[WorkshopSettings],
         *,
         stored_bytes: int,
         keep_tokens: int,
@@ -56,7 +58,7 @@ class WorkshopVendor:
         workflows_file: Path | None = None,
     ) -> None:
         self.context = context
-        self.settings = settings
+        self.choices = choices
         self.stored_bytes = stored_bytes
         self.event_secret = event_secret
         self.error_codes_file = error_codes_file
@@ -64,33 +66,48 @@ class WorkshopVendor:
         self.session_service = SessionService(
             keep_tokens=keep_tokens,
             keep_sessions=keep_sessions,
-            cut_sessions=settings.cut_sessions,
+            cuts_sessions=lambda account: choices.of(account).cut_sessions,
         )
 
     @cached_property
     def surface(self) -> WorkshopSurface:
         """Its HTTP operations; the first call of this vendor loads them."""
-        from mock_server.web.vendor_settings import at_hand
-        from mock_server.workshop.surface import WorkshopSurface
+        return self._make_surface(self.choices.server)
 
-        limit_bytes = min(self.settings.upload_limit_bytes, self.stored_bytes)
-        return WorkshopSurface(
+    def surface_of(self, account: Account) -> WorkshopSurface:
+        return self._own_surface(self.choices.of(account)) if account.settings else self.surface
+
+    @cached_property
+    def _own_surface(self) -> Callable[[WorkshopSettings], WorkshopSurface]:
+        return lru_cache(MAX_OWN)(self._make_surface)
+
+    @cached_property
+    def _make_surface(self) -> Callable[[WorkshopSettings], WorkshopSurface]:
+        from mock_server.workshop.error_codes import load_codes
+        from mock_server.workshop.surface import WorkshopSurface
+        from mock_server.workshop.workflows import load_workflows
+
+        limit_bytes = min(self.choices.table.upload_limit_bytes, self.stored_bytes)
+        return partial(
+            WorkshopSurface,
             self.context,
             self.session_service,
-            at_hand(self.settings),
             upload_bounds=Bounds(limit_bytes, self.context.upload_bounds.body_timeout),
+            authenticator=self.authenticator,
             event_secret=self.event_secret,
-            error_codes_file=self.error_codes_file,
-            workflows_file=self.workflows_file,
+            codes=load_codes(self.error_codes_file),
+            workflows=load_workflows(self.workflows_file),
         )
 
-    @property
-    def callback_adapter(self) -> CallbackAdapter:
-        return self.surface.events.callback_adapter
+    def callback_adapter(self, account: Account) -> CallbackAdapter:
+        return self.surface_of(account).events.callback_adapter
 
-    @property
+    @cached_property
     def authenticator(self) -> WorkshopAuthenticator:
-        return self.surface.authenticator
+        from mock_server.workshop.authentication import WorkshopAuthenticator
+
+        accounts = self.context.accounts
+        return WorkshopAuthenticator(accounts, self.choices, lambda: self.surface.paths)
 
     @staticmethod
     def register(accounts: AccountService, resets: ResetService) -> None:
@@ -106,7 +123,7 @@ class WorkshopVendor:
         from mock_server.web import fidelity
         from mock_server.workshop.facts import FACTS
 
-        return fidelity.facts(self.name, self.surface.operations, FACTS, self.settings)
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table)
 
     @staticmethod
     def sign_as(call: Call, credentials: Credentials) -> Mapping[str, str]:
@@ -142,6 +159,6 @@ class WorkshopVendor:
 
         return TokenControl(
             self.session_service,
-            lambda: self.surface.tasks.answers,
+            lambda account: self.surface_of(account).tasks.answers,
             public_url=self.context.public_url,
         ).operations

@@ -117,7 +117,7 @@ async def move_up(world: UnitOfWork, now: float, not_before: float) -> None:
         places = [await tx.next_due((QueuePlace,), world.account.id, float("inf"))]
     found = [await tx.get(Job, place.id) for place in places if place is not None]
     jobs = [job for job in found if job is not None]
-    queue, moved = queue.moved_up(jobs, world.slots, now, not_before)
+    queue, moved = queue.moved_up(jobs, world.rules.slots, now, not_before)
     await tx.put(queue)
     for job in moved:
         await tx.put(job)

@@ -152,7 +152,7 @@ class Planner(Struct, frozen=True, eq=False):
 
 
 class JobRules(Struct, frozen=True):
-    """What the server decides about jobs and uploads; accounts may differ in some of it.
+    """What settings decide about jobs and uploads.
 
     `slots` jobs run at the same time; `polls` looks end a job that polls advance.
     `keep_jobs` and `keep_resources` are how many of each an account keeps; `keep_callbacks` are how

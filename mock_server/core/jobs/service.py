@@ -94,7 +94,7 @@ class JobService:
         await tx.put((await world.wallet()).hold(work.price))
         queue = await world.queue()
         serial = queue.serial + 1
-        kind = progress or account.progress or rules.progress
+        kind = progress or rules.progress
         if world.plan_change is not None and world.plan_change.without_results:
             order = replace(order, count=0)
         draw_number = chance.nth(account.seed, "job", serial)
@@ -103,7 +103,7 @@ class JobService:
         while await tx.get(Job, job_id := name(tick, account.id)) is not None:
             tick += 1
         if kind is Progression.TIME:
-            queue, plan, starts_at = queue.joined(plan, world.slots, now, tick)
+            queue, plan, starts_at = queue.joined(plan, rules.slots, now, tick)
         else:
             starts_at = now + plan.lead
             queue = replace(queue, serial=serial, last_tick=tick)

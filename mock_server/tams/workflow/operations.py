@@ -35,6 +35,26 @@ Body = dict[str, Any]
 Submit = Callable[[UnitOfWork, Call, ParsedOrder, str, str], Awaitable[Body]]
 
 
+class WorkflowFiles:
+    """The node classes and templates that are known; read by the first call that needs them."""
+
+    def __init__(self, classes_file: Path | None, templates_dir: Path | None) -> None:
+        self._classes_file = classes_file
+        self._templates_dir = templates_dir
+
+    @cached_property
+    def classes(self) -> NodeClasses:
+        from mock_server.tams.workflow.node_classes import load_classes
+
+        return load_classes(self._classes_file)
+
+    @cached_property
+    def templates(self) -> Templates:
+        from mock_server.tams.workflow.templates import Templates
+
+        return Templates(self.classes, folder=self._templates_dir)
+
+
 class WorkflowOperations:
     """Translates calls about graphs and templates; what all jobs share is handed in.
 
@@ -46,16 +66,14 @@ class WorkflowOperations:
         self,
         settings: TamsSettings,
         catalogue: Catalogue,
+        files: WorkflowFiles,
         *,
         submit: Submit,
         request_key: Callable[[Call, str], str],
-        classes_file: Path | None = None,
-        templates_dir: Path | None = None,
     ) -> None:
         self.settings = settings
         self.catalogue = catalogue
-        self._classes_file = classes_file
-        self._templates_dir = templates_dir
+        self.files = files
         self._submit = submit
         self._request_key = request_key
         self.operations: Sequence[Operation] = (
@@ -85,19 +103,9 @@ class WorkflowOperations:
         )  # fmt: skip
 
     @cached_property
-    def classes(self) -> NodeClasses:
-        """The node classes that are known; read by the first call that needs them."""
-        from mock_server.tams.workflow.node_classes import load_classes
-
-        return load_classes(self._classes_file)
-
-    @cached_property
     def templates(self) -> Templates:
         """The templates that are published here."""
-        from mock_server.tams.workflow.templates import Templates
-
-        unknown = self.settings.unknown_template
-        return Templates(self.classes, self.settings, self._templates_dir, unknown=unknown)
+        return self.files.templates.under(self.settings)
 
     async def create_job(self, world: UnitOfWork, call: Call, payload: CreateWorkflowJob) -> Body:
         """TAMS › 5.5: make a job of a graph."""
@@ -147,7 +155,7 @@ class WorkflowOperations:
     def _graph(self, payload: CreateWorkflowJob | CheckWorkflow) -> Graph:
         from mock_server.tams.workflow.graph import read_graph
 
-        return read_graph(payload.params, self.classes, self.settings)
+        return read_graph(payload.params, self.files.classes, self.settings)
 
     def _filled(self, payload: CheckTemplate) -> Graph:
         return self.templates.fill(

@@ -7,6 +7,7 @@ read once. Requests name templates by id, never by file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +44,26 @@ class Templates:
         classes: NodeClasses,
         settings: TamsSettings | None = None,
         folder: Path | None = None,
-        *,
-        unknown: Leniency = "refuse",
     ) -> None:
-        """Read all templates; raises UnreadableFile for an invalid file in the folder.
-
-        If `unknown` is accepted, there is a template for every id.
-        """
+        """Read all templates; raises UnreadableFile for an invalid file in the folder."""
         self.classes = classes
-        self.unknown = unknown
         self.settings = settings or TamsSettings()
         self._known = {each.id: each for each in read_folder(_SHIPPED)}
         if folder is not None:
             own = read_folder(folder, lambda template: graph_problem(template, classes))
             self._known |= {each.id: each for each in own}
 
+    def under(self, settings: TamsSettings) -> Templates:
+        """Return the same templates for other settings."""
+        others = copy(self)
+        others.settings = settings
+        return others
+
     def template(self, template_id: str) -> Template:
-        """Return a template; raises NotFound."""
+        """Return a template; raises NotFound, unless the settings accept every id."""
         if template_id in self._known:
             return self._known[template_id]
-        if self.unknown == "refuse":
+        if self.settings.unknown_template == "refuse":
             raise NotFound("workflow template", template_id)
         return stand_in(template_id)
 

@@ -11,6 +11,7 @@ import httpx
 from anyio.lowlevel import checkpoint
 from starlette.types import Receive, Scope, Send
 
+from mock_server.account_settings import AccountSettings
 from mock_server.control.api import ControlApi, ControlDependencies
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
@@ -18,6 +19,7 @@ from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
+from mock_server.settings import Settings
 from mock_server.tests.makers import NOW, an_account_service, an_order, some_work
 from mock_server.web.authentication import CredentialsVerdict
 from mock_server.web.callback_formats import CallbackAdapter, CallbackReply
@@ -61,7 +63,7 @@ class Mock:
             send=self._send,
         )
         callback_adapter = CallbackAdapter(_notice, changes.pop("delays", ()))
-        self.dispatcher.register("toy", lambda: callback_adapter)
+        self.dispatcher.register("toy", lambda account: callback_adapter)
         self.accounts.on_callbacks = self.dispatcher.wake
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         self.journal = Journal(**bounds | changes.pop("journal", {}))
@@ -78,7 +80,8 @@ class Mock:
             "recorded_settings": lambda: RecordedSettings({}, {}),
             "dispatcher": self.dispatcher,
             "version": "1.2.3",
-            "settings_rows": lambda: [{"name": "port", "value": 8080}],
+            "settings_rows": lambda own: [{"name": "port", "value": 8080}],
+            "account_settings": AccountSettings(Settings()),
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
             "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
             "forget": self.forgotten.append,

@@ -272,7 +272,7 @@ async def test_one_callback_shows_its_payload(http):
 
 async def test_a_payload_other_than_json_is_shown_as_text(http):
     job = (await http.mock.submit(watch=WATCH, progress=Progression.INSTANT)).job
-    http.mock.dispatcher.register("toy", lambda: CallbackAdapter(lambda *_: b"a=b\xff"))
+    http.mock.dispatcher.register("toy", lambda account: CallbackAdapter(lambda *_: b"a=b\xff"))
 
     assert (await http("GET", f"/callbacks/{job.id}-1"))["payload"] == "a=b\ufffd"
 

@@ -20,6 +20,7 @@ EXAMPLES = {
     errors.AccountGone: (errors.AccountGone("a"), 404),
     errors.Invalid: (errors.Invalid("rate", "is odd"), 400),
     errors.Malformed: (errors.Malformed("is no JSON"), 400),
+    errors.SettingsRefused: (errors.SettingsRefused({"port": "is the server's"}), 422),
     errors.CreditsShort: (errors.CreditsShort(price=Decimal(2), balance=Decimal(1)), 409),
     errors.TooLarge: (errors.TooLarge("body", limit_bytes=1), 413),
     errors.TooSlow: (errors.TooSlow("body", seconds=1), 408),

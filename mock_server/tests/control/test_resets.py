@@ -11,6 +11,7 @@ PARTS = [
     "clock",
     "callbacks",
     "faults",
+    "settings",
     "requests",
 ]
 

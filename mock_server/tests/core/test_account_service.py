@@ -83,11 +83,11 @@ def test_what_a_spec_leaves_out_is_generated_and_repeats():
 
 
 def test_what_a_spec_asks_for_is_given():
-    spec = {"name": "Ada", "seed": 5, "limits": Limits(qps=9), "progress": Progression.MANUAL}
-    ada = make(a_server(), **spec, slots=3, balance=Decimal(7), app_id="app", token="token")
+    spec = {"name": "Ada", "seed": 5, "limits": Limits(qps=9), "settings": (("slots", 3),)}
+    ada = make(a_server(), **spec, balance=Decimal(7), app_id="app", token="token")
 
     assert {name: getattr(ada, name) for name in spec} == spec
-    assert (ada.slots, ada.opening) == (3, 7)
+    assert ada.opening == 7
     assert (ada.credentials.app_id, ada.credentials.token) == ("app", "token")
 
 

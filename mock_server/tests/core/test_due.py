@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from mock_server.core.credits import Wallet
 from mock_server.core.jobs.due import end, input_problem
@@ -156,6 +157,21 @@ def test_an_ending_moves_the_money_of_that_job_alone():
     assert bench.wallet(ADA, 101.0).held == 5 - PRICE
 
 
-@pytest.mark.parametrize(("asked", "slots"), [(None, 2), (1, 1), (7, 7)])
-def test_an_account_has_the_slots_of_the_server_unless_it_has_a_number(asked, slots):
-    assert Bench(slots=2).world(an_account(slots=asked)).slots == slots
+@pytest.mark.parametrize(("own", "slots"), [((), 2), ((("slots", 1),), 1), ((("slots", 7),), 7)])
+def test_an_account_has_the_rules_of_the_server_unless_it_has_its_own(own, slots):
+    assert Bench(slots=2).world(an_account(settings=own)).rules.slots == slots
+
+
+@pytest.mark.parametrize(("slots", "running"), [(1, 2), (2, 2), (3, 3), (9, 4)])
+def test_jobs_that_wait_move_up_once_more_may_run_at_the_same_time(slots, running):
+    bench = Bench(slots=2)
+    jobs = [bench.submit(ADA).job for _ in range(4)]
+    ready = max(job.ready_at for job in jobs)
+
+    async def change(world):
+        await world.change_account(replace(world.account, settings=(("slots", slots),)))
+
+    bench.act(ADA, ready, change)
+    states = [bench.look(ADA, job.id, ready + 0.01).state for job in jobs]
+
+    assert states.count(JobState.RUNNING) == running

@@ -116,7 +116,7 @@ def test_ids_are_told_apart_even_if_all_jobs_come_at_one_moment():
 @pytest.mark.parametrize("progress", Progression)
 def test_what_advances_a_job_is_set_with_it_or_by_its_account_or_by_the_server(progress):
     other = Progression.MANUAL if progress is not Progression.MANUAL else Progression.TIME
-    bench, bob = Bench(progress=progress), an_account("bob", progress=other)
+    bench, bob = Bench(progress=progress), an_account("bob", settings=(("progress", other),))
 
     assert submit(bench).job.progress is progress
     assert submit(bench, bob).job.progress is other

@@ -77,12 +77,15 @@ def a_used_account(**rules):
     picture = bench.upload("ada")
 
     async def change(world: UnitOfWork) -> None:
-        await world.change_account(replace(world.account, limits=Limits(qps=1), slots=5))
+        await world.change_account(replace(world.account, limits=Limits(qps=1), settings=SLOTS))
         await world.admit(world.account.limits)
         assert await use_nonce(world.tx, "ada", b"nonce", world.now)
 
     bench.act("ada", NOW, change)
     return bench, over, going, picture
+
+
+SLOTS = (("slots", 5),)
 
 
 def is_limited(bench):
@@ -204,6 +207,16 @@ def test_uploads_are_reset_with_their_bytes_and_nothing_else():
     assert all(bench.get(Job, job.id) is not None for job in (over, going))
 
 
+def test_settings_are_reset_to_those_that_the_account_was_created_with():
+    bench, over, *_ = a_used_account()
+    incarnation = account_of(bench).incarnation
+
+    [ada] = reset(bench, "ada", ["settings"], NOW)
+
+    assert (ada.settings, ada.incarnation) == ((), incarnation)
+    assert bench.get(Job, over.id) is not None
+
+
 def test_limits_are_reset_with_the_calls_they_counted():
     bench, *_ = a_used_account()
     assert is_limited(bench)
@@ -211,7 +224,7 @@ def test_limits_are_reset_with_the_calls_they_counted():
     [ada] = reset(bench, "ada", ["limits"], NOW)
 
     assert ada.limits == Limits()
-    assert ada.slots == 5
+    assert ada.settings == SLOTS
     assert not is_limited(bench)
     assert is_repeated(bench, "now")
 

@@ -139,7 +139,7 @@ def test_the_table_of_the_documentation_is_the_same_everywhere(monkeypatch):
     assert all(f"`{setting.environment}`" in text for setting in all_settings())
     tables = text.replace(r"\|", "").split("### ")[1:]
     columns = [{line.count("|") for line in table.splitlines() if "|" in line} for table in tables]
-    assert columns == [*[{7}] * (len(tables) - 1), {5}]
+    assert columns == [*[{8}] * (len(tables) - 1), {5}]
     assert "| `tams.bad_size` | `accept` | `refuse` | `refuse` |" in tables[-1]
 
 

@@ -15,6 +15,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tests.makers import NOW, an_account_service
 from mock_server.web.authentication import explain
 from mock_server.web.captures import CaptureError
+from mock_server.web.vendor_settings import Choices
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.settings import WorkshopSettings
 
@@ -34,8 +35,8 @@ async def explained(captured: dict[str, Any]) -> dict[str, Any]:
             secret=f"mock-secret-000{number + 1}",
         )
         await accounts.create(spec, NOW)
-    tams = TamsAuthenticator(accounts, TamsSettings(), lambda: ())
-    workshop = WorkshopAuthenticator(accounts, WorkshopSettings(), lambda: ())
+    tams = TamsAuthenticator(accounts, Choices(TamsSettings()), lambda: ())
+    workshop = WorkshopAuthenticator(accounts, Choices(WorkshopSettings()), lambda: ())
     return await explain([tams, workshop], captured)
 
 

@@ -67,7 +67,8 @@ class Errand(Struct, frozen=True):
         return str(self.due_at or 0)[0]
 
 
-ADA = an_account("ada", clock=a_clock(), progress=Progression.POLLS, limits=Limits(window=0.5))
+OWN = (("slots", 3), ("tams.locked_models", ("1", "2")), ("tams.strict", True))
+ADA = an_account("ada", clock=a_clock(), settings=OWN, limits=Limits(window=0.5))
 
 # One record of every kind that the core keeps, with every kind of value in it.
 RECORDS = (

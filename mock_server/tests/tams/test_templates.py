@@ -186,7 +186,7 @@ def test_an_input_with_a_list_shows_its_choices(tmp_path):
 
 # Unknown ids
 
-ANY = Templates(load_classes(), unknown="accept")
+ANY = Templates(load_classes(), TamsSettings(unknown_template="accept"))
 
 
 def test_an_unknown_template_may_make_pictures_from_a_prompt():

@@ -65,7 +65,7 @@ class Office:
             targets=CallbackTargets(["private"]),
             send=options.pop("send"),
         )
-        self.dispatcher.register("toy", lambda: CallbackAdapter(**options))
+        self.dispatcher.register("toy", lambda account: CallbackAdapter(**options))
         self.accounts.on_callbacks = self.dispatcher.wake
 
     async def _send(self, target, body):

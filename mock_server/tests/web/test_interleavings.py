@@ -111,7 +111,7 @@ class BusyServer:
             targets=CallbackTargets(["private"]),
             send=self._send,
         )
-        self.dispatcher.register("toy", lambda: CallbackAdapter(self._write, delays=(1.0,)))
+        self.dispatcher.register("toy", lambda account: CallbackAdapter(self._write, delays=(1.0,)))
         self.accounts.on_callbacks = self.dispatcher.wake
 
     def _write(self, delivery, job, account):

@@ -12,6 +12,7 @@ from mock_server.core.errors import Unauthenticated
 from mock_server.tests.makers import an_account_service, run
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
 from mock_server.web.calls import Answer, Call, Explained, Trace
+from mock_server.web.vendor_settings import Choices
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.gateway import GatewayRefusal, refuse
 from mock_server.workshop.settings import WorkshopSettings
@@ -42,7 +43,8 @@ class AuthenticatorBench:
         self.accounts = an_account_service()
         self.account = self.add("ada", key=KEY, secret=SECRET)
         self.settings = WorkshopSettings(**settings)
-        self.authenticator = WorkshopAuthenticator(self.accounts, self.settings, lambda: PATHS)
+        choices = Choices(self.settings)
+        self.authenticator = WorkshopAuthenticator(self.accounts, choices, lambda: PATHS)
 
     def add(self, id: str, **wish: Any) -> Account:
         """Make an account."""

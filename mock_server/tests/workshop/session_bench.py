@@ -51,7 +51,9 @@ class SessionBench:
         self.resets = ResetService(self.accounts)
         WorkshopVendor.register(self.accounts, self.resets)
         self.service = SessionService(
-            keep_tokens=keep_tokens, keep_sessions=keep_sessions, cut_sessions=cut_sessions
+            keep_tokens=keep_tokens,
+            keep_sessions=keep_sessions,
+            cuts_sessions=lambda account: cut_sessions,
         )
         self.calls = AsyncBench(self.accounts)
 

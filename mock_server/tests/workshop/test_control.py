@@ -19,7 +19,7 @@ WEB, FLOW = SessionSlot("web"), SessionSlot("flow", "brush")
 @pytest.fixture
 async def http():
     bench = SessionBench(is_open=True)
-    control = TokenControl(bench.service, lambda: pytest.fail("these tokens made nothing"))
+    control = TokenControl(bench.service, lambda account: pytest.fail("these tokens made nothing"))
     mock = Mock(bench.accounts, resets=bench.resets, vendor_operations=lambda: control.operations)
     async with a_client(mock) as client:
         http: Any = client

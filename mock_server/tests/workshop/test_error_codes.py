@@ -27,6 +27,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.AccountGone: errors.AccountGone("ada"),
     errors.Invalid: errors.Invalid("width", "is wrong"),
     errors.Malformed: errors.Malformed("is wrong"),
+    errors.SettingsRefused: errors.SettingsRefused({"port": "is the server's"}),
     errors.CreditsShort: errors.CreditsShort(price=Decimal(2), balance=Decimal(1)),
     errors.TooLarge: errors.TooLarge("upload", limit_bytes=5),
     errors.TooSlow: errors.TooSlow("body", seconds=5),

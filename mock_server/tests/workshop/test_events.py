@@ -65,7 +65,7 @@ class EventBench:
         )
         chosen = WorkshopSettings(**{"event_url": URL} | settings)
         self.events = Events(self.dispatcher, chosen, SECRET, lambda: WALL, self._task_data)
-        self.dispatcher.register("workshop", lambda: self.events.callback_adapter)
+        self.dispatcher.register("workshop", lambda account: self.events.callback_adapter)
 
     async def _send(self, target, body):
         self.sent.append((target.url, body))
@@ -432,14 +432,6 @@ async def test_without_a_url_nothing_is_sent_and_everything_is_allowed():
         await bench.list_model(context, {}, NOW)
 
         assert (bench.sent, await bench.kept()) == ([], [])
-
-
-async def test_an_account_can_have_its_own_event_url():
-    async with an_event_bench(event_url="") as bench:
-        context = await bench.context(events_url="http://127.0.0.1:9/mine")
-        await bench.events.before(context, {})
-
-        assert [url.partition("?")[0] for url, _ in bench.sent] == ["http://127.0.0.1:9/mine"]
 
 
 async def test_calls_of_servers_send_no_events_by_default():

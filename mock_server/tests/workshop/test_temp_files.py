@@ -79,8 +79,7 @@ async def test_a_range_of_a_file_can_be_read():
 async def test_a_put_needs_no_credentials_but_the_declared_content_type():
     async with a_world() as world:
         url = (await reserve(world))["uploadUrl"]
-        strict = world.app.settings.workshop.model_copy(update={"signature_check": "on"})
-        world.vendor.surface.authenticator.settings = strict
+        await world.change_account(settings=(("workshop.signature_check", "on"),))
         other, none, right = [
             await put(world, url, headers=headers)
             for headers in ({"content-type": "image/jpeg"}, {}, {"content-type": "IMAGE/PNG"})

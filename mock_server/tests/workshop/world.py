@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
+from msgspec.structs import replace
 
 from mock_server.app import App, create_app
 from mock_server.core.accounts import Account, LimitMode
@@ -90,6 +91,11 @@ class World:
     def act(self) -> UnitOfWork:
         """Open a unit of work on the ready-made account."""
         return self.app.accounts.act(self.account.id, wall())
+
+    async def change_account(self, **changes: Any) -> None:
+        """Write the ready-made account with other members."""
+        async with self.act() as world:
+            await world.change_account(replace(world.account, **changes))
 
     async def job(self, id: str) -> Job:
         """Return a job as it is now."""
