@@ -212,6 +212,10 @@ class MockClient:
     def fail_job(self, id: str, reason: str | None = None) -> Json:
         return self.call("POST", _one("jobs", id, "fail"), _body({"reason": reason}))
 
+    def plan_job(self, id: str, plan: Mapping[str, Any]) -> Json:
+        """Change how a job goes from now on, with the members that FAULTS.md describes."""
+        return self.call("PATCH", _one("jobs", id, "plan"), plan)
+
     # Faults
 
     def faults(self, **query: Any) -> list[Json]:

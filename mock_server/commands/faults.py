@@ -12,7 +12,7 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
-from mock_server.commands.running_mock import Subcommands, duration, moment, on_mock
+from mock_server.commands.running_mock import Subcommands, duration, moment, named_value, on_mock
 from mock_server.commands.tables import as_cell, print_details, print_table
 
 # What `match` of a rule has; all else is beside it.
@@ -126,14 +126,14 @@ def _add(
     if (fault is None) == (file is None):
         raise UsageFailure("expected one of FAULT and --file")
     for name in ("headers", "body"):
-        options[name] = dict(map(_pair, options[name])) or None
+        options[name] = dict(map(named_value, options[name])) or None
     given = {name: value for name, value in options.items() if value is not None}
     if fault is None:
         if given or file is None:
             raise UsageFailure("--file has all of the rule: give no other option with it")
         return [mock.add_fault(rule) for rule in _rules(file)]
     match = {name: given.pop(name) for name in _MATCH & given.keys()}
-    rule = given | {"fault": _effect(mock, fault) | dict(map(_pair, parameters))}
+    rule = given | {"fault": _effect(mock, fault) | dict(map(named_value, parameters))}
     return [mock.add_fault(rule | ({"match": match} if match else {}))]
 
 
@@ -150,17 +150,6 @@ def _effect(mock: MockClient, fault: str) -> Json:
         hint = near(fault, [*known["kinds"], *refusals]) or "; tams-mock faults kinds lists them"
         raise UsageFailure(f"{fault!r} is not a fault{hint}")
     return {"kind": "refusal", "name": fault}
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    """Return NAME=VALUE; the value is JSON, or a text."""
-    name, separator, value = text.partition("=")
-    if not name or not separator:
-        raise UsageFailure(f"{text!r} is not NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _rules(file: str) -> list[Json]:

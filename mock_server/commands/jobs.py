@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Subcommands, duration, on_mock
+from mock_server.commands.running_mock import Subcommands, duration, named_value, on_mock
 from mock_server.commands.tables import print_details, print_table
 
 
 @click.group("jobs", cls=Subcommands)
 def command() -> None:
-    """List jobs, and advance, complete or fail them."""
+    """List jobs, advance, complete or fail them, and change how they go."""
 
 
 def _print_jobs(jobs: list[Json]) -> None:
@@ -72,3 +72,15 @@ def _complete(mock: MockClient, id: str) -> Json:
 def _fail(mock: MockClient, id: str, reason: str | None) -> Json:
     """Fail a job now."""
     return mock.fail_job(id, reason)
+
+
+@command.command("plan")
+@click.argument("id")
+@click.argument("members", nargs=-1, required=True, metavar="NAME=VALUE...")
+@on_mock(_print_job)
+def _plan(mock: MockClient, id: str, members: tuple[str, ...]) -> Json:
+    """Change how a job goes from now on: see the kind `plan` in FAULTS.md.
+
+    For example: tams-mock jobs plan 934500000000000001 stallAt=0.4 stall=forever
+    """
+    return mock.plan_job(id, dict(map(named_value, members)))

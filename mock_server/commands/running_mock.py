@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -61,6 +62,17 @@ def moment(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def named_value(text: str) -> tuple[str, Any]:
+    """Return NAME=VALUE; the value is JSON, or a text."""
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise UsageFailure(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 class WatchedClient(MockClient):

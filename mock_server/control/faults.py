@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mock_server.control.problems import NEVER_ACTS, ErrorBody, Problem
+from mock_server.control.problems import NEVER_ACTS, pointed
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Invalid, NotFound
 from mock_server.core.fault_rules import FaultRule
@@ -71,8 +71,7 @@ class Faults:
         try:
             made = await self.faults.add(body, call.wall)
         except Invalid as error:
-            pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
-            raise Problem(NEVER_ACTS, str(error), errors=[pointed]) from error
+            raise pointed(NEVER_ACTS, error) from error
         return await self._shown(made, call)
 
     async def list_faults(self, call: Call, query: NewestQuery) -> FaultsBody:

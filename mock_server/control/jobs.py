@@ -6,10 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mock_server.control.problems import IMPOSSIBLE_PLAN, Problem, pointed
 from mock_server.core.accounts import Progression
-from mock_server.core.errors import NotFound
+from mock_server.core.clock import LATEST
+from mock_server.core.errors import Invalid, NotFound
 from mock_server.core.jobs.job import Job, JobState
 from mock_server.web.calls import Call
+from mock_server.web.faults.plans import PlanChangeBody
 from mock_server.web.json_bodies import (
     Amount,
     IncomingBody,
@@ -40,8 +43,12 @@ class JobFailureBody(IncomingBody):
     reason: Annotated[str, Field(min_length=1, max_length=1000)] = "failed by hand"
 
 
+class JobPlanBody(PlanChangeBody):
+    """What becomes different in how the job goes from now on, as in a fault of the kind `plan`."""
+
+
 class JobBody(OutgoingBody):
-    """A job now, by its account's clock; moments that are not known yet are null."""
+    """A job now, by its account's clock; moments that are not known, or never come, are null."""
 
     id: str
     account: str
@@ -78,9 +85,13 @@ class JobBody(OutgoingBody):
             done=job.done_at(now),
             now=MomentBody.of(now),
             submitted=MomentBody.of(job.submitted_at),
-            starts=None if starts is None else MomentBody.of(starts),
-            ends=None if ends is None else MomentBody.of(ends),
+            starts=_moment(starts),
+            ends=_moment(ends),
         )
+
+
+def _moment(moment: float | None) -> MomentBody | None:
+    return None if moment is None or moment > LATEST else MomentBody.of(moment)
 
 
 class JobsBody(PageBody):
@@ -112,6 +123,17 @@ async def get_job(call: Call) -> JobBody:
         if job is None:
             raise NotFound("job", id)
         return JobBody.of(job, world.now)
+
+
+async def plan_job(call: Call, body: JobPlanBody) -> JobBody:
+    if problem := body.problem():
+        raise Problem(IMPOSSIBLE_PLAN, problem)
+    async with await act_on_owner(call, Job, "job") as world:
+        try:
+            snapshot = await world.jobs.change_plan(call.params["id"], body.change())
+        except Invalid as error:
+            raise pointed(IMPOSSIBLE_PLAN, error) from error
+        return JobBody.of(snapshot.job, world.now)
 
 
 async def advance_job(call: Call, body: JobAdvanceBody) -> JobBody:

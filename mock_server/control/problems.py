@@ -53,6 +53,7 @@ UNANSWERABLE = Kind("unanswerable", 422, "The question has no answer")
 NOT_A_KEY = Kind("not-a-key", 422, "The public key cannot be used")
 NOT_SETTABLE = Kind("not-settable", 422, "The account cannot have these settings")
 NEVER_ACTS = Kind("never-acts", 422, "The fault can never act")
+IMPOSSIBLE_PLAN = Kind("impossible-plan", 422, "The job cannot go like this")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
@@ -104,6 +105,12 @@ class Problem(errors.DomainError):
 # Errors of the domain
 
 
+def pointed(kind: Kind, error: errors.Invalid) -> Problem:
+    """Return an error in a member as a problem of a kind of its own."""
+    place = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
+    return Problem(kind, str(error), errors=[place])
+
+
 def problem_of(error: errors.DomainError) -> Problem:
     """Return the error as a problem of the kind that belongs to its class, or to a base class."""
     kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
@@ -116,8 +123,7 @@ def problem_of(error: errors.DomainError) -> Problem:
             ]
             return Problem(kind, str(error), errors=errors_found)
         case errors.Invalid():
-            pointed = ErrorBody(pointer=f"#/{error.field}", detail=error.problem)
-            return Problem(kind, str(error), errors=[pointed])
+            return pointed(kind, error)
         case errors.NotFound():
             return Problem(
                 kind, f"there is no {error.kind}" + (f" {error.id!r}" if error.id else "")

@@ -17,6 +17,7 @@ from mock_server.control.faults import Faults
 from mock_server.control.incidents import Incidents
 from mock_server.control.probes import Probes
 from mock_server.control.problems import (
+    IMPOSSIBLE_PLAN,
     NEVER_ACTS,
     NOT_A_CAPTURE,
     NOT_A_KEY,
@@ -178,6 +179,10 @@ _JOBS = (
         problems=_CHANGE,
     ),
     Operation("POST", "/_mock/jobs/{id}/fail", jobs.fail_job, "Fail a job now", problems=_CHANGE),
+    Operation(
+        "PATCH", "/_mock/jobs/{id}/plan", jobs.plan_job, "Change how a job goes from now on",
+        problems=(*_CHANGE, IMPOSSIBLE_PLAN),
+    ),
 )
 
 

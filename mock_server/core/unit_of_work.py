@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.accounts import SERVER, Account, LimitMode, Limits
-from mock_server.core.clock import MAX_LATE, Clock
+from mock_server.core.clock import LATEST, MAX_LATE, Clock
 from mock_server.core.credits import Wallet
 from mock_server.core.errors import AccountGone, DomainError, RateLimited
 from mock_server.core.events import Event
@@ -252,7 +252,8 @@ class UnitOfWork:
 
     async def next_moment(self) -> float | None:
         """Return when something falls due next, after now."""
-        return await self.tx.due_after(self._accounts.due.all, self._id, self.now)
+        moment = await self.tx.due_after(self._accounts.due.all, self._id, self.now)
+        return None if moment is None or moment > LATEST else moment
 
     # Limits
 

@@ -87,7 +87,7 @@ class JobAnswers:
             case JobState.SUCCEEDED:
                 body["successInfo"] = self._success(snapshot, account, origin)
             case JobState.FAILED:
-                body["failedInfo"] = self._failed(snapshot)
+                body["failedInfo"] = self._failed(snapshot, account, origin)
         return {"job": body}
 
     def notice(self, delivery: Delivery, job: Job, account: Account) -> bytes:
@@ -152,44 +152,38 @@ class JobAnswers:
         return self._with_stages(info, snapshot, images)
 
     def _success(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
-        job, now = snapshot.job, snapshot.now
-        files: list[Body] = []
-        shown: list[Body] = []
+        job, order = snapshot.job, snapshot.job.order
+        files = self._files(snapshot, account, origin)
         metadata: Body = {}
         info: Body = {}
-        life = str(self.storage.result_life(job, now))
-        order = job.order
-        for index in range(order.count):
-            image_id = _image_id(job, account, index)
-            url = self.storage.result_url(job, account, index, now, origin)
-            file_format, (width, height) = format_of(job, index), size_of(job, index)
-            size: Body = {"width": width, "height": height}
-            if self.settings.image_format == "present":
-                size = {"format": file_format, **size}
-            files.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
-            shown.append(
-                {
-                    "filename": url,
-                    "type": "output",
-                    "height": height,
-                    "width": width,
-                    "format": file_format,
-                    "imageResourceId": image_id,
-                }
-            )
+        for index, file in enumerate(files):
             if order.is_video_at(index):
-                info.setdefault("videos", []).append(files[-1])
+                info.setdefault("videos", []).append(file)
             else:
-                info.setdefault("images", []).append(files[-1])
-                metadata[image_id] = {"meta": _file_facts(job, index)}
+                info.setdefault("images", []).append(file)
+                metadata[file["id"]] = {"meta": _file_facts(job, index)}
         runtime = max(1, round(job.ended_at - job.starts_at))
         if metadata:
             info["imageExifMetaMap"] = metadata
         info["runtime"] = str(runtime)
         if order.notes:
+            shown = [_node_file(job, index, file) for index, file in enumerate(files)]
             info["workflowFinishItem"] = self._finish_item(job, 1.0, job.ended_at, shown)
-        finished = [{"resourceImage": file, "progress": 100} for file in files]
-        return self._with_stages(info, snapshot, finished)
+        return self._with_stages(info, snapshot, _finished(files))
+
+    def _files(self, snapshot: Snapshot, account: Account, origin: str) -> list[Body]:
+        job, now = snapshot.job, snapshot.now
+        files: list[Body] = []
+        life = str(self.storage.result_life(job, now))
+        for index in range(job.order.count):
+            url = self.storage.result_url(job, account, index, now, origin)
+            width, height = size_of(job, index)
+            size: Body = {"width": width, "height": height}
+            if self.settings.image_format == "present":
+                size = {"format": format_of(job, index), **size}
+            image_id = _image_id(job, account, index)
+            files.append({"id": image_id, "url": url, "expiredIn": life, "meta": {"image": size}})
+        return files
 
     def _finish_item(self, job: Job, done: float, now: float, images: Sequence[Body] = ()) -> Body:
         """Return the progress of a graph, node by node (TAMS › 7, U54)."""
@@ -204,21 +198,28 @@ class JobAnswers:
             finished_nodes=self.settings.finished_nodes,
         )
 
-    def _failed(self, snapshot: Snapshot) -> Body:
-        reason = snapshot.job.reason_at(snapshot.now)
+    def _failed(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
+        job = snapshot.job
+        reason = job.reason_at(snapshot.now)
         reason = self.settings.failure_reason.replace("{reason}", reason)
+        failure = job.planned_failure
         # DEFAULT is the zero value of its enum, but it is documented that it is sent.
-        return self._with_stages({"reason": reason, "code": "DEFAULT"}, snapshot, [])
+        code = failure.code if failure is not None and failure.code else "DEFAULT"
+        info: Body = {"reason": reason, "code": code}
+        if not job.has_results:
+            return self._with_stages(info, snapshot, [])
+        # Only the description of 2023 has a member for pictures of a job that failed (TAMS › 7).
+        files = _finished(self._files(snapshot, account, origin))
+        return info | {"stages": [self._stage(job.stages_kept - 1, files)]}
 
     def _with_stages(self, info: Body, snapshot: Snapshot, images: list[Body]) -> Body:
         """Add the list of stages from the description of 2023 (U55)."""
         if self.settings.stages_shape == "2023":
-            stage = {
-                "stageIndex": str(snapshot.job.stage_at(snapshot.now)),
-                "processingImages": images,
-            }
-            info["stages"] = [self._without_zeros(stage)]
+            info["stages"] = [self._stage(snapshot.job.stage_at(snapshot.now), images)]
         return info
+
+    def _stage(self, index: int, images: list[Body]) -> Body:
+        return self._without_zeros({"stageIndex": str(index), "processingImages": images})
 
     def _without_zeros(self, members: Body) -> Body:
         if self.settings.zero_members == "send":
@@ -232,6 +233,23 @@ _ZEROS: tuple[Any, ...] = (0, "0", "", [], None)
 
 def _image_id(job: Job, account: Account, index: int) -> str:
     return ids.uuid_of(account.seed, "image", job.id, index)
+
+
+def _node_file(job: Job, index: int, file: Body) -> Body:
+    """Return a file in the form of a node's outputs (TAMS › 7)."""
+    width, height = size_of(job, index)
+    return {
+        "filename": file["url"],
+        "type": "output",
+        "height": height,
+        "width": width,
+        "format": format_of(job, index),
+        "imageResourceId": file["id"],
+    }
+
+
+def _finished(files: list[Body]) -> list[Body]:
+    return [{"resourceImage": file, "progress": 100} for file in files]
 
 
 def _file_facts(job: Job, index: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from mock_server.core import chance
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.errors import NotFound
-from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.job import Job
 from mock_server.core.resources import Resource
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tams.settings import TamsSettings
@@ -197,7 +197,7 @@ class Storage:
         if (
             job is None
             or call.now >= job.ended_at + kept
-            or job.state_at(call.now) is not JobState.SUCCEEDED
+            or not (job.state_at(call.now).final and job.has_results)
         ):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         answer = _file_answer(await self.results.file(job, index), media_type_of(job, index))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from mock_server.core import errors
 from mock_server.web.calls import Answer, Trace
 from mock_server.workshop import gateway
@@ -14,10 +16,14 @@ from mock_server.workshop.settings import WorkshopSettings
 
 
 class Refused(errors.DomainError):
-    """A refusal that only this service has; `situation` is its name in the table of error codes."""
+    """A refusal that only this service has; `situation` is its name in the table of error codes.
 
-    def __init__(self, situation: str, message: str = "") -> None:
+    A `code` replaces the `subErrCode` of that table.
+    """
+
+    def __init__(self, situation: str, message: str = "", code: str = "") -> None:
         super().__init__(message or situation)
+        self.code = code
         self.situation = situation
         self.message = message
 
@@ -54,6 +60,8 @@ def render_error(
         answer = gateway.refuse(turned_away, settings.gateway_generation)
         return gateway.with_request_id(answer, trace.id)
     words = worded(codes, situation_of(error), _message(error))
+    if isinstance(error, Refused) and error.code:
+        words = replace(words, sub_code=error.code)
     return failure(words, trace, settings.failure_status)
 
 

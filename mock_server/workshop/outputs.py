@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from mock_server.core import chance
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.job import Job
 from mock_server.web.calls import Answer, Call
 from mock_server.web.object_store import StoreRefusal, refuse, terms
 from mock_server.web.pipeline import Operation
@@ -112,8 +112,8 @@ class Outputs:
         return await self.results.file(job, index), media_type_of(job, index)
 
     def _is_kept(self, job: Job, now: float) -> bool:
-        succeeded = job.state_at(now) is JobState.SUCCEEDED
-        return succeeded and now < job.ended_at + self.settings.task_life
+        is_made = job.state_at(now).final and job.has_results
+        return is_made and now < job.ended_at + self.settings.task_life
 
 
 async def result_url(call: Call) -> Account:

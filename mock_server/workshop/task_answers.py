@@ -62,7 +62,7 @@ class TaskAnswers:
         if status == "waiting":
             data["lastQueueRemaining"] = snapshot.ahead + self.settings.first_queue_place
         elif status == "running":
-            left = job.starts_at + job.plan.run - job.moment(now)
+            left = job.plan.run * (1 - job.done_at(now))
             data["etaRelative"] = round(max(0.0, left), 1)
             data["message"] = "running" if metadata.kind == "workflow" else "sampling"
         elif status == "failed":
@@ -74,7 +74,7 @@ class TaskAnswers:
                 if metadata.kind == "workflow"
                 else _sampling_state(job, now)
             )
-        elif status == "succeeded" and metadata.kind == "workflow" and account is not None:
+        elif metadata.kind == "workflow" and account is not None and _files(snapshot):
             # A public client downloads from here once the task has succeeded.
             data["currentImage"] = self.outputs.url(job, 0, account, now, origin)
         return data
@@ -83,7 +83,9 @@ class TaskAnswers:
         """Return the data of a result call; settings decide about tasks that have not succeeded."""
         status = STATUS[snapshot.state]
         if status == "failed" and self.settings.failed_result == "fail":
-            raise Refused("task-failed", self.why_failed(snapshot))
+            failure = snapshot.job.planned_failure
+            code = "" if failure is None else failure.code
+            raise Refused("task-failed", self.why_failed(snapshot), code)
         if status in ("waiting", "running") and self.settings.unfinished_result == "fail":
             raise Refused("task-unfinished", f"The task is {status}")
         return self.data(snapshot, account, origin)
@@ -91,10 +93,7 @@ class TaskAnswers:
     def data(self, snapshot: Snapshot, account: Account, origin: str) -> Data:
         """Return the present result, independent of settings."""
         job, now = snapshot.job, snapshot.now
-        urls: list[str] = []
-        if snapshot.state is JobState.SUCCEEDED:
-            indexes = range(job.order.count)
-            urls = [self.outputs.url(job, index, account, now, origin) for index in indexes]
+        urls = [self.outputs.url(job, each, account, now, origin) for each in _files(snapshot)]
         if task_metadata(job).kind == "workflow":
             return self._workflow_data(snapshot, urls)
         return {
@@ -137,6 +136,12 @@ class TaskAnswers:
             "taskBeginTime": milliseconds(begins_at) if has_ended or is_running else None,
             "taskEndTime": milliseconds(job.ended_at) if has_ended else None,
         }
+
+
+def _files(snapshot: Snapshot) -> range:
+    """Return the numbers of the files that a task has made."""
+    is_made = snapshot.state.final and snapshot.job.has_results
+    return range(snapshot.job.order.count if is_made else 0)
 
 
 def _sampling_state(job: Job, now: float) -> Data:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from mock_server.core.accounts import SERVER, Progression
-from mock_server.core.jobs.job import Ending, Job, JobState
+from mock_server.core.accounts import SERVER
+from mock_server.core.jobs.job import RUNS, Ending, Job, JobState, Order
 from mock_server.core.jobs.queue import APART, MAX_MOVED, QueuePlace
 from mock_server.core.jobs.watch import Notify, Watch
 from mock_server.core.outbox import Delivery
@@ -37,57 +37,79 @@ async def _apply_next(world: UnitOfWork, job: Job, at: float) -> Job:
         job = await tell(world, job, progress_at, job.state_at(progress_at))
         await world.tx.put(job)
         return job
-    state = _STATES[job.applied]
-    if job.applied == 0 and not job.plan.pending:
-        state = JobState.WAITING
+    state, applied = _next_state(job)
     if state is None:
         failure = job.plan.failure
         ending = Ending(at, JobState.SUCCEEDED)
         if failure is not None:
             ending = Ending(at, JobState.FAILED, failure.reason)
         return await end(world, job, ending)
-    if state is JobState.RUNNING:
+    if applied == RUNS:
         if job.waits_for:
             if problem := await input_problem(world, job, at):
                 return await end_early(world, job, Ending(at, JobState.FAILED, problem))
             job = replace(job, waits_for=())
         await _start(world, job, at)
     world.happened(at, JOB, job.id, state)
-    job = replace(job, applied=_STATES.index(state) + 1)
+    job = replace(job, applied=applied)
     if _is_told(job, at, state):
         job = await tell(world, job, at, state)
     await world.tx.put(job)
     return job
 
 
-# The state that begins at each border; the last border is the end.
-_STATES = (JobState.PENDING, JobState.WAITING, JobState.RUNNING, None)
+def _next_state(job: Job) -> tuple[JobState | None, int]:
+    """Return the state that begins next (None is the end), and how many borders are applied then.
+
+    A job that lost its worker may go back into the queue, and come out of it, several times.
+    """
+    applied = job.applied
+    if applied == 0 and job.plan.pending:
+        return JobState.PENDING, 1
+    if applied < RUNS - 1:
+        return JobState.WAITING, RUNS - 1
+    turn = applied - RUNS
+    if turn >= 0 and (not job.plan.course or turn >= len(job.turns)):
+        return None, applied
+    return (JobState.RUNNING if turn % 2 else JobState.WAITING), applied + 1
 
 
 def _is_told(job: Job, at: float, state: JobState) -> bool:
     """Return whether the job's watch wants to hear of a state that begins before the end."""
     if job.watch is None or job.watch.notify is not Notify.CHANGES or at >= job.ends_at:
         return False
-    return state is not JobState.WAITING or job.queued_at < job.starts_at
+    return state is not JobState.WAITING or job.applied > RUNS or job.queued_at < job.starts_at
 
 
 async def end(world: UnitOfWork, job: Job, ending: Ending) -> Job:
     """Write an ending, and charge the job's price or give the held credits back."""
     wallet = await world.wallet()
     done = ending.state is JobState.SUCCEEDED
+    job = replace(job, ending=ending)
     await world.tx.put(wallet.charge(job.price) if done else wallet.release(job.price))
     if job.watch is not None:
         queue = await world.queue()
         await world.tx.put(replace(queue, watched=queue.watched - 1))
-    job = await tell(world, replace(job, ending=ending), ending.at, ending.state)
+    job = await tell(world, replace(job, order=_made(job)), ending.at, ending.state)
     await world.tx.put(job)
     world.happened(ending.at, JOB, job.id, ending.state)
     return job
 
 
+def _made(job: Job) -> Order:
+    """Return the order with what a job that has ended has really made."""
+    order, plan, failure = job.order, job.plan, job.planned_failure
+    if plan.without_results and job.state_at(job.ended_at) is JobState.SUCCEEDED:
+        return replace(order, count=0)
+    if failure is None or not failure.kept:
+        return order
+    width, height = plan.sizes[failure.kept - 1] if plan.sizes else (order.width, order.height)
+    return replace(order, width=width, height=height, frames=1, fps=0, stills=())
+
+
 async def end_early(world: UnitOfWork, job: Job, ending: Ending) -> Job:
     """End a job before its time, and let those behind it move up."""
-    if job.progress is Progression.TIME:
+    if job.queues:
         queue = await world.queue()
         has_place = await world.tx.get(QueuePlace, job.id) is not None
         await world.tx.delete(QueuePlace, job.id)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from math import ceil
+from itertools import pairwise
+from math import ceil, inf
 from typing import Literal
 
 from msgspec import Struct
 
 from mock_server.core.accounts import Progression
-from mock_server.core.jobs.plans import Plan
+from mock_server.core.jobs.course import FOREVER, begins
+from mock_server.core.jobs.plans import Plan, PlannedFailure
 from mock_server.core.jobs.watch import PROGRESS_STEPS, Notify, Watch
 
 PictureFormat = Literal["png", "jpeg", "webp"]
@@ -45,7 +47,7 @@ class JobState(StrEnum):
 
 
 _BY_TIME = (Progression.TIME, Progression.INSTANT)
-_RUNS = 3  # how many borders have been applied once it runs
+RUNS = 3  # how many borders have been applied once it runs
 _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 _STARTED = _FINAL | {JobState.RUNNING}
 
@@ -170,6 +172,8 @@ class Job(Struct, frozen=True, gc=False):
                 due_at = self.starts_at
             case _:
                 due_at = self.ends_at
+                if self.plan.course and self.applied - RUNS < len(turns := self.turns):
+                    due_at = turns[self.applied - RUNS]
         if self.watch is not None and (progress_at := self.progress_notice_at) is not None:
             return min(due_at, progress_at)
         return due_at
@@ -179,10 +183,61 @@ class Job(Struct, frozen=True, gc=False):
         """When the next progress notice is due, if its watch asked for them."""
         if self.watch is None or self.watch.notify is not Notify.PROGRESS:
             return None
-        if self.told >= PROGRESS_STEPS or self.applied < _RUNS:
+        if self.told >= PROGRESS_STEPS or self.applied < RUNS:
             return None
-        at = self.starts_at + self.plan.until_end / PROGRESS_STEPS * self.told
+        plan = self.plan
+        at = self.starts_at + plan.until_end / PROGRESS_STEPS * self.told
+        if plan.changed_after:
+            at = max(at, self.starts_at + plan.changed_after)
         return at if at < self.ends_at else None
+
+    @property
+    def turns(self) -> list[float]:
+        """When it goes back into the queue, comes out of it, and so on, while it runs."""
+        begun = list(begins(self.plan.course))
+        return [
+            self.starts_at + at
+            for (_, leg), (at, after) in pairwise(begun)
+            if leg.waits is not after.waits
+        ]
+
+    @property
+    def stands_from(self) -> float:
+        """From when on it stands for ever; infinite, if it goes on."""
+        plan = self.plan
+        if plan.pending >= FOREVER:
+            return self.pending_at
+        if plan.wait >= FOREVER:
+            return self.queued_at
+        endless = (at for at, leg in begins(plan.course) if leg.seconds >= FOREVER)
+        return self.starts_at + next(endless, inf)
+
+    @property
+    def queues(self) -> bool:
+        """Whether it has a place in the queue until it starts; one that waits for ever has none."""
+        return self.progress is Progression.TIME and self.plan.lead < FOREVER
+
+    @property
+    def planned_failure(self) -> PlannedFailure | None:
+        """The failure of its plan, if it ended with that."""
+        failure, ending = self.plan.failure, self.ending
+        if failure is None or ending is None or ending.state is not JobState.FAILED:
+            return None
+        return failure if ending.reason == failure.reason else None
+
+    @property
+    def stages_kept(self) -> int:
+        """How many stages are over whose pictures it kept, although it failed."""
+        failure = self.planned_failure
+        return 0 if failure is None else failure.kept
+
+    @property
+    def has_results(self) -> bool:
+        """Whether there are files, once it has ended."""
+        ending = self.ending
+        if ending is None:
+            return self.plan.failure is None or self.plan.failure.kept > 0
+        return ending.state is JobState.SUCCEEDED or self.stages_kept > 0
 
     def moment(self, now: float) -> float:
         """Return its position in time at virtual time `now`."""
@@ -195,6 +250,8 @@ class Job(Struct, frozen=True, gc=False):
         moment = self.moment(now)
         if moment >= self.starts_at:
             if moment < self.ends_at:
+                if self.plan.course and sum(turn <= moment for turn in self.turns) % 2:
+                    return JobState.WAITING
                 return JobState.RUNNING
             return JobState.SUCCEEDED if self.plan.failure is None else JobState.FAILED
         if moment >= self.queued_at:
@@ -203,7 +260,7 @@ class Job(Struct, frozen=True, gc=False):
 
     def next_moment(self) -> float:
         """Return the border that follows its position."""
-        borders = (self.pending_at, self.queued_at, self.starts_at)
+        borders = (self.pending_at, self.queued_at, self.starts_at, *self.turns)
         return next((border for border in borders if border > self.position), self.ends_at)
 
     def reason_at(self, now: float) -> str:
@@ -215,17 +272,14 @@ class Job(Struct, frozen=True, gc=False):
         return "" if self.plan.failure is None else self.plan.failure.reason
 
     def done_at(self, now: float) -> float:
-        """Return the progress, 0 to 1; it never decreases."""
+        """Return the progress, 0 to 1; it decreases only where its worker is lost."""
         state = self.state_at(now)
         if state is JobState.SUCCEEDED:
             return 1.0
-        run = self.plan.run
-        if run <= 0:
-            return 0.0
         if self.ending is not None:
             now = min(now, self.ending.at)
         moment = min(self.moment(now), self.ends_at)
-        return min(1.0, max(0.0, self.plan.worked_after(moment - self.starts_at) / run))
+        return self.plan.done_after(moment - self.starts_at)
 
     def images_done_at(self, now: float) -> tuple[float, ...]:
         """Return the progress of each picture, 0 to 1; they are made one after the other."""
@@ -243,11 +297,18 @@ class Job(Struct, frozen=True, gc=False):
 
     def other_tenants_at(self, now: float) -> tuple[int, int]:
         """Return how many jobs of other tenants are ahead and behind; both never increase."""
-        span = self.starts_at - self.queued_at
-        left = (self.starts_at - self.moment(now)) / span if span > 0 else 0.0
-        left = min(1.0, max(0.0, left))
+        moment, plan = self.moment(now), self.plan
+        begin, end = self.queued_at + plan.counted_after, self.starts_at
+        if moment >= end and plan.course:  # It is back in the queue.
+            turns = [*self.turns, self.ends_at]
+            index = sum(turn <= moment for turn in turns)
+            begin, end = turns[index - 1], turns[index]
+        elif moment <= begin <= end:
+            return plan.ahead, plan.behind
+        span = end - begin
+        left = min(1.0, max(0.0, (end - moment) / span)) if span > 0 else 0.0
         # Each of them takes the same time, and the last one leaves before the start.
-        return _left(self.plan.ahead, left), _left(self.plan.behind, left)
+        return _left(plan.ahead, left), _left(plan.behind, left)
 
 
 def _left(count: int, part: float) -> int:
@@ -257,7 +318,8 @@ def _left(count: int, part: float) -> int:
 def position_after_polls(job: Job, polls: int, needed: int) -> float:
     """Return the position after `polls` of `needed` polls; it never goes back.
 
-    The job waits in the first half and runs in the second; the last poll ends it.
+    The job waits in the first half and runs in the second; the last poll ends it, unless it stands
+    for ever somewhere.
     """
     waiting = needed // 2
     if polls >= needed:
@@ -266,4 +328,4 @@ def position_after_polls(job: Job, polls: int, needed: int) -> float:
         reached = job.starts_at - job.plan.wait * (1 - polls / (waiting + 1))
     else:
         reached = job.starts_at + job.plan.until_end * ((polls - waiting) / (needed - waiting))
-    return max(job.position, reached)
+    return max(job.position, min(reached, job.stands_from))

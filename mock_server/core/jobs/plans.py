@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mock_server.core import chance
 from mock_server.core.accounts import Progression
+from mock_server.core.jobs.course import Course, done_after
 
 _REFERENCE_PIXELS = 768 * 768
 _PLAN_BUCKETS = 256
@@ -92,17 +93,26 @@ PROFILES = {
 
 
 class PlannedFailure(Struct, frozen=True):
-    """The work fails `after` this part (0 to 1) of its running time."""
+    """The work fails `after` this part (0 to 1) of its running time.
+
+    `code` is the vendor's, if not the usual one. The pictures of the last of `kept` stages are
+    results, if there are some.
+    """
 
     after: float
     reason: str
+    code: str = ""
+    kept: int = 0
 
 
 class Plan(Struct, frozen=True):
     """The course of one job, in seconds.
 
-    It may stop for `stall` seconds once it has run for `stalls_after`. One that `ignores_cancel`
-    goes on although its cancellation was accepted.
+    It runs straight on unless it has a `course`. `ahead` and `behind` are the jobs of other tenants
+    once it has been in the queue for `counted_after`; until then its rank stands still. What was
+    planned anew while it ran is so since it had run for `changed_after`. `sizes` are those of the
+    pictures of each stage, if they differ. One that `ignores_cancel` goes on although its
+    cancellation was accepted. `without_results` it succeeds and makes nothing.
     """
 
     created: float
@@ -112,9 +122,12 @@ class Plan(Struct, frozen=True):
     ahead: int = 0
     behind: int = 0
     failure: PlannedFailure | None = None
-    stall: float = 0.0
-    stalls_after: float = 0.0
+    course: Course = ()
+    counted_after: float = 0.0
+    changed_after: float = 0.0
+    sizes: tuple[tuple[int, int], ...] = ()
     ignores_cancel: bool = False
+    without_results: bool = False
 
     @property
     def lead(self) -> float:
@@ -123,20 +136,22 @@ class Plan(Struct, frozen=True):
 
     @property
     def run(self) -> float:
-        """Seconds of running, if nothing fails."""
+        """Seconds of running, if nothing stops it."""
         return sum(self.stages)
 
     @property
     def until_end(self) -> float:
         """Seconds from the start to the end."""
-        worked = self.run if self.failure is None else self.run * self.failure.after
-        return worked + self.stall if self.stall and worked > self.stalls_after else worked
+        if self.course:
+            return sum([leg.seconds for leg in self.course])
+        return self.run if self.failure is None else self.run * self.failure.after
 
-    def worked_after(self, seconds: float) -> float:
-        """Return how much of the run is done some seconds after the start."""
-        if not self.stall or seconds <= self.stalls_after:
-            return seconds
-        return max(self.stalls_after, seconds - self.stall)
+    def done_after(self, seconds: float) -> float:
+        """Return the part of the run (0 to 1) that is done some seconds after the start."""
+        if self.course:
+            return done_after(self.course, seconds)
+        run = self.run
+        return min(1.0, max(0.0, seconds / run)) if run > 0 else 0.0
 
 
 class Planner(Struct, frozen=True, eq=False):
@@ -197,7 +212,13 @@ def _planned(
         ahead=_between(profile.ahead, draw_number >> 16 & 0xFFFF),
         behind=_between(profile.behind, draw_number & 0xFFFF),
         failure=_memory_failure(passes, stages, load, planner.memory_pixels),
+        sizes=_sizes(passes),
     )
+
+
+def _sizes(passes: tuple[Pass, ...]) -> tuple[tuple[int, int], ...]:
+    sizes = tuple((each.width, each.height) for each in passes)
+    return sizes if len(set(sizes)) > 1 else ()
 
 
 def _memory_failure(

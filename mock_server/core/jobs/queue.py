@@ -39,9 +39,10 @@ class QueueState(Struct, frozen=True):
     """When the account's slots become free, ascending: after all jobs, and after those that run.
 
     `serial` counts the account's jobs, `last_tick` is the newest part of an id (see `ids`),
-    `waiting` how many jobs have a place, `last_start` when the last of them starts, and
-    `other_tenants` how many jobs of other tenants are ahead of it. In an `inexact` queue only the
-    first job is known to start when its place says. `watched` jobs have not ended.
+    `waiting` how many jobs have a place, `last_start` when the last of them starts, `other_tenants`
+    how many jobs of other tenants are ahead of it, and `stands_until` until when its rank stands
+    still. In an `inexact` queue only the first job is known to start when its place says. `watched`
+    jobs have not ended.
     """
 
     id: str
@@ -53,6 +54,7 @@ class QueueState(Struct, frozen=True):
     waiting: int = 0
     last_start: float = _NEVER
     other_tenants: int = 0
+    stands_until: float = _NEVER
     inexact: bool = False
     watched: int = 0
 
@@ -72,6 +74,9 @@ class QueueState(Struct, frozen=True):
             start = max(start, self.last_start + APART)
             if plan.ahead < self.other_tenants:
                 plan = _with_ahead(plan, self.other_tenants)
+            stands_for = self.stands_until - now - (plan.created + plan.pending)
+            if plan.counted_after < stands_for:
+                plan = replace(plan, counted_after=stands_for)
         queue = QueueState(
             id=self.id,
             account=self.account,
@@ -82,6 +87,7 @@ class QueueState(Struct, frozen=True):
             waiting=self.waiting + 1,
             last_start=start,
             other_tenants=plan.ahead,
+            stands_until=_stands_until(now, plan),
             inexact=self.inexact,
             watched=self.watched,
         )
@@ -96,8 +102,7 @@ class QueueState(Struct, frozen=True):
         """Return the queue after a job ended before its time: it had a place, or ran."""
         if has_place:
             return replace(self, waiting=self.waiting - 1)
-        running = sorted(self.running, key=lambda moment: abs(moment - job.ends_at))
-        return replace(self, running=tuple(sorted(running[1:])))
+        return self.without_run(job.ends_at)
 
     def shifted(self, seconds: float) -> QueueState:
         """Return the queue with all its moments moved."""
@@ -106,7 +111,50 @@ class QueueState(Struct, frozen=True):
             free_at=tuple(moment + seconds for moment in self.free_at),
             running=tuple(moment + seconds for moment in self.running),
             last_start=self.last_start + seconds,
+            stands_until=self.stands_until + seconds,
         )
+
+    def without_run(self, ends_at: float) -> QueueState:
+        """Return the queue without the running job that was to end then."""
+        running = sorted(self.running, key=lambda moment: abs(moment - ends_at))
+        return replace(self, running=tuple(sorted(running[1:])))
+
+    def planned_again(
+        self, jobs: Sequence[Job], changed: str, slots: int, now: float
+    ) -> tuple[QueueState, list[Job]]:
+        """Return the queue after the plan of a job changed, and all that wait: `jobs`, in order.
+
+        The others start as soon as they can then, which may be later. The rank of none of them gets
+        worse, unless the changed job is ahead of it and now has more jobs of others before it.
+        """
+        free = list(_fitted(_taken(self.running, now), slots))
+        heapify(free)
+        made: list[Job] = []
+        start, earliest, ahead, stands_until, later = _NEVER, now, 0, now, False
+        for job in jobs:
+            plan = job.plan
+            start = max(job.ready_at, free[0], earliest)
+            heapreplace(free, start + plan.until_end)
+            earliest = start + APART
+            later = later or start > job.starts_at or job.id == changed
+            if later:
+                # Ranks never cross if none begins to fall before the one ahead of it.
+                others, behind = job.other_tenants_at(now)
+                ahead = max(ahead, others)
+                stands_until = max(stands_until, job.queued_at + plan.counted_after)
+                counted_after = max(0.0, stands_until - job.queued_at)
+                plan = replace(plan, ahead=ahead, behind=behind, counted_after=counted_after)
+            made.append(replace(job, plan=plan, starts_at=start))
+        queue = replace(
+            self,
+            free_at=_taken(free, now),
+            waiting=len(made),
+            last_start=start,
+            other_tenants=made[-1].plan.ahead if made else 0,
+            stands_until=_stands_until(made[-1].submitted_at, made[-1].plan) if made else _NEVER,
+            inexact=False,
+        )
+        return queue, made
 
     def moved_up(
         self, jobs: Sequence[Job], slots: int, now: float, not_before: float
@@ -134,6 +182,10 @@ class QueueState(Struct, frozen=True):
 def _with_ahead(plan: Plan, ahead: int) -> Plan:
     """Return the plan with other tenants ahead; the jobs of a long queue share a few plans."""
     return replace(plan, ahead=ahead)
+
+
+def _stands_until(submitted_at: float, plan: Plan) -> float:
+    return submitted_at + (plan.created + plan.pending) + plan.counted_after
 
 
 def _fitted(free_at: tuple[float, ...], slots: int) -> tuple[float, ...]:

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from mock_server.core import chance, ids
 from mock_server.core.accounts import Progression
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, RequestRepeated
+from mock_server.core.jobs.course import FOREVER
 from mock_server.core.jobs.due import end, end_early, input_problem, tell
 from mock_server.core.jobs.job import Ending, Job, JobState, Order, position_after_polls
+from mock_server.core.jobs.plan_changes import PlanChange, Standing
 from mock_server.core.jobs.plans import AT_ONCE, Plan, Work
 from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.jobs.watch import Notify, Watch
@@ -95,21 +97,20 @@ class JobService:
         queue = await world.queue()
         serial = queue.serial + 1
         kind = progress or rules.progress
-        if world.plan_change is not None and world.plan_change.without_results:
-            order = replace(order, count=0)
         draw_number = chance.nth(account.seed, "job", serial)
         plan = self._plan(kind, work, draw_number)
         tick = ids.next_tick(now, queue.last_tick)
         while await tx.get(Job, job_id := name(tick, account.id)) is not None:
             tick += 1
-        if kind is Progression.TIME:
+        queues = kind is Progression.TIME and plan.lead < FOREVER
+        if queues:
             queue, plan, starts_at = queue.joined(plan, rules.slots, now, tick)
         else:
             starts_at = now + plan.lead
             queue = replace(queue, serial=serial, last_tick=tick)
         if watch is not None and not await world.may_notify():
             watch = None
-        own_ahead = queue.waiting - 1 if kind is Progression.TIME else 0
+        own_ahead = queue.waiting - 1 if queues else 0
         if watch is not None:
             queue = replace(queue, watched=queue.watched + 1)
         await tx.put(queue)
@@ -131,7 +132,7 @@ class JobService:
         if serial > rules.keep_jobs:  # With fewer ever made, there is room.
             await self._make_room()
         await tx.put(job)
-        if kind is Progression.TIME:
+        if queues:
             await tx.put(QueuePlace(job.id, account.id, starts_at))
         if key_id:
             await tx.put(RequestKey(key_id, account.id, job.id, fingerprint, now))
@@ -182,19 +183,73 @@ class JobService:
             position = min(job.position + max(0.0, seconds), job.ends_at)
         return await self._snapshot(await self._moved(job, position))
 
+    async def change_plan(self, job_id: str, change: PlanChange) -> Snapshot:
+        """Change how a job goes from now on.
+
+        Those behind it in the queue start when they can then. Raises AlreadyEnded, or Invalid for a
+        change of what has passed.
+        """
+        world, now = self.world, self.world.now
+        job = await self._own(job_id)
+        if job.ending is not None:
+            raise AlreadyEnded(job_id)
+        moment, before = job.moment(now), job.state_at(now)
+        has_started = moment >= job.starts_at
+        ahead, behind = job.other_tenants_at(now)
+        standing = Standing(
+            starts_after=job.starts_at - job.submitted_at,
+            ahead=ahead,
+            behind=behind,
+            age=moment - job.submitted_at,
+            is_queued=moment >= job.queued_at,
+            ran=moment - job.starts_at if has_started else None,
+        )
+        changed = replace(job, plan=change.apply(job.plan, standing))
+        if not has_started and change.changes_lead:
+            changed = replace(changed, starts_at=max(changed.ready_at, moment))
+        if job.progress is Progression.TIME:
+            await self._plan_queue_again(job, changed)
+        elif not job.on_the_clock:
+            return await self._snapshot(await self._moved(changed, job.position, before))
+        else:
+            await world.tx.put(changed)
+        await world.apply_due(now)
+        return await self._snapshot(await self._own(job_id))
+
     # Inside
+
+    async def _plan_queue_again(self, job: Job, changed: Job) -> None:
+        """Write a job with another plan, and all that wait with it."""
+        world, tx = self.world, self.world.tx
+        queue = await world.queue()
+        places = [each for each in await tx.due(QueuePlace, job.account) if each.id != job.id]
+        waiting = [found for each in places if (found := await tx.get(Job, each.id)) is not None]
+        if job.starts_at <= world.now:
+            queue = queue.without_run(job.ends_at).started(changed.ends_at, world.now)
+        elif changed.queues:
+            # In its place; one that waited for ever comes last.
+            index = sum(each.due_at <= job.starts_at for each in places)
+            waiting.insert(index, changed)
+        else:
+            await tx.delete(QueuePlace, job.id)
+        queue, waiting = queue.planned_again(waiting, job.id, world.rules.slots, world.now)
+        await tx.put(queue)
+        for each in (changed, *waiting):
+            await tx.put(each)
+        for each in waiting:
+            await tx.put(QueuePlace(each.id, each.account, each.starts_at))
 
     def _plan(self, kind: Progression, work: Work, draw_number: int) -> Plan:
         plan = self.world.rules.planner.plan(work, draw_number)
+        if kind is Progression.INSTANT:
+            plan = AT_ONCE if plan.failure is None else replace(AT_ONCE, failure=plan.failure)
         if self.world.plan_change is not None:
             plan = self.world.plan_change.apply(plan)
-        if kind is not Progression.INSTANT:
-            return plan
-        return AT_ONCE if plan.failure is None else replace(AT_ONCE, failure=plan.failure)
+        return plan
 
-    async def _moved(self, job: Job, position: float) -> Job:
+    async def _moved(self, job: Job, position: float, before: JobState | None = None) -> Job:
         world, now = self.world, self.world.now
-        before = job.state_at(now)
+        before = before or job.state_at(now)
         job = replace(job, position=position)
         if job.waits_for and job.moment(now) >= job.starts_at:
             if problem := await input_problem(world, job, now):
@@ -237,7 +292,7 @@ class JobService:
         now = self.world.now
         state = job.state_at(now)
         own_ahead = 0
-        if not state.started and job.progress is Progression.TIME:
+        if not state.started and job.queues and job.starts_at > now:
             own_ahead = await self.world.tx.count_due(QueuePlace, job.account, job.starts_at) - 1
         return Snapshot(job, now, state, own_ahead)
 

@@ -11,14 +11,18 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Account, Progression
+from mock_server.core.clock import LATEST
 from mock_server.core.credits import ZERO, Wallet
 from mock_server.core.errors import AlreadyEnded, Conflict, CreditsShort, Invalid, RequestRepeated
 from mock_server.core.events import Event
+from mock_server.core.jobs.course import FOREVER
 from mock_server.core.jobs.job import Job, JobState
+from mock_server.core.jobs.plan_changes import Failure, Loss, PlaceInRun, PlanChange, Stall
 from mock_server.core.jobs.plans import Work
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.resets import ResetService
@@ -38,9 +42,35 @@ SLOTS = 2
 KEEP_JOBS = 8
 OPENING = Decimal(10)
 
+NEARLY = 1e-9
+
 IN_ORDER = [JobState.CREATED, JobState.PENDING, JobState.WAITING, JobState.RUNNING]
 
 PARTS = tuple(ResetService(an_account_service()).parts)
+
+PLACES = st.builds(PlaceInRun, st.integers(0, 2), st.sampled_from([0.0, 0.3, 0.7, 1.0]))
+TIMES = st.sampled_from([0.0, 0.3, 5.0, FOREVER])
+BACK_TO = st.sampled_from(["run", "stage", "queue"])
+
+
+def mentioned(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.just(UNSET) | st.none() | members
+
+
+CHANGES = st.builds(
+    PlanChange,
+    pending=st.none() | TIMES,
+    wait=st.none() | TIMES,
+    ahead=st.none() | st.integers(0, 5),
+    sit=st.just(0.0) | TIMES,
+    run=st.none() | st.sampled_from([0.5, 20.0]),
+    factor=st.sampled_from([1.0, 1.0, 0.2, 3.0]),
+    stall=mentioned(st.builds(Stall, PLACES, TIMES)),
+    loss=mentioned(st.builds(Loss, PLACES, st.integers(1, 3), BACK_TO, st.none() | TIMES)),
+    failure=mentioned(st.builds(Failure, PLACES, st.just("planned"), keeps=st.booleans())),
+    ignores_cancel=st.none() | st.booleans(),
+    without_results=st.none() | st.booleans(),
+)
 
 names = st.sampled_from(["ada", "bob"])
 pace = st.sampled_from([0.0, 0.05, 0.5, 1.0, 3.0, 20.0])
@@ -83,6 +113,7 @@ class Customers(RuleBasedStateMachine):
         bob = AccountSpec(id="bob", balance=OPENING, clock_start=1000.3, clock_rate=0.5)
         run(self.accounts.create(bob, self.wall))
         self.alone: str | None = None
+        self.replanned: dict[str, PlanChange] = {}
 
     def account(self, name: str) -> Account:
         return run(self.accounts.find(name))
@@ -93,6 +124,7 @@ class Customers(RuleBasedStateMachine):
     def begin(self, name: str) -> Memory:
         """Note that only this customer does something, while time stands."""
         self.alone = name
+        self.replanned = {}
         return self.memory[name]
 
     def any_job(self, name: str, data: st.DataObject) -> str | None:
@@ -108,9 +140,17 @@ class Customers(RuleBasedStateMachine):
         key=st.sampled_from(["", "", "", "one", "two"]),
         fingerprint=st.integers(1, 2),
         input=st.sampled_from(["", "", "nothing", "uploaded"]),
+        change=st.none() | st.none() | CHANGES,
     )
     def submit(
-        self, name: str, work: Work, progress: Progression, key: str, fingerprint: int, input: str
+        self,
+        name: str,
+        work: Work,
+        progress: Progression,
+        key: str,
+        fingerprint: int,
+        input: str,
+        change: PlanChange | None,
     ) -> None:
         memory = self.begin(name)
         if input == "uploaded" and memory.uploads:
@@ -121,8 +161,12 @@ class Customers(RuleBasedStateMachine):
 
         def submission() -> Snapshot:
             options = {"request_key": key, "fingerprint": fingerprint, "progress": progress}
-            order = an_order(count=2)
-            return self.bench.submit(name, work, self.wall, order=order, **options)  # type: ignore[no-any-return]
+
+            async def planned(world: UnitOfWork) -> Snapshot:
+                world.plan_change = change
+                return await world.jobs.submit(an_order(count=2), work, **options)  # type: ignore[arg-type]
+
+            return self.bench.act(name, self.wall, planned)  # type: ignore[no-any-return]
 
         first, content = memory.keys.get(key, ("", 0))
         if first in self.kept(name):
@@ -165,8 +209,9 @@ class Customers(RuleBasedStateMachine):
         over = memory.seen[id].state.final
         try:
             if what == "cancel":
-                state = self.bench.cancel(name, id, self.wall).state
-                assert state is JobState.CANCELED
+                snapshot = self.bench.cancel(name, id, self.wall)
+                ignored = snapshot.job.plan.ignores_cancel
+                assert (snapshot.state is JobState.CANCELED) is not ignored
             else:
                 failure = "tired" if what == "fail" else None
                 state = self.bench.finish(name, id, self.wall, failure=failure).state
@@ -190,6 +235,22 @@ class Customers(RuleBasedStateMachine):
             assert before.state.final
         except Conflict:
             assert before.job.on_the_clock
+
+    @rule(name=names, change=CHANGES, data=st.data())
+    def change_plan(self, name: str, change: PlanChange, data: st.DataObject) -> None:
+        memory = self.begin(name)
+        id = self.any_job(name, data)
+        if id is None or id not in self.kept(name):
+            return
+        before = self.kept(name)[id]
+        try:
+            self.bench.act(name, self.wall, lambda world: world.jobs.change_plan(id, change))
+            assert not memory.seen[id].state.final
+            self.replanned = {id: change}
+        except AlreadyEnded:
+            assert memory.seen[id].state.final
+        except Invalid:
+            assert self.kept(name)[id] == before
 
     @rule(name=names, readable=st.booleans(), for_ever=st.booleans())
     def upload(self, name: str, readable: bool, for_ever: bool) -> None:
@@ -254,7 +315,7 @@ class Customers(RuleBasedStateMachine):
 
     @rule(seconds=pace)
     def let_time_pass(self, seconds: float) -> None:
-        self.alone = None
+        self.alone, self.replanned = None, {}
         self.wall += seconds
 
     def advance(self, id: str | None, to: float) -> list[Event]:
@@ -263,7 +324,7 @@ class Customers(RuleBasedStateMachine):
 
     @rule(seconds=pace)
     def advance_the_server(self, seconds: float) -> None:
-        self.alone = "ada"
+        self.begin("ada")
         before = self.now("ada")
         events = self.advance(None, before + seconds)
         assert all(before < event.at <= before + seconds for event in events)
@@ -280,7 +341,8 @@ class Customers(RuleBasedStateMachine):
     @rule()
     def go_to_bobs_next_event(self) -> None:
         memory, before = self.begin("bob"), self.now("bob")
-        waiting = any(not each.state.final for each in memory.seen.values() if each.job.due_at)
+        dues = [each.job.due_at for each in memory.seen.values() if not each.state.final]
+        waiting = any(due_at is not None and due_at < LATEST for due_at in dues)
         events = run(self.accounts.advance("bob", self.wall))
         assert bool(events) == waiting
         assert {event.at for event in events} <= {self.now("bob")}
@@ -288,7 +350,7 @@ class Customers(RuleBasedStateMachine):
 
     @rule(rate=st.sampled_from([0.0, 1.0, 60.0]))
     def change_the_servers_pace(self, rate: float) -> None:
-        self.alone = None
+        self.alone, self.replanned = None, {}
         wall = self.wall
         run(self.accounts.change_clock(None, wall, lambda clock: clock.with_rate(wall, rate)))
 
@@ -339,16 +401,15 @@ class Customers(RuleBasedStateMachine):
             state = job.state_at(now)
             if before.state.final:
                 assert (state, job.ending) == (before.state, before.job.ending or job.ending)
-            else:
+            elif not may_fall_back(job):
                 assert state.final or IN_ORDER.index(before.state) <= IN_ORDER.index(state)
-            assert job.starts_at <= before.job.starts_at
-            assert job.done_at(now) >= before.job.done_at(before.now)
-            pictures = zip(
-                before.job.images_done_at(before.now), job.images_done_at(now), strict=True
-            )
-            assert all(one <= other for one, other in pictures)
+            if not self.replanned:
+                assert job.starts_at <= before.job.starts_at
+            if not may_fall_back(job):
+                assert job.done_at(now) >= before.job.done_at(before.now) - NEARLY
             snapshot = self.snapshot(job, now)
-            if state is before.state is JobState.WAITING:
+            ahead = {change.ahead for change in self.replanned.values()} - {None}
+            if state is before.state is JobState.WAITING and not ahead and not may_fall_back(job):
                 assert snapshot.ahead <= before.ahead
                 assert snapshot.ahead + snapshot.behind <= before.ahead + before.behind
             if state is JobState.SUCCEEDED and not before.state.final:
@@ -356,14 +417,22 @@ class Customers(RuleBasedStateMachine):
             memory.seen[id] = snapshot
 
     def check_line(self, jobs: dict[str, Job], now: float) -> None:
-        timed = [job for job in jobs.values() if job.progress is Progression.TIME]
+        timed = [job for job in jobs.values() if job.queues]
         ran = [job for job in timed if job.starts_at < job.ended_at]
         for job in ran:
             at_once = [each for each in ran if each.starts_at <= job.starts_at < each.ended_at]
             assert len(at_once) <= SLOTS
-        waiting = [job for job in timed if job.state_at(now) is JobState.WAITING]
+        waiting = [job for job in timed if job.queued_at <= now < job.starts_at]
+        waiting = sorted(
+            (job for job in waiting if job.ending is None), key=lambda job: job.starts_at
+        )
         ranks = [self.snapshot(job, now).ahead for job in waiting]
         assert all(one < other for one, other in pairwise(ranks))
+
+
+def may_fall_back(job: Job) -> bool:
+    """Return whether it loses its worker some time."""
+    return any(after.start < leg.end for leg, after in pairwise(job.plan.course))
 
 
 TestCustomers: type[Any] = Customers.TestCase

@@ -141,6 +141,8 @@ def test_a_server_that_does_not_answer_is_3(arguments):
         (("accounts", "delete", "default"), "reset it instead"),
         (("jobs", "show", "a b?c#%2F"), "there is no job 'a b?c#%2F'"),
         (("jobs", "list", "--account", "nobody"), "there is no account 'nobody'"),
+        (("jobs", "plan", "7", "wait=1"), "there is no job '7'"),
+        (("jobs", "plan", "7", "reason=no"), "needs failAt with a reason"),
         (("faults", "delete", "7"), "there is no fault '7'"),
         (("faults", "add", "reset", "--chance", "2"), "match/chance: "),
         (("requests", "show", "00000000"), "there is no request '00000000'"),
@@ -172,6 +174,7 @@ def test_every_error_of_a_refusal_has_its_line(mock):
         (("jobs", "lst"), "No such command 'lst'"),
         (("clock", "advance"), "expected one of DURATION, --to and --next"),
         (("clock", "advance", "soon"), "'soon' is not a duration, such as 90, 1.5h or 2d"),
+        (("jobs", "plan", "7", "wait"), "'wait' is not NAME=VALUE"),
         (("clock", "set"), "expected MOMENT, --rate or both"),
         (("accounts", "delete"), "expected ID or --all"),
         (("accounts", "rotate", "default", "password"), "'password' is none of app-id, "),
@@ -362,6 +365,14 @@ def test_jobs_are_listed_advanced_completed_and_failed(mock):
     )
     assert [job["id"] for job in as_json(mock, "jobs", "list", "--state", "failed")] == [two]
     assert tell(mock, "jobs", "complete", two).exit_code == 1
+
+
+def test_the_plan_of_a_job_is_changed(mock):
+    id = submit(mock, progress="time")
+
+    assert as_json(mock, "jobs", "plan", id, "wait=forever")["starts"] is None
+    assert as_json(mock, "jobs", "plan", id, "wait=50", "stallAt=null")["starts"] is not None
+    assert tell(mock, "jobs", "plan", id, "stall=2").exit_code == 1
 
 
 def test_faults_are_added_listed_and_deleted(mock):

@@ -18,14 +18,13 @@ from pydantic import Field
 
 from mock_server.core.errors import DomainError
 from mock_server.core.jobs.job import JobState
-from mock_server.core.jobs.plan_changes import PlaceInRun, PlanChange
 from mock_server.web.calls import GONE, Answer, Call, WireFault, json_answer
+from mock_server.web.faults.plans import MAX_PLAN_SECONDS, PlanChangeBody
 from mock_server.web.json_bodies import WHOLE, IncomingBody
 from mock_server.web.request_matches import members, steps_of, values_at
 from mock_server.web.wall import wait
 
 MAX_SECONDS = 600.0
-MAX_PLAN_SECONDS = 1e8  # about three years of virtual time
 # How often a wait looks whether the client is still there, and what the account's clock shows.
 _LOOK_SECONDS = 0.05
 
@@ -123,55 +122,15 @@ class NotYetFault(EffectBody):
         return refused(context.refusals[name])
 
 
-class PlanFault(EffectBody):
-    """Changes how the job goes that a call submits.
-
-    It waits for `wait` seconds, with `ahead` jobs of other customers before it; it runs for `run`
-    seconds, or `factor` times as long; it stops for `stall` seconds at the part `stall_at` of the
-    run, or of the `stage`; it fails with the `reason` at the part `fail_at`. With `ignore_cancel`
-    its cancellation is accepted, but it goes on. `without_results` it succeeds and makes nothing.
-    """
+class PlanFault(PlanChangeBody, EffectBody):
+    """Changes how the job goes that a call submits."""
 
     needs_job = True
 
     kind: Literal["plan"]
-    wait: Annotated[float, Field(ge=0, le=MAX_PLAN_SECONDS)] | None = None
-    ahead: Annotated[int, Field(ge=0, le=10_000), WHOLE] | None = None
-    run: Annotated[float, Field(gt=0, le=MAX_PLAN_SECONDS)] | None = None
-    factor: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    stage: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
-    stall_at: Annotated[float, Field(ge=0, le=1)] | None = None
-    stall: Annotated[float, Field(gt=0, le=MAX_PLAN_SECONDS)] | None = None
-    fail_at: Annotated[float, Field(ge=0, le=1)] | None = None
-    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    ignore_cancel: bool = False
-    without_results: bool = False
-
-    def problem(self) -> str:
-        if (self.stall_at is None) != (self.stall is None):
-            return "needs stallAt and stall together"
-        if self.reason is not None and self.fail_at is None:
-            return "needs failAt with a reason"
-        if self.fail_at is not None and self.without_results:
-            return "cannot both fail and succeed without results"
-        return ""
 
     async def act(self, call: Call, context: FaultContext) -> Answer | None:
-        def place(part: float | None) -> PlaceInRun | None:
-            return None if part is None else PlaceInRun(self.stage or 0, part)
-
-        call.plan_change = PlanChange(
-            wait=self.wait,
-            ahead=self.ahead,
-            run=self.run,
-            factor=self.factor,
-            stalls_at=place(self.stall_at),
-            stall=self.stall or 0.0,
-            fails_at=place(self.fail_at),
-            reason=self.reason or "a fault lets this job fail",
-            ignores_cancel=self.ignore_cancel,
-            without_results=self.without_results,
-        )
+        call.plan_change = self.change()
         return None
 
 
