@@ -151,6 +151,7 @@ class App:
                 explain=self._explain,
                 vendor_operations=self._control_operations,
                 control_token=settings.control_token,
+                secrets=settings.upstream_secrets,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
             )
@@ -174,6 +175,8 @@ class App:
         """Make what the server begins with, and return the ready-made account."""
         if not self.recorder.began_at:  # A server opens it before its own start does.
             self.recorder.begin(wall)
+        if self.proxy is not None:
+            self.proxy.upstream.open()
         account = await self.accounts.open(wall)
         has_faults = await self.faults.open()
         if self.settings.faults_file is not None and not has_faults:
@@ -268,7 +271,12 @@ class App:
                 raise Conflict(f"fault {number} in {path}: {error}") from error
 
     def _control_operations(self) -> list[Operation]:
-        return [each for vendor in self.vendors.values() for each in vendor.control_operations()]
+        found = [each for vendor in self.vendors.values() for each in vendor.control_operations()]
+        if self.proxy is not None:
+            from mock_server.proxy.control import ProxyControl
+
+            found += ProxyControl(self.proxy).operations
+        return found
 
     def _forget_pictures(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")

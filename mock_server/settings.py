@@ -493,9 +493,10 @@ class Settings(BaseModel):
         parts = urlsplit(url)
         if parts.path:
             raise ValueError("it has a path, and signatures cover paths, so none can be added")
-        if url and not (
-            _is_loopback(parts.hostname or "") or info.data.get("allow_remote_upstream")
-        ):
+        is_here = _is_loopback(parts.hostname or "")
+        if is_here and parts.port == info.data.get("port"):
+            raise ValueError("it is the proxy's own port; choose another one with --port")
+        if url and not (is_here or info.data.get("allow_remote_upstream")):
             raise ValueError(
                 f"{parts.hostname} is another computer; --allow-remote-upstream lets calls go there"
             )
@@ -538,6 +539,11 @@ class Settings(BaseModel):
         """The certificates of `upstream_ca_file` as text."""
         file = self.upstream_ca_file
         return "" if file is None else read_authorities(file)
+
+    @property
+    def upstream_secrets(self) -> tuple[str, ...]:
+        """What must not be shown of the upstream's credentials."""
+        return self.upstream_token, self.upstream_app_secret
 
     @property
     def upstream_credentials(self) -> Credentials:

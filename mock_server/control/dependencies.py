@@ -36,7 +36,7 @@ class ControlDependencies(Struct, frozen=True):
     `vendor_operations` returns the control operations of vendors, with whole paths; it is called
     once, by the first call that is not a probe. `forget` drops what is kept of jobs and uploads
     outside the store; it takes an account's id, or None for all. `check_public_key` raises
-    ValueError with a sentence.
+    ValueError with a sentence. The `secrets` are hidden in what is shown.
     """
 
     accounts: AccountService
@@ -56,5 +56,6 @@ class ControlDependencies(Struct, frozen=True):
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
     vendor_operations: Callable[[], Sequence[Operation]] = tuple
     control_token: str = ""
+    secrets: tuple[str, ...] = ()
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()

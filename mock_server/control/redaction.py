@@ -114,9 +114,9 @@ class Redactor:
         self._words = [(word, word.encode()) for word in long]
 
     @classmethod
-    def of(cls, trace: Trace, control_token: str) -> Redactor:
-        """Return a redactor that knows the secrets of the exchange."""
-        return cls([control_token, *_secrets(trace)])
+    def of(cls, trace: Trace, *secrets: str) -> Redactor:
+        """Return a redactor that knows the secrets of the server and those of the exchange."""
+        return cls([*secrets, *_secrets(trace)])
 
     def text(self, value: str) -> str:
         """Return a text without the secrets."""

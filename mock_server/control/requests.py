@@ -297,7 +297,7 @@ class Requests:
         )
 
     def _redactor(self, trace: Trace) -> Redactor:
-        return Redactor.of(trace, self.known.control_token)
+        return Redactor.of(trace, self.known.control_token, *self.known.secrets)
 
     def _listed(self, traces: Iterable[Trace], next: str | None = None) -> EntriesBody:
         listed = [self._entry(trace, self._redactor(trace)) for trace in traces]

@@ -130,8 +130,8 @@ class TooSlow(DomainError):
 class RateLimited(DomainError):
     """The account has used all `qps` calls of a window of `window` seconds.
 
-    The next call is let through in `retry_after` seconds of the account's clock. `counts` says
-    which calls are counted.
+    The next call is let through in `retry_after` seconds of the account's clock, or of `real` time.
+    `counts` says which calls are counted.
     """
 
     def __init__(
@@ -142,12 +142,15 @@ class RateLimited(DomainError):
         window: float = 1.0,
         counts: str = "",
         frozen: bool = False,
+        real: bool = False,
     ) -> None:
         used = f"{qps} of {qps} calls{counts and f' ({counts})'} within {window:g} s are used; "
+        time = "real" if real else "the account's"
         waiting = ", whose clock is frozen: advance it" if frozen else ""
         super().__init__(
             f"rate limit reached: {used if qps else ''}"
-            f"the next one is let through in {retry_after:.3f} s of the account's time{waiting}"
+            f"the next one is let through in {retry_after:.3f} s"
+            f" of {time} time{waiting}"
         )
         self.retry_after = retry_after
 

@@ -276,6 +276,7 @@ class UnitOfWork:
             window=limits.window,
             counts=scope.strip(),
             frozen=at is None and self.clock.frozen,
+            real=at is not None,
         )
         if limits.mode is LimitMode.SHADOW:
             return str(refusal)

@@ -92,7 +92,7 @@ class ProxiedSurface:
 
     async def admit(self, world: UnitOfWork, call: Call, operation: Operation) -> None:
         """Count the call against the account's limit, in real time, as the upstream does."""
-        if operation.counted and operation.caller is None:
+        if operation.counted and operation.caller is None and call.method != "OPTIONS":
             limits = world.account.limits
             if remark := await world.admit(limits, "upstream", at=world.wall):
                 call.remark(remark)

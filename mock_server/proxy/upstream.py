@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from starlette.types import Send
 
 from mock_server.control.problems import Kind, Problem
-from mock_server.web.calls import GONE, WHOLE, Answer, Call, Headers
+from mock_server.web.calls import GONE, LEFT_LATE, WHOLE, Answer, Call, Headers
 from mock_server.web.sender import trusting
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ _NOT_PASSED = frozenset(
 # The server sends its own date, which is set to this one, and its own id.
 _NOT_PASSED_BACK = _NOT_PASSED | {b"date", b"proxy-authenticate", b"x-mock-request-id"}
 
-NOT_PASSABLE = Kind("not-passable", 400, "The call cannot be passed to the upstream")
 UNREACHABLE = Kind("upstream-unreachable", 502, "The upstream cannot be reached")
 BROKEN_ANSWER = Kind("upstream-broken-answer", 502, "The upstream's answer cannot be used")
 ELSEWHERE = Kind("upstream-redirect", 502, "The upstream redirects to another service")
@@ -73,6 +72,7 @@ class PassedBody(Struct, frozen=True):
             if self.rest is not None:
                 async for chunk in self.rest:
                     if GONE in state:
+                        call.trace.remarks.append(LEFT_LATE)
                         return
                     await _send_part(send, chunk)
         except _transport_errors() as error:
@@ -120,18 +120,21 @@ class UpstreamService:
         self._host = urlsplit(url).netloc.encode()
         self._transport: asyncio.Task[httpx.AsyncHTTPTransport] | None = None
 
+    def open(self) -> asyncio.Task[httpx.AsyncHTTPTransport]:
+        """Begin to load what sends calls, which takes a quarter of a second."""
+        if self._transport is None:
+            made = asyncio.to_thread(_new_transport, self.authorities)
+            self._transport = asyncio.create_task(made)
+        return self._transport
+
     async def send(self, call: Call, signed: Mapping[str, str]) -> Answer:
         """Return what the upstream answers to a call; `signed` are headers that replace its own.
 
         Raises Problem for what is no answer.
         """
-        if self._name in (call.header(b"via") or b""):
+        if self._name in _listed(call, b"via"):
             raise Problem(LOOP, f"{self.url} leads back to this proxy; name another --upstream")
-        if self._transport is None:
-            # The import takes a quarter of a second; it must not block other requests.
-            made = asyncio.to_thread(_new_transport, self.authorities)
-            self._transport = asyncio.create_task(made)
-        transport = await asyncio.shield(self._transport)
+        transport = await asyncio.shield(self.open())
         import httpx
 
         request = httpx.Request(
@@ -156,8 +159,7 @@ class UpstreamService:
             self._transport = None
 
     def _headers(self, call: Call, signed: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
-        connection = call.header(b"connection") or b""
-        names = {name.strip().lower() for name in connection.split(b",")}
+        names = {name.strip().lower() for name in _listed(call, b"connection").split(b",")}
         changed = {name.encode(): value.encode("latin-1") for name, value in signed.items()}
         if call.header(b"accept-encoding") is not None:
             # Faults change, and the journal shows, only what is not compressed.
@@ -173,8 +175,7 @@ class UpstreamService:
         yield from ((name, value) for name, value in changed.items() if value)
         if has_body:
             yield b"content-length", b"%d" % len(call.body)
-        via = call.header(b"via")
-        yield b"via", (via + b", " if via else b"") + b"1.1 " + self._name
+        yield b"via", _listed(call, b"via") + b"1.1 " + self._name
 
     def _is_control_token(self, name: bytes, value: bytes) -> bool:
         if name != b"authorization" or not self.control_token:
@@ -275,9 +276,12 @@ class UpstreamService:
                 TIMED_OUT,
                 f"{self.url} did not answer within {self.timeout:g} s (--upstream-timeout)",
             )
-        if isinstance(error, httpx.LocalProtocolError):
-            return Problem(NOT_PASSABLE, f"the call is not valid HTTP: {words}")
         return Problem(BROKEN_ANSWER, f"{self.url} sent no valid answer: {words}")
+
+
+def _listed(call: Call, name: bytes) -> bytes:
+    """Return all values of a header that is a list, each with a comma behind it."""
+    return b"".join(value + b", " for each, value in call.scope["headers"] if each == name)
 
 
 def _words(error: Exception) -> str:

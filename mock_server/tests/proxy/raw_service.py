@@ -14,8 +14,7 @@ from mock_server.tests.transport.raw_http import connect
 class RawService:
     """Answers each request with `answer` and closes the connection.
 
-    It `stalls` behind the answer, or without one, or it `resets` the connection in place of closing
-    it.
+    Behind the answer it `repeats` some bytes until nobody reads them, or it `stalls`, or `resets`.
     """
 
     def __init__(self, url: str, answer: bytes | None, resets: bool) -> None:
@@ -23,6 +22,7 @@ class RawService:
         self.answer = answer
         self.resets = resets
         self.stalls = answer is None
+        self.repeats = b""
         self.requests: list[bytes] = []
         self.stopped = threading.Event()
 
@@ -35,6 +35,8 @@ class RawService:
                 self.requests.append(_read_request(connection))
                 with suppress(OSError):
                     connection.sendall(self.answer or b"")
+                    while self.repeats:
+                        connection.sendall(self.repeats)
                 if self.stalls:
                     self.stopped.wait()
                     return

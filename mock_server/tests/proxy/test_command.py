@@ -88,6 +88,7 @@ HERE = "http://127.0.0.1:1"
         ([], "a proxy needs --upstream URL, the service to pass calls to"),
         (["--upstream", "nowhere"], "--upstream is 'nowhere': not a web address"),
         (["--upstream", "http://[::1"], "--upstream is 'http://[::1': "),
+        (["--upstream", "http://localhost:8080"], "it is the proxy's own port; choose another one"),
         (["--upstream", f"{HERE}/v1"], f"--upstream is '{HERE}/v1': it has a path"),
         (["--upstream", "http://0.0.0.0"], "0.0.0.0 is another computer; --allow-remote-upstream"),
         (["--upstream", "https://a.example"], "a.example is another computer; --allow-remote"),

@@ -260,6 +260,8 @@ def test_the_limit_protects_the_upstream_in_the_vendors_form(proxied):
     assert still.status_code == 429  # The upstream's time goes on as before.
     assert workshop.headers["x-ca-error-code"].startswith("T429")
     assert entries[0]["decided"] is None
+    assert "2 of 2 calls (upstream) within 3600 s are used" in entries[0]["refusal"]
+    assert " s of real time" in entries[0]["refusal"]
 
 
 def test_the_journal_is_exported_as_har_without_secrets(proxied):
@@ -351,18 +353,25 @@ def test_nothing_is_spent_unless_it_is_allowed(proxied):
     assert "--allow-spending" in entries[1]["refusal"]
 
 
-def test_a_budget_is_spent_by_the_documented_prices_and_then_refuses(proxied):
+def test_a_budget_is_spent_by_the_documented_prices_and_then_refuses(proxied, upstream):
     with proxied(max_credits="1.3") as client:
         odd = client.post("/v1/jobs", content=b"no json", auth=TAMS)
         taken = [client.post("/v1/jobs", json=text_to_image(), auth=TAMS) for _ in range(3)]
         session = client.post("/scc/sd_txt2img", json={"prompt": "a"}, auth=WORKSHOP)
         entries = journal(client)
+        shown = client.get("/_mock/proxy").json()
 
     assert "what the call costs is not known: body: " in odd.json()["detail"]
     assert [each.status_code for each in taken] == [200, 200, 403]
     assert "0.6 credits, and 0.1 of --max-credits 1.3" in taken[2].json()["detail"]
     assert "no price" in session.json()["detail"]
     assert entries[2]["decided"] == {"passed": True, "credits": 0.6}
+    assert shown == {
+        "upstream": upstream.url,
+        "allowSpending": True,
+        "maxCredits": 1.3,
+        "spent": 1.2,
+    }
 
 
 def test_what_the_upstream_refuses_leaves_the_budget_as_it_is(proxied):

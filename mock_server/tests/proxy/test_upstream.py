@@ -76,6 +76,7 @@ def test_headers_go_through_apart_from_those_of_one_connection_and_of_the_mock()
         b"x-mock-progress: instant",
         b"connection: x-mine",
         b"x-mine: 1",
+        b"via: 1.0 one",
         b"via: 1.0 other",
     ]
     with before(OK) as (service, url):
@@ -84,7 +85,7 @@ def test_headers_go_through_apart_from_those_of_one_connection_and_of_the_mock()
 
     lines = service.requests[0].split(b"\r\n")[1:-2]
     assert lines[0] == b"host: " + service.url.removeprefix("http://").encode()
-    assert re.fullmatch(rb"via: 1.0 other, 1.1 tams-mock-[0-9a-f]{8}", lines[-1])
+    assert re.fullmatch(rb"via: 1.0 one, 1.0 other, 1.1 tams-mock-[0-9a-f]{8}", lines[-1])
     assert lines[1:-1] == [*sent[:4], b"accept-encoding: identity"]
 
 
@@ -175,6 +176,17 @@ def test_a_large_answer_is_sent_on_while_it_comes(framed):
     assert got.content == LARGE
     assert ("content-length" in got.headers) is (framed == "length")
     assert entry["answer"]["body"]["truncated"] is True
+
+
+def test_an_answer_without_end_is_given_up_when_the_client_goes_away():
+    with before(b"HTTP/1.1 200 OK\r\n\r\n") as (service, url):
+        service.stalls, service.repeats = False, LARGE
+        with httpx.stream("GET", f"{url}/film.mp4") as answer:
+            first = next(answer.iter_bytes(100_000))
+        entries = httpx.get(f"{url}/_mock/requests?wait=30").json()["requests"]
+
+    assert first == LARGE[:100_000]  # And the service has ended, because nobody reads on.
+    assert entries[0]["remarks"] == ["the connection was closed before the answer was sent"]
 
 
 def test_faults_change_a_large_answer_too():
