@@ -27,13 +27,13 @@ from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.vendor import TamsVendor
 from mock_server.web.authentication import explain
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.calls import Bounds
+from mock_server.web.calls import Bounds, Call
 from mock_server.web.faults.service import FaultService
 from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
 from mock_server.web.observers import Observer, Tracing
 from mock_server.web.picture_cache import PictureCache
-from mock_server.web.pipeline import Operation, Pipeline, Router, Surface
+from mock_server.web.pipeline import Hooks, Operation, Pipeline, Router, Surface
 from mock_server.web.recorder import Recorder
 from mock_server.web.results import ResultFiles
 from mock_server.web.targets import CallbackTargets
@@ -132,7 +132,7 @@ class App:
             has_jobs=self.proxy is None,
         )
         self.dispatcher.fault_of = self.faults.of_callback
-        control = ControlApi(
+        self.control = ControlApi(
             ControlDependencies(
                 accounts=self.accounts,
                 resets=self.resets,
@@ -157,7 +157,7 @@ class App:
             )
         )
         first, *others = (partial(self._pipeline, vendor) for vendor in made)
-        http: ASGIApp = Router(control, first(), *others)
+        http: ASGIApp = Router(self.control, first(), *others)
         if settings.trusted_proxies:
             http = BehindProxies(http, settings.trusted_proxies)
         self.http = Tracing(http, wall, [self.recorder.keep, self.journal.keep, *observers])
@@ -181,6 +181,8 @@ class App:
         has_faults = await self.faults.open()
         if self.settings.faults_file is not None and not has_faults:
             await self._add_faults(self.settings.faults_file, wall)
+        if self.settings.scenario and account.id not in self.accounts.scenarios.running:
+            await self.control.scenarios.begin(self.settings.scenario, account.id, wall)
         return account
 
     def stopping(self) -> None:
@@ -226,7 +228,7 @@ class App:
             self._surface(vendor),
             self.accounts,
             bounds,
-            self.faults.hooks_of,
+            self._hooks_of,
             vendor.surface_of if self.proxy is None else None,
             echoes_ids=settings.echo_request_ids,
             fallback=None if self.proxy is None else self.proxy.surface_of(vendor).fallback,
@@ -260,6 +262,13 @@ class App:
             ),
             rewrites_urls=settings.rewrite_urls,
         )
+
+    def _hooks_of(self, call: Call, operation: Operation, surface: Surface) -> Hooks:
+        if not self.accounts.scenarios.running:
+            return self.faults.hooks_of(call, operation, surface)
+        from mock_server.web.scenario_calls import ScenarioCall
+
+        return ScenarioCall(self.faults, call, operation, surface).hooks
 
     async def _add_faults(self, path: Path, wall: float) -> None:
         from mock_server.web.faults.rules import load_faults

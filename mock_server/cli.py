@@ -29,6 +29,7 @@ COMMANDS = {
         "clock": "Show, advance, freeze, resume and set the clock.",
         "jobs": "List jobs, and advance, complete or fail them.",
         "faults": "Make calls fail, and list and delete the rules for it.",
+        "scenario": "Run named failures, step by step, and check files with your own.",
         "requests": "Show the requests that came; --follow is its live log.",
         "callbacks": "List callbacks, and send them again.",
         "record": "Write what happened to a file.",

@@ -237,6 +237,23 @@ class MockClient:
     def delete_faults(self, account: str | None = None) -> Json:
         return self.call("DELETE", "/_mock/faults", query={"account": account})
 
+    # Scenarios
+
+    def scenarios(self, account: str | None = None) -> list[Json]:
+        return self._list("scenarios", account=account)
+
+    def scenario(self, name: str, account: str | None = None) -> Json:
+        return self.call("GET", _one("scenarios", name), query={"account": account})
+
+    def add_scenario(self, scenario: Mapping[str, Any]) -> Json:
+        return self.call("POST", "/_mock/scenarios", scenario)
+
+    def start_scenario(self, name: str, account: str | None = None) -> Json:
+        return self.call("POST", _one("scenarios", name, "start"), query={"account": account})
+
+    def stop_scenario(self, name: str, account: str | None = None) -> Json:
+        return self.call("POST", _one("scenarios", name, "stop"), query={"account": account})
+
     # The journal
 
     def requests(self, wait: float | None = None, **query: Any) -> list[Json]:

@@ -326,6 +326,11 @@ class Settings(BaseModel):
     faults_file: Path | None = _files(
         None, "JSON file with a list of faults, each as POST /_mock/faults takes it."
     )
+    scenario: str = _files(
+        "",
+        "Scenario that the ready-made account begins with: a name, or a YAML file.",
+        expects="the name of a scenario (tams-mock scenario list), or a file",
+    )
     request_faults: bool = _control(
         True, "Let calls ask for a fault: by the header X-Mock-Fault, or [mock:...] in a prompt."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from starlette.types import Receive, Scope, Send
 
@@ -13,8 +14,12 @@ from mock_server.control.front_page import PAGES, FrontPage
 from mock_server.control.gate import Gate
 from mock_server.control.probes import Probes
 from mock_server.control.surface import ControlSurface, typed
+from mock_server.core.scenarios import ScenarioRun, ScenarioStep
 from mock_server.web.calls import Bounds, wants_page
 from mock_server.web.pipeline import Operation, Pipeline
+
+if TYPE_CHECKING:
+    from mock_server.control.scenarios import Scenarios
 
 __all__ = ["ControlApi", "ControlDependencies", "account_body"]
 
@@ -36,6 +41,7 @@ class ControlApi:
             own_hosts=known.own_hosts,
         )
         self._probes = Probes(known.accounts, known.version, self.gate)
+        known.accounts.scenarios.perform = self._perform
         self._probing = self._pipeline(map(typed, self._probes.operations))
         self._probed = frozenset(operation.path for operation in self._probes.operations)
 
@@ -46,9 +52,22 @@ class ControlApi:
 
     @cached_property
     def _whole(self) -> Pipeline:
+        return self._pipeline(self._loaded[0])
+
+    @cached_property
+    def _loaded(self) -> tuple[tuple[Operation, ...], Scenarios]:
         from mock_server.control.table import all_operations
 
-        return self._pipeline(all_operations(self.known, self._probes))
+        return all_operations(self.known, self._probes)
+
+    @property
+    def scenarios(self) -> Scenarios:
+        return self._loaded[1]
+
+    async def _perform(
+        self, run: ScenarioRun, step: ScenarioStep, wall: float
+    ) -> tuple[tuple[str, ...], str]:
+        return await self.scenarios.perform(run, step, wall)
 
     @property
     def operations(self) -> Sequence[Operation]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, isfinite
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from msgspec import Struct, to_builtins
@@ -208,22 +208,32 @@ def _words(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _members(model: type[BaseModel], path: list[str]) -> list[str]:
     """Return the names of the members of the body, or of an object inside it."""
+    models = [model]
     for step in path:
-        inner = next(
-            (field for name, field in model.model_fields.items() if step in (name, field.alias)),
-            None,
-        )
-        models = [] if inner is None else list(_models_in(inner.annotation))
-        if not models:
-            return []
-        model = models[0]
-    return [field.alias or name for name, field in model.model_fields.items()]
+        inner = [
+            field.annotation
+            for each in models
+            for name, field in each.model_fields.items()
+            if step in (name, field.alias)
+        ]
+        if inner:
+            models = [found for annotation in inner for found in _models_in(annotation)]
+        elif not step.isdigit():  # It is the kind of a union.
+            models = [each for each in models if step in _kinds(each)]
+    named = (item for each in models for item in each.model_fields.items())
+    return [field.alias or name for name, field in named]
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
-    for part in getattr(annotation, "__args__", (annotation,)):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield part
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return () if kind is None else get_args(kind.annotation)
 
 
 def _shown(value: Any) -> str:

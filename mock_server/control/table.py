@@ -28,6 +28,7 @@ from mock_server.control.problems import (
 )
 from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
+from mock_server.control.scenarios import Scenarios
 from mock_server.control.signatures import Signatures
 from mock_server.control.surface import typed
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, SettingsRefused
@@ -43,8 +44,13 @@ _PROBED: dict[str, type[OutgoingBody]] = {
 }
 
 
-def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operation, ...]:
-    """Return the operations of the mock and of its vendors; ValueError where two collide."""
+def all_operations(
+    known: ControlDependencies, probes: Probes
+) -> tuple[tuple[Operation, ...], Scenarios]:
+    """Return the operations of the mock and of its vendors, and the scenarios that use them.
+
+    ValueError where two collide.
+    """
     accounts = Accounts(known)
     operations: tuple[Operation, ...] = ()  # for the operations that list them all
     operations = (
@@ -70,8 +76,10 @@ def all_operations(known: ControlDependencies, probes: Probes) -> tuple[Operatio
         ),
     )
     operations = tuple(map(typed, operations))
+    scenarios = Scenarios(known, operations)
+    operations += tuple(map(typed, _scenarios(scenarios)))
     _refuse_collisions(operations)
-    return operations
+    return operations, scenarios
 
 
 def _refuse_collisions(operations: Sequence[Operation]) -> None:
@@ -198,6 +206,26 @@ def _faults(own: Faults) -> tuple[Operation, ...]:
         Operation("GET", f"{every}/kinds", own.list_fault_kinds, "Kinds and names of faults"),
         Operation("GET", one, own.get_fault, "Get a fault"),
         Operation("DELETE", one, own.delete_fault, "Delete a fault", status=204),
+    )
+
+
+def _scenarios(own: Scenarios) -> tuple[Operation, ...]:
+    every, one = "/_mock/scenarios", "/_mock/scenarios/{name}"
+    return (
+        Operation("GET", every, own.list_scenarios, "List scenarios and where they run"),
+        Operation(
+            "POST", every, own.create_scenario, "Add a scenario, or replace an added one",
+            body=own.type, status=201, problems=(Conflict,),
+        ),
+        Operation("GET", one, own.get_scenario, "Get a scenario"),
+        Operation(
+            "POST", f"{one}/start", own.start_scenario,
+            "Start a scenario on an account, by default the ready-made one", problems=(Conflict,),
+        ),
+        Operation(
+            "POST", f"{one}/stop", own.stop_scenario, "Stop a scenario, and undo what it set",
+            problems=(Conflict,),
+        ),
     )
 
 

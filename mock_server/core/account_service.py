@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -31,6 +31,7 @@ from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import JobRules
 from mock_server.core.outbox import Delivery
 from mock_server.core.resources import Resource, shared_upload
+from mock_server.core.scenarios import OwnScenario, ScenarioService, ScenarioStep
 from mock_server.core.store import Store, Transaction, View
 from mock_server.core.unit_of_work import ServerClock, UnitOfWork
 
@@ -106,6 +107,8 @@ class AccountService:
         self.due = DueRecords()
         self.due.register(Job, apply_job)
         self.due.register(Delivery)
+        self.due.register(ScenarioStep)
+        self.scenarios = ScenarioService(self)
         self.on_callbacks: Callable[[str], None] = lambda account: None
         self.latest: dict[str, float] = {}  # the time of each account at its last unit of work
 
@@ -114,6 +117,7 @@ class AccountService:
 
         Callbacks, and jobs that may have some, are picked up in a store that was used before.
         """
+        await self.scenarios.open()
         due = [id for kind in self.due.all for id in await self.store.accounts_due(kind)]
         for id in dict.fromkeys(due):
             self.on_callbacks(id)
@@ -127,7 +131,8 @@ class AccountService:
             for each in await tx.list(Account):
                 await self.store.drop(each.id)
             self.latest.clear()
-            for kind in (Resource, FaultRule, FaultCounter):
+            self.scenarios.running.clear()
+            for kind in (Resource, FaultRule, FaultCounter, OwnScenario):
                 await tx.clear(kind)
             # What is under way must not take a new account for the one that it began with.
             counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
@@ -173,7 +178,8 @@ class AccountService:
 
     async def now(self, account: Account | None, wall: float) -> float:
         """Return the virtual time of an account, or of the server, without applying what is due."""
-        return (await self.clock(account)).now(wall)
+        now = (await self.clock(account)).now(wall)
+        return now if account is None else min(now, self.scenarios.held.get(account.id, now))
 
     # Making and deleting
 
@@ -289,7 +295,13 @@ class AccountService:
                 moment = None if move else await world.next_moment()
                 if moment is not None:
                     move = _to(wall, moment)
-                return [] if move is None else await world.advance(move(world.clock))
+                if move is None:
+                    return []
+                clock, before = move(world.clock), world.now
+                if id not in self.scenarios.running:
+                    return await world.advance(clock)
+                await world.set_clock(clock)
+            return await self._happened([id], before, wall)
         async with self.store.transaction(SERVER) as tx:
             clock = await self._server_clock(tx)
             followers = [each.id for each in await tx.list(Account) if each.clock is None]
@@ -300,11 +312,15 @@ class AccountService:
                 move = _to(wall, moment)
             before = clock.now(wall)
             await tx.put(ServerClock(SERVER, SERVER, move(clock)))
+        return await self._happened(followers, before, wall)
+
+    async def _happened(self, ids: Iterable[str], after: float, wall: float) -> list[Event]:
+        """Bring accounts up to date; return what happened after the moment."""
         events: list[Event] = []
-        for each in followers:
+        for each in ids:
             with suppress(AccountGone):
                 async with self.act(each, wall) as world:
-                    events += [event for event in world.events if event.at > before]
+                    events += [event for event in world.events if event.at > after]
         return sorted(events, key=lambda event: (event.at, event.id))
 
     async def _next_moment(self, ids: Sequence[str], wall: float) -> float | None:

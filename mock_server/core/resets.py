@@ -20,6 +20,7 @@ from mock_server.core.nonces import Nonce
 from mock_server.core.outbox import Delivery
 from mock_server.core.rate_limit import AdmittedCalls, Window
 from mock_server.core.resources import Resource
+from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
 from mock_server.core.store import Record
 from mock_server.core.unit_of_work import UnitOfWork
 
@@ -29,10 +30,16 @@ Step = Callable[[UnitOfWork], Awaitable[None]]
 # cannot have ended in the future.
 _CREDITS = "credits"
 _FAULTS = "faults"
+_SCENARIOS = "scenarios"
 _SETTINGS = "settings"
 
 # Uploads and questions that are under way do not depend on these parts, so they go on.
-_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SETTINGS})
+_UNSEEN = frozenset(
+    {_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SCENARIOS, _SETTINGS}
+)
+
+# What belongs to the server beside accounts.
+_OF_THE_SERVER: dict[str, type[Record]] = {_FAULTS: FaultRule, _SCENARIOS: OwnScenario}
 
 
 class ResetService:
@@ -53,6 +60,7 @@ class ResetService:
             "callbacks": (Delivery,),
             _FAULTS: (FaultRule,),
             _SETTINGS: (),
+            _SCENARIOS: (ScenarioRun, ScenarioStep),
         }
         self.before: list[Step] = []
         self.after: list[Step] = []
@@ -79,9 +87,10 @@ class ResetService:
             return [await self._reset(account.id, only, wall)]
         if not only:
             return [await accounts.start_anew(wall)]
-        if _FAULTS in only:
-            async with accounts.store.transaction(SERVER) as tx:
-                await tx.clear(FaultRule)
+        async with accounts.store.transaction(SERVER) as tx:
+            for part, kind in _OF_THE_SERVER.items():
+                if part in only:
+                    await tx.clear(kind)
         clock = accounts.first_clock(wall) if "clock" in only else None
         left = []
         for each in await accounts.all():
@@ -96,6 +105,8 @@ class ResetService:
     ) -> Account:
         """Reset parts of one account; `server` is a clock that the server gets afterwards."""
         parts = only or self.parts
+        if id in self.accounts.scenarios.running and not {_SCENARIOS, "clock"}.isdisjoint(parts):
+            await self.accounts.scenarios.stop(id, None, wall)
         incarnation = None
         if not _UNSEEN.issuperset(parts):
             incarnation = await self.accounts.new_incarnation()

@@ -1,7 +1,7 @@
 """What follows when the wall clock was set back, and with it an account's time.
 
-Jobs and their notices move with it: what has ended stays so, and the rest takes as long as before.
-Moments that were promised, such as the end of a URL, stay.
+Jobs, their notices and the steps of scenarios move with it: what has ended stays so, and the
+rest takes as long as before. Moments that were promised, such as the end of a URL, stay.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.outbox import Delivery
+from mock_server.core.scenarios import ScenarioStep
 
 if TYPE_CHECKING:
     from mock_server.core.unit_of_work import UnitOfWork
@@ -37,3 +38,6 @@ async def move_jobs(world: UnitOfWork, seconds: float) -> None:
     for delivery in await world.tx.list(Delivery, account):
         due_at = None if delivery.due_at is None else delivery.due_at + seconds
         await world.tx.put(replace(delivery, made_at=delivery.made_at + seconds, due_at=due_at))
+    for step in await world.tx.list(ScenarioStep, account):
+        if step.due_at is not None:
+            await world.tx.put(replace(step, due_at=step.due_at + seconds))

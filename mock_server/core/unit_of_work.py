@@ -104,6 +104,8 @@ class UnitOfWork:
         self.plan_change: PlanChange | None = None  # of the job that is submitted in it
 
     async def __aenter__(self) -> UnitOfWork:
+        if self._id in self._accounts.scenarios.running:
+            self.events += await self._accounts.scenarios.catch_up(self._id, self.wall)
         tx = self.tx = await self._opening.__aenter__()
         try:
             account = await tx.get(Account, self._id)
@@ -113,7 +115,7 @@ class UnitOfWork:
             if account.settings:
                 self.rules = self._accounts.own_rules(account.settings)
             self.clock = clock = account.clock or await self.server_clock()
-            self.now = self._began = clock.now(self.wall)
+            self.now = self._began = self._time(clock)
             step = self.now - self._accounts.latest.get(self._id, self.now)
             is_moved = step < -MAX_LATE
             if is_moved:
@@ -132,15 +134,18 @@ class UnitOfWork:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._is_saved and isinstance(error, DomainError):
-            try:
+        scenarios = self._accounts.scenarios
+        try:
+            if self._is_saved and isinstance(error, DomainError):
                 await self.tx.rollback()
-            except BaseException as failure:
-                await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
-                raise
-            self.callbacks_changed = self._saves_callbacks
-            self.now = self._began
-            kind = error = traceback = None
+                self.callbacks_changed = self._saves_callbacks
+                self.now = self._began
+                kind = error = traceback = None
+            if kind is None and self._id in scenarios.running:
+                await scenarios.notice(self)
+        except BaseException as failure:
+            await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
+            raise
         await self._opening.__aexit__(kind, error, traceback)
         if kind is None:
             self._accounts.latest[self._id] = self.now
@@ -242,8 +247,14 @@ class UnitOfWork:
         """Give the account this clock; it does not follow the server's any longer."""
         await self.change_account(replace(self.account, clock=clock))
         self.clock = clock
-        self.now = clock.now(self.wall)
+        self.now = self._time(clock)
         self.callbacks_changed = True
+
+    def _time(self, clock: Clock) -> float:
+        """Return what the clock shows, or the moment of the step of a scenario that acts now."""
+        held = self._accounts.scenarios.held
+        now = clock.now(self.wall)
+        return min(now, held.get(self._id, now)) if held else now
 
     async def server_clock(self) -> Clock:
         """Return the clock that accounts without a clock follow."""

@@ -27,13 +27,15 @@ async def up_to_date(accounts: AccountService, id: str | None, wall: float) -> N
     if id is not None:
         async with accounts.act(id, wall):
             return
+    changing = dict.fromkeys(accounts.scenarios.running)
     for kind in accounts.due.apply:
-        for number, each in enumerate(await accounts.store.accounts_due(kind)):
-            with suppress(AccountGone):
-                async with accounts.act(each, wall):
-                    pass
-            if number % 100 == 99:
-                await let_others_run()
+        changing |= dict.fromkeys(await accounts.store.accounts_due(kind))
+    for number, each in enumerate(changing):
+        with suppress(AccountGone):
+            async with accounts.act(each, wall):
+                pass
+        if number % 100 == 99:
+            await let_others_run()
 
 
 async def act_on_owner(call: Call, kind: type[Record], name: str) -> UnitOfWork:

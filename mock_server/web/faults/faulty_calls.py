@@ -108,7 +108,9 @@ class FaultyCall:
         for fired in [each for each in self.fired if each.rule.acts_at == moment]:
             self.fired.remove(fired)
             effect, context = fired.rule.fault, self._context(fired)
-            self.call.trace.remarks.append(f"fault {fired.id}: {effect.kind} ({moment} the work)")
+            note = f" ({fired.rule.note})" if fired.rule.note else ""
+            words = f"fault {fired.id}{note}: {effect.kind} ({moment} the work)"
+            self.call.trace.remarks.append(words)
             if isinstance(effect, AnswerEffectBody):
                 changed = effect.changed(changed or self.call.answer, self.call, context)
                 continue

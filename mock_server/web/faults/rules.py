@@ -50,7 +50,8 @@ class NewFaultBody(IncomingBody):
     `moment` is when it acts: `received` (before the signature is checked, for all accounts only),
     `before` the work, or `after` it, when the job exists and only the answer is lost. Of the calls
     that match, the first `skip` are left out, or all but the first `first`; then each `every`-th
-    is hit, at most `times`, until the moment `until` or for `seconds` of virtual time.
+    is hit, at most `times`, until the moment `until` or for `seconds` of virtual time. The journal
+    shows the `note` with each hit.
     """
 
     account: Text | None = None
@@ -63,6 +64,7 @@ class NewFaultBody(IncomingBody):
     every: Count = 1
     until: VirtualMoment | None = None
     seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    note: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     def problem(self) -> str:
         """Return why the rule can never act, as far as its members say."""

@@ -65,13 +65,11 @@ class FaultService:
 
     async def add(self, rule: NewFaultBody, wall: float) -> FaultRule:
         """Keep a rule; raises Invalid for one that can never act, or Conflict for one too many."""
-        from mock_server.web.faults.rules import check_rule, spec_of
+        from mock_server.web.faults.rules import spec_of
 
         account = None if rule.account is None else await self.accounts.find(rule.account)
         now = await self.accounts.now(account, wall)
-        self.refuse_without_jobs(rule)
-        surfaces = self.surfaces()
-        check_rule(rule, surfaces, {each.name: self.refusals(each.name) for each in surfaces}, now)
+        self.check(rule, now)
         owner = SERVER if account is None else account.id
         async with self.accounts.store.transaction(owner) as tx:
             if await tx.count(FaultRule, owner) >= MAX_RULES:
@@ -85,6 +83,14 @@ class FaultService:
         """Raise Invalid for a rule about jobs where another service has them."""
         if rule.fault.needs_job and not self.has_jobs:
             raise Invalid("fault", f"can never act: {rule.fault.kind} needs jobs of this server")
+
+    def check(self, rule: NewFaultBody, now: float) -> None:
+        """Raise Invalid for a rule that can never act."""
+        from mock_server.web.faults.rules import check_rule
+
+        self.refuse_without_jobs(rule)
+        surfaces = self.surfaces()
+        check_rule(rule, surfaces, {each.name: self.refusals(each.name) for each in surfaces}, now)
 
     async def all(self, account: str | None) -> Sequence[FaultRule]:
         """Return the rules of an account, or all, the oldest first."""

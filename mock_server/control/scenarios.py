@@ -1,0 +1,341 @@
+"""Scenarios: named failures that change an account step by step, and take it back when stopped."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from msgspec import to_builtins
+from pydantic import ValidationError
+
+from mock_server.control.dependencies import ControlDependencies
+from mock_server.control.payloads import read_body, read_query
+from mock_server.control.problems import INVALID, ErrorBody, Problem, problem_in, problem_of
+from mock_server.control.scenario_files import (
+    FileProblem,
+    at_places,
+    is_file,
+    pointed,
+    read_scenario,
+    shipped,
+)
+from mock_server.control.scenario_format import (
+    ScenarioAction,
+    ScenarioMomentBody,
+    ScenarioTextsBody,
+    actions_of,
+    awaited_values,
+    filled,
+    placeholders_in,
+    scenario_type,
+    spec_of,
+    steps_in,
+)
+from mock_server.core.accounts import SERVER
+from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound
+from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
+from mock_server.web.calls import CONTROL, Call, Trace
+from mock_server.web.faults.rules import NewFaultBody
+from mock_server.web.hints import near
+from mock_server.web.json_bodies import AccountQuery, MomentBody, OutgoingBody, TextOrNull
+from mock_server.web.listing import up_to_date
+from mock_server.web.pipeline import Operation
+
+log = logging.getLogger("tams_mock")
+
+MAX_OWN_SCENARIOS = 200
+
+
+class StepStateBody(OutgoingBody):
+    """A step of a scenario that was started; `problem` is why an action was refused."""
+
+    number: int
+    moment: str
+    actions: list[str]
+    due: MomentBody | None
+    done: MomentBody | None
+    problem: TextOrNull
+
+
+class ScenarioRunBody(OutgoingBody):
+    """A scenario on an account: its steps, and what a stop has undone."""
+
+    name: str
+    account: str
+    running: bool
+    began: MomentBody
+    stopped: MomentBody | None
+    steps: list[StepStateBody]
+    faults: list[str]
+    undone: list[str]
+
+
+class ScenarioBody(OutgoingBody):
+    """A scenario, and where it runs or ran last; `own` is one that was added."""
+
+    name: str
+    summary: str
+    symptom: str
+    advice: str
+    own: bool
+    runs: list[ScenarioRunBody]
+
+
+class WholeScenarioBody(ScenarioBody):
+    """A scenario with its actions, as they were written."""
+
+    start: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+class ScenariosBody(OutgoingBody):
+    """All scenarios."""
+
+    scenarios: list[ScenarioBody]
+
+
+class Scenarios:
+    """Operations on scenarios, and what carries out their steps."""
+
+    def __init__(self, known: ControlDependencies, operations: Sequence[Operation]) -> None:
+        self.known = known
+        self.service = known.accounts.scenarios
+        self.actions = actions_of(operations)
+
+    @cached_property
+    def type(self) -> type[ScenarioTextsBody]:
+        """The type of a scenario, made from the types of all actions."""
+        return scenario_type(self.actions)
+
+    # Operations
+
+    async def list_scenarios(self, call: Call, query: AccountQuery) -> ScenariosBody:
+        if query.account is not None:
+            await call.accounts.find(query.account)
+        await up_to_date(call.accounts, query.account, call.wall)
+        runs = await call.accounts.store.list(ScenarioRun, query.account)
+        own = await self._own()
+        return ScenariosBody(
+            scenarios=[
+                ScenarioBody(**await self._told(spec, name in own, runs))
+                for name, spec in (shipped() | own).items()
+            ]
+        )
+
+    async def get_scenario(self, call: Call, query: AccountQuery) -> WholeScenarioBody:
+        name = call.params["name"]
+        spec = await self._find(name)
+        await up_to_date(call.accounts, query.account, call.wall)
+        runs = await call.accounts.store.list(ScenarioRun, query.account)
+        return WholeScenarioBody(
+            **await self._told(spec, name not in shipped(), runs),
+            start=spec.get("start", []),
+            steps=spec.get("steps", []),
+        )
+
+    async def create_scenario(self, call: Call, body: Any) -> WholeScenarioBody:
+        await self.add(body)
+        call.params = {"name": body.name}
+        return await self.get_scenario(call, AccountQuery())
+
+    async def start_scenario(self, call: Call, query: AccountQuery) -> ScenarioRunBody:
+        account = query.account or call.accounts.ready_made.id
+        return await self._shown(await self.start(call.params["name"], account, call.wall))
+
+    async def stop_scenario(self, call: Call, query: AccountQuery) -> ScenarioRunBody:
+        account = query.account or call.accounts.ready_made.id
+        run = await self.service.stop(account, call.params["name"], call.wall)
+        return await self._shown(run)
+
+    # Scenarios
+
+    def read(self, spec: Any) -> ScenarioTextsBody:
+        """Return a scenario that can be carried out; raises Problem for any other."""
+        try:
+            scenario = self.type.model_validate_json(json.dumps(spec))
+        except ValidationError as error:
+            raise problem_in(error, self.type, "body") from error
+        self._check(scenario)
+        return scenario
+
+    async def add(self, scenario: ScenarioTextsBody) -> None:
+        """Keep a scenario, in place of an added one of its name."""
+        self._check(scenario)
+        if scenario.name in shipped():
+            raise Conflict(f"a scenario that ships is called {scenario.name}; choose another name")
+        spec = json.dumps(spec_of(scenario)).encode()
+        async with self.known.accounts.store.transaction(SERVER) as tx:
+            if await tx.count(OwnScenario) >= MAX_OWN_SCENARIOS:
+                raise Conflict(f"there are {MAX_OWN_SCENARIOS} scenarios already; reset some")
+            await tx.put(OwnScenario(scenario.name, SERVER, spec))
+
+    async def start(self, name: str, account: str, wall: float) -> ScenarioRun:
+        spec = await self._find(name)
+        scenario = self.read(spec)
+        steps = steps_in(scenario)
+        return await self.service.start(account, name, json.dumps(spec).encode(), steps, wall)
+
+    async def begin(self, name: str, account: str, wall: float) -> None:
+        """Start a scenario, by its name or its file, on an account."""
+        if is_file(name):
+            try:
+                scenario = self.read_file(Path(name))
+            except ValueError as error:
+                raise Conflict(str(error)) from error
+            await self.add(scenario)
+            name = scenario.name
+        await self.start(name, account, wall)
+
+    def read_file(self, path: Path) -> ScenarioTextsBody:
+        """Read a scenario file; raises ValueError with a line for each error."""
+        try:
+            document = read_scenario(path)
+            return self.read(document.value)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        except FileProblem as error:
+            raise ValueError(f"{path}:{error}") from error
+        except Problem as error:
+            found = pointed(map(to_builtins, error.errors)) or [("#", error.detail)]
+            lines = (f"{path}:{line}" for line in at_places(document, found))
+            raise ValueError("\n".join(lines)) from error
+
+    def _check(self, scenario: Any) -> None:
+        """Raise Problem for faults that can never act, and for placeholders without a value."""
+        errors = list(self._errors(scenario))
+        if errors:
+            raise Problem(INVALID, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
+
+    def _errors(self, scenario: Any) -> Iterator[ErrorBody]:
+        if not (scenario.start or scenario.steps):
+            yield ErrorBody("needs a start or steps", "#")
+        spec = spec_of(scenario)
+        for name, pointer in placeholders_in(spec.get("start", []), "#/start"):
+            yield ErrorBody(f"{name} is known only in a step that waits for it", pointer)
+        yield from self._faults_in(scenario.start, "#/start")
+        for number, step in enumerate(scenario.steps):
+            place = f"#/steps/{number}/do"
+            yield from self._faults_in(step.do, place)
+            known = awaited_values(step)
+            for name, pointer in placeholders_in(spec["steps"][number]["do"], place):
+                if not known.fullmatch(name):
+                    yield ErrorBody(f"{name} is not known here: see when and after", pointer)
+
+    def _faults_in(self, actions: Sequence[Any], place: str) -> Iterator[ErrorBody]:
+        for number, action in enumerate(actions):
+            rule = getattr(action, "create_fault", None)
+            if isinstance(rule, NewFaultBody):
+                try:
+                    self.known.faults.check(rule, 0.0)
+                except Invalid as error:
+                    yield ErrorBody(error.problem, f"{place}/{number}/create_fault/{error.field}")
+
+    async def _own(self) -> dict[str, Any]:
+        store = self.known.accounts.store
+        return {each.id: json.loads(each.spec) for each in await store.list(OwnScenario)}
+
+    async def _find(self, name: str) -> dict[str, Any]:
+        all = shipped() | await self._own()
+        if name not in all:
+            raise NotFound("scenario", f"{name[:100]}{near(name, all)}")
+        found: dict[str, Any] = all[name]
+        return found
+
+    # Answers
+
+    async def _told(self, spec: Any, own: bool, runs: Sequence[ScenarioRun]) -> dict[str, Any]:
+        texts = {name: spec.get(name, "") for name in ScenarioTextsBody.model_fields}
+        shown = [await self._shown(run) for run in runs if run.name == spec["name"]]
+        return texts | {"own": own, "runs": shown}
+
+    async def _shown(self, run: ScenarioRun) -> ScenarioRunBody:
+        spec = json.loads(run.spec)
+        return ScenarioRunBody(
+            name=run.name,
+            account=run.account,
+            running=run.stopped_at is None,
+            began=MomentBody.of(run.began_at),
+            stopped=_moment(run.stopped_at),
+            steps=[_step_body(spec, step) for step in await self.service.steps(run.account)],
+            faults=list(run.faults),
+            undone=list(run.undone),
+        )
+
+    # Steps
+
+    async def perform(
+        self, run: ScenarioRun, step: ScenarioStep, wall: float
+    ) -> tuple[tuple[str, ...], str]:
+        """Carry out the actions of a step up to the first that is refused."""
+        faults: list[str] = []
+        for action in _actions(json.loads(run.spec), step.number):
+            ((name, members),) = action.items()
+            try:
+                answer = await self._act(
+                    self.actions[name], run, filled(members, step.values), wall
+                )
+            except DomainError as error:
+                problem = f"{name}: {problem_of(error).detail}"
+                log.warning("scenario %s, step %d: %s", run.name, step.number, problem)
+                return tuple(faults), problem
+            if name == "create_fault":
+                faults.append(answer.id)
+        return tuple(faults), ""
+
+    async def _act(
+        self, action: ScenarioAction, run: ScenarioRun, members: dict[str, Any], wall: float
+    ) -> Any:
+        """Call a control operation as its own handler is called."""
+        operation = action.operation
+        params = {each: members.pop(each, "") for each in action.path}
+        query = {each: _text(members.pop(each)) for each in action.query if each in members}
+        if action.is_about_the_account:
+            params = {"id": run.account}
+        if "account" in action.query:
+            query["account"] = run.account
+        if action.takes_account:
+            members |= {"account": run.account, "note": f"scenario {run.name}"}
+        head = {"method": operation.method, "path": operation.path, "query_string": b""}
+        scope = {"type": "http", "scheme": "http", "headers": [], **head}
+        trace = Trace("", wall, scope, surface=CONTROL)
+        call = Call(scope, trace, params, self.known.accounts)
+        parsed: dict[str, Any] = {
+            "query": read_query(operation.query, urlencode(query).encode()),
+            "body": read_body(operation.body, json.dumps(members).encode()),
+        }
+        given = {name: value for name, value in parsed.items() if value is not None}
+        return await operation.run(call, given)
+
+
+def _actions(spec: Any, number: int) -> list[dict[str, Any]]:
+    actions: list[dict[str, Any]] = spec["steps"][number - 1]["do"] if number else spec["start"]
+    return actions
+
+
+def _text(value: Any) -> Any:
+    return ",".join(value) if isinstance(value, list) else value
+
+
+def _step_body(spec: Any, step: ScenarioStep) -> StepStateBody:
+    moment = "at the start"
+    if step.number:
+        written = dict(spec["steps"][step.number - 1])
+        del written["do"]
+        moment = ScenarioMomentBody.model_validate_json(json.dumps(written)).words
+    return StepStateBody(
+        number=step.number,
+        moment=moment,
+        actions=[next(iter(action)) for action in _actions(spec, step.number)],
+        due=_moment(step.due_at),
+        done=_moment(step.done_at),
+        problem=step.problem,
+    )
+
+
+def _moment(at: float | None) -> MomentBody | None:
+    return None if at is None else MomentBody.of(at)
