@@ -52,7 +52,26 @@ def _print_scenarios(scenarios: list[Json]) -> None:
     print_table(columns, rows, "no scenarios")
 
 
+def _print_markdown(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from mock_server.control.scenario_files import shipped
+
+        click.echo("| scenario | does | a client sees | a good client |\n| --- | --- | --- | --- |")
+        for name, texts in shipped().items():
+            told = (texts[text] for text in ("summary", "symptom", "advice"))
+            click.echo(f"| `{name}` | {' | '.join(told)} |")
+        context.exit()
+
+
 @command.command("list")
+@click.option(
+    "--markdown",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_markdown,
+    help="Print those that ship as a table in Markdown.",
+)
 @click.option("--account", metavar="ID", help="Say only whether they run on this account.")
 @on_mock(_print_scenarios)
 def _list(mock: MockClient, account: str | None) -> list[Json]:
@@ -230,11 +249,11 @@ def _check(files: tuple[str, ...]) -> None:
     scenarios, problems = _checker(), []
     for file in files:
         try:
-            scenario = scenarios.read_file(Path(file))
+            spec = scenarios.read_file(Path(file))
         except ValueError as error:
             problems.append(str(error))
         else:
-            click.echo(f"{file}: {scenario.name} can be run")
+            click.echo(f"{file}: {spec['name']} can be run")
     if problems:
         raise CommandFailure("\n".join(problems))
 

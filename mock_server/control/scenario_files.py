@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from msgspec import Struct
 
 from mock_server.web.request_matches import steps_of
@@ -65,21 +64,27 @@ _SCALARS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+@cache
+def _loader() -> Any:
+    import yaml  # here, because nothing else that the control API needs takes as long to load
 
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
-for _name, _pattern, _first in _SCALARS:
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), [*_first, ""])
+    for name, pattern, first in _SCALARS:
+        Loader.add_implicit_resolver(_TAG + name, re.compile(f"^(?:{pattern})$"), [*first, ""])
+    return Loader
 
 
 def read_yaml(data: bytes) -> YamlDocument:
     """Read one YAML (or JSON) document without aliases and tags; raises FileProblem."""
+    import yaml
+
     if len(data) > MAX_FILE_BYTES:
         raise FileProblem((1, 1), f"the file has more than {MAX_FILE_BYTES} bytes")
     try:
         _refuse_what_grows(data)
-        node = yaml.compose(data, _Loader)
+        node = yaml.compose(data, _loader())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = ", ".join(filter(None, (error.context, error.problem)))
@@ -95,8 +100,10 @@ def read_yaml(data: bytes) -> YamlDocument:
 
 def _refuse_what_grows(data: bytes) -> None:
     """Refuse aliases, which can stand for much more than there is, and deep nesting."""
+    import yaml
+
     depth = 0
-    for event in yaml.parse(data, _Loader):
+    for event in yaml.parse(data, _loader()):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise FileProblem(_place(event.start_mark), "anchors and aliases are not allowed")
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -105,26 +112,24 @@ def _refuse_what_grows(data: bytes) -> None:
             raise FileProblem(_place(event.start_mark), f"more than {MAX_DEPTH} levels deep")
 
 
-def _value(
-    node: yaml.Node, path: Steps, keys: dict[Steps, Place], values: dict[Steps, Place]
-) -> Any:
+def _value(node: Any, path: Steps, keys: dict[Steps, Place], values: dict[Steps, Place]) -> Any:
     values[path] = _place(node.start_mark)
-    match node.tag.removeprefix(_TAG), node:
-        case "map", yaml.MappingNode():
+    match node.tag.removeprefix(_TAG), node.id:
+        case "map", "mapping":
             members: dict[str, Any] = {}
             for key, each in node.value:
                 name, place = key.value, _place(key.start_mark)
-                if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
+                if key.tag != f"{_TAG}str":
                     raise FileProblem(place, "a key must be a text; put it in quotes")
                 if name in members:
                     raise FileProblem(place, f"{name} is repeated")
                 keys[(*path, name)] = place
                 members[name] = _value(each, (*path, name), keys, values)
             return members
-        case "seq", yaml.SequenceNode():
+        case "seq", "sequence":
             items = enumerate(node.value)
             return [_value(each, (*path, number), keys, values) for number, each in items]
-        case "str", yaml.ScalarNode():
+        case "str", "scalar":
             return node.value
         case "null", _:
             return None

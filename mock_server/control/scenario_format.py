@@ -6,7 +6,6 @@ always that of the scenario.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
@@ -124,7 +123,9 @@ class ScenarioMomentBody(ChoiceBody):
             job_number=0 if when is None else when.job,
             job_state="" if when is None else when.state,
             calls=0 if after is None else after.calls,
-            match=b"" if after is None else _json(after.match),
+            match=b""
+            if after is None
+            else after.match.model_dump_json(exclude_unset=True).encode(),
             values=dict.fromkeys(values, ""),
         )
 
@@ -234,21 +235,14 @@ def json_schema(model: type[ScenarioTextsBody]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def steps_in(scenario: Any) -> list[ScenarioStep]:
-    """Return the steps of a scenario; the start is the step 0."""
-    spec = spec_of(scenario)
-    steps = [ScenarioStep(0, due_at=0.0)] if spec.get("start") else []
+def steps_in(spec: Any, scenario: Any) -> list[ScenarioStep]:
+    """Return the steps of a scenario, `spec` being what was written; the start is the step 0."""
+    steps = [ScenarioStep(0, due_at=0.0)] if scenario.start else []
     steps += [
         step.step(number, dict(placeholders_in(spec["steps"][number - 1]["do"])))
         for number, step in enumerate(scenario.steps, 1)
     ]
     return steps
-
-
-def spec_of(scenario: Any) -> dict[str, Any]:
-    """Return a scenario as the JSON that it was read from."""
-    spec: dict[str, Any] = json.loads(_json(scenario))
-    return spec
 
 
 def placeholders_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -280,10 +274,6 @@ def awaited_values(moment: ScenarioMomentBody) -> re.Pattern[str]:
     if moment.after is not None:
         return re.compile("(request|answer)/.+")
     return re.compile("job" if moment.when is not None else "(?!)")
-
-
-def _json(body: IncomingBody) -> bytes:
-    return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
 assert {*JobState, SUBMITTED, ENDED} >= {*AwaitedState.__args__}  # type: ignore[attr-defined] # noqa: S101

@@ -33,12 +33,12 @@ from mock_server.control.scenario_format import (
     filled,
     placeholders_in,
     scenario_type,
-    spec_of,
     steps_in,
 )
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
+from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.calls import CONTROL, Call, Trace
 from mock_server.web.faults.rules import NewFaultBody
 from mock_server.web.hints import near
@@ -139,7 +139,7 @@ class Scenarios:
         )
 
     async def create_scenario(self, call: Call, body: Any) -> WholeScenarioBody:
-        await self.add(body)
+        await self.add(json.loads(without_mark(call.body)), body)
         call.params = {"name": body.name}
         return await self.get_scenario(call, AccountQuery())
 
@@ -155,47 +155,47 @@ class Scenarios:
     # Scenarios
 
     def read(self, spec: Any) -> ScenarioTextsBody:
-        """Return a scenario that can be carried out; raises Problem for any other."""
+        """Return a scenario that can be carried out, as its type; raises Problem for any other."""
         try:
             scenario = self.type.model_validate_json(json.dumps(spec))
         except ValidationError as error:
             raise problem_in(error, self.type, "body") from error
-        self._check(scenario)
+        self._check(spec, scenario)
         return scenario
 
-    async def add(self, scenario: ScenarioTextsBody) -> None:
-        """Keep a scenario, in place of an added one of its name."""
-        self._check(scenario)
+    async def add(self, spec: Any, scenario: ScenarioTextsBody) -> None:
+        """Keep a scenario, as it was written, in place of an added one of its name."""
+        self._check(spec, scenario)
         if scenario.name in shipped():
             raise Conflict(f"a scenario that ships is called {scenario.name}; choose another name")
-        spec = json.dumps(spec_of(scenario)).encode()
         async with self.known.accounts.store.transaction(SERVER) as tx:
             if await tx.count(OwnScenario) >= MAX_OWN_SCENARIOS:
                 raise Conflict(f"there are {MAX_OWN_SCENARIOS} scenarios already; reset some")
-            await tx.put(OwnScenario(scenario.name, SERVER, spec))
+            await tx.put(OwnScenario(scenario.name, SERVER, json.dumps(spec).encode()))
 
     async def start(self, name: str, account: str, wall: float) -> ScenarioRun:
         spec = await self._find(name)
-        scenario = self.read(spec)
-        steps = steps_in(scenario)
+        steps = steps_in(spec, self.read(spec))
         return await self.service.start(account, name, json.dumps(spec).encode(), steps, wall)
 
     async def begin(self, name: str, account: str, wall: float) -> None:
         """Start a scenario, by its name or its file, on an account."""
         if is_file(name):
             try:
-                scenario = self.read_file(Path(name))
+                spec = self.read_file(Path(name))
             except ValueError as error:
                 raise Conflict(str(error)) from error
-            await self.add(scenario)
-            name = scenario.name
+            await self.add(spec, self.read(spec))
+            name = spec["name"]
         await self.start(name, account, wall)
 
-    def read_file(self, path: Path) -> ScenarioTextsBody:
+    def read_file(self, path: Path) -> dict[str, Any]:
         """Read a scenario file; raises ValueError with a line for each error."""
         try:
             document = read_scenario(path)
-            return self.read(document.value)
+            self.read(document.value)
+            spec: dict[str, Any] = document.value
+            return spec
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror}") from error
         except FileProblem as error:
@@ -205,16 +205,15 @@ class Scenarios:
             lines = (f"{path}:{line}" for line in at_places(document, found))
             raise ValueError("\n".join(lines)) from error
 
-    def _check(self, scenario: Any) -> None:
+    def _check(self, spec: Any, scenario: Any) -> None:
         """Raise Problem for faults that can never act, and for placeholders without a value."""
-        errors = list(self._errors(scenario))
+        errors = list(self._errors(spec, scenario))
         if errors:
             raise Problem(INVALID, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
 
-    def _errors(self, scenario: Any) -> Iterator[ErrorBody]:
+    def _errors(self, spec: Any, scenario: Any) -> Iterator[ErrorBody]:
         if not (scenario.start or scenario.steps):
             yield ErrorBody("needs a start or steps", "#")
-        spec = spec_of(scenario)
         for name, pointer in placeholders_in(spec.get("start", []), "#/start"):
             yield ErrorBody(f"{name} is known only in a step that waits for it", pointer)
         yield from self._faults_in(scenario.start, "#/start")

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from mock_server.commands import scenario
 from mock_server.tests.stacks import clients
 
 ROOT = Path(__file__).parents[3]
@@ -223,6 +225,28 @@ def test_generated_documents_are_up_to_date(command):
     assert document.endswith(table), "run scripts/documents"
 
 
+def test_the_documents_of_scenarios_are_up_to_date():
+    folder = ROOT / "mock_server" / "data" / "scenarios"
+    for command, document in (
+        ("list --markdown", ROOT / "mock_server" / "SCENARIOS.md"),
+        ("schema", folder / "scenario.schema.json"),
+    ):
+        said = CliRunner().invoke(scenario.command, command.split()).output
+        assert document.read_text("utf-8").endswith(said), "run scripts/documents"
+
+
+def test_the_example_of_a_scenario_can_be_run(tmp_path):
+    (example,) = re.findall(
+        r"^```yaml\n(.*?)^```$",
+        (ROOT / "mock_server" / "SCENARIOS.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    file = tmp_path / "example.yaml"
+    file.write_text(example)
+    result = CliRunner().invoke(scenario.command, ["check", str(file)])
+    assert result.exit_code == 0, result.output
+
+
 def test_the_table_of_http_clients_is_up_to_date():
     document = (ROOT / "mock_server" / "CLIENTS.md").read_text("utf-8")
     assert document.endswith(clients.table()), "run scripts/documents"
@@ -237,6 +261,7 @@ def test_the_table_of_http_clients_is_up_to_date():
         HTTPS,
         "mock_server/PERFORMANCE.md",
         "mock_server/PROXY.md",
+        "mock_server/SCENARIOS.md",
         "mock_server/SETTINGS.md",
         "scripts/README.md",
     ],

@@ -474,22 +474,103 @@ def test_a_request_is_shown_with_its_answer_and_without_secrets(mock):
 
 
 def follow(mock: MockClient, *arguments: str) -> "subprocess.Popen[str]":
+    return started(mock, "requests", "--follow", *arguments)
+
+
+def started(mock: MockClient, *arguments: str) -> "subprocess.Popen[str]":
+    """Start a command that does not end by itself."""
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "mock_server",
-            "requests",
-            "--follow",
-            "--url",
-            mock.url,
-            *arguments,
-        ],
+        [sys.executable, "-m", "mock_server", *arguments, "--url", mock.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={name: value for name, value in os.environ.items() if name[:10] != "TAMS_MOCK_"},
     )
+
+
+def test_scenarios_are_listed_shown_started_and_stopped(mock):
+    listed = as_json(mock, "scenario")
+    assert "429-storm" in [each["name"] for each in listed]
+    assert "(429" not in said(mock, "scenario", "show", "429-storm")
+    assert said(mock, "scenario", "start", "429-storm") == "429-storm runs on account default\n"
+    (line,) = [line for line in said(mock, "scenario", "list").splitlines() if "429-storm" in line]
+    assert line.endswith("default")
+    assert "at the start  create_fault" in said(mock, "scenario", "show", "429-storm")
+    assert tell(mock, "scenario", "start", "429-storm").exit_code == 1
+    assert said(mock, "scenario", "stop", "429-storm") == "stopped: faults removed: 1\n"
+    assert tell(mock, "scenario", "stop", "429-storm").exit_code == 1
+    assert "did you mean '429-storm'" in tell(mock, "scenario", "run", "429-strom").stderr
+
+
+SCENARIO = """
+summary: A day on which all goes wrong.
+start:
+  - put_limits: {qps: 3}
+steps:
+  - at: 30 s
+    do: [put_balance: {balance: 1}]
+"""
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_a_scenario_file_runs_until_ctrl_c(mock, tmp_path, signalled):
+    file = tmp_path / "hard-day.yaml"
+    file.write_text(SCENARIO)
+    process = started(mock, "scenario", "run", str(file))
+    assert process.stdout is not None
+    head = [process.stdout.readline() for _ in range(4)]
+    assert head[0] == "hard-day runs on account default; Ctrl-C stops it\n"
+    assert head[3].split() == ["+0", "s", "at", "the", "start:", "put_limits"]
+    mock.advance(seconds=60)
+    assert process.stdout.readline().split(maxsplit=2)[2] == "at 30 s: put_balance\n"
+    process.send_signal(signalled)
+    rest, complaints = process.communicate(timeout=20)
+
+    undone = "   stopped  as before: limits, credits given back: 999\n"
+    assert (rest, complaints, process.returncode) == (undone, "", 0)
+    assert mock.account("default")["limits"]["qps"] == 5
+
+
+def test_a_scenario_that_somebody_else_stops_ends_with_1(mock):
+    process = started(mock, "scenario", "run", "429-storm", "--json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["actions"] == ["create_fault"]
+    mock.stop_scenario("429-storm")
+    rest, complaints = process.communicate(timeout=20)
+
+    assert (rest, process.returncode) == ("", 1)
+    assert complaints == "tams-mock: the scenario was stopped by another call\n"
+
+
+def test_wrong_scenario_files_have_a_line_for_each_error(mock, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("summry: x\nstart:\n  - put_limits: {qps: 0}\n")
+    lines = [
+        f"tams-mock: {file}:1:1: summry: is unknown; did you mean 'summary'?",
+        f"tams-mock: {file}:3:23: qps: must be greater than or equal to 1, found 0",
+    ]
+    for command in ("check", "run"):
+        result = tell(mock, "scenario", command, str(file))
+        assert (sorted(result.stderr.splitlines()), result.exit_code) == (lines, 1)
+    file.write_text("a: &b [*b]")
+    assert f"{file}:1:4: anchors and aliases" in tell(mock, "scenario", "run", str(file)).stderr
+    for command in ("check", "run"):
+        result = tell(mock, "scenario", command, str(tmp_path / "none.yaml"))
+        assert (result.exit_code, "cannot be read: No such file" in result.stderr) == (1, True)
+    file.write_text(SCENARIO)
+    assert said(mock, "scenario", "check", str(file)) == f"{file}: wrong can be run\n"
+
+
+def test_those_that_ship_are_listed_without_a_mock(mock, monkeypatch):
+    monkeypatch.setattr("mock_server.commands.scenario.DEFAULT_URL", NOWHERE)
+    nobody = MockClient(NOWHERE)
+    listed = tell(nobody, "scenario", "list")
+    shown = tell(nobody, "scenario", "show", "429-storm")
+
+    assert ("429-storm" in listed.stdout, listed.exit_code) == (True, 0)
+    assert ("a good client:" in shown.stdout, shown.exit_code) == (True, 0)
+    assert "no mock is running here" in listed.stderr
+    assert tell(nobody, "scenario", "show", "nothing").exit_code == 3
 
 
 def test_following_shows_each_request_once_until_ctrl_c(mock):
@@ -606,6 +687,7 @@ def test_health_loads_nothing_that_makes_it_slow():
         (("clock", "advance", "--ne"), ["--next"]),
         (("serve", "--tls-po"), ["--tls-port"]),
         (("completion", "z"), ["zsh"]),
+        (("scenario", "run", "429"), ["429-storm"]),
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

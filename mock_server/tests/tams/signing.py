@@ -7,6 +7,7 @@ RSASSA-PKCS1-v1_5 and SHA-256, in base64.
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -27,6 +28,7 @@ TARGET = b"/v1/jobs?b=2&a=x%20y"
 HOST = b"127.0.0.1:8080"
 
 
+@cache
 def private_key(number: int) -> rsa.RSAPrivateKey:
     key = load_pem_private_key(key_pair(number).private_pem.encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
