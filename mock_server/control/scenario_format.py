@@ -41,10 +41,10 @@ ACTIONS = (
 
 MAX_STEPS = 100
 MAX_ACTIONS = 50  # of a step
-MAX_SECONDS = 1e8  # about three years
+MAX_SECONDS = 1e9  # about thirty years
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd]?)")
+_DURATION = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?([smhd]?)")
 # Stands for what the event of a step named: a job, or a member of the call or of its answer.
 _PLACEHOLDER = re.compile(r"\{(job|(?:request|answer)/[^{}]+)\}")
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.payloads import read_body, read_query
-from mock_server.control.problems import INVALID, ErrorBody, Problem, problem_in, problem_of
+from mock_server.control.problems import NOT_A_SCENARIO, ErrorBody, Problem, problem_in, problem_of
 from mock_server.control.scenario_files import (
     FileProblem,
     at_places,
@@ -209,7 +209,7 @@ class Scenarios:
         """Raise Problem for faults that can never act, and for placeholders without a value."""
         errors = list(self._errors(spec, scenario))
         if errors:
-            raise Problem(INVALID, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
+            raise Problem(NOT_A_SCENARIO, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
 
     def _errors(self, spec: Any, scenario: Any) -> Iterator[ErrorBody]:
         if not (scenario.start or scenario.steps):

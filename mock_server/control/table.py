@@ -21,6 +21,7 @@ from mock_server.control.problems import (
     NEVER_ACTS,
     NOT_A_CAPTURE,
     NOT_A_KEY,
+    NOT_A_SCENARIO,
     NOT_AS_EXPECTED,
     NOT_SEEN,
     STOPPING,
@@ -215,12 +216,13 @@ def _scenarios(own: Scenarios) -> tuple[Operation, ...]:
         Operation("GET", every, own.list_scenarios, "List scenarios and where they run"),
         Operation(
             "POST", every, own.create_scenario, "Add a scenario, or replace an added one",
-            body=own.type, status=201, problems=(Conflict,),
+            body=own.type, status=201, problems=(Conflict, NOT_A_SCENARIO),
         ),
         Operation("GET", one, own.get_scenario, "Get a scenario"),
         Operation(
             "POST", f"{one}/start", own.start_scenario,
-            "Start a scenario on an account, by default the ready-made one", problems=(Conflict,),
+            "Start a scenario on an account, by default the ready-made one",
+            problems=(Conflict, NOT_A_SCENARIO),
         ),
         Operation(
             "POST", f"{one}/stop", own.stop_scenario, "Stop a scenario, and undo what it set",

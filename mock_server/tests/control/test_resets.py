@@ -12,6 +12,7 @@ PARTS = [
     "callbacks",
     "faults",
     "settings",
+    "scenarios",
     "requests",
 ]
 
