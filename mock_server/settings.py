@@ -642,11 +642,15 @@ def read_settings(
 
 def recorded_settings(settings: Settings) -> RecordedSettings:
     """Return what was set, with the files that it names; nothing of where the server runs."""
+    from mock_server.control.scenario_files import is_file
+
     values, files, secrets = dict[str, Any](), dict[str, str](), list[str]()
     for each in all_settings():
         value, source = settings.value_of(each), settings.source_of(each)
         if not _is_replayed(each) or source.startswith(("default", "preset ")):
             continue
+        if each.name == "scenario" and is_file(value):
+            value = Path(value)
         if isinstance(value, Path):
             found = sorted(value.glob("*.json")) if value.is_dir() else [value]
             files |= {f"{each.name}/{path.name}": read_file(path).decode() for path in found}
@@ -671,10 +675,10 @@ def settings_from(values: Mapping[str, Any], folder: Path, files: Collection[str
     for name, value in values.items():
         if name not in names or not _is_replayed(names[name]):
             raise setting_sources.SettingsError([f"{name} is not a setting of incidents"])
-        if names[name].kind is Path and value is not None:
-            if value not in files:
-                raise setting_sources.SettingsError([f"{name} names a file that is not there"])
+        if isinstance(value, str) and value in files:
             origins[name] = setting_sources.Origin("file", name, str(folder / value))
+        elif names[name].kind is Path and value is not None:
+            raise setting_sources.SettingsError([f"{name} names a file that is not there"])
         else:
             origins[name] = setting_sources.Origin("file", name, value)
     return _made_of(origins)
