@@ -32,7 +32,8 @@ from mock_server.web.request_matches import RequestMatchBody, Text
 # What a scenario may do: operations that change an account, and end at once.
 ACTIONS = (
     "create_fault", "delete_faults",
-    "put_balance", "put_limits", "rotate_credentials", "revoke_credentials",
+    "put_balance", "put_limits", "patch_account_settings",
+    "rotate_credentials", "revoke_credentials",
     "put_clock", "advance_clock", "freeze_clock", "resume_clock",
     "advance_job", "complete_job", "fail_job",
     "expire_token", "extend_token", "disable_token", "enable_token", "close_sessions",

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from msgspec import to_builtins
 from pydantic import ValidationError
 
+from mock_server.control.accounts import SettingsChangeBody
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.payloads import read_body, read_query
 from mock_server.control.problems import NOT_A_SCENARIO, ErrorBody, Problem, problem_in, problem_of
@@ -36,7 +37,7 @@ from mock_server.control.scenario_format import (
     steps_in,
 )
 from mock_server.core.accounts import SERVER
-from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound
+from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound, SettingsRefused
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
 from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.calls import CONTROL, Call, Trace
@@ -216,23 +217,31 @@ class Scenarios:
             yield ErrorBody("needs a start or steps", "#")
         for name, pointer in placeholders_in(spec.get("start", []), "#/start"):
             yield ErrorBody(f"{name} is known only in a step that waits for it", pointer)
-        yield from self._faults_in(scenario.start, "#/start")
+        yield from self._refused(scenario.start, "#/start")
         for number, step in enumerate(scenario.steps):
             place = f"#/steps/{number}/do"
-            yield from self._faults_in(step.do, place)
+            yield from self._refused(step.do, place)
             known = awaited_values(step)
             for name, pointer in placeholders_in(spec["steps"][number]["do"], place):
                 if not known.fullmatch(name):
                     yield ErrorBody(f"{name} is not known here: see when and after", pointer)
 
-    def _faults_in(self, actions: Sequence[Any], place: str) -> Iterator[ErrorBody]:
+    def _refused(self, actions: Sequence[Any], place: str) -> Iterator[ErrorBody]:
+        """Yield what is wrong with faults and settings beyond their types."""
         for number, action in enumerate(actions):
-            rule = getattr(action, "create_fault", None)
-            if isinstance(rule, NewFaultBody):
-                try:
-                    self.known.faults.check(rule, 0.0)
-                except Invalid as error:
-                    yield ErrorBody(error.problem, f"{place}/{number}/create_fault/{error.field}")
+            (name,) = action.model_fields_set
+            body, where = getattr(action, name), f"{place}/{number}/{name}"
+            try:
+                if isinstance(body, NewFaultBody):
+                    self.known.faults.check(body, 0.0)
+                elif isinstance(body, SettingsChangeBody):
+                    self.known.account_settings.changed((), body.values)
+            except SettingsRefused as error:
+                for setting, problem in error.problems.items():
+                    written = setting if setting in body.values else setting.replace(".", "/")
+                    yield ErrorBody(problem, f"{where}/{written}")
+            except Invalid as error:
+                yield ErrorBody(error.problem, f"{where}/{error.field}")
 
     async def _own(self) -> dict[str, Any]:
         store = self.known.accounts.store

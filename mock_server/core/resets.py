@@ -34,9 +34,7 @@ _SCENARIOS = "scenarios"
 _SETTINGS = "settings"
 
 # Uploads and questions that are under way do not depend on these parts, so they go on.
-_UNSEEN = frozenset(
-    {_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SCENARIOS, _SETTINGS}
-)
+_UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SCENARIOS, _SETTINGS})
 
 # What belongs to the server beside accounts.
 _OF_THE_SERVER: dict[str, type[Record]] = {_FAULTS: FaultRule, _SCENARIOS: OwnScenario}

@@ -201,7 +201,8 @@ async def test_a_stop_undoes_what_the_scenario_set_and_nothing_else(watcher):
     before = await watcher.mock("GET", "/accounts/default")
     rotate = {"rotate_credentials": {"accessToken": True}}
     revoke = {"revoke_credentials": {"credentials": ["appKey", "publicKey"]}}
-    run = await begin(watcher, start=[OVERLOADED, LIMITS, POOR, rotate, revoke])
+    settings = {"patch_account_settings": {"slots": 9, "tams": {"bad_size": "refuse"}}}
+    run = await begin(watcher, start=[OVERLOADED, LIMITS, POOR, rotate, revoke, settings])
     assert await watcher.mock("GET", "/accounts/default") != before
     assert len(run["faults"]) == 1
 
@@ -212,6 +213,7 @@ async def test_a_stop_undoes_what_the_scenario_set_and_nothing_else(watcher):
         "faults removed: 1",
         "as before: credentials",
         "as before: limits",
+        "as before: settings",
         "credits given back: 999",
     ]
     assert await watcher.mock("GET", "/accounts/default") == before
@@ -318,6 +320,11 @@ async def test_a_step_whose_account_is_deleted_meanwhile_ends_quietly(watcher):
             {"name": "a", "start": [{"create_fault": {"fault": {"kind": "refusal", "name": "x"}}}]},
             "#/start/0/create_fault/fault/name",
             "is unknown",
+        ),
+        (
+            {"name": "a", "start": [{"patch_account_settings": {"tams": {"bad_siz": "no"}}}]},
+            "#/start/0/patch_account_settings/tams/bad_siz",
+            "did you mean",
         ),
         (
             {"name": "a", "start": [{"create_fault": {"fault": {"kind": "half"}, "account": "b"}}]},
