@@ -35,7 +35,7 @@ ACTIONS = (
     "put_balance", "put_limits", "patch_account_settings",
     "rotate_credentials", "revoke_credentials",
     "put_clock", "advance_clock", "freeze_clock", "resume_clock",
-    "advance_job", "complete_job", "fail_job",
+    "plan_job", "advance_job", "complete_job", "fail_job",
     "expire_token", "extend_token", "disable_token", "enable_token", "close_sessions",
     "redeliver", "drain", "reset",
 )  # fmt: skip
