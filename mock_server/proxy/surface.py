@@ -82,6 +82,7 @@ class ProxiedSurface:
         self.own = vendor.surface
         self.operations: Sequence[Operation] = tuple(map(self._proxied, self.own.operations))
         self.fallback = Operation("any", "other", self.other, leaves=True)
+        self._costly = {each.path for each in self.own.operations if each.price is not None}
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account of all calls; refuse callers that may not use the credentials."""
@@ -125,9 +126,12 @@ class ProxiedSurface:
         return self.own.wrong_method(allowed, call)
 
     async def other(self, call: Call, payload: None) -> Answer:
-        """Pass on what the vendor's documents do not have."""
-        is_safe = call.method in _SAFE_METHODS
-        return await self._pass(call, replace(self.fallback, price=None if is_safe else unpriced))
+        """Pass on what the vendor's documents do not have.
+
+        Nothing says that a service takes no money for GET where it does for POST.
+        """
+        is_free = call.method in _SAFE_METHODS and call.path not in self._costly
+        return await self._pass(call, replace(self.fallback, price=None if is_free else unpriced))
 
     def _proxied(self, operation: Operation) -> Operation:
         @wraps(operation.run)

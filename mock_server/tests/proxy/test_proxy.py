@@ -341,6 +341,7 @@ def test_nothing_is_spent_unless_it_is_allowed(proxied):
 
     with proxied(allow_spending=False) as client:
         refused = [client.post(path, json={}) for path in paths]
+        refused += [client.get(path) for path in paths[:-1]]
         free = client.post("/v1/jobs/credits", json=text_to_image(), auth=TAMS)
         entries = journal(client)
 
