@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -35,8 +35,16 @@ class Watcher:
         app.dispatcher._send = self._receive
 
     async def _receive(self, target: Any, body: bytes) -> CallbackReply:
-        self.received.append(json.loads(body))
+        try:
+            self.received.append(json.loads(body))
+        except ValueError:
+            self.received.append({"status": "broken"})
         return CallbackReply(200)
+
+    @property
+    def told(self) -> list[str]:
+        """The states that callbacks told so far."""
+        return [each["status"] for each in self.received]
 
     async def mock(self, method: str, path: str, body: Any = None) -> Any:
         """Return what a control operation answers that goes well."""
@@ -56,6 +64,10 @@ class Watcher:
         moved: Json = await self.mock("POST", "/clock/advance", {"seconds": seconds})
         return moved
 
+    async def jobs(self) -> list[Json]:
+        jobs: list[Json] = (await self.mock("GET", "/jobs"))["jobs"]
+        return jobs
+
     # TAMS
 
     async def tams(self, method: str, path: str, body: Any = None) -> httpx.Response:
@@ -66,8 +78,11 @@ class Watcher:
         headers = {"authorization": sent.authorization.decode()}
         return await self.http.request(method, path, content=content, headers=headers)
 
-    async def submit(self, request_id: str | None = None, **changes: Any) -> httpx.Response:
+    async def submit(
+        self, request_id: str | None = None, stages: Sequence[Json] = (), **changes: Any
+    ) -> httpx.Response:
         body = text_to_image(request_id, **changes)
+        body["stages"] += stages
         return await self.tams("POST", "/v1/jobs", body)
 
     async def submitted(self, *args: Any, **changes: Any) -> str:

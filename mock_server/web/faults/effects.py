@@ -262,7 +262,7 @@ class BrokenBodyFault(AnswerEffectBody):
     """Breaks the bytes of the answer's body.
 
     `invalid-json` and `truncated-json` cannot be parsed, though their length is right. `corrupt`
-    changes bytes in the middle, as of a picture.
+    changes bytes inside, so that a picture cannot be decoded.
     """
 
     kind: Literal["invalid-json", "truncated-json", "corrupt"]
@@ -273,9 +273,10 @@ class BrokenBodyFault(AnswerEffectBody):
             return replace(answer, body=body[: len(body) * 2 // 3])
         if self.kind == "invalid-json":
             return replace(answer, body=body[:-1] + b",}" if body else b"{,}")
-        middle = len(body) // 2
-        changed = bytes(byte ^ 0x55 for byte in body[middle : middle + 64])
-        return replace(answer, body=body[:middle] + changed + body[middle + len(changed) :])
+        changed = bytearray(body)
+        for start in (len(body) // 16, len(body) // 2):  # The middle of a PNG may be padding.
+            changed[start : start + 64] = bytes(byte ^ 0x55 for byte in body[start : start + 64])
+        return replace(answer, body=bytes(changed))
 
 
 class MemberFault(AnswerEffectBody):
