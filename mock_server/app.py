@@ -327,6 +327,7 @@ def _rules(settings: Settings) -> JobRules:
         keep_resources=settings.keep_uploads,
         keep_callbacks=settings.keep_callbacks,
         upload_bytes=settings.upload_limit_bytes,
+        failing_models=settings.failing_models,
     )
 
 

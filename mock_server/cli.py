@@ -27,7 +27,9 @@ COMMANDS = {
     "A running mock": {
         "accounts": "Create, show, change and delete accounts.",
         "clock": "Show, advance, freeze, resume and set the clock.",
-        "jobs": "List jobs, and advance, complete or fail them.",
+        "jobs": "List jobs; advance, end or change them; expire their results.",
+        "uploads": "List uploads, and let them expire.",
+        "tokens": "List tokens of the Workshop; expire or disable them; cut sessions.",
         "faults": "Make calls fail, and list and delete the rules for it.",
         "scenario": "Run named failures, step by step, and check files with your own.",
         "requests": "Show the requests that came; --follow is its live log.",

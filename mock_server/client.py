@@ -147,7 +147,10 @@ class MockClient:
         return self.call("GET", _one("accounts", id, "balance"))
 
     def change_balance(self, id: str, **members: Any) -> Json:
-        """Set the `balance`, or `top_up`; `reason` goes into the ledger."""
+        """Set the `balance`, or `top_up`; `reason` goes into the ledger.
+
+        `jobs` sets it to what so many more jobs cost, of a `price` or that of the last job.
+        """
         return self.call("PUT", _one("accounts", id, "balance"), _body(members))
 
     def ledger(self, id: str) -> Json:
@@ -215,6 +218,61 @@ class MockClient:
     def plan_job(self, id: str, plan: Mapping[str, Any]) -> Json:
         """Change how a job goes from now on, with the members that FAULTS.md describes."""
         return self.call("PATCH", _one("jobs", id, "plan"), plan)
+
+    def expire_results(self, id: str) -> Json:
+        """Expire the URLs of a job's results that were handed out until now."""
+        return self.call("POST", _one("jobs", id, "results/expire"))
+
+    def expire_account_results(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "results/expire"))
+
+    # Uploads
+
+    def uploads(self, **query: Any) -> list[Json]:
+        return self._list("uploads", **query)
+
+    def expire_upload(self, id: str) -> Json:
+        """Close an upload's URL and delete its file."""
+        return self.call("POST", _one("uploads", id, "expire"))
+
+    def expire_account_uploads(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "uploads/expire"))
+
+    # Tokens of the Workshop, and their sessions
+
+    def tokens(self, **query: Any) -> list[Json]:
+        return self._list("tokens", **query)
+
+    def token(self, id: str) -> Json:
+        return self.call("GET", _one("tokens", id))
+
+    def expire_token(self, id: str) -> Json:
+        return self.call("POST", _one("tokens", id, "expire"))
+
+    def extend_token(self, id: str, **members: Any) -> Json:
+        """Let a token expire `seconds` later, at a moment (`to`), or `never`."""
+        return self.call("POST", _one("tokens", id, "extend"), _body(members))
+
+    def disable_token(self, id: str) -> Json:
+        return self.call("POST", _one("tokens", id, "disable"))
+
+    def enable_token(self, id: str) -> Json:
+        return self.call("POST", _one("tokens", id, "enable"))
+
+    def close_sessions(self, token: str) -> Json:
+        return self.call("POST", _one("tokens", token, "sessions/close"))
+
+    def expire_tokens(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "tokens/expire"))
+
+    def disable_tokens(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "tokens/disable"))
+
+    def enable_tokens(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "tokens/enable"))
+
+    def close_account_sessions(self, account: str) -> Json:
+        return self.call("POST", _one("accounts", account, "sessions/close"))
 
     # Faults
 

@@ -529,6 +529,13 @@ class Settings(BaseModel):
         return not _is_loopback(self.host)
 
     @property
+    def failing_models(self) -> frozenset[str]:
+        """The models that were taken down, as far as jobs with them fail."""
+        tables = (self.tams, self.workshop)
+        fail = [each.removed_models for each in tables if each.removed_model_jobs == "fail"]
+        return frozenset().union(*fail)
+
+    @property
     def public_key(self) -> str:
         """The PEM text of `public_key_file`; empty if the test key is used."""
         return "" if self.public_key_file is None else read_pem(self.public_key_file)

@@ -111,15 +111,17 @@ def _delete(mock: MockClient, ids: tuple[str, ...], every: bool) -> Json:
 @click.argument("id")
 @click.argument("credits", type=float, required=False)
 @click.option("--top-up", type=float, metavar="CREDITS", help="Add so many instead.")
+@click.option("--jobs", type=int, metavar="N", help="Enough for N more jobs instead.")
+@click.option("--price", type=float, metavar="CREDITS", help="Of this price; else the last job's.")
 @click.option("--reason", help="A note for the ledger.")
 @on_mock(print_details)
 def _balance(
-    mock: MockClient, id: str, credits: float | None, top_up: float | None, reason: str | None
+    mock: MockClient, id: str, credits: float | None, reason: str | None, **change: Any
 ) -> Json:
     """Show the balance of an account, or set it to CREDITS."""
-    if credits is None and top_up is None:
+    if credits is None and all(value is None for value in change.values()):
         return mock.balance(id)
-    return mock.change_balance(id, balance=credits, top_up=top_up, reason=reason)
+    return mock.change_balance(id, balance=credits, reason=reason, **change)
 
 
 @command.command("limits")

@@ -7,13 +7,21 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Subcommands, duration, named_value, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    account_option,
+    duration,
+    each_or_all,
+    named_value,
+    on_mock,
+    print_number,
+)
 from mock_server.commands.tables import print_details, print_table
 
 
 @click.group("jobs", cls=Subcommands)
 def command() -> None:
-    """List jobs, advance, complete or fail them, and change how they go."""
+    """List jobs; advance, complete, fail or change them; expire their results."""
 
 
 def _print_jobs(jobs: list[Json]) -> None:
@@ -84,3 +92,12 @@ def _plan(mock: MockClient, id: str, members: tuple[str, ...]) -> Json:
     For example: tams-mock jobs plan 934500000000000001 stallAt=0.4 stall=forever
     """
     return mock.plan_job(id, dict(map(named_value, members)))
+
+
+@command.command("expire")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@account_option
+@on_mock(print_number("results expired, of jobs"))
+def _expire(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
+    """Expire the URLs of a job's results that were handed out until now."""
+    return each_or_all(ids, account, mock.expire_results, mock.expire_account_results)

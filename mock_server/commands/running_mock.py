@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from threading import Event, Thread
@@ -107,6 +107,31 @@ def on_mock(
         return ran
 
     return decorate
+
+
+account_option = click.option("--account", metavar="ID", help="All of this account.")
+
+
+def each_or_all(
+    ids: Sequence[str],
+    account: str | None,
+    change: Callable[[str], object],
+    change_all: Callable[[str], Json],
+) -> Json:
+    """Change the things that a command names, or all of an account; return their number."""
+    if bool(ids) == (account is not None):
+        raise UsageFailure("expected ID or --account")
+    if account is not None:
+        [number] = change_all(account).values()
+        return {"changed": number}
+    for id in ids:
+        change(id)
+    return {"changed": len(ids)}
+
+
+def print_number(what: str) -> Callable[[Json], None]:
+    """Return what prints how many things were changed."""
+    return lambda answer: click.echo(f"{what}: {answer['changed']}")
 
 
 def mock_options(run: Callable[..., None]) -> Callable[..., None]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
-from mock_server.core.credits import ZERO, Entry, Wallet, in_usd
-from mock_server.core.errors import NotFound
-from mock_server.core.ledger import entries, records_of, set_balance
+from mock_server.core.credits import MAX_CREDITS, ZERO, Entry, Wallet, in_usd
+from mock_server.core.errors import Conflict, NotFound
+from mock_server.core.ledger import entries, last_price, records_of, set_balance
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
 from mock_server.web.json_bodies import (
+    WHOLE,
     Amount,
     ChoiceBody,
     Credits,
@@ -25,12 +27,17 @@ from mock_server.web.json_values import iso, plain_number
 
 
 class BalanceChangeBody(ChoiceBody):
-    """Sets what can be spent, or adds to it."""
+    """Sets what can be spent, or adds to it.
 
-    beside = frozenset({"reason"})
+    `jobs` is for how many more jobs it is enough, of a `price` or that of the account's last job.
+    """
+
+    beside = frozenset({"price", "reason"})
 
     balance: Credits | None = None
     top_up: Credits | None = None
+    jobs: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] | None = None
+    price: Credits | None = None
     reason: Annotated[str, Field(max_length=200)] | None = None
 
 
@@ -116,8 +123,23 @@ async def get_balance(call: Call) -> BalanceBody:
 
 async def put_balance(call: Call, body: BalanceChangeBody) -> BalanceBody:
     by, reason = body.top_up or ZERO, body.reason or "by hand"
+    if body.price is not None and body.jobs is None:
+        raise Conflict("a price belongs to a number of jobs")
     async with _act(call) as world:
-        return BalanceBody.of(await set_balance(world, to=body.balance, by=by, reason=reason))
+        to = body.balance if body.jobs is None else await _for_jobs(world, body.jobs, body.price)
+        return BalanceBody.of(await set_balance(world, to=to, by=by, reason=reason))
+
+
+async def _for_jobs(world: UnitOfWork, number: int, price: Decimal | None) -> Decimal:
+    """Return what so many jobs cost, of a price or that of the last job; raises Conflict."""
+    if price is None:
+        price = await last_price(world)
+    if not price:
+        found = "no job yet" if price is None else "free jobs"
+        raise Conflict(f"the account has {found}, so give a price above 0")
+    if number * price > MAX_CREDITS:
+        raise Conflict(f"{number} jobs of {plain_number(price)} cost more than {MAX_CREDITS}")
+    return number * price
 
 
 async def get_ledger(call: Call, query: PageQuery) -> LedgerBody:

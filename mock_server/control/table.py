@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from mock_server.control import jobs, money
+from mock_server.control import jobs, money, uploads
 from mock_server.control.about import About, HealthBody, ReadyBody, VersionBody
 from mock_server.control.accounts import AccountBody, Accounts, AccountsBody
 from mock_server.control.callbacks import Callbacks
@@ -62,6 +62,7 @@ def all_operations(
         *_clocks(Clocks(known.dispatcher)),
         *_resets(Resets(known)),
         *_JOBS,
+        *_UPLOADS,
         *_faults(Faults(known.faults)),
         *known.vendor_operations(),
         *_callbacks(Callbacks(known.dispatcher)),
@@ -123,7 +124,10 @@ def _accounts(own: Accounts) -> tuple[Operation, ...]:
             status=204, problems=(Conflict,),
         ),
         Operation("GET", f"{one}/balance", money.get_balance, "Get the balance"),
-        Operation("PUT", f"{one}/balance", money.put_balance, "Set or top up the balance"),
+        Operation(
+            "PUT", f"{one}/balance", money.put_balance, "Set or top up the balance",
+            problems=(Conflict,),
+        ),
         Operation("GET", f"{one}/ledger", money.get_ledger, "Get the ledger, the newest first"),
         Operation("GET", f"{one}/limits", own.get_limits, "Get the rate limit"),
         Operation("PUT", f"{one}/limits", own.put_limits, "Change the rate limit"),
@@ -191,6 +195,26 @@ _JOBS = (
     Operation(
         "PATCH", "/_mock/jobs/{id}/plan", jobs.plan_job, "Change how a job goes from now on",
         problems=(*_CHANGE, IMPOSSIBLE_PLAN),
+    ),
+    Operation(
+        "POST", "/_mock/jobs/{id}/results/expire", uploads.expire_results,
+        "Expire the URLs of a job's results now", problems=(Conflict,),
+    ),
+    Operation(
+        "POST", "/_mock/accounts/{id}/results/expire", uploads.expire_account_results,
+        "Expire the URLs of all results of an account now",
+    ),
+)
+
+_UPLOADS = (
+    Operation("GET", "/_mock/uploads", uploads.list_uploads, "List uploads, the newest first"),
+    Operation(
+        "POST", "/_mock/uploads/{id}/expire", uploads.expire_upload,
+        "Close an upload's URL and delete its file now",
+    ),
+    Operation(
+        "POST", "/_mock/accounts/{id}/uploads/expire", uploads.expire_account_uploads,
+        "Close the URLs of all uploads of an account and delete their files now",
     ),
 )
 

@@ -62,6 +62,12 @@ async def set_balance(
     return wallet
 
 
+async def last_price(world: UnitOfWork) -> Decimal | None:
+    """Return the price of the account's last job; None without jobs."""
+    jobs = await world.tx.page(Job, world.account.id, limit=1)
+    return jobs[0].price if jobs else None
+
+
 async def records_of(world: UnitOfWork) -> tuple[Wallet, Sequence[Job], Sequence[TopUp]]:
     """Return the sums and what made them: the arguments of `entries`."""
     id = world.account.id

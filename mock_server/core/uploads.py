@@ -61,6 +61,20 @@ class UploadService:
         await self.world.tx.put(replace(resource, uploaded_at=self.world.now))
         await self.world.tx.put_blob(resource.id, data)
 
+    async def expire(self, id: str) -> Resource:
+        """Let the URL of an upload take no bytes from now on, and keep its file no longer."""
+        resource = await self.get(id)
+        if resource is None:
+            raise NotFound("upload", id)
+        now, kept = self.world.now, resource.keep_until
+        resource = replace(
+            resource,
+            upload_until=min(now, resource.upload_until),
+            keep_until=now if kept is None else min(now, kept),
+        )
+        await self.world.tx.put(resource)
+        return resource
+
     def _id(self, tick: int) -> str:
         account = self.world.account
         return ids.uuid_of(account.seed, "resource", account.id, tick)

@@ -157,6 +157,14 @@ class TamsSettings(ChoiceTable):
     unknown_model: Leniency = _members(
         "accept", "U24", "A job with a model that the mock does not know: a made-up model, or 400."
     )
+    removed_models: tuple[str, ...] = _members(
+        (), "U24", "Ids of models that were taken down: 404, and 400 for jobs that name one."
+    )
+    removed_model_jobs: Literal["finish", "fail"] = _jobs(
+        "finish",
+        "U24",
+        "Jobs whose model is taken down before they start: run, or fail then.",
+    )
     missing_resource: Literal["fail", "refuse"] = _members(
         "fail", "U25", "An input image that does not exist: the job fails at its start, or 400."
     )

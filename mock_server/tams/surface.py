@@ -219,7 +219,7 @@ class TamsSurface:
         """TAMS › 5.10: one model; there is no listing."""
         model_id = path_number(call, "model_id")
         model = self.catalogue.model(model_id, call.account.seed)
-        if model is None:
+        if model is None or model_id in self.settings.removed_models:
             raise NotFound("model", model_id)
         return self.answers.model(model, call.origin(self.public_url))
 

@@ -200,10 +200,12 @@ class StageValidator:
             raise refused(f"{member}: must have at most {MAX_NAME_LENGTH} characters")
         if model_id in self.settings.locked_models and not access_key:
             raise Forbidden(f"{member}: model {model_id} needs an access key")
+        expected = f"a model of type {wanted} that the mock knows"
+        if model_id in self.settings.removed_models:
+            self._judge("refuse", member, f"{shown(model_id)}, which was taken down", expected)
         found = self.catalogue.type_of(model_id)
         if found != wanted:
             kind = "an unknown model" if found is None else f"a {found}"
-            expected = f"a model of type {wanted} that the mock knows"
             self._judge(self.settings.unknown_model, member, f"{shown(model_id)}, {kind}", expected)
 
     def check_diffusion(self, diffusion: DiffusionBody) -> None:

@@ -5,12 +5,15 @@ Vendors keep uploads and results in such stores. The URL is the only proof that 
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from mock_server.core.errors import AccountGone, DomainError
 from mock_server.web.calls import Answer, Call
 
 _MAX_FIELDS = 20
+_MAX_LOOKED_BACK = 100
 
 
 class StoreRefusal(DomainError):
@@ -38,6 +41,17 @@ def refusal(status: int, code: str, message: str) -> Answer:
 
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return Answer(status, body.encode(), ((b"content-type", b"application/xml"),))
+
+
+def signed_after(proof: str, signature: Callable[[int], str], expired_links: int) -> int | None:
+    """Return how often a job's URLs had been expired by hand when one of them was signed.
+
+    `signature` returns what was signed then. None for a URL that was not, or very long ago.
+    """
+    for number in range(expired_links, max(-1, expired_links - _MAX_LOOKED_BACK), -1):
+        if hmac.compare_digest(proof.encode(), signature(number).encode()):
+            return number
+    return None
 
 
 def terms(call: Call) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
@@ -151,8 +152,14 @@ class ClosedBody(OutgoingBody):
     sessions: list[SessionBody]
 
 
+class ChangedTokensBody(OutgoingBody):
+    """How many tokens the account has, which were all changed."""
+
+    tokens: int
+
+
 class TokenControl:
-    """Operations on tokens. The path names a token of any account."""
+    """Operations on tokens. The path names a token of any account, or an account."""
 
     def __init__(
         self,
@@ -165,6 +172,7 @@ class TokenControl:
         self.answers = answers
         self.public_url = public_url
         token = "/_mock/tokens/{id}"  # noqa: S105 - a path
+        account = "/_mock/accounts/{id}"
         self.operations = (
             Operation(
                 "GET", "/_mock/tokens", self.list_tokens, "List tokens, the newest first"
@@ -184,6 +192,22 @@ class TokenControl:
             Operation(
                 "POST", f"{token}/sessions/close", self.close_sessions,
                 "Close a token's sessions now",
+            ),
+            Operation(
+                "POST", f"{account}/tokens/expire", self.expire_tokens,
+                "Let all tokens of an account expire now",
+            ),
+            Operation(
+                "POST", f"{account}/tokens/disable", self.disable_tokens,
+                "Disable all tokens of an account",
+            ),
+            Operation(
+                "POST", f"{account}/tokens/enable", self.enable_tokens,
+                "Enable all tokens of an account",
+            ),
+            Operation(
+                "POST", f"{account}/sessions/close", self.close_account_sessions,
+                "Close all sessions of an account now",
             ),
         )  # fmt: skip
 
@@ -223,7 +247,7 @@ class TokenControl:
 
     async def expire_token(self, call: Call) -> WholeTokenBody:
         async with await act_on_owner(call, Token, "token") as world:
-            await self.session_service.set_expiry(world, call.params["id"], world.now)
+            await self._expire(world, call.params["id"])
             return await self._shown(world, call)
 
     async def extend_token(self, call: Call, body: ExtensionBody) -> WholeTokenBody:
@@ -249,6 +273,31 @@ class TokenControl:
         async with await act_on_owner(call, Token, "token") as world:
             closed = await self.session_service.close(world, call.params["id"])
             return ClosedBody(sessions=_bodies(closed, world.now))
+
+    async def expire_tokens(self, call: Call) -> ChangedTokensBody:
+        return await self._all(call, self._expire)
+
+    async def disable_tokens(self, call: Call) -> ChangedTokensBody:
+        return await self._all(call, partial(self.session_service.change, disabled=True))
+
+    async def enable_tokens(self, call: Call) -> ChangedTokensBody:
+        return await self._all(call, partial(self.session_service.change, disabled=False))
+
+    async def close_account_sessions(self, call: Call) -> ChangedTokensBody:
+        return await self._all(call, self.session_service.close)
+
+    async def _expire(self, world: UnitOfWork, id: str) -> None:
+        if not (await own_token(world, id)).expired_at(world.now):
+            await self.session_service.set_expiry(world, id, world.now)
+
+    async def _all(
+        self, call: Call, change: Callable[[UnitOfWork, str], Awaitable[object]]
+    ) -> ChangedTokensBody:
+        async with call.accounts.act(call.params["id"], call.wall) as world:
+            tokens = await world.tx.list(Token, world.account.id)
+            for each in tokens:
+                await change(world, each.id)
+            return ChangedTokensBody(tokens=len(tokens))
 
     async def _switch(self, call: Call, *, disabled: bool) -> WholeTokenBody:
         async with await act_on_owner(call, Token, "token") as world:

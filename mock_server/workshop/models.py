@@ -93,14 +93,17 @@ class Models:
             await self.events.model_listed(world, context, content, model.listed_at)
 
     async def check(self, world: UnitOfWork, name: str) -> None:
-        """Refuse a model that does not exist, if a list of models is configured (choice 14)."""
+        """Refuse a model that was taken down, or is not in a list of models (choice 14)."""
+        problem = f"stable_diffusion_model {name!r} does not exist"
+        if name in self.settings.removed_models:
+            raise Refused("unlisted", problem)
         if not name or not self.settings.models or name in self.settings.models:
             return
         own = await world.tx.list(OwnModel, world.account.id)
         # Tasks name a file: the name of a version or of the model, with an extension.
         stem = name.rpartition(".")[0] or name
         if not any(each.listed_at <= world.now and {name, stem} & set(each.names) for each in own):
-            raise Refused("unlisted", f"stable_diffusion_model {name!r} does not exist")
+            raise Refused("unlisted", problem)
 
 
 def _check_lengths(payload: SyncModel, versions: list[ModelVersion]) -> None:

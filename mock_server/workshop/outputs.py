@@ -5,8 +5,8 @@ The URL is enough to download a file. The file is drawn at the first download.
 
 from __future__ import annotations
 
-import hmac
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +15,7 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.web.calls import Answer, Call
-from mock_server.web.object_store import StoreRefusal, refuse, terms
+from mock_server.web.object_store import StoreRefusal, refuse, signed_after, terms
 from mock_server.web.pipeline import Operation
 from mock_server.web.ranges import ranged
 from mock_server.web.results import (
@@ -58,7 +58,8 @@ class Outputs:
         path = f"/{object_key(job, index)}"
         expires = str(int(now) + self.settings.result_url_life)
         base = self.settings.file_url.rstrip("/") or origin
-        return f"{base}{path}?expires={expires}&signature={_signature(account, path, expires)}"
+        signature = _signature(account, path, expires, job.expired_links)
+        return f"{base}{path}?expires={expires}&signature={signature}"
 
     def file(self, job: Job, index: int, url: str) -> dict[str, Any]:
         """Return a file in an output field of a workflow (observed members)."""
@@ -77,10 +78,10 @@ class Outputs:
     async def get(self, call: Call, payload: None) -> Answer:
         """Workshop › 8.3: the files expire and must be copied."""
         job_id, index = call.identity
-        if _is_expired(terms(call), call.now):
+        job = await call.accounts.store.get(Job, job_id)
+        if job is not None and _is_expired(job, call.account, call.path, terms(call), call.now):
             problem = "The URL has expired; ask for the result again."
             raise StoreRefusal(403, "AccessDenied", problem)
-        job = await call.accounts.store.get(Job, job_id)
         if job is None or not self._is_kept(job, call.now):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         headers = (
@@ -105,9 +106,9 @@ class Outputs:
         if found is None:
             return None
         job, index, account = found
-        if not _is_signed(account, parts.path, query) or _is_expired(query, call.now):
+        if _signed(job, account, parts.path, query) is None or not self._is_kept(job, call.now):
             return None
-        if not self._is_kept(job, call.now):
+        if _is_expired(job, account, parts.path, query, call.now):
             return None
         return await self.results.file(job, index), media_type_of(job, index)
 
@@ -122,7 +123,7 @@ async def result_url(call: Call) -> Account:
     if found is None:
         raise StoreRefusal(404, "NoSuchKey", "There is no such object.")
     job, index, account = found
-    if not _is_signed(account, call.path, terms(call)):
+    if _signed(job, account, call.path, terms(call)) is None:
         raise StoreRefusal(403, "AccessDenied", "The URL is not the one handed out.")
     call.identity = job.id, index
     return account
@@ -148,14 +149,16 @@ def object_key(job: Job, index: int) -> str:
     return f"{_FOLDERS[metadata.product]}/{assets}/{job.id}_{index:05}_.{extension_of(job, index)}"
 
 
-def _is_signed(account: Account, path: str, query: dict[str, str]) -> bool:
-    expected = _signature(account, path, query.get("expires", ""))
-    return hmac.compare_digest(query.get("signature", "").encode(), expected.encode())
+def _signed(job: Job, account: Account, path: str, query: dict[str, str]) -> int | None:
+    signature_of = partial(_signature, account, path, query.get("expires", ""))
+    return signed_after(query.get("signature", ""), signature_of, job.expired_links)
 
 
-def _is_expired(query: dict[str, str], now: float) -> bool:
-    return now >= int(query["expires"])  # what was signed has it
+def _is_expired(job: Job, account: Account, path: str, query: dict[str, str], now: float) -> bool:
+    expires = int(query["expires"])  # what was signed has it
+    return now >= expires or _signed(job, account, path, query) != job.expired_links
 
 
-def _signature(account: Account, path: str, expires: str) -> str:
-    return chance.mac(account.credentials.secret, "GET", path, expires)
+def _signature(account: Account, path: str, expires: str, expired_links: int) -> str:
+    by_hand = (expired_links,) if expired_links else ()
+    return chance.mac(account.credentials.secret, "GET", path, expires, *by_hand)

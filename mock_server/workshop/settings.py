@@ -225,6 +225,14 @@ class WorkshopSettings(ChoiceTable):
     models: tuple[str, ...] = _tasks(
         (), "W14", "Models that exist, beside synchronised ones; if empty, any is accepted."
     )
+    removed_models: tuple[str, ...] = _tasks(
+        (), "W14", "Models that were taken down: tasks that name one are refused."
+    )
+    removed_model_jobs: Literal["finish", "fail"] = _tasks(
+        "finish",
+        "W14",
+        "Tasks whose model is taken down before they start: run, or fail then.",
+    )
     task_life: float = _tasks(86_400, "W30", "Seconds for which a finished task can be read.", gt=0)
     result_url_life: int = _tasks(
         3600, "W30", "Seconds for which the URL of a result is valid.", ge=1, le=315_360_000

@@ -106,8 +106,11 @@ class TempFiles:
             raise StoreRefusal(403, "SignatureDoesNotMatch", declared)
         found = await inspect_upload(resource, call.body)
         async with call.act() as world:
-            if await world.uploads.get(resource.id) is None:
+            place = await world.uploads.get(resource.id)
+            if place is None:
                 raise StoreRefusal(404, "NoSuchKey", "There is no such upload.")
+            if world.now >= place.upload_until:
+                raise StoreRefusal(403, "AccessDenied", "Request has expired.")
             limit_bytes = self.upload_bounds.body_bytes
             await world.uploads.keep(found, call.body, limit_bytes=limit_bytes)
         call.decide(bytes=len(call.body))

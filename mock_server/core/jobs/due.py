@@ -45,9 +45,9 @@ async def _apply_next(world: UnitOfWork, job: Job, at: float) -> Job:
             ending = Ending(at, JobState.FAILED, failure.reason)
         return await end(world, job, ending)
     if applied == RUNS:
+        if problem := await start_problem(world, job, at):
+            return await end_early(world, job, Ending(at, JobState.FAILED, problem))
         if job.waits_for:
-            if problem := await input_problem(world, job, at):
-                return await end_early(world, job, Ending(at, JobState.FAILED, problem))
             job = replace(job, waits_for=())
         await _start(world, job, at)
     world.happened(at, JOB, job.id, state)
@@ -144,6 +144,13 @@ async def move_up(world: UnitOfWork, now: float, not_before: float) -> None:
     for job in moved:
         await tx.put(job)
         await tx.put(QueuePlace(job.id, job.account, job.starts_at))
+
+
+async def start_problem(world: UnitOfWork, job: Job, moment: float) -> str:
+    """Return why the job cannot start at the moment, or nothing."""
+    if job.order.model in world.rules.failing_models:
+        return f"model {job.order.model} is no longer available"
+    return await input_problem(world, job, moment) if job.waits_for else ""
 
 
 async def input_problem(world: UnitOfWork, job: Job, moment: float) -> str:

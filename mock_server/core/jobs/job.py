@@ -101,7 +101,8 @@ class Job(Struct, frozen=True, gc=False):
 
     `position` is the moment that polls or the control API have reached; only for such jobs.
     `applied` counts the borders between its states that have been applied, `told` the notices that
-    were written for its watch, `open_notices` those of them that are still open.
+    were written for its watch, `open_notices` those of them that are still open, `expired_links`
+    how often the URLs of its results were expired by hand.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Job(Struct, frozen=True, gc=False):
     told: int = 0
     open_notices: int = 0
     applied: int = 0
+    expired_links: int = 0
 
     @property
     def pending_at(self) -> float:

@@ -13,7 +13,7 @@ from mock_server.core import chance, ids
 from mock_server.core.accounts import Progression
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, RequestRepeated
 from mock_server.core.jobs.course import FOREVER
-from mock_server.core.jobs.due import end, end_early, input_problem, tell
+from mock_server.core.jobs.due import end, end_early, start_problem, tell
 from mock_server.core.jobs.job import Ending, Job, JobState, Order, position_after_polls
 from mock_server.core.jobs.plan_changes import PlanChange, Standing
 from mock_server.core.jobs.plans import AT_ONCE, Plan, Work
@@ -216,6 +216,15 @@ class JobService:
         await world.apply_due(now)
         return await self._snapshot(await self._own(job_id))
 
+    async def expire_results(self, job_id: str) -> Job:
+        """Let the URLs of a job's results that were handed out until now open nothing any more."""
+        job = await self._own(job_id)
+        if job.state_at(self.world.now) is not JobState.SUCCEEDED:
+            raise Conflict("the job has no results")
+        job = replace(job, expired_links=job.expired_links + 1)
+        await self.world.tx.put(job)
+        return job
+
     # Inside
 
     async def _plan_queue_again(self, job: Job, changed: Job) -> None:
@@ -251,8 +260,8 @@ class JobService:
         world, now = self.world, self.world.now
         before = before or job.state_at(now)
         job = replace(job, position=position)
-        if job.waits_for and job.moment(now) >= job.starts_at:
-            if problem := await input_problem(world, job, now):
+        if not before.started and job.moment(now) >= job.starts_at:
+            if problem := await start_problem(world, job, now):
                 return await end(world, job, Ending(now, JobState.FAILED, problem))
             job = replace(job, waits_for=())
         state = job.state_at(now)

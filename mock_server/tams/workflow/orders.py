@@ -272,17 +272,21 @@ def _model_warnings(
 ) -> list[str]:
     """Check the named models; settings choose how strictly."""
     problems: list[GraphProblem] = []
+    is_refused = settings.unknown_model == "refuse"
     for node, name, model_id in reading.models:
         if model_id in settings.locked_models:
             raise Forbidden(f"{name}: model {model_id} needs an access key")
         wanted = node.known.inputs[name].model if node.known else ""
         found = catalogue.type_of(model_id)
-        if found != wanted:
+        is_removed = model_id in settings.removed_models
+        if found != wanted or is_removed:
             kind = "an unknown model" if found is None else f"a {found}"
+            kind = "which was taken down" if is_removed else kind
+            is_refused |= is_removed
             text = f"must be a model of type {wanted} that the mock knows"
             problem = f"{text}, found {shown(model_id)}, {kind}"
             problems.append(GraphProblem(node.id, node.class_type, name, problem))
-    if problems and settings.unknown_model == "refuse":
+    if problems and is_refused:
         raise refused(problems)
     return [f"node {each.node} {each.input}: {each.text}" for each in problems]
 

@@ -103,6 +103,8 @@ def submit(mock: MockClient, progress: str = "manual", **members: Any) -> str:
     ("command", "sentence"),
     [
         ("jobs", "no jobs yet"),
+        ("uploads", "no uploads yet"),
+        ("tokens", "no tokens yet"),
         ("faults", "no faults"),
         ("requests", "no requests yet"),
         ("callbacks", "no callbacks yet"),
@@ -177,6 +179,13 @@ def test_every_error_of_a_refusal_has_its_line(mock):
         (("jobs", "plan", "7", "wait"), "'wait' is not NAME=VALUE"),
         (("clock", "set"), "expected MOMENT, --rate or both"),
         (("accounts", "delete"), "expected ID or --all"),
+        (("accounts", "settings", "default", "slots"), "expected NAME=VALUE, found 'slots'"),
+        (
+            ("accounts", "settings", "default", "slots=1", "--unset", "slots"),
+            "slots is given twice",
+        ),
+        (("uploads", "expire"), "expected ID or --account"),
+        (("tokens", "close", "t", "--account", "a"), "expected ID or --account"),
         (("accounts", "rotate", "default", "password"), "'password' is none of app-id, "),
         (
             ("accounts", "rotate", "default", "public-key=@nowhere.pem"),
@@ -322,6 +331,48 @@ def test_credentials_are_rotated_and_revoked(mock, tmp_path):
     assert after["accessToken"] != before["accessToken"]
     assert (after["appSecret"], after["privateKey"]) == ("my-own", None)
     assert revoked["appKey"] == ""
+
+
+def test_settings_of_an_account_are_shown_changed_and_taken_back(mock):
+    refused = tell(mock, "accounts", "settings", "default", "slots=3", "tams.models=1")
+    assert (refused.exit_code, "tams.models: is not a setting; did" in refused.stderr) == (1, True)
+    shown = said(mock, "accounts", "settings", "default", "slots=3", "tams.locked_models=1,2")
+    assert shown.splitlines()[0].split() == ["SETTING", "VALUE", "OWN"]
+    assert [line.split()[:2] for line in shown.splitlines() if "account" in line] == [
+        ["slots", "3"],
+        ["tams.locked_models", "1,"],
+    ]
+    left = as_json(mock, "accounts", "settings", "default", "--unset", "slots")
+    assert left["settings"] == {"tams.locked_models": ["1", "2"]}
+    assert as_json(mock, "accounts", "settings", "default") == left
+
+
+def test_states_of_an_account_are_set(mock):
+    job = submit(mock, "instant")
+    headers = BEARER | {"x-ca-key": "204800001"}
+    httpx.post(f"{mock.url}/v1/resource/image", json={}, headers=headers)
+    mock.change_account_settings("default", {"workshop.signature_check": "off"})
+    httpx.post(f"{mock.url}/scc/allocate_token", json={"name": "Ann"}, headers=headers)
+    [upload], [token] = as_json(mock, "uploads"), as_json(mock, "tokens")
+
+    balance = as_json(mock, "accounts", "balance", "default", "--jobs", "3", "--price", "2")
+    assert balance["balance"] == 6
+    assert said(mock, "jobs", "expire", job) == "results expired, of jobs: 1\n"
+    assert said(mock, "jobs", "expire", "--account", "default") == "results expired, of jobs: 1\n"
+    assert said(mock, "uploads", "expire", upload["id"]) == "uploads expired: 1\n"
+    assert as_json(mock, "uploads", "expire", "--account", "default") == {"changed": 1}
+    assert as_json(mock, "uploads")[0]["problem"].endswith("was never uploaded")
+    id, every = token["id"], ("--account", "default")
+    for selected in ((id,), every):
+        assert said(mock, "tokens", "disable", *selected) == "tokens disabled: 1\n"
+        assert "  disabled  " in said(mock, "tokens")
+        assert said(mock, "tokens", "enable", *selected) == "tokens enabled: 1\n"
+        assert said(mock, "tokens", "expire", *selected) == "tokens expired: 1\n"
+        assert "  expired  " in said(mock, "tokens")
+        assert "  valid  " in said(mock, "tokens", "extend", id, "--never")
+        closed = said(mock, "tokens", "close", *selected)
+        assert closed == "tokens whose sessions were closed: 1\n"
+    assert as_json(mock, "tokens", "show", id)["name"] == "Ann"
 
 
 def test_the_clock_is_frozen_set_advanced_and_resumed(mock):
@@ -740,6 +791,21 @@ def test_a_shell_completes_with_its_script(shell):
 
     assert "create" in done.stdout, done.stderr
     assert "revoke" not in done.stdout
+
+
+@pytest.mark.parametrize(("words", "name"), [("tams.upl", "tams.upload_answer"), ("s", "slots")])
+@pytest.mark.parametrize("option", ["", "--unset "])
+def test_names_of_settings_are_completed_that_an_account_can_have(words, name, option):
+    environment = {
+        "COMP_WORDS": f"tams-mock accounts settings ada {option}{words}",
+        "COMP_CWORD": str(4 + len(option.split())),
+        "_TAMS_MOCK_COMPLETE": "bash_complete",
+    }
+    runner = CliRunner(env=environment)
+    found = runner.invoke(tams_mock, prog_name="tams-mock").stdout
+
+    assert name in found
+    assert "state_dir" not in found
 
 
 # The client
