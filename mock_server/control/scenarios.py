@@ -288,9 +288,10 @@ class Scenarios:
                     self.actions[name], run, filled(members, step.values), wall
                 )
             except DomainError as error:
-                problem = f"{name}: {problem_of(error).detail}"
-                log.warning("scenario %s, step %d: %s", run.name, step.number, problem)
-                return tuple(faults), problem
+                return tuple(faults), f"{name}: {problem_of(error).detail}"
+            except Exception:
+                log.exception("step %d of scenario %s was not foreseen", step.number, run.name)
+                return tuple(faults), f"{name}: unexpected error; the log has more"
             if name == "create_fault":
                 faults.append(answer.id)
         return tuple(faults), ""

@@ -226,14 +226,16 @@ class AccountService:
         `change` gets the credentials, and a number that no account had before. An empty credential
         is revoked. Raises Conflict for one that another account has or had.
         """
-        async with self.store.transaction(SERVER) as tx, self.act(id, wall) as world:
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-            await tx.put(replace(counter, made=counter.made + 1))
-            account = world.account
-            changed = replace(account, credentials=change(account.credentials, counter.made))
-            await point_credentials(world.tx, account, changed)
-            await world.change_account(changed)
-            return changed, await world.wallet()
+        await self.scenarios.catch_up(id, wall)
+        with self.scenarios.paused(id):
+            async with self.store.transaction(SERVER) as tx, self.act(id, wall) as world:
+                counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+                await tx.put(replace(counter, made=counter.made + 1))
+                account = world.account
+                changed = replace(account, credentials=change(account.credentials, counter.made))
+                await point_credentials(world.tx, account, changed)
+                await world.change_account(changed)
+                return changed, await world.wallet()
 
     def new_credential(self, kind: str, id: str, number: int) -> str:
         """Return a credential that follows from the seed: an app, token, key or secret."""

@@ -6,8 +6,10 @@ that all that falls due later is applied later. An account without a scenario pa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -142,8 +144,10 @@ class ScenarioService:
             run = await world.tx.get(ScenarioRun, id)
             if run is None or run.stopped_at is not None or name not in (None, run.name):
                 raise NotFound("running scenario", name or "")
-            undone = [await _undo_faults(world, run), *await _undo_changes(world, run)]
-            run = replace(run, stopped_at=world.now, undone=tuple(filter(None, undone)))
+            removed = await _undo_faults(world, run.faults)
+            undone = [f"faults removed: {removed}"] if removed else []
+            undone += await _undo_changes(world, run)
+            run = replace(run, stopped_at=world.now, undone=tuple(undone))
             await world.tx.put(run)
             for step in await world.tx.list(ScenarioStep, id):
                 await world.tx.put(replace(step, due_at=None, job_number=0, calls=0))
@@ -173,10 +177,10 @@ class ScenarioService:
         """
         events: list[Event] = []
         while id in self.running and id not in self.held:
-            moment = await self._next_stop(id, wall)
-            if moment is None:
+            due_at = await self._next_stop(id, wall)
+            if due_at is None or id in self.held:
                 break
-            self.held[id] = moment
+            self.held[id] = moment = max(due_at, self.accounts.latest.get(id, due_at))
             try:
                 async with self.accounts.act(id, wall) as world:
                     events += world.events
@@ -185,6 +189,18 @@ class ScenarioService:
             finally:
                 del self.held[id]
         return events
+
+    @contextmanager
+    def paused(self, id: str) -> Iterator[None]:
+        """Let no step of an account act for a while: what a step needs is locked."""
+        if id in self.held:
+            yield
+            return
+        self.held[id] = inf
+        try:
+            yield
+        finally:
+            del self.held[id]
 
     async def _next_stop(self, id: str, wall: float) -> float | None:
         """Return the next moment at which a step may act; None if there is none by now."""
@@ -198,9 +214,7 @@ class ScenarioService:
         # A step that waits for a job can become due at any moment at which something happens.
         kinds = due.applied if any(step.job_number for step in steps) else ()
         first = await store.next_due((*kinds, ScenarioStep), id, now)
-        if first is None:
-            return None
-        return max(float(first.due_at), self.accounts.latest.get(id, 0.0))
+        return None if first is None else float(first.due_at)
 
     async def _claim_due(self, id: str, wall: float) -> ScenarioStep | None:
         async with self.accounts.act(id, wall) as world:
@@ -220,7 +234,9 @@ class ScenarioService:
             taken = wallet.topped_up - changed.topped_up
             async with self.accounts.act(id, wall) as world:
                 run = await world.tx.get(ScenarioRun, id)
-                if run is not None:  # A reset forgets it.
+                if run is None or run.stopped_at is not None:  # Meanwhile.
+                    await _undo_faults(world, faults)
+                else:
                     touched = {*run.touched, *_differences(before, after)}
                     await world.tx.put(
                         replace(
@@ -305,13 +321,13 @@ def _differences(before: Account, after: Account) -> set[str]:
     return {name for name in names if getattr(before, name) != getattr(after, name)}
 
 
-async def _undo_faults(world: UnitOfWork, run: ScenarioRun) -> str:
+async def _undo_faults(world: UnitOfWork, faults: Iterable[str]) -> int:
     removed = 0
-    for id in run.faults:
+    for id in faults:
         if await world.own(FaultRule, id) is not None:
             await world.tx.delete(FaultRule, id)
             removed += 1
-    return f"faults removed: {removed}" if removed else ""
+    return removed
 
 
 async def _undo_changes(world: UnitOfWork, run: ScenarioRun) -> list[str]:

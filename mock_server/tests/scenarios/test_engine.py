@@ -6,6 +6,7 @@ import pytest
 
 from mock_server.core.errors import Conflict
 from mock_server.core.unit_of_work import ServerClock
+from mock_server.tests.makers import HesitatingStore
 from mock_server.tests.scenarios.watcher import Watcher, a_watcher
 from mock_server.tests.tams.world import text_to_image
 
@@ -285,6 +286,42 @@ async def test_two_starts_at_once_start_one(watcher):
     )
     assert sorted(status for status, _ in answers) == [200, 409, 409]
     assert len((await watcher.mock("GET", "/faults"))["faults"]) == 1
+
+
+async def test_a_step_that_changes_credentials_does_not_wait_for_a_call_that_does(watcher):
+    rotate = {"rotate_credentials": {"accessToken": "by-the-step"}}
+    await begin(watcher, {"at": 5, "do": [rotate]})
+    await move_only_the_clock(watcher, 5)
+    async with asyncio.timeout(20):
+        await watcher.mock(
+            "POST", "/accounts/default/credentials/rotate", {"accessToken": "by-the-call"}
+        )
+
+    account = await watcher.mock("GET", "/accounts/default")
+    assert account["accessToken"] == "by-the-call"
+    assert (await the_run(watcher))["steps"][0]["problem"] is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_calls_at_once_let_each_step_act_once_and_in_order(seed):
+    async with a_watcher(HesitatingStore(seed=seed)) as watcher:
+        steps = [{"at": at, "do": [{"put_limits": {"qps": at}}, OVERLOADED]} for at in range(1, 6)]
+        await begin(watcher, *steps)
+        await move_only_the_clock(watcher, 3.5)
+        stop = watcher.stop("mine")
+        await asyncio.gather(
+            watcher.poll("1"), watcher.poll("1"), watcher.advance(1), watcher.poll("1"),
+            watcher.mock("GET", "/scenarios"), *([stop] if seed % 2 else []),
+        )  # fmt: skip
+        if not seed % 2:
+            await stop
+        run = await the_run(watcher)
+
+        done = [step["done"]["at"] - run["began"]["at"] for step in run["steps"] if step["done"]]
+        assert done == [1, 2, 3, 4][: len(done)]
+        assert len(done) >= 3
+        assert (await watcher.mock("GET", "/faults"))["faults"] == []
+        assert (await watcher.mock("GET", "/accounts/default"))["limits"]["qps"] == 5
 
 
 async def test_the_journal_names_the_scenario_of_a_fault(watcher):

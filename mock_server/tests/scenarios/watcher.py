@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from mock_server.app import App, create_app
+from mock_server.app import App
 from mock_server.core.accounts import LimitMode
 from mock_server.settings import Settings
 from mock_server.tests.tams import signing
@@ -121,10 +121,10 @@ def job_of(answer: httpx.Response) -> Json:
 
 
 @asynccontextmanager
-async def a_watcher(**settings: Any) -> AsyncIterator[Watcher]:
+async def a_watcher(store: Any = None, **settings: Any) -> AsyncIterator[Watcher]:
     """Open a fresh mock, its clock frozen."""
     chosen: Json = {"clock_start": NOW, "clock_rate": 0, "rate_limit": LimitMode.OFF} | settings
-    app = create_app(Settings(**chosen))
+    app = App(Settings(**chosen), store=store)
     await app.open(wall())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
