@@ -1,11 +1,13 @@
 """How scenarios run: steps act at their moments and events, and a stop undoes what they set."""
 
 import asyncio
+import json
 
 import pytest
 
 from mock_server.core.errors import Conflict
 from mock_server.core.unit_of_work import ServerClock
+from mock_server.incidents.replay import read_incident, replay
 from mock_server.tests.makers import HesitatingStore
 from mock_server.tests.scenarios.watcher import Watcher, a_watcher
 from mock_server.tests.tams.world import text_to_image
@@ -417,6 +419,32 @@ async def test_a_server_begins_with_a_scenario(tmp_path):
     for given, name in (("429-storm", "429-storm"), (str(file), "slow-day")):
         async with a_watcher(scenario=given) as watcher:
             assert (await the_run(watcher, name))["running"]
+
+
+async def test_an_incident_replays_a_scenario(tmp_path):
+    file = tmp_path / "hard-day.yaml"
+    file.write_text(
+        "start: [create_fault: {match: {chance: 0.3}, fault: {kind: refusal, name: overloaded}}]\n"
+        "steps:\n  - {after: {calls: 4}, do: [put_balance: {balance: 1}]}\n"
+        "  - {when: {state: running}, delay: 1, do: [patch_account_settings: {slots: 1}]}\n"
+    )
+    async with a_watcher(scenario=str(file), clock_rate=10, recorded_bytes=10**7) as watcher:
+        for _ in range(9):
+            await watcher.submit()
+            await the_run(watcher, "hard-day")  # A look lets steps act, and is not recorded.
+            await watcher.advance(0.7)
+        await watcher.stop("hard-day")
+        await watcher.start("credits-gone-in-mid-batch")
+        for _ in range(3):
+            await watcher.submit()
+            await watcher.advance(100)
+        incident = await watcher.mock("POST", "/incident", {})
+        statuses = {each["answer"]["status"] for each in incident["steps"]}
+
+    report = await replay(read_incident(json.dumps(incident).encode()))
+
+    assert statuses >= {200, 400, 503}
+    assert (report.differences, report.notes) == ([], [])
 
 
 @pytest.mark.parametrize(
