@@ -49,7 +49,7 @@ def _print_scenarios(scenarios: list[Json]) -> None:
          [run["account"] for run in each["runs"] if run["running"]])
         for each in scenarios
     )  # fmt: skip
-    print_table(columns, rows, "no scenarios")
+    print_table(columns, rows, "no scenarios", max_cell_length=100)
 
 
 def _print_markdown(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -95,7 +95,7 @@ def _print_scenario(scenario: Json) -> None:
         click.echo(f"  {moment}:")
         for action in actions:
             ((name, members),) = action.items()
-            click.echo(f"    {name} {as_cell(members) if members else ''}".rstrip())
+            click.echo(f"    {name} {json.dumps(members, ensure_ascii=False)}")
     for run in scenario["runs"]:
         click.echo(f"\nOn account {run['account']} since {run['began']['iso']}:")
         rows = (
@@ -182,7 +182,7 @@ def _follow(mock: MockClient, run: Json, as_json: bool) -> None:
                 words = ", ".join(step["actions"]) + (
                     f": {step['problem']}" if step["problem"] else ""
                 )
-                _tell(as_json, f"+{seconds:g} s", f"{step['moment']}: {words}", step)
+                _tell(as_json, f"+{round(seconds, 1):g} s", f"{step['moment']}: {words}", step)
         pause.wait(_PAUSE)
         runs = mock.scenario(run["name"], run["account"])["runs"]
         if not runs:

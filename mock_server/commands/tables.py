@@ -16,9 +16,15 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    empty: str,
+    *,
+    max_cell_length: int = MAX_CELL_LENGTH,
+) -> None:
     """Print rows in aligned columns, or the sentence `empty` if there are none."""
-    cells = [[one_line(as_cell(value), MAX_CELL_LENGTH) for value in row] for row in rows]
+    cells = [[one_line(as_cell(value), max_cell_length) for value in row] for row in rows]
     if not cells:
         click.echo(empty)
         return

@@ -16,7 +16,14 @@ from pydantic import ValidationError
 from mock_server.control.accounts import SettingsChangeBody
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.payloads import read_body, read_query
-from mock_server.control.problems import NOT_A_SCENARIO, ErrorBody, Problem, problem_in, problem_of
+from mock_server.control.problems import (
+    NOT_A_SCENARIO,
+    NOT_FOUND,
+    ErrorBody,
+    Problem,
+    problem_in,
+    problem_of,
+)
 from mock_server.control.scenario_files import (
     FileProblem,
     at_places,
@@ -37,7 +44,7 @@ from mock_server.control.scenario_format import (
     steps_in,
 )
 from mock_server.core.accounts import SERVER
-from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound, SettingsRefused
+from mock_server.core.errors import Conflict, DomainError, Invalid, SettingsRefused
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
 from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.calls import CONTROL, Call, Trace
@@ -250,7 +257,7 @@ class Scenarios:
     async def _find(self, name: str) -> dict[str, Any]:
         all = shipped() | await self._own()
         if name not in all:
-            raise NotFound("scenario", f"{name[:100]}{near(name, all)}")
+            raise Problem(NOT_FOUND, f"there is no scenario {name[:100]!r}{near(name, all)}")
         found: dict[str, Any] = all[name]
         return found
 
@@ -281,20 +288,25 @@ class Scenarios:
     ) -> tuple[tuple[str, ...], str]:
         """Carry out the actions of a step up to the first that is refused."""
         faults: list[str] = []
+        problem = ""
         for action in _actions(json.loads(run.spec), step.number):
             ((name, members),) = action.items()
+            known, members = self.actions[name], filled(members, step.values)
             try:
-                answer = await self._act(
-                    self.actions[name], run, filled(members, step.values), wall
-                )
+                answer = await self._act(known, run, members, wall)
             except DomainError as error:
-                return tuple(faults), f"{name}: {problem_of(error).detail}"
+                problem = f"{name}: {problem_of(error).detail}"
+                break
             except Exception:
-                log.exception("step %d of scenario %s was not foreseen", step.number, run.name)
-                return tuple(faults), f"{name}: unexpected error; the log has more"
+                log.exception("scenario %s was not foreseen", run.name)
+                problem = f"{name}: unexpected error; the log has more"
+                break
             if name == "create_fault":
                 faults.append(answer.id)
-        return tuple(faults), ""
+        level = logging.WARNING if problem else logging.INFO
+        words = f"step {step.number}: {problem or 'done'}"
+        log.log(level, "scenario %s on account %s, %s", run.name, run.account, words)
+        return tuple(faults), problem
 
     async def _act(
         self, action: ScenarioAction, run: ScenarioRun, members: dict[str, Any], wall: float

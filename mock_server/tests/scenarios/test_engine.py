@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mock_server.core.errors import Conflict
+from mock_server.core.errors import Conflict, DomainError
 from mock_server.core.unit_of_work import ServerClock
 from mock_server.incidents.replay import read_incident, replay
 from mock_server.tests.makers import HesitatingStore
@@ -421,6 +421,12 @@ async def test_a_server_begins_with_a_scenario(tmp_path):
             assert (await the_run(watcher, name))["running"]
 
 
+async def test_a_server_does_not_begin_with_a_scenario_that_nobody_knows():
+    with pytest.raises(DomainError, match="there is no scenario '429-strom'; did you mean '429-"):
+        async with a_watcher(scenario="429-strom"):
+            pass
+
+
 async def test_an_incident_replays_a_scenario(tmp_path):
     file = tmp_path / "hard-day.yaml"
     file.write_text(
@@ -451,6 +457,7 @@ async def test_an_incident_replays_a_scenario(tmp_path):
     ("text", "problem"),
     [
         (None, "cannot be read: No such file"),
+        ("", "the file is empty"),
         ("start: [", ":2:1: this is not YAML"),
         ("strat: []\n", ":1:1: strat: is unknown; did you mean 'start'?"),
     ],
