@@ -36,7 +36,9 @@ ACTIONS = (
     "rotate_credentials", "revoke_credentials",
     "put_clock", "advance_clock", "freeze_clock", "resume_clock",
     "plan_job", "advance_job", "complete_job", "fail_job",
+    "expire_results", "expire_account_results", "expire_upload", "expire_account_uploads",
     "expire_token", "extend_token", "disable_token", "enable_token", "close_sessions",
+    "expire_tokens", "disable_tokens", "enable_tokens", "close_account_sessions",
     "redeliver", "drain", "reset",
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ from mock_server.control.scenario_format import (
     steps_in,
 )
 from mock_server.core.accounts import SERVER
-from mock_server.core.errors import Conflict, DomainError, Invalid, SettingsRefused
+from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound, SettingsRefused
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
 from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.calls import CONTROL, Call, Trace
@@ -293,6 +293,8 @@ class Scenarios:
             ((name, members),) = action.items()
             known, members = self.actions[name], filled(members, step.values)
             try:
+                if missing := next(placeholders_in(members), None):
+                    raise NotFound(f"{missing[0]} in what was waited for")
                 answer = await self._act(known, run, members, wall)
             except DomainError as error:
                 problem = f"{name}: {problem_of(error).detail}"

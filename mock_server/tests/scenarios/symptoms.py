@@ -94,8 +94,17 @@ async def charged(watcher: Watcher) -> float:
 
 async def upload(watcher: Watcher, *, after: float = 0) -> httpx.Response:
     """Reserve a place, wait, and put a picture there."""
-    place = (await watcher.tams("POST", "/v1/resource/image", {})).json()
+    place = await a_place(watcher)
     await watcher.advance(after)
+    return await put(watcher, place)
+
+
+async def a_place(watcher: Watcher) -> dict[str, Any]:
+    place: dict[str, Any] = (await watcher.tams("POST", "/v1/resource/image", {})).json()
+    return place
+
+
+async def put(watcher: Watcher, place: dict[str, Any]) -> httpx.Response:
     with BytesIO() as file:
         Image.new("RGB", (64, 64)).save(file, "PNG")
         picture = file.getvalue()
@@ -449,6 +458,7 @@ async def credits_gone_answered_as_429(watcher):
 
 @symptom
 async def credits_for_one_more_job(watcher):
+    await watcher.submitted()
     job = await watcher.submitted()
     assert "credits not enough" in (await watcher.submit()).text
     await watcher.mock("POST", f"/jobs/{job}/fail", {})
@@ -500,7 +510,17 @@ async def model_taken_down(watcher):
     assert (await watcher.tams("GET", model)).status_code == 200
     await watcher.advance(10)
     assert (await watcher.tams("GET", model)).status_code == 404
-    assert (await watcher.submit()).status_code == 404
+    assert (await watcher.submit()).status_code == 400
+
+
+@symptom
+async def model_taken_down_while_jobs_wait(watcher):
+    job = await watcher.submitted()
+    await watcher.advance(10)
+    assert (await watcher.job(job))["status"] == "WAITING"
+    await watcher.advance(100)
+    assert (await watcher.job(job))["status"] == "FAILED"
+    assert await charged(watcher) == 0
 
 
 # Pictures
@@ -519,10 +539,16 @@ async def upload_url_expired(watcher):
 
 
 @symptom
-async def input_picture_missing(watcher):
-    job = await finished(watcher)
-    assert job["status"] == "FAILED"
-    assert "input image" in job["failedInfo"]["reason"]
+async def input_picture_expired(watcher):
+    place = await a_place(watcher)
+    assert (await put(watcher, place)).status_code == 200
+    body = text_to_image()
+    body["stages"][0]["inputInitialize"]["imageResourceId"] = place["resourceId"]
+    job = job_of(await watcher.tams("POST", "/v1/jobs", body))["id"]
+    await watcher.advance(100)
+    failed = await watcher.job(job)
+    assert failed["status"] == "FAILED"
+    assert "input image" in failed["failedInfo"]["reason"]
 
 
 @symptom

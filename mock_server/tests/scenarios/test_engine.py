@@ -183,7 +183,7 @@ async def test_a_placeholder_without_a_value_is_a_problem_of_its_step(watcher):
     await watcher.submit()
 
     (step,) = (await the_run(watcher))["steps"]
-    assert step["problem"] == "fail_job: there is no job '{answer/nothing}'"
+    assert step["problem"] == "fail_job: there is no answer/nothing in what was waited for"
     assert (await watcher.mock("GET", "/accounts/default"))["limits"]["qps"] == 5
 
 
