@@ -16,9 +16,12 @@ from mock_server.control.api import ControlApi, ControlDependencies, account_bod
 from mock_server.control.gate import Gate
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
 from mock_server.core.accounts import Account, Limits
-from mock_server.core.errors import Conflict, DomainError
+from mock_server.core.errors import Conflict, DomainError, Invalid
+from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
+from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.core.store import Store
 from mock_server.settings import Settings, read_settings, recorded_settings, settings_table
 from mock_server.stores import open_store
@@ -91,6 +94,7 @@ class App:
             lru_cache(MAX_OWN)(lambda own: _rules(account_settings.of(own))),
         )
         self.resets = ResetService(self.accounts)
+        self.states = StateService(self.accounts, self.resets)
         self.pictures = PictureCache(settings.picture_cache_bytes)
         self.dispatcher = dispatcher(
             self.accounts,
@@ -110,8 +114,9 @@ class App:
         made = [make(context, account_settings) for make in VENDORS]
         self.vendors = {vendor.name: vendor for vendor in made}
         for vendor in made:
-            vendor.register(self.accounts, self.resets)
+            vendor.register(self.accounts, self.resets, self.states)
             self.dispatcher.register(vendor.name, vendor.callback_adapter)
+        self.states.checks += [(Job, self._check_watch), (Delivery, self._check_watch)]
         self.journal = Journal(
             entries=settings.journal_entries,
             total_bytes=settings.journal_bytes,
@@ -136,6 +141,7 @@ class App:
             ControlDependencies(
                 accounts=self.accounts,
                 resets=self.resets,
+                states=self.states,
                 journal=self.journal,
                 recorder=self.recorder,
                 dispatcher=self.dispatcher,
@@ -154,6 +160,7 @@ class App:
                 secrets=settings.upstream_secrets,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
+                state_bounds=Bounds(settings.state_limit_bytes, settings.body_timeout),
             )
         )
         first, *others = (partial(self._pipeline, vendor) for vendor in made)
@@ -286,6 +293,10 @@ class App:
 
             found += ProxyControl(self.proxy).operations
         return found
+
+    def _check_watch(self, record: Job | Delivery) -> None:
+        if record.watch is not None and record.watch.surface not in self.vendors:
+            raise Invalid("watch/surface", f"{record.watch.surface!r} is no vendor")
 
     def _forget_pictures(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")

@@ -33,6 +33,7 @@ COMMANDS = {
         "faults": "Make calls fail, and list and delete the rules for it.",
         "scenario": "Run named failures, step by step, and check files with your own.",
         "requests": "Show the requests that came; --follow is its live log.",
+        "state": "Save and load accounts, and fork an account.",
         "callbacks": "List callbacks, and send them again.",
         "record": "Write what happened to a file.",
         "replay": "Play such a file into a new mock, and compare the answers.",

@@ -11,12 +11,17 @@ have the names of its members and parameters, in snake case; what is None is lef
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+STATE_TIMEOUT = 600.0
+
+_PIECE_BYTES = 256 * 1024
 
 Json = dict[str, Any]
 
@@ -71,6 +76,21 @@ class MockClient:
         timeout: float | None = None,
     ) -> Json:
         """Call an operation; return its answer, without members if that is empty."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        with self._answer(method, path, body, query, timeout) as answer:
+            return self._read(answer, answer.read())
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        query: Mapping[str, Any] | None,
+        timeout: float | None,
+    ) -> Iterator[HTTPResponse]:
+        """Call an operation; its answer is to be read inside."""
         target = self._path + path
         if given := {
             name: _text(value) for name, value in (query or {}).items() if value is not None
@@ -79,17 +99,14 @@ class MockClient:
         headers = dict(self._headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
-            body = json.dumps(body).encode()
         connection = self._connection(self.timeout if timeout is None else timeout)
         try:
             connection.request(method, target, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
+            yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise NotReachable(f"{self.url} does not answer: {_words(error)}") from error
         finally:
             connection.close()
-        return self._read(answer, data)
 
     def _connection(self, timeout: float) -> HTTPConnection:
         if self._secure:
@@ -177,6 +194,34 @@ class MockClient:
     def revoke(self, id: str, *credentials: str) -> Json:
         body = {"credentials": [_camel(name) for name in credentials]}
         return self.call("POST", _one("accounts", id, "credentials/revoke"), body)
+
+    # State: of an account, or of the server with all its accounts
+
+    def state(self, account: str | None = None) -> Json:
+        return self.call("GET", "/_mock/state", query={"account": account}, timeout=STATE_TIMEOUT)
+
+    def state_pieces(self, account: str | None = None) -> Iterator[bytes]:
+        """Yield a state as it comes, which may be large."""
+        query = {"account": account}
+        with self._answer("GET", "/_mock/state", None, query, STATE_TIMEOUT) as answer:
+            if answer.status != HTTPStatus.OK:
+                self._read(answer, answer.read())
+            while piece := answer.read1(_PIECE_BYTES):
+                yield piece
+            if answer.read():  # It raises where the answer broke off.
+                raise NotReachable(f"{self.url} does not answer as a mock does")
+
+    def load_state(self, state: Json | bytes, account: str | None = None) -> Json:
+        """Put a state in place of what is there; with `account` only that account of it."""
+        query = {"account": account}
+        return self.call("PUT", "/_mock/state", state, query=query, timeout=STATE_TIMEOUT)
+
+    def fork(self, account: str, **members: Any) -> Json:
+        """Make an account that goes on from another one's state; `members` are its identity."""
+        query = {"account": account}
+        return self.call(
+            "POST", "/_mock/state/fork", _body(members), query=query, timeout=STATE_TIMEOUT
+        )
 
     # Clocks: of an account, or of the server
 

@@ -373,6 +373,9 @@ class Settings(BaseModel):
     )
     body_timeout: float = _sizes(30, "Seconds for a request body to arrive.", gt=0, le=86_400)
     upload_limit_bytes: int = _sizes(20 * MIB, "Largest uploaded picture.", ge=1)
+    state_limit_bytes: int = _sizes(
+        512 * MIB, "Largest state that is loaded: PUT /_mock/state, tams-mock state load.", ge=1
+    )
     stored_bytes: int = _sizes(
         256 * MIB, "Uploaded bytes to keep in all; the oldest uploads are deleted first.", ge=0
     )

@@ -194,8 +194,8 @@ def _words(error: CallRefused, url: str) -> Iterator[str]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Say on a terminal, once a second, what is waited for."""
+def progress(what: str, so_far: Callable[[], str] = str) -> Iterator[None]:
+    """Say on a terminal, once a second, what is waited for, and what came of it so far."""
     if not sys.stderr.isatty():
         yield
         return
@@ -205,7 +205,7 @@ def progress(what: str) -> Iterator[None]:
         seconds = 0
         while not over.wait(1):
             seconds += 1
-            click.echo(f"\r{what}: {seconds} s", nl=False, err=True)
+            click.echo(f"\r{what}: {seconds} s{so_far()}", nl=False, err=True)
         if seconds:
             click.echo("\r\x1b[K", nl=False, err=True)
 

@@ -6,15 +6,22 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from msgspec.structs import replace
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.descriptions import MEMBERS, account_body, own_settings
-from mock_server.control.problems import NOT_A_KEY, ErrorBody, Problem
+from mock_server.control.problems import NOT_A_KEY, ErrorBody, Problem, problem_in
 from mock_server.core.account_service import AccountSpec
-from mock_server.core.accounts import Account, LimitMode, Limits, OwnSettings, Progression
+from mock_server.core.accounts import (
+    Account,
+    Credentials,
+    LimitMode,
+    Limits,
+    OwnSettings,
+    Progression,
+)
 from mock_server.core.credits import Wallet
-from mock_server.core.errors import NotFound, SettingsRefused
+from mock_server.core.errors import Invalid, NotFound, SettingsRefused
 from mock_server.core.rate_limit import Window, next_allowed, used
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.calls import Call
@@ -110,25 +117,30 @@ class AccountSettingsBody(OutgoingBody):
     effective: dict[str, Any]
 
 
-class NewAccountBody(IncomingBody):
-    """Options of a new account; what is left out is generated or is the default."""
+class NewIdentityBody(IncomingBody):
+    """What no two accounts share; what is left out is generated."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    public_key: PublicKey | None = None
+    app_id: Name | None = None
+    access_token: Secret | None = None
+    app_key: Name | None = None
+    app_secret: Secret | None = None
+
+
+class NewAccountBody(NewIdentityBody):
+    """Options of a new account; what is left out is generated or is the default."""
+
     balance: Credits | None = None
     qps: Qps | None = None
     rate_limit: LimitMode | None = None
-    public_key: PublicKey | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_EXACT_INTEGER), WHOLE] | None = None
     clock: NewClockBody | None = None
     progress: Progression | None = None
     slots: Slots | None = None
     events_url: WebAddress | None = None
     settings: SettingsChangeBody | None = None
-    app_id: Name | None = None
-    access_token: Secret | None = None
-    app_key: Name | None = None
-    app_secret: Secret | None = None
 
 
 class LimitsChangeBody(IncomingBody):
@@ -212,8 +224,11 @@ class AccountsBody(PageBody):
 
 
 # Members of the body with the same name and meaning in an `AccountSpec`.
-_SAME_IN_SPEC = {
-    "id", "name", "seed", "balance", "app_id", "public_key",
+_SAME_IN_SPEC = {"seed", "balance"}
+
+_CREDENTIALS = {
+    "appId": "app_id", "accessToken": "token", "appKey": "key", "appSecret": "secret",
+    "publicKey": "public_key",
 }  # fmt: skip
 
 
@@ -224,8 +239,6 @@ class Accounts:
         self.known = known
 
     async def create_account(self, call: Call, body: NewAccountBody) -> dict[str, Any]:
-        if body.public_key is not None:
-            self.check_key(body.public_key)
         account = await self.known.accounts.create(self._spec(body), call.wall)
         return account_body(account, account.opening)
 
@@ -234,13 +247,13 @@ class Accounts:
         listed = []
         for account in found:
             with suppress(NotFound):  # It may be deleted meanwhile.
-                listed.append(await self._shown(account.id, call))
+                listed.append(await self.shown(account.id, call))
             if len(listed) % 20 == 0:
                 await let_others_run()  # To generate names takes long.
         return {"accounts": listed, "next": next_page}
 
     async def get_account(self, call: Call) -> dict[str, Any]:
-        return await self._shown(call.params["id"], call)
+        return await self.shown(call.params["id"], call)
 
     async def delete_account(self, call: Call) -> None:
         await self._delete(call.params["id"])
@@ -295,7 +308,8 @@ class Accounts:
         self.known.journal.forget(id)
         self.known.forget(id)
 
-    async def _shown(self, id: str, call: Call) -> dict[str, Any]:
+    async def shown(self, id: str, call: Call) -> dict[str, Any]:
+        """Return an account as it is now."""
         async with call.accounts.act(id, call.wall) as world:
             account, wallet = world.account, await world.wallet()
         return self.body(account, wallet)
@@ -311,17 +325,42 @@ class Accounts:
             pointed = ErrorBody(pointer="#/publicKey", detail=str(error))
             raise Problem(NOT_A_KEY, f"publicKey: {error}", errors=[pointed]) from error
 
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise Invalid for credentials that no account could be made with."""
+        for member, field in _CREDENTIALS.items():
+            if not (value := getattr(credentials, field)):
+                continue  # It was revoked.
+            try:
+                self.identity(NewIdentityBody.model_validate({member: value}))
+            except ValidationError as error:
+                detail = problem_in(error, NewIdentityBody, "body").errors[0].detail
+                raise Invalid(f"credentials/{field}", detail) from error
+            except Problem as problem:
+                raise Invalid(f"credentials/{field}", problem.errors[0].detail) from problem
+
+    def identity(self, body: NewIdentityBody) -> AccountSpec:
+        """Return what a body asks for; raises Problem for a key that cannot be used."""
+        if body.public_key is not None:
+            self.check_key(body.public_key)
+        return AccountSpec(
+            id=body.id or "",
+            name=body.name or "",
+            app_id=body.app_id or "",
+            public_key=body.public_key or "",
+            token=body.access_token or "",
+            key=body.app_key or "",
+            secret=body.app_secret or "",
+        )
+
     def _spec(self, body: NewAccountBody) -> AccountSpec:
         limits = self.known.accounts.defaults.limits
-        return AccountSpec(
+        return replace(
+            self.identity(body),
             **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
             limits=_changed(limits, qps=body.qps, mode=body.rate_limit),
             settings=self._own_settings(body),
             clock_start=None if body.clock is None else body.clock.start,
             clock_rate=None if body.clock is None else body.clock.first_rate,
-            token=body.access_token or "",
-            key=body.app_key or "",
-            secret=body.app_secret or "",
         )
 
     def _own_settings(self, body: NewAccountBody) -> OwnSettings:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import OwnSettings
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.calls import Bounds
 from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
 from mock_server.web.pipeline import Operation
@@ -36,11 +38,13 @@ class ControlDependencies(Struct, frozen=True):
     `vendor_operations` returns the control operations of vendors, with whole paths; it is called
     once, by the first call that is not a probe. `forget` drops what is kept of jobs and uploads
     outside the store; it takes an account's id, or None for all. `check_public_key` raises
-    ValueError with a sentence. The `secrets` are hidden in what is shown.
+    ValueError with a sentence. The `secrets` are hidden in what is shown. `state_bounds` are for a
+    state that is loaded.
     """
 
     accounts: AccountService
     resets: ResetService
+    states: StateService
     journal: Journal
     recorder: Recorder
     dispatcher: CallbackDispatcher
@@ -59,3 +63,4 @@ class ControlDependencies(Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     beyond_loopback: bool = False
     own_hosts: tuple[str, ...] = ()
+    state_bounds: Bounds = Bounds()

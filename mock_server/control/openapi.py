@@ -174,6 +174,8 @@ def _query_parameters(query: type[Query] | None) -> list[dict[str, Any]]:
         described: dict[str, Any] = {"name": name, "in": "query"}
         if text := member.pop("description", ""):
             described["description"] = text
+        if name in schema.get("required", ()):
+            described["required"] = True
         described["schema"] = _of_a_parameter(member, definitions)
         if described["schema"].get("type") == "array":
             described |= {"style": "form", "explode": False}

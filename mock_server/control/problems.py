@@ -49,6 +49,7 @@ NOT_AS_EXPECTED = Kind("not-as-expected", 409, "The requests are not as expected
 TOO_LARGE = Kind("too-large", 413, "The request is too large")
 NOT_JSON = Kind("not-json", 415, "The body is not JSON")
 NOT_A_CAPTURE = Kind("not-a-capture", 422, "The body is not a captured request")
+NOT_A_STATE = Kind("not-a-state", 422, "The document is no state that can be loaded")
 UNANSWERABLE = Kind("unanswerable", 422, "The question has no answer")
 NOT_A_KEY = Kind("not-a-key", 422, "The public key cannot be used")
 NOT_SETTABLE = Kind("not-settable", 422, "The account cannot have these settings")

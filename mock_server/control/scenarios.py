@@ -46,6 +46,7 @@ from mock_server.control.scenario_format import (
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound, SettingsRefused
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
+from mock_server.core.states import SavedAccount
 from mock_server.web.byte_order_marks import without_mark
 from mock_server.web.calls import CONTROL, Call, Trace
 from mock_server.web.faults.rules import NewFaultBody
@@ -114,6 +115,11 @@ class Scenarios:
         self.known = known
         self.service = known.accounts.scenarios
         self.actions = actions_of(operations)
+        known.states.checks += [
+            (OwnScenario, lambda own: self.read(json.loads(own.spec))),
+            (ScenarioRun, lambda run: self.read(json.loads(run.spec))),
+            (SavedAccount, _check_steps),
+        ]
 
     @cached_property
     def type(self) -> type[ScenarioTextsBody]:
@@ -333,6 +339,17 @@ class Scenarios:
         }
         given = {name: value for name, value in parsed.items() if value is not None}
         return await operation.run(call, given)
+
+
+def _check_steps(saved: SavedAccount) -> None:
+    """Raise Invalid for a saved step that its scenario does not have."""
+    for run in saved.records.get(ScenarioRun, ()):
+        spec = json.loads(run.spec)
+        numbers = range("start" not in spec, len(spec.get("steps", ())) + 1)
+        for place, step in enumerate(saved.records.get(ScenarioStep, ())):
+            if step.number not in numbers:
+                where = f"records/{ScenarioStep.__name__}/{place}/number"
+                raise Invalid(where, "is no step of the scenario")
 
 
 def _actions(spec: Any, number: int) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from mock_server.control.problems import (
     NOT_A_CAPTURE,
     NOT_A_KEY,
     NOT_A_SCENARIO,
+    NOT_A_STATE,
     NOT_AS_EXPECTED,
     NOT_SEEN,
     STOPPING,
@@ -31,6 +32,7 @@ from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
 from mock_server.control.scenarios import Scenarios
 from mock_server.control.signatures import Signatures
+from mock_server.control.states import ForkedBody, StateBody, States
 from mock_server.control.surface import typed
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, SettingsRefused
 from mock_server.web.calls import Bounds
@@ -61,6 +63,7 @@ def all_operations(
         *_credentials(AccountCredentials(accounts)),
         *_clocks(Clocks(known.dispatcher)),
         *_resets(Resets(known)),
+        *_states(States(known, accounts), known.state_bounds),
         *_JOBS,
         *_UPLOADS,
         *_faults(Faults(known.faults)),
@@ -174,6 +177,23 @@ def _resets(own: Resets) -> tuple[Operation, ...]:
         Operation(
             "POST", "/_mock/reset", own.reset, "Reset the server, an account, or parts of them",
             query=reset_query(own.parts),
+        ),
+    )
+
+
+def _states(own: States, bounds: Bounds) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", "/_mock/state", own.get_state, "Save an account, or the whole server",
+            answer=StateBody,
+        ),
+        Operation(
+            "PUT", "/_mock/state", own.put_state, "Load accounts in place of those with their ids",
+            problems=(Conflict, NOT_A_STATE), bounds=bounds,
+        ),
+        Operation(
+            "POST", "/_mock/state/fork", own.fork_account, "Make an account that goes on from one",
+            answer=ForkedBody, status=201, problems=(NotFound, Conflict, NOT_A_KEY),
         ),
     )
 

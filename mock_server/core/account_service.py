@@ -135,8 +135,7 @@ class AccountService:
             for kind in (Resource, FaultRule, FaultCounter, OwnScenario):
                 await tx.clear(kind)
             # What is under way must not take a new account for the one that it began with.
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-            await tx.put(replace(counter, made=0))
+            await self.count(tx, made=0)
             return await self._begin(tx, wall)
 
     async def _begin(self, tx: Transaction, wall: float) -> Account:
@@ -195,17 +194,16 @@ class AccountService:
         spare = [old.id for old in oldest if not old.ready_made and old.id != account.id]
         for id in spare[: max(0, surplus)]:
             await self.store.drop(id)
-            self.latest.pop(id, None)
+            self.forget(id)
         return account
 
     async def _make(self, tx: Transaction, spec: AccountSpec, wall: float) -> Account:
-        counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-        number = counter.made
+        number = await self.made(tx)
         while not spec.id and await tx.get(Account, f"account-{number}") is not None:
             number += 1  # Another account was made with that id.
-        incarnation = counter.incarnations + 1
-        account = replace(self._account(spec, number, wall), incarnation=incarnation)
-        await tx.put(replace(counter, made=number + 1, incarnations=incarnation))
+        account = self._account(spec, number, wall)
+        incarnation = await self.count(tx, made=number + 1, incarnations=1)
+        account = replace(account, incarnation=incarnation)
         if await tx.get(Account, account.id) is not None:
             raise Conflict(f"there is an account {account.id!r} already")
         names = credential_ids(account.credentials)
@@ -229,10 +227,10 @@ class AccountService:
         await self.scenarios.catch_up(id, wall)
         with self.scenarios.paused(id):
             async with self.store.transaction(SERVER) as tx, self.act(id, wall) as world:
-                counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-                await tx.put(replace(counter, made=counter.made + 1))
+                number = await self.made(tx)
+                await self.count(tx, made=number + 1)
                 account = world.account
-                changed = replace(account, credentials=change(account.credentials, counter.made))
+                changed = replace(account, credentials=change(account.credentials, number))
                 await point_credentials(world.tx, account, changed)
                 await world.change_account(changed)
                 return changed, await world.wallet()
@@ -251,15 +249,33 @@ class AccountService:
             raise Conflict("the ready-made account cannot be deleted; reset it instead")
         if not await self.store.drop(id):
             raise NotFound("account", id)  # It was deleted meanwhile.
-        self.latest.pop(id, None)
+        self.forget(id)
 
     async def new_incarnation(self) -> int:
         """Return a number that no account had before."""
         async with self.store.transaction(SERVER) as tx:
-            counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
-            counter = replace(counter, incarnations=counter.incarnations + 1)
-            await tx.put(counter)
-            return counter.incarnations
+            return await self.count(tx, incarnations=1)
+
+    async def made(self, view: View) -> int:
+        """Return how many accounts were made since the last reset of the server."""
+        counter = await view.get(AccountCounter, SERVER)
+        return 0 if counter is None else counter.made
+
+    async def count(
+        self, tx: Transaction, *, made: int | None = None, incarnations: int = 0
+    ) -> int:
+        """Note how many accounts were made, and new incarnations; return the last of those."""
+        counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
+        last = counter.incarnations + incarnations
+        await tx.put(
+            replace(counter, made=counter.made if made is None else made, incarnations=last)
+        )
+        return last
+
+    def forget(self, id: str) -> None:
+        """Forget what is known of an account that is another one now, or is gone."""
+        self.latest.pop(id, None)
+        self.scenarios.running.discard(id)
 
     # Clocks
 
@@ -349,8 +365,7 @@ class AccountService:
 
     def _account(self, spec: AccountSpec, number: int, wall: float) -> Account:
         id = spec.id or f"account-{number}"
-        if id == SERVER or not _ACCOUNT_ID.fullmatch(id):
-            raise Invalid("id", f"must be 1 to 100 ASCII characters but no blank or /: {id!r}")
+        check_id(id, "id")
         opening = self.defaults.balance if spec.balance is None else spec.balance
         if opening < ZERO:
             raise Invalid("balance", f"must not be negative, found {opening}")
@@ -396,6 +411,12 @@ async def point_credentials(tx: Transaction, account: Account, changed: Account)
             raise Conflict(f"another account has or had the credential {name.split(':')[0]} of it")
     for name in {*credential_ids(account.credentials), *names}:
         await tx.put(Credential(name, account.id, revoked=name not in names))
+
+
+def check_id(id: str, field: str) -> None:
+    """Raise Invalid for a text that cannot be the id of an account."""
+    if id == SERVER or not _ACCOUNT_ID.fullmatch(id):
+        raise Invalid(field, f"must be 1 to 100 ASCII characters but no blank or /: {id!r}")
 
 
 def _to(wall: float, moment: float) -> Callable[[Clock], Clock]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from mock_server.core.clock import Clock
+from mock_server.core.store import Count
 
 # Takes the place of an account's id in records that belong to the server.
 SERVER = "server"
+
+
+Qps = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class LimitMode(StrEnum):
@@ -25,8 +30,8 @@ class LimitMode(StrEnum):
 class Limits(Struct, frozen=True):
     """At most `qps` calls inside any window of `window` seconds."""
 
-    qps: int = 5
-    window: float = 1.0
+    qps: Qps = 5
+    window: Annotated[float, Meta(gt=0)] = 1.0
     mode: LimitMode = LimitMode.ON
 
 
@@ -69,8 +74,8 @@ class Account(Struct, frozen=True):
     """
 
     id: str
-    number: int
-    seed: int
+    number: Count
+    seed: Count
     opening: Decimal
     credentials: Credentials
     name: str = ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from mock_server.core.store import Transaction
+from mock_server.core.store import Count, Transaction
 
 Moment = Literal["received", "before", "after"]
 
@@ -19,8 +19,8 @@ class FaultLife(Struct, frozen=True):
     `every`-th, at most `times`, and none from the moment `until` on (virtual seconds).
     """
 
-    skipped: int = 0
-    every: int = 1
+    skipped: Count = 0
+    every: Annotated[int, Meta(ge=1)] = 1
     times: int | None = None
     until: float | None = None
 
@@ -33,8 +33,8 @@ class FaultRule(Struct, frozen=True):
     spec: bytes
     life: FaultLife
     made_at: float
-    matches: int = 0
-    hits: int = 0
+    matches: Count = 0
+    hits: Count = 0
 
     def ended_at(self, now: float) -> bool:
         """Return whether the rule hits no call any more."""
@@ -54,7 +54,7 @@ class FaultCounter(Struct, frozen=True):
 
     id: str
     account: str
-    made: int = 0
+    made: Count = 0
 
 
 async def add_rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from mock_server.core import chance
@@ -54,5 +55,29 @@ def ulid_of(tick: int, secret: str, *names: str | int) -> str:
     if passed_ms > _COARSE_MS:
         passed_ms = _COARSE_MS + ((passed_ms - _COARSE_MS) << _COARSE_BITS)
     number = (passed_ms + _EPOCH_MS) << _RANDOM_BITS | int(chance_hex, 16)
-    shifts = range(5 * (_ULID_CHARACTERS - 1), -1, -5)
+    return _crockford(number, _ULID_CHARACTERS)
+
+
+# An id of any of these forms, or of 32 hex digits, inside of a text.
+ANY_ID = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9]{15,20}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}"
+    r"|[0-9a-hjkmnp-tv-z]{26})(?![0-9A-Za-z])"
+)
+
+
+def renewed(id: str, account: str, secret: str, attempt: int = 0) -> str:
+    """Return an id of the same form and time for another account; each attempt gives another."""
+    if id.isdigit():
+        return id_of((int(id) >> _TAG_BITS) + attempt, account)
+    made = chance.mac(secret, "renewed", id, attempt)
+    if "-" in id:
+        return uuid_of(int(made, 16), "renewed")
+    if len(id) == _ULID_CHARACTERS:
+        time = _ULID_CHARACTERS - _RANDOM_BITS // 5
+        return id[:time] + _crockford(int(made, 16), _ULID_CHARACTERS - time)
+    return made
+
+
+def _crockford(number: int, characters: int) -> str:
+    shifts = range(5 * (characters - 1), -1, -5)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Watch
+from mock_server.core.store import Few
 
 
 class Attempt(Struct, frozen=True):
@@ -46,7 +47,7 @@ class Delivery(Struct, frozen=True):
     id: str
     account: str
     job: str
-    number: int
+    number: Few
     watch: Watch
     state: JobState | None
     done: float

@@ -7,10 +7,12 @@ Refused calls do not count.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
-from mock_server.core.accounts import Limits
-from mock_server.core.store import Transaction, View
+from mock_server.core.accounts import Limits, Qps
+from mock_server.core.store import Count, Seconds, Transaction, View
 
 BLOCK = 64  # times in a record
 
@@ -25,9 +27,9 @@ class Window(Struct, frozen=True):
 
     id: str
     account: str
-    calls: int
-    places: int
-    seconds: float = 1.0
+    calls: Count
+    places: Qps
+    seconds: Seconds = 1.0
 
     @property
     def counts(self) -> str:
@@ -88,8 +90,8 @@ async def used(view: View, window: Window, seconds: float, now: float) -> int:
 async def calls_in(view: View, window: Window) -> list[float]:
     """Return the times that the ring holds, the oldest first."""
     times: list[float] = []
-    for number in range(_blocks(window)):
-        block = await view.get(AdmittedCalls, f"{window.id}/{number}")
+    for id, _ in blocks_of(window):
+        block = await view.get(AdmittedCalls, id)
         times += () if block is None else block.times
     first = window.calls % window.places if window.calls > window.places else 0
     return times[first:] + times[:first]
@@ -98,8 +100,8 @@ async def calls_in(view: View, window: Window) -> list[float]:
 async def _resized(tx: Transaction, window: Window, places: int) -> Window:
     """Write the newest times into a ring with another number of places."""
     times = (await calls_in(tx, window))[-places:]
-    for number in range(_blocks(window)):
-        await tx.delete(AdmittedCalls, f"{window.id}/{number}")
+    for id, _ in blocks_of(window):
+        await tx.delete(AdmittedCalls, id)
     for first in range(0, len(times), BLOCK):
         block = tuple(times[first : first + BLOCK])
         await tx.put(AdmittedCalls(f"{window.id}/{first // BLOCK}", window.account, block))
@@ -121,6 +123,8 @@ async def _time_of(view: View, window: Window, number: int) -> float:
     return _NEVER if block is None else block.times[place % BLOCK]
 
 
-def _blocks(window: Window) -> int:
-    """Return how many blocks the ring has."""
-    return -(-min(window.calls, window.places) // BLOCK)
+def blocks_of(window: Window) -> Iterator[tuple[str, int]]:
+    """Yield the ids of the blocks of the ring, and how many times each has."""
+    places = min(window.calls, window.places)
+    for number, first in enumerate(range(0, places, BLOCK)):
+        yield f"{window.id}/{number}", min(BLOCK, places - first)

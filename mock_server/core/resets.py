@@ -37,7 +37,7 @@ _SETTINGS = "settings"
 _UNSEEN = frozenset({_CREDITS, "limits", "nonces", "callbacks", _FAULTS, _SCENARIOS, _SETTINGS})
 
 # What belongs to the server beside accounts.
-_OF_THE_SERVER: dict[str, type[Record]] = {_FAULTS: FaultRule, _SCENARIOS: OwnScenario}
+OF_THE_SERVER: dict[str, type[Record]] = {_FAULTS: FaultRule, _SCENARIOS: OwnScenario}
 
 
 class ResetService:
@@ -86,7 +86,7 @@ class ResetService:
         if not only:
             return [await accounts.start_anew(wall)]
         async with accounts.store.transaction(SERVER) as tx:
-            for part, kind in _OF_THE_SERVER.items():
+            for part, kind in OF_THE_SERVER.items():
                 if part in only:
                     await tx.clear(kind)
         clock = accounts.first_clock(wall) if "clock" in only else None

@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from math import inf
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
+
+from msgspec import Meta
+
+# Numbers in records; they are checked where a state is read from a file.
+Count = Annotated[int, Meta(ge=0)]
+Few = Annotated[int, Meta(ge=0, le=10_000)]
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Record(Protocol):
@@ -100,6 +107,9 @@ class Transaction(View, Protocol):
     async def clear(self, kind: type[Record]) -> None:
         """Delete all records of the kind that belong to the transaction's account."""
 
+    async def order_over(self, kind: type[Record], ids: Sequence[str]) -> None:
+        """Say which of the account's records have been over for longest, once it is committed."""
+
     async def put_blob(self, id: str, data: bytes) -> None:
         """Keep bytes under the id once the transaction is committed."""
 
@@ -118,6 +128,9 @@ class Blobs(Protocol):
 
     async def get(self, id: str) -> bytes | None:
         """Return the bytes, or None if they were never there or had to make room."""
+
+    async def all(self, account: str) -> Sequence[tuple[str, bytes]]:
+        """Return all bytes of an account with their ids; the first make room first."""
 
 
 class Store(View, Protocol):

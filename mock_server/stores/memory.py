@@ -139,6 +139,7 @@ class MemoryTransaction(MemoryView):
         self.changes: dict[type, dict[str, Any]] = {}
         self._anew: set[tuple[type, str]] = set()
         self._blobs: dict[str, bytes] = {}
+        self._over_orders: dict[type, Sequence[str]] = {}
         # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
         # the first committed one that has not been changed since.
         self._due_changes: dict[type, list[_Due]] = {}
@@ -178,6 +179,9 @@ class MemoryTransaction(MemoryView):
         for record in list(self._all(kind, self._account)):
             await self.delete(kind, record.id)
 
+    async def order_over(self, kind: type[Record], ids: Sequence[str]) -> None:
+        self._over_orders[kind] = ids
+
     async def put_blob(self, id: str, data: bytes) -> None:
         self._blobs[id] = data
 
@@ -187,10 +191,11 @@ class MemoryTransaction(MemoryView):
 
     async def savepoint(self) -> None:
         changes = {kind: dict(records) for kind, records in self.changes.items()}
-        self._saved = changes, set(self._anew), dict(self._blobs), self._clears_blobs
+        more = dict(self._over_orders)
+        self._saved = changes, set(self._anew), dict(self._blobs), self._clears_blobs, more
 
     async def rollback(self) -> None:
-        self.changes, self._anew, self._blobs, self._clears_blobs = self._saved
+        self.changes, self._anew, self._blobs, self._clears_blobs, self._over_orders = self._saved
         self._due_changes.clear()
         self._fronts.clear()
         await self.savepoint()  # What comes next may be undone, too.
@@ -322,6 +327,8 @@ class MemoryTransaction(MemoryView):
                     table.delete(id)
                 if record is not None:
                     table.put(record)
+        for kind, ids in self._over_orders.items():
+            self._table(kind).order_over(self._account, ids)
         if self._clears_blobs:
             self._store.blobs.drop(self._account)
         for id, data in self._blobs.items():
@@ -357,6 +364,10 @@ class MemoryBlobs:
             return None
         self._blobs.move_to_end(id)
         return found[1]
+
+    async def all(self, account: str) -> Sequence[tuple[str, bytes]]:
+        own = self._by_account.get(account, ())
+        return [(id, data) for id, (_, data) in self._blobs.items() if id in own]
 
     def put(self, id: str, account: str, data: bytes) -> None:
         self._forget(id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Any, TypeVar
 
@@ -77,6 +77,14 @@ class RecordTable:
         self.due.pop(account, None)
         self.groups.pop(account, None)
         return bool(own)
+
+    def order_over(self, account: str, ids: Iterable[str]) -> None:
+        """Let those of the ids that are over come first in the order of what is over."""
+        before = tuple(self.over.get(account, ()))
+        order = dict.fromkeys((*filter(set(before).__contains__, ids), *before))
+        self.over[account] = AgeOrder()
+        for id in order:
+            self.over[account].append(id)
 
     def ids(self, account: str | None) -> dict[str, Any] | AgeOrder | tuple[()]:
         """Return the ids of the records, the oldest first."""

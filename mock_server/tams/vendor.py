@@ -9,9 +9,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from msgspec import convert, to_builtins
+
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, Credentials
+from mock_server.core.jobs.job import Job
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.tams.authentication import TamsAuthenticator
 from mock_server.tams.preprocessing import MAX_AT_ONCE
 from mock_server.tams.settings import TamsSettings
@@ -26,6 +30,13 @@ from mock_server.web.vendors import VendorContext
 
 if TYPE_CHECKING:
     from mock_server.web.faults.effects import Refusal
+
+
+def _check_notes(job: Job) -> None:
+    from mock_server.tams.workflow.node_progress import NodeStep, steps_of
+
+    if not job.order.notes.startswith("{"):  # which are those of another vendor
+        convert(to_builtins(steps_of(job.order.notes)), tuple[NodeStep, ...])
 
 
 class TamsVendor:
@@ -61,8 +72,11 @@ class TamsVendor:
         surface = self.surface_of(account)
         return CallbackAdapter(surface.answers.notice, surface.settings.notify_retry_delays)
 
-    def register(self, accounts: AccountService, resets: ResetService) -> None:
-        pass  # Jobs and callbacks are everybody's.
+    def register(
+        self, accounts: AccountService, resets: ResetService, states: StateService
+    ) -> None:
+        # Jobs and callbacks are everybody's.
+        states.checks.append((Job, _check_notes))
 
     def facts(self) -> Iterable[Fact]:
         from mock_server.tams.facts import FACTS

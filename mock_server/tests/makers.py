@@ -21,10 +21,14 @@ from mock_server.core.jobs.job import Job, Order
 from mock_server.core.jobs.plans import PROFILES, JobRules, Pass, Plan, Planner, Work
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.ledger import entries, records_of, set_balance
+from mock_server.core.resets import ResetService
 from mock_server.core.resources import Resource
+from mock_server.core.state_documents import read, written
+from mock_server.core.states import Restored, SavedState, StateService
 from mock_server.core.store import Record, Store
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.stores.memory import MemoryStore
+from mock_server.web.auth_diagnostics.turns import finish
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -161,6 +165,24 @@ def an_account_service(
     if is_open:
         run(account_service.open(wall))
     return account_service
+
+
+def loaded(
+    accounts: AccountService,
+    wall: float,
+    into: AccountService,
+    id: str | None = None,
+    resets: ResetService | None = None,
+) -> Restored:
+    """Save the state of an account (None: of the server) as a file, and load it into a server.
+
+    `resets` has the kinds of records of vendors.
+    """
+    states = StateService(accounts, resets or ResetService(accounts))
+    state = run(states.save_all(wall)) if id is None else SavedState([run(states.save(id, wall))])
+    data = b"".join(written(state, "a test"))
+    others = StateService(into, resets or ResetService(into))
+    return run(others.restore(finish(read(data, others)), wall))
 
 
 def a_clock(at: float = NOW, rate: float = 0.0) -> Clock:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account, Credentials
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.web.authentication import Authenticator
 from mock_server.web.callback_formats import CallbackAdapter
 from mock_server.web.callbacks import CallbackDispatcher
@@ -52,8 +53,10 @@ class Vendor(Protocol):
     def authenticator(self) -> Authenticator[Any]:
         """Finds out who calls, and says what is wrong with a signature."""
 
-    def register(self, accounts: AccountService, resets: ResetService) -> None:
-        """Say what of the vendor falls due, and what a reset forgets."""
+    def register(
+        self, accounts: AccountService, resets: ResetService, states: StateService
+    ) -> None:
+        """Say what of the vendor falls due, what a reset forgets, and what a state may have."""
 
     def facts(self) -> Iterable[Fact]:
         """Return where each of its behaviours comes from."""

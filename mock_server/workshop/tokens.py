@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from mock_server.core.store import Count, Few
+
 
 class Token(Struct, frozen=True):
     """One end user. The id is a secret: the account's own server shows it.
@@ -57,8 +59,8 @@ class TokenHistory(Struct, frozen=True):
     id: str
     account: str
     jobs: tuple[str, ...] = ()
-    first_chapter: int = 0
-    chapters: int = 0
+    first_chapter: Count = 0
+    chapters: Few = 0
     metered: tuple[str, ...] = ()
     preferences: tuple[tuple[str, str], ...] = ()
     browsers: tuple[BrowserSeen, ...] = ()

@@ -8,9 +8,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from msgspec import convert, to_builtins
+
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
+from mock_server.core.jobs.job import Job
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.web.calls import Bounds
 from mock_server.web.vendor_settings import MAX_OWN, Choices
 from mock_server.web.vendors import VendorContext
@@ -35,6 +39,13 @@ if TYPE_CHECKING:
     from mock_server.workshop.authentication import WorkshopAuthenticator
     from mock_server.workshop.settings import WorkshopSettings
     from mock_server.workshop.surface import WorkshopSurface
+
+
+def _check_metadata(job: Job) -> None:
+    from mock_server.workshop.task_metadata import TaskMetadata, metadata_of
+
+    if (metadata := metadata_of(job)) is not None:
+        convert(to_builtins(metadata), TaskMetadata)
 
 
 class WorkshopVendor:
@@ -110,7 +121,7 @@ class WorkshopVendor:
         return WorkshopAuthenticator(accounts, self.choices, lambda: self.surface.paths)
 
     @staticmethod
-    def register(accounts: AccountService, resets: ResetService) -> None:
+    def register(accounts: AccountService, resets: ResetService, states: StateService) -> None:
         accounts.due.register(Session, expire_session)
         accounts.due.register(Token, expire_token)
         resets.add_part("tokens", Token, TokenHistory, HistoryChapter, Session)
@@ -118,6 +129,7 @@ class WorkshopVendor:
         resets.add_part("uploads", OwnModel)
         resets.before.append(count_all_work)
         resets.after.append(forget_lost)
+        states.checks.append((Job, _check_metadata))
 
     def facts(self) -> Iterable[Fact]:
         from mock_server.web import fidelity

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mock_server.core.errors import Invalid
+from mock_server.core.store import Seconds
 
 FOREVER = 1e11  # seconds; more than all of virtual time
 MAX_LEGS = 1000
@@ -19,7 +20,7 @@ class Leg(Struct, frozen=True):
     In a leg that `waits`, the job is back in the queue.
     """
 
-    seconds: float
+    seconds: Seconds
     start: float
     end: float
     waits: bool = False

@@ -13,16 +13,18 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 from math import ceil, inf
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mock_server.core.accounts import Progression
 from mock_server.core.jobs.course import FOREVER, begins
 from mock_server.core.jobs.plans import Plan, PlannedFailure
 from mock_server.core.jobs.watch import PROGRESS_STEPS, Notify, Watch
+from mock_server.core.store import Count, Few
 
 PictureFormat = Literal["png", "jpeg", "webp"]
+Side = Annotated[int, Meta(ge=0, le=16_384)]
 
 
 class JobState(StrEnum):
@@ -62,20 +64,20 @@ class Order(Struct, frozen=True, gc=False):
     prompt: str
     negative_prompt: str = ""
     seed: int = 0
-    width: int = 512
-    height: int = 512
+    width: Side = 512
+    height: Side = 512
     steps: int = 20
     cfg_scale: float = 7.0
     sampler: str = ""
     model: str = ""
-    count: int = 1
+    count: Few = 1
     format: PictureFormat = "png"
     source: str = ""
     mask: str = ""
     denoising_strength: float = 0.75
     notes: str = ""
-    frames: int = 1
-    fps: int = 0
+    frames: Few = 1
+    fps: Few = 0
     stills: tuple[int, ...] = ()
 
     @property
@@ -107,7 +109,7 @@ class Job(Struct, frozen=True, gc=False):
 
     id: str
     account: str
-    serial: int
+    serial: Count
     order: Order
     plan: Plan
     price: Decimal
@@ -115,15 +117,15 @@ class Job(Struct, frozen=True, gc=False):
     submitted_at: float
     starts_at: float
     position: float = 0.0
-    polls: int = 0
+    polls: Count = 0
     waits_for: tuple[str, ...] = ()
     request_key: str = ""
     ending: Ending | None = None
     watch: Watch | None = None
-    told: int = 0
-    open_notices: int = 0
-    applied: int = 0
-    expired_links: int = 0
+    told: Few = 0
+    open_notices: Few = 0
+    applied: Few = 0
+    expired_links: Count = 0
 
     @property
     def pending_at(self) -> float:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mock_server.core import chance
 from mock_server.core.accounts import Progression
 from mock_server.core.jobs.course import Course, done_after
+from mock_server.core.store import Count, Few, Seconds
 
 _REFERENCE_PIXELS = 768 * 768
 _PLAN_BUCKETS = 256
@@ -102,7 +103,7 @@ class PlannedFailure(Struct, frozen=True):
     after: float
     reason: str
     code: str = ""
-    kept: int = 0
+    kept: Few = 0
 
 
 class Plan(Struct, frozen=True):
@@ -115,16 +116,16 @@ class Plan(Struct, frozen=True):
     cancellation was accepted. `without_results` it succeeds and makes nothing.
     """
 
-    created: float
-    pending: float
-    wait: float
-    stages: tuple[float, ...]
-    ahead: int = 0
-    behind: int = 0
+    created: Seconds
+    pending: Seconds
+    wait: Seconds
+    stages: tuple[Seconds, ...]
+    ahead: Count = 0
+    behind: Count = 0
     failure: PlannedFailure | None = None
     course: Course = ()
-    counted_after: float = 0.0
-    changed_after: float = 0.0
+    counted_after: Seconds = 0.0
+    changed_after: Seconds = 0.0
     sizes: tuple[tuple[int, int], ...] = ()
     ignores_cancel: bool = False
     without_results: bool = False

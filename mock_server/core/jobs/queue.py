@@ -18,13 +18,14 @@ from msgspec.structs import replace
 
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import Plan
+from mock_server.core.store import Count
 
 APART = 0.001
 
 # How many jobs move up at once.
 MAX_MOVED = 32
 
-_NEVER = float("-inf")
+_NEVER = -1e18  # a number that JSON has, since some of it is in records
 
 
 class QueuePlace(Struct, frozen=True):
@@ -47,13 +48,13 @@ class QueueState(Struct, frozen=True):
 
     id: str
     account: str
-    serial: int = 0
-    last_tick: int = 0
+    serial: Count = 0
+    last_tick: Count = 0
     free_at: tuple[float, ...] = ()
     running: tuple[float, ...] = ()
     waiting: int = 0
     last_start: float = _NEVER
-    other_tenants: int = 0
+    other_tenants: Count = 0
     stands_until: float = _NEVER
     inexact: bool = False
     watched: int = 0

@@ -19,6 +19,7 @@ from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.service import Snapshot
 from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.settings import Settings
 from mock_server.tests.makers import NOW, an_account_service, an_order, some_work
 from mock_server.web.authentication import CredentialsVerdict
@@ -75,6 +76,7 @@ class Mock:
             "faults": faults,
             "accounts": self.accounts,
             "resets": self.resets,
+            "states": StateService(self.accounts, self.resets),
             "journal": self.journal,
             "recorder": self.recorder,
             "recorded_settings": lambda: RecordedSettings({}, {}),

@@ -32,6 +32,7 @@ from mock_server.tests.makers import (
     Bench,
     an_account_service,
     an_order,
+    loaded,
     run,
     some_work,
     too_much_for_memory,
@@ -353,6 +354,24 @@ class Customers(RuleBasedStateMachine):
         self.alone, self.replanned = None, {}
         wall = self.wall
         run(self.accounts.change_clock(None, wall, lambda clock: clock.with_rate(wall, rate)))
+
+    # State in and out changes nothing
+
+    @rule()
+    def load_the_state_into_another_server(self) -> None:
+        self.alone = None
+        accounts = an_account_service(slots=SLOTS, keep_jobs=KEEP_JOBS)
+        loaded(self.accounts, self.wall, accounts)
+        assert [each.id for each in run(accounts.all())] == [
+            each.id for each in run(self.accounts.all())
+        ]
+        self.accounts, self.bench = accounts, Bench(accounts)
+        self.resets = ResetService(accounts)
+
+    @rule()
+    def load_bobs_state_in_his_place(self) -> None:
+        self.begin("bob")
+        loaded(self.accounts, self.wall, self.accounts, "bob")
 
     # What is always true
 

@@ -426,6 +426,83 @@ def test_the_plan_of_a_job_is_changed(mock):
     assert tell(mock, "jobs", "plan", id, "stall=2").exit_code == 1
 
 
+def test_a_state_is_saved_in_a_file_and_loaded(mock, tmp_path):
+    file = tmp_path / "state.json"
+    submit(mock)
+    assert (
+        said(mock, "state", "save", str(file)) == f"saved {file.stat().st_size} bytes in {file}\n"
+    )
+    assert file.stat().st_mode & 0o777 == 0o600
+    mock.create_account(id="ada")
+    mock.reset(only="jobs")
+
+    assert said(mock, "state", "load", str(file)) == "replaced: default\ndeleted: ada\n"
+    assert len(mock.jobs()) == 1
+    assert as_json(mock, "state", "load", "--account", "default", str(file))["replaced"] == [
+        "default"
+    ]
+    assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_state_goes_through_a_pipe(mock):
+    mock.create_account(id="ada", balance=7)
+    state = said(mock, "state", "save", "--account", "ada")
+    assert [each["id"] for each in json.loads(state)["accounts"]] == ["ada"]
+    mock.delete_account("ada")
+
+    assert said(mock, "state", "load", "-", input=state) == "created: ada\n"
+    assert mock.account("ada")["balance"] == 7
+
+
+def test_a_fork_shows_its_credentials(mock):
+    job = submit(mock)
+    fork = as_json(mock, "state", "fork", "default", "--as", "ada")
+    assert fork["forkedFrom"] == "default"
+    assert mock.job(fork["ids"][job])["account"] == "ada"
+
+    shown = said(mock, "state", "fork", "default")
+    assert "forkedFrom        default" in shown
+    assert "(1; --json lists them)" in shown
+    assert tell(mock, "state", "fork", "default", "--as", "ada").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("save", "--account", "nobody", "{}/new"), 1, "there is no account 'nobody'"),
+        (("save", "{}/none/new"), 1, "none/new cannot be written: No such file or directory"),
+        (("save", "{}"), 1, "cannot be written: Is a directory"),
+        (("load", "{}/none"), 2, "none cannot be read: No such file or directory"),
+        (("load", "{}/bad"), 1, "body: it is not JSON"),
+        (("load", "--account", "bob", "{}/whole"), 1, "there is no account in the state 'bob'"),
+    ],
+)
+def test_what_cannot_be_saved_or_loaded_leaves_all_as_it_was(
+    mock, tmp_path, arguments, code, sentence
+):
+    (tmp_path / "bad").write_text("{")
+    said(mock, "state", "save", str(tmp_path / "whole"))
+    result = tell(mock, "state", *(each.format(tmp_path) for each in arguments))
+
+    assert result.exit_code == code
+    assert sentence in result.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bad", "whole"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), NotReachable("it broke off")])
+def test_a_state_that_breaks_off_leaves_the_file_that_was_there(mock, tmp_path, monkeypatch, error):
+    file = tmp_path / "state.json"
+    file.write_text("the old one")
+
+    def pieces(client: MockClient, account: str | None) -> Iterator[bytes]:
+        yield b'{"format":'
+        raise error
+
+    monkeypatch.setattr(MockClient, "state_pieces", pieces)
+    assert tell(mock, "state", "save", str(file)).exit_code != 0
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["the old one"]
+
+
 def test_faults_are_added_listed_and_deleted(mock):
     (named,) = as_json(mock, "faults", "add", "overloaded", "--operation", "GetJob", "--times", "3")
     (status,) = as_json(mock, "faults", "add", "503", "--header", "X-A=b*", "--seconds", "1m")

@@ -380,6 +380,22 @@ class StoreContract:
             assert ids_of(await tx.over(Chore, "ada", limit=9)) == ["a", "d"]
         assert await over(9) == ["a", "d"]
 
+    async def test_what_is_over_can_be_put_in_another_order(self, store):
+        await put(store, *(Chore(id, "ada", None) for id in "abc"), Chore("d", "bob", None))
+        async with store.transaction("ada") as tx:
+            await tx.clear(Chore)
+            for id in "abcef":
+                await tx.put(Chore(id, "ada", None if id < "f" else 1.0))
+            await tx.order_over(Chore, ["e", "f", "x", "b", "d"])
+            await tx.savepoint()
+            await tx.order_over(Chore, ["c"])
+            await tx.rollback()
+        found = await look(store, lambda view: view.over(Chore, "ada", limit=9))
+        assert ids_of(found) == ["e", "b", "a", "c"]
+        assert ids_of(await store.over(Chore, "bob", limit=9)) == ["d"]
+        await put(store, Chore("e", "ada", 2.0))
+        assert ids_of(await store.over(Chore, "ada", limit=9)) == ["b", "a", "c"]
+
     async def test_moments_are_compared_exactly(self, store):
         await put(store, Chore("1", "ada", 1_750_000_000.1234567), Chore("2", "ada", 0.1 + 0.2))
 
@@ -488,6 +504,8 @@ class StoreContract:
         assert await get(store, Chore, "1") == Chore("1", "ada", 1.0)
         assert await ids(store, Errand) == ["1"]
         assert [await store.blobs.get(id) for id in ("old", "new")] == [b"data", None]
+        assert await store.blobs.all("ada") == [("old", b"data")]
+        assert await store.blobs.all("bob") == []
         await put(store, Thing("3", "ada"))  # The account is free again.
         assert await ids(store) == ["1", "2", "3"]
 

@@ -11,6 +11,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
 from mock_server.core.events import Event
 from mock_server.core.resets import ResetService
+from mock_server.core.states import StateService
 from mock_server.core.store import Store
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tests.makers import NOW, AsyncBench, an_account, an_account_service, run
@@ -49,7 +50,9 @@ class SessionBench:
     ) -> None:
         self.accounts = an_account_service(store, is_open=is_open, slots=slots)
         self.resets = ResetService(self.accounts)
-        WorkshopVendor.register(self.accounts, self.resets)
+        WorkshopVendor.register(
+            self.accounts, self.resets, StateService(self.accounts, self.resets)
+        )
         self.service = SessionService(
             keep_tokens=keep_tokens,
             keep_sessions=keep_sessions,

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import astuple
 
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.tests.makers import NOW, an_order, run, some_work
+from mock_server.tests.makers import NOW, an_order, loaded, run, some_work
 from mock_server.tests.workshop.session_bench import SessionCalls
 from mock_server.workshop.token_history import remember
 from mock_server.workshop.token_operations import whole_seconds
@@ -318,6 +318,11 @@ class Integration(RuleBasedStateMachine):
         if expires is not None and self.chosen("cut_sessions"):
             for session in user.live.values():
                 session.expires = min(session.expires, expires)
+
+    @rule()
+    def load_the_state_in_its_place(self) -> None:
+        bench = self.calls.bench
+        loaded(bench.accounts, NOW, bench.accounts, resets=bench.resets)
 
     @precondition(lambda self: any(user.tasks for user in self.users))
     @rule(data=st.data(), well=st.booleans())
