@@ -109,21 +109,25 @@ async def keep(world: UnitOfWork, claim: str, delivery: Delivery) -> None:
     kept = await tx.get(Delivery, delivery.id)
     if kept is None or kept.claim != claim:
         return
+    moved = kept.made_at - delivery.made_at
+    if moved:  # The wall clock was set back meanwhile.
+        due_at = None if delivery.due_at is None else delivery.due_at + moved
+        delivery = replace(delivery, made_at=kept.made_at, due_at=due_at)
     await tx.put(delivery)
     if delivery.job and not delivery.overtaken:
-        await _keep_those_behind(world, delivery)
+        await _keep_those_behind(world, delivery, moved)
     if delivery.due_at is None:
         if kept.due_at is not None and (job := await tx.get(Job, delivery.job)) is not None:
             await tx.put(replace(job, open_notices=job.open_notices - 1))
         await _make_room(world)
 
 
-async def _keep_those_behind(world: UnitOfWork, delivery: Delivery) -> None:
+async def _keep_those_behind(world: UnitOfWork, delivery: Delivery, moved: float) -> None:
     moment = delivery.due_at
     if moment is None:
         if not delivery.attempts:
             return
-        moment = delivery.attempts[-1].at
+        moment = delivery.attempts[-1].at + moved
     number = delivery.number + 1
     while (each := await world.tx.get(Delivery, f"{delivery.job}-{number}")) is not None:
         if each.topic == delivery.topic and each.due_at is not None:

@@ -175,7 +175,7 @@ class JobAnswers:
         job, now = snapshot.job, snapshot.now
         files: list[Body] = []
         life = str(self.storage.result_life(job, now))
-        for index in range(job.order.count):
+        for index in range(job.files):
             url = self.storage.result_url(job, account, index, now, origin)
             width, height = size_of(job, index)
             size: Body = {"width": width, "height": height}
@@ -206,7 +206,7 @@ class JobAnswers:
         # DEFAULT is the zero value of its enum, but it is documented that it is sent.
         code = failure.code if failure is not None and failure.code else "DEFAULT"
         info: Body = {"reason": reason, "code": code}
-        if not job.has_results:
+        if not job.files:
             return self._with_stages(info, snapshot, [])
         # Only the description of 2023 has a member for pictures of a job that failed (TAMS › 7).
         files = _finished(self._files(snapshot, account, origin))

@@ -198,7 +198,7 @@ class Storage:
         if (
             job is None
             or call.now >= job.ended_at + kept
-            or not (job.state_at(call.now).final and job.has_results)
+            or not (job.state_at(call.now).final and index < job.files)
         ):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         answer = _file_answer(await self.results.file(job, index), media_type_of(job, index))

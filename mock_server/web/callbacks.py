@@ -58,7 +58,7 @@ PATIENCE = 0.2
 MAX_SLEEP = 86400.0
 
 OnTry = Callable[[float, int, Delivery, CallbackReply, bool], object]
-FaultOf = Callable[[Account, Delivery], Awaitable[CallbackFault | None]]
+FaultOf = Callable[[Account, Delivery, float], Awaitable[CallbackFault | None]]
 Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
 
@@ -387,7 +387,7 @@ class CallbackDispatcher:
         number: int,
         tried: dict[int, Delivery],
     ) -> None:
-        fault = None if delivery.fault else await self.fault_of(account, delivery)
+        fault = None if delivery.fault else await self.fault_of(account, delivery, at)
         if fault is None:
             over = await self._sent(account, delivery, at)
         else:
@@ -478,7 +478,7 @@ def _tell_nobody(
     pass
 
 
-async def _no_fault(account: Account, delivery: Delivery) -> CallbackFault | None:
+async def _no_fault(account: Account, delivery: Delivery, now: float) -> CallbackFault | None:
     return None
 
 

@@ -82,7 +82,7 @@ class Outputs:
         if job is not None and _is_expired(job, call.account, call.path, terms(call), call.now):
             problem = "The URL has expired; ask for the result again."
             raise StoreRefusal(403, "AccessDenied", problem)
-        if job is None or not self._is_kept(job, call.now):
+        if job is None or not self._is_kept(job, index, call.now):
             raise StoreRefusal(404, "NoSuchKey", "The object is kept no longer.")
         headers = (
             (b"content-type", media_type_of(job, index).encode()),
@@ -106,14 +106,16 @@ class Outputs:
         if found is None:
             return None
         job, index, account = found
-        if _signed(job, account, parts.path, query) is None or not self._is_kept(job, call.now):
+        if _signed(job, account, parts.path, query) is None:
+            return None
+        if not self._is_kept(job, index, call.now):
             return None
         if _is_expired(job, account, parts.path, query, call.now):
             return None
         return await self.results.file(job, index), media_type_of(job, index)
 
-    def _is_kept(self, job: Job, now: float) -> bool:
-        is_made = job.state_at(now).final and job.has_results
+    def _is_kept(self, job: Job, index: int, now: float) -> bool:
+        is_made = job.state_at(now).final and index < job.files
         return is_made and now < job.ended_at + self.settings.task_life
 
 

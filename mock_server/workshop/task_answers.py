@@ -140,8 +140,7 @@ class TaskAnswers:
 
 def _files(snapshot: Snapshot) -> range:
     """Return the numbers of the files that a task has made."""
-    is_made = snapshot.state.final and snapshot.job.has_results
-    return range(snapshot.job.order.count if is_made else 0)
+    return range(snapshot.job.files if snapshot.state.final else 0)
 
 
 def _sampling_state(job: Job, now: float) -> Data:

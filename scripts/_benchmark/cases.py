@@ -11,7 +11,14 @@ from scripts._benchmark import bare
 from scripts._benchmark.client import BenchmarkClient, noise_picture, order, request
 from scripts._benchmark.load import CONNECTIONS, drive
 from scripts._benchmark.prepared import Prepared, poll_of_new_job, put_of_new_upload
-from scripts._benchmark.servers import BARE, MOCK, MOCK_WITHOUT_JOURNAL, BenchmarkServer, Servers
+from scripts._benchmark.servers import (
+    BARE,
+    MOCK,
+    MOCK_WITHOUT_FAULTS,
+    MOCK_WITHOUT_JOURNAL,
+    BenchmarkServer,
+    Servers,
+)
 
 UPLOAD_BYTES = 64 * 1024
 FEW_JOBS = 100
@@ -175,6 +182,15 @@ class Cases:
             _case("no-journal", "signed GET, no journal", none, none.polls(none.finished)),
         ]
 
+    def faults(self) -> list[BenchmarkCase]:
+        """Read a job where no faults are set, and where there are none."""
+        unset = self._prepared("the mock, no faults set", MOCK)
+        none = self._prepared("the mock without faults", MOCK_WITHOUT_FAULTS)
+        return [
+            _case("faults-unset", "signed GET, no faults set", unset, unset.polls(unset.finished)),
+            _case("no-faults", "signed GET, without faults", none, none.polls(none.finished)),
+        ]
+
     def log(self) -> list[BenchmarkCase]:
         """Read a job without a line in the log, to be compared with the case `get`."""
         quiet = self._prepared("the mock, quiet", MOCK, "--quiet")
@@ -269,6 +285,7 @@ GROUPS: dict[str, Callable[[Cases], list[BenchmarkCase]]] = {
     "upload": Cases.upload,
     "picture": Cases.picture,
     "journal": Cases.journal,
+    "faults": Cases.faults,
     "log": Cases.log,
     "jobs": Cases.jobs,
 }

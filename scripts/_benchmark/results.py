@@ -171,6 +171,10 @@ GOALS = (
         lambda results: results.ratios("journal-off", "per_second", "no-journal"),
     ),
     PerformanceGoal(
+        9, "no faults set / without faults", "≥", 0.97,
+        lambda results: results.ratios("faults-unset", "per_second", "no-faults"),
+    ),
+    PerformanceGoal(
         12, "largest growth of an operation for ten times as many", "≤", 1.1,
         lambda results: [max(cost.per_tenfold for cost in results.growing)]
         if results.growing else [], stretch=1.0,

@@ -25,7 +25,8 @@ BARE = ("scripts._benchmark.bare",)
 # Like `serve`, with everything on; but without a rate limit, and with credits for every job.
 SERVE = ("serve", "--json", "--port", "0", "--rate-limit", "off", "--balance", "1000000000")
 MOCK = ("mock_server", *SERVE)
-MOCK_WITHOUT_JOURNAL = ("scripts._benchmark.no_journal", *SERVE)
+MOCK_WITHOUT_JOURNAL = ("scripts._benchmark.without", "journal", *SERVE)
+MOCK_WITHOUT_FAULTS = ("scripts._benchmark.without", "faults", *SERVE)
 
 
 class Failed(Exception):

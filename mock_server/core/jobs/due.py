@@ -97,10 +97,8 @@ async def end(world: UnitOfWork, job: Job, ending: Ending) -> Job:
 
 
 def _made(job: Job) -> Order:
-    """Return the order with what a job that has ended has really made."""
+    """Return the order of a job that has ended, with the size of what it has made."""
     order, plan, failure = job.order, job.plan, job.planned_failure
-    if plan.without_results and job.state_at(job.ended_at) is JobState.SUCCEEDED:
-        return replace(order, count=0)
     if failure is None or not failure.kept:
         return order
     width, height = plan.sizes[failure.kept - 1] if plan.sizes else (order.width, order.height)

@@ -236,12 +236,12 @@ class Job(Struct, frozen=True, gc=False):
         return 0 if failure is None else failure.kept
 
     @property
-    def has_results(self) -> bool:
-        """Whether there are files, once it has ended."""
-        ending = self.ending
-        if ending is None:
-            return self.plan.failure is None or self.plan.failure.kept > 0
-        return ending.state is JobState.SUCCEEDED or self.stages_kept > 0
+    def files(self) -> int:
+        """How many files it has made, once it has ended."""
+        if self.ending is None or self.plan.without_results:
+            return 0
+        is_made = self.ending.state is JobState.SUCCEEDED or self.stages_kept
+        return self.order.count if is_made else 0
 
     def moment(self, now: float) -> float:
         """Return its position in time at virtual time `now`."""

@@ -5,7 +5,8 @@ import pytest
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify, Watch
-from mock_server.core.outbox import Delivery
+from mock_server.core.outbox import Attempt, Delivery
+from mock_server.core.outbox_service import claim, keep
 from mock_server.tests.makers import NOW, Bench, an_account
 
 ADA = an_account()
@@ -62,6 +63,32 @@ def test_notices_that_wait_are_sent_as_soon_as_before(bench):
     bench.world(ADA, BACK)
 
     assert [delivery.due_at - BACK for delivery in bench.kept(Delivery)] == before
+
+
+def test_a_notice_that_is_being_sent_meanwhile_moves_too(bench):
+    bench.submit(ADA, watch=WATCH)
+    bench.world(ADA, NOW + 60)
+    sent = bench.kept(Delivery)[0]
+    bench.act(ADA, NOW + 60, lambda world: claim(world, sent, "mine", 30))
+
+    over = sent.tried(Attempt(NOW + 60, 500), [10])
+    bench.act(ADA, BACK, lambda world: keep(world, "mine", over))
+
+    kept, behind = sorted(bench.kept(Delivery), key=lambda each: each.number)[:2]
+    assert (kept.made_at - BACK, kept.due_at - BACK) == pytest.approx((sent.made_at - NOW - 60, 10))
+    assert behind.due_at == kept.due_at
+
+
+def test_those_behind_a_notice_that_arrives_meanwhile_are_sent_at_once(bench):
+    bench.submit(ADA, watch=WATCH)
+    bench.world(ADA, NOW + 60)
+    sent = bench.kept(Delivery)[0]
+    bench.act(ADA, NOW + 60, lambda world: claim(world, sent, "mine", 30))
+
+    over = sent.tried(Attempt(NOW + 60, 200), [])
+    bench.act(ADA, BACK, lambda world: keep(world, "mine", over))
+
+    assert max(each.due_at for each in bench.kept(Delivery) if each.due_at is not None) <= BACK
 
 
 def test_a_request_that_is_a_little_late_moves_nothing(bench):

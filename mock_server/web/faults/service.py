@@ -162,11 +162,15 @@ class FaultService:
         if await self.accounts.store.count(FaultRule) == 0 and added == self._added:
             self._has_rules = False
 
-    async def of_callback(self, account: Account, delivery: Delivery) -> CallbackFault | None:
-        """Return how a notice misbehaves that is about to be sent for the first time."""
+    async def of_callback(
+        self, account: Account, delivery: Delivery, now: float
+    ) -> CallbackFault | None:
+        """Return how a notice misbehaves that is about to be sent for the first time.
+
+        `now` is the moment of that, which an advance of the clock may have left behind already.
+        """
         if not self._has_rules or delivery.asked:
             return None
-        now = await self.accounts.now(account, self.wall())
         for owner in (SERVER, account.id):
             async for record, rule in self.listed(owner, now):
                 effect, match = rule.fault, rule.match

@@ -255,7 +255,7 @@ class PageOperations:
         async with call.act() as world:
             user = await enter(world, call)
             job = await finished_task(world, user, name.partition("_")[0])
-        names = [] if job is None else [picture_name(job, n) for n in range(job.order.count)]
+        names = [] if job is None else [picture_name(job, n) for n in range(job.files)]
         if job is None or name not in names:
             raise NotFound("picture")
         index = names.index(name)

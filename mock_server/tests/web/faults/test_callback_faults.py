@@ -59,6 +59,10 @@ async def test_without_a_fault_each_state_is_told_once(receiver):
 PLAIN = ["WAITING", "RUNNING", "SUCCESS"]
 
 
+async def test_a_rule_that_ends_on_the_way_hits_what_is_due_before(receiver):
+    assert (await receiver.run("lost", times=10, seconds=60, steps=(1000,)))[0] == []
+
+
 @pytest.mark.parametrize(
     ("how", "fault", "expected"),
     [

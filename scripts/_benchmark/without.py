@@ -1,7 +1,8 @@
-"""`tams-mock` without a journal, to compare it with a journal that is switched off."""
+"""`tams-mock` without the part that the first argument names, to be compared with it unused."""
 
 from __future__ import annotations
 
+import sys
 from unittest.mock import patch
 
 from starlette.types import Receive, Scope, Send
@@ -9,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 import mock_server.app
 from mock_server.cli import main
 from mock_server.web.calls import Trace
+from mock_server.web.faults.service import FaultService
 from mock_server.web.observers import Tracing
 
 
@@ -23,6 +25,15 @@ class NoJournal(Tracing):
             del scope["trace"]  # avoids a reference cycle
 
 
+class NoFaults(FaultService):
+    """Does not look at calls."""
+
+    hooks_of = None  # type: ignore[assignment]
+
+
+PARTS = {"journal": ("Tracing", NoJournal), "faults": ("FaultService", NoFaults)}
+
 if __name__ == "__main__":
-    with patch.object(mock_server.app, "Tracing", NoJournal):
+    name, replacement = PARTS[sys.argv.pop(1)]
+    with patch.object(mock_server.app, name, replacement):
         main()
