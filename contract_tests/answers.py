@@ -14,6 +14,10 @@ class Unmet(AssertionError):
     """An expectation is not met; the message says what was expected and what was found."""
 
 
+class RefusedCall(Unmet):
+    """A call was refused with a 4xx, and another status was expected."""
+
+
 class AnswerObject(dict[str, Any]):
     """A JSON object of an answer. Reading a missing member raises `Unmet`."""
 
@@ -77,7 +81,8 @@ class ReceivedAnswer:
         """Return the answer itself if it has one of these statuses, or raise `Unmet`."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
-            raise Unmet(f"{self.sent} answered {self.status}, expected {wanted}: {self.excerpt()}")
+            kind = RefusedCall if 400 <= self.status < 500 else Unmet
+            raise kind(f"{self.sent} answered {self.status}, expected {wanted}: {self.excerpt()}")
         return self
 
     def excerpt(self) -> str:

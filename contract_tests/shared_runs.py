@@ -30,7 +30,7 @@ class SharedRuns(Generic[History]):
     def __init__(self, wire: Wire, thing: str) -> None:
         self._wire = wire
         self._thing = thing
-        self._kept: dict[str, History | str] = {}
+        self._kept: dict[str, History | Unmet] = {}
 
     def get(self, order: object, record: Callable[[], History]) -> History:
         """Return the history of an order; raises `Unmet` if it cannot be recorded."""
@@ -40,12 +40,12 @@ class SharedRuns(Generic[History]):
                 history = self._kept[key] = record()
             except Unmet as error:
                 # A failed order is not paid for again.
-                self._kept[key] = str(error)
+                self._kept[key] = error
                 raise
             return history
         found = self._kept[key]
-        if isinstance(found, str):
-            raise Unmet(f"the {self._thing} that this test shares went wrong: {found}")
+        if isinstance(found, Unmet):
+            raise type(found)(f"the {self._thing} that this test shares went wrong: {found}")
         # So that the report of a failure shows these exchanges.
         self._wire.current_test().exchanges.extend(found.exchanges)
         return found

@@ -8,6 +8,7 @@ from contract_tests.tams.orders import SIDE, small_stages
 
 LORA = "643763684419793644"
 VIDEO_MODEL = "757279507095956705"
+UPLOADED = "uploaded"  # stands for an uploaded picture in the order of a shared job
 UNKNOWN_IMAGE = "00000000-0000-4000-8000-00000000dead"  # not the id of an uploaded image
 TOO_LARGE = 2944  # pixels a side, in steps of 64; just beyond the area of 8,294,400
 

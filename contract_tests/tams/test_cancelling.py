@@ -2,8 +2,8 @@
 
 import pytest
 
-from contract_tests.clients.tams import TERMINAL
 from contract_tests.markers import needs, observes, source, spends
+from contract_tests.tams.job_rules import expect_forward, expect_same_end, expect_whole
 from contract_tests.tams.orders import a_small_order
 from contract_tests.tams.shared_jobs import A_LULL
 
@@ -31,6 +31,8 @@ def test_cancelling_at_once_ends_a_job_and_it_stays_so(tams, clock, observe):
         clock.let_pass(pause)
         ended = tams.job(job["id"])
         assert ended["status"] == "CANCELED"
+        expect_whole(ended)
+        expect_forward([job, ended])
     observe("U33", "the credits member of a cancelled job", ended.get("credits"))
 
 
@@ -43,7 +45,9 @@ def test_a_waiting_job_can_be_cancelled(tams, clock, observe):
 
     observe("U30", "cancelling a waiting job", answer.status)
     # The job may start to run before the call; that case is not documented.
-    assert tams.wait_for(job)["status"] in TERMINAL
+    ended = tams.wait_for(job)
+    expect_whole(ended)
+    expect_forward([job, ended])
     if answer.status == 200:
         assert answer.json["jobId"] == job["id"]
 
@@ -58,6 +62,8 @@ def test_cancelling_a_running_job_leads_to_an_end(tams, clock, observe):
     ended = tams.wait_for(job)
 
     assert answer.status < 500
+    expect_whole(ended)
+    expect_forward([job, ended])
     observe("U30", "cancelling a running job", [answer.status, ended["status"]])
     observe("U33", "credits of a job cancelled while it ran", ended.get("credits"))
 
@@ -84,7 +90,7 @@ def test_cancelling_a_finished_job_does_not_change_it(tams, recorded, observe):
 
     assert answer.status < 500
     observe("U31", "cancelling a finished job", [answer.status, answer.json])
-    assert tams.job(job.created["id"])["status"] == job.last["status"]
+    expect_same_end(job.last, tams.job(job.created["id"]))
 
 
 @source("TAMS › 5.3")

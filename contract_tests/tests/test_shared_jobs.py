@@ -24,13 +24,17 @@ class FakeTamsClient:
         self.submitted = 0
         self.current = between_tests()
         self.wire = SimpleNamespace(
-            current_test=lambda: self.current, clock=SimpleNamespace(pause=lambda seconds: None)
+            current_test=lambda: self.current,
+            clock=SimpleNamespace(pause=lambda seconds: None, now=lambda: 0.0),
         )
 
-    def estimate(self, stages: Any) -> Decimal:
+    def price_of(self, order: Any) -> Decimal:
         return Decimal(1)
 
-    def submit_job(self, order: Any) -> Any:
+    def job(self, id: str) -> Any:
+        return {"id": id, "status": "SUCCESS"}
+
+    def submit(self, order: Any) -> Any:
         self.submitted += 1
         self.current.exchanges.append({"of": self.submitted})
         if self.error is not None:
