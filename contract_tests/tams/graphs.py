@@ -30,12 +30,15 @@ def a_graph(**sampler: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def two_samplers(first: int, second: int) -> dict[str, Any]:
-    """Return a graph whose second sampler goes on with the result of the first; their steps."""
-    graph = a_graph(steps=first)
-    again = {**graph["3"]["inputs"], "steps": second, "latent_image": ["3", 0], "denoise": 0.5}
-    graph["8"]["inputs"]["samples"] = ["13", 0]
-    return {**graph, "13": _node("KSampler", again)}
+def samplers(*steps: int) -> dict[str, Any]:
+    """Return a graph with a sampler of these steps each; each goes on with the one before."""
+    graph, last = a_graph(steps=steps[0]), "3"
+    for place, more in enumerate(steps[1:]):
+        inputs = {**graph["3"]["inputs"], "steps": more, "latent_image": [last, 0], "denoise": 0.5}
+        last = str(13 + place)
+        graph[last] = _node("KSampler", inputs)
+    graph["8"]["inputs"]["samples"] = [last, 0]
+    return graph
 
 
 def a_vendor_graph(image: str | None) -> dict[str, Any]:

@@ -4,9 +4,11 @@ import httpx
 import pytest
 
 from contract_tests.answers import expect_one_of
-from contract_tests.markers import needs, source
+from contract_tests.markers import leaves_traces, needs, source, spends
 from contract_tests.signing import TamsBearer, TamsSignature
-from contract_tests.tams.orders import small_stages
+from contract_tests.tams.graphs import TEMPLATE
+from contract_tests.tams.operations import FREE_BODIES, ORDERS, body_here
+from contract_tests.tams.orders import MODEL, small_stages
 
 PRICE = "/v1/jobs/credits"
 
@@ -69,6 +71,30 @@ def test_the_bearer_token_is_accepted(tams, target):
     auth = target.credentials.tams.bearer()
 
     tams.call("POST", PRICE, auth=auth, json={"stages": small_stages()}).expect(200)
+
+
+@source("TAMS › 3.1", "TAMS › 3.2", "TAMS › 5")
+@leaves_traces
+@spends(5)
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        pytest.param("bearer", marks=needs("bearer")),
+        pytest.param("signature", marks=needs("signature")),
+    ],
+)
+def test_each_operation_takes_a_credential_that_one_takes(tams, target, scheme):
+    caller = tams.using(getattr(target.credentials.tams, scheme)())
+    if caller.call("GET", f"/v1/models/{MODEL}").status != 200:
+        pytest.skip("this app uses the other scheme")
+
+    for path in FREE_BODIES:
+        caller.call("POST", path, json=body_here(caller, path)).expect(200)
+    for path in ORDERS:
+        job = caller.submit(body_here(caller, path))
+        assert caller.job(job["id"])["id"] == job["id"]
+        caller.cancel(job)
+    caller.template(TEMPLATE)
 
 
 @source("TAMS › 3.4")

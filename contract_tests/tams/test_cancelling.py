@@ -52,8 +52,7 @@ def test_a_waiting_job_can_be_cancelled(tams, clock, observe):
         assert answer.json["jobId"] == job["id"]
 
 
-@source("TAMS › 5.3", "TAMS › 14")
-@observes
+@source("TAMS › 5.3", "TAMS › 7", "TAMS › 14")
 @spends(2)
 def test_cancelling_a_running_job_leads_to_an_end(tams, clock, observe):
     job = _caught(tams, clock, LONGER, "RUNNING")

@@ -5,6 +5,7 @@ import pytest
 from contract_tests.markers import observes, source
 from contract_tests.tams.chains import (
     UNKNOWN_IMAGE,
+    a_diffusion,
     a_film,
     a_start,
     controlled,
@@ -15,6 +16,7 @@ from contract_tests.tams.chains import (
     with_lora,
 )
 
+FLUX = "757279507095956705"  # by the name of a client
 IMAGE = UNKNOWN_IMAGE  # estimates do not check whether it exists
 GOOD = {
     "text to image": [a_start(), sampled()],
@@ -100,9 +102,11 @@ def test_a_stage_more_never_costs_less(tams):
 def test_a_diffusion_in_an_upscaler_is_ignored_beside_a_diffusion_stage(tams):
     plain = tams.estimate([a_start(), sampled(), upscaled(diffusion=False)])
 
-    stages = [a_start(), sampled(), upscaled(diffusion=True)]
-
-    assert tams.estimate(stages) == plain
+    for own in (a_diffusion(), a_diffusion(sdModel=FLUX, steps=50, width=1024)):
+        upscaler = upscaled(diffusion=False)
+        upscaler["imageToUpscaler"]["diffusion"] = own
+        stages = [a_start(), sampled(), upscaler]
+        assert tams.estimate(stages) == plain, "the upscaler's own diffusion counts"
 
 
 @source("TAMS › 6")

@@ -7,6 +7,7 @@ import pytest
 from contract_tests.clients.tams import a_request_id
 from contract_tests.markers import needs, source, spends
 from contract_tests.tams.graphs import a_graph
+from contract_tests.tams.operations import ORDERS, body_for
 from contract_tests.tams.orders import a_small_order, small_stages
 
 SMALL = a_small_order()
@@ -94,11 +95,13 @@ def test_looking_at_a_finished_job_costs_nothing(recorded, tams):
 @source("TAMS › 4", "TAMS › 14")
 @needs("accounts")
 @spends(2)
-def test_a_job_that_cannot_be_paid_is_refused(tams, target, observe):
+@pytest.mark.parametrize("path", ORDERS)
+def test_a_job_that_cannot_be_paid_is_refused(tams, target, observe, path):
     poor = tams.using(target.another_account(balance=0.1).tams.auth())
-    price = poor.estimate(SMALL["stages"])
+    body = body_for(poor, path)
+    price = poor.price_of(body)
 
-    answer = poor.call("POST", "/v1/jobs", json={"requestId": a_request_id(), **SMALL})
+    answer = poor.call("POST", path, json=body)
 
     assert price > Decimal("0.1")
     assert 400 <= answer.status < 500, f"the status for too few credits is {answer.status}"

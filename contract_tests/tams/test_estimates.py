@@ -1,5 +1,7 @@
 """Which orders are valid. Estimates tell it, and are free."""
 
+from typing import Any
+
 import pytest
 
 from contract_tests.markers import observes, source, spends
@@ -9,6 +11,16 @@ from contract_tests.tams.refusals import refused, words_of
 PRICE = "/v1/jobs/credits"
 SIZES = ((513, 512), (500, 500), (448, 512), (1600, 512), (1536, 1536), (0, 0), (-64, 512))
 COUNTS = (-1, 5, 100)
+# Both ends of the ranges that every published version has (`TAMS › 6`), and one inside.
+ENDS = (
+    *({"count": count} for count in (1, 2, 3, 4)),
+    *({"steps": steps} for steps in (10, 11, 49, 50)),
+    *({"cfgScale": scale} for scale in (1, 7.5, 30)),
+    *({"width": side, "height": side} for side in (512, 576, 960, 1024)),
+    *({"width": 512, "height": 1024}, {"width": 1024, "height": 512}),
+    *({"seed": seed} for seed in (1, 2**31, 4294967294, 4294967295)),
+)
+PROMPTS = (1, 2, 149, 150)
 
 
 def ask(tams, stages):
@@ -32,6 +44,23 @@ def test_the_request_id_has_no_effect_on_a_price(tams):
     prices = [tams.call("POST", PRICE, json=order).expect(200)["credits"] for _ in range(2)]
 
     assert prices[0] == prices[1] == float(tams.estimate(order["stages"]))
+
+
+@source("TAMS › 6")
+@pytest.mark.parametrize("order", ENDS, ids=str)
+def test_each_end_of_a_range_has_a_price(tams, order):
+    members = {name: value for name, value in order.items() if name != "seed"}
+    start = {"seed": order["seed"]} if "seed" in order else {}
+
+    assert tams.estimate(small_stages(start=start, **members)) > 0
+
+
+@source("TAMS › 6")
+@pytest.mark.parametrize("member", ["prompts", "negativePrompts"])
+def test_150_prompts_have_a_price(tams, member):
+    for number in PROMPTS:
+        prompts: Any = {member: [{"text": "a"}] * number}
+        assert tams.estimate(small_stages(**prompts)) > 0
 
 
 @source("TAMS › 10")

@@ -23,6 +23,16 @@ FREE = (
     ("POST", "/v1/img2prompt"),
 )
 COSTLY = ("/v1/jobs", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
+NEAR_TOKENS = {
+    "capitals": str.swapcase,
+    "a letter more": lambda token: f"{token}x",
+    "a letter before": lambda token: f"x{token}",
+    "without its end": lambda token: token[:-1],
+    "without its beginning": lambda token: token[1:],
+    "half of it": lambda token: token[: len(token) // 2],
+    "twice": lambda token: token + token,
+    "another word after it": lambda token: f"{token} x",
+}
 HEADERS = ("Bearer", "bearer", "Bearer ,", "Basic dTpw", "Token x", "")
 
 
@@ -75,6 +85,18 @@ def test_a_token_with_one_letter_changed_is_unknown(tams, target, position):
     letters[position] = other
 
     expect_no_such_app(tams.call("GET", f"/v1/models/{MODEL}", auth=TamsBearer("".join(letters))))
+
+
+@source("TAMS › 3.1")
+@needs("bearer")
+@pytest.mark.parametrize("change", NEAR_TOKENS)
+def test_a_token_that_is_nearly_the_right_one_is_unknown(tams, target, change):
+    token = target.credentials.tams.access_token
+    near = NEAR_TOKENS[change](token)
+    if near == token:
+        pytest.skip("this change makes the same token")
+
+    expect_no_such_app(tams.call("GET", f"/v1/models/{MODEL}", auth=TamsBearer(near)))
 
 
 @source("TAMS › 3.1")

@@ -69,7 +69,10 @@ def test_whether_a_job_can_use_what_a_preprocessor_found(tams, observe):
 @leaves_traces
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_picture_has_a_list_of_prompts(tams, form, observe):
-    observe("U64", "words", words_for(tams, resourceId=tams.upload(a_picture(SIDE, form), term=1)))
+    words = words_for(tams, resourceId=tams.upload(a_picture(SIDE, form), term=1))
+
+    observe("U64", "words", words)
+    assert any(each.strip() for each in words), "a picture is described in words"
 
 
 @source("TAMS › 5.14")

@@ -23,7 +23,7 @@ from contract_tests.tams.chains import (
     sampled,
     upscaled,
 )
-from contract_tests.tams.graphs import TEMPLATE, a_graph, filled_in, two_samplers
+from contract_tests.tams.graphs import TEMPLATE, a_graph, filled_in, samplers
 from contract_tests.tams.orders import MODEL, SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.shared_jobs import successful
@@ -302,12 +302,14 @@ def test_a_sampler_costs_what_a_diffusion_costs(tams, steps):
 
 
 @source("TAMS › 10", "TAMS › 5.6")
-def test_each_sampler_of_a_graph_has_its_price(tams):
+@pytest.mark.parametrize("steps", [(26, 30), (26, 30, 10), (10, 20, 30, 40)], ids=str)
+def test_each_sampler_of_a_graph_has_its_price(tams, steps):
     factor = tams.estimate([a_start(), sampled()]) / units(10)
 
-    price = Decimal(str(tams.check_workflow(two_samplers(26, 30))["credits"])) / factor
+    price = Decimal(str(tams.check_workflow(samplers(*steps))["credits"])) / factor
 
-    assert price == Decimal("2.4"), f"the price of two samplers is {price}"
+    # Printed: two samplers of 26 and 30 steps cost 2.4.
+    assert price == sum(map(units, steps)), f"the price of samplers of {steps} steps is {price}"
 
 
 @source("TAMS › 10", "TAMS › 5.8")

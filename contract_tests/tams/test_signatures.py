@@ -74,6 +74,11 @@ MADE_OTHERWISE = {
     ),
     "hexadecimal": lambda: SignatureScheme(spell=lambda raw: raw.hex().encode()),
     "half of it": lambda: SignatureScheme(spell=lambda raw: base64.b64encode(raw[:128])),
+    "the last byte changed": lambda: SignatureScheme(
+        spell=lambda raw: base64.b64encode(raw[:-1] + bytes([raw[-1] ^ 1]))
+    ),
+    "a byte more": lambda: SignatureScheme(spell=lambda raw: base64.b64encode(raw + b"\0")),
+    "in capitals": lambda: SignatureScheme(spell=lambda raw: base64.b64encode(raw).upper()),
     "nothing": lambda: SignatureScheme(spell=lambda raw: b""),
     "no base64": lambda: SignatureScheme(spell=lambda raw: b"***"),
 }
@@ -101,6 +106,16 @@ def price(tams, auth, **options):
 @pytest.mark.parametrize("body", BODIES)
 def test_what_is_signed_is_the_body_as_it_was_sent(tams, app, body):
     price(tams, TamsSigner(app), content=BODIES[body].encode()).expect(200)
+
+
+@source("TAMS › 3.2", "TAMS › 2.8")
+@needs("signature")
+@pytest.mark.parametrize("sent", [f" {COMPACT}\n", f"{COMPACT}\n", COMPACT])
+def test_white_space_around_a_body_is_signed_too(tams, app, sent):
+    other = sent.strip() if sent != COMPACT else f"{COMPACT}\n"
+    auth = TamsSigner(app, text=lambda parts: replace(parts, body=other.encode()).text())
+
+    price(tams, auth, content=sent.encode()).expect_status(401)
 
 
 @source("TAMS › 3.2")

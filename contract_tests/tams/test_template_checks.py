@@ -139,6 +139,7 @@ def test_a_required_field_of_null_is_named_with_its_node(tams, filled, observe):
     body = with_message(answer, answer.json)
     assert (body["code"], body["message"]) == (3, PARAMS)
     detail = body["details"][0]
+    assert detail["@type"] == "type.googleapis.com/tams_api.ArgumentError"
     assert detail["field"] == "workflow"
     assert detail["message"] == "node id: 25\nclass type: LoadImage\nimage: 字段必填\n"
     observe("U11", "the status of an error with code 3", answer.status)

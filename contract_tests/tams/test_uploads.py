@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract_tests.answers import Unmet, expect_one_of
-from contract_tests.markers import observes, slow, source, spends
+from contract_tests.markers import needs, observes, slow, source, spends
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import refused
@@ -21,6 +21,11 @@ GOOD = (
     {"expire_sec": 3600, "term": "1"},
     {"term": 1, "fileName": "kite.png"},
 )
+
+
+def _drawn_over(resource):
+    """Return the order of a picture over another one."""
+    return a_small_order(start={"imageResourceId": resource}, denoisingStrength=0.5)
 
 
 def _named(members):
@@ -126,17 +131,48 @@ def test_what_a_put_with_another_content_type_gets(tams, content_type, observe):
 
 @source("TAMS › 9", "TAMS › 5.11")
 @slow
+@spends(1)
 def test_an_upload_that_expired_takes_nothing(tams, clock, observe):
-    in_time, late = (tams.reserve_upload(expireSec=60, term=1) for _ in range(2))
+    early, in_time, late = (tams.reserve_upload(expireSec=60, term=1) for _ in range(3))
 
-    clock.let_pass(30)
+    tams.put(early, a_picture(64)).expect_status(*STORED)
+    clock.let_pass(50)
     tams.put(in_time, a_picture(64)).expect_status(*STORED)
-    clock.let_pass(60)
-    answer = tams.put(late, a_picture(64))
+    clock.let_pass(20)
+    answer = tams.put(late, a_picture(SIDE))
 
     if not 400 <= answer.status < 500:
         raise Unmet(f"a PUT to an upload that expired answered {answer.status}, expected a refusal")
     observe("U47", "a PUT after the upload expired", [answer.status, answer.text[:300]])
+    order = {"requestId": f"late-{late.id}", **_drawn_over(late.id)}
+    answer = tams.call("POST", "/v1/jobs", json=order)
+    if answer.status == 200:
+        ended = tams.wait_for(answer.json["job"])["status"]
+        assert ended == "FAILED", "the bytes of a refused PUT are used"
+
+
+@source("TAMS › 9", "TAMS › 5.11")
+@needs("clock")
+@pytest.mark.parametrize("seconds", [600, 3600, 86400])
+def test_an_upload_takes_bytes_until_its_url_expires(tams, clock, seconds):
+    upload = tams.reserve_upload(expireSec=seconds, term=1)
+
+    clock.let_pass(seconds - 30)
+
+    tams.put(upload, a_picture(64)).expect_status(*STORED)
+
+
+@source("TAMS › 9")
+@needs("clock")
+@spends(1)
+@pytest.mark.parametrize(("term", "days"), [(1, 2), (1, 6.9), (2, 8), (2, 400)])
+def test_a_resource_is_kept_for_its_term(tams, clock, term, days):
+    order = _drawn_over(tams.upload(a_picture(SIDE), term=term))
+
+    clock.let_pass(days * 86400)
+
+    job = tams.wait_for(tams.submit_job(order))
+    assert job["status"] == "SUCCESS", f"a resource of term {term} is gone after {days} days"
 
 
 @source("TAMS › 9")
@@ -175,7 +211,7 @@ def test_what_a_second_put_gets(tams, observe):
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_picture_that_was_put_can_be_drawn_over(tams, form):
     resource = tams.upload(a_picture(SIDE, form), expireSec=3600, term=1)
-    order = a_small_order(start={"imageResourceId": resource}, denoisingStrength=0.5)
+    order = _drawn_over(resource)
 
     job = tams.wait_for(tams.submit_job(order), "SUCCESS")
 
@@ -188,7 +224,7 @@ def test_a_picture_that_was_put_can_be_drawn_over(tams, form):
 def test_a_job_ordered_before_its_picture_was_put_ends_or_is_refused(tams, observe):
     # A demo does this by mistake: it does not wait for its upload.
     upload = tams.reserve_upload(expireSec=3600, term=1)
-    order = a_small_order(start={"imageResourceId": upload.id}, denoisingStrength=0.5)
+    order = _drawn_over(upload.id)
 
     answer = tams.call("POST", "/v1/jobs", json={"requestId": f"early-{upload.id}", **order})
     tams.put(upload, a_picture(SIDE)).expect_status(*STORED)

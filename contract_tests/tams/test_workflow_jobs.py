@@ -14,19 +14,24 @@ from contract_tests.tams.shared_jobs import only, successful
 CHECK = "/v1/jobs/workflow/params/check"
 
 
-def _without(node, name):
-    """Return the graph with an input missing."""
+def _without(node, *names):
+    """Return the graph with inputs missing."""
     graph = a_graph()
-    del graph[node]["inputs"][name]
+    for name in names:
+        del graph[node]["inputs"][name]
     return graph
 
 
+# Graphs, and the node that lacks inputs.
 BAD = {
-    "null for an image": a_vendor_graph(None),
-    "no sampler": _without("3", "sampler_name"),
-    "no model": _without("3", "model"),
-    "no text": _without("6", "text"),
-}
+    "null for an image": (a_vendor_graph(None), "1", ["image"]),
+    "no sampler": (_without("3", "sampler_name"), "3", ["sampler_name"]),
+    "no model": (_without("3", "model"), "3", ["model"]),
+    "no text": (_without("6", "text"), "6", ["text"]),
+    "neither sampler nor steps": (
+        _without("3", "sampler_name", "steps"), "3", ["sampler_name", "steps"],
+    ),
+}  # fmt: skip
 
 
 @source("TAMS › 5.6")
@@ -46,7 +51,9 @@ def test_the_same_graph_has_the_same_price(tams):
 @source("TAMS › 5.6", "TAMS › 5.8", "TAMS › 4")
 @pytest.mark.parametrize("graph", BAD)
 def test_a_graph_that_lacks_an_input_is_not_valid(tams, observe, graph):
-    answer = tams.call("POST", CHECK, json={"params": BAD[graph]})
+    params, node, missing = BAD[graph]
+
+    answer = tams.call("POST", CHECK, json={"params": params})
 
     assert answer.status < 500
     observe("U39", f"a graph with {graph}", [answer.status, answer.json])
@@ -54,6 +61,12 @@ def test_a_graph_that_lacks_an_input_is_not_valid(tams, observe, graph):
     assert not answer.json.get("valid"), "a bad graph is called valid"
     if "code" in answer.json:
         assert answer.json["message"]
+    if answer.json.get("code") == 3 and answer.json.get("details"):
+        # The documented form: the node, its class, and one line for each bad input.
+        told = "".join(detail["message"] for detail in answer.json["details"])
+        head = f"node id: {node}\nclass type: {params[node]['classType']}\n"
+        assert told.startswith(head), "the node is named"
+        assert set(told.removeprefix(head).splitlines()) == {f"{n}: 字段必填" for n in missing}
 
 
 @source("TAMS › 5.5", "TAMS › 14")

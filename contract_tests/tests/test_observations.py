@@ -11,8 +11,9 @@ FILES = sorted(path for surface in SURFACES for path in (PACKAGE / surface).glob
 # Functions that reject some orderly answers. Other functions accept all of them.
 JUDGES = {
     "accepted", "check_workflow", "create_session", "detected", "estimate", "expect", "expect_data",
-    "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of", "expect_status",
-    "expect_success", "mismatch", "only", "plain_success", "refused", "rejected", "the_session",
+    "expect_forward", "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of",
+    "expect_own_job", "expect_same_end", "expect_status", "expect_success", "expect_whole",
+    "mismatch", "only", "plain_success", "refused", "rejected", "the_session",
     "wait_for", "with_message", "words_for",
 }  # fmt: skip
 
