@@ -235,6 +235,16 @@ def test_the_documents_of_scenarios_are_up_to_date():
         assert document.read_text("utf-8").endswith(said), "run scripts/documents"
 
 
+def test_the_scenarios_that_the_readme_names_exist():
+    (table,) = re.findall(r"^\| situation \|.*?\n\n", README, re.DOTALL | re.MULTILINE)
+    ones = re.findall(r"scenario run ([\w-]+)`((?:, `[\w-]+`)*)", table)
+    named = [name for first, more in ones for name in (first, *re.findall(r"[\w-]+", more))]
+
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / "mock_server" / "data" / "scenarios" / f"{name}.yaml").is_file()
+
+
 def test_the_example_of_a_scenario_can_be_run(tmp_path):
     (example,) = re.findall(
         r"^```yaml\n(.*?)^```$",
