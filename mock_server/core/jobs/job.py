@@ -206,6 +206,13 @@ class Job(Struct, frozen=True, gc=False):
         ]
 
     @property
+    def last_border(self) -> float:
+        """The last border that time has brought it over; a late request may be before it."""
+        turns = self.turns if self.applied > RUNS else []
+        borders = (self.submitted_at, self.pending_at, self.queued_at, self.starts_at, *turns)
+        return borders[self.applied]
+
+    @property
     def stands_from(self) -> float:
         """From when on it stands for ever; infinite, if it goes on."""
         plan = self.plan

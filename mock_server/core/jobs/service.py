@@ -14,7 +14,14 @@ from mock_server.core.accounts import Progression
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, RequestRepeated
 from mock_server.core.jobs.course import FOREVER
 from mock_server.core.jobs.due import end, end_early, start_problem, tell
-from mock_server.core.jobs.job import Ending, Job, JobState, Order, position_after_polls
+from mock_server.core.jobs.job import (
+    RUNS,
+    Ending,
+    Job,
+    JobState,
+    Order,
+    position_after_polls,
+)
 from mock_server.core.jobs.plan_changes import PlanChange, Standing
 from mock_server.core.jobs.plans import AT_ONCE, Plan, Work
 from mock_server.core.jobs.queue import QueuePlace
@@ -193,7 +200,7 @@ class JobService:
         job = await self._own(job_id)
         if job.ending is not None:
             raise AlreadyEnded(job_id)
-        moment, before = job.moment(now), job.state_at(now)
+        moment, before = max(job.moment(now), job.last_border), job.state_at(now)
         has_started = moment >= job.starts_at
         ahead, behind = job.other_tenants_at(now)
         standing = Standing(
@@ -233,7 +240,7 @@ class JobService:
         queue = await world.queue()
         places = [each for each in await tx.due(QueuePlace, job.account) if each.id != job.id]
         waiting = [found for each in places if (found := await tx.get(Job, each.id)) is not None]
-        if job.starts_at <= world.now:
+        if job.applied >= RUNS:
             queue = queue.without_run(job.ends_at).started(changed.ends_at, world.now)
         elif changed.queues:
             # In its place; one that waited for ever comes last.
@@ -301,7 +308,7 @@ class JobService:
         now = self.world.now
         state = job.state_at(now)
         own_ahead = 0
-        if not state.started and job.queues and job.starts_at > now:
+        if not state.started and job.queues and job.applied < RUNS:
             own_ahead = await self.world.tx.count_due(QueuePlace, job.account, job.starts_at) - 1
         return Snapshot(job, now, state, own_ahead)
 

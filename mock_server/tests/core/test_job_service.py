@@ -18,7 +18,9 @@ from mock_server.core.errors import (
     TooLarge,
 )
 from mock_server.core.jobs.job import JobState
+from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.jobs.plans import PROFILES
+from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.jobs.service import RANDOM_SEED
 from mock_server.core.resources import Resource
 from mock_server.tests.makers import (
@@ -550,3 +552,16 @@ def test_the_oldest_upload_makes_room():
     assert bench.get(Resource, first.id) is None
     assert bench.get(Resource, second.id) == second
     assert bench.get(Resource, third.id) == third
+
+
+def test_a_late_request_changes_the_plan_of_a_job_that_runs_already():
+    """Its wall may be a little behind that of a request which was done before it."""
+    ada, bench = an_account(), Bench()
+    job = bench.submit(ada).job
+    bench.look(ada, job.id, job.starts_at + 0.1)
+
+    async def longer(world):
+        return await world.jobs.change_plan(job.id, PlanChange(run=500.0))
+
+    assert bench.act(ada, job.starts_at - 1, longer).job.ends_at > job.ends_at
+    assert bench.kept(QueuePlace) == []
