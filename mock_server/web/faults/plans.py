@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from mock_server.core.jobs.course import FOREVER
 from mock_server.core.jobs.plan_changes import Failure, Loss, PlaceInRun, PlanChange, Stall
@@ -13,7 +13,30 @@ from mock_server.web.json_bodies import WHOLE, IncomingBody
 
 MAX_PLAN_SECONDS = 1e8  # about three years of virtual time
 
-Seconds = Annotated[float, Field(ge=0, le=MAX_PLAN_SECONDS)] | Literal["forever"]
+
+def _read(value: Any) -> Any:
+    if value in (_FOREVER, FOREVER):
+        return FOREVER
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be seconds, or forever")
+    if not 0 <= value <= MAX_PLAN_SECONDS:
+        raise ValueError(f"must be from 0 to {MAX_PLAN_SECONDS:.0f}, or forever")
+    return float(value)
+
+
+def _write(seconds: float) -> float | str:
+    return seconds if seconds < FOREVER else _FOREVER
+
+
+_FOREVER = "forever"
+_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": MAX_PLAN_SECONDS},
+        {"const": _FOREVER, "type": "string"},
+    ]
+}
+
+Seconds = Annotated[float, BeforeValidator(_read), PlainSerializer(_write), WithJsonSchema(_SCHEMA)]
 Part = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -77,7 +100,7 @@ class PlanChangeBody(IncomingBody):
             if member in self.model_fields_set:
                 made[name] = None
         if self.stall_at is not None:
-            made["stall"] = Stall(self._place(self.stall_at), _seconds(self.stall) or 0.0)
+            made["stall"] = Stall(self._place(self.stall_at), self.stall or 0.0)
         if self.lose_at is not None:
             place, wait = self._place(self.lose_at), self.wait_again
             made["loss"] = Loss(place, self.losses, self.back_to, wait)
@@ -86,10 +109,10 @@ class PlanChangeBody(IncomingBody):
             place = self._place(self.fail_at)
             made["failure"] = Failure(place, reason, self.code or "", self.keep_stages)
         return PlanChange(
-            pending=_seconds(self.pending),
-            wait=_seconds(self.wait),
+            pending=self.pending,
+            wait=self.wait,
             ahead=self.ahead,
-            sit=_seconds(self.sit) or 0.0,
+            sit=self.sit or 0.0,
             run=self.run,
             factor=self.factor,
             ignores_cancel=self.ignore_cancel,
@@ -99,7 +122,3 @@ class PlanChangeBody(IncomingBody):
 
     def _place(self, part: float) -> PlaceInRun:
         return PlaceInRun(self.stage or 0, part)
-
-
-def _seconds(given: float | Literal["forever"] | None) -> float | None:
-    return FOREVER if given == "forever" else given

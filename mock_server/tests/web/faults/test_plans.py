@@ -239,7 +239,18 @@ async def test_the_plan_of_a_job_that_is_over_or_unknown_is_not_changed():
 
         assert (await plan(world, id, 409, run=5))["type"].endswith(":already-ended")
         await plan(world, "1", 404, run=5)
-        await plan(world, id, 400, wait="long")
+        for wrong in ("long", True, -1, 1e9, [1]):
+            problem = await plan(world, id, 400, wait=wrong)
+            assert [each["pointer"] for each in problem["errors"]] == ["#/wait"]
+
+
+async def test_for_ever_is_shown_as_it_was_given():
+    async with a_world() as world:
+        await planned(world, wait="forever")
+
+        (listed,) = (await world.http.get("http://127.0.0.1/_mock/faults")).json()["faults"]
+
+        assert listed["rule"]["fault"] == {"kind": "plan", "wait": "forever"}
 
 
 async def test_a_failure_is_planned_with_a_code_and_taken_away_again():
