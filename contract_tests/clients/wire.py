@@ -43,7 +43,8 @@ class SurfaceRules:
 
     `spending` are the paths below the endpoint whose calls cost; `repeated` are the statuses after
     which the vendor asks for the same call again; `created` and `cost` read an answer; `expiring`
-    are the kinds of resources that expire by themselves.
+    are the kinds of resources that expire by themselves; `judge` raises `Unmet` for an answer that
+    lacks something that is documented beyond the OpenAPI file.
     """
 
     surface: str
@@ -52,6 +53,7 @@ class SurfaceRules:
     created: Callable[[str, Any], Iterable[tuple[str, str]]]
     cost: Callable[[Any], Decimal | None]
     expiring: frozenset[str] = frozenset()
+    judge: Callable[[ReceivedAnswer, str], None] = lambda answer, path: None
 
 
 class Wire:
@@ -121,6 +123,7 @@ class Wire:
         if own:
             self._register(below, answer)
         if own and checked:
+            self.rules.judge(answer, below)
             description(self.rules.surface).check(answer, below)
         return answer
 
@@ -198,13 +201,14 @@ class Wire:
 
     def _settle(self, reservation: Reservation, answer: ReceivedAnswer) -> None:
         """Record the cost of a submission; if it is not certain, the reservation stays."""
-        if 400 <= answer.status < 500:
+        refused = 400 <= answer.status < 500
+        known = refused or answer.status == 200
+        cost = Decimal(0) if refused else self.rules.cost(_parsed(answer)) if known else None
+        if cost == 0:
             self.ledger.release(reservation)
             self.current_test().allowance.give_back(reservation)
-        elif answer.status == 200:
-            cost = self.rules.cost(_parsed(answer))
-            if cost is not None:
-                self.ledger.settle(reservation, cost)
+        elif cost is not None:
+            self.ledger.settle(reservation, cost)
 
     def _register(self, path: str, answer: ReceivedAnswer) -> None:
         if answer.sent.method == "POST" and answer.status == 200:

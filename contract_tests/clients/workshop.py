@@ -11,10 +11,8 @@ import httpx
 
 from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.wire import SurfaceRules, Wire
+from contract_tests.clients.workshop_answers import FAILURE, SUCCESS, TASK_ENDS, judge
 
-SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
-TASK_STATES = ("waiting", "running", "succeeded", "failed")
-TASK_ENDS = ("succeeded", "failed")
 POLL = 1.0  # seconds between looks at a task, as the vendor's SDKs do
 MAX_SECONDS = 600.0  # seconds for a task to end
 
@@ -49,7 +47,7 @@ def shortened(token: str) -> str:
 
 # `Workshop › 3.4`: flow control is a 429 of the gateway.
 RULES = SurfaceRules(
-    "workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _created, _cost
+    "workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _created, _cost, judge=judge
 )
 
 

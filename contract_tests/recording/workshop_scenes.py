@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from contract_tests.answers import ReceivedAnswer
-from contract_tests.clients.workshop import TASK_ENDS
+from contract_tests.clients.workshop_answers import TASK_ENDS
 from contract_tests.recording.scenes import SceneContext, SceneRegistry, member
 from contract_tests.recording.tams_scenes import PNG
 from contract_tests.signing import WorkshopSignature

@@ -6,9 +6,10 @@ import httpx
 
 from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import WorkshopClient
+from contract_tests.clients.workshop_answers import CODE
 from contract_tests.signing import workshop_string_to_sign
 
-CODE, MESSAGE, REQUEST_ID = "X-Ca-Error-Code", "X-Ca-Error-Message", "X-Ca-Request-Id"
+MESSAGE, REQUEST_ID = "X-Ca-Error-Message", "X-Ca-Request-Id"
 QUERY = "/scc/spQueryToken"
 UNKNOWN_TOKEN = "01j0000000nosuchtoken00000"  # noqa: S105 - it does not exist
 A_QUESTION = {"apiToken": UNKNOWN_TOKEN}

@@ -5,10 +5,15 @@ No size, number of steps or model is documented as required or as the minimum (`
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+
+from contract_tests.tams.pictures import a_picture
 
 WIDTH, HEIGHT = 512, 576  # different sides, so that a test notices if they are swapped
 WORKFLOW, VERSION = "artistic_characters", "v4"  # `Workshop › 8.1`: a documented preset
+
+INLINE = f"data:image/png;base64,{base64.b64encode(a_picture(64)).decode()}"
 
 A_VERSION = {"modelVersionId": "contract-1-v1", "name": "v1", "baseModel": "v1.5"}
 A_MODEL = {  # `Workshop › 10`: what is required; `civitia` is the documented spelling
@@ -61,3 +66,23 @@ def a_prompt(**members: Any) -> dict[str, Any]:
     return {
         "workflow_id": WORKFLOW, "version_id": VERSION, "inputs": some_inputs(), **members
     }  # fmt: skip
+
+
+UNIT = {
+    "module": "canny", "model": "control_v11p_sd15_canny", "input_image": INLINE,
+    "guidance_start": 0, "guidance_end": 1, "weight": 1.0,
+}  # fmt: skip
+SEVERAL = ("sd_txt2img", a_drawing(batch_size=3))
+REDRAWN = ("sd_img2img", a_redrawing(INLINE))
+CONTROLLED = (
+    "sd_txt2img",
+    a_drawing(clip_skip=2, alwayson_scripts={"controlnet": {"units": [UNIT]}}),
+)
+PROMPT = ("comfy_prompt", a_prompt())
+PROMPT_OVER = (
+    "comfy_prompt", a_prompt(inputs=some_inputs(control_image=INLINE, canny_strength=0.5))
+)  # fmt: skip
+TASKS = {  # each way in which a task is made; they run once for all tests
+    "several drawings": SEVERAL, "drawn over another": REDRAWN, "with control nets": CONTROLLED,
+    "workflow": PROMPT, "workflow over a picture": PROMPT_OVER,
+}  # fmt: skip

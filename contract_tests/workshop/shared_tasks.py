@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.answers import AnswerArray, ReceivedAnswer, Unmet
-from contract_tests.clients.workshop import MAX_SECONDS, POLL, TASK_ENDS, WorkshopClient
+from contract_tests.clients.workshop import MAX_SECONDS, POLL, WorkshopClient
+from contract_tests.clients.workshop_answers import TASK_ENDS
 from contract_tests.shared_runs import SharedRuns
 
 FIRST_PAUSE = 0.3  # seconds between the first polls; short enough to see all states of a fast task
@@ -23,7 +24,8 @@ class TaskHistory:
     """One task: the answers to its submission and to each poll, and its result.
 
     `early` is the first envelope of the result call; `later` are polls after the end.
-    `files` are the downloads of its pictures, by URL.
+    `files` are the downloads of its pictures, by URL. It was submitted after `begin` and read
+    before `end`, in seconds since the epoch by the target's clock.
     """
 
     order: Mapping[str, Any]
@@ -33,12 +35,18 @@ class TaskHistory:
     later: tuple[Any, ...]
     result: Any
     files: Mapping[str, ReceivedAnswer]
+    begin: float
+    end: float
     exchanges: tuple[dict[str, Any], ...]
 
     @property
     def id(self) -> str:
         """Return the task's id."""
         return str(self.created["taskId"])
+
+    def looks_while(self, state: str) -> list[Any]:
+        """Return the looks that found the task in a state."""
+        return [look for look in self.all_looks if look["status"] == state]
 
     @property
     def all_looks(self) -> tuple[Any, ...]:
@@ -70,7 +78,7 @@ class SharedTasks:
 
     def _record(self, operation: str, order: Mapping[str, Any]) -> TaskHistory:
         workshop, current_test = self._workshop, self._workshop.wire.current_test()
-        begin = len(current_test.exchanges)
+        first, begin = len(current_test.exchanges), workshop.wire.clock.now()
         created = submitted(workshop, operation, order)
         kind = kind_of(operation)
         task = str(created["taskId"])
@@ -83,10 +91,11 @@ class SharedTasks:
             workshop.wire.clock.pause(pause)
             later.append(workshop.progress(task, kind))
         result = workshop.result(task, kind)
+        end = workshop.wire.clock.now()
         files = {url: fetched(workshop, url) for url in result["images"]}
         return TaskHistory(
-            dict(order), created, early, looks, tuple(later), result, files,
-            tuple(current_test.exchanges[begin:]),
+            dict(order), created, early, looks, tuple(later), result, files, begin, end,
+            tuple(current_test.exchanges[first:]),
         )  # fmt: skip
 
 

@@ -1,36 +1,21 @@
 """Orders of drawings and workflows (`Workshop › 7`, `8.1`)."""
 
-import base64
-
 import pytest
 
-from contract_tests.clients.workshop import TASK_STATES
+from contract_tests.clients.workshop_answers import TASK_STATES
 from contract_tests.markers import observes, source, spends
 from contract_tests.tams.decoding import picture_in
-from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason, refused
 from contract_tests.workshop.orders import (
-    HEIGHT,
     VERSION,
-    WIDTH,
     WORKFLOW,
     a_drawing,
     a_prompt,
-    a_redrawing,
     some_inputs,
 )
+from contract_tests.workshop.shared_tasks import fetched
 from contract_tests.workshop.uses import use
 
-INLINE = f"data:image/png;base64,{base64.b64encode(a_picture(64)).decode()}"
-REDRAWING = ("sd_img2img", a_redrawing(INLINE))
-UNIT = {
-    "module": "canny", "model": "control_v11p_sd15_canny", "input_image": INLINE,
-    "guidance_start": 0, "guidance_end": 1, "weight": 1.0,
-}  # fmt: skip
-CONTROLLED = (
-    "sd_txt2img",
-    a_drawing(clip_skip=2, alwayson_scripts={"controlnet": {"units": [UNIT]}}),
-)
 SPELLINGS = {
     "no member at all": {},
     "only a prompt": {"prompt": "a paper boat"},
@@ -41,22 +26,6 @@ SPELLINGS = {
     "unknown members": a_drawing(sinceLately=1),
 }
 POOLS = ["default", "default,default", None]
-
-
-@source("Workshop › 7")
-@spends(1)
-def test_a_picture_is_drawn_over_another_one(recorded):
-    image = recorded(*REDRAWING).images()[0]
-
-    assert picture_in(image).size == (WIDTH, HEIGHT), "the size of an image, as ordered"
-
-
-@source("Workshop › 7")
-@spends(1)
-def test_control_nets_may_take_part(recorded):
-    image = recorded(*CONTROLLED).images()[0]
-
-    assert picture_in(image).size == (WIDTH, HEIGHT), "the size of an image, as ordered"
 
 
 @source("Workshop › 2", "Workshop › 7")
@@ -124,11 +93,23 @@ def test_a_workflow_takes_its_version_and_nulls_for_the_rest(workshop):
 
 @source("Workshop › 8.1")
 @spends(1)
-@pytest.mark.parametrize("name", ["randomise_seeds", "return_temp_files"])
-def test_a_workflow_takes_its_switches(workshop, name):
-    task = workshop.submit_prompt(**a_prompt(**{name: True}))["taskId"]
+def test_a_workflow_may_be_asked_for_its_temporary_files(workshop):
+    task = workshop.submit_prompt(**a_prompt(return_temp_files=True))["taskId"]
 
     assert workshop.wait_for(task, kind="comfy")["status"] == "succeeded"
+
+
+@source("Workshop › 8.1")
+@spends(2)
+def test_random_seeds_make_another_picture_each_time(workshop):
+    pictures = []
+    for _ in range(2):
+        task = workshop.submit_prompt(**a_prompt(randomise_seeds=True))["taskId"]
+        workshop.wait_for(task, "succeeded", kind="comfy")
+        url = workshop.result(task, "comfy")["images"][0]
+        pictures.append(picture_in(fetched(workshop, url)).tobytes())
+
+    assert pictures[0] != pictures[1], "two tasks with randomise_seeds made the same picture"
 
 
 @source("Workshop › 8.1")
@@ -172,13 +153,3 @@ def test_what_an_unknown_workflow_or_version_gets(workshop, observe):
         envelope = use(workshop, "comfy_prompt", order)
         orderly(envelope.answer)
         observe("W14", what, reason(envelope.answer))
-
-
-@source("Workshop › 8.1")
-@spends(1)
-def test_a_workflow_takes_a_picture_in_its_inputs(workshop):
-    order = a_prompt(inputs=some_inputs(control_image=INLINE, canny_strength=0.5))
-
-    task = workshop.submit_prompt(**order)["taskId"]
-
-    assert workshop.wait_for(task, kind="comfy")["status"] == "succeeded"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.markers import leaves_traces, observes, source, spends
+from contract_tests.markers import leaves_traces, needs, observes, source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.gateways import UNKNOWN_TOKEN
@@ -44,6 +44,28 @@ def test_the_url_stops_working_when_the_time_is_over(workshop, clock):
 
     page = visited(workshop, session["sessionUrl"])
     assert 400 <= page.status < 500, f"the page of a session that is over answers {page.status}"
+
+
+@source("Workshop › 6.4", "Workshop › 6.6")
+@needs("clock")
+@leaves_traces
+@spends(2)
+@pytest.mark.parametrize("mode", [10, 20])
+def test_a_session_and_its_url_live_exactly_until_the_told_moment(workshop, clock, mode):
+    token = a_token(workshop)
+    workshop.create_session(token, sessionMode=mode, expiredInSeconds=600)
+    clock.let_pass(300)
+    session = workshop.refresh_session(token, expiredInSeconds=900)
+
+    for before in (500, SHORT):
+        clock.let_pass(session["expiredAt"] / 1000 - before - clock.now())
+        assert live_session(workshop, token), f"a session is over {before} s before its time is"
+        page = visited(workshop, session["sessionUrl"])
+        assert opens(page), f"the URL of a live session answers {page.status}"
+    clock.let_pass(SHORT + 2)
+
+    assert live_session(workshop, token) is None, "a session lives beyond its time"
+    assert not opens(visited(workshop, session["sessionUrl"])), "the URL works beyond its time"
 
 
 @source("Workshop › 6.4", "Workshop › 6.6")

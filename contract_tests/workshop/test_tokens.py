@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract_tests.clients.workshop import SUCCESS
+from contract_tests.clients.workshop_answers import SUCCESS
 from contract_tests.markers import leaves_traces, observes, source
 from contract_tests.workshop.envelopes import orderly, plain_success, reason, refused
 from contract_tests.workshop.gateways import UNKNOWN_TOKEN

@@ -1,4 +1,4 @@
-"""Calls that count as a use, with any answer."""
+"""Calls that may count as a use, with any answer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from contract_tests.money import Reservation
 
 
 def use(workshop: WorkshopClient, operation: str, body: Any, **options: Any) -> Envelope:
-    """Post a body to an operation that may count as a use, with one reserved use."""
-    envelope = workshop.ask(operation, body, reservation=a_use(workshop), **options)
+    """Post a body to an operation; if it may count as a use, with one reserved use."""
+    costs = workshop.wire.costs("POST", f"/scc/{operation}")
+    reservation = a_use(workshop) if costs else None
+    envelope = workshop.ask(operation, body, reservation=reservation, **options)
     if envelope.ok and "Session" in operation:
         workshop.wire.resources.end(f"of token {shortened(str(body['apiToken']))}", "expires")
     return envelope
