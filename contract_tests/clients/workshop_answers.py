@@ -97,11 +97,6 @@ def is_urls(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_url, value))
 
 
-def or_null(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return the kind of values that may also be null."""
-    return lambda value: value is None or kind(value)
-
-
 def expect_members(data: Any, members: Mapping[str, Callable[[Any], bool]], what: str) -> None:
     """Raise `Unmet` unless the data has each member, of its kind."""
     if not isinstance(data, dict):
@@ -126,7 +121,7 @@ def _expect_the_same(asked: Any, data: Any, name: str) -> None:
 
 _TOKEN = {
     "apiToken": is_text,
-    "tokenExpiredAt": or_null(is_moment),
+    "tokenExpiredAt": lambda value: isinstance(value, int | None),  # its unit is as given (W12)
     "usedSessionTimeInSeconds": is_whole,
 }
 _SESSION = {

@@ -13,6 +13,7 @@ from contract_tests.mutants import (
     tams_money,
     workshop_authentication,
     workshop_events,
+    workshop_refusals,
     workshop_sessions,
     workshop_tasks,
 )
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *workshop_sessions.MUTANTS,
     *workshop_tasks.MUTANTS,
     *workshop_events.MUTANTS,
+    *workshop_refusals.MUTANTS,
 )
 NOTICED = Path(__file__).with_name("noticed.json")
 

@@ -10,9 +10,10 @@ from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
 from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
 
 ALL = r"/scc/.*"
+TOKENS = r"/scc/(allocate_token|spQueryToken)"
 ERROR_HEADERS = ("X-Ca-Error-Code", "X-Ca-Error-Message", "X-Ca-Request-Id")
 SUCCESS, FAILURE = 10, 20
-_FORBIDDEN = HttpReply(403, (
+FORBIDDEN = HttpReply(403, (
     ("X-Ca-Error-Code", "A403IS"), ("X-Ca-Request-Id", "0F0A9C1E-0000-4000-8000-000000000001"),
     ("X-Ca-Error-Message", "Invalid Signature, Server StringToSign:`POST######/scc/`"),
 ))  # fmt: skip
@@ -21,6 +22,12 @@ _FORBIDDEN = HttpReply(403, (
 def from_gateway(reply: HttpReply) -> bool:
     """Say whether an answer is a refusal of the gateway."""
     return not reply.good and bool(reply.header("X-Ca-Error-Code"))
+
+
+def body_of(call: HttpCall) -> dict[str, Any]:
+    """Return the JSON object of a call; empty if it has none."""
+    body = call.json
+    return body if isinstance(body, dict) else {}
 
 
 def on_data(pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
@@ -42,25 +49,25 @@ def _letting_in(why: Callable[[HttpCall, HttpReply], bool]) -> Mutation:
     return on_reply("*", ALL, change)
 
 
-def _reason(reply: HttpReply) -> str:
+def reason_of(reply: HttpReply) -> str:
     """Return why the gateway refuses, without its string to sign."""
     return reply.header("X-Ca-Error-Message").partition(", Server StringToSign")[0].lower()
 
 
 def _mismatch(call: HttpCall, reply: HttpReply) -> bool:
-    return "signature" in _reason(reply)
+    return "signature" in reason_of(reply)
 
 
 def _digest_wrong(call: HttpCall, reply: HttpReply) -> bool:
-    return "md5" in _reason(reply)
+    return "md5" in reason_of(reply)
 
 
 def _old(call: HttpCall, reply: HttpReply) -> bool:
-    return "timestamp" in _reason(reply)
+    return "timestamp" in reason_of(reply)
 
 
 def _replayed(call: HttpCall, reply: HttpReply) -> bool:
-    return "nonce" in _reason(reply)
+    return "nonce" in reason_of(reply)
 
 
 def _nameless(call: HttpCall, reply: HttpReply) -> bool:
@@ -68,14 +75,14 @@ def _nameless(call: HttpCall, reply: HttpReply) -> bool:
 
 
 def _unknown_key(call: HttpCall, reply: HttpReply) -> bool:
-    return "appkey" in _reason(reply)
+    return "appkey" in reason_of(reply)
 
 
 def _refusing(why: Callable[[HttpCall], bool]) -> Mutation:
     """Return a mutation that refuses good calls."""
 
     def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-        return _FORBIDDEN if why(call) else call
+        return FORBIDDEN if why(call) else call
 
     return on_request("*", ALL, change)
 
@@ -179,15 +186,23 @@ def _expiry_forgotten(data: Any, memory: Memory) -> None:
     data["tokenExpiredAt"] = None
 
 
+def _without_nulls(data: Any, memory: Memory) -> None:
+    for name in [name for name, value in data.items() if value is None]:
+        del data[name]
+
+
+def _used_by_all(data: Any, memory: Memory) -> None:
+    memory[data["apiToken"]] = data["usedSessionTimeInSeconds"]
+    data["usedSessionTimeInSeconds"] = sum(memory.values())
+
+
 def _body_wanted(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
     empty = call.body.strip() in (b"", b"null")
-    return replace(_FORBIDDEN, status=400) if empty else call
+    return replace(FORBIDDEN, status=400) if empty else call
 
 
 def _nulls_refused(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    body = call.json
-    null = isinstance(body, dict) and None in body.values()
-    return replace(_FORBIDDEN, status=400) if null else call
+    return replace(FORBIDDEN, status=400) if None in body_of(call).values() else call
 
 
 MUTANTS = (
@@ -253,11 +268,29 @@ MUTANTS = (
         on_data(r"/scc/allocate_token", _one_token)),
     Mutant("token-expiry-in-seconds", "tokenExpiredAt is in seconds.", "Workshop › 5.1",
         "(?i)tokenExpiredAt|expir",
-        on_data(r"/scc/(allocate_token|spQueryToken)", _expiry_in_seconds)),
+        on_data(TOKENS, _expiry_in_seconds)),
     Mutant("token-expiry-forgotten", "The requested expiry is lost.", "Workshop › 5.1",
         "(?i)tokenExpiredAt|expir", on_data(r"/scc/spQueryToken", _expiry_forgotten)),
     Mutant("token-without-usage", "A token has no usedSessionTimeInSeconds.", "Workshop › 5.1",
         "usedSessionTimeInSeconds", on_data(
-            r"/scc/(allocate_token|spQueryToken)",
-            lambda data, memory: data.pop("usedSessionTimeInSeconds"))),
+            TOKENS, lambda data, memory: data.pop("usedSessionTimeInSeconds"))),
+    Mutant("token-expiry-absent", "A token without an expiry has no tokenExpiredAt.",
+        "Workshop › 5.1", "tokenExpiredAt", on_data(TOKENS, _without_nulls)),
+    Mutant("used-time-zero", "usedSessionTimeInSeconds stays 0.", "Workshop › 5.1",
+        "usedSessionTimeInSeconds", on_data(
+            TOKENS, lambda data, memory: data.update(usedSessionTimeInSeconds=0))),
+    Mutant("used-time-of-all", "usedSessionTimeInSeconds is that of all tokens.",
+        "Workshop › 5.1", "usedSessionTimeInSeconds", on_data(TOKENS, _used_by_all)),
+    Mutant("nulls-refused-in-sessions", "A null in a call about a session is refused.",
+        "Workshop › 2", "(?i)null", on_request("POST", r"/scc/sp(Query|Delete|Refresh)Session",
+            _nulls_refused)),
+    Mutant("octets-refused", "JSON that is called application/octet-stream is refused.",
+        "Workshop › 2", "(?i)type|media", _refusing(
+            lambda call: "octet" in call.header("Content-Type"))),
+    Mutant("error-code-short", "X-Ca-Error-Code has five characters.", "Workshop › 3.4",
+        "X-Ca-Error-Code", _refusals(lambda reply: reply.with_header(
+            ERROR_HEADERS[0], reply.header(ERROR_HEADERS[0])[:5]))),
+    Mutant("success-with-error-code", "A success has an X-Ca-Error-Code.", "Workshop › 3.4",
+        "X-Ca-Error-Code", on_reply("POST", ALL, lambda call, reply, memory, service:
+            reply.with_header(ERROR_HEADERS[0], "X000OK") if reply.good else reply)),
 )  # fmt: skip

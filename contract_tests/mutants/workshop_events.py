@@ -44,6 +44,12 @@ def _of_many_calls(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     return send(_with_query(message, invokeId=f"i_{memory['count']:024x}"))
 
 
+def _of_one_call(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
+    """Give the events of all calls the first invokeId."""
+    first = memory.setdefault("first", _query(message).get("invokeId", ""))
+    return send(_with_query(message, invokeId=first))
+
+
 def _given_up(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     """Treat a refusal as a delivery after ten tries, so later tries are missing."""
     key = _query(message).get("invokeId", ""), _kind(message)
@@ -102,6 +108,8 @@ MUTANTS = (
         _events(_without("nonce"))),
     Mutant("event-of-many-calls", "Events of one call have several invokeId.", "Workshop › 11",
         "invokeId", _events(_of_many_calls)),
+    Mutant("event-of-one-call", "The events of all calls have one invokeId.", "Workshop › 11",
+        "invokeId", _events(_of_one_call)),
     Mutant("event-given-up", "A refused event is not tried sixteen times more.", "Workshop › 11",
         "was tried", _events(_given_up)),
     Mutant("event-insists", "A synchronous event is tried again.", "Workshop › 11",

@@ -16,7 +16,7 @@ from contract_tests.mutants.mutant import (
     on_reply,
     on_request,
 )
-from contract_tests.mutants.workshop_authentication import SUCCESS, on_data
+from contract_tests.mutants.workshop_authentication import FORBIDDEN, SUCCESS, body_of, on_data
 
 OPENED = r"/scc/sp(Create|RefreshOrCreate)Session"
 ANSWERED = r"/scc/sp(Create|RefreshOrCreate|Refresh|Query)Session"
@@ -119,6 +119,17 @@ def _other_sub_product(call: HttpCall, memory: Memory, service: Service) -> Http
     return service.signed(call.with_json({**body, "subProduct": "sd_webui"}))
 
 
+def _one_gadget(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    body = body_of(call)
+    if not body.get("gadgetId"):
+        return call
+    return service.signed(call.with_json({**body, "gadgetId": "gadget"}))
+
+
+def _one_pool(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    return FORBIDDEN if "," in str(body_of(call).get("customResourceConfigId")) else call
+
+
 def _of_another(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
     """Answer a query with the session of another token."""
     body = reply.json
@@ -213,6 +224,13 @@ MUTANTS = (
         on_request("POST", r"/scc/sp(\w+)Session", _other_sub_product)),
     Mutant("gadgets-share", "A gadget gets the session without a gadget.", "Workshop › 6.4",
         "(?i)gadget", on_request("POST", r"/scc/sp(\w+)Session", _dropping("gadgetId"))),
+    Mutant("gadgets-share-one", "All gadgets share one session.", "Workshop › 6.4",
+        "(?i)gadget", on_request("POST", r"/scc/sp(\w+)Session", _one_gadget)),
+    Mutant("seconds-left-off", "The seconds left are ten too many.", "Workshop › 6.3",
+        "(?i)expiredInSeconds", on_data(ANSWERED, lambda data, memory:
+            data.update(expiredInSeconds=data["expiredInSeconds"] + 10))),
+    Mutant("several-pools-refused", "A session may name one pool only.", "Workshop › 9",
+        "(?i)pool", on_request("POST", OPENED, _one_pool)),
     Mutant("session-of-another-token", "A query answers the session of another token.",
         "Workshop › 6.4", "(?i)token", on_reply("POST", ANSWERED, _of_another)),
     Mutant("delete-has-no-status", "The answer to a destroy has no status.", "Workshop › 6.3",

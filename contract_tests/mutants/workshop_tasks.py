@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
+
+from PIL import Image
 
 from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
 from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
 from contract_tests.mutants.pictures import a_png
-from contract_tests.mutants.workshop_authentication import FAILURE, SUCCESS, on_data
+from contract_tests.mutants.workshop_authentication import FAILURE, SUCCESS, body_of, on_data
 
 SUBMITTED = r"/scc/(sd_txt2img|sd_img2img|comfy_prompt)"
 PROGRESS = r"/scc/(sd|comfy)_get_progress"
@@ -82,6 +85,40 @@ def _numbers(data: Any, memory: Memory) -> None:
     for name in ("info", "parameters"):
         if isinstance(data.get(name), dict):
             data[name] = dict.fromkeys(data[name], 7) or {"seed": 7}
+
+
+def _first_image(data: Any, memory: Memory) -> None:
+    data["images"] = [data["images"][0]] * len(data["images"]) if data.get("images") else []
+
+
+def _half_black(content: bytes) -> bytes:
+    with Image.open(BytesIO(content)) as picture:
+        whole, kind = picture.convert("RGB"), picture.format
+    whole.paste((0, 0, 0), (0, whole.height // 2, whole.width, whole.height))
+    painted = BytesIO()
+    whole.save(painted, kind)
+    return painted.getvalue()
+
+
+def _without(name: str) -> Callable[[Any, Memory], object]:
+    return lambda data, memory: data.pop(name, None)
+
+
+def _begun_a_day_ago(data: Any, memory: Memory) -> None:
+    if data.get("taskBeginTime"):
+        data["taskBeginTime"] -= 86_400_000
+
+
+def _seeds_kept(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+    body = body_of(call)
+    if not body.get("randomise_seeds"):
+        return call
+    return service.signed(call.with_json({**body, "randomise_seeds": False}))
+
+
+def _two_pools(body: Any, memory: Memory) -> None:
+    if isinstance(body.get("data"), list):
+        body["data"] = body["data"][:2]
 
 
 def _picture(change: Callable[[HttpReply], HttpReply]) -> Mutation:
@@ -191,6 +228,66 @@ MUTANTS = (
         _picture(lambda reply: a_reply(404, {"message": "no such file"}))),
     Mutant("image-served-for-ever", "The URL of an image never expires.", "Workshop › 7",
         "(?i)expire", on_reply("*", ".*", _kept)),
+    Mutant("two-images-at-most", "A task has two images at most.", "Workshop › 7", "as_many",
+        on_data(RESULT, lambda data, memory: data.update(images=(data.get("images") or [])[:2]))),
+    Mutant("image-comes-twice", "All images of a task are the first one.", "Workshop › 7",
+        "(?i)twice", on_data(RESULT, _first_image)),
+    Mutant("image-half-drawn", "The lower half of an image is black.", "Workshop › 7",
+        "(?i)one colour", _picture(lambda reply: replace(reply, body=_half_black(reply.body)))),
+    Mutant("queue-unknown", "A waiting task has no lastQueueRemaining.", "Workshop › 7",
+        "lastQueueRemaining", on_data(PROGRESS, _without("lastQueueRemaining"))),
+    Mutant("queue-of-a-running-task", "A running task has a lastQueueRemaining.",
+        "Workshop › 7", "lastQueueRemaining", on_data(PROGRESS, _in_status("running",
+            lambda data, memory: data.update(lastQueueRemaining=1)))),
+    Mutant("progress-while-waiting", "A waiting task has progress.", "Workshop › 7",
+        "(?i)progress", on_data(PROGRESS, _in_status("waiting",
+            lambda data, memory: data.update(progress=0.1)))),
+    Mutant("progress-stops-short", "The progress of a finished task is 0.99.", "Workshop › 7",
+        "(?i)progress", on_data(PROGRESS, _in_status("succeeded",
+            lambda data, memory: data.update(progress=0.99)))),
+    Mutant("eta-at-the-end", "A finished task has seconds to go.", "Workshop › 7",
+        "etaRelative", on_data(PROGRESS, _in_status("succeeded",
+            lambda data, memory: data.update(etaRelative=5)))),
+    Mutant("eta-in-milliseconds", "etaRelative is in milliseconds.", "Workshop › 7",
+        "etaRelative", on_data(PROGRESS, lambda data, memory:
+            data.update(etaRelative=1000 * data["etaRelative"]))),
+    Mutant("estimate-in-milliseconds", "The estimate for a workflow is in milliseconds.",
+        "Workshop › 8.1", "estimatedDurationInSeconds", on_data(r"/scc/comfy_prompt",
+            lambda data, memory: data.update(estimatedDurationInSeconds=1000
+                * data["estimatedDurationInSeconds"]))),
+    Mutant("estimate-of-a-drawing", "A drawing has an estimate.", "Workshop › 7",
+        "estimatedDurationInSeconds", on_data(r"/scc/sd_\w+2img",
+            lambda data, memory: data.update(estimatedDurationInSeconds=3))),
+    Mutant("state-unknown", "A running task shows no state.", "Workshop › 7", "state",
+        on_data(PROGRESS, _without("state"))),
+    Mutant("state-without-count", "The state of a drawing has no job_count.", "Workshop › 7",
+        "job_count", on_data(PROGRESS, lambda data, memory:
+            (data.get("state") or {}).pop("job_count", 0))),
+    Mutant("message-unknown", "A running task has no message.", "Workshop › 7", "message",
+        on_data(PROGRESS, _without("message"))),
+    Mutant("end-before-the-end", "A running task has a taskEndTime.", "Workshop › 8.3",
+        "taskEndTime", on_data(RESULT, lambda data, memory:
+            data.setdefault("taskEndTime", 1768464011200))),
+    Mutant("duration-off", "taskDuration is not the time from begin to end.", "Workshop › 8.3",
+        "taskDuration", on_data(RESULT, lambda data, memory:
+            data.update(taskDuration=data.get("taskDuration", 0) + 9000))),
+    Mutant("begins-too-early", "A task begins before it was submitted.", "Workshop › 8.3",
+        "taskBeginTime|taskDuration", on_data(RESULT, _begun_a_day_ago)),
+    Mutant("seeds-not-random", "randomise_seeds changes nothing.", "Workshop › 8.1",
+        "randomise_seeds|random", on_request("POST", r"/scc/comfy_prompt", _seeds_kept)),
+    Mutant("failed-task-runs", "A task that failed runs for ever.", "Workshop › 7",
+        "(?i)still running", on_data(PROGRESS, _in_status("failed",
+            lambda data, memory: data.update(status="running", progress=0.9)))),
+    Mutant("upload-over", "The expireTime of an upload is over.", "Workshop › 8.5",
+        "expireTime", on_data(SIGN, lambda data, memory: data.update(expireTime=1))),
+    Mutant("uploads-share-a-key", "Each upload has the same objectKey.", "Workshop › 8.5",
+        "objectKey", on_data(SIGN, lambda data, memory:
+            data.update(objectKey=memory.setdefault("key", data["objectKey"])))),
+    Mutant("last-byte-lost", "An upload loses its last byte.", "Workshop › 8.5",
+        "(?i)read.back", on_request("PUT", FILES, lambda call, memory, service:
+            replace(call, body=call.body[:-1]))),
+    Mutant("two-pools-at-most", "The use of two pools at most is told.", "Workshop › 9",
+        "(?i)pools", on_json("POST", MONITOR, _two_pools)),
     Mutant("upload-without-key", "An upload has no objectKey.", "Workshop › 8.5", "objectKey",
         on_data(SIGN, lambda data, memory: data.pop("objectKey"))),
     Mutant("upload-expiry-as-text", "The expiry of an upload is a text.", "Workshop › 8.5",

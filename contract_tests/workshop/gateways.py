@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from contract_tests.answers import ReceivedAnswer, Unmet
@@ -49,6 +51,9 @@ def rejected(answer: ReceivedAnswer) -> ReceivedAnswer:
     for name in (CODE, MESSAGE, REQUEST_ID):
         if not answer.headers.get(name):
             raise Unmet(f"a refusal by the gateway has no {name} header: {answer.status}")
+    code = answer.headers[CODE]
+    if not re.fullmatch(rf"[A-Z]{answer.status}[A-Z0-9]{{2}}", code):
+        raise Unmet(f"{CODE} of a {answer.status} is {code}, expected six characters with it")
     if answer.content:
         raise Unmet(f"a refusal by the gateway has a body, expected none: {answer.excerpt()}")
     return answer

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from contract_tests import wall
+from contract_tests.clients.workshop_answers import complete
 from contract_tests.markers import leaves_traces, source
-from contract_tests.workshop.envelopes import complete, plain_success, reason, refused
+from contract_tests.workshop.envelopes import plain_success, reason, refused
 from contract_tests.workshop.gateways import A_QUESTION, UNKNOWN_TOKEN
 from contract_tests.workshop.sessions import a_token
 from contract_tests.workshop.uses import stays

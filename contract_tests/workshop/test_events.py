@@ -105,15 +105,22 @@ def test_an_event_is_a_post_with_seven_parameters(workshop, target, customer, ob
 @source("Workshop › 11")
 @EVENTS
 @leaves_traces
-@spends(2)
+@spends(3)
 def test_the_events_of_one_call_have_one_invoke_id(workshop, target, customer, observe):
     inbox = customer.inbox()
 
-    drawn(workshop, target, inbox)
+    user = drawn(workshop, target, inbox)
 
     ids = {event.query["invokeId"] for event in inbox.events()}
-    nonces = {event.query["nonce"] for event in inbox.events()}
     assert len(ids) == 1, f"the events of one call have several invokeId: {ids}"
+    user.draw(prompt="a red teapot").expect_status(200)
+    inbox.wait_for(FINISHED, 2)
+    for kind in (PRE_INVOKE, SD_PRE_INVOKE, COMMIT, FINISHED):
+        two = [event.query["invokeId"] for event in inbox.events(kind)]
+        assert len(set(two)) == 2, f"{kind} of two calls have the invokeId {two}"
+    asked = [event.json["prompt"] for event in inbox.events(PRE_INVOKE)]
+    assert asked == [FORM["prompt"], "a red teapot"], f"the customer read the requests {asked}"
+    nonces = {event.query["nonce"] for event in inbox.events()}
     observe("W39", "each event has a different nonce", len(nonces) == len(inbox.events()))
 
 

@@ -11,6 +11,8 @@ from contract_tests.workshop.orders import a_prompt, a_redrawing, some_inputs
 
 SIGN = "sp_create_temp_file_upload_sign"
 PNG = a_picture(64)
+FILES = [PNG, a_picture(80), b"\0\xff\r\n text \x1a\n", b""]
+YEAR = 366 * 86_400  # seconds; more than any upload waits
 REQUESTS: dict[str, dict[str, Any]] = {
     "as one SDK asks": {"contentType": "image/png", "originalFilename": "in.png"},
     "with its size": {"contentType": "image/png", "originalFilename": "in.png", "size": len(PNG)},
@@ -38,6 +40,7 @@ def test_a_place_for_a_file_is_handed_out(workshop, clock, observe, request_):
         assert place[name], f"{name} of an upload is empty"
     assert isinstance(place["expireTime"], int), f"expireTime is {place['expireTime']!r}"
     ahead = [round(place["expireTime"] / unit - clock.now()) for unit in (1, 1000)]
+    assert any(0 < seconds < YEAR for seconds in ahead), f"expireTime is {ahead} seconds ahead"
     observe("W35", "seconds until expireTime, if it is in seconds and in milliseconds", ahead)
 
 
@@ -47,16 +50,19 @@ def test_two_places_are_two(workshop):
         workshop.ask(SIGN, REQUESTS["as one SDK asks"]).expect_success() for _ in range(2)
     )
 
-    assert first["uploadUrl"] != second["uploadUrl"], "two uploads go to one place"
+    for name in ("uploadUrl", "objectKey", "accessUrl"):
+        assert first[name] != second[name], f"two uploads have the same {name}"
 
 
 @source("Workshop › 8.5")
-def test_a_file_is_put_without_a_signature_and_read_back(workshop):
-    place, put = uploaded(workshop)
+def test_files_are_put_without_a_signature_and_read_back(workshop):
+    uploads = [uploaded(workshop, content) for content in FILES]
 
-    assert 200 <= put.status < 300, f"a PUT without x-ca headers answered {put.status}"
-    found = workshop.wire.send("GET", place["accessUrl"], auth=None)
-    assert found.expect_status(200).content == PNG, "an upload cannot be read at its accessUrl"
+    for _, put in uploads:
+        assert 200 <= put.status < 300, f"a PUT without x-ca headers answered {put.status}"
+    for (place, _), content in [*zip(uploads, FILES, strict=True)] * 2:
+        found = workshop.wire.send("GET", place["accessUrl"], auth=None)
+        assert found.expect_status(200).content == content, "an upload is not read back as it was"
 
 
 @source("Workshop › 7", "Workshop › 8.5")

@@ -1,12 +1,13 @@
 """Wrong signatures, also with small differences, and how they are refused."""
 
+import base64
 import json
 
 import pytest
 
 from contract_tests import wall
 from contract_tests.credentials import WorkshopCredentials
-from contract_tests.markers import observes, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import FORM
 from contract_tests.workshop.gateways import (
     A_QUESTION,
@@ -63,6 +64,20 @@ SIGNED_OTHERWISE = {
     "header line left out": lambda text: _without_line(text, "x-ca-nonce"),
     "names spelled otherwise": lambda text: text.replace("x-ca-nonce", "X-Ca-Nonce"),
 }
+DIGEST = digest_of(BODY)
+NEAR_DIGESTS = {
+    "of something else": digest_of(b"something else"),
+    "in the other case": DIGEST.swapcase(),
+    "with another end": DIGEST[:12] + digest_of(b"something else")[12:],
+}
+NEAR_SIGNATURES = {
+    "in the other case": str.swapcase,
+    "its beginning": lambda signature: signature[:20],
+    "without its padding": lambda signature: signature.rstrip("="),
+    "with more behind it": lambda signature: signature + "AAAA",
+    "twice": lambda signature: f"{signature},{signature}",
+    "in hex": lambda signature: base64.b64decode(signature).hex(),
+}
 
 
 def _without_line(text, name):
@@ -91,6 +106,15 @@ def test_one_byte_of_the_signature_changed_is_refused(workshop, app, place):
     mismatch(ask_gateway(workshop, WorkshopSigner(app, after=one_byte_off(SIGNATURE, place))))
 
 
+@source("Workshop › 3.1", "Workshop › 3.4")
+@pytest.mark.parametrize("near", NEAR_SIGNATURES)
+def test_what_is_almost_the_signature_is_refused(workshop, app, near):
+    def replaced(headers):
+        headers[SIGNATURE] = NEAR_SIGNATURES[near](headers[SIGNATURE])
+
+    rejected(ask_gateway(workshop, WorkshopSigner(app, after=replaced)))
+
+
 @source("Workshop › 3.2", "Workshop › 3.4")
 @pytest.mark.parametrize("text", SIGNED_OTHERWISE)
 def test_a_signature_of_another_text_is_refused(workshop, app, text):
@@ -112,7 +136,10 @@ def test_one_byte_of_a_form_changed_after_signing_is_refused(workshop, app):
 
 @source("Workshop › 3.2", "Workshop › 3.4")
 def test_a_signature_with_another_secret_is_refused(workshop, app):
-    mismatch(ask_gateway(workshop, WorkshopSigner(app, secret=app.app_secret[:-1] + "~")))
+    secret = app.app_secret
+
+    for other in (secret[:-1] + "~", secret[:-1], secret + "~", secret.swapcase(), ""):
+        mismatch(ask_gateway(workshop, WorkshopSigner(app, secret=other)))
 
 
 @source("Workshop › 3.1", "Workshop › 3.4")
@@ -161,16 +188,19 @@ def test_a_call_without_its_key_is_refused(workshop, app):
 @pytest.mark.parametrize("known_secret", [True, False], ids=["right secret", "any secret"])
 def test_an_unknown_key_is_refused(workshop, app, known_secret):
     secret = app.app_secret if known_secret else "anything"
-    stranger = WorkshopCredentials("100000000000001", secret)
+    other = "0" if app.app_key[-1] != "0" else "1"
 
-    rejected(ask_gateway(workshop, WorkshopSigner(stranger)))
+    for key in ("100000000000001", app.app_key[:-1], app.app_key[:-1] + other, app.app_key + other):
+        stranger = WorkshopCredentials(key, secret)
+        rejected(ask_gateway(workshop, WorkshopSigner(stranger)))
 
 
 @source("Workshop › 3.3", "Workshop › 3.4")
-def test_a_digest_that_is_not_of_the_body_is_refused(workshop, app):
-    headers = {"content-md5": digest_of(b"something else")}
+@pytest.mark.parametrize("near", NEAR_DIGESTS)
+def test_a_digest_that_is_not_of_the_body_is_refused(workshop, app, near):
+    headers = {"content-md5": NEAR_DIGESTS[near], "content-type": "application/json"}
 
-    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
+    rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=BODY))
 
 
 @source("Workshop › 3.3", "Workshop › 3.4")
@@ -233,6 +263,25 @@ def test_a_nonce_is_taken_once(workshop, app, observe):
     again = rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
     observe("W24", "a nonce that was used", verdict(again))
+
+
+@source("Workshop › 3.1")
+def test_nonces_that_are_almost_the_same_are_two(workshop, app):
+    nonce = f"twice-{milliseconds_ago(0)}-{id(app)}-A"
+
+    for other in (nonce, nonce.lower(), nonce[:-1], nonce + "A"):
+        accepted(ask_gateway(workshop, WorkshopSigner(app, headers={"x-ca-nonce": other})))
+
+
+@source("Workshop › 3.1", "Workshop › 3.4")
+@needs("clock")
+def test_a_nonce_is_remembered_for_fifteen_minutes(workshop, app, clock):
+    headers = {"x-ca-nonce": f"kept-{milliseconds_ago(0)}-{id(app)}"}
+    accepted(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
+
+    for minutes in (6, 8):
+        clock.let_pass(minutes * 60)
+        rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
 
 @source("Workshop › 3.1", "Workshop › 3.4")

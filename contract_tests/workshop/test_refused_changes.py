@@ -149,7 +149,7 @@ def test_what_is_no_change_of_a_session_changes_none(workshop):
     before = witness.state()
 
     for operation in (*QUESTIONS, "sp_put_user_state"):
-        asked = {"apiToken": witness.token, "sceneRoleId": "role-9"}
+        asked = {"apiToken": witness.token, "sdVae": "None"}
         workshop.ask(operation, asked).expect_success()
         assert witness.state() == before, f"{operation} changed a session"
 

@@ -1,5 +1,7 @@
 """Results of tasks: pictures as ordered, and maps that clients can read."""
 
+from typing import Any
+
 import pytest
 
 from contract_tests.markers import needs, observes, source, spends
@@ -11,7 +13,10 @@ from contract_tests.workshop.sessions import SLACK
 from contract_tests.workshop.shared_tasks import fetched, kind_of
 from contract_tests.workshop.uses import use
 
-OTHERS = {"seed": {"seed": 54321}, "prompt": {"prompt": "a red teapot on white"}}
+OTHERS: dict[str, dict[str, Any]] = {
+    "seed": {"seed": 54321},
+    "prompt": {"prompt": "a red teapot on white"},
+}
 EACH = pytest.mark.parametrize("order", TASKS.values(), ids=TASKS)
 BANDS = 8  # a picture is looked at in so many parts, from its top to its bottom
 POSTER = "01key7y1m0workf10w00000001"

@@ -6,7 +6,14 @@ from contract_tests.clients.workshop_answers import TASK_ENDS, TASK_STATES
 from contract_tests.markers import observes, source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.workshop.envelopes import orderly, reason, refused
-from contract_tests.workshop.orders import PROMPT, SEVERAL, TASKS, a_drawing
+from contract_tests.workshop.orders import (
+    PROMPT,
+    SEVERAL,
+    TASKS,
+    a_prompt,
+    a_redrawing,
+    some_inputs,
+)
 from contract_tests.workshop.shared_tasks import kind_of, submitted
 from contract_tests.workshop.uses import use
 
@@ -199,21 +206,26 @@ def test_extra_members_of_a_look_are_ignored(workshop):
 
 @source("Workshop › 7", "Workshop › 8.4", "Workshop › 8.5")
 @spends(1)
-def test_the_result_of_a_task_that_failed_is_a_failure(workshop, observe):
+@pytest.mark.parametrize("operation", ["sd_img2img", "comfy_prompt"])
+def test_the_result_of_a_task_that_failed_is_a_failure(workshop, observe, operation):
     asked = {"contentType": "image/png", "originalFilename": "never-put.png"}
-    place = workshop.ask("sp_create_temp_file_upload_sign", asked).expect_success()
-    order = a_drawing(init_images=[place["accessUrl"]], denoising_strength=0.5)
-    submission = use(workshop, "sd_img2img", order)
+    url = workshop.ask("sp_create_temp_file_upload_sign", asked).expect_success()["accessUrl"]
+    over = a_prompt(inputs=some_inputs(control_image=url))
+    submission = use(workshop, operation, a_redrawing(url) if operation[0] == "s" else over)
     if not submission.ok:
         refused(submission.answer)
         observe("W22", "an input that was never uploaded", reason(submission.answer))
         raise OnlyObserved("a task whose input was never uploaded is refused at its creation")
-    task = submission.body["data"]["taskId"]
-    end = workshop.wait_for(task)
+    task, kind = submission.body["data"]["taskId"], kind_of(operation)
+    end = workshop.wait_for(task, kind=kind)
     observe("W22", "an input that was never uploaded", end["status"])
 
     if end["status"] == "failed":
-        answer = workshop.ask("sd_get_result", {"taskId": task}).answer
-        refused(answer)
+        for _ in range(2):
+            answer = workshop.ask(f"{kind}_get_result", {"taskId": task}).answer
+            refused(answer)
+            again = workshop.progress(task, kind)
+            assert again["status"] == "failed", "a task that failed does not stay so"
+            assert again["progress"] == end["progress"], "the progress of a failed task moves"
+            workshop.wire.clock.pause(1)
         observe("W20", "the result of a failed task", reason(answer))
-        assert workshop.progress(task)["status"] == "failed"

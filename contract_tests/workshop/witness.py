@@ -16,7 +16,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {  # what destroys a session is the l
     "spCreateSession": {"expiredInSeconds": LIFETIME},
     "spRefreshOrCreateSession": {"expiredInSeconds": LIFETIME},
     "spRefreshSession": {"expiredInSeconds": LIFETIME},
-    "sp_put_user_state": {"sceneRoleId": "role-9", "sdVae": "None"},
+    "sp_put_user_state": {"sdVae": "None"},
     "spDeleteSession": {},
 }
 QUESTIONS = ("spQueryToken", "spQuerySession")
