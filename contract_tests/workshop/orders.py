@@ -68,16 +68,16 @@ def a_prompt(**members: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-UNIT = {
-    "module": "canny", "model": "control_v11p_sd15_canny", "input_image": INLINE,
-    "guidance_start": 0, "guidance_end": 1, "weight": 1.0,
-}  # fmt: skip
+UNITS = [  # `Workshop › 7`: inside and at both ends of each range
+    {
+        "module": "canny", "model": "control_v11p_sd15_canny", "input_image": INLINE,
+        "guidance_start": start, "guidance_end": end, "weight": weight,
+    }
+    for start, end, weight in ((0, 1, 1.0), (0.25, 0.75, 0), (1, 1, 2))
+]  # fmt: skip
 SEVERAL = ("sd_txt2img", a_drawing(batch_size=3))
 REDRAWN = ("sd_img2img", a_redrawing(INLINE))
-CONTROLLED = (
-    "sd_txt2img",
-    a_drawing(clip_skip=2, alwayson_scripts={"controlnet": {"units": [UNIT]}}),
-)
+CONTROLLED = ("sd_txt2img", a_drawing(alwayson_scripts={"controlnet": {"units": UNITS}}))
 PROMPT = ("comfy_prompt", a_prompt())
 PROMPT_OVER = (
     "comfy_prompt", a_prompt(inputs=some_inputs(control_image=INLINE, canny_strength=0.5))

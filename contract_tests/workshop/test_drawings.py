@@ -23,6 +23,7 @@ SPELLINGS = {
     "no VAE": a_drawing(sd_vae="None"),
     "nulls": a_drawing(clip_skip=None, alwayson_scripts=None, stable_diffusion_model=None),
     "a large seed": a_drawing(seed=2**32 - 1),
+    "skipped layers": a_drawing(clip_skip=2),
     "unknown members": a_drawing(sinceLately=1),
 }
 POOLS = ["default", "default,default", None]
@@ -89,6 +90,15 @@ def test_a_workflow_takes_its_version_and_nulls_for_the_rest(workshop):
     task = workshop.submit_prompt(**order)
 
     assert task["status"] in TASK_STATES
+
+
+@source("Workshop › 8.1")
+@spends(1)
+@pytest.mark.parametrize("level", [0, 50, 100])
+def test_a_workflow_takes_the_ends_of_its_ranges(workshop, level):
+    order = a_prompt(inputs=some_inputs(safe_confidence_level=level, denoise=level / 100))
+
+    assert workshop.submit_prompt(**order)["taskId"]
 
 
 @source("Workshop › 8.1")

@@ -230,6 +230,7 @@ def test_an_event_that_is_never_taken_is_tried_sixteen_times_more(
         observe("W40", f"{kind} is tried again", len(events) > 1)
         assert len(events) in (1, 1 + RETRIES), f"{kind} was tried {len(events)} times"
         assert len({event.query["invokeId"] for event in events}) == 1
+        assert len({event.body for event in events}) == 1, f"{kind} came with several bodies"
 
 
 @source("Workshop › 11", "Workshop › 12")

@@ -17,7 +17,7 @@ from contract_tests.workshop.orders import (
     a_prompt,
     a_redrawing,
 )
-from contract_tests.workshop.sessions import a_token
+from contract_tests.workshop.sessions import HOUR, ROUNDED, a_token, live_session
 from contract_tests.workshop.shared_tasks import submitted
 from contract_tests.workshop.uses import stays, use
 
@@ -56,7 +56,7 @@ def a_body(workshop, operation):
     body = dict(OPERATIONS[operation][0])
     if "apiToken" in body:
         body["apiToken"] = a_token(workshop)
-        if operation in ("spRefreshSession", "spQuerySession"):
+        if operation in ("spRefreshSession", "spQuerySession", "spDeleteSession"):
             workshop.create_session(body["apiToken"], expiredInSeconds=600)
     if "taskId" in body:
         body["taskId"] = submitted(workshop, *ORDERS[body["taskId"]])["taskId"]
@@ -80,3 +80,9 @@ def test_nulls_and_any_media_type_are_as_good_as_a_plain_body(workshop, operatio
             stays(workshop, data)
         if operation == "spQuerySession":
             assert data, f"no session was found with {members or headers}"
+        elif operation == "spDeleteSession":
+            over = live_session(workshop, body["apiToken"]) is None
+            assert over, f"no session was destroyed with {members or headers}"
+        elif operation.endswith("Session"):
+            left = data["expiredInSeconds"]
+            assert HOUR - ROUNDED <= left <= HOUR, f"a session of {members or headers} has {left} s"

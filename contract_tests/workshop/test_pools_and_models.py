@@ -8,6 +8,12 @@ from contract_tests.workshop.envelopes import orderly, plain_success, reason, re
 from contract_tests.workshop.orders import A_MODEL, A_VERSION
 
 MONITOR = "query_sp_resource_monitor_data"
+KINDS = ["checkpoint", "lora", "textualinversion", "vae"]
+SOURCES = ["liblib", "civitia", "hugging_face", "internal"]  # spelled so
+BASES = [
+    "v1.4", "v1.5", "v2.0", "v2.1", "vxl_0.9", "vxl_1.0", "vxl_distilled", "v1.5_lcm",
+    "vxl_1.0_lcm", "vxl_turbo",
+]  # fmt: skip
 DESCRIBED = {
     **A_MODEL, "modelDesc": "<p>demo</p>", "source": "https://models.example/1",
     "isOriginal": False, "originalCreator": "studio",
@@ -64,6 +70,17 @@ def test_a_model_can_be_brought_along(workshop, observe, model):
     envelope = workshop.ask("spSdModelSync", model)
 
     observe("W38", "the data of a model sync", plain_success(envelope)["data"])
+
+
+@source("Workshop › 10")
+@leaves_traces
+@pytest.mark.parametrize("base", BASES)
+def test_each_kind_source_and_base_of_a_model_is_taken(workshop, base):
+    place = BASES.index(base)
+    kinds = {"modelType": KINDS[place % 4], "sourceType": SOURCES[(place + place // 4) % 4]}
+    versions = [{**A_VERSION, "modelVersionId": f"v{n}", "baseModel": base} for n in range(3)]
+
+    plain_success(workshop.ask("spSdModelSync", {**A_MODEL, **kinds, "versions": versions}))
 
 
 @source("Workshop › 10")

@@ -56,10 +56,12 @@ def test_a_token_keeps_the_expiry_that_was_asked_for(workshop, clock):
     expiry = int((clock.now() + TOMORROW) * 1000)
 
     made = workshop.allocate_token(name="contract", tokenExpiredAt=expiry)
-    known = workshop.query_token(made["apiToken"])
 
     assert made["tokenExpiredAt"] == expiry, "tokenExpiredAt of a new token, in milliseconds"
-    assert known["tokenExpiredAt"] == expiry, "tokenExpiredAt of a token that is asked for"
+    for _ in range(3):
+        known = workshop.query_token(made["apiToken"])
+        assert known["tokenExpiredAt"] == expiry, "tokenExpiredAt of a token that is asked for"
+        clock.let_pass(2)
 
 
 @source("Workshop › 5.1", "Workshop › 5.2")
