@@ -13,6 +13,7 @@ from contract_tests.mutants import (
     tams_money,
     workshop_authentication,
     workshop_events,
+    workshop_files,
     workshop_refusals,
     workshop_sessions,
     workshop_tasks,
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *workshop_authentication.MUTANTS,
     *workshop_sessions.MUTANTS,
     *workshop_tasks.MUTANTS,
+    *workshop_files.MUTANTS,
     *workshop_events.MUTANTS,
     *workshop_refusals.MUTANTS,
 )

@@ -251,7 +251,7 @@ MUTANTS = (
         "(?i)err|code|message|reason", _in_status(FAILURE, _no_reason)),
     Mutant("envelope-member-missing", "The envelope has no subErrCode.", "Workshop › 4",
         "subErrCode|member", on_json("*", ALL, lambda body, memory: body.pop("subErrCode", 0))),
-    Mutant("status-as-text", "The envelope's status is a text.", "Workshop › 4", r"\$\.status",
+    Mutant("status-as-text", "The envelope's status is a text.", "Workshop › 4", "status is '",
         on_json("*", ALL, lambda body, memory: body.update(status=str(body.get("status"))))),
     Mutant("invocation-repeated", "Every call has the same apiInvokeId.", "Workshop › 4",
         "(?i)invoke", on_json("*", ALL, _same_invocation)),

@@ -10,7 +10,7 @@ import pytest
 from contract_tests.credentials import WorkshopCredentials
 from contract_tests.markers import leaves_traces, needs, source, spends
 from contract_tests.workshop.envelopes import orderly
-from contract_tests.workshop.gateways import accepted, ask_gateway, rejected
+from contract_tests.workshop.gateways import UNKNOWN_TOKEN, accepted, ask_gateway, rejected
 from contract_tests.workshop.orders import PROMPT, SEVERAL
 from contract_tests.workshop.shared_tasks import kind_of, submitted
 from contract_tests.workshop.signers import WorkshopSigner, digest_of, milliseconds_ago
@@ -84,14 +84,14 @@ def test_a_change_of_a_session_that_is_refused_changes_nothing(workshop, terms):
 @spends(2)
 def test_a_token_is_unknown_to_another_app(workshop, neighbour):
     witness = Witness(workshop)
-    questions = [(operation, {"apiToken": witness.token}) for operation in QUESTIONS]
+    asked = {"apiToken": witness.token}
 
-    for operation, body in [*questions, *witness.changes()]:
+    for operation, body in [*((question, asked) for question in QUESTIONS), *witness.changes()]:
+        unknown = use(neighbour, operation, {**body, "apiToken": UNKNOWN_TOKEN})
         with witness.unchanged(f"{operation} of another app"):
-            expect_nothing(use(neighbour, operation, body), f"{operation} of another app")
-        expect_nothing(
-            neighbour.ask("spQuerySession", questions[1][1]), f"{operation}, made there,"
-        )
+            answered = use(neighbour, operation, body)
+            expect_nothing(answered, f"{operation} of another app", unknown)
+        expect_nothing(neighbour.ask("spQuerySession", asked), f"{operation} of another app")
 
 
 @source("Workshop › 1", "Workshop › 7", "Workshop › 8")
@@ -124,12 +124,14 @@ def test_a_signature_with_the_secret_of_another_app_is_refused(workshop, app, ta
 @spends(2)
 def test_what_is_almost_a_token_is_no_token(workshop):
     witness = Witness(workshop)
+    calls = [*((question, {}) for question in QUESTIONS), *witness.changes()]
+    unknown = [use(workshop, name, {**body, "apiToken": UNKNOWN_TOKEN}) for name, body in calls]
 
     for what, token in near_misses(witness.token).items():
-        questions = [(operation, {"apiToken": token}) for operation in QUESTIONS]
         with witness.unchanged(f"a call with a token {what}"):
-            for operation, body in [*questions, *witness.changes(apiToken=token)]:
-                expect_nothing(use(workshop, operation, body), f"{operation} with a token {what}")
+            for (operation, body), known in zip(calls, unknown, strict=True):
+                envelope = use(workshop, operation, {**body, "apiToken": token})
+                expect_nothing(envelope, f"{operation} with what is almost a token, {what},", known)
 
 
 @source("Workshop › 7", "Workshop › 8")

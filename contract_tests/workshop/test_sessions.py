@@ -168,7 +168,7 @@ def test_a_session_can_be_opened_again_after_its_end(workshop, clock):
 
 @source("Workshop › 6.4")
 @leaves_traces
-@spends(2)
+@spends(3)
 def test_each_sub_product_has_its_own_session(workshop, clock):
     token = a_token(workshop)
     webui = workshop.create_session(token, subProduct="sd_webui", expiredInSeconds=600)
@@ -177,6 +177,9 @@ def test_each_sub_product_has_its_own_session(workshop, clock):
     assert webui["sessionUrl"] != comfyui["sessionUrl"], "two sub-products share a session"
     expect_moment(the_session(workshop, token, subProduct="sd_webui"), clock.now() + 600)
     expect_moment(the_session(workshop, token, subProduct="comfyui_api"), clock.now() + 1200)
+    workshop.refresh_session(token, subProduct="comfyui_api", expiredInSeconds=1500)
+    kept = the_session(workshop, token, subProduct="sd_webui")["expiredAt"]
+    assert kept == webui["expiredAt"], "a refresh moved the session of the other sub-product"
     workshop.delete_session(token, subProduct="comfyui_api")
     assert live_session(workshop, token, subProduct="comfyui_api") is None
     assert live_session(workshop, token, subProduct="sd_webui"), (

@@ -59,10 +59,15 @@ class Witness:
                 yield operation, {**body, "subProduct": "comfyui_api"}
 
 
-def expect_nothing(envelope: Envelope, what: str) -> None:
-    """Raise `Unmet` unless a call was refused or found nothing (W14)."""
-    if orderly(envelope.answer) and envelope.body["data"] is not None:
+def expect_nothing(envelope: Envelope, what: str, unknown: Envelope | None = None) -> None:
+    """Raise `Unmet` unless a call was refused or found nothing (W14), as an `unknown` id does."""
+    taken = orderly(envelope.answer)
+    if taken and envelope.body["data"] is not None:
         raise Unmet(f"{what} found something: {envelope.answer.excerpt()}")
+    if unknown is not None and taken != orderly(unknown.answer):
+        raise Unmet(
+            f"{what} was not answered as one with an unknown id: {envelope.answer.excerpt()}"
+        )
 
 
 def near_misses(text: str) -> dict[str, str]:
