@@ -153,7 +153,9 @@ def _run(mock: MockClient, scenario: str, account: str | None, as_json: bool) ->
         run = mock.start_scenario(name, account)
         account = run["account"]
         try:
-            if not as_json:
+            if as_json:
+                _print_event("started", run)
+            else:
                 _print_head(mock.scenario(name, account), run)
             with suppress(KeyboardInterrupt):
                 _follow(mock, run, as_json)
@@ -193,9 +195,13 @@ def _follow(mock: MockClient, run: Json, as_json: bool) -> None:
 
 def _tell(as_json: bool, event: str, words: str, facts: Json) -> None:
     if as_json:
-        click.echo(json.dumps({"event": "stopped" if event == "stopped" else "step", **facts}))
+        _print_event("stopped" if event == "stopped" else "step", facts)
     else:
         click.echo(f"{event:>10}  {words}")
+
+
+def _print_event(event: str, facts: Json) -> None:
+    click.echo(json.dumps({"event": event, **facts}, ensure_ascii=False))
 
 
 def _known_name(mock: MockClient, scenario: str) -> str:

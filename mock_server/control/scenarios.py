@@ -54,6 +54,7 @@ from mock_server.web.hints import near
 from mock_server.web.json_bodies import AccountQuery, MomentBody, OutgoingBody, TextOrNull
 from mock_server.web.listing import up_to_date
 from mock_server.web.pipeline import Operation
+from mock_server.web.wall import let_others_run
 
 log = logging.getLogger("tams_mock")
 
@@ -271,7 +272,12 @@ class Scenarios:
 
     async def _told(self, spec: Any, own: bool, runs: Sequence[ScenarioRun]) -> dict[str, Any]:
         texts = {name: spec.get(name, "") for name in ScenarioTextsBody.model_fields}
-        shown = [await self._shown(run) for run in runs if run.name == spec["name"]]
+        shown = []
+        for run in runs:
+            if run.name == spec["name"]:
+                shown.append(await self._shown(run))
+                if len(shown) % 50 == 0:
+                    await let_others_run()
         return texts | {"own": own, "runs": shown}
 
     async def _shown(self, run: ScenarioRun) -> ScenarioRunBody:

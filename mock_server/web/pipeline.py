@@ -269,11 +269,12 @@ class Pipeline:
 
     def _use_settings_of(self, account: Account, call: Call) -> None:
         """Let the account's own surface go on with a call, if it has one."""
-        if not account.settings or self.surface_of is None or call.surface is not self.surface:
+        if self.surface_of is None:
             return
-        place = self.surface.operations.index(call.operation)
-        call.surface = self.surface_of(account)
-        call.operation = call.surface.operations[place]
+        surface = self.surface_of(account) if account.settings else self.surface
+        if surface is not call.surface:
+            place = call.surface.operations.index(call.operation)
+            call.surface, call.operation = surface, surface.operations[place]
 
     async def _serve(self, call: Call) -> Answer:
         if call.hooks:
@@ -286,6 +287,8 @@ class Pipeline:
                 self._use_settings_of(account, call)
         if call.hooks:
             await self._run_hook(Stage.IDENTIFIED, call)
+            if account is not None and call.account is not account:  # A scenario changed it.
+                self._use_settings_of(call.account, call)
         surface, operation = call.surface, call.operation
         if account is not None:
             async with call.act() as world:

@@ -662,7 +662,9 @@ def test_a_scenario_file_runs_until_ctrl_c(mock, tmp_path, signalled):
 def test_a_scenario_that_somebody_else_stops_ends_with_1(mock):
     process = started(mock, "scenario", "run", "429-storm", "--json")
     assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["actions"] == ["create_fault"]
+    events = [json.loads(process.stdout.readline()) for _ in range(2)]
+    assert [each["event"] for each in events] == ["started", "step"]
+    assert events[1]["actions"] == ["create_fault"]
     mock.stop_scenario("429-storm")
     rest, complaints = process.communicate(timeout=20)
 

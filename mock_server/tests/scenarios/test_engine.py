@@ -113,6 +113,14 @@ async def test_a_step_acts_before_the_call_that_comes_after_its_moment(watcher):
     assert (await watcher.poll("1")).status_code == 503
 
     await watcher.stop("mine")
+    strict = {"patch_account_settings": {"tams.repeated_request_other_body": "refuse"}}
+    await begin(watcher, {"at": 5, "do": [strict]})
+    await watcher.submitted("r-1")
+    await move_only_the_clock(watcher, 5)
+    assert (await watcher.submit("r-1", width=768)).status_code == 400
+
+    await watcher.stop("mine")
+    assert (await watcher.submit("r-1", width=768)).status_code == 200
     await begin(watcher, {"at": 5, "do": [{"revoke_credentials": {"credentials": ["publicKey"]}}]})
     await move_only_the_clock(watcher, 5)
     assert (await watcher.poll("1")).status_code == 401
