@@ -318,7 +318,9 @@ class AccountService:
                 clock, before = move(world.clock), world.now
                 if id not in self.scenarios.running:
                     return await world.advance(clock)
-                await world.set_clock(clock)
+                # It is still the moment before, and steps of its scenario may come in between.
+                await world.change_account(replace(world.account, clock=clock))
+                world.callbacks_changed = True
             return await self._happened([id], before, wall)
         async with self.store.transaction(SERVER) as tx:
             clock = await self._server_clock(tx)

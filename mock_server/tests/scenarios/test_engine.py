@@ -3,7 +3,9 @@
 import asyncio
 import json
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 
 from mock_server.core.errors import Conflict, DomainError
 from mock_server.core.unit_of_work import ServerClock
@@ -66,24 +68,68 @@ async def test_a_step_acts_at_its_moment_whatever_is_advanced_at_once(watcher):
     ]
 
 
-@pytest.mark.parametrize("parts", [[0.1] * 80, [3.3, 0, 4.7], [8]])
-async def test_any_split_of_an_advance_gives_the_same_history(watcher, parts):
-    mine = {"when": {"job": 1, "state": "running"}, "delay": 0.25, "do": [POOR]}
-    late = {"at": 2, "do": [{"fail_job": {"id": "1", "reason": "unknown"}}]}
-    await begin(watcher, mine, late)
-    for _ in range(3):
-        await watcher.submit()
+MOMENTS = st.one_of(
+    st.fixed_dictionaries({"at": st.integers(0, 80).map(lambda tenths: tenths / 10)}),
+    st.fixed_dictionaries(
+        {
+            "when": st.fixed_dictionaries(
+                {
+                    "job": st.integers(1, 3),
+                    "state": st.sampled_from(["waiting", "running", "succeeded", "ended"]),
+                }
+            ),
+            "delay": st.sampled_from([0, 0.25, 1]),
+        }
+    ),
+)
+DEEDS = st.sampled_from(
+    [
+        {"put_balance": {"topUp": 5}},
+        {"put_limits": {"qps": 7}},
+        {"fail_job": {"id": "{job}"}},
+        {"plan_job": {"id": "{job}", "factor": 2}},
+        {"advance_clock": {"seconds": 1.5}},
+        {"rotate_credentials": {"accessToken": True}},
+    ]
+)
+STEPS = st.lists(
+    st.tuples(MOMENTS, st.lists(DEEDS, min_size=1, max_size=2)).filter(
+        lambda step: "when" in step[0] or "{job}" not in json.dumps(step[1])
+    ),
+    min_size=1,
+    max_size=4,
+)
 
-    fired = [each for part in parts for each in (await watcher.advance(part))["fired"]]
-    lines = (await watcher.mock("GET", "/accounts/default/ledger"))["lines"]
-    history = [(each["at"], each["id"], each["state"]) for each in fired]
-    HISTORIES.append((history, [(line["at"], line["amount"]) for line in lines]))
 
-    assert HISTORIES[-1] == HISTORIES[0]
-    assert ("mine/1", "done") in [(id, state) for _, id, state in history]
+async def history(steps, parts):
+    """Return what happened to an account while its clock was moved in parts."""
+    async with a_watcher() as watcher:
+        await watcher.mock("POST", "/clock/freeze?account=default")
+        await begin(watcher, *({**moment, "do": deeds} for moment, deeds in steps))
+        for _ in range(3):
+            await watcher.submit()
+        fired = []
+        for part in parts:
+            path = "/clock/advance?account=default"
+            fired += (await watcher.mock("POST", path, {"seconds": part}))["fired"]
+        run = await the_run(watcher)
+        return (
+            [(each["at"], each["id"], each["state"]) for each in fired],
+            [(step["done"], step["problem"]) for step in run["steps"]],
+            [(job["state"], job["ends"]) for job in await watcher.jobs()],
+            (await watcher.mock("GET", "/accounts/default/ledger"))["lines"],
+        )
 
 
-HISTORIES: list[object] = []
+# Eighths add up exactly.
+@settings(max_examples=15)
+@given(STEPS, st.lists(st.integers(0, 60).map(lambda eighths: eighths / 8), max_size=5))
+def test_any_split_of_an_advance_gives_the_same_history(steps, parts):
+    async def both():
+        at_once = await history(steps, [sum(parts)])
+        assert await history(steps, parts) == at_once
+
+    asyncio.run(both())
 
 
 async def test_next_stops_at_a_step(watcher):
@@ -424,8 +470,8 @@ async def test_one_of_ones_own_is_replaced_and_forgotten(watcher):
 async def test_a_server_begins_with_a_scenario(tmp_path):
     file = tmp_path / "slow-day.yaml"
     file.write_text("start:\n  - put_limits: {qps: 2, rateLimit: off}\n")
-    for given, name in (("429-storm", "429-storm"), (str(file), "slow-day")):
-        async with a_watcher(scenario=given) as watcher:
+    for begins, name in (("429-storm", "429-storm"), (str(file), "slow-day")):
+        async with a_watcher(scenario=begins) as watcher:
             assert (await the_run(watcher, name))["running"]
 
 
