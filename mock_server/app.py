@@ -15,7 +15,7 @@ from mock_server.account_settings import AccountSettings
 from mock_server.control.api import ControlApi, ControlDependencies, account_body
 from mock_server.control.gate import Gate
 from mock_server.core.account_service import AccountDefaults, AccountService, AccountSpec
-from mock_server.core.accounts import Account, Limits
+from mock_server.core.accounts import Account, Limits, OwnSettings
 from mock_server.core.errors import Conflict, DomainError, Invalid
 from mock_server.core.jobs.job import Job
 from mock_server.core.jobs.plans import PROFILES, JobRules, Planner
@@ -222,9 +222,9 @@ class App:
             for operation in self._surface(vendor).operations
         ]
 
-    def facts(self) -> list[Fact]:
-        """Return where each behaviour comes from."""
-        return [fact for vendor in self.vendors.values() for fact in vendor.facts()]
+    def facts(self, own: OwnSettings = ()) -> list[Fact]:
+        """Return where each behaviour comes from; `own` are settings of an account."""
+        return [fact for vendor in self.vendors.values() for fact in vendor.facts(own)]
 
     def _pipeline(self, vendor: Vendor) -> Pipeline:
         settings = self.settings

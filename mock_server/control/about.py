@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
+from mock_server.core.accounts import OwnSettings
 from mock_server.web.calls import CONTROL, Answer, Call, json_answer
 from mock_server.web.json_bodies import AccountQuery, OutgoingBody, TextOrNull
 from mock_server.web.pipeline import Operation
@@ -70,8 +71,8 @@ class About:
         self._document: Answer | None = None
 
     async def get_settings(self, call: Call, query: AccountQuery) -> SettingsBody:
-        own = () if query.account is None else (await call.accounts.find(query.account)).settings
-        return SettingsBody(settings=[dict(row) for row in self.known.settings_rows(own)])
+        rows = self.known.settings_rows(await _own(call, query))
+        return SettingsBody(settings=[dict(row) for row in rows])
 
     async def get_routes(self, call: Call) -> RoutesBody:
         own = [
@@ -87,8 +88,9 @@ class About:
         ]
         return RoutesBody(routes=[*(dict(row) for row in self.known.routes()), *own])
 
-    async def get_fidelity(self, call: Call) -> FidelityBody:
-        return FidelityBody(facts=[FactBody.like(fact) for fact in self.known.facts()])
+    async def get_fidelity(self, call: Call, query: AccountQuery) -> FidelityBody:
+        facts = self.known.facts(await _own(call, query))
+        return FidelityBody(facts=[FactBody.like(fact) for fact in facts])
 
     async def get_openapi(self, call: Call) -> Answer:
         """Return the OpenAPI document, which the first call makes."""
@@ -99,3 +101,8 @@ class About:
             described = document(self.operations(), self.known.version, guarded=guarded)
             self._document = json_answer(described)
         return self._document
+
+
+async def _own(call: Call, query: AccountQuery) -> OwnSettings:
+    """Return the settings that the named account has of its own; the server has none."""
+    return () if query.account is None else (await call.accounts.find(query.account)).settings

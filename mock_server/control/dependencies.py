@@ -54,7 +54,7 @@ class ControlDependencies(Struct, frozen=True):
     recorded_settings: Callable[[], RecordedSettings]
     account_settings: SettingsOfAccounts
     routes: Callable[[], Sequence[Mapping[str, Any]]]
-    facts: Callable[[], Iterable[Fact]]
+    facts: Callable[[OwnSettings], Iterable[Fact]]
     forget: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]

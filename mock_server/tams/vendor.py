@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import convert, to_builtins
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account, Credentials
+from mock_server.core.accounts import Account, Credentials, OwnSettings
 from mock_server.core.jobs.job import Job
 from mock_server.core.resets import ResetService
 from mock_server.core.states import StateService
@@ -78,11 +78,11 @@ class TamsVendor:
         # Jobs and callbacks are everybody's.
         states.checks.append((Job, _check_notes))
 
-    def facts(self) -> Iterable[Fact]:
+    def facts(self, own: OwnSettings = ()) -> Iterable[Fact]:
         from mock_server.tams.facts import FACTS
         from mock_server.web import fidelity
 
-        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table)
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table(own))
 
     def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Sign with the private key, or send the bearer token if there is no key (TAMS › 3)."""

@@ -155,12 +155,17 @@ class Choices(Generic[Table]):
     """
 
     def __init__(self, server: Table, own: Callable[[OwnSettings], Table] | None = None) -> None:
-        self.table = server
-        self._own = lru_cache(MAX_OWN)(lambda settings: at_hand((own or _none)(settings)))
+        self._server = server
+        self._table_of = own or _none
+        self._own = lru_cache(MAX_OWN)(lambda settings: at_hand(self.table(settings)))
 
     @cached_property
     def server(self) -> Table:
-        return at_hand(self.table)
+        return at_hand(self._server)
+
+    def table(self, own: OwnSettings = ()) -> Table:
+        """Return the choices that hold with these settings of an account, as a table."""
+        return self._table_of(own) if own else self._server
 
     def of(self, account: Account) -> Table:
         return self._own(account.settings) if account.settings else self.server

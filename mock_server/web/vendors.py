@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account, Credentials
+from mock_server.core.accounts import Account, Credentials, OwnSettings
 from mock_server.core.resets import ResetService
 from mock_server.core.states import StateService
 from mock_server.web.authentication import Authenticator
@@ -58,8 +58,8 @@ class Vendor(Protocol):
     ) -> None:
         """Say what of the vendor falls due, what a reset forgets, and what a state may have."""
 
-    def facts(self) -> Iterable[Fact]:
-        """Return where each of its behaviours comes from."""
+    def facts(self, own: OwnSettings = ()) -> Iterable[Fact]:
+        """Return where each of its behaviours comes from; `own` are settings of an account."""
 
     def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Return headers that replace those of a call so that these credentials sign it.

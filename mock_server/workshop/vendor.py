@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import convert, to_builtins
 
 from mock_server.core.account_service import AccountService
-from mock_server.core.accounts import Account
+from mock_server.core.accounts import Account, OwnSettings
 from mock_server.core.jobs.job import Job
 from mock_server.core.resets import ResetService
 from mock_server.core.states import StateService
@@ -98,7 +98,7 @@ class WorkshopVendor:
         from mock_server.workshop.surface import WorkshopSurface
         from mock_server.workshop.workflows import load_workflows
 
-        limit_bytes = min(self.choices.table.upload_limit_bytes, self.stored_bytes)
+        limit_bytes = min(self.choices.server.upload_limit_bytes, self.stored_bytes)
         return partial(
             WorkshopSurface,
             self.context,
@@ -131,11 +131,11 @@ class WorkshopVendor:
         resets.after.append(forget_lost)
         states.checks.append((Job, _check_metadata))
 
-    def facts(self) -> Iterable[Fact]:
+    def facts(self, own: OwnSettings = ()) -> Iterable[Fact]:
         from mock_server.web import fidelity
         from mock_server.workshop.facts import FACTS
 
-        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table)
+        return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table(own))
 
     @staticmethod
     def sign_as(call: Call, credentials: Credentials) -> Mapping[str, str]:

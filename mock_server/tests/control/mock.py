@@ -85,7 +85,7 @@ class Mock:
             "settings_rows": lambda own: [{"name": "port", "value": 8080}],
             "account_settings": AccountSettings(Settings()),
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
-            "facts": lambda: [Fact("a", "b", "unknown", "U1", "toy_a")],
+            "facts": lambda own: [Fact("a", "b", "unknown", "U1", "toy_a")],
             "forget": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,

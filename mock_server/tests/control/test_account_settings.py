@@ -199,6 +199,21 @@ async def test_the_list_of_settings_says_which_are_the_accounts_own():
     assert found["tams.extra_field"] == ("accept", "default")  # without the preset
 
 
+async def test_the_list_of_behaviours_may_be_that_of_an_account():
+    async with two() as mock:
+        await mock.change({"tams.upload_answer": "empty", "workshop.failure_status": 409})
+
+        async def chosen(query: str) -> dict[str, str]:
+            facts = (await mock.http.get(f"http://127.0.0.1/_mock/fidelity{query}")).json()["facts"]
+            return {fact["setting"]: fact["behaviour"] for fact in facts}
+
+        server, account = await chosen(""), await chosen("?account=default")
+        assert {name for name in server if server[name] != account[name]} == {
+            "tams.upload_answer",
+            "workshop.failure_status",
+        }
+
+
 @pytest.mark.parametrize("setting", POSSIBLE, ids=lambda setting: setting.name)
 async def test_each_setting_of_accounts_takes_all_its_words_and_serves_the_same_operations(
     setting,
