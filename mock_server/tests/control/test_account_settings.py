@@ -10,7 +10,10 @@ import httpx
 import pytest
 
 from mock_server.app import create_app
+from mock_server.setting_sources import Origin, nested
+from mock_server.setting_types import plain
 from mock_server.settings import Settings, all_settings
+from mock_server.tests.control.tour import walked
 from mock_server.tests.tams.signing import APP, send
 from mock_server.tests.tams.world import NOW, ORIGIN, text_to_image
 from mock_server.tests.workshop import signing as gateway
@@ -441,3 +444,70 @@ async def test_sessions_of_an_account_that_says_so_end_with_their_token():
         ]
 
     assert [token["liveSessions"] for token in found] == [0, 1]
+
+
+# All of them
+
+
+def _other_words(last: bool) -> dict[str, Any]:
+    """Return another value than the default for each setting with words."""
+    found = {}
+    for setting in POSSIBLE:
+        words = setting.words or (("true", "false") if setting.kind is bool else ())
+        usual = str(plain(setting.default)).lower()
+        others = [word for word in words if word not in (usual, "refuse", "strict")]
+        if others and setting.name not in _IN_THE_WAY:
+            found[setting.name] = others[-1 if last else 0]
+    return found
+
+
+# With them, most other calls would be refused.
+_IN_THE_WAY = {
+    "progress",
+    "strict",
+    "as_documented",
+    "tams.strict",
+    "tams.as_documented",
+    "tams.schemes",
+    "workshop.strict",
+    "workshop.as_documented",
+    "workshop.signature_check",
+    "workshop.timestamp_clock",
+    "workshop.timestamp_required",
+    "workshop.nonce_required",
+}
+
+MANY = {
+    "memory_pixels": 5_000_000,
+    "slots": 1,
+    "tams.failure_reason": "bad: {reason}",
+    "tams.model_factors": ["SDXL=3"],
+    "tams.notify_retry_delays": [1],
+    "tams.removed_models": ["1"],
+    "tams.result_url_life": 1000,
+    "workshop.default_side": 256,
+    "workshop.event_url": "http://127.0.0.1:9/events",
+    "workshop.file_url": "http://files.test",
+    "workshop.longest_name": 300,
+    "workshop.most_pictures": 2,
+    "workshop.removed_models": ["mine.safetensors"],
+    "workshop.sd_webui_url": "http://pages.test",
+    "workshop.timestamp_window": 2000,
+}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"strict": True, "progress": "polls"},
+        _other_words(last=False),
+        _other_words(last=True) | MANY,
+    ],
+    ids=["strict", "first words", "last words and many more"],
+)
+async def test_settings_of_an_account_do_what_they_do_for_a_server(own):
+    origins = {name: Origin("code", name, value) for name, value in own.items()}
+    answers = await walked(own)
+
+    assert answers == await walked({}, **nested(POSSIBLE, origins))
+    assert answers != await walked({})
