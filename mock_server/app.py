@@ -152,6 +152,7 @@ class App:
                 account_settings=account_settings,
                 routes=self.routes,
                 facts=self.facts,
+                seeded=lambda: {name: each.seeded() for name, each in self.vendors.items()},
                 forget=self._forget_pictures,
                 check_public_key=load_public_key,
                 explain=self._explain,

@@ -14,7 +14,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -137,6 +143,9 @@ class MockClient:
 
     def version(self) -> Json:
         return self.call("GET", "/_mock/version")
+
+    def seeds(self) -> Json:
+        return self.call("GET", "/_mock/seeds")
 
     def reset(self, account: str | None = None, only: str | None = None) -> Json:
         """Reset the server or an account; `only` are parts, separated by commas."""
@@ -421,6 +430,8 @@ def _text(value: Any) -> str:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, IncompleteRead):
+        return "its answer broke off"
     if isinstance(error, TimeoutError):
         return "no answer came in time"
     return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -60,6 +60,19 @@ class FidelityBody(OutgoingBody):
     facts: list[FactBody]
 
 
+class SeedsBody(OutgoingBody):
+    """What the server began with, and begins with again after a reset.
+
+    Random choices follow from its `seed`, those of the ready-made `account` from `account_seed`.
+    `catalogue` has the ids of what clients find, by vendor and kind.
+    """
+
+    seed: int
+    account: str
+    account_seed: int
+    catalogue: dict[str, dict[str, list[str]]]
+
+
 class About:
     """Operations that only inform."""
 
@@ -91,6 +104,20 @@ class About:
     async def get_fidelity(self, call: Call, query: AccountQuery) -> FidelityBody:
         facts = self.known.facts(await _own(call, query))
         return FidelityBody(facts=[FactBody.like(fact) for fact in facts])
+
+    async def get_seeds(self, call: Call) -> SeedsBody:
+        accounts = call.accounts
+        account = await accounts.find(accounts.ready_made.id)
+        catalogue = {
+            vendor: {kind: list(ids) for kind, ids in kinds.items()}
+            for vendor, kinds in self.known.seeded().items()
+        }
+        return SeedsBody(
+            seed=accounts.defaults.seed,
+            account=account.id,
+            account_seed=account.seed,
+            catalogue=catalogue,
+        )
 
     async def get_openapi(self, call: Call) -> Answer:
         """Return the OpenAPI document, which the first call makes."""

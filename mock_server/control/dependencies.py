@@ -55,6 +55,7 @@ class ControlDependencies(Struct, frozen=True):
     account_settings: SettingsOfAccounts
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[OwnSettings], Iterable[Fact]]
+    seeded: Callable[[], Mapping[str, Mapping[str, Sequence[str]]]]
     forget: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]

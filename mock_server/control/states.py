@@ -11,9 +11,16 @@ from pydantic import ConfigDict, Field
 from mock_server.control.accounts import AccountBody, Accounts, NewIdentityBody
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.probes import NAME
-from mock_server.control.problems import NOT_A_STATE, pointed
+from mock_server.control.problems import NOT_A_STATE, TOO_LARGE, Problem, pointed
 from mock_server.core.accounts import Account, InitialAccount
-from mock_server.core.errors import Invalid, Malformed, NotFound, SettingsRefused
+from mock_server.core.errors import (
+    DomainError,
+    Invalid,
+    Malformed,
+    NotFound,
+    SettingsRefused,
+    TooLarge,
+)
 from mock_server.core.fault_rules import FaultRule
 from mock_server.core.outbox import Delivery
 from mock_server.core.state_documents import notes_on, read, written
@@ -23,6 +30,13 @@ from mock_server.web.calls import Answer, Call
 from mock_server.web.faults.rules import rule_of
 from mock_server.web.json_bodies import AccountQuery, IncomingBody, OutgoingBody, Query
 from mock_server.web.pieces import InPieces
+
+
+def say_limit(error: DomainError, call: Call) -> Answer | None:
+    """Refuse a state that is too large with the name of the setting."""
+    if not isinstance(error, TooLarge):
+        return None
+    return Problem(TOO_LARGE, f"{error}, the server's --state-limit-bytes").answer(call.path)
 
 
 class StateBody(IncomingBody):

@@ -32,7 +32,7 @@ from mock_server.control.requests import Requests
 from mock_server.control.resets import Resets, reset_query
 from mock_server.control.scenarios import Scenarios
 from mock_server.control.signatures import Signatures
-from mock_server.control.states import ForkedBody, StateBody, States
+from mock_server.control.states import ForkedBody, StateBody, States, say_limit
 from mock_server.control.surface import typed
 from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, SettingsRefused
 from mock_server.web.calls import Bounds
@@ -103,6 +103,7 @@ def _about(own: About) -> tuple[Operation, ...]:
         Operation("GET", "/_mock/settings", own.get_settings, "All settings and their sources"),
         Operation("GET", "/_mock/routes", own.get_routes, "All operations of the server"),
         Operation("GET", "/_mock/fidelity", own.get_fidelity, "The source of each behaviour"),
+        Operation("GET", "/_mock/seeds", own.get_seeds, "What the server began with"),
         Operation("GET", "/_mock/openapi.json", own.get_openapi, "This document"),
     )
 
@@ -189,7 +190,7 @@ def _states(own: States, bounds: Bounds) -> tuple[Operation, ...]:
         ),
         Operation(
             "PUT", "/_mock/state", own.put_state, "Load accounts in place of those with their ids",
-            problems=(Conflict, NOT_A_STATE), bounds=bounds,
+            problems=(Conflict, NOT_A_STATE), bounds=bounds, refuse=say_limit,
         ),
         Operation(
             "POST", "/_mock/state/fork", own.fork_account, "Make an account that goes on from one",

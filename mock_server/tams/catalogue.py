@@ -100,6 +100,11 @@ class Catalogue:
         return _described(model_id, SDXL, model_type, seed)
 
 
+def known_ids() -> tuple[str, ...]:
+    """Return the ids of all known models."""
+    return tuple(_known())
+
+
 @cache
 def ids_of(model_type: str) -> tuple[str, ...]:
     """Return the ids of the known models of a type."""

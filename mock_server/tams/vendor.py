@@ -17,6 +17,7 @@ from mock_server.core.jobs.job import Job
 from mock_server.core.resets import ResetService
 from mock_server.core.states import StateService
 from mock_server.tams.authentication import TamsAuthenticator
+from mock_server.tams.catalogue import demo_uploads, known_ids
 from mock_server.tams.preprocessing import MAX_AT_ONCE
 from mock_server.tams.settings import TamsSettings
 from mock_server.tams.signature import sign
@@ -55,11 +56,12 @@ class TamsVendor:
         self.authenticator = TamsAuthenticator(
             context.accounts, choices, lambda: self.surface.plain_paths
         )
+        self._workflow_files = WorkflowFiles(node_classes_file, templates_dir)
         surface = partial(
             TamsSurface,
             context,
             authenticator=self.authenticator,
-            workflow_files=WorkflowFiles(node_classes_file, templates_dir),
+            workflow_files=self._workflow_files,
             decoding=Semaphore(MAX_AT_ONCE),
         )
         self.surface = surface(choices.server)
@@ -83,6 +85,13 @@ class TamsVendor:
         from mock_server.web import fidelity
 
         return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table(own))
+
+    def seeded(self) -> Mapping[str, Sequence[str]]:
+        return {
+            "models": known_ids(),
+            "templates": self._workflow_files.templates.ids,
+            "uploads": demo_uploads(),
+        }
 
     def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Sign with the private key, or send the bearer token if there is no key (TAMS › 3)."""

@@ -61,6 +61,9 @@ class Vendor(Protocol):
     def facts(self, own: OwnSettings = ()) -> Iterable[Fact]:
         """Return where each of its behaviours comes from; `own` are settings of an account."""
 
+    def seeded(self) -> Mapping[str, Sequence[str]]:
+        """Return the ids of what clients find from the start, by its kind."""
+
     def sign_as(self, call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Return headers that replace those of a call so that these credentials sign it.
 

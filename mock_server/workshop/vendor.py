@@ -137,6 +137,9 @@ class WorkshopVendor:
 
         return fidelity.facts(self.name, self.surface.operations, FACTS, self.choices.table(own))
 
+    def seeded(self) -> Mapping[str, Sequence[str]]:
+        return {"workflows": tuple(self.surface.tasks.workflows.known)}
+
     @staticmethod
     def sign_as(call: Call, credentials: Credentials) -> Mapping[str, str]:
         """Sign with the AppSecret what the client sends, its stage left unsigned (Workshop › 3)."""

@@ -53,6 +53,11 @@ class Templates:
             own = read_folder(folder, lambda template: graph_problem(template, classes))
             self._known |= {each.id: each for each in own}
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all that are published."""
+        return tuple(self._known)
+
     def under(self, settings: TamsSettings) -> Templates:
         """Return the same templates for other settings."""
         others = copy(self)

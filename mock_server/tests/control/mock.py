@@ -86,6 +86,7 @@ class Mock:
             "account_settings": AccountSettings(Settings()),
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
             "facts": lambda own: [Fact("a", "b", "unknown", "U1", "toy_a")],
+            "seeded": lambda: {"toy": {"blocks": ["red", "blue"]}},
             "forget": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,

@@ -116,3 +116,11 @@ def test_two_operations_with_one_path_or_name_are_an_error(path):
 
     with pytest.raises(ValueError, match="get_clock"):
         mock.control.operations  # noqa: B018 - reading it builds it
+
+
+async def test_what_the_server_began_with_is_listed(http):
+    seeds = await http("GET", "/seeds")
+
+    assert seeds["catalogue"] == {"toy": {"blocks": ["red", "blue"]}}
+    account = await http("GET", f"/accounts/{seeds['account']}")
+    assert (account["readyMade"], account["seed"]) == (True, seeds["accountSeed"])

@@ -116,7 +116,8 @@ async def test_settings_that_no_account_can_have_are_refused(http):
 async def test_a_state_that_is_too_large_is_refused():
     async with a_client(Mock(state_bounds=Bounds(body_bytes=1000))) as http:
         problem = await http.problem(413, "PUT", "/state", content=b"x" * 1001)
-        assert problem["detail"] == "body is larger than 1000 bytes"
+        limit = "body is larger than 1000 bytes, the server's --state-limit-bytes"
+        assert problem["detail"] == limit
 
 
 async def test_a_state_wants_the_token_and_the_journal_shows_no_secret_of_it():
@@ -285,3 +286,16 @@ async def test_uploads_are_carried_with_their_bytes():
     async with an_app() as (http, app):
         await http.put("/_mock/state", json=state)
         assert await app.accounts.store.blobs.get(place["resourceId"]) == b"some bytes"
+
+
+async def test_all_that_the_catalogue_names_is_there():
+    async with an_app(workshop={"signature_check": "off"}) as (http, _):
+        catalogue = (await http.get("/_mock/seeds")).json()["catalogue"]
+        models, templates = catalogue["tams"]["models"], catalogue["tams"]["templates"]
+        paths = [f"/v1/models/{models[0]}", f"/v1/workflows/{templates[-1]}"]
+        for path in paths:
+            assert (await http.get(path, headers=BEARER)).status_code == 200
+        assert len(catalogue["tams"]["uploads"]) > 1
+        body = {"workflow_id": catalogue["workshop"]["workflows"][0], "alias_id": "main"}
+        answer = (await http.post("/scc/comfy_prompt", json=body | {"inputs": {}})).json()
+        assert "does not exist" not in str(answer)

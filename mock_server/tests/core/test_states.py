@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from typing import Any
@@ -23,9 +24,11 @@ from mock_server.core.state_documents import notes_on, read, written
 from mock_server.core.states import SavedState, StateService
 from mock_server.tests.makers import (
     NOW,
+    AsyncBench,
     Bench,
     HesitatingStore,
     an_account_service,
+    an_order,
     loaded,
     run,
     some_work,
@@ -270,6 +273,42 @@ def test_the_jobs_that_ended_first_make_room_first_there_too(forked):
 @pytest.mark.parametrize("record", KEPT, ids=lambda each: type(each).__name__)
 def test_every_value_of_a_record_is_the_same_in_a_file(record):
     assert Decoder(type(record)).decode(Encoder().encode(record)) == record
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_calls_beside_a_load_and_a_fork_meet_one_account_or_the_other(seed):
+    data, store = document(a_busy_server()), HesitatingStore(seed=seed)
+    accounts = an_account_service(store, is_open=False)
+    await accounts.open(NOW)
+    states, calls = service_of(accounts), AsyncBench(accounts)
+    state = finish(read(data, states))
+    await states.restore(state, NOW)
+    incarnation = (await accounts.find("ada")).incarnation
+    outcomes = []
+
+    async def submit(number: int) -> None:
+        try:
+            async with accounts.act("ada", NOW, incarnation) as world:
+                await world.jobs.submit(an_order(), some_work(), request_key=f"r{number}")
+            outcomes.append("made")
+        except AccountGone:
+            outcomes.append("gone")
+
+    async def at_once(work: Any) -> Any:
+        return finish(work)
+
+    await asyncio.gather(
+        submit(1),
+        submit(2),
+        states.restore(state, NOW),
+        submit(3),
+        states.fork("ada", AccountSpec(id="eve"), NOW, at_once),
+        calls.reserve("ada"),
+        submit(4),
+    )
+    assert len(outcomes) == 4
+    whole = b"".join(written(await states.save_all(NOW), "a test"))
+    assert len(finish(read(whole, states)).accounts) == 3  # and all adds up
 
 
 # Forks
