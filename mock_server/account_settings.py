@@ -28,6 +28,15 @@ class AccountSettings:
         """Return the settings that hold for accounts with these of their own."""
         return self._settings(own) if own else self.server
 
+    def of_the_server(self) -> dict[str, Any]:
+        """Return the settings of the server that are not defaults, of those accounts can have."""
+        values = {each: self.server.value_of(each) for each in all_settings()}
+        return {
+            each.name: each.shown(value)
+            for each, value in values.items()
+            if not each.server_only and value != each.default
+        }
+
     def changed(self, own: OwnSettings, changes: Mapping[str, Any]) -> OwnSettings:
         """Return an account's own settings after changes; None takes one back.
 

@@ -31,6 +31,9 @@ class SettingsOfAccounts(Protocol):
     def shown(self, own: OwnSettings) -> dict[str, Any]:
         """Return the values that hold, by name."""
 
+    def of_the_server(self) -> dict[str, Any]:
+        """Return what accounts have from the server, apart from defaults, by name."""
+
 
 class ControlDependencies(Struct, frozen=True):
     """What the control API works with. `own_hosts` are names, beside localhost, for the server.

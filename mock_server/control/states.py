@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -113,6 +114,7 @@ class States:
             saved = await self.states.save(query.account, call.wall)
             made = await self.known.accounts.made(self.known.accounts.store)
             state = SavedState([saved], made=made)
+        state = replace(state, settings=self.known.account_settings.of_the_server())
         return Answer(200, wire=InPieces(written(state, f"{NAME} {self.known.version}")))
 
     async def put_state(self, call: Call, query: AccountQuery, body: StateBody) -> LoadedBody:
@@ -135,7 +137,9 @@ class States:
             known.forget(id)
             known.dispatcher.wake(id)
         await known.faults.open()
-        return LoadedBody.like(done, notes=notes_on(state.accounts))
+        here = known.account_settings.of_the_server()
+        notes = [*notes_on(state.accounts), *_differences(state.settings, here)]
+        return LoadedBody.like(done, notes=notes)
 
     async def fork_account(
         self, call: Call, query: ForkQuery, body: NewIdentityBody
@@ -153,10 +157,18 @@ class States:
         return shown | {"forkedFrom": query.account, "ids": renaming.ids, "notes": notes}
 
 
+def _differences(saved: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of the settings is another one here; those that are left out are defaults."""
+    for name in sorted({*saved, *here}):
+        one, other = saved.get(name, "its default"), here.get(name, "its default")
+        if one != other:
+            yield f"setting {name} was {one} where it was saved, and is {other} here"
+
+
 def _part(state: SavedState, id: str) -> SavedState:
     """Return one account of a state; one that followed the server goes on from its time."""
     for saved in state.accounts:
         if saved.id == id:
             clock = saved.clock or (state.server and state.server.clock)
-            return SavedState([replace(saved, clock=clock)], made=state.made)
+            return replace(state, accounts=[replace(saved, clock=clock)], server=None)
     raise NotFound("account in the state", id)

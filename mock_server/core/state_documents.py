@@ -1,7 +1,7 @@
 """The state of accounts as a JSON document: written piece by piece, read with pauses, checked.
 
-    {"format": "tams-mock-state", "version": 1, "madeBy": "…", "notes": […], "accountsMade": 2,
-     "server": null or an account,
+    {"format": "tams-mock-state", "version": 1, "madeBy": "…", "notes": […], "settings": {…},
+     "accountsMade": 2, "server": null or an account,
      "accounts": [{"id": "…", "clock": {…}, "records": {"Job": [{…}, …], …},
                    "blobs": {"…": "…"}, "over": {}}]}
 
@@ -55,6 +55,7 @@ class StateDocument(Struct, forbid_unknown_fields=True, rename="camel"):
     accounts: list[StoredAccount]
     server: StoredAccount | None = None
     made_by: str = ""
+    settings: dict[str, Any] = {}
     notes: list[str] = field(default_factory=list)
     accounts_made: int = 0
 
@@ -79,6 +80,7 @@ def written(state: SavedState, made_by: str) -> Iterator[bytes]:
         "version": VERSION,
         "madeBy": made_by,
         "notes": notes_on(state.accounts),
+        "settings": state.settings,
         "accountsMade": state.made,
     }
     yield encode(head)[:-1] + b',\n"server":'
@@ -137,7 +139,7 @@ def read(data: bytes, states: StateService) -> Paced[SavedState]:
         _refuse_repeated(account, place, taken)
         accounts.append(account)
         yield
-    return SavedState(accounts, server, document.accounts_made)
+    return SavedState(accounts, server, document.accounts_made, document.settings)
 
 
 def _document(data: bytes) -> StateDocument:

@@ -54,11 +54,15 @@ class SavedAccount(Struct, frozen=True):
 
 
 class SavedState(Struct, frozen=True):
-    """Accounts, and with `server` the whole server. `made` counts the accounts made so far."""
+    """Accounts, and with `server` the whole server. `made` counts the accounts made so far.
+
+    `settings` of the server, by name, hold for accounts beside their own; only to be compared.
+    """
 
     accounts: Sequence[SavedAccount]
     server: SavedAccount | None = None
     made: int = 0
+    settings: Mapping[str, Any] = {}
 
 
 class Restored(Struct, frozen=True):

@@ -163,6 +163,18 @@ async def test_a_fork_answers_like_a_new_account(http):
     await http.problem(404, "POST", "/state/fork?account=nobody")
 
 
+async def test_settings_that_differ_are_named():
+    async with an_app(progress="manual", slots=3) as (http, _):
+        state = (await http.get("/_mock/state?account=default")).json()
+        assert state["settings"] == {"progress": "manual", "slots": 3}
+    async with an_app(slots=3, polls=9) as (http, _):
+        loaded = (await http.put("/_mock/state", json=state)).json()
+        assert loaded["notes"] == [
+            "setting polls was its default where it was saved, and is 9 here",
+            "setting progress was manual where it was saved, and is its default here",
+        ]
+
+
 async def test_faults_of_a_state_act_at_once_and_unreadable_ones_are_refused():
     rule = {"fault": {"kind": "status", "status": 503}, "account": "default"}
     async with an_app() as (http, _):
