@@ -259,6 +259,7 @@ class App:
                 authorities=settings.upstream_authorities,
                 control_token=settings.control_token,
                 whole_bytes=settings.journal_body_bytes + 1,
+                public_url=settings.public_url,
             ),
             self.accounts,
             Spending(allowed=settings.allow_spending, max_credits=settings.max_credits),

@@ -67,7 +67,8 @@ class Proxy:
         media_type = dict(answer.headers).get(b"content-type", b"")
         if not self.rewrites_urls or answer.wire is not None or b"json" not in media_type:
             return answer
-        return replace(answer, body=self._urls.sub(call.origin().encode(), answer.body))
+        own = call.origin(self.upstream.public_url).encode()
+        return replace(answer, body=self._urls.sub(lambda _: own, answer.body))
 
 
 class ProxiedSurface:

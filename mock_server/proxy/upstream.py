@@ -99,7 +99,8 @@ class UpstreamService:
 
     `timeout` is in seconds: to connect, and for each part of an answer. `authorities` are
     certificates in PEM format, to trust beside the public ones. `whole_bytes` is how much of an
-    answer the journal needs. Callers' `control_token` is not sent.
+    answer the journal needs. Callers' `control_token` is not sent. `public_url` is where the proxy
+    is, if not at the caller's address.
     """
 
     def __init__(
@@ -110,11 +111,13 @@ class UpstreamService:
         authorities: str,
         control_token: str,
         whole_bytes: int,
+        public_url: str = "",
     ) -> None:
         self.url = url
         self.timeout = timeout
         self.authorities = authorities
         self.control_token = control_token.encode()
+        self.public_url = public_url
         self.whole_bytes = max(whole_bytes, MAX_WHOLE_BYTES)
         self._name = f"tams-mock-{token_hex(4)}".encode()  # by which a loop is seen
         self._host = urlsplit(url).netloc.encode()
@@ -257,7 +260,7 @@ class UpstreamService:
             raise Problem(ELSEWHERE, f"the answer redirects to {host}, not to {self.url}")
         if location.startswith("/") and not location.startswith("//"):
             return value
-        own = urlsplit(call.origin())
+        own = urlsplit(call.origin(self.public_url))
         return parts._replace(scheme=own.scheme, netloc=own.netloc).geturl().encode("latin-1")
 
     def _problem(self, error: httpx.TransportError) -> Problem:

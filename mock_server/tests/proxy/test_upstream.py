@@ -234,8 +234,12 @@ def test_redirects_stay_with_the_upstream(location, passed):
 
 
 def test_addresses_in_answers_stay_unless_they_shall_be_rewritten():
-    for rewrites in (False, True):
-        with before(OK, rewrite_urls=rewrites) as (service, url):
+    for changes in (
+        {},
+        {"rewrite_urls": True},
+        {"rewrite_urls": True, "public_url": "https://p.q"},
+    ):
+        with before(OK, **changes) as (service, url):
             own = service.url
             body = json.dumps([f"{own}/a", f"{own}0/a", "https://cdn.example/a"]).encode()
             escaped = json.dumps([f"{own}/b"]).replace("/", r"\/").encode()
@@ -243,7 +247,7 @@ def test_addresses_in_answers_stay_unless_they_shall_be_rewritten():
             service.answer = answer_of(text, "content-type: application/json")
             got = httpx.get(f"{url}/v1/models/1").json()
 
-        base = url if rewrites else own
+        base = changes.get("public_url", url if changes else own)
         assert got == [[f"{base}/a", f"{own}0/a", "https://cdn.example/a"], [f"{base}/b"]]
 
 
