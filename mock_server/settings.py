@@ -510,6 +510,14 @@ class Settings(BaseModel):
             )
         return url
 
+    @field_validator("upstream_token")
+    @classmethod
+    def _unseen(cls, token: str, info: ValidationInfo) -> str:
+        parts = urlsplit(info.data.get("upstream", ""))
+        if token and parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise ValueError(f"it would go to {parts.hostname} unencrypted; use https")
+        return token
+
     @field_validator(*_PAIRED)
     @classmethod
     def _paired(cls, value: Any, info: ValidationInfo) -> Any:

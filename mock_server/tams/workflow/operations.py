@@ -164,10 +164,12 @@ class WorkflowOperations:
             extra_fields=self.settings.extra_field,
         )
 
-    def _price(self, graph: Graph) -> Decimal:
-        """Return what a graph costs, whatever the sizes of its uploads."""
+    def _price(self, graph: Graph) -> Decimal | None:
+        """Return what a graph costs, or None if it has nodes whose class may sample unseen."""
         from mock_server.tams.workflow.orders import parse_graph
 
+        if any(node.known is None for node in graph.nodes.values()):
+            return None
         return parse_graph(graph, self.settings, self.catalogue).work.price
 
     async def _parse_order(self, world: UnitOfWork, call: Call, graph: Graph) -> ParsedOrder:

@@ -122,6 +122,16 @@ def test_what_it_cannot_use_is_one_line(tmp_path, flags, problem):
     assert result.stderr.count("\n") == 1
 
 
+def test_a_token_does_not_go_to_other_computers_unencrypted(monkeypatch):
+    monkeypatch.setenv("TAMS_MOCK_UPSTREAM_TOKEN", "the-real-token")
+    flags = ["--allow-remote-upstream", "--upstream", "http://a.example"]
+    result = CliRunner().invoke(tams_mock, ["proxy", *flags])
+
+    assert result.exit_code == 2
+    assert "it would go to a.example unencrypted; use https" in result.stderr
+    assert "the-real-token" not in result.stderr
+
+
 def test_the_short_help_has_all_settings_of_the_proxy():
     text = CliRunner().invoke(tams_mock, ["proxy", "--help"]).output
 

@@ -14,6 +14,7 @@ from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.tams import signature as tams
 from mock_server.tams.key_pairs import key_pair
+from mock_server.tests.tams import graphs
 from mock_server.tests.tams.world import text_to_image
 from mock_server.web.pictures import Recipe, render
 from mock_server.workshop import signature as workshop
@@ -373,6 +374,26 @@ def test_a_budget_is_spent_by_the_documented_prices_and_then_refuses(proxied, up
         "maxCredits": 1.3,
         "spent": 1.2,
     }
+
+
+def test_graphs_count_unless_their_price_is_not_known(proxied):
+    graph = graphs.text_to_image()
+    odd = graph | {"99": graphs.node("SamplerOfSomebody")}
+    template = {"templateId": "1", "fields": {"fieldAttrs": []}}
+    with proxied(max_credits="100") as client:
+        paths = ("/v1/jobs/workflow", "/v1/jobs/workflow", "/v1/jobs/workflow/template")
+        bodies = ({"params": graph}, {"params": odd}, template)
+        known, unknown, foreign = (
+            client.post(path, json=body, auth=TAMS)
+            for path, body in zip(paths, bodies, strict=True)
+        )
+        spent = client.get("/_mock/proxy").json()["spent"]
+
+    assert (known.status_code, spent) == (200, known.json()["job"]["credits"])
+    assert "no price" in unknown.json()["detail"]
+    assert (
+        "what the call costs is not known: workflow template not found" in foreign.json()["detail"]
+    )
 
 
 def test_what_the_upstream_refuses_leaves_the_budget_as_it_is(proxied):
