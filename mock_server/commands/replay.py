@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ def command(file: Path, as_json: bool) -> None:
     """
     from mock_server.incidents.replay import UnreadableIncident, read_incident, replay
 
+    logging.getLogger("tams_mock").addHandler(logging.NullHandler())
     try:
         report = asyncio.run(replay(read_incident(file.read_bytes()), _progress()))
     except OSError as error:

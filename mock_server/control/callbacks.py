@@ -154,6 +154,7 @@ class Callbacks:
     async def redeliver(self, call: Call) -> CallbackBody:
         account, delivery = await self._found(call)
         tried = await self.dispatcher.redeliver(account, delivery.id, call.wall)
+        call.went_on()
         # Callbacks that waited for this one can be sent now.
         self.dispatcher.wake(account.id)
         return CallbackBody.of(tried)
@@ -164,6 +165,7 @@ class Callbacks:
         drains = (self.dispatcher.drain(each.id, call.wall) for each in accounts)
         tried = await asyncio.gather(*drains)
         # One that was tried several times is listed once, in its last state.
+        call.went_on()
         last = {delivery.id: delivery for delivery in chain(*tried)}
         return DrainedBody(
             callbacks=[CallbackBody.of(delivery) for delivery in last.values()],
@@ -173,6 +175,9 @@ class Callbacks:
     async def _found(self, call: Call) -> tuple[Account, Delivery]:
         id = call.params["id"]
         delivery = await call.accounts.store.get(Delivery, id)
+        if delivery is None:  # What makes it may be due, but not applied yet.
+            await up_to_date(call.accounts, None, call.wall)
+            delivery = await call.accounts.store.get(Delivery, id)
         owner = None if delivery is None else await call.accounts.get(delivery.account)
         if delivery is None or owner is None:
             raise NotFound("callback", id)

@@ -189,11 +189,13 @@ class Clocks:
             delivered = await asyncio.gather(*sending)
         self._wake(query)
         tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
+        call.went_on()
+        opened = await self.dispatcher.count_open(followers)
         return AdvancedBody(
             **dict(await self.get_clock(call, query)),
             fired=[EventBody.of(event) for event in events],
             callbacks=[CallbackTryBody.of(each) for each in tries],
-            open_callbacks=await self.dispatcher.count_open(followers),
+            open_callbacks=opened,
         )
 
     async def _followers(self, call: Call, query: AccountQuery) -> list[str]:

@@ -88,9 +88,11 @@ class Incidents:
         own = {each for account in accounts for each in self._own(account)}
         stand_ins = StandIns(own.difference(settings.secrets), settings.secrets if redact else ())
         if redact:
+            texts = [value.encode() for value in settings.values.values() if isinstance(value, str)]
+            yield from stand_ins.learn((), texts, is_signed=False)
             for each in calls:
                 yield from _learn(stand_ins, each)
-        steps: list[tuple[int, Step]] = []
+        steps: list[tuple[float, Step]] = []
         with_client = "trusted_proxies" in settings.values
         for each in calls:
             step = request_step(each, stand_ins, with_client=with_client)
@@ -99,7 +101,12 @@ class Incidents:
             for number, turn in enumerate(each.trace.acts[1:], start=2):
                 steps.append((turn, ResumeStep(kind="resume", id=step.id, act=number)))
             yield
-        steps += [(each.turn, _callback_step(each, stand_ins)) for each in tries]
+        waits = [each.trace for each in calls if each.trace.surface == CONTROL and each.trace.acts]
+        for tried in tries:
+            # A call that waits for callbacks also waits for those that are under way.
+            began = (each.turn for each in waits if each.turn < tried.turn < each.acts[-1])
+            turn = next(began, tried.turn) if tried.is_alone else tried.turn
+            steps.append((turn + 0.5, _callback_step(tried, stand_ins)))
         steps.sort(key=lambda step: step[0])
         return IncidentBody(
             tams_mock_incident=1,
@@ -223,10 +230,12 @@ def _callback_step(tried: RecordedTry, stand_ins: StandIns) -> CallbackStep:
         account=tried.account,
         callback=tried.callback,
         number=tried.number,
-        status=reply.status,
-        problem=stand_ins.text(reply.problem),
-        answer=RecordedBody.of(stand_ins.data(reply.body)) if reply.body else None,
+        status=None if reply is None else reply.status,
+        url=stand_ins.text(reply.url) if reply else "",
+        problem=stand_ins.text(reply.problem) if reply else "",
+        answer=RecordedBody.of(stand_ins.data(reply.body)) if reply and reply.body else None,
         final=tried.is_final,
+        alone=tried.is_alone,
     )
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -21,12 +20,14 @@ from starlette.types import Scope
 from mock_server.app import App
 from mock_server.core.account_service import AccountCounter
 from mock_server.core.accounts import SERVER, Account
+from mock_server.core.errors import AccountGone
 from mock_server.core.outbox import Delivery
-from mock_server.core.store import Transaction
+from mock_server.core.outbox_service import claim
+from mock_server.core.store import Transaction, View
 from mock_server.settings import Settings
-from mock_server.stores.memory import MemoryStore, MemoryTransaction
+from mock_server.stores.memory import MemoryStore, MemoryTransaction, MemoryView
 from mock_server.web.callback_formats import CallbackFault, CallbackReply
-from mock_server.web.callbacks import CallbackDispatcher
+from mock_server.web.callbacks import LEASE, CallbackDispatcher
 from mock_server.web.calls import WHOLE, Headers
 from mock_server.web.incident_files import CallbackStep, RequestStep
 from mock_server.web.recorder import RecordedCall
@@ -53,13 +54,19 @@ class Player:
         self._replies: dict[tuple[str, int], deque[CallbackStep]] = defaultdict(deque)
         self._open = set[int]()
         for step in callbacks:
-            self._replies[step.callback, step.number].append(step)
             self._open.add(id(step))
+            if step.status is not None:
+                self._replies[step.callback, step.number].append(step)
         self._gates = set(gates)
         self._playing: dict[str, _Exchange] = {}
-        dispatcher = partial(_ToldDispatcher, self)
-        self.app = App(settings, wall=lambda: self.now, store=_GatedStore(), dispatcher=dispatcher)
+        self.app = App(
+            settings, wall=lambda: self.now, store=_GatedStore(), dispatcher=self._dispatcher_of
+        )
         self.app.recorder.entries = self.app.recorder.total_bytes = 2**62
+
+    def _dispatcher_of(self, *args: Any, **options: Any) -> CallbackDispatcher:
+        self._dispatcher = _ToldDispatcher(self, *args, **options)
+        return self._dispatcher
 
     async def open(self) -> None:
         """Begin as the mock began that was recorded."""
@@ -77,10 +84,20 @@ class Player:
             counter = await tx.get(AccountCounter, SERVER) or AccountCounter(SERVER, SERVER)
             await tx.put(replace(counter, made=made))
 
-    async def request(self, step: RequestStep, headers: Headers, body: bytes) -> bool:
-        """Send a request; return whether it is over, or goes on with `resume`."""
+    async def request(
+        self,
+        step: RequestStep,
+        headers: Headers,
+        body: bytes,
+        beside: Sequence[CallbackStep] = (),
+    ) -> bool:
+        """Send a request; return whether it is over, or goes on with `resume`.
+
+        Callbacks `beside` it are sent by themselves, before the request sends any.
+        """
         gates = {act for id, act in self._gates if id == step.id}
-        exchange = self._playing[step.id] = _Exchange(step, _scope(step, headers), gates)
+        exchange = _Exchange(step, _scope(step, headers), gates, beside)
+        self._playing[step.id] = exchange
         self.app.http.serial = int(step.id, 16) - 1
         self.now = step.at
         exchange.task = asyncio.create_task(self._send(exchange, body))
@@ -96,10 +113,11 @@ class Player:
         return await self._wait_for(exchange)
 
     async def callback(self, step: CallbackStep) -> None:
-        """Send what is due, unless a request has sent this callback already."""
+        """Send a callback, unless a request has sent it already."""
         if id(step) in self._open:
             self.now = step.at
-            await self.app.dispatcher.deliver_due(step.account, step.at)
+            with suppress(AccountGone):
+                await self._dispatcher.send_one(step.account, step.callback)
 
     def reply(self, delivery: Delivery) -> CallbackStep | None:
         """Return what the receiver answers to the next try."""
@@ -141,8 +159,11 @@ class Player:
 class _Exchange:
     """A request that is being played; `gates` are the units of work that wait for a `resume`."""
 
-    def __init__(self, step: RequestStep, scope: Scope, gates: set[int]) -> None:
+    def __init__(
+        self, step: RequestStep, scope: Scope, gates: set[int], beside: Sequence[CallbackStep]
+    ) -> None:
         self.step = step
+        self.beside = beside
         self.scope = scope
         self.gates = gates
         self.blocked = asyncio.Event()
@@ -162,10 +183,20 @@ class _Exchange:
 _current: ContextVar[_Exchange | None] = ContextVar("_current", default=None)
 
 
+async def _pass_gate() -> None:
+    if exchange := _current.get():
+        await exchange.pass_gate()
+
+
 class _GatedTransaction(MemoryTransaction):
     async def __aenter__(self) -> Transaction:
-        if exchange := _current.get():
-            await exchange.pass_gate()
+        await _pass_gate()
+        return await super().__aenter__()
+
+
+class _GatedView(MemoryView):
+    async def __aenter__(self) -> View:
+        await _pass_gate()
         return await super().__aenter__()
 
 
@@ -174,6 +205,9 @@ class _GatedStore(MemoryStore):
 
     def transaction(self, account: str) -> MemoryTransaction:
         return _GatedTransaction(self, account)
+
+    def view(self) -> MemoryView:
+        return _GatedView(self._tables)
 
 
 class _ToldDispatcher(CallbackDispatcher):
@@ -186,20 +220,40 @@ class _ToldDispatcher(CallbackDispatcher):
     def wake(self, account: str | None = None) -> None:
         """Do nothing: the steps say when something was sent by itself."""
 
+    async def _deliver(
+        self, account_id: str, until: float | None, wall: float | None
+    ) -> list[Delivery]:
+        await self._send_those_beside(account_id)
+        return await super()._deliver(account_id, until, wall)
+
+    async def redeliver(self, account: Account, id: str, wall: float | None = None) -> Delivery:
+        await self._send_those_beside(account.id)
+        return await super().redeliver(account, id, wall)
+
+    async def _send_those_beside(self, account_id: str) -> None:
+        exchange = _current.get()
+        for step in exchange.beside if exchange else ():
+            if step.account == account_id:
+                await self._player.callback(step)
+
+    async def send_one(self, account_id: str, id: str) -> None:
+        """Send one callback, if it is due."""
+        async with self._act(account_id) as world:
+            delivery = await world.own(Delivery, id)
+            if delivery is None or delivery.due_at is None or delivery.due_at > world.now:
+                return
+            claimed = await claim(world, delivery, self._claim(), LEASE)
+            account, at = world.account, delivery.due_at
+        await self._send_claimed(account, claimed, at, 0, {})
+
     async def tried(
         self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None
     ) -> tuple[CallbackReply, bool]:
         step = self._player.reply(delivery)
         if step is None:
             return CallbackReply(0, _UNKNOWN_REPLY), True
-        reply = CallbackReply(step.status, step.problem)
-        if await self.body_of(account, delivery) is None:
-            return reply, True
-        url = delivery.watch.url
-        with suppress(Exception):
-            url = self._adapters[delivery.watch.surface](account).address(delivery, account, at)
         body = b"" if step.answer is None else step.answer.data or b""
-        return replace(reply, body=body, url=url), step.final
+        return CallbackReply(step.status or 0, step.problem, body, step.url), step.final
 
 
 class _TakingConnection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from itertools import islice, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -108,10 +109,10 @@ class _Replaying:
         player = self.player
         await player.open()
         try:
-            for step in self.incident.steps:
+            for place, step in enumerate(self.incident.steps):
                 match step:
                     case RequestStep():
-                        await self._request(step)
+                        await self._request(step, self._beside(place))
                     case ResumeStep():
                         if await player.resume(step.id):
                             self._compare(self.steps_by_id[step.id])
@@ -123,14 +124,20 @@ class _Replaying:
         differing = {each.number for each in self.differences}
         return ReplayReport(compared, compared - len(differing), self.differences, self.notes)
 
-    async def _request(self, step: RequestStep) -> None:
+    def _beside(self, place: int) -> list[CallbackStep]:
+        """Return the callbacks that were sent by themselves while a request waited for them."""
+        steps = islice(self.incident.steps, place + 1, None)
+        following = takewhile(lambda each: isinstance(each, CallbackStep), steps)
+        return [each for each in following if isinstance(each, CallbackStep) and each.alone]
+
+    async def _request(self, step: RequestStep, beside: list[CallbackStep]) -> None:
         body = b"" if step.body is None else step.body.data
         if body is None:
             self._differs(step, "the request", "its body", "it had to make room")
             return
         if self._creates_the_account(step):
             await self.player.count_accounts(self.incident.accounts[0].number)
-        if await self.player.request(step, headers_of(step.headers), body):
+        if await self.player.request(step, headers_of(step.headers), body, beside):
             self._compare(step)
 
     def _creates_the_account(self, step: RequestStep) -> bool:

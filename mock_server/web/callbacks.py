@@ -16,6 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from itertools import count
 from secrets import token_hex
@@ -40,7 +41,6 @@ from mock_server.core.outbox_service import (
 )
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.callback_formats import CallbackAdapter, CallbackFault, CallbackReply
-from mock_server.web.calls import next_turn
 from mock_server.web.sender import Sender
 from mock_server.web.targets import CallbackTarget, CallbackTargets, NameUnknown, TargetRefused
 
@@ -57,7 +57,10 @@ PATIENCE = 0.2
 # A clock of one second in a million years would be more than event loops can count.
 MAX_SLEEP = 86400.0
 
-OnTry = Callable[[float, int, Delivery, CallbackReply, bool], object]
+# Whether a callback is sent because its time has come, and not because a request wants it.
+by_itself = ContextVar("by_itself", default=False)
+
+OnTry = Callable[[float, Delivery, CallbackReply | None, bool], object]
 FaultOf = Callable[[Account, Delivery, float], Awaitable[CallbackFault | None]]
 Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
@@ -82,8 +85,8 @@ class CallbackDispatcher:
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
         self.fault_of: FaultOf = _no_fault
-        # Told of each try: the wall and the turn at its begin, and what came of it; the last says
-        # that another try would make no sense.
+        # Told of each try: the wall at its begin, the callback, what came of it (None if a fault
+        # kept it from being sent), and whether another try would make no sense.
         self.on_try: OnTry = _tell_nobody
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
@@ -191,6 +194,7 @@ class CallbackDispatcher:
             runs[receiver] = asyncio.create_task(self._run(account_id, receiver))
 
     async def _run(self, account_id: str, receiver: str) -> None:
+        by_itself.set(True)
         try:
             with suppress(AccountGone):
                 await self._deliver_to(account_id, receiver, {})
@@ -412,6 +416,8 @@ class CallbackDispatcher:
     ) -> Delivery:
         """Do what a fault wants with a notice; return what became of it."""
         log.info("callback %s: fault %s: %s", delivery.id, fault.id, fault.kind)
+        if fault.kind in ("late", "overtaken", "lost", "lost-once"):
+            self.on_try(self.wall(), delivery, None, False)
         match fault.kind:
             case "late" | "overtaken":
                 overtaken = fault.kind == "overtaken"
@@ -441,9 +447,9 @@ class CallbackDispatcher:
         self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None = None
     ) -> tuple[CallbackReply, bool]:
         """Send a notice; return the reply, and whether another try would make no sense."""
-        wall, turn = self.wall(), next_turn()
+        wall = self.wall()
         reply, final = await self.tried(account, delivery, at, fault)
-        self.on_try(wall, turn, delivery, reply, final)
+        self.on_try(wall, delivery, reply, final)
         return reply, final
 
     async def tried(
@@ -472,9 +478,7 @@ class CallbackDispatcher:
             return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True
 
 
-def _tell_nobody(
-    wall: float, turn: int, delivery: Delivery, reply: CallbackReply, final: bool
-) -> None:
+def _tell_nobody(wall: float, delivery: Delivery, reply: CallbackReply | None, final: bool) -> None:
     pass
 
 

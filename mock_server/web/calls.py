@@ -225,6 +225,10 @@ class Call:
             world.plan_change = self.plan_change
         return world
 
+    def went_on(self) -> None:
+        """Note that a call that waited, but not in a unit of work, goes on from here."""
+        self.trace.acts = (self.trace.turn, next_turn())
+
     def header(self, name: bytes) -> bytes | None:
         """Return the header's last value; `name` is lower case."""
         if self._headers is None:

@@ -94,9 +94,11 @@ class ResumeStep(_FilePart):
 
 
 class CallbackStep(_FilePart):
-    """What the receiver of a callback answered; `status` 0 is no answer. `number` counts tries.
+    """One try of a callback, and what its receiver answered: `status` 0 is no answer.
 
-    `answer` is there for questions, whose answers decide something.
+    It is done here unless a request did it; one that is `alone` was sent by itself. `number` counts
+    tries. `url` is where it was sent. `answer` is there for questions, whose answers decide
+    something. There is no `status` if a fault kept it from being sent.
     """
 
     kind: Literal["callback"]
@@ -104,10 +106,12 @@ class CallbackStep(_FilePart):
     account: str
     callback: str
     number: int
-    status: int
+    status: int | None = None
+    url: str = ""
     problem: str = ""
     answer: RecordedBody | None = None
     final: bool = False
+    alone: bool = False
 
 
 class AccountPart(_FilePart):

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from mock_server.core.outbox import Delivery
 from mock_server.web.callback_formats import CallbackReply
-from mock_server.web.calls import CONTROL, LEFT_EARLY, Answer, Trace
+from mock_server.web.callbacks import by_itself
+from mock_server.web.calls import CONTROL, LEFT_EARLY, Answer, Trace, next_turn
 
 # Answers are kept up to here, and as digests above.
 MAX_ANSWER_BYTES = 16 * 1024
@@ -72,7 +73,8 @@ class RecordedCall(Struct, eq=False):
 class RecordedTry(Struct, frozen=True):
     """What came of one try of a callback: the `number`-th, which began at a moment of the wall.
 
-    `is_final` says that no other try follows.
+    The `reply` is None where a fault kept it from being sent. `is_final` says that no other try
+    follows. One that `is_alone` was sent by itself.
     """
 
     turn: int
@@ -80,8 +82,9 @@ class RecordedTry(Struct, frozen=True):
     account: str
     callback: str
     number: int
-    reply: CallbackReply
+    reply: CallbackReply | None
     is_final: bool
+    is_alone: bool
 
 
 class Recorder:
@@ -151,20 +154,19 @@ class Recorder:
     def keep_try(
         self,
         wall: float,
-        turn: int,
         delivery: Delivery,
-        reply: CallbackReply,
+        reply: CallbackReply | None,
         is_final: bool,
     ) -> None:
-        """Keep what came of a try of a callback that began at a moment of the wall."""
+        """Keep what came of a try of a claimed callback that began at a moment of the wall."""
         if not self.entries:
             return
-        body = reply.body if delivery.asked else b""
-        told = CallbackReply(reply.status, reply.problem, body)
-        number = len(delivery.attempts) + 1
-        self._tries.append(
-            RecordedTry(turn, wall, delivery.account, delivery.id, number, told, is_final)
-        )
+        if reply is not None:
+            body = reply.body if delivery.asked else b""
+            reply = CallbackReply(reply.status, reply.problem, body, reply.url)
+        number, place = len(delivery.attempts) + 1, (delivery.account, delivery.id)
+        turn, is_alone = next_turn(), by_itself.get()
+        self._tries.append(RecordedTry(turn, wall, *place, number, reply, is_final, is_alone))
         if len(self._tries) > MAX_TRIES:
             self._tries.popleft()
             self.dropped_tries += 1

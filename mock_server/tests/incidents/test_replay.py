@@ -44,9 +44,9 @@ class Recorded:
 class AMock:
     """Opens a mock whose clock runs, for the time of a block."""
 
-    def __init__(self, **settings):
-        chosen: dict[str, Any] = {"rate_limit": "off", "clock_rate": 10}
-        self.app = create_app(Settings(**chosen | settings))
+    def __init__(self, **changes: Any) -> None:
+        settings: dict[str, Any] = {"rate_limit": "off", "clock_rate": 10, **changes}
+        self.app = create_app(Settings(**settings))
 
     async def __aenter__(self):
         await self.app.open(wall())
