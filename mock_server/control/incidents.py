@@ -92,7 +92,7 @@ class Incidents:
             yield from stand_ins.learn((), texts, is_signed=False)
             for each in calls:
                 yield from _learn(stand_ins, each)
-        steps: list[tuple[float, Step]] = []
+        steps: list[tuple[int, Step]] = []
         with_client = "trusted_proxies" in settings.values
         for each in calls:
             step = request_step(each, stand_ins, with_client=with_client)
@@ -101,12 +101,7 @@ class Incidents:
             for number, turn in enumerate(each.trace.acts[1:], start=2):
                 steps.append((turn, ResumeStep(kind="resume", id=step.id, act=number)))
             yield
-        waits = [each.trace for each in calls if each.trace.surface == CONTROL and each.trace.acts]
-        for tried in tries:
-            # A call that waits for callbacks also waits for those that are under way.
-            began = (each.turn for each in waits if each.turn < tried.turn < each.acts[-1])
-            turn = next(began, tried.turn) if tried.is_alone else tried.turn
-            steps.append((turn + 0.5, _callback_step(tried, stand_ins)))
+        steps += [(each.turn, _callback_step(each, stand_ins)) for each in tries]
         steps.sort(key=lambda step: step[0])
         return IncidentBody(
             tams_mock_incident=1,
@@ -226,7 +221,8 @@ def _callback_step(tried: RecordedTry, stand_ins: StandIns) -> CallbackStep:
     reply = tried.reply
     return CallbackStep(
         kind="callback",
-        at=tried.wall,
+        at=tried.began,
+        until=tried.ended,
         account=tried.account,
         callback=tried.callback,
         number=tried.number,
@@ -236,6 +232,7 @@ def _callback_step(tried: RecordedTry, stand_ins: StandIns) -> CallbackStep:
         answer=RecordedBody.of(stand_ins.data(reply.body)) if reply and reply.body else None,
         final=tried.is_final,
         alone=tried.is_alone,
+        fault=tried.fault,
     )
 
 

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from mock_server.app import App
 from mock_server.core.account_service import AccountCounter
 from mock_server.core.accounts import SERVER, Account
-from mock_server.core.errors import AccountGone
+from mock_server.core.errors import AccountGone, NotFound
 from mock_server.core.outbox import Delivery
 from mock_server.core.outbox_service import claim
 from mock_server.core.store import Transaction, View
@@ -29,6 +29,8 @@ from mock_server.stores.memory import MemoryStore, MemoryTransaction, MemoryView
 from mock_server.web.callback_formats import CallbackFault, CallbackReply
 from mock_server.web.callbacks import LEASE, CallbackDispatcher
 from mock_server.web.calls import WHOLE, Headers
+from mock_server.web.faults.effects import CallbackEffect
+from mock_server.web.faults.rules import rule_of
 from mock_server.web.incident_files import CallbackStep, RequestStep
 from mock_server.web.recorder import RecordedCall
 from mock_server.web.wall import waits
@@ -51,17 +53,17 @@ class Player:
         gates: Iterable[tuple[str, int]] = (),
     ) -> None:
         self.now = self.began_at = began_at
-        self._replies: dict[tuple[str, int], deque[CallbackStep]] = defaultdict(deque)
+        self._tries: dict[tuple[str, int], deque[CallbackStep]] = defaultdict(deque)
         self._open = set[int]()
         for step in callbacks:
             self._open.add(id(step))
-            if step.status is not None:
-                self._replies[step.callback, step.number].append(step)
+            self._tries[step.callback, step.number].append(step)
         self._gates = set(gates)
         self._playing: dict[str, _Exchange] = {}
         self.app = App(
             settings, wall=lambda: self.now, store=_GatedStore(), dispatcher=self._dispatcher_of
         )
+        self._dispatcher.fault_of = self._dispatcher.told_fault
         self.app.recorder.entries = self.app.recorder.total_bytes = 2**62
 
     def _dispatcher_of(self, *args: Any, **options: Any) -> CallbackDispatcher:
@@ -93,7 +95,7 @@ class Player:
     ) -> bool:
         """Send a request; return whether it is over, or goes on with `resume`.
 
-        Callbacks `beside` it are sent by themselves, before the request sends any.
+        Callbacks `beside` it were sent by it, or by themselves while it waited.
         """
         gates = {act for id, act in self._gates if id == step.id}
         exchange = _Exchange(step, _scope(step, headers), gates, beside)
@@ -112,20 +114,26 @@ class Player:
         exchange.go_on.set()
         return await self._wait_for(exchange)
 
-    async def callback(self, step: CallbackStep) -> None:
-        """Send a callback, unless a request has sent it already."""
-        if id(step) in self._open:
-            self.now = step.at
-            with suppress(AccountGone):
-                await self._dispatcher.send_one(step.account, step.callback)
-
-    def reply(self, delivery: Delivery) -> CallbackStep | None:
-        """Return what the receiver answers to the next try."""
-        known = self._replies[delivery.id, len(delivery.attempts) + 1]
-        if not known:
+    async def callback(
+        self, step: CallbackStep, until: float | None = None, wall: float | None = None
+    ) -> Delivery | None:
+        """Send a callback that is due by then, or now, unless a request has sent it already."""
+        if id(step) not in self._open:
             return None
-        self._open.discard(id(known[0]))
-        return known.popleft()
+        self.now, over = step.at, None
+        with suppress(AccountGone):
+            over = await self._dispatcher.send_one(step.account, step.callback, until, wall)
+        return over
+
+    def next_try(self, delivery: Delivery) -> CallbackStep | None:
+        """Return what came of the next try of a callback."""
+        known = self._tries[delivery.id, len(delivery.attempts) + 1]
+        return known[0] if known else None
+
+    def take(self, step: CallbackStep) -> None:
+        """Note that a try was done."""
+        self._tries[step.callback, step.number].remove(step)
+        self._open.discard(id(step))
 
     async def _send(self, exchange: _Exchange, body: bytes) -> None:
         _current.set(exchange)
@@ -223,37 +231,63 @@ class _ToldDispatcher(CallbackDispatcher):
     async def _deliver(
         self, account_id: str, until: float | None, wall: float | None
     ) -> list[Delivery]:
-        await self._send_those_beside(account_id)
-        return await super()._deliver(account_id, until, wall)
-
-    async def redeliver(self, account: Account, id: str, wall: float | None = None) -> Delivery:
-        await self._send_those_beside(account.id)
-        return await super().redeliver(account, id, wall)
-
-    async def _send_those_beside(self, account_id: str) -> None:
-        exchange = _current.get()
+        """Send what the request sent, and what was sent by itself while it waited."""
+        exchange, tried = _current.get(), list[Delivery]()
         for step in exchange.beside if exchange else ():
             if step.account == account_id:
-                await self._player.callback(step)
+                told = () if step.alone else (until, wall)
+                over = await self._player.callback(step, *told)
+                if over is not None and not step.alone:
+                    tried.append(over)
+        return sorted(tried, key=lambda each: each.attempts[-1].at)
 
-    async def send_one(self, account_id: str, id: str) -> None:
-        """Send one callback, if it is due."""
-        async with self._act(account_id) as world:
+    async def redeliver(self, account: Account, id: str, wall: float | None = None) -> Delivery:
+        exchange = _current.get()
+        for step in exchange.beside if exchange else ():
+            if step.account == account.id and step.alone:
+                await self._player.callback(step)
+        return await super().redeliver(account, id, wall)
+
+    async def send_one(
+        self, account_id: str, id: str, until: float | None, wall: float | None
+    ) -> Delivery | None:
+        """Send one callback, if it is due by then, or now; return it if it was tried."""
+        async with self._act(account_id, wall=wall) as world:
             delivery = await world.own(Delivery, id)
-            if delivery is None or delivery.due_at is None or delivery.due_at > world.now:
-                return
+            moment = world.now if until is None else until
+            if delivery is None or delivery.due_at is None or delivery.due_at > moment:
+                return None
             claimed = await claim(world, delivery, self._claim(), LEASE)
-            account, at = world.account, delivery.due_at
-        await self._send_claimed(account, claimed, at, 0, {})
+            account, at = world.account, min(delivery.due_at, world.now)
+        tried: dict[int, Delivery] = {}
+        await self._send_claimed(account, claimed, at, 0, tried)
+        return tried.get(0)
+
+    async def told_fault(self, account: Account, delivery: Delivery) -> CallbackFault | None:
+        """Return the fault that hit a callback; callbacks may have overtaken each other."""
+        faults, step = self._player.app.faults, self._player.next_try(delivery)
+        drawn = await faults.of_callback(account, delivery)
+        if step is None or not step.fault:
+            return None if step else drawn
+        with suppress(NotFound):
+            effect = rule_of((await faults.find(step.fault)).spec).fault
+            if isinstance(effect, CallbackEffect):
+                if step.status is None:
+                    self._player.take(step)
+                return CallbackFault(step.fault, effect.how, effect.seconds)
+        return drawn
 
     async def tried(
         self, account: Account, delivery: Delivery, at: float, fault: CallbackFault | None
     ) -> tuple[CallbackReply, bool]:
-        step = self._player.reply(delivery)
-        if step is None:
+        step = self._player.next_try(delivery)
+        if step is None or step.status is None:
             return CallbackReply(0, _UNKNOWN_REPLY), True
+        self._player.take(step)
+        if not delivery.asked:
+            self._player.now = step.until
         body = b"" if step.answer is None else step.answer.data or b""
-        return CallbackReply(step.status or 0, step.problem, body, step.url), step.final
+        return CallbackReply(step.status, step.problem, body, step.url), step.final
 
 
 class _TakingConnection:

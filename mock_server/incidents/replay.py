@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -95,6 +95,7 @@ class _Replaying:
         self.requests = [each for each in incident.steps if isinstance(each, RequestStep)]
         self.numbers = {each.id: number for number, each in enumerate(self.requests, start=1)}
         self.steps_by_id = {each.id: each for each in self.requests}
+        self.resumed = {each.id for each in incident.steps if isinstance(each, ResumeStep)}
         self.differences: list[AnswerDifference] = []
         self.notes = [*_version_notes(incident), *incident.partial]
         self.done = 0
@@ -125,10 +126,17 @@ class _Replaying:
         return ReplayReport(compared, compared - len(differing), self.differences, self.notes)
 
     def _beside(self, place: int) -> list[CallbackStep]:
-        """Return the callbacks that were sent by themselves while a request waited for them."""
-        steps = islice(self.incident.steps, place + 1, None)
-        following = takewhile(lambda each: isinstance(each, CallbackStep), steps)
-        return [each for each in following if isinstance(each, CallbackStep) and each.alone]
+        """Return the callbacks that were sent between a request and the moment it went on."""
+        found: list[CallbackStep] = []
+        request = self.incident.steps[place]
+        if not isinstance(request, RequestStep) or request.id not in self.resumed:
+            return []
+        for step in islice(self.incident.steps, place + 1, None):
+            if isinstance(step, ResumeStep) and step.id == request.id:
+                break
+            if isinstance(step, CallbackStep):
+                found.append(step)
+        return found
 
     async def _request(self, step: RequestStep, beside: list[CallbackStep]) -> None:
         body = b"" if step.body is None else step.body.data

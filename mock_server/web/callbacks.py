@@ -60,7 +60,7 @@ MAX_SLEEP = 86400.0
 # Whether a callback is sent because its time has come, and not because a request wants it.
 by_itself = ContextVar("by_itself", default=False)
 
-OnTry = Callable[[float, Delivery, CallbackReply | None, bool], object]
+OnTry = Callable[[float, float, Delivery, CallbackReply | None, bool], object]
 FaultOf = Callable[[Account, Delivery, float], Awaitable[CallbackFault | None]]
 Send = Callable[[CallbackTarget, bytes], Awaitable[CallbackReply]]
 
@@ -85,8 +85,8 @@ class CallbackDispatcher:
         self._send = send or self._sender.send
         self._name, self._claims = token_hex(8), count(1)
         self.fault_of: FaultOf = _no_fault
-        # Told of each try: the wall at its begin, the callback, what came of it (None if a fault
-        # kept it from being sent), and whether another try would make no sense.
+        # Told of each try: the wall at its begin and end, the callback, what came of it (None if a
+        # fault kept it from being sent), and whether another try would make no sense.
         self.on_try: OnTry = _tell_nobody
         self._closed = False
         self._news: dict[str, asyncio.Event] = {}
@@ -225,7 +225,7 @@ class CallbackDispatcher:
         reply, _ = await self._try(account, asked, now)
         asked = asked.repeated(reply.as_attempt(now, asked=True))
         _log(asked, reply)
-        async with self._act(account.id, account.incarnation) as world:
+        async with self._act(account.id, account.incarnation, wall) as world:
             await keep(world, claim, asked)
         return reply
 
@@ -417,7 +417,7 @@ class CallbackDispatcher:
         """Do what a fault wants with a notice; return what became of it."""
         log.info("callback %s: fault %s: %s", delivery.id, fault.id, fault.kind)
         if fault.kind in ("late", "overtaken", "lost", "lost-once"):
-            self.on_try(self.wall(), delivery, None, False)
+            self.on_try(self.wall(), self.wall(), delivery, None, False)
         match fault.kind:
             case "late" | "overtaken":
                 overtaken = fault.kind == "overtaken"
@@ -449,7 +449,7 @@ class CallbackDispatcher:
         """Send a notice; return the reply, and whether another try would make no sense."""
         wall = self.wall()
         reply, final = await self.tried(account, delivery, at, fault)
-        self.on_try(wall, delivery, reply, final)
+        self.on_try(wall, self.wall(), delivery, reply, final)
         return reply, final
 
     async def tried(
@@ -478,7 +478,9 @@ class CallbackDispatcher:
             return CallbackReply(0, f"not foreseen: {type(error).__name__}", url=url), True
 
 
-def _tell_nobody(wall: float, delivery: Delivery, reply: CallbackReply | None, final: bool) -> None:
+def _tell_nobody(
+    began: float, ended: float, delivery: Delivery, reply: CallbackReply | None, final: bool
+) -> None:
     pass
 
 

@@ -96,13 +96,15 @@ class ResumeStep(_FilePart):
 class CallbackStep(_FilePart):
     """One try of a callback, and what its receiver answered: `status` 0 is no answer.
 
-    It is done here unless a request did it; one that is `alone` was sent by itself. `number` counts
-    tries. `url` is where it was sent. `answer` is there for questions, whose answers decide
-    something. There is no `status` if a fault kept it from being sent.
+    It went on from `at` to `until` (real seconds). It is done here unless a request did it; one
+    that is `alone` was sent by itself. `number` counts tries. `fault` is the rule that hit it, and
+    there is no `status` if that kept it from being sent. `url` is where it was sent. `answer` is
+    there for questions, whose answers decide something.
     """
 
     kind: Literal["callback"]
     at: float
+    until: float
     account: str
     callback: str
     number: int
@@ -110,6 +112,7 @@ class CallbackStep(_FilePart):
     url: str = ""
     problem: str = ""
     answer: RecordedBody | None = None
+    fault: str = ""
     final: bool = False
     alone: bool = False
 

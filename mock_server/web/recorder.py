@@ -71,20 +71,23 @@ class RecordedCall(Struct, eq=False):
 
 
 class RecordedTry(Struct, frozen=True):
-    """What came of one try of a callback: the `number`-th, which began at a moment of the wall.
+    """What came of one try of a callback: the `number`-th, between two moments of the wall.
 
     The `reply` is None where a fault kept it from being sent. `is_final` says that no other try
-    follows. One that `is_alone` was sent by itself.
+    follows; `fault` is the id of the rule that hit the callback. One that `is_alone` was sent by
+    itself.
     """
 
     turn: int
-    wall: float
+    began: float
+    ended: float
     account: str
     callback: str
     number: int
     reply: CallbackReply | None
     is_final: bool
     is_alone: bool
+    fault: str
 
 
 class Recorder:
@@ -153,12 +156,13 @@ class Recorder:
 
     def keep_try(
         self,
-        wall: float,
+        began: float,
+        ended: float,
         delivery: Delivery,
         reply: CallbackReply | None,
         is_final: bool,
     ) -> None:
-        """Keep what came of a try of a claimed callback that began at a moment of the wall."""
+        """Keep what came of a try of a callback that began and ended at moments of the wall."""
         if not self.entries:
             return
         if reply is not None:
@@ -166,7 +170,11 @@ class Recorder:
             reply = CallbackReply(reply.status, reply.problem, body, reply.url)
         number, place = len(delivery.attempts) + 1, (delivery.account, delivery.id)
         turn, is_alone = next_turn(), by_itself.get()
-        self._tries.append(RecordedTry(turn, wall, *place, number, reply, is_final, is_alone))
+        self._tries.append(
+            RecordedTry(
+                turn, began, ended, *place, number, reply, is_final, is_alone, delivery.fault
+            )
+        )
         if len(self._tries) > MAX_TRIES:
             self._tries.popleft()
             self.dropped_tries += 1

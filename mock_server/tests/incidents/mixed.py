@@ -252,7 +252,7 @@ class Caller:
         """Make a random call or two."""
         calls = [
             *[self.create_job, self.get_job] * 4,
-            *[self.upload, self.be_refused, self.draw, self.get_task, self.control] * 2,
+            *[self.upload, self.be_refused, self.draw, self.get_task] * 2,
             *(self.create_workflow_job, self.cancel_job, self.open_session, self.query_token),
             *(self.run_workflow, self.repeat_a_job, self.upload_in_chunks, self.use_page),
             self.ask_for_a_fault,
@@ -286,6 +286,8 @@ def mixed_incident(count: int, seed: int = 1) -> Json:
         while sum(step["kind"] == "request" for step in incident["steps"]) < count:
             with ThreadPoolExecutor(len(callers)) as pool:
                 list(pool.map(work, callers))
+            for caller in callers * 8:
+                caller.control()
             incident = mock.incident()
         for caller in callers:
             caller.http.close()
