@@ -263,10 +263,12 @@ class _ToldDispatcher(CallbackDispatcher):
         await self._send_claimed(account, claimed, at, 0, tried)
         return tried.get(0)
 
-    async def told_fault(self, account: Account, delivery: Delivery) -> CallbackFault | None:
+    async def told_fault(
+        self, account: Account, delivery: Delivery, at: float
+    ) -> CallbackFault | None:
         """Return the fault that hit a callback; callbacks may have overtaken each other."""
         faults, step = self._player.app.faults, self._player.next_try(delivery)
-        drawn = await faults.of_callback(account, delivery)
+        drawn = await faults.of_callback(account, delivery, at)
         if step is None or not step.fault:
             return None if step else drawn
         with suppress(NotFound):

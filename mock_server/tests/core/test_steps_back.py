@@ -2,6 +2,7 @@
 
 import pytest
 
+from mock_server.core.clock import Clock
 from mock_server.core.errors import NotFound
 from mock_server.core.jobs.job import JobState
 from mock_server.core.jobs.watch import Notify, Watch
@@ -29,6 +30,18 @@ def test_a_job_that_has_ended_stays_so_and_keeps_its_age(bench):
     assert again.state is JobState.SUCCEEDED
     assert BACK - again.job.ended_at == NOW + 60 - ended.ended_at
     assert bench.wallet(ADA, BACK) == before
+
+
+def test_a_call_that_waited_moves_no_jobs_however_fast_the_clock_is():
+    fast = Clock.at(NOW, start=NOW, rate=1000.0)
+    bench = Bench()
+    account = an_account(clock=fast)
+    job = bench.submit(account).job
+    ended = bench.look(account, job.id, NOW + 1).job  # a thousand seconds later
+
+    late = bench.look(account, job.id, NOW + 0.5).job
+
+    assert late.ended_at == ended.ended_at
 
 
 def test_jobs_that_run_and_wait_take_as_long_as_before(bench):
