@@ -184,7 +184,8 @@ class Scenarios:
         if scenario.name in shipped():
             raise Conflict(f"a scenario that ships is called {scenario.name}; choose another name")
         async with self.known.accounts.store.transaction(SERVER) as tx:
-            if await tx.count(OwnScenario) >= MAX_OWN_SCENARIOS:
+            is_new = await tx.get(OwnScenario, scenario.name) is None
+            if is_new and await tx.count(OwnScenario) >= MAX_OWN_SCENARIOS:
                 raise Conflict(f"there are {MAX_OWN_SCENARIOS} scenarios already; reset some")
             await tx.put(OwnScenario(scenario.name, SERVER, json.dumps(spec).encode()))
 
@@ -224,7 +225,9 @@ class Scenarios:
         """Raise Problem for faults that can never act, and for placeholders without a value."""
         errors = list(self._errors(spec, scenario))
         if errors:
-            raise Problem(NOT_A_SCENARIO, f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
+            place = (errors[0].pointer or "").removeprefix("#").removeprefix("/")
+            words = f"{place}: {errors[0].detail}" if place else errors[0].detail
+            raise Problem(NOT_A_SCENARIO, words, errors=errors)
 
     def _errors(self, spec: Any, scenario: Any) -> Iterator[ErrorBody]:
         if not (scenario.start or scenario.steps):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from mock_server.tests.scenarios.watcher import Watcher, job_of
 from mock_server.tests.tams.world import text_to_image
+from mock_server.tests.workshop.page_users import SAME_ORIGIN
 
 Symptom = Callable[[Watcher], Awaitable[None]]
 SYMPTOMS: dict[str, Symptom] = {}
@@ -644,9 +645,14 @@ async def callback_before_the_answer(watcher):
 @symptom
 async def session_expires_in_mid_generation(watcher):
     token, session = await a_session(watcher)
-    await watcher.advance(29)
+    await watcher.advance(29.9)
+    drawn = await watcher.http.post(
+        f"{session['sessionUrl']}/generate", json={"prompt": "a boat"}, headers=SAME_ORIGIN
+    )
+    assert drawn.status_code == 200
     assert (await watcher.http.get(session["sessionUrl"])).status_code == 200
-    await watcher.advance(1)
+    await watcher.advance(0.1)
+    assert (await watcher.jobs())[0]["state"] in ("waiting", "created")
     assert (await watcher.http.get(session["sessionUrl"])).status_code != 200
     again = await watcher.data("/scc/spRefreshOrCreateSession", {"apiToken": token})
     assert (await watcher.http.get(again["sessionUrl"])).status_code == 200

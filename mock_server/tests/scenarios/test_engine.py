@@ -441,6 +441,7 @@ async def test_a_wrong_scenario_is_refused_with_the_place(watcher, scenario, poi
 
     assert status in (400, 422)
     assert problem["errors"][0]["pointer"] == pointer
+    assert problem["detail"].startswith(pointer.strip("#/") or words)
     assert words in problem["errors"][0]["detail"]
 
 
