@@ -110,7 +110,7 @@ class TamsClient:
         reservation = self.reserve(_credits(self.check_workflow(params)))
         return self._submit("/v1/jobs/workflow", body, reservation, {})
 
-    def submit_template(self, template_id: str, fields: Any, **members: Any) -> Any:
+    def submit_template(self, template_id: str, fields: Any, /, **members: Any) -> Any:
         """Create a job from a template, after an estimate (`TAMS › 5.9`)."""
         reservation = self.reserve(_credits(self.check_template(template_id, fields)))
         body = {
@@ -134,7 +134,8 @@ class TamsClient:
         if "params" in order:
             return self.submit_workflow(**order)
         if "templateId" in order:
-            return self.submit_template(order["templateId"], order["fields"]["fieldAttrs"])
+            fields = order["fields"]["fieldAttrs"]
+            return self.submit_template(order["templateId"], fields, **order)
         return self.submit_job(order)
 
     def job(self, job_id: str) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from contract_tests.credentials import TamsCredentials
+
 Headers = tuple[tuple[str, str], ...]
 JSON_HEADERS: Headers = (("Content-Type", "application/json"),)
 
@@ -102,6 +104,9 @@ class Service(Protocol):
 
     def tams_key(self, app_id: str) -> str:
         """Return the private key of an app as PEM; empty if it is not known."""
+
+    def tams_apps(self) -> tuple[TamsCredentials, ...]:
+        """Return the credentials of all apps that are known."""
 
     def moved(self) -> float:
         """Return by how many seconds time was moved through this proxy."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contract_tests.mutants import (
+    tams_answers,
     tams_authentication,
     tams_extras,
     tams_jobs,
     tams_money,
+    tams_refusals,
     workshop_authentication,
     workshop_events,
     workshop_files,
@@ -25,6 +27,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *tams_jobs.MUTANTS,
     *tams_money.MUTANTS,
     *tams_extras.MUTANTS,
+    *tams_answers.MUTANTS,
+    *tams_refusals.MUTANTS,
     *workshop_authentication.MUTANTS,
     *workshop_sessions.MUTANTS,
     *workshop_tasks.MUTANTS,

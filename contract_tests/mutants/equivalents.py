@@ -21,7 +21,8 @@ from contract_tests.mutants.calls import (
     a_reply,
     unchanged,
 )
-from contract_tests.mutants.mutant import Mutation, combine
+from contract_tests.mutants.mutant import Memory, Mutation, combine, on_reply
+from contract_tests.mutants.tams_jobs import CREATE
 
 SLOWER = 0.02  # seconds for each answer
 _OURS = re.compile(r"/(v1|scc)/.*")
@@ -107,6 +108,22 @@ def _free_words(call: HttpCall, service: Service) -> HttpReply:
     return reply.with_json({**body, "message": "please try something else"})
 
 
+def _made_again(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+    """Make a new job for a request id that was used (U13)."""
+    if reply.status != 200:
+        return reply
+    job = reply.json["job"]["id"]
+    if job not in memory:
+        memory[job] = True
+        return reply
+    order = {k: v for k, v in call.json.items() if k not in ("requestId", "request_id")}
+    again = call.with_json({**order, "requestId": f"again-{len(memory)}-{job}"})
+    bearer = call.header("Authorization").startswith("Bearer ")
+    reply = service(again if bearer else service.signed(again))
+    memory[reply.json.get("job", {}).get("id")] = True
+    return reply
+
+
 def _hidden(call: HttpCall, service: Service) -> HttpReply:
     if call.path.startswith("/_mock"):
         return a_reply(404, {"message": "Not Found"})
@@ -165,6 +182,8 @@ VARIANTS = (
             "past_expiry": "accept", "short_expiry": "accept", "missing_init_image": "accept",
         },
     }),
+    EquivalentVariant("requests-made-again", "A repeated request id makes a new job.",
+        on_reply("POST", CREATE, _made_again)),
     EquivalentVariant("failures-are-400", "A failure in an envelope has status 400.",
             _always(unchanged), {"workshop": {"failure_status": 400}}),
     EquivalentVariant("all-together", "All variants that can be combined.", _all_together(

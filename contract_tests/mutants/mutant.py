@@ -120,6 +120,7 @@ class MutatedService:
     def __init__(self, service: Service, middleware: Middleware) -> None:
         self.url = service.url
         self.signed, self.tams_key, self.moved = service.signed, service.tams_key, service.moved
+        self.tams_apps = service.tams_apps
         self._service, self._middleware = service, middleware
 
     def __call__(self, call: HttpCall) -> HttpReply:

@@ -77,6 +77,11 @@ class Upstream:
         known = self._known.get(app_id)
         return known.tams.private_key if known else ""
 
+    def tams_apps(self) -> tuple[TamsCredentials, ...]:
+        """Return the credentials of all apps that are known."""
+        with self._lock:
+            return tuple({known.tams for known in self._known.values()})
+
     def moved(self) -> float:
         """Return by how many seconds time was moved through this proxy."""
         return self._moved

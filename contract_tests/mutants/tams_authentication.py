@@ -84,19 +84,19 @@ def _refusing(found: Callable[[Any], bool]) -> Mutation:
     """Return a mutation that refuses bodies with an object that `found` accepts."""
 
     def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-        return a_reply(400, PARAMS) if any(map(found, _objects(call.json))) else call
+        return a_reply(400, PARAMS) if any(map(found, objects(call.json))) else call
 
     return on_request("POST", API, change)
 
 
-def _objects(data: Any) -> list[dict[str, Any]]:
+def objects(data: Any) -> list[dict[str, Any]]:
     """Return every object in JSON data, except those in graphs."""
     if isinstance(data, list):
-        return [found for item in data for found in _objects(item)]
+        return [found for item in data for found in objects(item)]
     if not isinstance(data, dict):
         return []
     inner = (value for name, value in data.items() if name not in ("params", "fields"))
-    return [data, *(found for value in inner for found in _objects(value))]
+    return [data, *(found for value in inner for found in objects(value))]
 
 
 def _whole_number_as_text(data: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ RESULT = r"/resource-upload/.*"
 PNG = b"\x89PNG"
 
 
-def _jobs(method: str, pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
+def jobs(method: str, pattern: str, change: Callable[[Any, Memory], object]) -> Mutation:
     """Return a mutation of jobs in answers, in place."""
 
     def change_job(body: Any, memory: Memory) -> None:
@@ -26,17 +26,17 @@ def _jobs(method: str, pattern: str, change: Callable[[Any, Memory], object]) ->
     return on_json(method, pattern, change_job)
 
 
-def _in_state(state: str, change: Callable[[Any, Memory], object]) -> Mutation:
+def in_state(state: str, change: Callable[[Any, Memory], object]) -> Mutation:
     """Return a mutation of polled jobs in one state, in place."""
 
     def change_some(job: Any, memory: Memory) -> None:
         if job.get("status") == state:
             change(job, memory)
 
-    return _jobs("GET", JOB, change_some)
+    return jobs("GET", JOB, change_some)
 
 
-def _images(job: Any) -> list[Any]:
+def images_of(job: Any) -> list[Any]:
     found = job.get("successInfo", {}).get("images", [])
     return found if isinstance(found, list) else []
 
@@ -93,24 +93,24 @@ def _rank_as_number(job: Any, memory: Memory) -> None:
 
 def _each_image(**changes: Any) -> Callable[[Any, Memory], None]:
     def change(job: Any, memory: Memory) -> None:
-        for image in _images(job):
+        for image in images_of(job):
             image.update(changes)
 
     return change
 
 
 def _wider(job: Any, memory: Memory) -> None:
-    for image in _images(job):
+    for image in images_of(job):
         image["meta"]["image"]["width"] += 64
 
 
 def _expired_in_as_number(job: Any, memory: Memory) -> None:
-    for image in _images(job):
+    for image in images_of(job):
         image["expiredIn"] = int(image["expiredIn"])
 
 
 def _width_as_text(job: Any, memory: Memory) -> None:
-    for image in _images(job):
+    for image in images_of(job):
         image["meta"]["image"]["width"] = str(image["meta"]["image"]["width"])
 
 
@@ -125,16 +125,16 @@ def _other_seed(job: Any, memory: Memory) -> None:
 
 
 def _one_less(job: Any, memory: Memory) -> None:
-    if len(_images(job)) > 1:
-        _images(job).pop()
+    if len(images_of(job)) > 1:
+        images_of(job).pop()
 
 
 def _one_more(job: Any, memory: Memory) -> None:
-    if _images(job):
-        _images(job).append(_images(job)[0])
+    if images_of(job):
+        images_of(job).append(images_of(job)[0])
 
 
-def _download(change: Callable[[HttpCall, HttpReply, Memory, Service], HttpReply]) -> Mutation:
+def download(change: Callable[[HttpCall, HttpReply, Memory, Service], HttpReply]) -> Mutation:
     """Return a mutation of good pictures."""
 
     def change_good(
@@ -169,7 +169,7 @@ def _kept(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) ->
     """Keep serving files that a job has shown."""
     if reply.good and call.method == "GET" and call.path.startswith("/v1/jobs/"):
         job = (reply.json or {}).get("job", {})
-        for image in _images(job):
+        for image in images_of(job):
             target = "/" + image["url"].split("/", 3)[3]
             if target not in memory:
                 memory[target] = service(HttpCall("GET", target, call.headers[:1]))
@@ -205,81 +205,68 @@ def _failure_as_error(
     return a_reply(500, {"code": 13, "message": "failed"}) if failed else reply
 
 
-def _forgotten(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    """Treat a used request id as a new one."""
-    body = call.json
-    given = body.get("requestId") if isinstance(body, dict) else None
-    if not isinstance(given, str):
-        return call
-    memory[given] = memory.get(given, 0) + 1
-    if memory[given] == 1:
-        return call
-    changed = {**body, "requestId": f"{given[:40]}-{memory[given]}"}
-    return service.signed(call.with_json(changed))
-
-
 MUTANTS = (
     Mutant("state-undocumented", "Jobs are PROCESSING where they should be RUNNING.",
         "TAMS › 7", "PROCESSING",
-        _in_state("RUNNING", lambda job, memory: job.update(status="PROCESSING"))),
+        in_state("RUNNING", lambda job, memory: job.update(status="PROCESSING"))),
     Mutant("state-runs-back", "A job that ran waits again.", "TAMS › 7", "(?i)forward|back|order",
-        _in_state("RUNNING", _back)),
+        in_state("RUNNING", _back)),
     Mutant("success-runs-again", "A job that succeeded runs again.", "TAMS › 7",
-        "(?i)RUNNING|stays", _in_state("SUCCESS", _awake)),
+        "(?i)RUNNING|stays", in_state("SUCCESS", _awake)),
     Mutant("cancelled-runs-again", "A cancelled job runs again.", "TAMS › 7", "CANCELED|RUNNING",
-        _in_state("CANCELED", lambda job, memory: job.update(status="RUNNING"))),
+        in_state("CANCELED", lambda job, memory: job.update(status="RUNNING"))),
     Mutant("progress-falls", "Progress runs back.", "TAMS › 7", "(?i)progress",
-        _in_state("RUNNING", _counting_down)),
+        in_state("RUNNING", _counting_down)),
     Mutant("rank-rises", "A job moves back in the queue.", "TAMS › 7", "(?i)rank",
-        _jobs("GET", JOB, _waiting_while_running)),
+        jobs("GET", JOB, _waiting_while_running)),
     Mutant("rank-beyond-queue", "A job's rank is larger than the queue.", "TAMS › 7",
-        "(?i)queue|rank", _in_state("WAITING", _beyond_queue)),
+        "(?i)queue|rank", in_state("WAITING", _beyond_queue)),
     Mutant("waiting-without-info", "A waiting job has no waitingInfo.", "TAMS › 7", "waitingInfo",
-        _in_state("WAITING", lambda job, memory: job.pop("waitingInfo", None))),
+        in_state("WAITING", lambda job, memory: job.pop("waitingInfo", None))),
     Mutant("rank-as-number", "The rank is a number.", "TAMS › 2", "queueRank",
-        _in_state("WAITING", _rank_as_number)),
+        in_state("WAITING", _rank_as_number)),
     Mutant("id-as-number", "A job's id is a number.", "TAMS › 2", r"\$\.job\.id",
-        _jobs("*", r"/v1/jobs.*", lambda job, memory: job.update(id=int(job["id"])))),
+        jobs("*", r"/v1/jobs.*", lambda job, memory: job.update(id=int(job["id"])))),
     Mutant("price-as-text", "A job's price is a text.", "TAMS › 10", "credits",
-        _jobs("GET", JOB, lambda job, memory: job.update(credits=str(job.get("credits", 0))))),
+        jobs("GET", JOB, lambda job, memory: job.update(credits=str(job.get("credits", 0))))),
     Mutant("price-missing", "A job that succeeded has no price.", "TAMS › 7", "credits",
-        _in_state("SUCCESS", lambda job, memory: job.pop("credits", None))),
+        in_state("SUCCESS", lambda job, memory: job.pop("credits", None))),
     Mutant("progress-as-text", "Progress is a text.", "TAMS › 2", "progress",
-        _in_state("RUNNING", _progress_as_text)),
+        in_state("RUNNING", _progress_as_text)),
     Mutant("expired-in-as-number", "expiredIn is a number.", "TAMS › 2", "expiredIn",
-        _in_state("SUCCESS", _expired_in_as_number)),
+        in_state("SUCCESS", _expired_in_as_number)),
     Mutant("width-as-text", "The width of a picture is a text.", "TAMS › 2", "width",
-        _in_state("SUCCESS", _width_as_text)),
+        in_state("SUCCESS", _width_as_text)),
     Mutant("picture-id-no-uuid", "The id of a picture is not a UUID.", "TAMS › 7", "(?i)uuid",
-        _in_state("SUCCESS", _each_image(id="picture-1"))),
+        in_state("SUCCESS", _each_image(id="picture-1"))),
     Mutant("picture-without-url", "The URL of a picture is missing.", "TAMS › 7", "url",
-        _in_state("SUCCESS", lambda job, memory: [i.pop("url", None) for i in _images(job)])),
+        in_state("SUCCESS", lambda job, memory: [i.pop("url", None) for i in images_of(job)])),
     Mutant("picture-called-wider", "meta has another width than ordered.", "TAMS › 7",
-        "(?i)width|large|size", _in_state("SUCCESS", _wider)),
+        "(?i)width|large|size", in_state("SUCCESS", _wider)),
     Mutant("picture-missing", "One picture is missing.", "TAMS › 7", "(?i)as.many",
-        _in_state("SUCCESS", _one_less)),
+        in_state("SUCCESS", _one_less)),
     Mutant("picture-too-many", "There is one picture too many.", "TAMS › 7", "(?i)as.many",
-        _in_state("SUCCESS", _one_more)),
+        in_state("SUCCESS", _one_more)),
     Mutant("picture-too-small", "Pictures are smaller than ordered.", "TAMS › 12", "(?i)large|size",
-        _download(_smaller)),
+        download(_smaller)),
     Mutant("picture-torn", "Pictures are truncated.", "TAMS › 12",
-        "(?i)decode|truncat|picture", _download(_torn)),
+        "(?i)decode|truncat|picture", download(_torn)),
     Mutant("picture-for-every-seed", "Other seeds give the same picture.", "TAMS › 6", "(?i)seed",
-        _download(_first_of_its_size)),
+        download(_first_of_its_size)),
     Mutant("picture-not-served", "The URL of a result is not found.", "TAMS › 9",
-        "expected 200", _download(_gone)),
+        "expected 200", download(_gone)),
     Mutant("expired-url-served", "The URL of a result never expires.", "TAMS › 9",
         "(?i)expired URL", on_reply("GET", r".*", _kept)),
     Mutant("meta-map-missing", "There is no imageExifMetaMap.", "TAMS › 7", "imageExifMetaMap",
-        _in_state("SUCCESS", lambda job, memory: job["successInfo"].pop("imageExifMetaMap", 0))),
+        in_state("SUCCESS", lambda job, memory: job["successInfo"].pop("imageExifMetaMap", 0))),
     Mutant("meta-map-other-seed", "The seed in imageExifMetaMap is not the one ordered.",
-        "TAMS › 7", "(?i)seed", _in_state("SUCCESS", _other_seed)),
+        "TAMS › 7", "(?i)seed", in_state("SUCCESS", _other_seed)),
     Mutant("runtime-as-number", "runtime is a number.", "TAMS › 7", "runtime",
-        _in_state("SUCCESS", lambda job, memory: job["successInfo"].update(runtime=13))),
+        in_state("SUCCESS", lambda job, memory: job["successInfo"].update(runtime=13))),
     Mutant("failure-without-info", "A failed job has no failedInfo.", "TAMS › 7", "failedInfo",
-        _in_state("FAILED", lambda job, memory: job.pop("failedInfo", None))),
+        in_state("FAILED", lambda job, memory: job.pop("failedInfo", None))),
     Mutant("failure-without-reason", "The reason of a failure is empty.", "TAMS › 7", "reason",
-        _in_state("FAILED", lambda job, memory: job["failedInfo"].update(reason=""))),
+        in_state("FAILED", lambda job, memory: job["failedInfo"].update(reason=""))),
     Mutant("failure-is-500", "Polling a failed job is a server error.", "TAMS › 5.2",
         "500", on_reply("GET", JOB, _failure_as_error)),
     Mutant("cancel-does-nothing", "A cancelled job goes on.", "TAMS › 5.3", "CANCELED",
@@ -290,10 +277,8 @@ MUTANTS = (
         on_reply("GET", JOB, _found_anyway)),
     Mutant("another-job-answered", "A poll is answered with another job.", "TAMS › 5.2",
         "(?i)asked.for", on_request("GET", JOB, _swapped)),
-    Mutant("request-id-forgotten", "A repeated request makes a second job.", "TAMS › 5.1",
-        "(?i)another job|charged", on_request("POST", CREATE, _forgotten)),
     Mutant("created-without-state", "The answer to a creation has no status.", "TAMS › 5.1",
-        "'status'", _jobs("POST", CREATE, lambda job, memory: job.pop("status", None))),
+        "'status'", jobs("POST", CREATE, lambda job, memory: job.pop("status", None))),
     Mutant("created-succeeded", "A job succeeded when it is created.", "TAMS › 5.1",
-        "CREATED|SUCCESS", _jobs("POST", CREATE, lambda job, memory: job.update(status="SUCCESS"))),
+        "CREATED|SUCCESS", jobs("POST", CREATE, lambda job, memory: job.update(status="SUCCESS"))),
 )  # fmt: skip

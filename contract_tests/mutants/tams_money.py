@@ -24,12 +24,12 @@ ESTIMATES = r"/v1/jobs/credits|/v1/jobs/workflow/params/check|/v1/workflows/temp
 GRAPH_CHECK = r"/v1/jobs/workflow/params/check"
 TEMPLATE_CHECK = r"/v1/workflows/template/check"
 _A_LITTLE = Decimal("0.1")
-_SDXL, _FLUX = "808939700149555823", "757279507095956705"
+_SDXL, FLUX = "808939700149555823", "757279507095956705"
 _balance = calls("GET", r"/_mock/accounts/[^/]+/balance")
 
 
-def _charging(extra: Callable[[HttpCall, HttpReply, Memory], Decimal]) -> Mutation:
-    """Return a mutation that takes too much from the balance."""
+def charging(extra: Callable[[HttpCall, HttpReply, Memory], Decimal]) -> Mutation:
+    """Return a mutation that takes more, or less, from the balance."""
 
     def make() -> Middleware:
         memory: Memory = {"taken": Decimal(0)}
@@ -92,7 +92,7 @@ _OTHER_ORDER = (
 )  # an order without what is mispriced
 
 
-def _priced_as(change: Callable[[Any], object], path: str = PRICE) -> Mutation:
+def priced_as(change: Callable[[Any], object], path: str = PRICE) -> Mutation:
     """Return a mutation that answers with the price of another order, made in place."""
 
     def ask(call: HttpCall, memory: Memory, service: Service) -> HttpCall:
@@ -119,22 +119,22 @@ def _priced_times(factor: Callable[[Any], float], path: str = PRICE) -> Mutation
     return on_reply("POST", path, change)
 
 
-def _member(order: Any, name: str) -> Any:
+def member(order: Any, name: str) -> Any:
     """Return the member of the first stage that has it; raises StopIteration without one."""
     return next(stage[name] for stage in order["stages"] if name in stage)
 
 
 def _fewer_steps(order: Any) -> None:
-    diffusion = _member(order, "diffusion")
+    diffusion = member(order, "diffusion")
     diffusion["steps"] = max(1, diffusion["steps"] - 4)
 
 
 def _first_repair(order: Any) -> None:
-    del _member(order, "imageToAdetailer")["args"][1:]
+    del member(order, "imageToAdetailer")["args"][1:]
 
 
 def _without_inpainting(order: Any) -> None:
-    _member(order, "diffusion")
+    member(order, "diffusion")
     order["stages"] = [stage for stage in order["stages"] if "imageToInpaint" not in stage]
 
 
@@ -143,19 +143,19 @@ def _upscaled_last(order: Any) -> None:
 
 
 def _light_upscaler(order: Any) -> None:
-    _member(order, "imageToUpscaler")
-    diffusion = _member(order, "diffusion")
-    if diffusion["sdModel"] == _FLUX:
+    member(order, "imageToUpscaler")
+    diffusion = member(order, "diffusion")
+    if diffusion["sdModel"] == FLUX:
         diffusion["sdModel"] = _SDXL  # with the same factor
 
 
 def _one_frame_less(order: Any) -> None:
-    _member(order, "videoDiffusion")["totalFrames"] -= 1
+    member(order, "videoDiffusion")["totalFrames"] -= 1
 
 
 def _in_mode(before: str) -> Callable[[Any], None]:
     def change(order: Any) -> None:
-        video = _member(order, "videoDiffusion")
+        video = member(order, "videoDiffusion")
         if video["generationMode"] == before:
             video["generationMode"] = "TEXT_TO_VIDEO"
 
@@ -169,64 +169,64 @@ def _first_sampler(order: Any) -> None:
 
 
 def _by_area(order: Any) -> float:
-    diffusion = _member(order, "diffusion")
+    diffusion = member(order, "diffusion")
     return float(diffusion["width"] * diffusion["height"] / 512**2)
 
 
 def _of_model(model: str, factor: float) -> Callable[[Any], float]:
-    return lambda order: factor if _member(order, "diffusion")["sdModel"] == model else 1
+    return lambda order: factor if member(order, "diffusion")["sdModel"] == model else 1
 
 
 MUTANTS = (
     Mutant("success-charged-twice", "A job that succeeds is charged twice.", "TAMS › 10",
-        "(?i)balance|estimate|charge|cost", _charging(_once_in("SUCCESS", 1))),
+        "(?i)balance|estimate|charge|cost", charging(_once_in("SUCCESS", 1))),
     Mutant("success-not-charged", "A job that succeeds is not charged.", "TAMS › 10",
-        "(?i)balance|estimate|charge|cost", _charging(_once_in("SUCCESS", -1))),
+        "(?i)balance|estimate|charge|cost", charging(_once_in("SUCCESS", -1))),
     Mutant("failure-charged", "A job that fails is charged.", "TAMS › 10",
-        "(?i)fail", _charging(_once_in("FAILED", 1))),
+        "(?i)fail", charging(_once_in("FAILED", 1))),
     Mutant("cancelled-charged", "A job that is cancelled is charged.", "TAMS › 10",
-        "(?i)cancel", _charging(_once_in("CANCELED", 1))),
+        "(?i)cancel", charging(_once_in("CANCELED", 1))),
     Mutant("estimate-charged", "An estimate costs credits.", "TAMS › 5",
-        "(?i)estimate|balance|free", _charging(_each_good("POST", ESTIMATES))),
+        "(?i)estimate|balance|free", charging(_each_good("POST", ESTIMATES))),
     Mutant("price-above-estimate", "A job costs more than was estimated.", "TAMS › 10",
         "(?i)estimate|price", combine(
-            on_json("*", rf"{CREATE}|{JOB}", _dearer), _charging(_each_good("POST", CREATE))
+            on_json("*", rf"{CREATE}|{JOB}", _dearer), charging(_each_good("POST", CREATE))
         )),
     Mutant("estimate-changes", "The same order has another price each time.", "TAMS › 10",
         "(?i)same.price", on_json("POST", PRICE, _changing)),
     Mutant("more-costs-less", "More pictures cost less.", "TAMS › 10",
         "(?i)more|price", on_json("POST", PRICE, _cheaper_by_the_dozen)),
     Mutant("count-not-priced", "Two pictures cost what one costs.", "TAMS › 10",
-        "each_picture", _priced_as(lambda order: _member(order, "inputInitialize").pop("count"))),
+        "each_picture", priced_as(lambda order: member(order, "inputInitialize").pop("count"))),
     Mutant("steps-rounded-down", "A rest of five steps is free.", "TAMS › 10",
-        "printed|rounded_up", _priced_as(_fewer_steps)),
+        "printed|rounded_up", priced_as(_fewer_steps)),
     Mutant("size-priced", "The price of a diffusion depends on its size.", "TAMS › 10",
         "each_size", _priced_times(_by_area)),
     Mutant("sdxl-factor-three", "The factor of SDXL is 3.", "TAMS › 10",
         "factor", _priced_times(_of_model(_SDXL, 1.5))),
     Mutant("flux-as-cheap-as-sd", "The factor of FLUX is 1.", "TAMS › 10",
-        "flux", _priced_times(_of_model(_FLUX, 0.5))),
+        "flux", _priced_times(_of_model(FLUX, 0.5))),
     Mutant("flux-upscaler-as-sd", "An upscaler of FLUX counts pixels twice, not three times.",
-        "TAMS › 10", "upscaler.*FLUX", _priced_as(_light_upscaler)),
+        "TAMS › 10", "upscaler.*FLUX", priced_as(_light_upscaler)),
     Mutant("upscaler-at-old-size", "An upscaler is priced at the size before it.", "TAMS › 10",
         "upscaler|size_of_the_stage",
-        _priced_as(lambda order: _member(order, "imageToUpscaler").update(hrScale=1))),
+        priced_as(lambda order: member(order, "imageToUpscaler").update(hrScale=1))),
     Mutant("repair-at-first-size", "A repair after an upscaler is priced at the size before.",
-        "TAMS › 10", "repair|size_of_the_stage", _priced_as(_upscaled_last)),
+        "TAMS › 10", "repair|size_of_the_stage", priced_as(_upscaled_last)),
     Mutant("one-repair-priced", "A repair with three arguments costs what one costs.", "TAMS › 10",
-        "sum_of_its_arguments", _priced_as(_first_repair)),
+        "sum_of_its_arguments", priced_as(_first_repair)),
     Mutant("inpainting-free", "Inpainting after a diffusion is free.", "TAMS › 10",
-        "inpainting", _priced_as(_without_inpainting)),
+        "inpainting", priced_as(_without_inpainting)),
     Mutant("last-frame-free", "A video costs its frames without one more.", "TAMS › 10",
-        "video", _priced_as(_one_frame_less)),
+        "video", priced_as(_one_frame_less)),
     Mutant("video-of-image-as-text", "Image to video costs what text to video costs.", "TAMS › 10",
-        "IMAGE_TO_VIDEO", _priced_as(_in_mode("IMAGE_TO_VIDEO"))),
+        "IMAGE_TO_VIDEO", priced_as(_in_mode("IMAGE_TO_VIDEO"))),
     Mutant("fast-not-cheaper", "A fast video has no discount.", "TAMS › 10",
-        "(?i)fast", _priced_as(_in_mode("FAST"))),
+        "(?i)fast", priced_as(_in_mode("FAST"))),
     Mutant("video-not-rounded", "The price of a video has more than two decimals.", "TAMS › 10",
-        "video", _priced_times(lambda order: 1.0003 if _member(order, "videoDiffusion") else 1)),
+        "video", _priced_times(lambda order: 1.0003 if member(order, "videoDiffusion") else 1)),
     Mutant("second-sampler-free", "Only the first sampler of a graph has its price.", "TAMS › 10",
-        "sampler", _priced_as(_first_sampler, GRAPH_CHECK)),
+        "sampler", priced_as(_first_sampler, GRAPH_CHECK)),
     Mutant("graph-dearer", "A sampler costs more than a diffusion.", "TAMS › 10",
         "sampler_costs", _priced_times(lambda order: 1.5, GRAPH_CHECK)),
     Mutant("template-dearer", "The template of the documentation costs 1.5.", "TAMS › 10",

@@ -134,7 +134,7 @@ def _counters(job: Any) -> dict[str, float]:
     if "queueRank" in waiting:
         found["queueRank"] = int(waiting["queueRank"])
         length = int(waiting.get("queueLen", waiting["queueRank"]))
-        expect(found["queueRank"] <= length, f"the rank is beyond the queue: {waiting}")
+        expect(0 <= found["queueRank"] <= length, f"the rank is beyond the queue: {waiting}")
     for place, image in enumerate(running.get("processingImages") or []):
         found[f"progress of picture {place}"] = image.get("progress", 0)
     item = (job.get("successInfo") or running).get("workflowFinishItem") or {}

@@ -1,7 +1,7 @@
 """Good calls to every operation with a body, and other spellings of these bodies.
 
 `TAMS › 2 Wire conventions` says what may vary without another meaning. Free-form maps are left
-alone: nodes and their inputs in a graph, and values of fields.
+alone: ids of nodes, their inputs, and values of fields.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ORDERS: Mapping[str, Mapping[str, Any]] = {
     "/v1/jobs/workflow": _GRAPH,
     "/v1/jobs/workflow/template": _FILLED,
 }
-_FREE_FORM = ("params", "fieldValue")
+_FREE_FORM = ("inputs", "properties", "fieldValue")
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _MORE = {"webhook": "https://example.test/hook", "noSuchMember": {"deep": [None, 1.5, {}]}}
 
@@ -84,7 +84,12 @@ def _changed(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     if not isinstance(value, dict):
         return value
     inner = {
-        name: item if name in _FREE_FORM else _changed(item, change) for name, item in value.items()
+        name: item
+        if name in _FREE_FORM
+        else {id: _changed(node, change) for id, node in item.items()}
+        if name == "params"
+        else _changed(item, change)
+        for name, item in value.items()
     }
     return change(inner)
 

@@ -5,10 +5,9 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.clients.tams import a_request_id
-from contract_tests.markers import needs, source, spends
-from contract_tests.tams.graphs import a_graph
-from contract_tests.tams.operations import ORDERS, body_for
-from contract_tests.tams.orders import a_small_order, small_stages
+from contract_tests.markers import leaves_traces, needs, source, spends
+from contract_tests.tams.operations import FREE_BODIES, ORDERS, body_for, body_here
+from contract_tests.tams.orders import MODEL, a_small_order, small_stages
 
 SMALL = a_small_order()
 PAIR = a_small_order(count=2, width=576)
@@ -34,15 +33,19 @@ def test_more_pictures_never_cost_less(tams):
     assert prices == sorted(prices)
 
 
-@source("TAMS › 5.4", "TAMS › 5.6")
+@source("TAMS › 10", "TAMS › 5")
+@leaves_traces
 @needs("balance")
-def test_asking_for_a_price_is_free(tams):
+@pytest.mark.parametrize("path", FREE_BODIES)
+def test_only_generation_costs(tams, path):
+    body = body_here(tams, path)
     before = tams.balance()
 
-    tams.estimate(small_stages())
-    tams.check_workflow(a_graph())
+    tams.call("POST", path, json=body).expect(200)
+    for read in (f"/v1/models/{MODEL}", "/v1/workflows/1", "/v1/jobs/1"):
+        tams.call("GET", read)
 
-    assert tams.balance() == before, "an estimate was charged"
+    assert tams.balance() == before, "an estimate or another free call was charged"
 
 
 @source("TAMS › 10", "TAMS › 7")

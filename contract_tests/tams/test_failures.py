@@ -61,10 +61,11 @@ def test_what_cannot_be_made_fails_with_a_reason(tams, observe, chain, unknown):
 @source("TAMS › 10")
 @needs("balance")
 @pytest.mark.parametrize(("chain", "unknown"), CHAINS)
-def test_a_job_that_fails_costs_nothing(tams, observe, chain, unknown):
+def test_a_job_that_fails_costs_nothing(tams, clock, observe, chain, unknown):
     before = tams.balance()
 
     _failed(tams, observe, unknown, chain(tams))
+    clock.let_pass(60)
 
     assert tams.balance() == before, "a failed job was charged"
 
@@ -76,6 +77,6 @@ def test_a_failed_job_stays_failed_and_readable(tams, clock, observe):
 
     if job is None:
         raise OnlyObserved(REFUSED_AT_ONCE)
-    clock.let_pass(5)
+    clock.let_pass(60)
     again = tams.call("GET", f"/v1/jobs/{job['id']}").expect(200)["job"]
     expect_same_end(job, again)

@@ -2,102 +2,110 @@
 
 import pytest
 
-from contract_tests.answers import Unmet
-from contract_tests.clients.tams import a_request_id
+from contract_tests.clients.tams import a_request_id, the_job
 from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.graphs import a_graph
+from contract_tests.tams.job_rules import (
+    expect,
+    expect_forward,
+    expect_same_end,
+    expect_whole,
+)
+from contract_tests.tams.operations import ORDERS, body_here
 from contract_tests.tams.orders import a_small_order, small_stages
+from contract_tests.tams.refusals import refused
+
+FIRST, NEW, REFUSED = "the first job", "a new job", "refused"
 
 
-def _job_of(answer):
-    """Return the job of an answer, None for a refusal; raises `Unmet` for other answers."""
-    if answer.status == 200:
-        return answer.json["job"]
-    if not 400 <= answer.status < 500:
-        raise Unmet(f"a request id that was used before got {answer.status}: {answer.excerpt()}")
-    return None
+def repeated(tams, path, order, job):
+    """Send the order of a job again, and return which of the answers of U13 it gets.
+
+    A new job is cancelled.
+    """
+    reservation = tams.reserve(tams.price_of(order))
+    answer = tams.call("POST", path, json=order, reservation=reservation)
+    if 400 <= answer.status < 500:
+        refused(answer)
+        return REFUSED
+    again = the_job(answer)
+    expect_whole(again)
+    if again["id"] == job["id"]:
+        expect_forward([job, again])
+        return FIRST
+    expect(again["status"] == "CREATED", f"a new job is {again['status']}")
+    tams.cancel(again)
+    return NEW
 
 
-def _put_away(tams, *jobs):
-    for job in jobs:
-        if job is not None:
-            tams.call("DELETE", f"/v1/jobs/{job['id']}")
+@source("TAMS › 5.1", "TAMS › 5.5", "TAMS › 5.9", "TAMS › 3.3")
+@spends(3)
+@pytest.mark.parametrize("path", ORDERS)
+def test_the_same_request_twice_gets_the_job_another_or_none(tams, observe, path):
+    order = body_here(tams, path)
+    job = tams.submit(order)
+
+    observe("U13", f"the same request to {path} at once", repeated(tams, path, order, job))
+
+    tams.cancel(job)
 
 
-@source("TAMS › 5.1", "TAMS › 3.3")
+@source("TAMS › 5.1", "TAMS › 3.3", "TAMS › 14")
 @spends(2)
-def test_the_same_request_twice_makes_no_second_job(tams, observe):
-    order = {"requestId": a_request_id(), **a_small_order()}
-    job = tams.submit_job(order)
-
-    answer = tams.call("POST", "/v1/jobs", json=order)
-
-    again = _job_of(answer)
-    _put_away(tams, job, again)
-    observe("U13", "the same request at once", [answer.status, answer.json])
-    assert again is None or again["id"] == job["id"], "the repeated request made another job"
-
-
-@source("TAMS › 5.1", "TAMS › 3.3")
-@spends(2)
-def test_the_same_request_after_the_end_makes_no_second_job(tams, observe):
+@pytest.mark.parametrize(
+    "hours", [0, pytest.param(1, marks=needs("clock")), pytest.param(23, marks=needs("clock"))]
+)
+def test_the_same_request_after_the_end_restarts_nothing(tams, clock, observe, hours):
     order = {"requestId": a_request_id(), **a_small_order()}
     job = tams.wait_for(tams.submit_job(order), "SUCCESS")
+    clock.let_pass(hours * 3600)
 
-    answer = tams.call("POST", "/v1/jobs", json=order)
+    kind = repeated(tams, "/v1/jobs", order, job)
 
-    again = _job_of(answer)
-    if again is not None and again["id"] != job["id"]:
-        _put_away(tams, again)
-    observe("U13", "the same request after the end", [answer.status, (again or {}).get("status")])
-    assert again is None or again["id"] == job["id"], "the repeated request made another job"
+    observe("U15", f"the same request {hours} hours after the end", kind)
+    expect_same_end(job, tams.job(job["id"]))
 
 
 @source("TAMS › 5.1", "TAMS › 10")
 @needs("balance")
 @spends(2)
-def test_the_same_request_twice_is_charged_once(tams):
+def test_the_same_request_twice_is_charged_once(tams, clock):
     order = {"requestId": a_request_id(), **a_small_order()}
     price, before = tams.estimate(order["stages"]), tams.balance()
     job = tams.submit_job(order)
 
-    again = _job_of(tams.call("POST", "/v1/jobs", json=order))
-    for made in (job, again or job):
-        tams.wait_for(made, "SUCCESS")
+    for _ in range(2):
+        repeated(tams, "/v1/jobs", order, job)
+    tams.wait_for(job, "SUCCESS")
+    clock.let_pass(60)
 
     assert before - tams.balance() == price, "a repeated request was charged"
 
 
 @source("TAMS › 5.1", "TAMS › 14")
-@observes
 @spends(2)
-def test_another_body_with_a_used_request_id_is_observed(tams, observe):
-    request_id = a_request_id()
-    job = tams.submit_job({"requestId": request_id, **a_small_order()})
+def test_another_body_with_a_used_request_id_changes_nothing_about_the_first(tams, observe):
+    order = {"requestId": a_request_id(), **a_small_order()}
+    job = tams.submit_job(order)
 
-    other = {"requestId": request_id, "stages": small_stages(steps=11)}
-    answer = tams.call("POST", "/v1/jobs", json=other)
+    kind = repeated(tams, "/v1/jobs", {**order, "stages": small_stages(steps=11)}, job)
 
-    again = _job_of(answer)
-    _put_away(tams, job, again)
-    kind = "refused" if again is None else "the first job" if again["id"] == job["id"] else "new"
-    observe("U14", "a used request id with another body", [answer.status, kind])
+    observe("U14", "a used request id with another body", kind)
+    expect_forward([job, tams.job(job["id"])])
+    tams.cancel(job)
 
 
 @source("TAMS › 5.1", "TAMS › 5.5", "TAMS › 14")
-@observes
 @spends(2)
-def test_a_request_id_used_at_another_operation_is_observed(tams, observe):
-    request_id = a_request_id()
-    job = tams.submit_job({"requestId": request_id, **a_small_order()})
+def test_a_request_id_used_at_another_operation_changes_nothing_about_the_first(tams, observe):
+    order = {"requestId": a_request_id(), **a_small_order()}
+    job = tams.submit_job(order)
+    graph = {"requestId": order["requestId"], "params": a_graph()}
 
-    body = {"requestId": request_id, "params": a_graph()}
-    answer = tams.call("POST", "/v1/jobs/workflow", json=body)
+    observe("U15", "another operation", repeated(tams, "/v1/jobs/workflow", graph, job))
 
-    again = _job_of(answer)
-    _put_away(tams, job, again)
-    kind = "refused" if again is None else "the first job" if again["id"] == job["id"] else "new"
-    observe("U15", "a request id used at another operation", [answer.status, kind])
+    expect_forward([job, tams.job(job["id"])])
+    tams.cancel(job)
 
 
 @source("TAMS › 5.1", "TAMS › 14")
@@ -107,12 +115,9 @@ def test_a_cancelled_request_that_comes_again_does_not_restart_its_job(tams, obs
     job = tams.submit_job(order)
     tams.cancel(job)
 
-    answer = tams.call("POST", "/v1/jobs", json=order)
+    kind = repeated(tams, "/v1/jobs", order, job)
 
-    again = _job_of(answer)
-    observe("U13", "the same request after its job was cancelled", [answer.status, answer.json])
-    if again is not None and again["id"] != job["id"]:
-        _put_away(tams, again)
+    observe("U13", "the same request after its job was cancelled", kind)
     assert tams.job(job["id"])["status"] == "CANCELED"
 
 
@@ -130,14 +135,15 @@ def test_a_job_without_a_request_id_is_observed(tams, observe, request_id):
 
 
 @source("TAMS › 2", "TAMS › 5.1")
-@spends(2)
-def test_the_request_id_is_known_by_either_spelling(tams, observe):
+@spends(3)
+def test_the_request_id_is_known_by_either_spelling(tams):
     request_id = a_request_id()
     job = tams.submit_job({"requestId": request_id, **a_small_order()})
 
-    answer = tams.call("POST", "/v1/jobs", json={"request_id": request_id, **a_small_order()})
+    kinds = [
+        repeated(tams, "/v1/jobs", {name: request_id, **a_small_order()}, job)
+        for name in ("requestId", "request_id")
+    ]
 
-    again = _job_of(answer)
-    _put_away(tams, job, again)
-    observe("U13", "the same request in the other spelling", answer.status)
-    assert again is None or again["id"] == job["id"], "the repeated request made another job"
+    assert kinds[0] == kinds[1], f"the spellings of the request id get {kinds}"
+    tams.cancel(job)

@@ -5,8 +5,10 @@ import pytest
 from contract_tests.answers import expect_one_of
 from contract_tests.markers import needs, observes, source, spends
 from contract_tests.signing import TamsBearer
+from contract_tests.tams.operations import FREE_BODIES, body_for
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.refusals import refused
+from contract_tests.tams.wrong_credentials import refuse_all
 
 UNKNOWN = TamsBearer("f" * 32)
 FREE = (
@@ -48,6 +50,15 @@ def test_no_operation_knows_an_unknown_token(tams, method, path):
     content = b"{}" if method == "POST" else None
 
     expect_no_such_app(tams.call(method, path, auth=UNKNOWN, content=content))
+
+
+@source("TAMS › 3.2", "TAMS › 3.4", "TAMS › 5")
+@pytest.mark.parametrize(("method", "path"), FREE)
+def test_no_operation_takes_wrong_credentials(tams, target, method, path):
+    body = body_for(tams, path) if path in FREE_BODIES else None
+    options = {} if body is None else {"json": body}
+
+    refuse_all(tams, target, method, path, **options)
 
 
 @source("TAMS › 3.4", "TAMS › 5")

@@ -28,6 +28,7 @@ NEW_EACH_TIME = (
 )  # fmt: skip
 ORDER_SPELLINGS = {
     "everything at once": ALL_AT_ONCE,
+    "unknown members": SPELLINGS["unknown members"],
     "no media type": SPELLINGS["no media type"],
     "the media type of a form": SPELLINGS["the media type of a form"],
 }
@@ -51,8 +52,10 @@ def _lasting(body):
 @pytest.mark.parametrize("path", FREE_BODIES)
 def test_each_spelling_of_a_body_gets_the_same_answer(tams, path):
     body = body_here(tams, path)
-    plain = BodySpelling().send(tams, path, body).expect(200)
+    answer = BodySpelling().send(tams, path, body)
+    plain = answer.expect(200)
 
+    assert answer.headers.get("content-type", "").startswith("application/json"), "answers are JSON"
     for name, spelling in SPELLINGS.items():
         try:
             other = spelling.send(tams, path, body).expect(200)

@@ -3,7 +3,7 @@
 import pytest
 
 from contract_tests.answers import Unmet
-from contract_tests.markers import leaves_traces, needs, observes, source
+from contract_tests.markers import leaves_traces, observes, source
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.pictures import FORMATS, a_picture
 from contract_tests.tams.refusals import expect_no_crash, refused
@@ -92,19 +92,6 @@ def test_members_may_be_written_in_either_way(tams):
     words_for(tams, resource_id=resource)
     body = {"controlnet_module": "openpose", "resource_id": resource}
     tams.call("POST", DETECT, json=body).expect(200)
-
-
-@source("TAMS › 5.13", "TAMS › 5.14", "TAMS › 10")
-@leaves_traces
-@needs("balance")
-def test_neither_costs_anything(tams):
-    resource = tams.upload(a_picture(SIDE), term=1)
-    before = tams.balance()
-
-    detected(tams, resource)
-    words_for(tams, resourceId=resource)
-
-    assert tams.balance() == before, "a look at a picture was charged"
 
 
 @source("TAMS › 5.13", "TAMS › 5.14", "TAMS › 4")

@@ -37,7 +37,7 @@ def test_another_seed_makes_another_picture(recorded):
 
 
 @source("TAMS › 7")
-@spends(1)
+@spends(2)
 def test_the_map_of_metadata_tells_the_seed_that_was_ordered(recorded):
     for order, seed in ((SMALL, "7"), (OTHER_SEED, "8"), (LARGEST_SEED, "4294967295")):
         job = recorded(order)

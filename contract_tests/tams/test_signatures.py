@@ -110,7 +110,9 @@ def test_what_is_signed_is_the_body_as_it_was_sent(tams, app, body):
 
 @source("TAMS › 3.2", "TAMS › 2.8")
 @needs("signature")
-@pytest.mark.parametrize("sent", [f" {COMPACT}\n", f"{COMPACT}\n", COMPACT])
+@pytest.mark.parametrize(
+    "sent", [f" {COMPACT}\n", f"{COMPACT}\n", COMPACT], ids=["both", "end", "none"]
+)
 def test_white_space_around_a_body_is_signed_too(tams, app, sent):
     other = sent.strip() if sent != COMPACT else f"{COMPACT}\n"
     auth = TamsSigner(app, text=lambda parts: replace(parts, body=other.encode()).text())

@@ -18,6 +18,8 @@ from contract_tests.tams.graphs import TEMPLATE, a_graph, a_vendor_graph, filled
 from contract_tests.tams.orders import SIDE, a_small_order
 from contract_tests.tams.shared_jobs import JobHistory, SharedJobs
 
+CHEAP_VIDEO = "LTX_VIDEO_2B"  # the cheapest model of the price list
+
 
 @dataclass(frozen=True)
 class JobWay:
@@ -48,8 +50,9 @@ WAYS = {
     "over an upload": JobWay(
         a_small_order(start={"imageResourceId": UPLOADED}, denoisingStrength=0.5)
     ),
-    "an upscaler": JobWay(
-        {"stages": [a_start(), sampled(), upscaled(diffusion=False)]}, size=(2 * SIDE, 2 * SIDE)
+    "two upscaled": JobWay(
+        {"stages": [a_start(count=2), sampled(), upscaled(diffusion=False)]},
+        2, (2 * SIDE, 2 * SIDE),
     ),
     "a graph": JobWay({"params": a_graph(), "runningNotifyUrl": ""}),
     "a graph of the vendor": JobWay({"params": a_vendor_graph(UPLOADED)}),
@@ -57,17 +60,16 @@ WAYS = {
         {"templateId": TEMPLATE, "fields": {"fieldAttrs": filled_in(UPLOADED)}},
         size=None, optional=True,
     ),
-    "a video": JobWay({"stages": [a_start(), a_film()]}, optional=True),
+    "a video": JobWay({"stages": [a_start(), a_film(sdModel=CHEAP_VIDEO)]}, optional=True),
     "a failure": JobWay({"stages": [a_start(UNKNOWN_IMAGE), sampled()]}, files=0, optional=True),
 }  # fmt: skip
-_MARKS = {"a video": (slow, spends(20))}
 
 
 def _each(keep: Callable[[JobWay], object]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "way",
         [
-            pytest.param(way, id=name, marks=_MARKS.get(name, (spends(2),)))
+            pytest.param(way, id=name, marks=(spends(2), *([slow] if name == "a video" else [])))
             for name, way in WAYS.items()
             if keep(way)
         ],

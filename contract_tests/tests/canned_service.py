@@ -19,5 +19,8 @@ class CannedService:
     def tams_key(self, app_id):
         return ""
 
+    def tams_apps(self):
+        return ()
+
     def moved(self):
         return 0.0

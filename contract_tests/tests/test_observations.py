@@ -13,8 +13,8 @@ JUDGES = {
     "accepted", "check_workflow", "create_session", "detected", "estimate", "expect", "expect_data",
     "expect_forward", "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of",
     "expect_own_job", "expect_same_end", "expect_status", "expect_success", "expect_whole",
-    "mismatch", "only", "plain_success", "refused", "rejected", "the_session",
-    "wait_for", "with_message", "words_for",
+    "mismatch", "only", "plain_success", "refuse_all", "refused", "rejected", "repeated",
+    "the_session", "wait_for", "with_message", "words_for",
 }  # fmt: skip
 
 
