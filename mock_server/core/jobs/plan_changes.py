@@ -197,9 +197,9 @@ class PlanChange(Struct, frozen=True):
             future = changed(with_stall, stall.at.part_of(plan), stall.seconds)
         if failure := self.failure or None:
             part = failure.at.part_of(plan)
-            kept = sum(end <= part + _NEARLY for end in _ends(plan)[1:]) if failure.keeps else 0
+            kept = _stages_kept(plan, part) if failure.keeps else 0
             if failure.keeps and not kept and not is_new:
-                raise Invalid("keepStages", "can keep none: no stage is over before it fails")
+                raise Invalid("keepStages", "can keep none: no picture is made before it fails")
             future = until(future, part)
             planned = PlannedFailure(part, failure.reason, failure.code, kept)
             plan = replace(plan, failure=planned)
@@ -227,6 +227,13 @@ _NEARLY = 1e-9
 
 def _end(plan: Plan) -> float:
     return 1.0 if plan.failure is None else plan.failure.after
+
+
+def _stages_kept(plan: Plan, part: float) -> int:
+    """Return how many stages are over when a part is done; 0 if they have made no picture."""
+    over = sum(end <= part + _NEARLY for end in _ends(plan)[1:])
+    has_made = over and (not plan.sizes or all(plan.sizes[over - 1]))
+    return over if has_made else 0
 
 
 def _stage_begin(plan: Plan, part: float) -> float:

@@ -112,8 +112,8 @@ class Plan(Struct, frozen=True):
     It runs straight on unless it has a `course`. `ahead` and `behind` are the jobs of other tenants
     once it has been in the queue for `counted_after`; until then its rank stands still. What was
     planned anew while it ran is so since it had run for `changed_after`. `sizes` are those of the
-    pictures of each stage, if they differ. One that `ignores_cancel` goes on although its
-    cancellation was accepted. `without_results` it succeeds and makes nothing.
+    pictures after each stage, if they differ; 0 × 0 is none. One that `ignores_cancel` goes on
+    although its cancellation was accepted. `without_results` it succeeds and makes nothing.
     """
 
     created: Seconds
@@ -220,8 +220,12 @@ def _planned(
 
 
 def _sizes(passes: tuple[Pass, ...]) -> tuple[tuple[int, int], ...]:
-    sizes = tuple((each.width, each.height) for each in passes)
-    return sizes if len(set(sizes)) > 1 else ()
+    """Return the size of the pictures after each pass; passes without one change none."""
+    made: list[tuple[int, int]] = []
+    for each in passes:
+        size = each.width, each.height
+        made.append(size if all(size) or not made else made[-1])
+    return tuple(made) if len(set(made)) > 1 else ()
 
 
 def _memory_failure(

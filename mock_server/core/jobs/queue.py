@@ -123,15 +123,16 @@ class QueueState(Struct, frozen=True):
     def planned_again(
         self, jobs: Sequence[Job], changed: str, slots: int, now: float
     ) -> tuple[QueueState, list[Job]]:
-        """Return the queue after the plan of a job changed, and all that wait: `jobs`, in order.
+        """Return the queue after the plan of a job changed, and the jobs of it that differ then.
 
-        The others start as soon as they can then, which may be later. The rank of none of them gets
-        worse, unless the changed job is ahead of it and now has more jobs of others before it.
+        `jobs` are all that wait, in order. Those behind the job start as soon as they can, which
+        may be later. Their ranks get no worse, unless it now has more jobs of others before it.
         """
         free = list(_fitted(_taken(self.running, now), slots))
         heapify(free)
-        made: list[Job] = []
+        moved: list[Job] = []
         start, earliest, ahead, stands_until, later = _NEVER, now, 0, now, False
+        plan: Plan | None = None
         for job in jobs:
             plan = job.plan
             start = max(job.ready_at, free[0], earliest)
@@ -145,17 +146,18 @@ class QueueState(Struct, frozen=True):
                 stands_until = max(stands_until, job.queued_at + plan.counted_after)
                 counted_after = max(0.0, stands_until - job.queued_at)
                 plan = replace(plan, ahead=ahead, behind=behind, counted_after=counted_after)
-            made.append(replace(job, plan=plan, starts_at=start))
+            if later or start < job.starts_at:
+                moved.append(replace(job, plan=plan, starts_at=start))
         queue = replace(
             self,
             free_at=_taken(free, now),
-            waiting=len(made),
+            waiting=len(jobs),
             last_start=start,
-            other_tenants=made[-1].plan.ahead if made else 0,
-            stands_until=_stands_until(made[-1].submitted_at, made[-1].plan) if made else _NEVER,
+            other_tenants=plan.ahead if plan else 0,
+            stands_until=_stands_until(jobs[-1].submitted_at, plan) if plan else _NEVER,
             inexact=False,
         )
-        return queue, made
+        return queue, moved
 
     def moved_up(
         self, jobs: Sequence[Job], slots: int, now: float, not_before: float

@@ -214,12 +214,12 @@ class JobService:
         changed = replace(job, plan=change.apply(job.plan, standing))
         if not has_started and change.changes_lead:
             changed = replace(changed, starts_at=max(changed.ready_at, moment))
-        if job.progress is Progression.TIME:
-            await self._plan_queue_again(job, changed)
-        elif not job.on_the_clock:
+        if not job.on_the_clock:
             return await self._snapshot(await self._moved(changed, job.position, before))
-        else:
-            await world.tx.put(changed)
+        await world.tx.put(changed)
+        takes_as_long = changed.plan.until_end == job.plan.until_end
+        if job.progress is Progression.TIME and (change.changes_lead or not takes_as_long):
+            await self._plan_queue_again(job, changed)
         await world.apply_due(now)
         return await self._snapshot(await self._own(job_id))
 
@@ -235,7 +235,7 @@ class JobService:
     # Inside
 
     async def _plan_queue_again(self, job: Job, changed: Job) -> None:
-        """Write a job with another plan, and all that wait with it."""
+        """Let all that wait start when they can, after a job got another plan."""
         world, tx = self.world, self.world.tx
         queue = await world.queue()
         places = [each for each in await tx.due(QueuePlace, job.account) if each.id != job.id]
@@ -248,11 +248,10 @@ class JobService:
             waiting.insert(index, changed)
         else:
             await tx.delete(QueuePlace, job.id)
-        queue, waiting = queue.planned_again(waiting, job.id, world.rules.slots, world.now)
+        queue, moved = queue.planned_again(waiting, job.id, world.rules.slots, world.now)
         await tx.put(queue)
-        for each in (changed, *waiting):
+        for each in moved:
             await tx.put(each)
-        for each in waiting:
             await tx.put(QueuePlace(each.id, each.account, each.starts_at))
 
     def _plan(self, kind: Progression, work: Work, draw_number: int) -> Plan:

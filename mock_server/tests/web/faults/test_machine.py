@@ -6,6 +6,7 @@ with calls of both vendors. What the machine of the core proves about jobs is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.store import Record
 from mock_server.tests.tams.world import BEARER, TOKEN
 from mock_server.tests.web.faults.bench import Json, Reply, WholeMock
+from mock_server.tests.workshop.task_calls import prompt_of
 
 HOOK = "http://127.0.0.1:1/hook"
 ACCOUNTS = ("ada", "bob")
@@ -78,6 +80,8 @@ MATCHES: list[Json] = [{}, {"surface": "tams"}, {"surface": "workshop"}, {"chanc
 WISHES = [None, None, "503", "reset; moment=after", "plan; failAt=0.3", "plan; run=60", "half"]
 
 R = TypeVar("R", bound=Record)
+
+PATHS = re.compile(rb'"http://127.0.0.1:8080(/[^"]+)"')  # of files, in an answer
 
 names = st.sampled_from(ACCOUNTS)
 wishes = st.sampled_from(WISHES)
@@ -158,6 +162,13 @@ class Qa(RuleBasedStateMachine):
             reply = self.mock.submit(token, headers, hook=hook_url, count=count)
             self.remember(name, self.checked(reply).get("job"), "id")
 
+    @rule(name=names, wish=wishes)
+    def run_workflow(self, name: str, wish: str | None) -> None:
+        headers = {"x-mock-fault": wish} if wish else {}
+        key = self.memory[name].body["appKey"]
+        reply = self.mock.post("comfy_prompt", key, prompt_of(), headers)
+        self.remember(name, self.checked(reply).get("data"), "taskId")
+
     @rule(name=names, wish=wishes, count=st.integers(1, 3))
     def draw(self, name: str, wish: str | None, count: int) -> None:
         self.draw_pictures(name, wish, count=count)
@@ -178,9 +189,15 @@ class Qa(RuleBasedStateMachine):
     def poll(self, name: str, data: st.DataObject) -> None:
         id, body = self.a_job(name, data), self.memory[name].body
         bearer = {"authorization": f"Bearer {body['accessToken']}"}
-        self.checked(self.mock.call("GET", f"/v1/jobs/{id}", headers=bearer))
-        self.checked(self.mock.post("sd_get_progress", body["appKey"], {"taskId": id}))
-        self.checked(self.mock.post("sd_get_result", body["appKey"], {"taskId": id}))
+        for operation in ("comfy_get_progress", "sd_get_result"):
+            self.follow(self.mock.post(operation, body["appKey"], {"taskId": id}))
+        self.follow(self.mock.call("GET", f"/v1/jobs/{id}", headers=bearer))
+
+    def follow(self, reply: Reply) -> None:
+        """Download the files that an answer names."""
+        self.checked(reply)
+        for path in PATHS.findall(reply.body):
+            self.checked(self.mock.call("GET", path.decode()))
 
     @rule(name=names, data=st.data())
     def cancel(self, name: str, data: st.DataObject) -> None:

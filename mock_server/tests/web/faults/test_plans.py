@@ -1,5 +1,6 @@
 """Jobs that go as a tester wants it."""
 
+import json
 from io import BytesIO
 
 import pytest
@@ -14,8 +15,9 @@ from mock_server.core.jobs.plans import Plan
 from mock_server.tests.makers import Bench, an_account
 from mock_server.tests.tams.chains import upscaler
 from mock_server.tests.tams.world import a_world, text_to_image
-from mock_server.tests.workshop.task_calls import draw
+from mock_server.tests.workshop.task_calls import draw, run_workflow
 from mock_server.tests.workshop.world import a_world as a_workshop
+from mock_server.web.callback_formats import CallbackReply
 
 JOB = {"operation": "CreateJob"}
 
@@ -364,6 +366,23 @@ async def test_a_job_that_lost_its_worker_is_back_in_the_queue():
         assert (await world.job(id))["status"] == "RUNNING"
 
 
+async def test_callbacks_tell_that_a_job_is_back_in_the_queue():
+    async with a_world(tams={"notify_states": "changes"}) as world:
+        told = []
+
+        async def receive(target, body):
+            told.append(json.loads(body)["status"])
+            return CallbackReply(200)
+
+        world.app.dispatcher._send = receive
+        rule = {"fault": {"kind": "plan", "loseAt": 0.5, "backTo": "queue"}, "match": JOB}
+        await world.http.post("http://127.0.0.1/_mock/faults", json=rule)
+        await world.submit(text_to_image() | {"notifyUrl": "http://127.0.0.1:1/hook"})
+        await world.http.post("http://127.0.0.1/_mock/clock/advance", json={"seconds": 100})
+
+        assert told == ["WAITING", "RUNNING", "WAITING", "RUNNING", "SUCCESS"]
+
+
 async def test_a_worker_that_is_lost_in_a_stage_begins_it_again():
     async with a_world() as world:
         id = await planned_upscaling(world, loseAt=0.5, stage=2, backTo="stage")
@@ -479,6 +498,19 @@ async def test_tasks_of_the_workshop_are_planned_too():
 
         failed = await world.post("/scc/sd_get_result", {"taskId": id})
         assert (failed["subErrCode"], failed["subErrMessage"]) == ("OOM", "no memory")
+
+
+async def test_a_workflow_keeps_its_first_picture():
+    async with a_workshop() as world:
+        id = await run_workflow(world)
+        stages = len((await world.job(id)).plan.stages)
+        await plan(world, id, failAt=0.9, stage=stages, keepStages=stages > 1)
+        await world.advance(1000)
+
+        progress = await world.data("/scc/comfy_get_progress", {"taskId": id})
+
+        assert progress["status"] == "failed"
+        assert (await world.http.get(progress["currentImage"])).status_code == 200
 
 
 # Plans by themselves
