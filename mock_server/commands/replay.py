@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec import to_builtins
 
-from mock_server.commands.errors import CommandFailure, UsageFailure, say
-from mock_server.commands.tables import print_json
+from mock_server.commands.errors import (
+    CommandFailure,
+    UsageFailure,
+    say,
+    settings_or_failure,
+)
+from mock_server.commands.tables import print_json, print_table
+from mock_server.web.byte_order_marks import without_mark
 
 
 @click.command(
@@ -21,15 +29,21 @@ from mock_server.commands.tables import print_json
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: Path, as_json: bool) -> None:
-    """Play FILE, which `tams-mock record` wrote, into a new mock, and compare the answers.
+    """Play FILE into a new mock, and compare the answers.
 
-    Nothing is sent to anybody: the mock runs in this process.
+    FILE is what `tams-mock record` wrote, or a HAR of a browser, a proxy or the real service. The
+    requests of a HAR are signed again for the ready-made account, and both answers are shown side
+    by side. Nothing is sent to anybody: the mock runs in this process.
     """
     from mock_server.incidents.replay import UnreadableIncident, read_incident, replay
 
     logging.getLogger("tams_mock").addHandler(logging.NullHandler())
     try:
-        report = asyncio.run(replay(read_incident(file.read_bytes()), _progress()))
+        data = without_mark(file.read_bytes())
+        if (har := _har_in(data)) is not None:
+            _play_har(har, as_json=as_json)
+            return
+        report = asyncio.run(replay(read_incident(data), _progress()))
     except OSError as error:
         raise UsageFailure(f"{file} cannot be read: {error.strerror or error}") from error
     except UnreadableIncident as error:
@@ -42,6 +56,31 @@ def command(file: Path, as_json: bool) -> None:
         click.echo(f"{report.requests} requests, {report.same} answered as recorded")
     if report.differences:
         raise CommandFailure("" if as_json else str(report.differences[0]))
+
+
+def _har_in(data: bytes) -> Any:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return None  # The reader of incidents says where the mistake is.
+    return found if isinstance(found, dict) and "log" in found else None
+
+
+def _play_har(har: Any, *, as_json: bool) -> None:
+    from mock_server.incidents.side_by_side import play_har, read_har
+
+    entries = read_har(har)
+    rows = asyncio.run(play_har(entries, settings_or_failure(), _progress()))
+    if as_json:
+        print_json(to_builtins(rows))
+    else:
+        cells = [
+            [row.number, row.request, row.recorded, row.answered, "; ".join(row.differences)]
+            for row in rows
+        ]
+        print_table(["#", "request", "recorded", "mock", "differences"], cells, "no requests")
+    if count := sum(bool(row.differences) for row in rows):
+        raise CommandFailure(f"{count} of {len(rows)} answers differ")
 
 
 def _progress() -> Callable[[int, int], object]:

@@ -53,6 +53,7 @@ class Player:
         gates: Iterable[tuple[str, int]] = (),
     ) -> None:
         self.now = self.began_at = began_at
+        self.last_body = b""  # of the answer to the request that ended last
         self._tries: dict[tuple[str, int], deque[CallbackStep]] = defaultdict(deque)
         self._open = set[int]()
         for step in callbacks:
@@ -98,7 +99,7 @@ class Player:
         Callbacks `beside` it were sent by it, or by themselves while it waited.
         """
         gates = {act for id, act in self._gates if id == step.id}
-        exchange = _Exchange(step, _scope(step, headers), gates, beside)
+        exchange = _Exchange(step, headers, gates, beside)
         self._playing[step.id] = exchange
         self.app.http.serial = int(step.id, 16) - 1
         self.now = step.at
@@ -156,6 +157,7 @@ class Player:
         if not exchange.task.done():
             return False
         del self._playing[exchange.step.id]
+        self.last_body = exchange.connection.body
         exchange.task.result()
         return True
 
@@ -168,11 +170,12 @@ class _Exchange:
     """A request that is being played; `gates` are the units of work that wait for a `resume`."""
 
     def __init__(
-        self, step: RequestStep, scope: Scope, gates: set[int], beside: Sequence[CallbackStep]
+        self, step: RequestStep, headers: Headers, gates: set[int], beside: Sequence[CallbackStep]
     ) -> None:
         self.step = step
         self.beside = beside
-        self.scope = scope
+        self.connection = _TakingConnection()
+        self.scope = _scope(step, headers, self.connection)
         self.gates = gates
         self.blocked = asyncio.Event()
         self.go_on = asyncio.Event()
@@ -295,7 +298,10 @@ class _ToldDispatcher(CallbackDispatcher):
 class _TakingConnection:
     """A connection that takes every answer."""
 
+    body = b""
+
     def send(self, status: int, headers: Headers, body: bytes) -> bool:
+        self.body = body
         return True
 
     def set_date(self, date: bytes) -> None:
@@ -305,7 +311,7 @@ class _TakingConnection:
         pass
 
 
-def _scope(step: RequestStep, headers: Headers) -> Scope:
+def _scope(step: RequestStep, headers: Headers, connection: _TakingConnection) -> Scope:
     path, _, query = step.target.encode("latin-1").partition(b"?")
     return {
         "type": "http",
@@ -320,5 +326,5 @@ def _scope(step: RequestStep, headers: Headers) -> Scope:
         "headers": list(headers),
         "server": tuple(step.server) if step.server else None,
         "client": (step.client or "127.0.0.1", 0),
-        "state": {WHOLE: _TakingConnection()},
+        "state": {WHOLE: connection},
     }

@@ -21,7 +21,8 @@ ORIGIN = "http://127.0.0.1:8080"
 class Recorded:
     """A mock that is called, and its incident."""
 
-    def __init__(self, http):
+    def __init__(self, app, http):
+        self.app = app
         self.http = http
 
     async def call(self, method, path, body=None, **headers):
@@ -52,7 +53,7 @@ class AMock:
         await self.app.open(wall())
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=ORIGIN)
-        return Recorded(self.http)
+        return Recorded(self.app, self.http)
 
     async def __aexit__(self, *exc_info):
         await self.http.aclose()
