@@ -121,7 +121,7 @@ async def _played(
         known.update(_names(entry.data, found))
         differences = _shape_differences(entry.data, found)
     if answered != entry.status:
-        differences.insert(0, f"the status is {answered} {_reason(answered)}".strip())
+        differences = [f"the status is {answered} {_reason(answered)}".strip()]
     return HarRow(number, request, entry.status, answered, differences)
 
 
