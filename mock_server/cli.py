@@ -36,7 +36,7 @@ COMMANDS = {
         "state": "Save and load accounts, and fork an account.",
         "callbacks": "List callbacks, and send them again.",
         "record": "Write what happened to a file.",
-        "replay": "Play such a file, or a HAR, into a new mock, and compare the answers.",
+        "replay": "Play such a file, or a HAR, and compare the answers.",
         "wait": "Wait until the mock is ready.",
         "health": "Say in one line whether the mock is ready.",
     },
