@@ -253,6 +253,9 @@ def the_job(answer: ReceivedAnswer) -> Any:
     `TAMS › 2.10`: strict clients decode the wrapper into a map of jobs, or into a fixed type.
     """
     body = answer.expect(200)
+    media_type = answer.headers.get("content-type", "")
+    if not media_type.lower().startswith("application/json"):
+        raise Unmet(f"{answer.sent} answered a job as {media_type!r}, not as JSON (`TAMS › 2.1`)")
     job = body["job"]
     if len(body) > 1:
         raise Unmet(f"{answer.sent} answered {', '.join(body)}: members beside the job")

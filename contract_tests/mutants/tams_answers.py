@@ -217,6 +217,9 @@ MUTANTS = (
     Mutant("price-beside-job", "The credits of a job are beside it too.", "TAMS › 2",
         "(?i)beside", on_json("*", rf"{CREATE}|{JOB}",
                              lambda body, memory: _beside(body, memory) if "job" in body else 0)),
+    Mutant("job-as-text", "A job is sent as text/plain.", "TAMS › 2", "text/plain",
+        on_reply("GET", JOB, lambda call, reply, memory, service:
+                 reply.with_header("Content-Type", "text/plain"))),
     Mutant("progress-of-one", "Progress is a share of one.", "TAMS › 7", "(?i)progress",
         _progress(lambda progress: round(progress / 100))),
     Mutant("progress-stands-still", "Progress does not move.", "TAMS › 7", "(?i)progress",
