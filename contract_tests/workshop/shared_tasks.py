@@ -24,8 +24,8 @@ class TaskHistory:
     """One task: the answers to its submission and to each poll, and its result.
 
     `early` is the first envelope of the result call; `later` are polls after the end.
-    `files` are the downloads of its pictures, by URL. It was submitted after `begin` and read
-    before `end`, in seconds since the epoch by the target's clock.
+    `files` are the downloads of its pictures, by URL, with that of the last look. It was submitted
+    after `begin` and read before `end`, in seconds since the epoch by the target's clock.
     """
 
     order: Mapping[str, Any]
@@ -92,7 +92,8 @@ class SharedTasks:
             later.append(workshop.progress(task, kind))
         result = workshop.result(task, kind)
         end = workshop.wire.clock.now()
-        files = {url: fetched(workshop, url) for url in result["images"]}
+        shown = [look["currentImage"] for look in looks[-1:] if look.get("currentImage")]
+        files = {url: fetched(workshop, url) for url in {*result["images"], *shown}}
         return TaskHistory(
             dict(order), created, early, looks, tuple(later), result, files, begin, end,
             tuple(current_test.exchanges[first:]),

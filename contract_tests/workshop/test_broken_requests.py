@@ -9,7 +9,6 @@ from contract_tests.markers import leaves_traces, observes, source, spends
 from contract_tests.workshop.envelopes import orderly, reason, refused
 from contract_tests.workshop.gateways import A_QUESTION, QUERY, UNKNOWN_TOKEN
 from contract_tests.workshop.orders import a_drawing, a_prompt, a_redrawing
-from contract_tests.workshop.sessions import a_token
 from contract_tests.workshop.uses import stays, use
 
 GOOD = json.dumps(A_QUESTION)
@@ -44,15 +43,6 @@ NO_TOKENS: dict[str, dict[str, Any]] = {
     "a zero character": {"apiToken": "\0"},
 }
 ABSENT = ("nothing", "null", "another spelling")
-WRONG_TERMS: dict[str, dict[str, Any]] = {
-    "an unknown sub-product": {"subProduct": "no_such_product"},
-    "a sub-product of a number": {"subProduct": 10},
-    "an unknown mode": {"sessionMode": 30},
-    "a mode of a word": {"sessionMode": "session"},
-    "a lifetime of a word": {"expiredInSeconds": "long"},
-    "a lifetime of a list": {"expiredInSeconds": []},
-    "a role of a number": {"roleId": 7},
-}
 WRONG_DRAWINGS: dict[str, dict[str, Any]] = {
     "a width of a word": {"width": "wide"},
     "a width of digits": {"width": "512"},
@@ -115,20 +105,6 @@ def test_no_session_is_opened_without_a_token(workshop, operation):
 @source("Workshop › 6.1")
 def test_no_session_is_destroyed_without_a_token(workshop):
     refused(workshop.ask("spDeleteSession", {"subProduct": "sd_webui"}).answer)
-
-
-@source("Workshop › 6.2", "Workshop › 12")
-@observes
-@leaves_traces
-@spends(1)
-@pytest.mark.parametrize("terms", WRONG_TERMS)
-def test_what_wrong_terms_of_a_session_get(workshop, observe, terms):
-    asked = {"apiToken": a_token(workshop), "expiredInSeconds": 60, **WRONG_TERMS[terms]}
-
-    answer = use(workshop, "spCreateSession", asked).answer
-
-    orderly(answer)
-    observe("W22", f"a session with {terms}", reason(answer))
 
 
 @source("Workshop › 5.1", "Workshop › 12")

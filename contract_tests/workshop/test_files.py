@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.markers import observes, source, spends
+from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.pictures import a_picture
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import a_prompt, a_redrawing, some_inputs
@@ -42,6 +42,20 @@ def test_a_place_for_a_file_is_handed_out(workshop, clock, observe, request_):
     ahead = [round(place["expireTime"] / unit - clock.now()) for unit in (1, 1000)]
     assert any(0 < seconds < YEAR for seconds in ahead), f"expireTime is {ahead} seconds ahead"
     observe("W35", "seconds until expireTime, if it is in seconds and in milliseconds", ahead)
+
+
+@source("Workshop › 8.5", "Workshop › 12")
+@needs("clock")
+def test_a_place_takes_a_file_until_shortly_before_its_expiry(workshop, clock):
+    place = workshop.ask(SIGN, REQUESTS["as one SDK asks"]).expect_success()
+    left = [place["expireTime"] / unit - clock.now() for unit in (1, 1000)]  # W35
+
+    clock.let_pass(0.9 * max([0, *(seconds for seconds in left if seconds < YEAR)]))
+
+    put = workshop.wire.send(
+        "PUT", place["uploadUrl"], auth=None, content=PNG, headers={"Content-Type": "image/png"}
+    )
+    assert 200 <= put.status < 300, f"a PUT before expireTime answered {put.status}"
 
 
 @source("Workshop › 8.5")

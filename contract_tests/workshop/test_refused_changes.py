@@ -4,17 +4,17 @@ Calls with another app's token or task, or with one that is almost right, are am
 """
 
 import secrets
+from typing import Any
 
 import pytest
 
 from contract_tests.credentials import WorkshopCredentials
 from contract_tests.markers import leaves_traces, needs, source, spends
-from contract_tests.workshop.envelopes import orderly
+from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.gateways import UNKNOWN_TOKEN, accepted, ask_gateway, rejected
 from contract_tests.workshop.orders import PROMPT, SEVERAL
 from contract_tests.workshop.shared_tasks import kind_of, submitted
 from contract_tests.workshop.signers import WorkshopSigner, digest_of, milliseconds_ago
-from contract_tests.workshop.test_broken_requests import WRONG_TERMS
 from contract_tests.workshop.uses import use
 from contract_tests.workshop.witness import QUESTIONS, Witness, expect_nothing, near_misses
 
@@ -29,6 +29,15 @@ REFUSED = {
     "with an unknown key": lambda app: WorkshopSigner(
         WorkshopCredentials("100000000000001", app.app_secret)
     ),
+}
+WRONG_TERMS: dict[str, dict[str, Any]] = {
+    "an unknown sub-product": {"subProduct": "no_such_product"},
+    "a sub-product of a number": {"subProduct": 10},
+    "an unknown mode": {"sessionMode": 30},
+    "a mode of a word": {"sessionMode": "session"},
+    "a lifetime of a word": {"expiredInSeconds": "long"},
+    "a lifetime of a list": {"expiredInSeconds": []},
+    "a role of a number": {"roleId": 7},
 }
 LOOKS = [(what, order) for order in (SEVERAL, PROMPT) for what in ("progress", "result")]
 EACH_LOOK = pytest.mark.parametrize(
@@ -61,16 +70,18 @@ def test_a_call_that_the_gateway_refuses_changes_nothing(workshop, app, way):
             rejected(use(workshop, operation, body, auth=REFUSED[way](app)).answer)
 
 
-@source("Workshop › 6.2", "Workshop › 6.4")
+@source("Workshop › 6.2", "Workshop › 6.4", "Workshop › 12")
 @leaves_traces
 @spends(8)
 @pytest.mark.parametrize("terms", WRONG_TERMS)
-def test_a_change_of_a_session_that_is_refused_changes_nothing(workshop, terms):
+def test_a_change_of_a_session_that_is_refused_changes_nothing(workshop, observe, terms):
     witness = Witness(workshop)
     before = witness.state()
 
     for operation, body in witness.changes(**WRONG_TERMS[terms]):
-        taken = orderly(use(workshop, operation, body).answer)
+        answer = use(workshop, operation, body).answer
+        taken = orderly(answer)
+        observe("W22", f"{operation} with {terms}", reason(answer))
         after = witness.state()
         assert taken or after == before, (
             f"{operation} with {terms} was refused, and changed {before}"

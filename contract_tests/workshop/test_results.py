@@ -86,10 +86,19 @@ def test_a_result_tells_what_was_ordered(recorded, order):
     operation, body = order
     result = recorded(*order).result
 
-    for name in ("prompt", "seed", "steps", "width", "height"):
-        told = (result.get("parameters") or {}).get(name)
-        if kind_of(operation) == "sd" and told is not None:
-            assert told == str(body[name]), f"parameters.{name} of a result is {told!r}"
+    for where in ("parameters", "info") if kind_of(operation) == "sd" else ():
+        for name in ("prompt", "seed", "steps", "width", "height"):
+            told = result[where].get(name, str(body[name]))
+            assert told == str(body[name]), f"{where}.{name} of a result is {told!r}"
+
+
+@source("Workshop › 8.2")
+@spends(1)
+def test_the_last_look_at_a_workflow_shows_its_picture(recorded):
+    task = recorded(*PROMPT)
+
+    picture = picture_in(task.files[task.looks[-1]["currentImage"]])
+    assert picture.size == (WIDTH, HEIGHT), f"the size of currentImage is {picture.size}"
 
 
 @source("Workshop › 8.3")
@@ -175,3 +184,6 @@ def test_a_result_can_be_asked_for_again(workshop):
 
     assert first["status"] == second["status"] == "succeeded"
     assert len(first["images"]) == len(second["images"]) == 1
+    urls = [*first["images"], *second["images"]] * 2
+    pictures = {fetched(workshop, url).expect_status(200).content for url in urls}
+    assert len(pictures) == 1, "the image of a task changes"
