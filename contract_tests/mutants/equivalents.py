@@ -184,6 +184,16 @@ VARIANTS = (
     }),
     EquivalentVariant("requests-made-again", "A repeated request id makes a new job.",
         on_reply("POST", CREATE, _made_again)),
+    EquivalentVariant("strict-choices", "Stricter answers to open questions.",
+        _always(unchanged), {"workshop": {
+            "nonce_required": True, "missing_header_list": "none", "gateway_generation": "older",
+            "unique_names": True, "cut_sessions": True, "second_session": "refuse",
+            "missing_session": "fail", "delete_missing_session": "fail",
+            "unfinished_result": "fail", "delete_all_gadgets": True,
+            "gadget_sub_product": "sd_webui", "refresh_lifetime": "session",
+            "unknown_workflow": "refuse", "pools": ["mine"], "models": ["mine"],
+            "roles": ["mine"], "gadgets": ["mine"],
+        }}),
     EquivalentVariant("failures-are-400", "A failure in an envelope has status 400.",
             _always(unchanged), {"workshop": {"failure_status": 400}}),
     EquivalentVariant("all-together", "All variants that can be combined.", _all_together(

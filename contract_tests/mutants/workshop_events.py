@@ -50,6 +50,12 @@ def _of_one_call(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     return send(_with_query(message, invokeId=first))
 
 
+def _of_one_token(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
+    """Give the events of all end users the first apiToken."""
+    first = memory.setdefault("first", _query(message).get("apiToken", ""))
+    return send(_with_query(message, apiToken=first))
+
+
 def _given_up(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     """Treat a refusal as a delivery after ten tries, so later tries are missing."""
     key = _query(message).get("invokeId", ""), _kind(message)
@@ -110,6 +116,8 @@ MUTANTS = (
         "invokeId", _events(_of_many_calls)),
     Mutant("event-of-one-call", "The events of all calls have one invokeId.", "Workshop › 11",
         "invokeId", _events(_of_one_call)),
+    Mutant("event-of-one-token", "The events of all end users have one apiToken.",
+        "Workshop › 11", "apiToken", _events(_of_one_token)),
     Mutant("event-given-up", "A refused event is not tried sixteen times more.", "Workshop › 11",
         "was tried", _events(_given_up)),
     Mutant("event-insists", "A synchronous event is tried again.", "Workshop › 11",

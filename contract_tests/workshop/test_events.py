@@ -32,7 +32,16 @@ class EndUser:
 
     def __init__(self, workshop, target, inbox, rate=FAST):
         account = target.another_account(eventsUrl=inbox.url, clock={"rate": rate})
-        self.workshop = workshop.using(account.workshop.auth())
+        self._come(workshop.using(account.workshop.auth()), inbox, rate)
+
+    def neighbour(self):
+        """Return another end user of the same account."""
+        other = object.__new__(EndUser)
+        other._come(self.workshop, self.inbox, self.rate)
+        return other
+
+    def _come(self, workshop, inbox, rate):
+        self.workshop = workshop
         self.inbox, self.rate = inbox, rate
         self.token = a_token(self.workshop)
         asked = {"apiToken": self.token, "expiredInSeconds": DAY}
@@ -84,7 +93,7 @@ def test_the_customer_is_asked_before_and_told_after(workshop, target, customer)
 @source("Workshop › 11")
 @EVENTS
 @leaves_traces
-@spends(2)
+@spends(4)
 def test_an_event_is_a_post_with_seven_parameters(workshop, target, customer, observe):
     inbox = customer.inbox()
 
@@ -96,6 +105,12 @@ def test_an_event_is_a_post_with_seven_parameters(workshop, target, customer, ob
             assert event.query.get(name), f"{event.kind} has no {name} in its query"
         assert event.query["timestamp"].isdecimal()
         assert event.query["apiToken"] != user.token, "apiToken of an event is not encrypted"
+    before = inbox.events()
+    user.neighbour().draw().expect_status(200)
+    inbox.wait_for(FINISHED, 2)
+    tokens = {event.query["apiToken"] for event in before}
+    for event in inbox.events()[len(before) :]:
+        assert event.query["apiToken"] not in tokens, "apiToken is that of another end user"
     first = inbox.events()[0]
     observe("W39", "apiId, and how long apiToken and sign are", [
         first.query["apiId"], len(first.query["apiToken"]), len(first.query["sign"])
@@ -230,7 +245,8 @@ def test_an_event_that_is_never_taken_is_tried_sixteen_times_more(
         observe("W40", f"{kind} is tried again", len(events) > 1)
         assert len(events) in (1, 1 + RETRIES), f"{kind} was tried {len(events)} times"
         assert len({event.query["invokeId"] for event in events}) == 1
-        assert len({event.body for event in events}) == 1, f"{kind} came with several bodies"
+        bodies = {bool(event.body) for event in events}
+        assert len(bodies) == 1, f"{kind} came with a body and without one"
 
 
 @source("Workshop › 11", "Workshop › 12")

@@ -1,5 +1,7 @@
 """Tokens, one for each end user (`Workshop › 5`)."""
 
+import secrets
+
 import pytest
 
 from contract_tests.clients.workshop_answers import SUCCESS
@@ -12,6 +14,11 @@ from contract_tests.workshop.uses import stays
 MEMBERS = ("apiToken", "tokenExpiredAt", "usedSessionTimeInSeconds")
 TOMORROW = 86_400  # seconds
 NOTHING = {"an empty object": b"{}", "null": b"null", "an empty body": b"", "white space": b" \n"}
+
+
+def a_name():
+    """Return a name that no other token has (W18)."""
+    return f"contract-{secrets.token_hex(4)}"
 
 
 @source("Workshop › 2", "Workshop › 5.1")
@@ -42,7 +49,7 @@ def test_a_member_that_is_null_is_as_one_that_is_absent(workshop, observe):
 @source("Workshop › 5.1")
 @leaves_traces
 def test_a_new_token_tells_its_expiry_and_has_used_nothing(workshop):
-    data = workshop.allocate_token(name="contract")
+    data = workshop.allocate_token(name=a_name())
 
     for name in MEMBERS:
         assert name in data, f"a token has no {name}"
@@ -55,7 +62,7 @@ def test_a_new_token_tells_its_expiry_and_has_used_nothing(workshop):
 def test_a_token_keeps_the_expiry_that_was_asked_for(workshop, clock):
     expiry = int((clock.now() + TOMORROW) * 1000)
 
-    made = workshop.allocate_token(name="contract", tokenExpiredAt=expiry)
+    made = workshop.allocate_token(name=a_name(), tokenExpiredAt=expiry)
 
     assert made["tokenExpiredAt"] == expiry, "tokenExpiredAt of a new token, in milliseconds"
     for _ in range(3):
@@ -67,7 +74,7 @@ def test_a_token_keeps_the_expiry_that_was_asked_for(workshop, clock):
 @source("Workshop › 5.1", "Workshop › 5.2")
 @leaves_traces
 def test_a_query_tells_what_was_told_when_the_token_was_made(workshop):
-    made = workshop.allocate_token(name="contract")
+    made = workshop.allocate_token(name=a_name())
 
     known = workshop.query_token(made["apiToken"])
 
@@ -78,12 +85,18 @@ def test_a_query_tells_what_was_told_when_the_token_was_made(workshop):
 @source("Workshop › 5.4")
 @leaves_traces
 def test_each_end_user_has_a_different_token(workshop, observe):
-    tokens = [a_token(workshop, name="contract") for _ in range(2)]
+    tokens = [a_token(workshop, name=a_name()) for _ in range(3)]
 
-    assert len(set(tokens)) == 2, "two end users have the same token"
+    assert len(set(tokens)) == 3, "two end users have the same token"
     for token in tokens:
         assert workshop.query_token(token)["apiToken"] == token
-    observe("W18", "two tokens of one name", "made")
+    name = a_name()
+    for place in range(2):
+        envelope = workshop.ask("allocate_token", {"name": name})
+        taken = orderly(envelope.answer)
+        if taken:
+            assert stays(workshop, envelope.body["data"])["apiToken"] not in tokens
+        observe("W18", f"token {place + 1} of one name", reason(envelope.answer))
 
 
 @source("Workshop › 5.2")
@@ -117,7 +130,7 @@ def test_what_is_attached_to_a_token_can_be_changed(workshop, observe):
 @leaves_traces
 def test_changing_what_is_attached_changes_neither_expiry_nor_usage(workshop, clock):
     expiry = int((clock.now() + TOMORROW) * 1000)
-    made = workshop.allocate_token(name="contract", tokenExpiredAt=expiry)
+    made = workshop.allocate_token(name=a_name(), tokenExpiredAt=expiry)
 
     workshop.put_user_state(made["apiToken"], sdVae="None", tokenExpiredAt=expiry + 9000)
 
