@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from contract_tests.answers import expect_one_of
 from contract_tests.clients.tams import the_job
 from contract_tests.markers import needs, source, spends
 from contract_tests.tams.job_rules import expect, expect_same_end
 from contract_tests.tams.operations import ORDERS, body_for
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import refused
-from contract_tests.tams.wrong_credentials import refuse_all
+from contract_tests.tams.shared_jobs import A_LULL
+from contract_tests.tams.wrong_credentials import REFUSED, refuse_all, wrong_credentials
 
 LONG_ENOUGH = 60  # seconds after which a job that was made would be over
 
@@ -56,15 +58,16 @@ def expect_own_job(tams, order):
 
 
 @source("TAMS › 3.2", "TAMS › 3.4", "TAMS › 5.3")
-@spends(1)
-def test_a_job_is_neither_shown_nor_cancelled_with_wrong_credentials(tams, target):
-    job = tams.submit_job(a_small_order())
-
-    for method in ("GET", "DELETE"):
-        refuse_all(tams, target, method, f"/v1/jobs/{job['id']}")
-
-    assert tams.job(job["id"])["status"] != "CANCELED", "a refused cancel is carried out"
-    tams.cancel(job)
+@spends(2)
+def test_a_job_is_neither_shown_nor_cancelled_with_wrong_credentials(tams, target, clock):
+    for name, auth in wrong_credentials(target).items():
+        clock.pause(A_LULL)  # the cancel must come while the job can be cancelled
+        job = tams.submit_job(a_small_order())
+        for method in ("DELETE", "GET"):
+            answer = tams.call(method, f"/v1/jobs/{job['id']}", auth=auth)
+            expect_one_of(answer.status, REFUSED, f"the status with {name}")
+        assert tams.job(job["id"])["status"] != "CANCELED", "a refused cancel is carried out"
+        tams.cancel(job)
 
 
 @source("TAMS › 5.1", "TAMS › 4")
