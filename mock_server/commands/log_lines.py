@@ -80,6 +80,10 @@ class Lines(ABC):
     def request(self, told: Told) -> str:
         """Return the line about an exchange."""
 
+    def usual(self, trace: Trace, level: str) -> str:
+        """Return the line about an exchange that went well and had no secrets in its path."""
+        return self.request(_told_of(trace, level, trace.scope["path"], "", ()))
+
     @abstractmethod
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
         """Return the line about anything else."""
@@ -120,6 +124,25 @@ class JsonLines(Lines):
             members["refusal"] = told.refusal
         if told.remarks:
             members["remarks"] = told.remarks
+        return to_json(members).decode()
+
+    def usual(self, trace: Trace, level: str) -> str:
+        answer, path, decided = trace.answer, trace.scope["path"], trace.decided
+        if answer is None or decided is None or not path.isprintable():
+            return super().usual(trace, level)
+        # The line of nearly each call: the same as above, with fewer steps.
+        members = {
+            "at": _iso(trace.wall),
+            "level": level,
+            "request": trace.id,
+            "method": trace.scope["method"],
+            "path": path if len(path) <= MAX_PATH_LENGTH else _printable(path, MAX_PATH_LENGTH),
+            "status": answer.status,
+            "ms": round(trace.seconds * 1000, 1),
+            "account": trace.account or None,
+            "operation": trace.operation or None,
+        }
+        members.update(plain_numbers(decided) if "credits" in decided else decided)
         return to_json(members).decode()
 
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
@@ -211,53 +234,48 @@ class RequestLog:
         if level == logging.INFO and (trace.passing or trace.surface == CONTROL):
             level = logging.DEBUG
         if level >= self._level:
-            line = _RequestLine(trace, self._lines, _LEVELS[level], self._control_token)
-            # Later, the trace would have to come back into the CPU's caches.
-            self._writer.line(line, 0 if line.is_quick else size_of(trace))
+            name = _LEVELS[level]
+            if trace.refusal or trace.remarks or "/s/" in trace.scope["path"]:
+                line = _RedactedLine(trace, self._lines, name, self._control_token)
+                self._writer.line(line, size_of(trace))
+            else:  # Later, the trace would have to come back into the CPU's caches.
+                self._writer.line(self._lines.usual(trace, name))
 
 
-class _RequestLine(Struct):
-    """The line about an exchange."""
+class _RedactedLine(Struct):
+    """The line about an exchange in which there may be secrets; it is made when it is written."""
 
     trace: Trace
     lines: Lines
     level: str
     control_token: str
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether nothing in it was written by people, or could be a secret."""
-        return not (self.trace.refusal or self.trace.remarks or "/s/" in self.trace.scope["path"])
-
     def __str__(self) -> str:
-        trace = self.trace
-        refusal, remarks = _without_excerpt(trace.refusal), trace.remarks
-        path = _printable(trace.scope["path"], MAX_PATH_LENGTH)
-        if not self.is_quick:
-            from mock_server.control.redaction import Redactor
+        from mock_server.control.redaction import Redactor
 
-            redactor = Redactor.of(trace, self.control_token)
-            path = redactor.text(path)
-            refusal = _printable(redactor.text(refusal))
-            remarks = _some_of(remarks, redactor.text)
-        decided = plain_numbers(trace.decided or {})
-        status = None if trace.answer is None else trace.answer.status
-        return self.lines.request(
-            Told(
-                trace.id,
-                trace.wall,
-                self.level,
-                trace.scope["method"],
-                path,
-                status,
-                trace.seconds,
-                trace.account,
-                trace.operation,
-                decided,
-                refusal,
-                remarks,
-            )
-        )
+        trace = self.trace
+        redactor = Redactor.of(trace, self.control_token)
+        path = redactor.text(_printable(trace.scope["path"], MAX_PATH_LENGTH))
+        refusal = _printable(redactor.text(_without_excerpt(trace.refusal)))
+        remarks = _some_of(trace.remarks, redactor.text)
+        return self.lines.request(_told_of(trace, self.level, path, refusal, remarks))
+
+
+def _told_of(trace: Trace, level: str, path: str, refusal: str, remarks: Sequence[str]) -> Told:
+    return Told(
+        trace.id,
+        trace.wall,
+        level,
+        trace.scope["method"],
+        _printable(path, MAX_PATH_LENGTH),
+        None if trace.answer is None else trace.answer.status,
+        trace.seconds,
+        trace.account,
+        trace.operation,
+        plain_numbers(trace.decided or {}),
+        refusal,
+        remarks,
+    )
 
 
 class LogHandler(logging.Handler):

@@ -9,9 +9,10 @@ from starlette.types import Receive, Scope, Send
 
 import mock_server.app
 from mock_server.cli import main
-from mock_server.web.calls import Trace
+from mock_server.web.calls import NO_HOOKS, Call, Trace
 from mock_server.web.faults.service import FaultService
 from mock_server.web.observers import Tracing
+from mock_server.web.pipeline import Hooks, Operation, Surface
 
 
 class NoJournal(Tracing):
@@ -28,7 +29,8 @@ class NoJournal(Tracing):
 class NoFaults(FaultService):
     """Does not look at calls."""
 
-    hooks_of = None  # type: ignore[assignment]
+    def hooks_of(self, call: Call, operation: Operation, surface: Surface) -> Hooks:
+        return NO_HOOKS
 
 
 PARTS = {"journal": ("Tracing", NoJournal), "faults": ("FaultService", NoFaults)}

@@ -86,7 +86,9 @@ CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {
             # Valid requests may ask for what is not there, contradict, or wait in vain.
-            "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "408", "409", "422"]}
+            "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "408", "409", "422"]},
+            # Some wrong bodies are refused for their size.
+            "negative_data_rejection": {"expected-statuses": ["400", "404", "409", "413", "422"]},
         }
     }
 )

@@ -74,6 +74,14 @@ def test_a_line_of_json_has_the_same():
     }
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/" + "x" * 400, "/v1/\u202e", '/v1/"\\'])
+def test_the_short_way_to_a_usual_line_makes_the_same_line(path):
+    decided = {"job": "1", "state": JobState.WAITING, "credits": Decimal("1.20"), "repeated": True}
+    trace = a_trace(path, decided=decided, account="a", operation="GET /v1/jobs/{id}")
+
+    assert JsonLines().usual(trace, "info") == Lines.usual(JsonLines(), trace, "info")
+
+
 def test_a_refusal_is_explained_with_its_request_id():
     refused = a_trace(status=401, refusal="body-compact: The signed body is compact.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -20,10 +21,14 @@ def connect(url: str, ca_file: Path | None = None) -> socket.socket:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Return all data until the server closes the connection."""
+    """Return all data until the server closes the connection.
+
+    It resets one on which it did not read everything.
+    """
     answer = b""
-    while chunk := connection.recv(65536):
-        answer += chunk
+    with suppress(ConnectionResetError):
+        while chunk := connection.recv(65536):
+            answer += chunk
     return answer
 
 
