@@ -4,6 +4,7 @@ import re
 import shutil
 import ssl
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,13 +14,14 @@ from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 
 HEADERS = {"authorization": "Bearer mock-token-0001"}
-# The exit codes of curl, and the words of httpx and of Node, for each broken connection.
+# The exit codes of curl, and the words of httpx, Node and Java, for each broken connection.
+_CUT = "without sending complete message body"
 BROKEN = {
-    "reset": ({56, 35}, "reset|disconnected|^$", "ECONNRESET|reset"),
-    "empty": ({52}, "disconnected without sending", "other side closed|hang up"),
-    "garbage": ({1}, "illegal|invalid|malformed", "[Pp]arse|HTTPParser|Expected HTTP"),
-    "half": ({18}, "without sending complete message body", "terminated|aborted|other side"),
-    "wrong-length": ({18}, "without sending complete message body", "terminated|aborted|other"),
+    "reset": ({56, 35}, "reset|disconnected|^$", "ECONNRESET|reset", "reset|no bytes"),
+    "empty": ({52}, "disconnected without sending", "other side closed|hang up", "no bytes|EOF"),
+    "garbage": ({1}, "illegal|invalid|malformed", "[Pp]arse|HTTPParser", "Invalid status line"),
+    "half": ({18}, _CUT, "terminated|aborted|other side", "content-length: 51, .* 25$"),
+    "wrong-length": ({18}, _CUT, "terminated|aborted|other", "content-length: 151, .* 51$"),
 }
 
 
@@ -72,6 +74,18 @@ def test_a_broken_connection_is_an_error_for_node(server, kind):
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stdout
     assert re.search(BROKEN[kind][2], done.stdout), done.stdout
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="Java is not installed")
+def test_a_broken_connection_is_an_error_for_java(server):
+    program = Path(__file__).with_name("BrokenCalls.java")
+    command = ["java", str(program), f"{server.url}/v1/models/1", *BROKEN]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert said.keys() == BROKEN.keys(), done.stderr
+    for kind, error in said.items():
+        assert re.search(BROKEN[kind][3], error), (kind, error)
 
 
 def test_another_date_replaces_that_of_the_server(client):
