@@ -283,6 +283,7 @@ class HostileRequests:
             "/_mock/clock/advance": ("seconds", "to"),
             "/_mock/requests/verify": ("count", "path"),
             "/_mock/signature/explain": ("headers", "url"),
+            "/_mock/scenarios": ("steps", "summary"),
             "/_mock/faults": ("match", "name"),
         }
         for target, title, body in (
