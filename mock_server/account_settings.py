@@ -1,4 +1,4 @@
-"""The settings of accounts: those of the server, except for what an account has of its own."""
+"""The settings of accounts: those of the server, with the values that an account overrides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refused call changes nothing, whoever makes it: no job, no charge, no used request id."""
+"""A refused call changes nothing for any caller: no job, no charge, no used request id."""
 
 from contextlib import contextmanager
 from typing import Any

@@ -1,4 +1,4 @@
-"""A call that is refused changes nothing, whoever refuses it and for whatever reason.
+"""A refused call changes nothing, for each reason that the gateway or the service can have.
 
 Calls with another app's token or task, or with one that is almost right, are among them.
 """

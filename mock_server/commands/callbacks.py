@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Subcommands, on_mock
+from mock_server.commands.running_mock import Subcommands, limit_option, on_mock
 from mock_server.commands.tables import print_details, print_json, print_table
 
 
@@ -45,7 +45,7 @@ def _print_drained(drained: Json) -> None:
 @click.option("--state", help="Only those about this state.")
 @click.option("--topic", help="Only those on this topic.")
 @click.option("--arrived/--not-arrived", default=None, help="Only those that have arrived, or not.")
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
+@limit_option
 @on_mock(_print_callbacks)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
     """List callbacks, the newest first."""

@@ -12,7 +12,14 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
-from mock_server.commands.running_mock import Subcommands, duration, moment, named_value, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    duration,
+    limit_option,
+    moment,
+    named_value,
+    on_mock,
+)
 from mock_server.commands.tables import as_cell, print_details, print_table
 
 # What `match` of a rule has; all else is beside it.
@@ -43,7 +50,7 @@ def _fault(fault: Json) -> str:
 
 @command.command("list")
 @click.option("--account", metavar="ID", help="Only those of this account.")
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
+@limit_option
 @on_mock(_print_faults)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
     """List faults and how often they hit, the newest first."""

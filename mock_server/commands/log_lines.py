@@ -108,18 +108,11 @@ class JsonLines(Lines):
     """A JSON object in each line. Members that have nothing to say are left out."""
 
     def request(self, told: Told) -> str:
-        members = {
-            "at": _iso(told.at),
-            "level": told.level,
-            "request": told.id,
-            "method": told.method,
-            "path": told.path,
-            "status": told.status,
-            "ms": round(told.seconds * 1000, 1),
-            "account": told.account or None,
-            "operation": told.operation or None,
-            **told.decided,
-        }
+        members = _members(
+            told.at, told.level, told.id, told.method, told.path, told.status, told.seconds,
+            told.account, told.operation,
+        )  # fmt: skip
+        members.update(told.decided)
         if told.refusal:
             members["refusal"] = told.refusal
         if told.remarks:
@@ -130,18 +123,13 @@ class JsonLines(Lines):
         answer, path, decided = trace.answer, trace.scope["path"], trace.decided
         if answer is None or decided is None or not path.isprintable():
             return super().usual(trace, level)
-        # The line of nearly each call: the same as above, with fewer steps.
-        members = {
-            "at": _iso(trace.wall),
-            "level": level,
-            "request": trace.id,
-            "method": trace.scope["method"],
-            "path": path if len(path) <= MAX_PATH_LENGTH else _printable(path, MAX_PATH_LENGTH),
-            "status": answer.status,
-            "ms": round(trace.seconds * 1000, 1),
-            "account": trace.account or None,
-            "operation": trace.operation or None,
-        }
+        # The line of nearly each call takes fewer steps.
+        if len(path) > MAX_PATH_LENGTH:
+            path = _printable(path, MAX_PATH_LENGTH)
+        members = _members(
+            trace.wall, level, trace.id, trace.scope["method"], path, answer.status, trace.seconds,
+            trace.account, trace.operation,
+        )  # fmt: skip
         members.update(plain_numbers(decided) if "credits" in decided else decided)
         return to_json(members).decode()
 
@@ -150,6 +138,24 @@ class JsonLines(Lines):
         if traceback:
             members["traceback"] = traceback
         return to_json(members).decode()
+
+
+def _members(
+    at: float, level: str, id: str, method: str, path: str, status: int | None, seconds: float,
+    account: str, operation: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what each JSON line has, in its order."""
+    return {
+        "at": _iso(at),
+        "level": level,
+        "request": id,
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "account": account or None,
+        "operation": operation or None,
+    }
 
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"

@@ -110,6 +110,9 @@ def on_mock(
 
 
 account_option = click.option("--account", metavar="ID", help="All of this account.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many."
+)
 
 
 def each_or_all(

@@ -12,6 +12,7 @@ from mock_server.commands.running_mock import (
     account_option,
     duration,
     each_or_all,
+    limit_option,
     moment,
     on_mock,
     print_number,
@@ -41,7 +42,7 @@ def _state(token: Json) -> str:
 @command.command("list")
 @click.option("--account", metavar="ID", help="Only those of this account.")
 @click.option("--name", help="Only those with this name.")
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
+@limit_option
 @on_mock(_print_tokens)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
     """List tokens, the newest first."""

@@ -11,6 +11,7 @@ from mock_server.commands.running_mock import (
     Subcommands,
     account_option,
     each_or_all,
+    limit_option,
     on_mock,
     print_number,
 )
@@ -34,7 +35,7 @@ def _print_uploads(uploads: list[Json]) -> None:
 
 @command.command("list")
 @click.option("--account", metavar="ID", help="Only those of this account.")
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many.")
+@limit_option
 @on_mock(_print_uploads)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
     """List uploads of both vendors, the newest first."""

@@ -285,6 +285,18 @@ class StoreContract:
         assert await page(store, "ada", limit=0) == ""
         assert await page(store, "eve", limit=3) == ""
 
+    async def test_pages_of_all_accounts_follow_what_changed_since_the_last_one(self, store):
+        await put(store, *(Thing(id, "ada") for id in "cab"), Thing("x", "bob"))
+        assert await page(store, None, limit=9, before="x") == "bac"
+
+        await put(store, Thing("d", "ada"))
+        await take(store, Thing, "a")
+        assert await page(store, None, limit=9, before="d") == "xbc"
+        await store.drop("bob")
+        assert await page(store, None, limit=9, before="d") == "bc"
+        await put(store, Thing("x", "ada"))
+        assert await page(store, None, limit=9, before="x") == "dbc"
+
     async def test_new_records_do_not_move_the_pages_behind_a_cursor(self, store):
         await put(store, *(Thing(id, "ada") for id in "abcd"))
         await put(store, Thing("e", "ada"), Thing("b", "ada", "changed"))
