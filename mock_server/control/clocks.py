@@ -119,6 +119,8 @@ class Clocks:
 
     async def get_clock(self, call: Call, query: AccountQuery) -> ClockBody:
         id = query.account
+        if id in call.accounts.scenarios.running:
+            await call.accounts.scenarios.catch_up(id, call.wall)
         account = None if id is None else await call.accounts.find(id)
         clock = await call.accounts.clock(account)
         now = clock.now(call.wall)

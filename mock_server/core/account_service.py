@@ -294,8 +294,9 @@ class AccountService:
         """
         if id is not None:
             async with self.act(id, wall) as world:
-                await world.set_clock(change(world.clock))
+                await world.set_clock(world.clock_after(change))
                 return world.clock
+        await self.scenarios.catch_up_all(wall)
         async with self.store.transaction(SERVER) as tx:
             clock = change(await self._server_clock(tx))
             await tx.put(ServerClock(SERVER, SERVER, clock))
@@ -315,13 +316,14 @@ class AccountService:
                     move = _to(wall, moment)
                 if move is None:
                     return []
-                clock, before = move(world.clock), world.now
+                clock, before = world.clock_after(move), world.now
                 if id not in self.scenarios.running:
                     return await world.advance(clock)
                 # It is still the moment before, and steps of its scenario may come in between.
                 await world.change_account(replace(world.account, clock=clock))
                 world.callbacks_changed = True
             return await self._happened([id], before, wall)
+        await self.scenarios.catch_up_all(wall)
         async with self.store.transaction(SERVER) as tx:
             clock = await self._server_clock(tx)
             followers = [each.id for each in await tx.list(Account) if each.clock is None]

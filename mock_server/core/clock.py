@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 
 from msgspec import Struct
@@ -70,6 +71,23 @@ class Clock(Struct, frozen=True):
         if moment < now:
             raise Conflict(f"time never runs back: it is {now:.3f}, asked for {moment:.3f}")
         return replace(self, wall_anchor=self._reached(wall), virtual_anchor=moment)
+
+    def changed_at(self, moment: float, wall: float, change: Callable[[Clock], Clock]) -> Clock:
+        """Return the clock after a `change` that came when it showed a moment, by now the past.
+
+        What it ran since then, it ran as the change says; what it was moved since then stays added.
+        """
+        now = self.now(wall)
+        if moment >= now:
+            return change(self)
+        moved = max(0.0, self.virtual_anchor - moment)
+        ran = (now - moment - moved) / (self.rate or 1.0)
+        then = change(replace(self, wall_anchor=self._reached(wall), virtual_anchor=moment))
+        return replace(
+            then,
+            wall_anchor=then.wall_anchor - ran,
+            virtual_anchor=min(LATEST, then.virtual_anchor + moved),
+        )
 
     def _reached(self, wall: float) -> float:
         """Return the wall time, or the anchor's if the caller read the wall just before it."""

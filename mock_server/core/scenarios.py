@@ -7,7 +7,7 @@ that all that falls due later is applied later. An account without a scenario pa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from math import inf
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from mock_server.core.accounts import Account
 from mock_server.core.credits import ZERO, Wallet
-from mock_server.core.errors import Conflict, NotFound
+from mock_server.core.errors import AccountGone, Conflict, NotFound
 from mock_server.core.events import Event
 from mock_server.core.fault_rules import FaultRule
 from mock_server.core.jobs.job import Job, JobState
@@ -189,6 +189,12 @@ class ScenarioService:
             finally:
                 del self.held[id]
         return events
+
+    async def catch_up_all(self, wall: float) -> None:
+        """Let all steps act that are due by the clocks as they are."""
+        for id in tuple(self.running):
+            with suppress(AccountGone):
+                await self.catch_up(id, wall)
 
     @contextmanager
     def paused(self, id: str) -> Iterator[None]:

@@ -250,6 +250,13 @@ class UnitOfWork:
         self.now = self._time(clock)
         self.callbacks_changed = True
 
+    def clock_after(self, change: Callable[[Clock], Clock]) -> Clock:
+        """Return the account's clock after a change that comes now.
+
+        While a step of a scenario acts, that is at its moment, which the clock has passed.
+        """
+        return self.clock.changed_at(self.now, self.wall, change)
+
     def _time(self, clock: Clock) -> float:
         """Return what the clock shows, or the moment of the step of a scenario that acts now."""
         held = self._accounts.scenarios.held

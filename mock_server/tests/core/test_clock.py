@@ -156,3 +156,23 @@ def test_time_never_runs_back(wall, history):
         now = clock.now(wall)
         assert now >= last
         last = now
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda clock: clock.with_rate(1100.0, 0.0), 30.0),
+        (lambda clock: clock.with_rate(1100.0, 10.0), 730.0),
+        (lambda clock: clock.moved_to(1100.0, 50.0), 120.0),
+        (lambda clock: clock.advanced(1100.0, 5.0), 105.0),
+    ],
+)
+def test_a_change_that_came_before_counts_from_its_moment(change, shown):
+    running = Clock.at(1000.0, start=0.0)
+    assert running.changed_at(30.0, 1100.0, change).now(1100.0) == shown
+
+    moved = Clock.at(1000.0, start=0.0).moved_to(
+        1010.0, 40.0
+    )  # It was 10 before, and runs 90 more.
+    after = {30.0: 40.0, 730.0: 940.0, 120.0: 150.0, 105.0: 135.0}[shown]
+    assert moved.changed_at(30.0, 1100.0, change).now(1100.0) == after

@@ -7,12 +7,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from mock_server.core.clock import Clock
 from mock_server.core.errors import Conflict, DomainError
 from mock_server.core.unit_of_work import ServerClock
 from mock_server.incidents.replay import read_incident, replay
 from mock_server.tests.makers import HesitatingStore
 from mock_server.tests.scenarios.watcher import Watcher, a_watcher
-from mock_server.tests.tams.world import text_to_image
+from mock_server.tests.tams.world import NOW, text_to_image
+from mock_server.web.wall import wall
 
 LIMITS = {"put_limits": {"qps": 3}}
 POOR = {"put_balance": {"balance": 1, "reason": "poor"}}
@@ -149,6 +151,40 @@ async def test_a_step_may_move_the_clock_of_an_account(watcher):
     clock = await watcher.mock("GET", "/clock?account=default")
 
     assert (clock["own"], clock["now"]) == (True, before + 1020)
+
+
+@pytest.mark.parametrize(
+    ("deed", "shown"),
+    [
+        ({"freeze_clock": {}}, 30),
+        ({"put_clock": {"rate": 10}}, 30 + 70 * 10),
+        ({"put_clock": {"now": NOW + 50}}, 50 + 70),
+        ({"advance_clock": {"seconds": 5}}, 105),
+        ({"advance_clock": {"next": True}}, 60 + 70),
+    ],
+)
+@pytest.mark.parametrize("late", ["a look", "another rate"])
+async def test_a_clock_changes_at_the_moment_of_the_step(watcher, deed, shown, late):
+    """Not when somebody looks, nor where the server's clock changes meanwhile."""
+    await begin(watcher, {"at": 30, "do": [deed]}, {"at": 60, "do": [LIMITS]})
+    accounts, began = watcher.app.accounts, wall()
+    await accounts.change_clock(None, began, lambda clock: clock.with_rate(began, 1))
+    if late == "another rate":
+        await accounts.change_clock(None, began + 80, lambda clock: clock.with_rate(began + 80, 5))
+
+    async with accounts.act("default", began + 100) as world:
+        assert world.now - NOW == pytest.approx(shown)
+    limited = (await watcher.mock("GET", "/accounts/default"))["limits"]["qps"] == 3
+    assert limited is (shown >= 60)
+
+
+async def test_a_step_acts_before_a_look_at_the_clock(watcher):
+    await begin(watcher, {"at": 30, "do": [{"freeze_clock": {}}]})
+    now = wall()
+    running = Clock.at(now - 50, start=NOW)
+    await watcher.app.accounts.change_clock(None, now, lambda _: running)
+
+    assert (await watcher.mock("GET", "/clock?account=default"))["now"] == NOW + 30
 
 
 async def test_a_step_acts_before_the_call_that_comes_after_its_moment(watcher):
