@@ -14,6 +14,14 @@ class Unmet(AssertionError):
     """An expectation is not met; the message says what was expected and what was found."""
 
 
+class NoAnswer(Unmet):
+    """The target broke the connection, or did not answer in time."""
+
+
+class NotSent(NoAnswer):
+    """A request was not sent, because there was no connection; this judges nothing."""
+
+
 class RefusedCall(Unmet):
     """A call was refused with a 4xx, and another status was expected."""
 

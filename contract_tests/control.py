@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from contract_tests.answers import Unmet
+from contract_tests.availability import Trouble, no_answer
 from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
 
 
@@ -43,6 +44,16 @@ class ControlClient:
             return isinstance(answer.json(), dict) and "version" in answer.json()
         except ValueError:
             return False
+
+    def trouble(self) -> Trouble | None:
+        """Return why the mock cannot be tested any more, or None."""
+        try:
+            there = self.is_there()
+        except httpx.TransportError as error:
+            return no_answer(error, self._url)
+        if there:
+            return None
+        return Trouble("answer", f"the mock at {self._url} is gone", "see why it has stopped")
 
     def make_account(self, **members: Any) -> MockAccount:
         """Make a new account; members are those of the control API, such as its balance."""

@@ -85,6 +85,10 @@ class TargetCredentials:
     tams_endpoint: str = ""
     workshop_endpoint: str = ""
 
+    def auth(self, surface: str) -> httpx.Auth | None:
+        """Return the default credential of a surface, or None."""
+        return self.tams.auth() if surface == "tams" else self.workshop.auth()
+
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be written to a file."""
         return self.tams.secrets() + self.workshop.secrets()

@@ -9,7 +9,7 @@ import pytest
 # This is pytest.skip.Exception. Type checkers do not accept that name as a parent.
 from _pytest.outcomes import Skipped
 
-from contract_tests.answers import Unmet
+from contract_tests.answers import NotSent, Unmet
 
 
 class TestOutcome(Enum):
@@ -24,6 +24,7 @@ class TestOutcome(Enum):
     DISABLED = "disabled"
     UNSUPPORTED = "unsupported"
     ERROR = "error"
+    UNREACHABLE = "unreachable"
 
 
 LETTERS = {
@@ -34,6 +35,7 @@ LETTERS = {
     TestOutcome.DISABLED: "d",
     TestOutcome.UNSUPPORTED: "u",
     TestOutcome.ERROR: "E",
+    TestOutcome.UNREACHABLE: "!",
 }
 
 
@@ -66,6 +68,8 @@ def outcome_of(error: BaseException | None) -> TestOutcome:
             return TestOutcome.OBSERVED
         case Skipped() | pytest.xfail.Exception():
             return TestOutcome.SKIPPED
+        case NotSent():
+            return TestOutcome.UNREACHABLE
         case Unmet() | AssertionError() | pytest.fail.Exception():
             return TestOutcome.FAILED
         case BaseExceptionGroup() as group:

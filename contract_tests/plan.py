@@ -72,8 +72,7 @@ def plan_test(
     """Return one line of the plan."""
     why_not = why_not_asked(surface, marks, settings, planned_limits(settings))
     if settings.flags.target == "real" and not why_not:
-        credentials = settings.credentials
-        auth = credentials.tams.auth() if surface == "tams" else credentials.workshop.auth()
+        auth = settings.credentials.auth(surface)
         why_not = "" if auth else f"there are no credentials for {surface}"
     known: Mapping[str, PassRecord] = evidence.get(test, {})
     passes = [known[kind] for kind in ("real", "url", "mock") if kind in known]

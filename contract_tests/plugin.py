@@ -34,7 +34,7 @@ from contract_tests.run_folders import last_folder, new_folder
 from contract_tests.runner_plugin import RunnerPlugin, report_status
 from contract_tests.settings import RunSettings, read_settings
 from contract_tests.suite import surface_of
-from contract_tests.targets import TargetDown, check_target, run_limits
+from contract_tests.targets import TARGET_DOWN, TargetDown, check_target, run_limits
 
 __all__ = ["clock", "fuzz", "observe", "receiver", "resources", "run", "tams", "target", "workshop"]
 
@@ -65,8 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(CostPlanner(settings), "contract-planner")
         elif not is_worker:
             config.pluginmanager.register(ReportPlugin(settings, folder), "contract-report")
-    except (BadSettings, SuiteError, TargetDown) as error:
+    except (BadSettings, SuiteError) as error:
         raise pytest.UsageError(str(error)) from None
+    except TargetDown as error:
+        pytest.exit(str(error), returncode=TARGET_DOWN)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,6 +20,7 @@ from contract_tests.report.terminal import summary
 from contract_tests.run_folders import delete_old_runs
 from contract_tests.runner_plugin import ATTRIBUTE
 from contract_tests.settings import RunSettings
+from contract_tests.targets import TARGET_DOWN
 
 # Files made from a report: the flag, and the function that returns the text.
 PAGES = {
@@ -86,7 +87,9 @@ class ReportPlugin:
             _write(path, make_page(report))
         if flags.record_evidence:
             self._record(report)
-        if self._alone and exitstatus == pytest.ExitCode.OK and not report.totals["passed"]:
+        if report.totals["unreachable"] and not report.totals["failed"]:
+            session.exitstatus = TARGET_DOWN
+        elif self._alone and exitstatus == pytest.ExitCode.OK and not report.totals["passed"]:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # it must not look like success
 
     def pytest_unconfigure(self) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from contract_tests import wall
+from contract_tests.answers import NoAnswer
+from contract_tests.availability import Trouble, is_page
+from contract_tests.control import ControlFailed
 from contract_tests.credentials import BadSettings
 from contract_tests.current_test import CurrentTest, between_tests
 from contract_tests.differences import KnownDifference, judge, read_differences, today
@@ -22,12 +25,13 @@ from contract_tests.report.shape import Observation, TestResult, read_exchange
 from contract_tests.run import Run
 from contract_tests.selection import admit
 from contract_tests.suite import check_markers, markers_of, surface_of, test_id
-from contract_tests.targets import TargetDown
+from contract_tests.targets import TARGET_DOWN, TargetDown
 
 ATTRIBUTE = "contract"
 """The attribute of a pytest report that carries our outcome, and a result at teardown."""
 DONE = (TestOutcome.PASSED.value, TestOutcome.OBSERVED.value)
 """Outcomes of tests that a resumed run skips."""
+_BAD = (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.UNREACHABLE)
 OBSERVED_ONLY = "observed; the reference leaves the answer open, so no expectation was judged"
 
 
@@ -117,8 +121,10 @@ class RunnerPlugin:
         self.run.current_test = current_test
         try:
             target = self.run.target
-        except (TargetDown, BadSettings) as error:
+        except BadSettings as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        except TargetDown as error:
+            pytest.exit(str(error), returncode=TARGET_DOWN)
         admit(surface, marks, self.run.settings, self.run.limits, target, self.run.ledger)
         execution.time_begun = target.clock.elapsed()
 
@@ -134,7 +140,14 @@ class RunnerPlugin:
         error = call.excinfo.value if call.excinfo else None
         outcome = outcome_of(error)
         summary = _one_line(error)
-        if call.when == "call":
+        if outcome in _BAD and (trouble := self._trouble(execution, error)):
+            outcome, summary = TestOutcome.UNREACHABLE, f"the target went away: {trouble}"
+            item.session.shouldstop = summary
+        if outcome is TestOutcome.UNREACHABLE:
+            # This is no failure of the target's, and JUnit has no such outcome.
+            report.outcome = "skipped"
+            report.longrepr = (str(report.fspath), 0, f"Skipped: {summary}")
+        elif call.when == "call":
             if outcome is TestOutcome.PASSED and execution.marks.observes:
                 outcome = TestOutcome.OBSERVED
             outcome, summary = self._judged(execution, outcome, summary, report)
@@ -157,6 +170,13 @@ class RunnerPlugin:
     def pytest_sessionfinish(self) -> None:
         """Clean up what was made."""
         self.run.close()
+
+    def _trouble(self, execution: TestExecution, error: BaseException | None) -> Trouble | None:
+        """Return why the target cannot be tested any more, if a test ended as if that were so."""
+        exchanges = execution.current_test.exchanges
+        if not isinstance(error, NoAnswer | ControlFailed) and not any(map(_suspect, exchanges)):
+            return None
+        return self.run.target.trouble(execution.current_test.surface)
 
     def _judged(
         self,
@@ -186,15 +206,28 @@ class RunnerPlugin:
         return execution.result(verified, self.run.target.clock.elapsed())
 
 
+_OWN_WORDS = (
+    TestOutcome.OBSERVED, TestOutcome.DISABLED, TestOutcome.UNSUPPORTED, TestOutcome.UNREACHABLE,
+)  # fmt: skip
+
+
+def _suspect(exchange: dict[str, Any]) -> bool:
+    """Say whether an exchange looks as if the target were down, or refused every credential."""
+    answer = exchange.get("response")
+    if answer is None:
+        return True
+    headers = {name.lower(): value for name, value in answer["headers"]}
+    page = is_page(headers.get("content-type", ""), answer.get("body", "").encode())
+    return page or not 200 <= answer["status"] < 300
+
+
 def report_status(report: pytest.TestReport) -> tuple[str, str, str] | None:
     """Return category, letter and word for outcomes that pytest does not know."""
     carried = getattr(report, ATTRIBUTE, None)
     if carried is None or report.when == "teardown":
         return None
     outcome = TestOutcome(carried["outcome"])
-    if outcome in (TestOutcome.OBSERVED, TestOutcome.DISABLED, TestOutcome.UNSUPPORTED) or (
-        outcome is TestOutcome.ERROR and report.when == "call"
-    ):
+    if outcome in _OWN_WORDS or (outcome is TestOutcome.ERROR and report.when == "call"):
         return outcome.value, LETTERS[outcome], outcome.value.upper()
     return None
 

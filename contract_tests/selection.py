@@ -56,8 +56,7 @@ def why_not_asked(surface: str, marks: Markers, settings: RunSettings, limits: R
 
 
 def _why_closed(surface: str, credentials: TargetCredentials) -> str:
-    auth = credentials.tams.auth() if surface == "tams" else credentials.workshop.auth()
-    return "" if auth is not None else f"there are no credentials for {surface}"
+    return "" if credentials.auth(surface) else f"there are no credentials for {surface}"
 
 
 def _why_too_dear(surface: str, marks: Markers, ledger: Ledger) -> str:

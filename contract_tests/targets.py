@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from contract_tests.availability import Trouble, no_answer, why_unusable
 from contract_tests.clocks import MockClock, TargetClock, WallClock
 from contract_tests.control import ControlClient
 from contract_tests.credentials import BadSettings, TargetCredentials
@@ -44,8 +44,12 @@ main()
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
+TARGET_DOWN = 3
+"""The exit status if the target cannot be tested."""
+
+
 class TargetDown(Exception):
-    """The target is missing: it did not start, or nothing answers at its URL."""
+    """The target cannot be tested; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,12 @@ class ContractTarget:
             raise Unsupported("another account cannot be made")
         return self._control.make_account(**members).credentials
 
+    def trouble(self, surface: str) -> Trouble | None:
+        """Return why a surface cannot be tested any more, or None; makes a free call."""
+        if self._control is not None:
+            return self._control.trouble()
+        return why_unusable(self.http, surface, self.urls[surface], self.credentials.auth(surface))
+
     def close(self) -> None:
         """Close connections, and stop the target if the run started it."""
         self.http.close()
@@ -151,18 +161,20 @@ def run_limits(settings: RunSettings, *, free_of_cost: bool) -> RunLimits:
 def check_target(settings: RunSettings) -> bool:
     """Say whether the target is free of cost, before tests run.
 
-    Raises `BadSettings` or `TargetDown` if every test would fail. The real services get a
-    connection and no request.
+    Raises `BadSettings` or `TargetDown` if every test would fail. The vendors' services get one
+    free call for each credential.
     """
     if settings.flags.target == "mock":
         return True
-    if settings.flags.target == "real":
-        for surface, url in _urls(settings).items():
-            if surface in settings.surfaces:
-                _connect(url)
-        return False
+    urls, auth = _urls(settings), settings.credentials.auth
     with _http(settings) as http:
-        return _control(settings, http) is not None
+        if settings.flags.target != "real" and _control(settings, http) is not None:
+            return True
+        known = [surface for surface in settings.surfaces if surface in urls]
+        for surface in [each for each in known if auth(each)] or known[:1]:
+            if trouble := why_unusable(http, surface, urls[surface], auth(surface)):
+                raise TargetDown(f"{surface} cannot be tested: {trouble}")
+    return False
 
 
 def open_target(settings: RunSettings) -> ContractTarget:
@@ -251,16 +263,7 @@ def _control(settings: RunSettings, http: httpx.Client) -> ControlClient | None:
     try:
         return control if control.is_there() else None
     except httpx.TransportError as error:
-        raise TargetDown(f"nothing answers at {url}: {error}") from None
-
-
-def _connect(url: str) -> None:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=10).close()
-    except OSError as error:
-        raise TargetDown(f"{url} cannot be reached: {error}") from None
+        raise TargetDown(str(no_answer(error, url))) from None
 
 
 class MockProcess:

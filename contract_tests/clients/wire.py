@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from contract_tests import wall
-from contract_tests.answers import ReceivedAnswer, SentRequest, Unmet
+from contract_tests.answers import NoAnswer, NotSent, ReceivedAnswer, SentRequest
+from contract_tests.availability import is_connection_lost
 from contract_tests.clocks import TargetClock
 from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger, Reservation
@@ -31,10 +32,6 @@ MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-Aft
 MAX_EXCHANGES = 40  # of one test, in the report; the transcript has all
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
 _OVERLOADED = 503
-
-
-class NoAnswer(Unmet):
-    """The target broke the connection, or did not answer in time."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,8 @@ class Wire:
             sent = _sent(fresh)
             words = f"{type(error).__name__}: {error}".rstrip(": ")
             self._keep(current_test, sent, ExchangeResult(at, wall.elapsed() - begin, error=words))
-            raise NoAnswer(f"{sent} got no answer: {words}") from error
+            kind = NotSent if is_connection_lost(error) else NoAnswer
+            raise kind(f"{sent} got no answer: {words}") from error
         sent = _sent(response.request)
         result = ExchangeResult(
             at,

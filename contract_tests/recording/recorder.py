@@ -28,7 +28,7 @@ from contract_tests.run import Run
 from contract_tests.run_folders import new_folder
 from contract_tests.selection import admit
 from contract_tests.settings import RunSettings
-from contract_tests.targets import ContractTarget, TargetDown
+from contract_tests.targets import ContractTarget, TargetDown, check_target
 
 SCENES = (*tams_scene.all, *workshop_scene.all)
 
@@ -65,6 +65,7 @@ def record(
 
     `on_scene` gets the name of each scene before it is played. Raises `TargetDown`, `BadSettings`.
     """
+    check_target(settings)
     with tempfile.TemporaryDirectory(prefix="tams-contract-") as state:
         # A recording is a run, so it has the folder of a run.
         run = RecordingRun(settings, new_folder(Path(state)), "record")

@@ -35,6 +35,7 @@ EXPLAINED = {
     TestOutcome.SKIPPED: "nothing to check, or a known difference",
     TestOutcome.UNSUPPORTED: "the target lacks what it needs",
     TestOutcome.DISABLED: "not part of this run",
+    TestOutcome.UNREACHABLE: "the target was down, so nothing was judged",
 }
 KNOWN = "known difference"
 MAX_BODY = 20_000  # characters of one body on the page; the transcript has all

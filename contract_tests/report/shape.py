@@ -43,11 +43,11 @@ class Observation:
 class TestResult:
     """How one test ended.
 
-    `outcome` is one of passed, observed, failed, skipped, disabled, unsupported, error; `reason` is
-    one line of why, `message` the whole failure. `spends` was declared, `spent` is an upper
-    bound. `waited` are seconds of the target's time that the test let pass. `observes` means that
-    the test judges nothing. `verified` has the day of the last recorded pass for each kind of
-    target. Exchanges are kept for failures.
+    `outcome` is one of passed, observed, failed, skipped, disabled, unsupported, error,
+    unreachable; `reason` is one line of why, `message` the whole failure. `spends` was declared,
+    `spent` is an upper bound. `waited` are seconds of the target's time that the test let pass.
+    `observes` means that the test judges nothing. `verified` has the day of the last recorded pass
+    for each kind of target. Exchanges are kept for failures.
     """
 
     __test__ = False

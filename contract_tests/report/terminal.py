@@ -14,6 +14,7 @@ SAID_PLAINLY = {
     "error": "an error of the suite",
     "unsupported": "the target lacks what it needs",
     "disabled": "not part of this run",
+    "unreachable": "the target was down",
 }
 
 
@@ -35,7 +36,9 @@ def summary(report: RunReport) -> list[str]:
 def _headline(report: RunReport) -> str:
     totals = report.totals
     bad = totals["failed"] + totals["error"]
-    if not report.complete:
+    if totals["unreachable"] and not bad:
+        verdict = "NOT JUDGED, TARGET DOWN"
+    elif not report.complete:
         verdict = "INTERRUPTED"
     elif bad:
         verdict = "NOT KEPT" if totals["failed"] else "SUITE AT FAULT"
@@ -65,7 +68,7 @@ def _tests(report: RunReport, outcome: str) -> Iterator[str]:
 
 
 def _reasons(report: RunReport) -> Iterator[str]:
-    for outcome in ("unsupported", "disabled", "skipped"):
+    for outcome in ("unreachable", "unsupported", "disabled", "skipped"):
         reasons: dict[str, int] = {}
         for test in report.tests:
             if test.outcome == outcome:

@@ -19,13 +19,14 @@ class RunVerdict:
 
 def verdict(report: RunReport) -> RunVerdict:
     """Return the result of a whole run. It is "Kept" only if a test passed."""
-    failed, errors, passed, observed = (
+    failed, errors, passed, observed, unreachable = (
         report.totals.get(outcome.value, 0)
         for outcome in (
             TestOutcome.FAILED,
             TestOutcome.ERROR,
             TestOutcome.PASSED,
             TestOutcome.OBSERVED,
+            TestOutcome.UNREACHABLE,
         )
     )
     if failed:
@@ -34,6 +35,9 @@ def verdict(report: RunReport) -> RunVerdict:
     if errors:
         words = f"{count(errors, 'test')} had an error of the suite; the target is not judged."
         return RunVerdict("Suite at fault", words, "fault")
+    if unreachable:
+        words = f"{count(unreachable, 'test')} had no target to judge: it was down or unusable."
+        return RunVerdict("Target down", words, "unsure")
     if not report.complete:
         return RunVerdict("Interrupted", "The run did not finish.", "unsure")
     also = f" {count(observed, 'test')} only observed." if observed else ""

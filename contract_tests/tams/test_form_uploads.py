@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from contract_tests.clients.wire import NoAnswer
+from contract_tests.answers import NoAnswer
 from contract_tests.markers import observes, source
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import refused

@@ -17,6 +17,8 @@ class FakeTams(ThreadingHTTPServer):
     """Answers like TAMS in the good case.
 
     `on_submission`, if set, is called in place of the answer to a submission, which never comes.
+    After `estimates_left` estimates, it `becomes` something else: gone, closed (it knows no app),
+    page (HTML), or silent for the next two estimates.
     """
 
     daemon_threads = True
@@ -28,6 +30,8 @@ class FakeTams(ThreadingHTTPServer):
         self.requests: list[tuple[str, str]] = []
         self.job_status = "SUCCESS"
         self.on_submission: Callable[[], None] | None = None
+        self.estimates_left: int | None = None
+        self.becomes = ""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that were killed."""
@@ -50,9 +54,13 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
             self.connection.recv(1)  # until the client is gone, so that it cannot miss the signal
             self.close_connection = True
             return
-        data = json.dumps(body).encode()
+        page = status == 200 and body is None
+        data = b"<html>" if page else json.dumps(body).encode()
+        if status == 0:
+            self.close_connection = True
+            return
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", "text/html" if page else "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -60,6 +68,9 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
     def decide(self) -> tuple[int, Any]:
         fake_tams = self.server
         match self.command, self.path:
+            case "POST", "/v1/jobs/credits" if fake_tams.estimates_left is not None:
+                fake_tams.estimates_left -= 1
+                return self.decide_later(fake_tams.estimates_left)
             case "POST", "/v1/jobs/credits":
                 return 200, {"credits": PRICE}
             case "POST", "/v1/jobs":
@@ -75,6 +86,18 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
             case "DELETE", path:
                 return 200, {"jobId": path.rpartition("/")[2]}
         return 404, {"code": 5, "message": "Not Found"}
+
+    def decide_later(self, left: int) -> tuple[int, Any]:
+        """Return the answer to an estimate if so many are left; a status of 0 is no answer."""
+        if left >= 0 or (self.server.becomes == "silent" and left < -2):
+            return 200, {"credits": PRICE}
+        if self.server.becomes == "closed":
+            return 404, {"code": 100001, "message": "unauthorized", "tips": "app not found"}
+        if self.server.becomes == "page":
+            return 200, None
+        if self.server.becomes == "gone":
+            self.server.socket.close()
+        return 0, None
 
     do_GET = do_POST = do_DELETE = answer
 

@@ -233,7 +233,7 @@ def test_a_test_without_a_source_is_not_collected(nested, fake_tams):
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*test_it.py::test_it has no source*"])
-    assert fake_tams.requests == [("GET", "/_mock/version")]
+    assert fake_tams.requests == [("GET", "/_mock/version"), ("POST", "/v1/jobs/credits")]
 
 
 def test_a_plan_sends_nothing_and_names_the_price(nested, fake_tams):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.answers import Unmet
+from contract_tests.answers import NoAnswer, Unmet
 from contract_tests.clients import tams, workshop
-from contract_tests.clients.wire import NoAnswer, Wire
+from contract_tests.clients.wire import Wire
 from contract_tests.clocks import WallClock
 from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger
