@@ -1,33 +1,55 @@
-"""The command `tams-contract`: it runs the suite with pytest."""
+"""The command `tams-contract`: it runs the suite with pytest. Its help needs click alone."""
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-import pytest
 
-from contract_tests.openapi import PACKAGE
-from contract_tests.options import OPTIONS, Option
+from contract_tests import PACKAGE
+from contract_tests.options import OPTIONS, RUNS, STATE_FOLDER, SURFACES, Option, add_flags
 from contract_tests.recording.commands import drift_command, record_command
-from contract_tests.run_folders import RUNS
-from contract_tests.settings import STATE_FOLDER, SURFACES
 
 HELP = """Check a target against the documented behaviour of TAMS and the Workshop.
 
 Without a command the suite runs: against a mock that it starts, against a URL, or against the real
 services. Tests that cost credits run only with --profile, and never spend more than --max-credits.
 """
+DISTRIBUTION = "tams-mock"
+EXTRA = ("dirty_equals", "hypothesis", "jinja2", "jsonschema", "pytest")
+"""The packages that a run needs, from the extra `contract`."""
+INTERRUPTED, WRONG_USE, WRONG_USE_OF_COMMAND = 2, 4, 2
 _QUIET = (
-    "-q", "--no-header", "--tb=short", "-r", "N", "-p", "no:cacheprovider", "-p", "no:randomly",
+    "-q", "--no-header", "--tb=short", "-r", "N", "-p", "no:cacheprovider",
 )  # fmt: skip
 
 
-@click.group("tams-contract", invoke_without_command=True, help=HELP)
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"tams-contract {version(DISTRIBUTION)}")
+    except PackageNotFoundError:
+        click.echo("tams-contract, not installed")
+    ctx.exit()
+
+
+@click.group(
+    "tams-contract",
+    invoke_without_command=True,
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False,
+              callback=_print_version, help="Show the version and exit.")  # fmt: skip
 @click.option("-k", "expression", metavar="EXPR", help="Run the tests whose names match.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
 @click.option("--parallel", metavar="N", help="Run in N processes (needs pytest-xdist).")
@@ -42,6 +64,7 @@ def tams_contract(
     """Run the suite, unless a command was given."""
     if click.get_current_context().invoked_subcommand is not None:
         return
+    _check_packages()
     arguments = [*_QUIET, *(word for option in OPTIONS for word in _words(option, flags))]
     arguments += ["-k", expression] if expression else []
     arguments += ["-x"] if first else []
@@ -52,10 +75,25 @@ def tams_contract(
     sys.exit(run_suite(arguments))
 
 
+def _check_packages() -> None:
+    """Raise `ModuleNotFoundError` if a run would miss a package."""
+    for name in EXTRA:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(name=name)
+
+
 def _check_folders(state: Path | None, *, writes: bool) -> None:
     """End the command if the run could not write its files."""
     try:
-        runs = (state or Path.cwd() / STATE_FOLDER) / RUNS
+        here = Path.cwd()
+        os.chdir(here)  # as pytest does; the folder may be gone, or closed to this user
+    except OSError as error:
+        sys.exit(
+            f"tams-contract: the working folder cannot be used: {error.strerror};"
+            " change to another one"
+        )
+    try:
+        runs = (state or here / STATE_FOLDER) / RUNS
         if writes:
             runs.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=runs):
@@ -86,9 +124,16 @@ def _check_files(files: Mapping[str, Path | None]) -> None:
 
 def run_suite(arguments: list[str]) -> int:
     """Run the suite with pytest and return the exit status."""
+    import pytest
+
+    # Plugins of the project under test do not fit this suite. Workers read the variable, too.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # noqa: TID251
+    plugins = ["contract_tests.plugin", "_hypothesis_pytestplugin"]
+    plugins += ["xdist.plugin"] if find_spec("xdist") else []
     folders = [str(PACKAGE / surface) for surface in SURFACES]
     fixed = ["-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent)]
-    return int(pytest.main([*fixed, "-p", "contract_tests.plugin", *arguments, *folders]))
+    fixed += [word for plugin in plugins for word in ("-p", plugin)]
+    return int(pytest.main([*fixed, *arguments, *folders]))
 
 
 def _words(option: Option, flags: dict[str, Any]) -> list[str]:
@@ -100,25 +145,19 @@ def _words(option: Option, flags: dict[str, Any]) -> list[str]:
     return [option.pytest_name] if value is True else [f"{option.pytest_name}={value}"]
 
 
-def _add_flags() -> None:
-    types: dict[str, Any] = {
-        "text": str, "number": float, "whole": int, "path": click.Path(path_type=Path),
-    }  # fmt: skip
-    for option in reversed(OPTIONS):
-        more: dict[str, Any] = {"help": option.sentence}
-        if option.takes == "nothing":
-            more["is_flag"] = True
-        else:
-            more["type"] = click.Choice(option.choices) if option.choices else types[option.takes]
-            more["metavar"] = option.metavar or None
-        click.option(option.name, option.field, **more)(tams_contract)
-
-
-_add_flags()
+add_flags(tams_contract)
 tams_contract.add_command(record_command)
 tams_contract.add_command(drift_command)
 
 
 def main() -> None:
-    """Run the command."""
-    tams_contract()
+    """Run the command, and end with its exit status."""
+    try:
+        status = tams_contract.main(prog_name="tams-contract", standalone_mode=False)
+    except click.Abort:
+        status = INTERRUPTED
+    except click.UsageError as error:
+        error.show()
+        is_run = error.ctx is not None and error.ctx.command is tams_contract
+        status = WRONG_USE if is_run else WRONG_USE_OF_COMMAND
+    sys.exit(status)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from contract_tests import wall
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE, wall
 from contract_tests.outcomes import SuiteError, TestOutcome
 
 FILE = PACKAGE / "known_differences.toml"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE
 from contract_tests.outcomes import SuiteError
 
 FILE = PACKAGE.parent / "fixtures" / "verified.json"

@@ -17,9 +17,9 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from contract_tests import PACKAGE
 from contract_tests.answers import ReceivedAnswer, Unmet
 
-PACKAGE = Path(__file__).parent
 FOLDERS = (PACKAGE / "data" / "openapi", PACKAGE.parent / "fixtures" / "openapi")
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 # Members that the fact sheets call unknown are not judged, although the OpenAPI files show one

@@ -1,14 +1,56 @@
-"""The flags of a run. Pytest's options and those of the command are made from this table."""
+"""The flags of a run. Pytest's options and those of the commands are made from this table.
+
+It needs no pytest, so that the help of the commands needs none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+import click
 
-from contract_tests.settings import SURFACES, Flags, RunProfile
+if TYPE_CHECKING:
+    import pytest
+
+SURFACES = ("tams", "workshop")
+STATE_FOLDER = ".tams-contract"
+RUNS = "runs"  # the folder in it that has a folder for each run
+
+
+class RunProfile(Enum):
+    """Which tests run, by cost; README.md has a table."""
+
+    FREE = "free"
+    CHEAP = "cheap"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags as typed; None for a flag that was not typed."""
+
+    target: str = "mock"
+    config: Path | None = None
+    ca_file: Path | None = None
+    only: str | None = None
+    profile: str | None = None
+    plan: bool = False
+    max_credits: str | None = None
+    max_uses: str | None = None
+    destructive: bool = False
+    resume: bool = False
+    longest_wait: float = 120.0
+    fuzz_calls: int | None = None
+    callback_url: str | None = None
+    state_dir: Path | None = None
+    record_evidence: bool = False
+    evidence: Path | None = None
+    json: Path | None = None
+    html: Path | None = None
+    badge: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +112,24 @@ def add_options(parser: pytest.Parser) -> None:
             more |= {"default": None, "type": _TYPES[option.takes]}
             more |= {"choices": option.choices} if option.choices else {"metavar": option.metavar}
         group.addoption(option.pytest_name, **more)
+
+
+def add_flags(command: click.Command, *fields: str) -> None:
+    """Put the flags of these fields, or all flags, before the other flags of a command."""
+    flags = []
+    for option in OPTIONS:
+        if fields and option.field not in fields:
+            continue
+        more: dict[str, Any] = {"help": option.sentence}
+        if option.takes == "nothing":
+            more["is_flag"] = True
+        else:
+            choices, path = option.choices, click.Path(path_type=Path)
+            plain = path if option.takes == "path" else _TYPES[option.takes]
+            more["type"] = click.Choice(choices) if choices else plain
+            more["metavar"] = option.metavar or None
+        flags.append(click.Option([option.name, option.field], **more))
+    command.params[:0] = flags
 
 
 def read_flags(config: pytest.Config) -> Flags:

@@ -12,9 +12,10 @@ from contract_tests.evidence import FILE as EVIDENCE
 from contract_tests.evidence import PassRecord, PassRecords, read_evidence
 from contract_tests.markers import Markers
 from contract_tests.money import UNITS
+from contract_tests.options import RunProfile
 from contract_tests.pacing import CALLS, WINDOW
 from contract_tests.selection import why_not_asked
-from contract_tests.settings import RunProfile, RunSettings
+from contract_tests.settings import RunSettings
 from contract_tests.suite import markers_of, surface_of, test_id
 from contract_tests.targets import RunLimits
 

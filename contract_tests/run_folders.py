@@ -11,9 +11,9 @@ from pathlib import Path
 
 from contract_tests import wall
 from contract_tests.credentials import BadSettings
+from contract_tests.options import RUNS
 
 MAX_RUNS = 20
-RUNS = "runs"
 _TARGET_FILE = "asked.json"
 _NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 

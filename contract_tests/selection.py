@@ -7,8 +7,9 @@ from decimal import Decimal
 from contract_tests.credentials import TargetCredentials
 from contract_tests.markers import CAPABILITIES, Markers
 from contract_tests.money import UNITS, Ledger
+from contract_tests.options import RunProfile
 from contract_tests.outcomes import Disabled, Unsupported
-from contract_tests.settings import RunProfile, RunSettings
+from contract_tests.settings import RunSettings
 from contract_tests.targets import ContractTarget, RunLimits
 
 MAX_CHEAP = Decimal(2)  # what one test may spend in the profile cheap

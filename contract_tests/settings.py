@@ -6,47 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from enum import Enum
 from pathlib import Path
 
 from contract_tests.credentials import BadSettings, TargetCredentials, as_url, read_credentials
+from contract_tests.options import STATE_FOLDER, SURFACES, Flags, RunProfile
 
-SURFACES = ("tams", "workshop")
-STATE_FOLDER = ".tams-contract"
 REAL_HINT = "TAMS_ENDPOINT (with TAMS_APP_ID and TAMS_PRIVATE_KEY, or TAMS_ACCESS_TOKEN)"
-
-
-class RunProfile(Enum):
-    """Which tests run, by cost; README.md has a table."""
-
-    FREE = "free"
-    CHEAP = "cheap"
-    FULL = "full"
-
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags as typed; None for a flag that was not typed."""
-
-    target: str = "mock"
-    config: Path | None = None
-    ca_file: Path | None = None
-    only: str | None = None
-    profile: str | None = None
-    plan: bool = False
-    max_credits: str | None = None
-    max_uses: str | None = None
-    destructive: bool = False
-    resume: bool = False
-    longest_wait: float = 120.0
-    fuzz_calls: int | None = None
-    callback_url: str | None = None
-    state_dir: Path | None = None
-    record_evidence: bool = False
-    evidence: Path | None = None
-    json: Path | None = None
-    html: Path | None = None
-    badge: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from contract_tests import PACKAGE
 from contract_tests.markers import BadMarker, Markers, read_markers
-from contract_tests.openapi import PACKAGE
-from contract_tests.settings import SURFACES
+from contract_tests.options import SURFACES
 
 ROOTS = pytest.StashKey[tuple[Path, ...]]()
 MARKERS = pytest.StashKey[Markers]()

@@ -22,8 +22,9 @@ from contract_tests.availability import Trouble, no_answer, why_unusable
 from contract_tests.clocks import MockClock, TargetClock, WallClock
 from contract_tests.control import ControlClient
 from contract_tests.credentials import BadSettings, TargetCredentials
+from contract_tests.options import SURFACES, RunProfile
 from contract_tests.outcomes import Unsupported
-from contract_tests.settings import SURFACES, RunProfile, RunSettings
+from contract_tests.settings import RunSettings
 
 TIMEOUT = 60.0  # seconds for one answer
 FUZZ_CALLS = 60  # calls of each generating test at a mock

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE
 
 
 @cache

@@ -16,15 +16,14 @@ from typing import Any
 import httpx
 import pytest
 
-from contract_tests import plugin
+from contract_tests import PACKAGE, plugin
 from contract_tests.control import ControlClient, MockAccount
 from contract_tests.credentials import ENVIRONMENT
 from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Service
 from contract_tests.mutants.proxy import MutatingProxy
-from contract_tests.openapi import PACKAGE
+from contract_tests.options import SURFACES
 from contract_tests.report.shape import TestResult, read_result
 from contract_tests.runner_plugin import ATTRIBUTE
-from contract_tests.settings import SURFACES
 from contract_tests.suite import test_id
 from contract_tests.targets import MockProcess
 

@@ -1,21 +1,20 @@
 """The commands `record` and `drift`.
 
 Exit statuses of both: 0 done, or no drift; 1 drift, or incomplete scenes; 2 wrong use; 3 the target
-cannot be reached.
+cannot be reached. What plays and compares is imported when a command runs, so that the help needs
+click alone.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from contract_tests.credentials import BadSettings
-from contract_tests.outcomes import SuiteError
+from contract_tests.options import Flags, add_flags
 from contract_tests.recording.changes import Severity
-from contract_tests.recording.drift import compare
 from contract_tests.recording.drift_report import (
     DRIFT,
     UNREACHABLE,
@@ -23,34 +22,21 @@ from contract_tests.recording.drift_report import (
     report_json,
     report_lines,
 )
-from contract_tests.recording.recorder import RecordingResult, from_run, record
 from contract_tests.recording.shape import (
     BadRecording,
     Recording,
     read_recording,
     write_recording,
 )
-from contract_tests.settings import SURFACES, Flags, RunProfile, read_settings
-from contract_tests.targets import TargetDown
+
+if TYPE_CHECKING:
+    from contract_tests.recording.recorder import RecordingResult
 
 FOLDER = Path("fixtures", "exchanges")
 _FILE = click.Path(path_type=Path)
-
-
-def _target_options(command: Any) -> Any:
-    """Add the flags for the target and its costs, as for a run of the suite."""
-    for option in (
-        click.option("--longest-wait", type=float, metavar="S", help="Seconds of real time."),
-        click.option("--max-uses", metavar="N", help="Maximum of uses of the Workshop."),
-        click.option("--max-credits", metavar="N", help="Maximum of credits to spend."),
-        click.option("--profile", type=click.Choice([p.value for p in RunProfile]),
-                     help="Which tests run, by cost: free, cheap or full."),
-        click.option("--only", type=click.Choice(SURFACES), help="One surface alone."),
-        click.option("--ca-file", type=_FILE, metavar="FILE", help="One more authority to trust."),
-        click.option("--config", type=_FILE, metavar="FILE", help="Endpoints and credentials."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_TARGET_FLAGS = (
+    "config", "ca_file", "only", "profile", "max_credits", "max_uses", "longest_wait",
+)  # fmt: skip
 
 
 @click.command("record")
@@ -59,13 +45,14 @@ def _target_options(command: Any) -> Any:
               help="Output folder; fixtures/exchanges/KIND by default.")  # fmt: skip
 @click.option("--run", "run_folder", type=_FILE, metavar="DIR",
               help="Use the transcripts of a run of the suite; send nothing.")  # fmt: skip
-@_target_options
 def record_command(target: str, out: Path | None, run_folder: Path | None, **flags: Any) -> None:
     """Play every scene against the target, and record its answers.
 
     Ids, times, signatures and secrets are replaced by references, so that two recordings of the
     same target are equal. Scenes that cost are played if the profile and the budget allow it.
     """
+    from contract_tests.recording.recorder import from_run
+
     if run_folder is not None:
         recording, broken = _or_exit(lambda: from_run(run_folder)), 0
     else:
@@ -87,7 +74,6 @@ def record_command(target: str, out: Path | None, run_folder: Path | None, **fla
 @click.option("--least", type=click.Choice(["breaking", "notable", "cosmetic"]),
               default="cosmetic", show_default=True,
               help="Less important changes do not count for the exit status.")  # fmt: skip
-@_target_options
 def drift_command(
     before: Path, now: Path | None, target: str | None, json_file: Any, least: str, **flags: Any
 ) -> None:
@@ -95,6 +81,8 @@ def drift_command(
 
     Exit status: 0 no drift, 1 drift, 2 wrong use, 3 the target did not answer.
     """
+    from contract_tests.recording.drift import compare
+
     if (now is None) == (target is None):
         raise click.UsageError("name a second recording or --target, to compare with")
     first = _or_exit(lambda: read_recording(before))
@@ -120,7 +108,17 @@ def drift_command(
     sys.exit(status)
 
 
+add_flags(record_command, *_TARGET_FLAGS)
+add_flags(drift_command, *_TARGET_FLAGS)
+
+
 def _record(target: str, only: list[str] | None, flags: dict[str, Any]) -> RecordingResult:
+    from contract_tests.credentials import BadSettings
+    from contract_tests.outcomes import SuiteError
+    from contract_tests.recording.recorder import record
+    from contract_tests.settings import read_settings
+    from contract_tests.targets import TargetDown
+
     given = {name: value for name, value in flags.items() if value is not None}
 
     def show(scene: str) -> None:

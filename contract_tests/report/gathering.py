@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contract_tests.money import UNITS, Ledger
+from contract_tests.options import SURFACES
 from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import (
     SCHEMA,
@@ -22,7 +23,6 @@ from contract_tests.report.shape import (
 )
 from contract_tests.resources import read_resources
 from contract_tests.run import LEDGER
-from contract_tests.settings import SURFACES
 from contract_tests.unknowns import questions
 
 SUITE = "tams-contract"

@@ -16,6 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from contract_tests.options import SURFACES
 from contract_tests.outcomes import TestOutcome
 from contract_tests.redaction import HIDDEN
 from contract_tests.report.badge import badge_words
@@ -24,7 +25,6 @@ from contract_tests.report.sections import by_section
 from contract_tests.report.shape import Exchange, RunReport, UnknownRow
 from contract_tests.report.terminal import failures
 from contract_tests.report.verdict import count, verdict
-from contract_tests.settings import SURFACES
 
 TITLES = {"tams": "TAMS", "workshop": "Workshop"}
 EXPLAINED = {

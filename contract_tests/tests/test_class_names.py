@@ -3,7 +3,7 @@
 import ast
 from collections import Counter
 
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE
 
 TESTS = PACKAGE / "tests"
 

@@ -1,29 +1,12 @@
 """The command in folders and environments of projects under test."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from contract_tests.tests.command_runs import ROOT, run_in
+
 ONE_TEST = ("-k", "test_an_unknown_job", "--only", "tams")
-
-
-def run_in(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    run = "from contract_tests.__main__ import main; main()"
-    others = {k: v for k, v in os.environ.items() if not k.startswith(("TAMS_", "PYTEST_"))}
-    return subprocess.run(
-        [sys.executable, "-P", "-c", f"{start}; {run}", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-        env=others | environment,
-        check=False,
-    )
 
 
 def test_the_project_under_test_does_not_change_the_run(tmp_path):
@@ -70,22 +53,19 @@ def test_a_report_that_cannot_be_written_is_one_line_before_the_run(tmp_path, fl
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps the working folder of a process")
-@pytest.mark.parametrize(("words", "said"), [(["--help"], "Usage:"), (ONE_TEST, "--state-dir")])
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--help"], "Usage:"), (ONE_TEST, "change to another one\n")]
+)
 def test_the_working_folder_may_be_gone(tmp_path, words, said):
-    start = f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); os.rmdir(os.getcwd())"
-    run = "from contract_tests.__main__ import main; main()"
     folder = tmp_path / "gone"
     folder.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", f"{start}; {run}", *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
+
+    done = run_in(
+        folder, *words, before=f"sys.path.insert(0, {str(ROOT)!r}); os.rmdir({str(folder)!r})"
     )
 
-    assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_a_mock_that_does_not_start_says_why(tmp_path):

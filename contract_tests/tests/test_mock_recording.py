@@ -1,12 +1,13 @@
 """The mock still answers as its recording in `fixtures/exchanges/mock` says."""
 
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE
+from contract_tests.options import Flags
 from contract_tests.recording.changes import Severity
 from contract_tests.recording.drift import compare
 from contract_tests.recording.drift_report import report_lines
 from contract_tests.recording.recorder import record
 from contract_tests.recording.shape import read_recording
-from contract_tests.settings import Flags, read_settings
+from contract_tests.settings import read_settings
 
 RECORDING = PACKAGE.parent / "fixtures" / "exchanges" / "mock"
 

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from contract_tests.openapi import PACKAGE
-from contract_tests.settings import SURFACES
+from contract_tests import PACKAGE
+from contract_tests.options import SURFACES
 
 FILES = sorted(path for surface in SURFACES for path in (PACKAGE / surface).glob("test_*.py"))
 # Functions that reject some orderly answers. Other functions accept all of them.

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from contract_tests import PACKAGE
 from contract_tests.differences import KnownDifference, judge, read_differences
 from contract_tests.evidence import PassRecord, read_evidence, record_evidence
 from contract_tests.markers import CAPABILITIES, DESCRIPTIONS
-from contract_tests.openapi import PACKAGE, description, openapi_path
-from contract_tests.options import OPTIONS
+from contract_tests.openapi import description, openapi_path
+from contract_tests.options import OPTIONS, Flags
 from contract_tests.outcomes import SuiteError, TestOutcome
-from contract_tests.settings import Flags
 from contract_tests.unknowns import questions
 
 DAY = date(2026, 11, 22)

@@ -3,7 +3,8 @@
 import pytest
 
 from contract_tests.credentials import BadSettings
-from contract_tests.settings import Flags, RunProfile, read_settings
+from contract_tests.options import Flags, RunProfile
+from contract_tests.settings import read_settings
 from contract_tests.targets import TargetDown, check_target, run_limits
 
 TOKEN = {"TAMS_ACCESS_TOKEN": "token-1", "TAMS_ENDPOINT": "ap.example.test"}

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from contract_tests.openapi import PACKAGE
+from contract_tests import PACKAGE
 from contract_tests.signing import (
     BadKey,
     TamsBearer,

@@ -8,7 +8,8 @@ import sys
 import httpx
 import pytest
 
-from contract_tests.settings import Flags, read_settings
+from contract_tests.options import Flags
+from contract_tests.settings import read_settings
 from contract_tests.targets import open_target
 from contract_tests.watchdog import guard
 
