@@ -28,6 +28,7 @@ from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
 from mock_server.tams.vendor import TamsVendor
+from mock_server.web import extras
 from mock_server.web.authentication import explain
 from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds, Call
@@ -341,6 +342,7 @@ def _rules(settings: Settings) -> JobRules:
         keep_callbacks=settings.keep_callbacks,
         upload_bytes=settings.upload_limit_bytes,
         failing_models=settings.failing_models,
+        makes_videos=extras.is_installed("video"),
     )
 
 

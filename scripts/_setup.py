@@ -16,6 +16,7 @@ VENV = ROOT / ".venv"
 MADE_FROM = VENV / "made-from"
 PYTHON = VENV / "bin" / "python"
 LOCKS = ("requirements.lock", "requirements-dev.lock")  # the second contains the first
+BUILD = ("requirements-build.lock", "pyproject.toml")  # what installs the project itself
 
 
 def main(lock: str, wanted_python: str) -> None:
@@ -34,10 +35,11 @@ def main(lock: str, wanted_python: str) -> None:
             print(f"Making .venv with Python {version}; this happens once.", flush=True)
             shutil.rmtree(MADE_FROM, ignore_errors=True)
             run(sys.executable, "-m", "venv", "--clear", str(VENV))
-        elif is_made_from(lock) and is_made_from("pyproject.toml"):
+        elif all(map(is_made_from, (lock, *BUILD))):
             return  # another set-up has finished meanwhile
         print(f"Installing {lock}.", flush=True)
-        pip_install("--only-binary=:all:", "--require-hashes", "-r", str(ROOT / lock))
+        locks = [argument for each in (lock, BUILD[0]) for argument in ("-r", str(ROOT / each))]
+        pip_install("--only-binary=:all:", "--require-hashes", *locks)
         pip_install("--no-deps", "--no-index", "--no-build-isolation", "-e", str(ROOT))
         packages = [str(ROOT / package) for package in ("mock_server", "contract_tests")]
         run(str(PYTHON), "-m", "compileall", "-q", *packages)
@@ -63,7 +65,7 @@ def is_made_from(name: str) -> bool:
 
 def remember(lock: str, wanted_python: str) -> None:
     MADE_FROM.mkdir(exist_ok=True)
-    for name in (*LOCKS[: LOCKS.index(lock) + 1], "pyproject.toml"):
+    for name in (*LOCKS[: LOCKS.index(lock) + 1], *BUILD):
         shutil.copyfile(ROOT / name, MADE_FROM / name)
     if wanted_python or not (MADE_FROM / "PYTHON").exists():
         (MADE_FROM / "PYTHON").write_text(wanted_python)

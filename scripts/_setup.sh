@@ -16,7 +16,7 @@ is_set_up() { # was .venv made in this folder from the present files?
     [[ $1 != requirements-dev.lock || -x $root/.venv/bin/pytest ]] || return 1
     [[ $(<"$made/root") == "$root" ]] || return 1
     [[ -z ${PYTHON:-} || $(<"$made/PYTHON") == "$PYTHON" ]] || return 1
-    for file in "$1" pyproject.toml; do
+    for file in "$1" requirements-build.lock pyproject.toml; do
         [[ -r $made/$file && $(<"$made/$file") == "$(<"$root/$file")" ]] || return 1
     done
 } 2>/dev/null

@@ -21,6 +21,7 @@ from mock_server.commands.output import LineWriter
 from mock_server.setting_sources import CONFIG_FILE, CONFIG_VARIABLE
 from mock_server.setting_types import Setting, as_text
 from mock_server.settings import Settings, all_settings
+from mock_server.web import extras
 
 if TYPE_CHECKING:
     from mock_server.app import App
@@ -155,6 +156,8 @@ def _run(settings: Settings, as_json: bool, complaints: LineWriter) -> None:
     def ready(server: Server) -> None:
         made_token = "" if settings.control_token else server.settings.control_token
         click.echo(json.dumps(server.as_json()) if as_json else banner(server, made_token))
+        if without := extras.missing():
+            log.info(without)
         gc.freeze()  # these objects stay, so collections need not look at them
         gc.set_threshold(MAX_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()

@@ -24,6 +24,7 @@ from mock_server.core.credits import Wallet
 from mock_server.core.errors import Invalid, NotFound, SettingsRefused
 from mock_server.core.rate_limit import Window, next_allowed, used
 from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web import extras
 from mock_server.web.calls import Call
 from mock_server.web.fake_data import faker
 from mock_server.web.json_bodies import (
@@ -397,4 +398,6 @@ def _changed(limits: Limits, **changes: Any) -> Limits:
 
 def _name_of(account: Account) -> str:
     """Return the account's name; one without a name gets one that follows from its seed."""
-    return account.name or faker(account.seed, "account").company()
+    if account.name or not extras.is_installed("data"):
+        return account.name
+    return faker(account.seed, "account").company()

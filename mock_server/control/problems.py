@@ -56,6 +56,7 @@ NOT_SETTABLE = Kind("not-settable", 422, "The account cannot have these settings
 NOT_A_SCENARIO = Kind("not-a-scenario", 422, "The scenario cannot be carried out")
 NEVER_ACTS = Kind("never-acts", 422, "The fault can never act")
 IMPOSSIBLE_PLAN = Kind("impossible-plan", 422, "The job cannot go like this")
+NOT_INSTALLED = Kind("not-installed", 422, "The mock was installed without this")
 RATE_LIMITED = Kind("rate-limited", 429, "Too many calls")
 CRASH = Kind("crash", 500, "Unexpected error")
 NOT_READY = Kind("not-ready", 503, "The server is not ready yet")
@@ -155,6 +156,7 @@ KINDS: dict[type[errors.DomainError], Kind] = {
     errors.TooLarge: TOO_LARGE,
     errors.TooSlow: TOO_SLOW,
     errors.RateLimited: RATE_LIMITED,
+    errors.NotInstalled: NOT_INSTALLED,
     errors.Conflict: CONFLICT,
     errors.AlreadyEnded: ENDED,
     errors.DomainError: CRASH,

@@ -12,6 +12,7 @@ DomainError
 ├── TooLarge              more bytes than the limit
 ├── TooSlow               the bytes did not arrive in time
 ├── RateLimited           too many calls inside the window
+├── NotInstalled          the mock was installed without what it needs
 └── Conflict              it contradicts the present state
     ├── AlreadyEnded      the job is over
     └── RequestRepeated   the request key was used before
@@ -153,6 +154,14 @@ class RateLimited(DomainError):
             f" of {time} time{waiting}"
         )
         self.retry_after = retry_after
+
+
+class NotInstalled(DomainError):
+    """The mock was installed without the packages of an `extra`, which `what` needs."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what}: not installed; pip install "tams-mock[{extra}]" adds it')
+        self.extra = extra
 
 
 class Conflict(DomainError):

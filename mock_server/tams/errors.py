@@ -138,6 +138,7 @@ RENDERERS: dict[type[errors.DomainError], Renderer] = {
     ),
     errors.TooSlow: _plain(408, 4),
     errors.RateLimited: _rate_limited,
+    errors.NotInstalled: _plain(400, 9),
     errors.AlreadyEnded: _plain(400, 9),
     errors.RequestRepeated: _repeated,
     errors.Conflict: _plain(409, 10),

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from mock_server.web import extras
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from PIL.Image import Image
@@ -29,8 +31,9 @@ def encoded(
 ) -> bytes:
     """Return the file of `frames` pictures, which must be RGB and of even size.
 
-    A picture that is repeated directly is converted once.
+    A picture that is repeated directly is converted once. Raises NotInstalled without PyAV.
     """
+    extras.require("video")
     import av
 
     file = BytesIO()

@@ -44,6 +44,7 @@ SITUATIONS: Mapping[type[errors.DomainError], str] = {
     errors.NotFound: "not-found",
     errors.Forbidden: "forbidden",
     errors.Conflict: "conflict",
+    errors.NotInstalled: "conflict",
     errors.AlreadyEnded: "conflict",
     errors.RequestRepeated: "conflict",
     errors.TooLarge: "large",

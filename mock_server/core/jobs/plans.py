@@ -173,7 +173,8 @@ class JobRules(Struct, frozen=True):
     `slots` jobs run at the same time; `polls` looks end a job that polls advance.
     `keep_jobs` and `keep_resources` are how many of each an account keeps; `keep_callbacks` are how
     many callbacks that are over it keeps, and from how many open ones on it promises no more. Jobs
-    with one of the `failing_models` fail when they start.
+    with one of the `failing_models` fail when they start. Unless the mock `makes_videos`,
+    jobs with videos are refused.
     """
 
     planner: Planner
@@ -185,6 +186,7 @@ class JobRules(Struct, frozen=True):
     keep_callbacks: int = 10_000
     upload_bytes: int = 20 * 1024 * 1024
     failing_models: frozenset[str] = frozenset()
+    makes_videos: bool = True
 
 
 @lru_cache(maxsize=4096)

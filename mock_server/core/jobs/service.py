@@ -11,7 +11,13 @@ from msgspec.structs import replace
 
 from mock_server.core import chance, ids
 from mock_server.core.accounts import Progression
-from mock_server.core.errors import AlreadyEnded, Conflict, NotFound, RequestRepeated
+from mock_server.core.errors import (
+    AlreadyEnded,
+    Conflict,
+    NotFound,
+    NotInstalled,
+    RequestRepeated,
+)
 from mock_server.core.jobs.course import FOREVER
 from mock_server.core.jobs.due import end, end_early, start_problem, tell
 from mock_server.core.jobs.job import (
@@ -90,10 +96,13 @@ class JobService:
         """Make a job and hold its price. `name` makes its id from a tick and the account's id.
 
         Raises RequestRepeated for a request key that was used within the last `key_life` seconds,
-        and CreditsShort; both change nothing. If too many notices are open, it has no watch.
+        CreditsShort, and NotInstalled for videos that the mock cannot make; they change nothing. If
+        too many notices are open, it has no watch.
         """
         world = self.world
         tx, account, now, rules = world.tx, world.account, world.now, world.rules
+        if order.is_video and not rules.makes_videos:
+            raise NotInstalled("videos", "video")
         key_id = request_key and f"{account.id}/{request_key}"
         if key_id:
             known = await tx.get(RequestKey, key_id)
