@@ -270,7 +270,7 @@ class MockClient:
         return self.call("POST", _one("jobs", id, "fail"), _body({"reason": reason}))
 
     def plan_job(self, id: str, plan: Mapping[str, Any]) -> Json:
-        """Change how a job goes from now on, with the members that FAULTS.md describes."""
+        """Change how a job goes from now on, with the members that docs/faults.md describes."""
         return self.call("PATCH", _one("jobs", id, "plan"), plan)
 
     def expire_results(self, id: str) -> Json:
@@ -340,7 +340,7 @@ class MockClient:
         return self.call("GET", "/_mock/faults/kinds")
 
     def add_fault(self, rule: Mapping[str, Any]) -> Json:
-        """Add a rule, with the members that FAULTS.md describes."""
+        """Add a rule, with the members that docs/faults.md describes."""
         return self.call("POST", "/_mock/faults", rule)
 
     def delete_fault(self, id: str) -> None:

@@ -168,7 +168,7 @@ def _complete_setting(
 def _settings(mock: MockClient, id: str, values: tuple[str, ...], unset: tuple[str, ...]) -> Json:
     """Show the settings of an account, or give it some of its own: tams.upload_answer=empty.
 
-    SETTINGS.md lists the settings that an account can have, and their values.
+    docs/settings.md lists the settings that an account can have, and their values.
     """
     changes: Json = dict.fromkeys(unset)
     for each in values:

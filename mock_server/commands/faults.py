@@ -30,7 +30,7 @@ _MATCH = {
 
 @click.group("faults", cls=Subcommands)
 def command() -> None:
-    """Make calls fail, and list and delete the rules for it (FAULTS.md)."""
+    """Make calls fail, and list and delete the rules for it (docs/faults.md)."""
 
 
 def _print_faults(faults: list[Json]) -> None:

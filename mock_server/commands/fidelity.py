@@ -25,7 +25,7 @@ _HEADINGS = {
 @click.command("fidelity")
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--markdown", is_flag=True, help="Print the tables of FIDELITY.md.")
+@click.option("--markdown", is_flag=True, help="Print the tables of docs/fidelity.md.")
 def command(config: Path | None, as_json: bool, markdown: bool) -> None:
     """Show where each behaviour of the mock comes from.
 

@@ -88,7 +88,7 @@ def _fail(mock: MockClient, id: str, reason: str | None) -> Json:
 @click.argument("members", nargs=-1, required=True, metavar="NAME=VALUE...")
 @on_mock(_print_job)
 def _plan(mock: MockClient, id: str, members: tuple[str, ...]) -> Json:
-    """Change how a job goes from now on: see the kind `plan` in FAULTS.md.
+    """Change how a job goes from now on: see the kind `plan` in docs/faults.md.
 
     For example: tams-mock jobs plan 934500000000000001 stallAt=0.4 stall=forever
     """

@@ -11,7 +11,7 @@ HELP = """Pass the calls of both vendors' APIs to another service until Ctrl-C o
 
 Faults, the rate limit, the journal and the control API work as in `tams-mock serve`. Clients' own
 signatures go through unchanged; with credentials of the upstream, calls are signed again. Calls
-that cost money are refused without --allow-spending. PROXY.md says more.
+that cost money are refused without --allow-spending. docs/proxy.md says more.
 
 For example: tams-mock proxy --port 8081 --upstream http://127.0.0.1:8080
 """

@@ -39,7 +39,7 @@ _name_or_file = click.argument("scenario", metavar="NAME|FILE", shell_complete=_
 
 @click.group("scenario", cls=Subcommands)
 def command() -> None:
-    """Run named failures, step by step, and check files with your own (SCENARIOS.md)."""
+    """Run named failures, step by step, and check files with your own (docs/scenarios.md)."""
 
 
 def _print_scenarios(scenarios: list[Json]) -> None:

@@ -17,11 +17,11 @@ from mock_server.web.vendor_settings import PRESETS
 
 
 @click.command(
-    "settings", epilog="What each setting does: tams-mock serve --help-all, or SETTINGS.md."
+    "settings", epilog="What each setting does: tams-mock serve --help-all, or docs/settings.md."
 )
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with a sentence for each.")
-@click.option("--markdown", is_flag=True, help="Print the tables of SETTINGS.md.")
+@click.option("--markdown", is_flag=True, help="Print the tables of docs/settings.md.")
 def command(config: Path | None, as_json: bool, markdown: bool) -> None:
     """Show every setting, its value and the source of the value.
 

@@ -27,7 +27,7 @@ _MB = 1_000_000
 
 @click.group("state", cls=Subcommands)
 def command() -> None:
-    """Save and load accounts with all that they have, and fork an account (SAVED_STATE.md)."""
+    """Save and load accounts with all that they have, and fork an account (docs/saved-state.md)."""
 
 
 @command.command("save")

@@ -22,9 +22,16 @@ from mock_server.tests.stacks import clients
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
-HTTPS = "mock_server/HTTPS.md"
+HTTPS = "mock_server/docs/https.md"
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "mock_server").glob("*.md")),
+    *sorted((ROOT / "mock_server" / "docs").glob("*.md")),
+    *sorted((ROOT / "contract_tests").glob("*.md")),
+    ROOT / "scripts" / "README.md",
+]
 
-# The programs that the examples of HTTPS.md need, by heading.
+# The programs that the examples of docs/https.md need, by heading.
 LANGUAGES = {
     "Node.js": "node",
     "Python": "python3",
@@ -221,14 +228,14 @@ def test_generated_documents_are_up_to_date(command):
         check=True,
     ).stdout
 
-    document = (ROOT / "mock_server" / f"{command.upper()}.md").read_text("utf-8")
+    document = (ROOT / "mock_server" / "docs" / f"{command}.md").read_text("utf-8")
     assert document.endswith(table), "run scripts/documents"
 
 
 def test_the_documents_of_scenarios_are_up_to_date():
     folder = ROOT / "mock_server" / "data" / "scenarios"
     for command, document in (
-        ("list --markdown", ROOT / "mock_server" / "SCENARIOS.md"),
+        ("list --markdown", ROOT / "mock_server" / "docs" / "scenarios.md"),
         ("schema", folder / "scenario.schema.json"),
     ):
         said = CliRunner().invoke(scenario.command, command.split()).output
@@ -248,7 +255,7 @@ def test_the_scenarios_that_the_readme_names_exist():
 def test_the_example_of_a_scenario_can_be_run(tmp_path):
     (example,) = re.findall(
         r"^```yaml\n(.*?)^```$",
-        (ROOT / "mock_server" / "SCENARIOS.md").read_text("utf-8"),
+        (ROOT / "mock_server" / "docs" / "scenarios.md").read_text("utf-8"),
         re.MULTILINE | re.DOTALL,
     )
     file = tmp_path / "example.yaml"
@@ -258,24 +265,11 @@ def test_the_example_of_a_scenario_can_be_run(tmp_path):
 
 
 def test_the_table_of_http_clients_is_up_to_date():
-    document = (ROOT / "mock_server" / "CLIENTS.md").read_text("utf-8")
+    document = (ROOT / "mock_server" / "docs" / "clients.md").read_text("utf-8")
     assert document.endswith(clients.table()), "run scripts/documents"
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "mock_server/ARCHITECTURE.md",
-        "mock_server/CLIENTS.md",
-        HTTPS,
-        "mock_server/PERFORMANCE.md",
-        "mock_server/PROXY.md",
-        "mock_server/SCENARIOS.md",
-        "mock_server/SETTINGS.md",
-        "scripts/README.md",
-    ],
-)
+@pytest.mark.parametrize("document", [str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_link_of_a_document_leads_to_a_file(document):
     text = (ROOT / document).read_text("utf-8")
     for link in re.findall(r"\]\(([^)#:]+)\)", text):

@@ -1,6 +1,6 @@
 """The HTTP clients that make the calls, and what each of them can do.
 
-`scripts/documents` writes the table of this module to `mock_server/CLIENTS.md`, and `.ci/run`
+`scripts/documents` writes the table of this module to `mock_server/docs/clients.md`, and `.ci/run`
 installs the packages that `python -m mock_server.tests.stacks.clients --missing` prints.
 """
 

@@ -315,7 +315,7 @@ def test_shipped_templates_are_valid(tmp_path):
 
 
 def test_the_example_of_the_documents_works(tmp_path):
-    text = (DATA.parent / "TEMPLATES.md").read_text("utf-8")
+    text = (DATA.parent / "docs" / "templates.md").read_text("utf-8")
     (example_file,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     templates = folder_of(tmp_path, example_file)
 
