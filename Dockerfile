@@ -10,13 +10,14 @@
 ARG PYTHON=python:3.13.15-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 
 FROM ${PYTHON} AS tools
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
     PIP_ONLY_BINARY=:all: PIP_REQUIRE_HASHES=1
 WORKDIR /build
 
 FROM tools AS wheel
 COPY requirements-build.lock ./
-RUN python -m venv tools && tools/bin/pip install -r requirements-build.lock
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv tools && tools/bin/pip install -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY mock_server mock_server
 COPY contract_tests contract_tests
@@ -26,14 +27,16 @@ RUN tools/bin/python -m hatchling build --target wheel
 FROM tools AS base-packages
 RUN python -m venv --without-pip /opt/tams-mock
 COPY requirements-base.lock ./
-RUN python -m pip --python /opt/tams-mock/bin/python install -r requirements-base.lock
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip --python /opt/tams-mock/bin/python install -r requirements-base.lock
 COPY --from=wheel /build/dist dist
 RUN PIP_REQUIRE_HASHES=0 \
     python -m pip --python /opt/tams-mock/bin/python install --no-deps --no-index dist/*.whl
 
 FROM base-packages AS full-packages
 COPY requirements.lock ./
-RUN python -m pip --python /opt/tams-mock/bin/python install -r requirements.lock
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip --python /opt/tams-mock/bin/python install -r requirements.lock
 
 FROM ${PYTHON} AS runtime
 LABEL org.opencontainers.image.title="tams-mock" \

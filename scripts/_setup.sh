@@ -22,7 +22,7 @@ is_set_up() { # was .venv made in this folder from the present files?
 } 2>/dev/null
 
 find_python() { # set $python to the first suitable one; $PYTHON, if set, is the only candidate
-    local candidate without_venv= candidates=(python3.14 python3.13 python3.12 python3.11 python3)
+    local candidate without_venv='' candidates=(python3.14 python3.13 python3.12 python3.11 python3)
     [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mock_server.commands import scenario
+from mock_server.tests.needed import needed
 from mock_server.tests.stacks import clients
 
 ROOT = Path(__file__).parents[3]
@@ -97,13 +97,6 @@ class Reader:
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def needs(*programs: str) -> None:
-    for program in programs:
-        if shutil.which(program) is None:
-            assert not os.environ.get("TAMS_MOCK_REQUIRE_ALL"), f"{program} is not installed"
-            pytest.skip(f"{program} is not installed, so its example is not tested")
-
-
 def url_in(lines: Iterator[str], word: str) -> str:
     """Return the URL at the end of the first line with the word."""
     return next(line for line in lines if word in line).split()[-1]
@@ -121,7 +114,8 @@ def url(tmp_path_factory):
 
 @pytest.fixture(params=["sh", "bash", "zsh"])
 def reader(request, tmp_path):
-    needs(request.param, "curl")
+    needed(request.param)
+    needed("curl")
     return Reader(tmp_path / "home", request.param)
 
 
@@ -196,7 +190,7 @@ def tls(tmp_path_factory):
 
 
 def test_curl_reaches_the_host_of_a_vendor(tls):
-    needs("curl")
+    needed("curl")
     reader, port = tls
 
     assert '"id":"600423083519508503"' in reader.paste(blocks(HTTPS)[1].replace(":443", f":{port}"))
@@ -204,7 +198,7 @@ def test_curl_reaches_the_host_of_a_vendor(tls):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_trusts_the_authority_as_described(tls, language):
-    needs(LANGUAGES[language])
+    needed(LANGUAGES[language])
     reader, port = tls
     text = (ROOT / HTTPS).read_text("utf-8").partition(f"\n### {language}\n")[2]
     example = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +21,10 @@ from mock_server.client import CallRefused, MockClient, NotReachable
 from mock_server.commands.running_mock import on_mock
 from mock_server.serving import Server, serve_in_thread
 from mock_server.settings import Settings
+from mock_server.tests.needed import needed
 
 NOWHERE = "http://127.0.0.1:9"
 TOKEN = "the-control-token"
-REQUIRE_ALL = os.environ.get("TAMS_MOCK_REQUIRE_ALL")
 BEARER = {"authorization": "Bearer mock-token-0001"}
 
 
@@ -856,9 +855,7 @@ ASKED = {
 
 @pytest.mark.parametrize("shell", ASKED)
 def test_a_shell_completes_with_its_script(shell):
-    if shutil.which(shell) is None:
-        assert not REQUIRE_ALL, f"{shell} is not installed"
-        pytest.skip(f"{shell} is not installed")
+    needed(shell)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [shell, "-c", ASKED[shell]],
