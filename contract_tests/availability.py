@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from contract_tests import wall
+from contract_tests.signing import workshop_string_to_sign
 
 PAUSES = (1.0, 2.0)  # seconds before a target that is slow or overloaded is asked again
 TIMEOUT = 20.0  # seconds for the answer to a free call
@@ -274,12 +275,27 @@ def _workshop_refusal(answer: httpx.Response) -> Trouble | None:
             )
         return None
     shown = f"{status} {code} {message}".rstrip()
+    if same := _same_string_to_sign(answer):
+        return Trouble("credentials", f"the gateway refuses the signature: {status} {code}", same)
     for pattern, sentence, advice in _GATEWAY:
         if re.search(rf"(?i){pattern}", code) or re.search(rf"(?i){pattern}", message):
             return Trouble("credentials", f"{sentence}: {shown}", advice)
     if status >= 500:
         return Trouble("answer", f"the gateway has a fault: {shown}", "try again later", True)
     return Trouble("credentials", f"the gateway refuses a free call: {shown}", "ask the vendor")
+
+
+def _same_string_to_sign(answer: httpx.Response) -> str:
+    """Return what follows from the string-to-sign in a refusal, if the gateway sent its own."""
+    _, found, text = answer.headers.get("x-ca-error-message", "").partition("StringToSign:")
+    if not found:
+        return ""
+    sent = answer.request
+    own = workshop_string_to_sign(sent.method, sent.url.raw_path, sent.headers, sent.content)
+    theirs = text.strip().strip("`")
+    if theirs in (own.decode().replace("\n", "#"), own.decode().replace("\n", "")):
+        return "it signs the same text, so the AppSecret is another one: copy it again"
+    return f"a proxy changes the request; the gateway saw {quoted(theirs)}"
 
 
 def _words(answer: httpx.Response) -> str:

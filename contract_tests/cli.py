@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from contract_tests import PACKAGE
+from contract_tests.doctor.command import doctor_command
 from contract_tests.options import OPTIONS, RUNS, STATE_FOLDER, SURFACES, Option, add_flags
 from contract_tests.recording.commands import drift_command, record_command
 
@@ -122,7 +123,7 @@ def _check_files(files: Mapping[str, Path | None]) -> None:
             sys.exit(f"tams-contract: --{name} {path} cannot be written: {reason}")
 
 
-def run_suite(arguments: list[str]) -> int:
+def run_suite(arguments: list[str], own_plugins: Sequence[object] = ()) -> int:
     """Run the suite with pytest and return the exit status."""
     import pytest
 
@@ -133,7 +134,7 @@ def run_suite(arguments: list[str]) -> int:
     folders = [str(PACKAGE / surface) for surface in SURFACES]
     fixed = ["-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent)]
     fixed += [word for plugin in plugins for word in ("-p", plugin)]
-    return int(pytest.main([*fixed, *arguments, *folders]))
+    return int(pytest.main([*fixed, *arguments, *folders], plugins=own_plugins))
 
 
 def _words(option: Option, flags: dict[str, Any]) -> list[str]:
@@ -148,6 +149,7 @@ def _words(option: Option, flags: dict[str, Any]) -> list[str]:
 add_flags(tams_contract)
 tams_contract.add_command(record_command)
 tams_contract.add_command(drift_command)
+tams_contract.add_command(doctor_command)
 
 
 def main() -> None:

@@ -25,6 +25,11 @@ ENVIRONMENT: Mapping[str, tuple[str, str]] = {
     "WORKSHOP_APP_SECRET": ("workshop", "app_secret"),
 }
 TABLES = ("tams", "workshop")
+_HEADER_VALUES = {(table, key) for table, key in ENVIRONMENT.values()} - {
+    ("tams", "endpoint"), ("tams", "private_key"), ("workshop", "endpoint"),
+}  # fmt: skip
+_PATH = re.compile(r"(~|\.{0,2}/|[A-Za-z]:\\)[\w./\\-]{1,100}$|[\w./-]{1,100}\.(pem|key|txt|der)$")
+_API_PATH = re.compile(r"/(v1|scc)(/.*)?$")
 
 
 class BadSettings(Exception):
@@ -101,10 +106,25 @@ def read_credentials(
 
     Without a `file`, the default file in `folder` is read if it exists. Raises `BadSettings`.
     """
+    return credentials_of(read_values(environment, file, folder))
+
+
+def read_values(
+    environment: Mapping[str, str], file: Path | None, folder: Path
+) -> dict[tuple[str, str], str]:
+    """Return the given values by table and key, as they were written. Raises `BadSettings`."""
     values = _read_file(file, folder)
     for name, (table, key) in ENVIRONMENT.items():
         if environment.get(name):
             values[table, key] = environment[name]
+    return values
+
+
+def credentials_of(values: Mapping[tuple[str, str], str]) -> TargetCredentials:
+    """Return the credentials that these values are, or raise `BadSettings`."""
+    for name, place in ENVIRONMENT.items():
+        if place in _HEADER_VALUES and (wrong := _wrong_form(values.get(place, ""))):
+            raise BadSettings(f"{name} {wrong}: copy it again")
     tams = TamsCredentials(
         app_id=values.get(("tams", "app_id"), ""),
         private_key=_pem(values.get(("tams", "private_key"), "")),
@@ -117,12 +137,13 @@ def read_credentials(
         tams.signature()
     except BadKey as error:
         raise BadSettings(f"TAMS_PRIVATE_KEY: {error}") from None
+    key, secret = (values.get(("workshop", name), "") for name in ("app_key", "app_secret"))
+    if bool(key) != bool(secret):
+        missing = "WORKSHOP_APP_SECRET" if key else "WORKSHOP_APP_KEY"
+        raise BadSettings(f"{missing} is missing: the Workshop needs an AppKey and an AppSecret")
     return TargetCredentials(
         tams=tams,
-        workshop=WorkshopCredentials(
-            app_key=values.get(("workshop", "app_key"), ""),
-            app_secret=values.get(("workshop", "app_secret"), ""),
-        ),
+        workshop=WorkshopCredentials(key, secret),
         tams_endpoint=as_url(values.get(("tams", "endpoint"), ""), "TAMS_ENDPOINT"),
         workshop_endpoint=as_url(values.get(("workshop", "endpoint"), ""), "WORKSHOP_ENDPOINT"),
     )
@@ -138,9 +159,24 @@ def as_url(text: str, name: str) -> str:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # wrong brackets, or a port that is not a number
         usable = False
+    if usable and (path := _API_PATH.search(parts.path)):
+        raise BadSettings(f"{name} is {text!r}: leave out {path[0]}, the suite adds it")
     if not usable or re.search(r"[\s?#]", url):
         raise BadSettings(f"{name} is {text!r}: expected a host, or http(s)://host")
     return url
+
+
+def _wrong_form(value: str) -> str:
+    """Return what is wrong with the form of a value that is sent in a header, or nothing."""
+    if value != value.strip():
+        return "has white space around it"
+    if value[:1] in "\"'" and value[:1] == value[-1:] and value:
+        return "has quotes around it"
+    if value.lower().startswith("bearer "):
+        return "begins with the word Bearer, which the suite adds"
+    if not all("!" <= character <= "~" for character in value):
+        return "has white space or other characters that no credential has"
+    return ""
 
 
 def _read_file(file: Path | None, folder: Path) -> dict[tuple[str, str], str]:
@@ -175,11 +211,13 @@ def _entries(path: Path, data: Mapping[str, Any]) -> list[tuple[tuple[str, str],
 def _pem(value: str) -> str:
     """Return PEM text, read from its file if `value` is a path."""
     if not value or "-----BEGIN" in value:
-        return value
+        return value.replace("\\n", "\n")  # as CI systems write line breaks
     try:
         return Path(value).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ is not known
         reason = getattr(error, "strerror", None) or "it is not text"
+        # What does not look like a path may be a secret.
+        shown = f"{value[:200]}: {reason}" if _PATH.match(value) else "the value is not shown"
         raise BadSettings(
-            f"TAMS_PRIVATE_KEY is neither PEM text nor a readable file: {value[:200]}: {reason}"
+            f"TAMS_PRIVATE_KEY is neither PEM text nor a readable file: {shown}"
         ) from None

@@ -46,11 +46,7 @@ class CostPlanner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Make the plan instead of running tests."""
         evidence = read_evidence(self._settings.flags.evidence or EVIDENCE)
-        self._planned = [
-            plan_test(test_id(item), surface, markers_of(item), self._settings, evidence)
-            for item in session.items
-            if (surface := surface_of(item)) is not None
-        ]
+        self._planned = plan_items(session.items, self._settings, evidence)
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -65,6 +61,17 @@ def planned_limits(settings: RunSettings) -> RunLimits:
     mock = settings.flags.target == "mock"
     profile = settings.profile or (RunProfile.FULL if mock else RunProfile.FREE)
     return RunLimits(profile, {}, destructive=mock or settings.flags.destructive)
+
+
+def plan_items(
+    items: Iterable[pytest.Item], settings: RunSettings, evidence: PassRecords
+) -> list[PlannedTest]:
+    """Return the plan of these tests."""
+    return [
+        plan_test(test_id(item), surface, markers_of(item), settings, evidence)
+        for item in items
+        if (surface := surface_of(item)) is not None
+    ]
 
 
 def plan_test(
@@ -84,23 +91,28 @@ def plan_test(
 def lines(planned_tests: Iterable[PlannedTest], settings: RunSettings) -> list[str]:
     """Return the plan as text."""
     every = list(planned_tests)
-    run = [planned for planned in every if not planned.why_not]
-    prices = {unit: _price(run, surface) for surface, unit in UNITS.items()}
-    calls = sum(planned.takes.calls for planned in run)
-    seconds = max(calls * WINDOW / CALLS, sum(planned.takes.waited for planned in run))
-    about = "" if all(planned.measured for planned in run) else "about "
-    text_lines = [_line(planned) for planned in run]
-    costs = ", ".join(f"{price} {unit}" for unit, price in prices.items() if price) or "nothing"
-    profile = planned_limits(settings).profile.value
-    text_lines.append(
-        f"{len(run)} of {len(every)} tests would run, profile {profile}: "
-        f"at most {costs}; {about}{calls} calls, {about}{_duration(seconds)} in real time"
-    )
+    prices = _prices(every)
+    text_lines = [_line(planned) for planned in every if not planned.why_not]
+    text_lines.append(f"profile {planned_limits(settings).profile.value}: {total_of(every)}")
     for unit, budget in (("credits", settings.max_credits), ("uses", settings.max_uses)):
         if budget is not None and prices[unit] > budget:
             text_lines.append(f"{unit}: the budget of {budget} is not enough for all of them")
     text_lines.append("nothing was sent")
     return text_lines
+
+
+def total_of(every: list[PlannedTest]) -> str:
+    """Return in one line what a plan runs and costs."""
+    run = [planned for planned in every if not planned.why_not]
+    calls = sum(planned.takes.calls for planned in run)
+    seconds = max(calls * WINDOW / CALLS, sum(planned.takes.waited for planned in run))
+    about = "" if all(planned.measured for planned in run) else "about "
+    costs = ", ".join(f"{price} {unit}" for unit, price in _prices(every).items() if price)
+    return (
+        f"{len(run)} of {len(every)} tests would run; "
+        f"{f'at most {costs}' if costs else 'they cost nothing'}; "
+        f"{about}{calls} calls, {about}{_duration(seconds)} in real time"
+    )
 
 
 def _line(planned: PlannedTest) -> str:
@@ -115,9 +127,12 @@ def _line(planned: PlannedTest) -> str:
     return f"  {planned.test}  {', '.join([price, calls, *traits])}"
 
 
-def _price(planned_tests: list[PlannedTest], surface: str) -> Decimal:
-    found = (planned.marks.spends for planned in planned_tests if planned.surface == surface)
-    return sum(found, Decimal(0))
+def _prices(every: list[PlannedTest]) -> dict[str, Decimal]:
+    prices = dict.fromkeys(UNITS.values(), Decimal(0))
+    for planned in every:
+        if not planned.why_not:
+            prices[UNITS[planned.surface]] += planned.marks.spends
+    return prices
 
 
 def _duration(seconds: float) -> str:

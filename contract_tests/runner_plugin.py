@@ -141,7 +141,10 @@ class RunnerPlugin:
         outcome = outcome_of(error)
         summary = _one_line(error)
         if outcome in _BAD and (trouble := self._trouble(execution, error)):
-            outcome, summary = TestOutcome.UNREACHABLE, f"the target went away: {trouble}"
+            outcome, summary = (
+                TestOutcome.UNREACHABLE,
+                self.run.redactor.text(f"the target went away: {trouble}"),
+            )
             item.session.shouldstop = summary
         if outcome is TestOutcome.UNREACHABLE:
             # This is no failure of the target's, and JUnit has no such outcome.

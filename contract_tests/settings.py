@@ -37,9 +37,13 @@ def read_settings(
     flags: Flags,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    credentials: TargetCredentials | None = None,
 ) -> RunSettings:
-    """Return the settings, or raise `BadSettings` with what to change."""
-    environment = os.environ if environment is None else environment
+    """Return the settings, or raise `BadSettings` with what to change.
+
+    Given credentials are used unchecked; without them, environment and file are read.
+    """
+    environment = environment_of_process() if environment is None else environment
     folder = folder or Path.cwd()
     if flags.only not in (None, *SURFACES):
         raise BadSettings(f"--only is {flags.only!r}, expected tams or workshop")
@@ -47,13 +51,13 @@ def read_settings(
         raise BadSettings(f"--ca-file {flags.ca_file} is not a file")
     if flags.fuzz_calls is not None and flags.fuzz_calls < 0:
         raise BadSettings(f"--fuzz-calls is {flags.fuzz_calls}, expected 0 or more")
-    if flags.target == "mock":
+    if credentials is None and flags.target == "mock":
         credentials = TargetCredentials()
-    else:
+    elif credentials is None:
         credentials = read_credentials(environment, flags.config, folder)
-    if flags.target == "real":
-        _check_real(credentials, flags)
-    elif flags.target != "mock":
+        if flags.target == "real":
+            _check_real(credentials, flags)
+    if flags.target not in ("mock", "real"):
         if "://" not in flags.target:
             raise BadSettings(f"--target is {flags.target!r}, expected mock, real or http(s)://…")
         as_url(flags.target, "--target")
@@ -67,6 +71,11 @@ def read_settings(
         max_uses=_amount(flags.max_uses, "--max-uses"),
         state_dir=flags.state_dir or folder / STATE_FOLDER,
     )
+
+
+def environment_of_process() -> Mapping[str, str]:
+    """Return the environment of this process."""
+    return os.environ
 
 
 def _check_real(credentials: TargetCredentials, flags: Flags) -> None:

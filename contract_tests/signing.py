@@ -181,6 +181,14 @@ def _resource(target: bytes, form: bytes) -> str:
     return path.decode("latin-1") + ("?" + "&".join(pairs) if parameters else "")
 
 
+_OTHER_KEYS = (
+    (b"PUBLIC KEY", ", found a public key"),
+    (b"CERTIFICATE", ", found a certificate"),
+    (b"OPENSSH", ", found the format of OpenSSH: convert it with ssh-keygen -p -m PEM"),
+    (b"ENCRYPTED", ", found one with a password: remove it with openssl rsa"),
+)
+
+
 @lru_cache(maxsize=8)  # checking a key takes a tenth of a second
 def read_private_key(pem: str | bytes) -> rsa.RSAPrivateKey:
     """Return the RSA key of a PEM text without a password, or raise `BadKey`."""
@@ -188,7 +196,10 @@ def read_private_key(pem: str | bytes) -> rsa.RSAPrivateKey:
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError) as error:
-        raise BadKey("the private key cannot be read: expected PEM without a password") from error
+        found = next((words for mark, words in _OTHER_KEYS if mark in data), "")
+        raise BadKey(
+            f"the private key cannot be read: expected PEM without a password{found}"
+        ) from error
     if not isinstance(key, rsa.RSAPrivateKey):
         raise BadKey("the private key is not an RSA key")
     return key

@@ -24,6 +24,7 @@ from contract_tests.control import ControlClient
 from contract_tests.credentials import BadSettings, TargetCredentials
 from contract_tests.options import SURFACES, RunProfile
 from contract_tests.outcomes import Unsupported
+from contract_tests.redaction import SecretRedactor
 from contract_tests.settings import RunSettings
 
 TIMEOUT = 60.0  # seconds for one answer
@@ -167,14 +168,15 @@ def check_target(settings: RunSettings) -> bool:
     """
     if settings.flags.target == "mock":
         return True
-    urls, auth = _urls(settings), settings.credentials.auth
+    urls, auth = target_urls(settings), settings.credentials.auth
     with _http(settings) as http:
         if settings.flags.target != "real" and _control(settings, http) is not None:
             return True
         known = [surface for surface in settings.surfaces if surface in urls]
         for surface in [each for each in known if auth(each)] or known[:1]:
             if trouble := why_unusable(http, surface, urls[surface], auth(surface)):
-                raise TargetDown(f"{surface} cannot be tested: {trouble}")
+                told = SecretRedactor(settings.credentials.secrets()).text(str(trouble))
+                raise TargetDown(f"{surface} cannot be tested: {told}")
     return False
 
 
@@ -183,7 +185,7 @@ def open_target(settings: RunSettings) -> ContractTarget:
     if settings.flags.target == "mock":
         return _open_own_mock(settings)
     http = _http(settings)
-    urls = _urls(settings)
+    urls = target_urls(settings)
     control = None if settings.flags.target == "real" else _control(settings, http)
     if control is not None:
         return _open_mock(settings, http, control, urls["tams"])
@@ -231,7 +233,8 @@ def _open_mock(
     return target
 
 
-def _urls(settings: RunSettings) -> dict[str, str]:
+def target_urls(settings: RunSettings) -> dict[str, str]:
+    """Return the URL of each surface that has one; none for a mock that the run starts."""
     if settings.url:
         return dict.fromkeys(SURFACES, settings.url.rstrip("/"))
     credentials = settings.credentials
@@ -242,12 +245,13 @@ def _urls(settings: RunSettings) -> dict[str, str]:
 def _http(settings: RunSettings) -> httpx.Client:
     # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
-    context = _ssl_context(settings.flags.ca_file)
+    context = ssl_context(settings.flags.ca_file)
     return httpx.Client(verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
 
 
 @cache  # loading the certificates takes longer than many tests
-def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+def ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return the context of all connections. Raises `BadSettings` for a wrong file."""
     if ca_file is None:
         return httpx.create_ssl_context()
     context = ssl.create_default_context()

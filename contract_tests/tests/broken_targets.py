@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -39,9 +40,16 @@ def _serve(listener: socket.socket, reply: bytes, tls: ssl.SSLContext | None, af
             connection.settimeout(10)
             with tls.wrap_socket(connection, server_side=True) if tls else connection as stream:
                 received = b""
-                while after not in received and (part := stream.recv(65_536)):
+                # Closing before all was read would reset the connection.
+                while not _is_whole(received, after) and (part := stream.recv(65_536)):
                     received += part
                 stream.sendall(reply)
+
+
+def _is_whole(received: bytes, after: bytes) -> bool:
+    head, found, body = received.partition(after) if after else (b"", b"-", b"")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    return bool(found) and len(body) >= (int(length[1]) if length else 0)
 
 
 def http_reply(status: int, body: str = "", **headers: str) -> bytes:

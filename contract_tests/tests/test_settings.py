@@ -57,13 +57,13 @@ def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
 
 def test_the_environment_wins_over_the_file(tmp_path):
     (tmp_path / "tams-contract.toml").write_text(
-        "[tams]\naccess_token = 'of-file'\n[workshop]\napp_key = 'k'", encoding="utf-8-sig"
+        "[tams]\naccess_token = 'of-file'\napp_id = 'my-app'", encoding="utf-8-sig"
     )
 
     credentials = read(Flags("real"), TOKEN, tmp_path).credentials
 
     assert credentials.tams.access_token == "token-1"
-    assert credentials.workshop.app_key == "k"
+    assert credentials.tams.app_id == "my-app"
     assert credentials.tams_endpoint == "https://ap.example.test"
 
 

@@ -1,0 +1,1 @@
+"""`tams-contract doctor`: checks what a run needs, before it."""
