@@ -97,13 +97,21 @@ class ControlClient:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            answer = self._http.request(method, self._url + path, json=body, headers=self._headers)
+            answer = self._answer(method, path, body)
             if answer.is_success:
                 return answer.json()
             problem = f"{answer.status_code} {answer.text[:300]}"
         except (httpx.TransportError, ValueError) as error:
             problem = str(error) or type(error).__name__
         raise ControlFailed(f"the target's {method} {path} failed: {problem}")
+
+    def _answer(self, method: str, path: str, body: Any) -> httpx.Response:
+        """Ask once more if an idle connection was closed just then."""
+        url = self._url + path
+        try:
+            return self._http.request(method, url, json=body, headers=self._headers)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            return self._http.request(method, url, json=body, headers=self._headers)
 
 
 def _account_from(account: dict[str, Any]) -> MockAccount:

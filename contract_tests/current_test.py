@@ -19,11 +19,19 @@ class CurrentTest:
     calls: int = 0
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
+    turned_away: bool = False
+    """Whether the target was too busy for a call that must not be sent again."""
 
     @classmethod
     def of(cls, test: str, surface: str, spends: Decimal) -> CurrentTest:
         """Return a test that is about to start."""
         return cls(test, surface, SpendingAllowance(spends, UNITS[surface], test))
+
+    def begin_again(self) -> None:
+        """Start the test again. What it reserved before stays reserved in the ledger."""
+        self.turned_away = False
+        old = self.allowance
+        self.allowance = SpendingAllowance(old.declared, old.unit, old.test)
 
 
 def between_tests() -> CurrentTest:

@@ -114,9 +114,16 @@ class Run:
         except AssertionError as error:
             self.note(f"the clean-up failed: {error}")
         finally:
+            for client in ("tams", "workshop"):
+                if client in self.__dict__:
+                    self._note_busy(getattr(self, client).wire)
             self.target.close()
             if "transcript" in self.__dict__:
                 self.transcript.close()
+
+    def _note_busy(self, wire: Wire) -> None:
+        for (status, call), times in sorted(wire.busy.items()):
+            self.note(f"{call} was answered {status} {times} times, and it was called again")
 
     def note(self, text: str) -> None:
         """Add a note to the report."""
@@ -138,6 +145,7 @@ class Run:
             rules,
             target.urls.get(rules.surface, ""),
             target.http,
+            unpooled=target.unpooled,
             clock=target.clock,
             pacer=self._pacer(rules.surface),
             ledger=self.ledger,

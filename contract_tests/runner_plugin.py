@@ -32,6 +32,8 @@ ATTRIBUTE = "contract"
 DONE = (TestOutcome.PASSED.value, TestOutcome.OBSERVED.value)
 """Outcomes of tests that a resumed run skips."""
 _BAD = (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.UNREACHABLE)
+MAX_RUNS = 4
+"""How often a test is run that fails while the target is too busy."""
 OBSERVED_ONLY = "observed; the reference leaves the answer open, so no expectation was judged"
 
 
@@ -127,6 +129,24 @@ class RunnerPlugin:
             pytest.exit(str(error), returncode=TARGET_DOWN)
         admit(surface, marks, self.run.settings, self.run.limits, target, self.run.ledger)
         execution.time_begun = target.clock.elapsed()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run a test again if it fails and the target was too busy for one of its calls."""
+        __tracebackhide__ = True
+        if TEST_EXECUTION not in pyfuncitem.stash:
+            return None
+        current_test = self.run.current_test
+        names = pyfuncitem._fixtureinfo.argnames
+        for more in reversed(range(MAX_RUNS)):
+            try:
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+                break
+            except AssertionError:
+                if not (more and current_test.turned_away):
+                    raise
+                current_test.begin_again()
+        return True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

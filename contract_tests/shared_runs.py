@@ -39,8 +39,9 @@ class SharedRuns(Generic[History]):
             try:
                 history = self._kept[key] = record()
             except Unmet as error:
-                # A failed order is not paid for again.
-                self._kept[key] = error
+                # A failed order is not paid for again, unless the target was too busy for it.
+                if not self._wire.current_test().turned_away:
+                    self._kept[key] = error
                 raise
             return history
         found = self._kept[key]

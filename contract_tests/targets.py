@@ -76,6 +76,7 @@ class ContractTarget:
         http: httpx.Client,
         clock: TargetClock,
         *,
+        unpooled: httpx.Client,
         served: frozenset[str] = frozenset(SURFACES),
         control: ControlClient | None = None,
         account: str = "",
@@ -86,6 +87,7 @@ class ContractTarget:
         self.urls = urls
         self.credentials = credentials
         self.http = http
+        self.unpooled = unpooled  # opens a connection for each call
         self.clock = clock
         self.served = served
         self.callback_url = callback_url
@@ -134,6 +136,7 @@ class ContractTarget:
     def close(self) -> None:
         """Close connections, and stop the target if the run started it."""
         self.http.close()
+        self.unpooled.close()
         if self._process is not None:
             self._process.end()
 
@@ -195,6 +198,7 @@ def open_target(settings: RunSettings) -> ContractTarget:
         settings.credentials,
         http,
         WallClock(settings.flags.longest_wait),
+        unpooled=_http(settings, pooled=False),
         callback_url=settings.flags.callback_url,
     )
 
@@ -222,6 +226,7 @@ def _open_mock(
         account.credentials,
         http,
         MockClock(control, account.id),
+        unpooled=_http(settings, pooled=False),
         served=control.surfaces(),
         control=control,
         account=account.id,
@@ -242,11 +247,14 @@ def target_urls(settings: RunSettings) -> dict[str, str]:
     return {surface: url for surface, url in urls.items() if url}
 
 
-def _http(settings: RunSettings) -> httpx.Client:
+def _http(settings: RunSettings, *, pooled: bool = True) -> httpx.Client:
     # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
     context = ssl_context(settings.flags.ca_file)
-    return httpx.Client(verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20 if pooled else 0)
+    return httpx.Client(
+        verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False, limits=limits
+    )
 
 
 @cache  # loading the certificates takes longer than many tests

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json as jsons
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,11 +28,12 @@ from contract_tests.pacing import Pacer
 from contract_tests.resources import ResourceLog
 from contract_tests.transcripts import ExchangeResult, Transcript
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 5  # of a call that a busy target does not take
 MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-After
 MAX_EXCHANGES = 40  # of one test, in the report; the transcript has all
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
-_OVERLOADED = 503
+_BUSY = {429, 502, 503, 504}
+"""Statuses of a target that is offline or too busy now (`TAMS › 4`, `Workshop › 3.4`)."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class SurfaceRules:
     """What the wire needs to know about a vendor.
 
     `spending` are the paths below the endpoint whose calls cost; `repeated` are the statuses after
-    which the vendor asks for the same call again; `created` and `cost` read an answer; `expiring`
-    are the kinds of resources that expire by themselves; `judge` raises `Unmet` for an answer that
-    lacks something that is documented beyond the OpenAPI file.
+    which the vendor asks for the same call again, also if it costs; `created` and `cost` read an
+    answer; `expiring` are the kinds of resources that expire by themselves; `judge` raises `Unmet`
+    for an answer that lacks something that is documented beyond the OpenAPI file.
     """
 
     surface: str
@@ -62,6 +64,7 @@ class Wire:
         endpoint: str,
         http: httpx.Client,
         *,
+        unpooled: httpx.Client,
         clock: TargetClock,
         pacer: Pacer,
         ledger: Ledger,
@@ -75,7 +78,8 @@ class Wire:
         self.ledger = ledger
         self.resources = resources
         self.current_test = current_test
-        self._http = http
+        self.busy: Counter[tuple[int, str]] = Counter()
+        self._http, self._unpooled = http, unpooled
         self._pacer = pacer
         self._transcript = transcript
 
@@ -143,15 +147,25 @@ class Wire:
         paced: bool | None,
         retried: bool,
     ) -> ReceivedAnswer:
-        repeated = self.rules.repeated if costs else self.rules.repeated | {_OVERLOADED}
+        """Send a call again if that is safe and may help.
+
+        A call that costs is sent again only if the vendor asks for it. Otherwise nobody knows
+        whether it was carried out, so the whole test is run again.
+        """
+        repeated = self.rules.repeated if costs else self.rules.repeated | _BUSY
         for attempt in range(1, MAX_ATTEMPTS + 1):
+            # A server may close an idle connection just when the next call arrives there.
+            http = self._unpooled if costs or attempt > 1 else self._http
             try:
-                answer = self._send_once(request, auth, paced=paced)
+                answer = self._send_once(http, request, auth, paced=paced)
             except NoAnswer:
-                if costs or not retried or attempt > 1:
+                if costs or attempt > 1:
                     raise
                 continue
+            if answer.status in _BUSY:
+                self.busy[answer.status, f"{request.method} {request.url.path}"] += 1
             if not retried or answer.status not in repeated:
+                self.current_test().turned_away |= answer.status in _BUSY
                 break
             wait = _retry_after(answer) or 2.0 ** (attempt - 1)
             if attempt == MAX_ATTEMPTS or wait > MAX_RETRY_AFTER:
@@ -160,7 +174,12 @@ class Wire:
         return answer
 
     def _send_once(
-        self, request: httpx.Request, auth: httpx.Auth | None, *, paced: bool | None
+        self,
+        http: httpx.Client,
+        request: httpx.Request,
+        auth: httpx.Auth | None,
+        *,
+        paced: bool | None,
     ) -> ReceivedAnswer:
         current_test = self.current_test()
         if paced is not None:
@@ -171,7 +190,7 @@ class Wire:
             request.method, request.url, headers=request.headers, content=request.read()
         )
         try:
-            response = self._http.send(fresh, auth=auth)
+            response = http.send(fresh, auth=auth)
         except httpx.TransportError as error:
             sent = _sent(fresh)
             words = f"{type(error).__name__}: {error}".rstrip(": ")

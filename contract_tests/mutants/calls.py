@@ -15,12 +15,16 @@ JSON_HEADERS: Headers = (("Content-Type", "application/json"),)
 
 @dataclass(frozen=True)
 class HttpCall:
-    """A received request; `target` is path and query as on the wire, read as Latin-1."""
+    """A received request; `target` is path and query as on the wire, read as Latin-1.
+
+    `earlier` is the number of requests that came before it on the same connection.
+    """
 
     method: str
     target: str
     headers: Headers = ()
     body: bytes = b""
+    earlier: int = 0
 
     @property
     def path(self) -> str:
@@ -51,12 +55,19 @@ class HttpCall:
 
 @dataclass(frozen=True)
 class HttpReply:
-    """An answer; `chunked` means that its body is sent in chunks, without a length."""
+    """An answer.
+
+    If `chunk` is not 0, the body is sent in chunks of so many bytes, without a length. `closes`
+    means that the connection is closed afterwards, which no header announces. `phrase` replaces
+    the usual words for the status.
+    """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
-    chunked: bool = False
+    chunk: int = 0
+    closes: bool = False
+    phrase: str = ""
 
     @property
     def good(self) -> bool:
@@ -88,6 +99,10 @@ class HttpReply:
 def a_reply(status: int, data: Any) -> HttpReply:
     """Return a JSON reply."""
     return HttpReply(status, JSON_HEADERS, _written(data))
+
+
+class Unanswered(Exception):
+    """Raised instead of an answer: the connection is closed, and the call was not carried out."""
 
 
 class Service(Protocol):

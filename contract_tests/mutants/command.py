@@ -14,27 +14,20 @@ import click
 
 from contract_tests import wall
 from contract_tests.mutants.catalogue import MUTANTS, mutants_named, read_noticed, write_noticed
-from contract_tests.mutants.equivalents import HIDDEN, VARIANTS
+from contract_tests.mutants.equivalents.catalogue import HIDDEN, VARIANTS
 from contract_tests.mutants.proxy import MutatingProxy
-from contract_tests.mutants.scoring import (
-    EquivalentVerdict,
-    MutantVerdict,
-    check_equivalents,
-    in_parallel,
-    score,
-    search,
-)
+from contract_tests.mutants.scoring import MutantVerdict, in_parallel, score, search
 
 HIDDEN_NAME = "hidden"
 Work = Callable[[Sequence[str]], list[MutantVerdict]]
 
 
 @click.command("mutants")
-@click.option("--only", multiple=True, metavar="NAME", help="A mutant or variant; may be repeated.")
+@click.option("--only", multiple=True, metavar="NAME", help="A mutant; may be repeated.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the verdicts as JSON.")
 @click.option("--processes", default=2, show_default=True, help="How many run in parallel.")
 @click.option("--search", "searching", is_flag=True, help="Find tests that notice, and store them.")
-@click.option("--list", "listing", is_flag=True, help="List mutants and variants; run nothing.")
+@click.option("--list", "listing", is_flag=True, help="List the mutants; run nothing.")
 @click.option("--serve", metavar="NAME", help="Serve a mutant, a variant or `hidden`.")
 @click.option("--upstream", metavar="URL", help="The mock behind --serve.")
 @click.option("--port", default=0, help="The port of --serve; 0 picks a free one.")
@@ -51,7 +44,7 @@ def mutants(
     """Run the suite against mutants, and print which ones it notices.
 
     Each mutant is a mock that breaks one documented behaviour. The exit status is 0 if a failure
-    names each mutant, and no test fails because of an equivalent variant.
+    names each mutant. `scripts/variants` shows that honest services fail no test.
     """
     if listing:
         _list()
@@ -63,41 +56,27 @@ def mutants(
 
 def _score(only: Sequence[str], file: Path | None, processes: int, searching: bool) -> int:
     begun = wall.elapsed()
-    equivalent_names = [v.name for v in VARIANTS if not only or v.name in only]
-    wanted = [name for name in only if name not in equivalent_names]
     try:
-        names = [mutant.name for mutant in mutants_named(wanted)] if wanted or not only else []
+        names = [mutant.name for mutant in mutants_named(only)]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     noticed = read_noticed()
     work: Work = search if searching else partial(score, noticed)
-    verdicts = list(in_parallel(work, names, processes)) if names else []
+    verdicts = list(in_parallel(work, names, processes))
     if searching:
         found = {v.name: list(v.noticed) for v in verdicts if v.noticed}
         kept = {name: tests for name, tests in noticed.items() if name not in names}
         write_noticed({**kept, **found})
-    equivalent_verdicts: list[EquivalentVerdict] = []
-    if not searching:
-        equivalent_verdicts = list(
-            in_parallel(partial(check_equivalents, ()), equivalent_names, processes)
-        )
     complaints = [_unnoticed(verdict) for verdict in verdicts if not verdict.good]
-    complaints += [_failing(verdict) for verdict in equivalent_verdicts if not verdict.good]
     for complaint in complaints:
         click.echo(complaint)
     good = sum(verdict.good for verdict in verdicts)
-    fair = sum(verdict.good for verdict in equivalent_verdicts)
-    percent = f" ({100 * good // len(verdicts)} %)" if verdicts else ""
-    click.echo(f"mutants noticed: {good} of {len(verdicts)}{percent}")
-    click.echo(f"equivalent variants without failures: {fair} of {len(equivalent_verdicts)}")
+    click.echo(f"mutants noticed: {good} of {len(verdicts)} ({100 * good // len(verdicts)} %)")
     click.echo(f"seconds: {wall.elapsed() - begun:.0f}")
     if file is not None:
-        data = {
-            "mutants": [asdict(v) for v in verdicts],
-            "equivalent": [asdict(v) for v in equivalent_verdicts],
-        }
+        data = {"mutants": [asdict(v) for v in verdicts]}
         file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    return 0 if good == len(verdicts) and fair == len(equivalent_verdicts) else 1
+    return 0 if good == len(verdicts) else 1
 
 
 def _unnoticed(verdict: MutantVerdict) -> str:
@@ -110,21 +89,14 @@ def _unnoticed(verdict: MutantVerdict) -> str:
     return f"NOT NOTICED  {mutant.name} ({mutant.source}): {mutant.sentence} — {why}"
 
 
-def _failing(verdict: EquivalentVerdict) -> str:
-    reasons = [f"\n    {test}: {reason}" for test, reason in verdict.failures.items()]
-    return f"FAILURES  {verdict.name} {verdict.problem}{''.join(reasons)}"
-
-
 def _list() -> None:
     for mutant in MUTANTS:
         click.echo(f"{mutant.name:32} {mutant.source:16} {mutant.sentence}")
-    for variant in VARIANTS:
-        click.echo(f"{variant.name:32} {'equivalent':16} {variant.sentence}")
 
 
 def _serve(name: str, upstream: str | None, port: int) -> None:
     mutations = {mutant.name: mutant.mutation for mutant in MUTANTS}
-    mutations |= {variant.name: variant.mutation for variant in VARIANTS}
+    mutations |= {v.name: v.mutation for v in VARIANTS if not v.settings}
     mutations[HIDDEN_NAME] = HIDDEN
     if upstream is None or name not in mutations:
         raise click.UsageError("--serve needs --upstream URL and a name of --list")

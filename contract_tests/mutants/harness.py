@@ -69,9 +69,13 @@ class Harness:
         middleware: Middleware,
         tests: Sequence[str],
         *,
+        surfaces: Sequence[str] = SURFACES,
         until: Callable[[TestResult], bool] = lambda result: False,
     ) -> list[TestRun]:
-        """Run these tests, or all, and return their results; stop once `until` accepts one."""
+        """Run these tests, or all of some surfaces, and return their results.
+
+        The run stops once `until` accepts a result.
+        """
         account = ControlClient(self._http, self._mock.url).make_account()
         harness_plugin = HarnessPlugin(middleware, tests, until)
         with (
@@ -83,7 +87,7 @@ class Harness:
             file.write_text(_account(account), encoding="utf-8")
             arguments = [
                 *_FIXED, f"--target={proxy.url}", f"--config={file}", f"--state-dir={folder}",
-                *_places(tests),
+                *_places(tests, surfaces),
             ]  # fmt: skip
             output = io.StringIO()
             _forget_tests()
@@ -189,7 +193,7 @@ def _forget_tests() -> None:
         del sys.modules[name]
 
 
-def _places(tests: Sequence[str]) -> Iterator[str]:
-    """Yield the files of these tests, or the folders of all tests."""
-    for name in dict.fromkeys(test.partition("::")[0] for test in tests) or SURFACES:
+def _places(tests: Sequence[str], surfaces: Sequence[str]) -> Iterator[str]:
+    """Yield the files of these tests, or the folders of all tests of some surfaces."""
+    for name in dict.fromkeys(test.partition("::")[0] for test in tests) or surfaces:
         yield str(PACKAGE / name)

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
-from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, a_reply
+from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Unanswered, a_reply
 from contract_tests.mutants.resigning import resigned
 
 TIMEOUT = 60.0  # seconds for an answer of the mock
@@ -126,6 +126,8 @@ class MutatingProxy:
     def _serve(self, call: HttpCall) -> HttpReply:
         try:
             return self._middleware(call, self.upstream)
+        except Unanswered:
+            raise
         except OSError as error:
             return a_reply(502, {"message": f"nothing answers behind the proxy: {error}"})
         except Exception as error:
@@ -142,6 +144,7 @@ class _ProxyServer(ThreadingHTTPServer):
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    answered = 0  # on this connection
 
     @staticmethod
     def serve(call: HttpCall) -> HttpReply:
@@ -151,8 +154,15 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         # `self.path` loses slashes, and the signed target must arrive unchanged.
         target = self.requestline.split(" ")[1]
         headers = tuple((name, value) for name, value in self.headers.items())
-        reply = self.serve(HttpCall(self.command, target, headers, self._body()))
-        self.wfile.write(_head(reply, self.command) + _body(reply, self.command))
+        call = HttpCall(self.command, target, headers, self._body(), self.answered)
+        try:
+            reply = self.serve(call)
+        except Unanswered:
+            self.close_connection = True
+            return
+        self.wfile.write(_head(reply) + _body(reply, self.command))
+        self.answered += 1
+        self.close_connection = self.close_connection or reply.closes
 
     do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = answer
 
@@ -171,11 +181,11 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         return body
 
 
-def _head(reply: HttpReply, method: str) -> bytes:
-    phrase = http.client.responses.get(reply.status, "Unknown")
+def _head(reply: HttpReply) -> bytes:
+    phrase = reply.phrase or http.client.responses.get(reply.status, "Unknown")
     lines = [f"HTTP/1.1 {reply.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
-    if reply.chunked:
+    if reply.chunk:
         lines.append("Transfer-Encoding: chunked")
     elif reply.status not in _WITHOUT_BODY:
         lines.append(f"Content-Length: {len(reply.body)}")
@@ -185,10 +195,10 @@ def _head(reply: HttpReply, method: str) -> bytes:
 def _body(reply: HttpReply, method: str) -> bytes:
     if method == "HEAD" or reply.status in _WITHOUT_BODY:
         return b""
-    if not reply.chunked:
+    if not reply.chunk:
         return reply.body
-    half = len(reply.body) // 2
-    pieces = [piece for piece in (reply.body[:half], reply.body[half:]) if piece]
+    places = range(0, len(reply.body), reply.chunk)
+    pieces = [reply.body[place : place + reply.chunk] for place in places]
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 

@@ -1,4 +1,4 @@
-"""The score: which mutants are noticed, and whether equivalent variants fail tests."""
+"""The score: which mutants are noticed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,13 +18,11 @@ import click
 from contract_tests import wall
 from contract_tests.mutants.calls import HttpCall, unchanged
 from contract_tests.mutants.catalogue import MUTANTS
-from contract_tests.mutants.equivalents import VARIANTS
 from contract_tests.mutants.harness import Harness, MutantRunFailed, TestRun
 from contract_tests.mutants.mutant import Mutant
 from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import TestResult
 
-BAD = (TestOutcome.FAILED.value, TestOutcome.ERROR.value)
 _Verdict = TypeVar("_Verdict")
 
 
@@ -43,22 +41,6 @@ class MutantVerdict:
     def good(self) -> bool:
         """Say whether a failure names the mutant."""
         return bool(self.noticed) and not self.problem
-
-
-@dataclass(frozen=True)
-class EquivalentVerdict:
-    """The verdict on an equivalent variant: the tests that failed, with their reasons."""
-
-    name: str
-    failures: Mapping[str, str] = field(default_factory=dict)
-    tests: int = 0
-    problem: str = ""
-    seconds: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        """Say whether no test failed."""
-        return not self.failures and not self.problem and self.tests > 0
 
 
 def names(mutant: Mutant, result: TestResult) -> bool:
@@ -88,24 +70,6 @@ def score(noticed: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> list[M
     """Return the verdicts on mutants, by the tests in `noticed`; runs in this process."""
     with open_harness({}) as harness:
         return [_try(mutant, noticed.get(mutant.name, ()), harness) for mutant in _of(wanted)]
-
-
-def check_equivalent(name: str, tests: Sequence[str]) -> EquivalentVerdict:
-    """Return the verdict on an equivalent variant, by these tests or all; runs in this process."""
-    variant = next(variant for variant in VARIANTS if variant.name == name)
-    begun = wall.elapsed()
-    with open_harness(variant.settings) as harness:
-        try:
-            results = [run.result for run in harness.run(variant.mutation.make(), tests)]
-        except MutantRunFailed as failure:
-            return EquivalentVerdict(name, problem=str(failure))
-    failures = {result.test: result.reason for result in results if result.outcome in BAD}
-    return EquivalentVerdict(name, failures, len(results), seconds=round(wall.elapsed() - begun, 2))
-
-
-def check_equivalents(tests: Sequence[str], names: Sequence[str]) -> list[EquivalentVerdict]:
-    """Return the verdicts on equivalent variants, each by these tests or all."""
-    return [check_equivalent(name, tests) for name in names]
 
 
 def search(wanted: Sequence[str]) -> list[MutantVerdict]:

@@ -1,4 +1,12 @@
-"""A fake of the service behind a mutation."""
+"""A fake of the service behind a mutation, and exchanges to feed it with."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from contract_tests.mutants.calls import HttpCall, a_reply
+
+EXCHANGES = Path(__file__).parents[2] / "fixtures" / "exchanges"
 
 
 class CannedService:
@@ -24,3 +32,17 @@ class CannedService:
 
     def moved(self):
         return 0.0
+
+
+@cache
+def exchanges():
+    found = []
+    for path in sorted(EXCHANGES.glob("*/*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        request, response = data.get("request", {}), data.get("response", {})
+        if "path" in request and "httpStatus" in response:
+            headers = tuple(request.get("headers", {}).items())
+            body = request.get("rawBody", "").encode()
+            call = HttpCall(request.get("method", "POST"), request["path"], headers, body)
+            found.append((call, a_reply(response["httpStatus"], response.get("body"))))
+    return found

@@ -127,7 +127,7 @@ def test_an_answer_to_head_has_no_body(proxied):
 
 
 def test_a_chunked_answer_is_read_whole():
-    handle = lambda call, service: HttpReply(200, (), b"some words", chunked=True)  # noqa: E731
+    handle = lambda call, service: HttpReply(200, (), b"some words", chunk=4)  # noqa: E731
     with MutatingProxy("http://127.0.0.1:1", handle) as proxy, httpx.Client() as client:
         answer = client.get(proxy.url)
 

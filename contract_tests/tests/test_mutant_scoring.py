@@ -1,4 +1,4 @@
-"""The suite notices every mutant, and fails for no equivalent variant."""
+"""The suite notices every mutant."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contract_tests.mutants.catalogue import MUTANTS, mutants_named, read_noticed
 from contract_tests.mutants.harness import as_toml
-from contract_tests.mutants.scoring import check_equivalents, in_parallel, judge, score
+from contract_tests.mutants.scoring import in_parallel, judge, score
 from contract_tests.report.shape import TestResult
 
 SHARES = 3
@@ -78,13 +78,3 @@ def test_every_mutant_is_noticed_by_a_failure_that_names_it(share, record_testsu
     record_testsuite_property(f"mutants noticed, share {share}", f"{len(good)} of {len(names)}")
     print(f"mutants noticed: {len(good)} of {len(names)}")
     assert sorted(set(names) - set(good)) == []
-
-
-@pytest.mark.timeout(300)
-def test_an_equivalent_variant_fails_no_test():
-    tests = sorted({tests[0] for tests in read_noticed().values()})
-
-    (verdict,) = in_parallel(partial(check_equivalents, tests), ["all-together"], 1)
-
-    assert verdict.failures == {}
-    assert verdict.good

@@ -36,10 +36,12 @@ class WireUnderTest:
         self.made_path = folder / "made.jsonl"
         self.current_test = CurrentTest.of("a test", "tams", Decimal(spends))
         clock = WallClock(120, lambda: 0.0, lambda: sum(self.waited), self.waited.append)
+        http = httpx.Client(transport=httpx.MockTransport(self._answer))
         self.wire = Wire(
             tams.RULES,
             "http://toy/base",
-            httpx.Client(transport=httpx.MockTransport(self._answer)),
+            http,
+            unpooled=http,
             clock=clock,
             pacer=OwnPacer(clock.elapsed, lambda _: None),
             ledger=self.ledger,

@@ -1,0 +1,1 @@
+"""Equivalent variants: honest services that keep every promise, so no test may fail."""
