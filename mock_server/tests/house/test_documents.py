@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,10 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mock_server.commands import scenario
+from mock_server.tests.house.pasting import ROOT, Reader, blocks, url_in
 from mock_server.tests.needed import needed
-from mock_server.tests.stacks import clients
 
-ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
 HTTPS = "mock_server/docs/https.md"
 PAGES = [
@@ -40,66 +33,6 @@ LANGUAGES = {
     "PHP": "php",
     "Java": "keytool",
 }
-
-
-def blocks(document: str) -> list[str]:
-    """Return what people paste into a shell."""
-    text = (ROOT / document).read_text("utf-8")
-    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-class Reader:
-    """Somebody with an empty home folder, who pastes blocks into fresh shells."""
-
-    def __init__(self, folder: Path, shell: str = "sh") -> None:
-        self.folder = folder
-        self.shell = shell
-        folder.mkdir(exist_ok=True)
-        for name, target in ((".venv", Path(sys.prefix)), ("scripts", ROOT / "scripts")):
-            (folder / name).symlink_to(target)
-        self.environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
-        self.started: list[str] = []
-
-    def paste(self, block: str, **environment: str) -> str:
-        """Return what a block prints; the shell reads it like one that is typed."""
-        done = subprocess.run(
-            [self.shell, "-eu"],
-            input=block,
-            cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    @contextmanager
-    def running(self, block: str) -> Iterator[Iterator[str]]:
-        """Run a block that does not end by itself; yields the lines that it prints."""
-        with subprocess.Popen(
-            [self.shell, "-eu"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=self.folder,
-            env=self.environment | {"TAMS_MOCK_PORT": "0"},
-            encoding="utf-8",
-            start_new_session=True,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                process.stdin.write(block)
-                process.stdin.close()
-                yield iter(process.stdout)
-            finally:
-                os.killpg(process.pid, signal.SIGTERM)
-
-
-def url_in(lines: Iterator[str], word: str) -> str:
-    """Return the URL at the end of the first line with the word."""
-    return next(line for line in lines if word in line).split()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -212,30 +145,6 @@ def test_each_language_trusts_the_authority_as_described(tls, language):
     assert shown.count('{"status":"alive"}') == (2 if language == "PHP" else 1)
 
 
-@pytest.mark.parametrize("command", ["settings", "fidelity"])
-def test_generated_documents_are_up_to_date(command):
-    table = subprocess.run(
-        [sys.executable, "-m", "mock_server", command, "--markdown"],
-        env={"HOME": "/nowhere"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-    document = (ROOT / "mock_server" / "docs" / f"{command}.md").read_text("utf-8")
-    assert document.endswith(table), "run scripts/documents"
-
-
-def test_the_documents_of_scenarios_are_up_to_date():
-    folder = ROOT / "mock_server" / "data" / "scenarios"
-    for command, document in (
-        ("list --markdown", ROOT / "mock_server" / "docs" / "scenarios.md"),
-        ("schema", folder / "scenario.schema.json"),
-    ):
-        said = CliRunner().invoke(scenario.command, command.split()).output
-        assert document.read_text("utf-8").endswith(said), "run scripts/documents"
-
-
 def test_the_scenarios_that_the_readme_names_exist():
     (table,) = re.findall(r"^\| situation \|.*?\n\n", README, re.DOTALL | re.MULTILINE)
     ones = re.findall(r"scenario run ([\w-]+)`((?:, `[\w-]+`)*)", table)
@@ -256,11 +165,6 @@ def test_the_example_of_a_scenario_can_be_run(tmp_path):
     file.write_text(example)
     result = CliRunner().invoke(scenario.command, ["check", str(file)])
     assert result.exit_code == 0, result.output
-
-
-def test_the_table_of_http_clients_is_up_to_date():
-    document = (ROOT / "mock_server" / "docs" / "clients.md").read_text("utf-8")
-    assert document.endswith(clients.table()), "run scripts/documents"
 
 
 @pytest.mark.parametrize("document", [str(page.relative_to(ROOT)) for page in PAGES])
