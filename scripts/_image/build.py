@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts._image.dockerfile import Stage, Step, context, expand
+from scripts._image.dockerfile import ImageStage, Step, context, expand
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tams-mock" / "image"
 # How this machine reaches package indexes, for RUN.
@@ -55,7 +55,7 @@ class Built:
 class Builder:
     """Builds stages; a stage that others need is built once."""
 
-    def __init__(self, project: Path, stages: Mapping[str, Stage], work: Path) -> None:
+    def __init__(self, project: Path, stages: Mapping[str, ImageStage], work: Path) -> None:
         self.project = project
         self.stages = stages
         self.work = work
@@ -68,7 +68,7 @@ class Builder:
             self.built[name] = self._performed(stage) if stage else self._image(name)
         return self.built[name]
 
-    def _performed(self, stage: Stage) -> Built:
+    def _performed(self, stage: ImageStage) -> Built:
         below = self.build(stage.image)
         layer, merged, scratch = (
             self.work / f"{stage.name}.{kind}" for kind in ("layer", "root", "work")

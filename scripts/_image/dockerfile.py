@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ImageStage:
     """One FROM with the steps below it."""
 
     name: str
@@ -35,17 +35,17 @@ class Stage:
     steps: list[Step] = field(default_factory=list)
 
 
-def read(path: Path) -> dict[str, Stage]:
+def read(path: Path) -> dict[str, ImageStage]:
     """Return the stages by name, in their order; the last one is the default target.
 
     ARG is read only before the first FROM, which is all that our file needs.
     """
     arguments: dict[str, str] = {}
-    stages: dict[str, Stage] = {}
+    stages: dict[str, ImageStage] = {}
     for step in _steps(path.read_text("utf-8")):
         if step.name == "FROM":
             image, _, name = expand(step.rest, arguments).partition(" AS ")
-            stage = stages[name] = Stage(name, image)
+            stage = stages[name] = ImageStage(name, image)
         elif not stages:
             name, _, value = step.rest.partition("=")
             arguments[name] = value

@@ -19,7 +19,7 @@ def _hidden(call: HttpCall, service: Service) -> HttpReply:
 
 _ALL_ON_THE_WIRE = all_together(
     transport.GZIP, transport.CHUNKED, transport.LOUD_HEADERS, transport.MORE_HEADERS,
-    transport.CHARSET, transport.OTHER_DATE, transport.UNANNOUNCED_END,
+    transport.CHARSET, transport.OTHER_DATE, transport.UNANNOUNCED_CLOSE,
     answers.WHITE_SPACE, answers.MORE_MEMBERS, answers.OTHER_ORDER, answers.OTHER_WORDS,
     answers.MORE_DETAILS, answers.OTHER_CALL_IDS, answers.APP_CODE, files.OTHER_ENCODER,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from contract_tests.mutants.pictures import png_chunk
 
 # Results only: uploads come back as they were sent.
 _RESULT = calls("GET", r".*/(COMFY/images|sd/output|comfy/output|comfy/temp)/[^/]+")
-_END = png_chunk(b"IEND", b"")
+_LAST_CHUNK = png_chunk(b"IEND", b"")
 PIECE = 1000  # bytes of the pieces that rows are cut into
 OTHER_QUALITY = 60  # of JPEG
 
@@ -42,7 +42,7 @@ def _padded(png: bytes, size: int) -> bytes:
     room = size - len(png) - 12  # a chunk has 12 bytes beside its data
     if room < 0:
         return png
-    return png.removesuffix(_END) + png_chunk(b"prVt", bytes(room)) + _END
+    return png.removesuffix(_LAST_CHUNK) + png_chunk(b"prVt", bytes(room)) + _LAST_CHUNK
 
 
 def _tightly(png: bytes) -> bytes:

@@ -148,13 +148,13 @@ LOUD_HEADERS = _renamed(str.upper)
 MORE_HEADERS = _vendors(_chatty)
 OTHER_DATE = _vendors(_dated)
 CHARSET = each(lambda call, reply: _charset(reply))
-UNANNOUNCED_END = _vendors(lambda reply: replace(reply, closes=True))
+UNANNOUNCED_CLOSE = _vendors(lambda reply: replace(reply, closes=True))
 
 VARIANTS = (
     EquivalentVariant("idle-closed", "Idle connections are closed when the next call arrives.",
         always(_idle)),
     EquivalentVariant("closed", "Connections are closed after each answer; no header says so.",
-        UNANNOUNCED_END),
+        UNANNOUNCED_CLOSE),
     EquivalentVariant("closed-and-told", "Connections are closed after each answer, as told.",
         _vendors(_announced)),
     EquivalentVariant("chunked", "Answers are chunked, without a length.", CHUNKED),
