@@ -71,7 +71,7 @@ def tams_contract(
     arguments += ["-x"] if first else []
     arguments += ["-n", parallel] if parallel else []
     arguments += [f"--junitxml={junit}"] if junit else []
-    _check_folders(flags["state_dir"], writes=not flags["plan"])
+    _check_folders(flags["state_dir"], flags["record_evidence"], writes=not flags["plan"])
     _check_files({"junit": junit, **{name: flags[name] for name in ("json", "html", "badge")}})
     sys.exit(run_suite(arguments))
 
@@ -83,7 +83,7 @@ def _check_packages() -> None:
             raise ModuleNotFoundError(name=name)
 
 
-def _check_folders(state: Path | None, *, writes: bool) -> None:
+def _check_folders(state: Path | None, evidence: Path | None, *, writes: bool) -> None:
     """End the command if the run could not write its files."""
     try:
         here = Path.cwd()
@@ -93,19 +93,21 @@ def _check_folders(state: Path | None, *, writes: bool) -> None:
             f"tams-contract: the working folder cannot be used: {error.strerror};"
             " change to another one"
         )
-    try:
-        runs = (state or here / STATE_FOLDER) / RUNS
-        if writes:
-            runs.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=runs):
-                pass
-    except OSError as error:
-        where = state or STATE_FOLDER
-        reason = error.strerror or error
-        sys.exit(
-            f"tams-contract: files of the run cannot be written to {where}: {reason};"
-            " choose another folder with --state-dir"
-        )
+    runs = (state or here / STATE_FOLDER) / RUNS
+    for folder, shown, flag in (
+        (runs, state or STATE_FOLDER, "--state-dir"),
+        (evidence, evidence, "--record-evidence"),
+    ):
+        try:
+            if writes and folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+        except OSError as error:
+            sys.exit(
+                f"tams-contract: files of the run cannot be written to {shown}:"
+                f" {error.strerror or error}; choose another folder with {flag}"
+            )
 
 
 def _check_files(files: Mapping[str, Path | None]) -> None:

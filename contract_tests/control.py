@@ -45,6 +45,10 @@ class ControlClient:
         except ValueError:
             return False
 
+    def version(self) -> str:
+        """Return the mock's version."""
+        return str(self._ask("GET", "/_mock/version").get("version", ""))
+
     def trouble(self) -> Trouble | None:
         """Return why the mock cannot be tested any more, or None."""
         try:

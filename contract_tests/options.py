@@ -46,7 +46,7 @@ class Flags:
     fuzz_calls: int | None = None
     callback_url: str | None = None
     state_dir: Path | None = None
-    record_evidence: bool = False
+    record_evidence: Path | None = None
     evidence: Path | None = None
     json: Path | None = None
     html: Path | None = None
@@ -93,7 +93,7 @@ OPTIONS = (
     Option("--fuzz-calls", "fuzz_calls", "whole", "Calls of each generating test.", "N"),
     Option("--callback-url", "callback_url", "text", "A receiver the target can reach.", "URL"),
     Option("--state-dir", "state_dir", "path", "Folder for the files of runs.", "DIR"),
-    Option("--record-evidence", "record_evidence", "nothing", "Record which tests passed."),
+    Option("--record-evidence", "record_evidence", "path", "Write evidence to this folder.", "DIR"),
     Option("--evidence", "evidence", "path", "The file that records passes.", "FILE"),
     Option("--json", "json", "path", "Write the report as JSON.", "FILE", own=True),
     Option("--html", "html", "path", "Write the report as a page.", "FILE", own=True),

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
 HIDDEN = "***"
 MIN_LENGTH = 6  # shorter secrets would match inside ordinary words
 
-_NAMES = r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid)"
+_NAMES = (
+    r"[\w-]*(?:token|secret|signature|password|private_?key|auth_key|accessid|session_?url|cookie)"
+)
 _NAME = re.compile(rf"(?i){_NAMES}|policy|callback")
 _PAIR = re.compile(rf"(?i)(?<![\w-])({_NAMES}|policy|sign|sig|x-amz-credential)=([^&\s\"'<>,]+)")
-_MEMBER = re.compile(rf'(?i)(\\?"(?:{_NAMES}|policy|callback)\\?"\s*:\s*\\?")((?:[^"\\]|\\[^"])*)')
+# JSON may be inside a text of JSON, any number of times.
+_MEMBER = re.compile(
+    rf'(?i)(\\*"(?:{_NAMES}|policy|callback)\\*"\s*:\s*\\*")((?:[^"\\]|\\+[^"\\])*)'
+)
 _CREDENTIAL_HEADERS = {
     "authorization", "cookie", "proxy-authorization", "set-cookie", "x-ca-signature",
     "x-oss-callback",
 }  # fmt: skip
+_USER = re.compile(r"(?<=://)[^/\s@\"']+@")
 _KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
 
 
@@ -25,14 +30,24 @@ class SecretRedactor:
     """Hides known secrets everywhere, and all values in places for secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        words = {form for secret in secrets for form in _forms(secret)}
-        longest_first = sorted(words, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._words: set[str] = set()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these secrets from now on, too."""
+        self._words |= {form for secret in secrets for form in _forms(secret)}
+        longest_first = sorted(self._words, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_in_any_escape, longest_first)) or r"(?!)")
+
+    def known(self, value: str) -> str:
+        """Return a text without the secrets that are known."""
+        return self._pattern.sub(HIDDEN, value)
 
     def text(self, value: str) -> str:
         """Return a text (a URL, a body, a message) without secrets."""
-        value = self._pattern.sub(HIDDEN, value)
-        value = _PAIR.sub(rf"\1={HIDDEN}", value)
+        value = _USER.sub(f"{HIDDEN}@", self.known(value))
+        if "=" in value:  # most bodies have none, and the search is long
+            value = _PAIR.sub(rf"\1={HIDDEN}", value)
         return _MEMBER.sub(rf"\g<1>{HIDDEN}", value)
 
     def value(self, value: Any) -> Any:
@@ -41,7 +56,7 @@ class SecretRedactor:
             return self.text(value)
         if isinstance(value, dict):
             return {
-                name: HIDDEN
+                self.text(name): HIDDEN
                 if _NAME.fullmatch(name) and isinstance(item, str)
                 else self.value(item)
                 for name, item in value.items()
@@ -62,9 +77,19 @@ class SecretRedactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return the texts to hide for a secret: plain, quoted and escaped."""
+    """Return the texts to hide for a secret: the whole, and the lines of a private key."""
     if len(secret) < MIN_LENGTH:
         return set()
-    # Every line of a private key is a secret.
-    lines = {line for line in secret.splitlines() if len(line) > 20 and "-----" not in line}
-    return {secret, quote(secret, safe=""), secret.replace("\n", "\\n"), *lines}
+    lines = [line for line in secret.splitlines() if len(line) > 20 and "-----" not in line]
+    return {secret, *lines, "".join(lines)} - {""}
+
+
+def _in_any_escape(text: str) -> str:
+    """Return a pattern for a text, however a URL or JSON escapes its characters."""
+    return "".join(
+        character
+        if character.isalnum()
+        else rf"(?:\\*{re.escape(character)}|%(?i:{ord(character):02x})"
+        + (r"|\\+[nr]+)" if character in "\r\n" else ")")
+        for character in text
+    )

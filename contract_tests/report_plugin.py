@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from contract_tests import wall
+from contract_tests.bundle import OBSERVATIONS, transcript_members, write_bundle
 from contract_tests.credentials import BadSettings
 from contract_tests.evidence import FILE as EVIDENCE
 from contract_tests.evidence import PassRecord, record_evidence
+from contract_tests.redaction import SecretRedactor
 from contract_tests.report.gathering import append_result, gather
 from contract_tests.report.shape import RunReport, TestResult, read_result
 from contract_tests.report.terminal import summary
+from contract_tests.report.verdict import verdict
 from contract_tests.run_folders import delete_old_runs
 from contract_tests.runner_plugin import ATTRIBUTE
 from contract_tests.settings import RunSettings
@@ -43,6 +46,7 @@ class ReportPlugin:
         self._started = wall.now()
         self._results: list[TestResult] = []
         self._report: RunReport | None = None
+        self._bundle: Path | None = None
         self._alone = True
         self._died: list[str] = []  # tests during which a worker crashed
         # If a page cannot be made, the run must not start.
@@ -85,8 +89,8 @@ class ReportPlugin:
             _write(flags.json, text)
         for path, make_page in self._pages.items():
             _write(path, make_page(report))
-        if flags.record_evidence:
-            self._record(report)
+        if flags.record_evidence is not None:
+            self._record(report, flags.record_evidence)
         if report.totals["unreachable"] and not report.totals["failed"]:
             session.exitstatus = TARGET_DOWN
         elif self._alone and exitstatus == pytest.ExitCode.OK and not report.totals["passed"]:
@@ -103,15 +107,35 @@ class ReportPlugin:
         terminalreporter.section("contract")
         for line in summary(self._report):
             terminalreporter.write_line(line)
+        if self._bundle is not None:
+            terminalreporter.write_line(f"evidence: {self._bundle}")
 
-    def _record(self, report: RunReport) -> None:
+    def _record(self, report: RunReport, folder: Path) -> None:
+        self._bundle = bundle_of(report, self._folder, folder, self._settings.secrets())
+        file = self._settings.flags.evidence
+        if file is None and not EVIDENCE.parent.is_dir():
+            return  # the suite is installed, not cloned
         day = datetime.fromtimestamp(report.finished, UTC).date().isoformat()
         passes = [
             (result.test, PassRecord(day, result.calls, result.waited))
             for result in self._results
             if result.outcome == "passed"
         ]
-        record_evidence(self._settings.flags.evidence or EVIDENCE, report.target.kind, passes)
+        record_evidence(file or EVIDENCE, report.target.kind, passes)
+
+
+def bundle_of(report: RunReport, run: Path, folder: Path, secrets: Iterable[str]) -> Path:
+    """Write the bundle of a run into a folder, and return its path."""
+    data = report.to_json()
+    told = ("started", "finished", "complete", "target", "profile", "totals", "calls", "money")
+    manifest = {"made_by": "the suite", **{name: data[name] for name in told}}
+    manifest["outcome"] = verdict(report).word
+    members = {
+        "report.json": {**data, "folder": run.name},
+        OBSERVATIONS: data["unknowns"],
+        **transcript_members(run),
+    }
+    return write_bundle(folder, manifest, members, SecretRedactor(secrets))
 
 
 def page_maker(place: str) -> Callable[[RunReport], str]:

@@ -48,6 +48,7 @@ class Run:
             "urls": dict(target.urls),
             "moves_time": target.clock.moves,
             "served": sorted(target.served),
+            "version": target.version,
             "notes": target.notes,
             "profile": self.limits_of(target).profile.value,
             "budgets": {unit: _text(n) for unit, n in self.limits_of(target).budgets.items()},
@@ -73,7 +74,10 @@ class Run:
     @cached_property
     def redactor(self) -> SecretRedactor:
         """Return the redactor that knows the secrets of this run."""
-        return SecretRedactor(self.target.credentials.secrets())
+        redactor = SecretRedactor(self.settings.secrets())
+        redactor.learn(self.target.credentials.secrets())
+        self.target.tell_secrets = redactor.learn
+        return redactor
 
     @cached_property
     def resources(self) -> ResourceLog:
@@ -96,7 +100,13 @@ class Run:
         plain = json.loads(json.dumps(value, ensure_ascii=False, default=str))
         shown = self.redactor.value(plain)
         self.current_test.observations.append(
-            {"unknown": unknown, "what": what, "value": shown, "test": self.current_test.test}
+            {
+                "unknown": unknown,
+                "what": what,
+                "value": shown,
+                "test": self.current_test.test,
+                "at": round(wall.now(), 3),
+            }
         )
 
     def close(self) -> None:
@@ -128,7 +138,7 @@ class Run:
     def note(self, text: str) -> None:
         """Add a note to the report."""
         with (self.folder / "notes.txt").open("a", encoding="utf-8") as file:
-            file.write(text.replace("\n", " ") + "\n")
+            file.write(self.redactor.text(text).replace("\n", " ") + "\n")
 
     @cached_property
     def transcript(self) -> Transcript:

@@ -179,6 +179,7 @@ class RunnerPlugin:
                 report.outcome = "skipped"
                 report.longrepr = (str(report.fspath), 0, f"Skipped: {summary or OBSERVED_ONLY}")
         message = report.longreprtext if report.failed else ""
+        summary = self.run.redactor.text(summary)
         execution.take(outcome, summary, self.run.redactor.text(message) if message else "")
         carried: dict[str, Any] = {"outcome": outcome.value}
         if call.when == "teardown":

@@ -27,6 +27,10 @@ class RunSettings:
     max_uses: Decimal | None
     state_dir: Path
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be written to a file."""
+        return (*self.credentials.secrets(), *filter(None, (self.control_token,)))
+
     @property
     def url(self) -> str:
         """Return the URL of the target if it was given as one."""

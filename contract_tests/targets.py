@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -92,6 +92,7 @@ class ContractTarget:
         self.served = served
         self.callback_url = callback_url
         self.notes: list[str] = []
+        self.tell_secrets: Callable[[Iterable[str]], None] = lambda secrets: None
         self._control = control
         self._account = account
         self._process = process
@@ -100,6 +101,11 @@ class ContractTarget:
     def has_own_account(self) -> bool:
         """Say whether this process has its own account."""
         return self._control is not None
+
+    @property
+    def version(self) -> str:
+        """Return the version of a mock, or an empty text."""
+        return self._control.version() if self._control else ""
 
     def has(self, capability: str) -> bool:
         """Say whether the target has a capability; see `markers.CAPABILITIES`."""
@@ -125,7 +131,9 @@ class ContractTarget:
         """Make another account for a test and return its credentials; raises `Unsupported`."""
         if self._control is None:
             raise Unsupported("another account cannot be made")
-        return self._control.make_account(**members).credentials
+        credentials = self._control.make_account(**members).credentials
+        self.tell_secrets(credentials.secrets())
+        return credentials
 
     def trouble(self, surface: str) -> Trouble | None:
         """Return why a surface cannot be tested any more, or None; makes a free call."""
@@ -178,7 +186,7 @@ def check_target(settings: RunSettings) -> bool:
         known = [surface for surface in settings.surfaces if surface in urls]
         for surface in [each for each in known if auth(each)] or known[:1]:
             if trouble := why_unusable(http, surface, urls[surface], auth(surface)):
-                told = SecretRedactor(settings.credentials.secrets()).text(str(trouble))
+                told = SecretRedactor(settings.secrets()).text(str(trouble))
                 raise TargetDown(f"{surface} cannot be tested: {told}")
     return False
 

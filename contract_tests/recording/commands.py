@@ -25,7 +25,6 @@ from contract_tests.recording.drift_report import (
 from contract_tests.recording.shape import (
     BadRecording,
     Recording,
-    read_recording,
     write_recording,
 )
 
@@ -54,12 +53,14 @@ def record_command(target: str, out: Path | None, run_folder: Path | None, **fla
     from contract_tests.recording.recorder import from_run
 
     if run_folder is not None:
-        recording, broken = _or_exit(lambda: from_run(run_folder)), 0
+        recording, broken, bundle = _or_exit(lambda: from_run(run_folder)), 0, None
     else:
         result = _record(target, None, flags)
-        recording, broken = result.recording, _tell(result)
+        recording, broken, bundle = result.recording, _tell(result), result.bundle
     folder = out or FOLDER / recording.target
     _or_exit(lambda: write_recording(recording, folder))
+    if bundle is not None:
+        click.echo(f"evidence: {bundle}")
     count = sum(len(scene.exchanges) for scene in recording.scenes)
     click.echo(f"{len(recording.scenes)} scenes, {count} exchanges: {folder}")
     sys.exit(1 if broken else 0)
@@ -79,15 +80,18 @@ def drift_command(
 ) -> None:
     """Compare the recording BEFORE with the recording NOW, or with a target.
 
+    A recording is a folder of `record`, or a bundle of evidence.
+
     Exit status: 0 no drift, 1 drift, 2 wrong use, 3 the target did not answer.
     """
     from contract_tests.recording.drift import compare
+    from contract_tests.recording.recorder import open_recording
 
     if (now is None) == (target is None):
         raise click.UsageError("name a second recording or --target, to compare with")
-    first = _or_exit(lambda: read_recording(before))
+    first = _or_exit(lambda: open_recording(before))
     if now is not None:
-        second = _or_exit(lambda: read_recording(now))
+        second = _or_exit(lambda: open_recording(now))
     else:
         result = _record(str(target), [scene.name for scene in first.scenes], flags)
         _tell(result)
@@ -97,7 +101,10 @@ def drift_command(
         asked = tuple(scene for scene in first.scenes if scene.name in played)
         first = Recording(first.target, asked)
         if not asked:
-            raise click.UsageError("no scene may be played at this target; see --profile")
+            raise click.UsageError(
+                "no scene may be played at this target; see --profile (a bundle of the suite can be"
+                " compared with another bundle only)"
+            )
     changes = compare(first, second)
     status = exit_status(changes, Severity(least))
     if json_file is not None:
@@ -108,7 +115,7 @@ def drift_command(
     sys.exit(status)
 
 
-add_flags(record_command, *_TARGET_FLAGS)
+add_flags(record_command, *_TARGET_FLAGS, "record_evidence")
 add_flags(drift_command, *_TARGET_FLAGS)
 
 

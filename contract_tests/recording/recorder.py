@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from contract_tests import wall
 from contract_tests.answers import Unmet
+from contract_tests.bundle import (
+    RECORDING,
+    BadBundle,
+    read_bundle,
+    read_transcripts,
+    transcript_members,
+    write_bundle,
+)
 from contract_tests.control import ControlClient
 from contract_tests.current_test import CurrentTest
 from contract_tests.pacing import WINDOW
 from contract_tests.recording.normalising import normalise_scene
 from contract_tests.recording.scenes import Scene, SceneContext
-from contract_tests.recording.shape import BadRecording, RawExchange, RecordedScene, Recording
+from contract_tests.recording.shape import (
+    BadRecording,
+    RawExchange,
+    RecordedScene,
+    Recording,
+    read_recording,
+)
 from contract_tests.recording.tams_scenes import scene as tams_scene
 from contract_tests.recording.transcript import RecordingTranscript, does, step_name
 from contract_tests.recording.workshop_scenes import scene as workshop_scene
+from contract_tests.report.gathering import gather
 from contract_tests.resources import CreatedResource, read_resources
 from contract_tests.run import Run
 from contract_tests.run_folders import new_folder
@@ -39,11 +56,15 @@ FROZEN_AT = 2_000_000_000
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """A recording, the scenes that were not played, and the resources left at the target."""
+    """A recording, the scenes that were not played, the resources left at the target.
+
+    `bundle` is the path of the evidence, if that was asked for.
+    """
 
     recording: Recording
     not_played: tuple[tuple[str, str], ...]
     left: tuple[CreatedResource, ...]
+    bundle: Path | None = None
 
 
 class RecordingRun(Run):
@@ -69,13 +90,20 @@ def record(
     with tempfile.TemporaryDirectory(prefix="tams-contract-") as state:
         # A recording is a run, so it has the folder of a run.
         run = RecordingRun(settings, new_folder(Path(state)), "record")
+        started = wall.now()
         try:
             recording, not_played = _record_scenes(run, only, on_scene)
         finally:
             run.close()
         made = read_resources(sorted(run.folder.glob("made-*.jsonl")))
         left = tuple(thing for thing in made if thing.state == "open")
-        return RecordingResult(recording, not_played, left)
+        result = RecordingResult(recording, not_played, left)
+        folder = settings.flags.record_evidence
+        return (
+            result
+            if folder is None
+            else replace(result, bundle=_bundle(run, result, folder, started))
+        )
 
 
 def from_run(folder: Path) -> Recording:
@@ -85,16 +113,62 @@ def from_run(folder: Path) -> Recording:
     """
     try:
         about = json.loads((folder / "target.json").read_text(encoding="utf-8"))
-        urls = {str(url): "{{endpoint}}" for url in about["urls"].values()}
-        target = str(about["kind"])
+        return _from_transcripts(about, read_transcripts(folder))
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise BadRecording(f"{folder} is not the folder of a run: {error}") from error
+
+
+def open_recording(path: Path) -> Recording:
+    """Return the recording in a folder or in a bundle of evidence, or raise `BadRecording`.
+
+    A bundle of the suite has one scene for each test.
+    """
+    if not path.is_file():
+        return read_recording(path)
+    try:
+        bundle = read_bundle(path)
+        scenes = {n: c for n, c in bundle.members.items() if n.startswith(RECORDING)}
+        if not scenes:
+            return _from_transcripts(bundle.manifest["target"], bundle.exchanges())
+        with tempfile.TemporaryDirectory(prefix="tams-contract-") as folder:
+            for name, content in scenes.items():
+                file = Path(folder, *PurePosixPath(name).parts)
+                if ".." in file.parts:
+                    raise BadRecording(f"{path} has a member outside of it: {name}")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            return read_recording(Path(folder, RECORDING))
+    except BadBundle as error:
+        raise BadRecording(str(error)) from None
+    except (KeyError, AttributeError, TypeError) as error:
+        raise BadRecording(f"{path} has no exchanges: {error}") from None
+
+
+def _bundle(run: RecordingRun, result: RecordingResult, folder: Path, started: float) -> Path:
+    """Write the evidence of a recording, and return its path."""
+    about = gather(run.folder, run.settings.flags.target, started=started, finished=wall.now(),
+                   complete=not result.not_played)  # fmt: skip
+    manifest = {
+        "made_by": "record",
+        **{name: about.to_json()[name] for name in ("started", "finished", "complete", "target",
+                                                    "profile", "money")},
+        "outcome": f"{len(result.recording.scenes)} scenes",
+        "not_played": [list(each) for each in result.not_played],
+        "left": [asdict(made) for made in result.left],
+    }  # fmt: skip
+    scenes = {f"{RECORDING}{name}": text for name, text in result.recording.files().items()}
+    return write_bundle(folder, manifest, scenes | transcript_members(run.folder), run.redactor)
+
+
+def _from_transcripts(about: Mapping[str, Any], entries: Iterable[dict[str, Any]]) -> Recording:
+    urls = {str(url): "{{endpoint}}" for url in about["urls"].values()}
+    target = str(about["kind"])
     found: dict[str, list[RawExchange]] = {}
-    for path in sorted(folder.glob("transcript-*.jsonl")):
-        for name, raw in _read_transcript(path):
-            raws = found.setdefault(name, [])
-            step = step_name(raw.step, [other.step for other in raws])
-            raws.append(RawExchange(**{**raw.__dict__, "step": step}))
+    for entry in entries:
+        name, raw = _raw_exchange(entry)
+        raws = found.setdefault(name, [])
+        step = step_name(raw.step, [other.step for other in raws])
+        raws.append(RawExchange(**{**raw.__dict__, "step": step}))
     scenes = [
         RecordedScene(name, "", (), tuple(normalise_scene(raws, urls)))
         for name, raws in found.items()
@@ -193,28 +267,20 @@ def _check_reached(scenes: list[RecordedScene]) -> None:
         raise TargetDown(f"the target answered nothing: {exchanges[0]['error']}")
 
 
-def _read_transcript(path: Path) -> Iterator[tuple[str, RawExchange]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the last line of a killed process
-        surface, request = entry["surface"], entry["request"]
-        response = entry.get("response") or {}
-        # The id of a test becomes a file name: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
-        test = entry["test"].replace(".py::", ".").replace("/", ".").replace("::", ".")
-        name = f"{surface}/{test.removeprefix(f'{surface}.')}"
-        yield (
-            name,
-            RawExchange(
-                step=does(surface, request["method"], request["url"]),
-                method=request["method"],
-                url=request["url"],
-                sent_headers=tuple((n, v) for n, v in request["headers"]),
-                sent=str(request.get("body", "")).encode(),
-                status=response.get("status"),
-                headers=tuple((n, v) for n, v in response.get("headers", [])),
-                content=str(response.get("body", "")).encode(),
-                error=entry.get("error", ""),
-            ),
-        )
+def _raw_exchange(entry: Mapping[str, Any]) -> tuple[str, RawExchange]:
+    """Return a line of a transcript as an exchange, with the name of its scene."""
+    surface, request = entry["surface"], entry["request"]
+    response = entry.get("response") or {}
+    # The id of a test becomes a file name: tams/test_jobs.py::test_x is tams/test_jobs.test_x.
+    test = entry["test"].replace(".py::", ".").replace("/", ".").replace("::", ".")
+    return f"{surface}/{test.removeprefix(f'{surface}.')}", RawExchange(
+        step=does(surface, request["method"], request["url"]),
+        method=request["method"],
+        url=request["url"],
+        sent_headers=tuple((n, v) for n, v in request["headers"]),
+        sent=str(request.get("body", "")).encode(),
+        status=response.get("status"),
+        headers=tuple((n, v) for n, v in response.get("headers", [])),
+        content=str(response.get("body", "")).encode(),
+        error=entry.get("error", ""),
+    )

@@ -74,6 +74,11 @@ class Recording:
     target: str
     scenes: tuple[RecordedScene, ...]
 
+    def files(self) -> dict[str, str]:
+        """Return the text of each file of the recording, by its path in the folder."""
+        about = {"format": FORMAT, "target": self.target}
+        return {ABOUT: as_text(about)} | {f"{s.name}.json": s.to_text() for s in self.scenes}
+
 
 def as_text(data: Any) -> str:
     """Return data as readable JSON in one fixed form, for version control."""
@@ -97,12 +102,10 @@ def write_recording(recording: Recording, folder: Path) -> None:
         for old in (folder / surface).glob("*.json"):
             old.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"format": FORMAT, "target": recording.target}
-    (folder / ABOUT).write_text(as_text(about), encoding="utf-8")
-    for scene in recording.scenes:
-        path = folder / f"{scene.name}.json"
+    for name, text in recording.files().items():
+        path = folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(scene.to_text(), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 def read_recording(folder: Path) -> Recording:

@@ -72,6 +72,7 @@ def gather(
             urls=about.get("urls", {}),
             moves_time=about.get("moves_time", False),
             served=about.get("served", []),
+            version=about.get("version", ""),
         ),
         profile=about.get("profile", ""),
         totals={outcome.value: outcomes[outcome.value] for outcome in TestOutcome},

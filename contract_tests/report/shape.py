@@ -31,12 +31,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a target did where the reference is silent."""
+    """What a target did where the reference is silent; `at` is the wall time."""
 
     unknown: str
     what: str
     value: Any
     test: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,14 @@ class ResourceRow:
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """The target; `kind` is mock, url or real."""
+    """The target; `kind` is mock, url or real. Only mocks tell their `version`."""
 
     asked: str
     kind: str
     urls: dict[str, str]
     moves_time: bool
     served: list[str]
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class FakeTams(ThreadingHTTPServer):
 
     `on_submission`, if set, is called in place of the answer to a submission, which never comes.
     After `estimates_left` estimates, it `becomes` something else: gone, closed (it knows no app),
-    page (HTML), or silent for the next two estimates.
+    page (HTML), or silent for the next two estimates. If it `echoes`, /v1/echo answers what came.
     """
 
     daemon_threads = True
@@ -32,6 +32,7 @@ class FakeTams(ThreadingHTTPServer):
         self.on_submission: Callable[[], None] | None = None
         self.estimates_left: int | None = None
         self.becomes = ""
+        self.echoes = False
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that were killed."""
@@ -46,9 +47,12 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
     server: FakeTams
 
     def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
+        received = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.requests.append((self.command, self.path))
         status, body = self.decide()
+        if status == 404 and self.server.echoes and "echo" in self.path:
+            status = 200
+            body = {"path": self.path, "headers": dict(self.headers), "body": received.decode()}
         if (self.command, self.path) == ("POST", "/v1/jobs") and self.server.on_submission:
             self.server.on_submission()
             self.connection.recv(1)  # until the client is gone, so that it cannot miss the signal

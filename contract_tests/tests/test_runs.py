@@ -179,7 +179,7 @@ def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
     result = nested.run(
         fake_tams.url, "-k=observing or nothing_to_expect", "--junitxml=junit.xml",
         "--contract-html=report.html", "--contract-badge=badge.svg",
-        "--record-evidence", f"--evidence={evidence}",
+        "--record-evidence=bundles", f"--evidence={evidence}",
     )  # fmt: skip
 
     def text(name):
