@@ -58,6 +58,7 @@ def test_the_blocks_of_a_page_run_as_they_are_pasted(page, url, tmp_path):
         pasted = f"python - <<'EOF'\n{block}EOF\n" if language == "python" else block
         shown = reader.paste(pasted.replace("http://127.0.0.1:8080", url))
         assert shown.strip(), block
+        assert "urn:tams-mock:problem" not in shown
 
 
 def test_the_site_has_every_page(tmp_path):
