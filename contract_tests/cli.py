@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from contract_tests import PACKAGE
+from contract_tests.coverage.command import coverage_command
 from contract_tests.doctor.command import doctor_command
 from contract_tests.options import OPTIONS, RUNS, STATE_FOLDER, SURFACES, Option, add_flags
 from contract_tests.recording.commands import drift_command, record_command
@@ -152,6 +153,7 @@ add_flags(tams_contract)
 tams_contract.add_command(record_command)
 tams_contract.add_command(drift_command)
 tams_contract.add_command(doctor_command)
+tams_contract.add_command(coverage_command)
 
 
 def main() -> None:

@@ -89,6 +89,10 @@ def _committed(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     return send(message)
 
 
+def _never_for_pages(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
+    return HttpReply(200) if _kind(message) == "sdImgGenControlConfig" else send(message)
+
+
 def _fetched(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
     return send(replace(message, method="GET", body=b""))
 
@@ -100,6 +104,8 @@ def _empty(message: HttpCall, send: Send, memory: Memory) -> HttpReply:
 MUTANTS = (
     Mutant("event-never", "Events never come.", "Workshop › 11",
         "(?i)event.*(no|never|0)|came", _events(never)),
+    Mutant("event-never-for-pages", "A page asks the customer for nothing.", "Workshop › 11",
+        "sdImgGenControlConfig", _events(_never_for_pages)),
     Mutant("event-twice", "Each event comes twice.", "Workshop › 11",
         "(?i)2 times|two times|twice|again",
         _events(twice)),

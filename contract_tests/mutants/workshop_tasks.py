@@ -110,6 +110,11 @@ def _header_signed(call: HttpCall, memory: Memory, service: Service) -> HttpCall
     return refusal if unsigned else call
 
 
+def _with_a_dead_url(data: Any, memory: Memory) -> None:
+    if isinstance(data.get("result"), dict) and data["result"]:
+        data["result"]["preview"] = "http://127.0.0.1:9/gone.png"
+
+
 MUTANTS = (
     Mutant("status-successed", "Tasks are `successed`.", "Workshop › 7", "successed",
         on_data(TASKS, _in_status("succeeded", lambda data, memory:
@@ -197,6 +202,8 @@ MUTANTS = (
             lambda data, memory: data.update(status="running", progress=0.9)))),
     Mutant("pool-header-must-be-signed", "X-SP-RESOURCE-CONFIG-ID has to be signed.",
         "Workshop › 3.1", "(?i)header|signed|pool", on_request("POST", SUBMITTED, _header_signed)),
+    Mutant("dead-url-in-a-result", "A result has a URL that nobody can fetch.", "Workshop › 8.4",
+        "(?i)files", on_data(r"/scc/comfy_get_result", _with_a_dead_url)),
     Mutant("seeds-not-random", "randomise_seeds changes nothing.", "Workshop › 8.1",
         "randomise_seeds|random", on_request("POST", r"/scc/comfy_prompt", _seeds_kept)),
 )  # fmt: skip

@@ -30,6 +30,16 @@ def a_graph(**sampler: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def a_graph_with_lora(lora: str) -> dict[str, Any]:
+    """Return the graph with a LoRA, which is named by its id, too."""
+    inputs = {"lora_name": lora, "strength_model": 0.8, "strength_clip": 0.8,
+              "model": ["4", 0], "clip": ["4", 1]}  # fmt: skip
+    graph = a_graph(model=["10", 0])
+    for node in ("6", "7"):
+        graph[node]["inputs"]["clip"] = ["10", 1]
+    return {**graph, "10": _node("LoraLoader", inputs)}
+
+
 def samplers(*steps: int) -> dict[str, Any]:
     """Return a graph with a sampler of these steps each; each goes on with the one before."""
     graph, last = a_graph(steps=steps[0]), "3"

@@ -65,7 +65,7 @@ def test_one_byte_changed_is_a_401(tams, target, observe, part):
     observe("U4", "the body of a 401", answer.json)
 
 
-@source("TAMS › 3.1")
+@source("TAMS › 3.1", "TAMS › 3")
 @needs("bearer")
 def test_the_bearer_token_is_accepted(tams, target):
     auth = target.credentials.tams.bearer()
@@ -97,13 +97,14 @@ def test_each_operation_takes_a_credential_that_one_takes(tams, target, scheme):
     caller.template(TEMPLATE)
 
 
-@source("TAMS › 3.4")
+@source("TAMS › 3.4", "TAMS › 1", "TAMS › 4")
 def test_an_unknown_bearer_token_is_told_that_there_is_no_such_app(tams):
     answer = tams.using(TamsBearer("0" * 32)).call("POST", PRICE, json={"stages": small_stages()})
 
     body = answer.expect(404)
     assert body["code"] == 100001
-    assert body["tips"] == "app not found"
+    assert (body["message"], body["tips"]) == ("unauthorized", "app not found")
+    assert "details" not in body, "the body for an unknown key has details"
 
 
 @source("TAMS › 3.2", "TAMS › 4")

@@ -42,6 +42,7 @@ BAD = {
     "face repair of two": [a_start(IMAGE, count=2), repaired(diffusion=True)],
     "face repair without diffusion": [a_start(IMAGE), repaired(diffusion=False)],
     "upscaler without diffusion": [a_start(IMAGE), upscaled(diffusion=False)],
+    "latent upscaler alone": [a_start(IMAGE), upscaled(diffusion=True, hrUpscaler="Latent")],
     "upscaler without a name": [a_start(), sampled(), upscaled(diffusion=False, hrUpscaler="")],
     "upscaler without a size": [a_start(), sampled(), upscaled(diffusion=False, hrScale=0)],
     "upscaler with one side": [a_start(), sampled(), upscaled(diffusion=False, hrResizeX=1024)],

@@ -29,7 +29,7 @@ def ask(tams, stages):
     return (True, "") if answer.status == 200 else (False, words_of(refused(answer, 400)))
 
 
-@source("TAMS › 5.4")
+@source("TAMS › 5.4", "TAMS › 1", "TAMS › 4")
 def test_an_estimate_has_its_one_member(tams):
     body = tams.call("POST", PRICE, json={"stages": small_stages()}).expect(200)
 

@@ -13,7 +13,7 @@ FAIR_SHARE = 3  # running looks after which progress should have been seen to mo
 COUNTS = (1, 2, 3, 4)
 
 
-@source("TAMS › 7", "TAMS › 2.6")
+@source("TAMS › 7", "TAMS › 2.6", "TAMS › 5.1", "TAMS › 10")
 @EACH_WAY
 def test_each_look_has_what_its_state_brings_and_nothing_else(recorded, way):
     job = way.made(recorded)
@@ -108,7 +108,7 @@ def test_a_job_runs_no_longer_than_it_took(recorded, way):
     assert runtime <= job.seconds + 1, f"runtime is {runtime} s of {job.seconds:.0f} s"
 
 
-@source("TAMS › 5.1", "TAMS › 6")
+@source("TAMS › 5.1", "TAMS › 6", "TAMS › 11")
 @spends(2)
 @pytest.mark.parametrize("count", COUNTS)
 def test_each_count_of_its_range_makes_as_many_pictures(recorded, count):

@@ -222,6 +222,20 @@ def test_a_repair_costs_the_sum_of_its_arguments(priced):
     assert repair(3) == 3 * repair(1)
 
 
+@source("TAMS › 6", "TAMS › 10")
+def test_a_repair_has_the_steps_of_its_argument(priced):
+    def repair(**steps):
+        return priced.added(
+            repaired(diffusion=False, args=[{"adModel": "face_yolov8n.pt", **steps}])
+        )
+
+    small = halves(SIDE, SIDE)
+    assert repair() == units(20) * small, "a repair has 20 steps by default"
+    for steps in (10, 40):
+        price = repair(adUseSteps=False, adSteps=steps)
+        assert price == units(steps) * small, f"a repair of {steps} steps costs {price}"
+
+
 @source("TAMS › 10")
 def test_first_stages_take_size_and_steps_of_their_own_diffusion(tams):
     factor = asked(tams, [a_start(), sampled()]) / units(10)

@@ -9,6 +9,7 @@ from contract_tests.tams.refusals import PARAMS, refused, with_message
 CHECK = "/v1/workflows/template/check"
 PICTURE = "f29036b4-ff7b-4394-8c26-aabc1bdae008"  # a resource that the demos use
 
+OF_THE_PLUGIN = "840417077373405793"
 VALUES = {
     "nothing": "",
     "letters beyond ASCII": "二次元 girl",
@@ -72,6 +73,18 @@ def test_a_template_says_what_it_presently_holds(template, observe):
     assert any(field.get("fieldValue") == "1 girl" or "fieldValue" in field for field in fields)
 
 
+@source("TAMS › 5.7")
+def test_the_template_of_the_plugin_can_be_read(tams):
+    answer = tams.call("GET", f"/v1/workflows/{OF_THE_PLUGIN}")
+    if answer.status == 404:
+        pytest.skip("this host does not have the template of the plugin's example files")
+    found = answer.expect(200)
+    assert found["templateId"] == OF_THE_PLUGIN
+    for field in found["fields"]["fieldAttrs"]:
+        for name in ("nodeId", "fieldName"):
+            assert field[name], f"a field without its {name}: {field}"
+
+
 @source("TAMS › 5.7", "TAMS › 4")
 @pytest.mark.parametrize("unknown", ["1", "934400000000000099", str(2**64 - 1)])
 def test_an_unknown_template_is_not_found(tams, unknown, observe):
@@ -121,6 +134,14 @@ def test_a_field_that_was_not_sent_is_named(tams, filled, place, observe):
 
 
 @source("TAMS › 5.8", "TAMS › 4")
+def test_a_missing_field_is_told_before_an_empty_one(tams, filled):
+    fields = [{**field, "fieldValue": None} for field in filled if field["fieldName"] == "image"]
+    answer = check(tams, fields)
+    body = with_message(answer, answer.json)
+    assert body["code"] == 2, f"the code for a missing and an empty field is {body['code']}"
+
+
+@source("TAMS › 5.8", "TAMS › 4")
 def test_no_field_at_all_is_a_field_that_was_not_sent(tams, filled):
     answer = check(tams, [])
 
@@ -129,7 +150,7 @@ def test_no_field_at_all_is_a_field_that_was_not_sent(tams, filled):
     assert "can't find [nodeId:fieldName]" in body["message"]
 
 
-@source("TAMS › 5.8", "TAMS › 4")
+@source("TAMS › 5.8", "TAMS › 4", "TAMS › 2.1")
 def test_a_required_field_of_null_is_named_with_its_node(tams, filled, observe):
     fields = [{**field, "fieldValue": None} if field["fieldName"] == "image" else field
               for field in filled]  # fmt: skip

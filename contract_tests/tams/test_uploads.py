@@ -32,7 +32,7 @@ def _named(members):
     return ", ".join(f"{name} {value}" for name, value in members.items()) or "nothing"
 
 
-@source("TAMS › 5.11")
+@source("TAMS › 5.11", "TAMS › 2.10", "TAMS › 9")
 @pytest.mark.parametrize("members", GOOD, ids=_named)
 def test_a_reserved_upload_has_an_id_an_address_and_headers(tams, members):
     body = tams.call("POST", RESERVE, json=members).expect(200)

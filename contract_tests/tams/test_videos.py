@@ -20,7 +20,7 @@ def _made(tams, observe, stages):
     return successful(tams.wait_for(answer.expect(200)["job"]))
 
 
-@source("TAMS › 6", "TAMS › 7")
+@source("TAMS › 6", "TAMS › 7", "TAMS › 5")
 @slow
 @spends(40)
 @pytest.mark.parametrize("mode", ["TEXT_TO_VIDEO", "IMAGE_TO_VIDEO"])

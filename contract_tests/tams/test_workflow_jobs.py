@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.markers import needs, observes, source, spends
+from contract_tests.tams.chains import LORA
 from contract_tests.tams.decoding import picture_in
-from contract_tests.tams.graphs import a_graph, a_vendor_graph
+from contract_tests.tams.graphs import a_graph, a_graph_with_lora, a_vendor_graph
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.shared_jobs import only, successful
@@ -34,7 +35,7 @@ BAD = {
 }  # fmt: skip
 
 
-@source("TAMS › 5.6")
+@source("TAMS › 5.6", "TAMS › 5.5")
 def test_a_good_graph_is_valid_and_has_a_price(tams, observe):
     verdict = tams.check_workflow(a_graph())
 
@@ -84,7 +85,7 @@ def test_an_unknown_node_class_is_observed(tams, observe):
 def test_names_in_a_graph_keep_their_spelling(tams):
     image = tams.upload(a_picture(SIDE))
 
-    for graph in (a_graph(), a_vendor_graph(image)):
+    for graph in (a_graph(), a_vendor_graph(image), a_graph_with_lora(LORA)):
         assert tams.check_workflow(graph)["valid"] is True
 
 

@@ -119,7 +119,7 @@ def test_what_a_token_with_wrong_members_gets(workshop, observe, members):
     observe("W22", f"a token with {members}", reason(envelope.answer))
 
 
-@source("Workshop › 7", "Workshop › 8")
+@source("Workshop › 7", "Workshop › 8", "Workshop › 2")
 @pytest.mark.parametrize("operation", ["sd_get_progress", "sd_get_result", "comfy_get_result"])
 @pytest.mark.parametrize("body", [{}, {"taskId": None}, {"task_id": "x"}], ids=str)
 def test_a_look_without_a_task_fails(workshop, operation, body):

@@ -29,7 +29,7 @@ SPELLINGS = {
 POOLS = ["default", "default,default", None]
 
 
-@source("Workshop › 2", "Workshop › 7")
+@source("Workshop › 2", "Workshop › 7", "Workshop › 1", "Workshop › 5.4")
 @spends(1)
 @pytest.mark.parametrize("order", SPELLINGS)
 def test_no_member_of_a_drawing_is_required(workshop, order):
@@ -39,7 +39,7 @@ def test_no_member_of_a_drawing_is_required(workshop, order):
     assert task["status"] in TASK_STATES
 
 
-@source("Workshop › 3.1", "Workshop › 9")
+@source("Workshop › 3.1", "Workshop › 9", "Workshop › 7")
 @spends(1)
 @pytest.mark.parametrize("pool", POOLS)
 def test_the_header_of_the_pool_need_not_be_signed(workshop, pool):

@@ -84,7 +84,7 @@ def test_the_url_works_until_the_session_is_destroyed(workshop, terms):
     assert 400 <= page.status < 500, f"the page of a destroyed session answers {page.status}"
 
 
-@source("Workshop › 6.6")
+@source("Workshop › 6.6", "Workshop › 6.3")
 @leaves_traces
 @spends(1)
 def test_the_url_of_a_session_opens_a_page(workshop, observe):

@@ -22,7 +22,7 @@ FREE = [
 OF_A_TOKEN = ("spQueryToken", "sp_put_user_state")
 
 
-@source("Workshop › 4")
+@source("Workshop › 4", "Workshop › 2")
 def test_a_success_has_all_members_and_no_error(workshop, observe):
     body = plain_success(workshop.ask("sp_create_temp_file_upload_sign", UPLOAD))
 
@@ -42,7 +42,7 @@ def test_a_new_token_comes_in_an_envelope_without_errors(workshop):
     stays(workshop, plain_success(workshop.ask("allocate_token", {}))["data"])
 
 
-@source("Workshop › 4")
+@source("Workshop › 4", "Workshop › 3.4")
 @pytest.mark.parametrize("operation", FREE)
 def test_a_failure_has_all_members_and_a_reason(workshop, observe, operation):
     answer = workshop.ask(operation, {}).answer

@@ -11,7 +11,7 @@ from contract_tests.markers import leaves_traces, needs, observes, source, spend
 from contract_tests.workshop.customer import ANY, EventReply
 from contract_tests.workshop.envelopes import plain_success
 from contract_tests.workshop.orders import A_MODEL, a_drawing
-from contract_tests.workshop.sessions import a_token, the_session
+from contract_tests.workshop.sessions import a_token, the_session, visited
 from contract_tests.workshop.uses import a_use, use
 
 # Seconds of the account's clock in one second of real time. The delay of an event depends on the
@@ -21,6 +21,7 @@ DAY = 86_400  # seconds; a documented lifetime of sessions
 QUERY = ("apiId", "bizType", "invokeId", "apiToken", "sign", "nonce", "timestamp")
 FORM = {"prompt": "a paper boat", "width": 512, "height": 512, "steps": 10, "seed": 7}
 PRE_INVOKE, SD_PRE_INVOKE = "apiAccessPreInvoke", "sdPreInvoke"
+CONTROL_CONFIG = "sdImgGenControlConfig"
 COMMIT, ROLLBACK, FINISHED = "apiAccessCommit", "apiAccessRollback", "sdTaskFinished"
 DENIED = EventReply(body={"success": False, "errMessage": "Your quota is used up"})
 RETRIES, ALL_RETRIES = 16, 17_140  # number of retries, and seconds until the last one
@@ -91,6 +92,18 @@ def test_the_customer_is_asked_before_and_told_after(workshop, target, customer)
 
 
 @source("Workshop › 11")
+@EVENTS
+@leaves_traces
+@spends(1)
+def test_a_page_asks_the_customer_for_its_text(workshop, target, customer):
+    inbox = customer.inbox()
+    user = EndUser(workshop, target, inbox)
+    visited(workshop, user.session["sessionUrl"])
+    inbox.wait_for(CONTROL_CONFIG)
+    assert {event.kind for event in inbox.events()} == {CONTROL_CONFIG}, "the events of a page"
+
+
+@source("Workshop › 11", "Workshop › 5.4")
 @EVENTS
 @leaves_traces
 @spends(4)
@@ -296,7 +309,7 @@ def test_whether_calls_of_servers_fire_events(workshop, target, customer, observ
     observe("W42", "events of a call without a token", kinds)
 
 
-@source("Workshop › 10", "Workshop › 12")
+@source("Workshop › 10", "Workshop › 12", "Workshop › 11")
 @EVENTS
 @leaves_traces
 def test_what_tells_that_a_model_was_listed(workshop, target, customer, observe):

@@ -172,12 +172,12 @@ def test_the_refusal_tells_the_string_that_should_have_been_signed(workshop, app
     assert f"x-ca-key:{app.app_key}" in lines
 
 
-@source("Workshop › 3.4")
+@source("Workshop › 3.4", "Workshop › 3")
 def test_a_call_without_credentials_is_refused(workshop):
     rejected(ask_gateway(workshop, None))
 
 
-@source("Workshop › 3.4")
+@source("Workshop › 3.4", "Workshop › 3.1")
 def test_a_call_without_its_key_is_refused(workshop, app):
     headers = {"x-ca-key": None, "x-ca-signature-headers": "x-ca-timestamp,x-ca-nonce"}
 

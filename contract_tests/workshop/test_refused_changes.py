@@ -117,7 +117,7 @@ def test_a_task_is_unknown_to_another_app(workshop, neighbour, what, order):
     expect_nothing(envelope, "a look at the task of another app")
 
 
-@source("Workshop › 3.2", "Workshop › 3.4")
+@source("Workshop › 3.2", "Workshop › 3.4", "Workshop › 1")
 @needs("accounts")
 def test_a_signature_with_the_secret_of_another_app_is_refused(workshop, app, target):
     other = target.another_account().workshop

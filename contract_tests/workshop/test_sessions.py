@@ -29,7 +29,7 @@ MODES = [
 ]
 
 
-@source("Workshop › 6.1", "Workshop › 6.3")
+@source("Workshop › 6.1", "Workshop › 6.3", "Workshop › 6.2", "Workshop › 6.4")
 @leaves_traces
 @spends(1)
 @pytest.mark.parametrize("opening", OPENINGS)
@@ -51,7 +51,7 @@ def test_the_default_lifetime_is_that_of_the_mode(workshop, clock, opening, mode
     expect_lifetime(session, default, clock)
 
 
-@source("Workshop › 6.3", "Workshop › 6.4")
+@source("Workshop › 6.3", "Workshop › 6.4", "Workshop › 6.1")
 @leaves_traces
 @spends(1)
 def test_a_query_tells_of_the_live_session(workshop):
@@ -85,7 +85,7 @@ def test_the_seconds_left_count_down_and_the_rest_stays(workshop, clock):
             assert later[name] == made[name], f"{name} of a live session changed"
 
 
-@source("Workshop › 6.2", "Workshop › 6.4")
+@source("Workshop › 6.2", "Workshop › 6.4", "Workshop › 6.1")
 @leaves_traces
 @spends(2)
 def test_a_refresh_counts_from_now_and_not_from_the_old_expiry(workshop, clock):
@@ -124,7 +124,7 @@ def test_a_refresh_lasts_an_hour_by_default(workshop, clock, mode):
     expect_lifetime(workshop.refresh_session(token), HOUR, clock)
 
 
-@source("Workshop › 6.1", "Workshop › 6.4")
+@source("Workshop › 6.1", "Workshop › 6.4", "Workshop › 1")
 @leaves_traces
 @spends(2)
 def test_create_or_refresh_moves_the_expiry_of_a_live_session(workshop, clock, observe):
@@ -138,7 +138,7 @@ def test_create_or_refresh_moves_the_expiry_of_a_live_session(workshop, clock, o
     observe("W2", "create-or-refresh on a live session keeps the URL", same)
 
 
-@source("Workshop › 6.1", "Workshop › 6.4")
+@source("Workshop › 6.1", "Workshop › 6.4", "Workshop › 6.3")
 @leaves_traces
 @spends(1)
 def test_a_session_that_was_destroyed_is_over(workshop):

@@ -42,7 +42,7 @@ MEDIA_TYPES = [
 ]
 
 
-@source("Workshop › 3.1", "Workshop › 3.2")
+@source("Workshop › 3.1", "Workshop › 3.2", "Workshop › 3")
 @pytest.mark.parametrize("algorithm", ["HmacSHA256", "HmacSHA1"])
 def test_both_algorithms_are_good(workshop, app, algorithm):
     auth = WorkshopSignature(app.app_key, app.app_secret, algorithm=algorithm)
@@ -58,7 +58,7 @@ def test_the_algorithm_is_hmacsha256_where_none_is_named(workshop, app):
     accepted(ask_gateway(workshop, WorkshopSigner(app, headers=headers)))
 
 
-@source("Workshop › 3.2")
+@source("Workshop › 3.2", "Workshop › 3.1")
 @pytest.mark.parametrize("names", ORDERS, ids=",".join)
 def test_the_list_of_signed_headers_may_have_any_order(workshop, app, names):
     auth = WorkshopSignature(app.app_key, app.app_secret, signed=names)
@@ -66,7 +66,7 @@ def test_the_list_of_signed_headers_may_have_any_order(workshop, app, names):
     accepted(ask_gateway(workshop, auth))
 
 
-@source("Workshop › 3.2")
+@source("Workshop › 3.2", "Workshop › 3.1")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_names_are_signed_as_they_are_spelled_in_the_list(workshop, app, spelling):
     headers = {"x-ca-signature-headers": SPELLINGS[spelling]}
@@ -150,7 +150,7 @@ def test_form_parameters_are_signed_with_those_of_the_query(workshop, app, query
     assert answer.status < 500
 
 
-@source("Workshop › 3.3")
+@source("Workshop › 3.3", "Workshop › 3.1")
 @pytest.mark.parametrize("digested", [True, False], ids=["digested", "without Content-MD5"])
 def test_a_body_may_come_with_or_without_its_digest(workshop, app, digested):
     auth = WorkshopSignature(app.app_key, app.app_secret, digested=digested)

@@ -23,7 +23,7 @@ PLACES = {state: place for place, state in enumerate(TASK_STATES)} | {"failed": 
 UNKNOWN_TASK = "01j0000000nosuchtask000000"
 
 
-@source("Workshop › 7")
+@source("Workshop › 7", "Workshop › 8.4")
 @spends(1)
 @EACH
 def test_a_task_only_moves_forward(recorded, order):
@@ -137,7 +137,7 @@ def test_the_estimate_for_a_workflow_is_in_seconds(recorded):
     assert estimate <= longest, f"estimatedDurationInSeconds is {estimate}, expected seconds"
 
 
-@source("Workshop › 7", "Workshop › 8.2")
+@source("Workshop › 7", "Workshop › 8.2", "Workshop › 8.3")
 @spends(2)
 def test_each_look_is_at_the_task_that_was_asked_for(workshop):
     tasks = [submitted(workshop, *order)["taskId"] for order in (SEVERAL, PROMPT)]

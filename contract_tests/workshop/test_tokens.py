@@ -57,7 +57,7 @@ def test_a_new_token_tells_its_expiry_and_has_used_nothing(workshop):
     assert data["usedSessionTimeInSeconds"] == 0
 
 
-@source("Workshop › 5.1", "Workshop › 5.2")
+@source("Workshop › 5.1", "Workshop › 5.2", "Workshop › 2")
 @leaves_traces
 def test_a_token_keeps_the_expiry_that_was_asked_for(workshop, clock):
     expiry = int((clock.now() + TOMORROW) * 1000)
@@ -82,7 +82,7 @@ def test_a_query_tells_what_was_told_when_the_token_was_made(workshop):
         assert known[name] == made[name], f"{name} of a token"
 
 
-@source("Workshop › 5.4")
+@source("Workshop › 5.4", "Workshop › 5.1")
 @leaves_traces
 def test_each_end_user_has_a_different_token(workshop, observe):
     tokens = [a_token(workshop, name=a_name()) for _ in range(3)]

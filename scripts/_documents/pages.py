@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from contract_tests.coverage.document import page as coverage
 from mock_server import __version__
 from mock_server.app import create_app
 from mock_server.control.openapi import document
@@ -95,6 +96,7 @@ PAGES: dict[str, Callable[[], str]] = {
     f"{_DOCS}/causes.md": _causes,
     f"{_DOCS}/validate.md": lambda: validations.page(ROOT),
     _SCENARIOS: _scenarios,
+    "contract_tests/COVERAGE.md": coverage,
     "mock_server/data/scenarios/scenario.schema.json": lambda: _said("scenario", "schema"),
     f"{_DOCS}/llms.txt": lambda: index.llms_txt(ROOT / "zensical.toml"),
 }

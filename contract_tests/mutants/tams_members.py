@@ -1,0 +1,117 @@
+"""Mutants of TAMS: members and values of orders that are refused, ignored, or cost something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
+from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
+from contract_tests.mutants.tams_authentication import API, PARAMS, PRICE
+from contract_tests.mutants.tams_extras import GRAPH, TEMPLATE, TEMPLATE_CHECK
+
+
+def _refused_with(word: str, pattern: str = PRICE) -> Mutation:
+    """Return a mutation that refuses orders with a word in them."""
+
+    def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+        return a_reply(400, PARAMS) if json.dumps(word).encode() in call.body else call
+
+    return on_request("POST", pattern, change)
+
+
+def _dearer_with(member: str) -> Mutation:
+    """Return a mutation in which a member has a price."""
+
+    def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+        if not reply.good or json.dumps(member).encode() not in call.body:
+            return reply
+        return reply.with_json({"credits": reply.json["credits"] + 0.2})
+
+    return on_reply("POST", PRICE, change)
+
+
+def _read_as(change_body: Callable[[Any], Any]) -> Mutation:
+    """Return a mutation that reads the stages of an order in another way."""
+
+    def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall:
+        body = call.json
+        if not isinstance(body, dict) or not isinstance(body.get("stages"), list):
+            return call
+        read = {**body, "stages": change_body(json.loads(json.dumps(body["stages"])))}
+        return call if read == body else service.signed(call.with_json(read))
+
+    return on_request("POST", PRICE, change)
+
+
+def _two_by_default(stages: Any) -> Any:
+    for stage in stages:
+        if isinstance(stage, dict) and isinstance(stage.get("inputInitialize"), dict):
+            stage["inputInitialize"].setdefault("count", 2)
+    return stages
+
+
+def _without_steps_of_repairs(stages: Any) -> Any:
+    for stage in stages:
+        repair = stage.get("imageToAdetailer") if isinstance(stage, dict) else None
+        for argument in (repair or {}).get("args") or []:
+            argument.pop("adSteps", None)
+    return stages
+
+
+def _latent_as_any(stages: Any) -> Any:
+    for stage in stages:
+        upscaler = stage.get("imageToUpscaler") if isinstance(stage, dict) else None
+        if upscaler and str(upscaler.get("hrUpscaler")).startswith("Latent"):
+            upscaler["hrUpscaler"] = "R-ESRGAN 4x+"
+    return stages
+
+
+def _changed_refusal(**members: Any) -> Mutation:
+    """Return a mutation of the body for an unknown token."""
+
+    def change(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+        known = reply.status == 404 and reply.json.get("code") == 100001
+        return reply.with_json({**reply.json, **members}) if known else reply
+
+    return on_reply("*", API, change)
+
+
+def _graph_first(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+    empty = b'"fieldValue":null' in call.body.replace(b" ", b"")
+    if not empty or not isinstance(reply.json, dict) or reply.json.get("code") != 2:
+        return reply
+    return reply.with_json({**reply.json, "code": 3})
+
+
+def _documented_template(body: Any, memory: Memory) -> None:
+    body["templateId"] = "676018193025756628"
+
+
+MUTANTS = (
+    Mutant("member-has-a-price", "A member without a part in the formula has a price.", "TAMS › 10",
+        "(?i)change the price", _dearer_with("etaNoiseSeedDelta")),
+    Mutant("video-member-refused", "Videos with inpainted frames are refused.", "TAMS › 6",
+        "(?i)video", _refused_with("inp")),
+    Mutant("listed-sampler-refused", "A sampler of the list is refused.", "TAMS › 6",
+        "(?i)listed", _refused_with("DPM2 a Karras")),
+    Mutant("listed-fill-refused", "A way to fill masks is refused.", "TAMS › 6",
+        "(?i)inpainting", _refused_with("LATENT_NOTHING")),
+    Mutant("two-by-default", "An order without a count is for two pictures.", "TAMS › 6",
+        "(?i)count", _read_as(_two_by_default)),
+    Mutant("steps-of-repair-ignored", "The steps of a repair's argument do not count.",
+        "TAMS › 10", "(?i)repair", _read_as(_without_steps_of_repairs)),
+    Mutant("latent-upscaler-alone", "A latent upscaler is taken without a diffusion.",
+        "TAMS › 6", "latent", _read_as(_latent_as_any)),
+    Mutant("unknown-app-in-other-words", "The message for an unknown token is another one.",
+        "TAMS › 3.4", "(?i)no_such_app|no app", _changed_refusal(message="no app")),
+    Mutant("unknown-app-with-details", "The body for an unknown token has details.",
+        "TAMS › 3.4", "details", _changed_refusal(details=[])),
+    Mutant("graph-before-fields", "An empty field is told before a missing one.", "TAMS › 5.8",
+        "(?i)missing", on_reply("POST", TEMPLATE_CHECK, _graph_first)),
+    Mutant("one-template-for-all", "Every template is that of the documentation.", "TAMS › 5.7",
+        "(?i)template", on_json("GET", TEMPLATE, _documented_template)),
+    Mutant("lora-in-a-graph-refused", "A graph may not name a LoRA.", "TAMS › 5.5",
+        "(?i)graph", _refused_with("lora_name", GRAPH)),
+)  # fmt: skip
