@@ -15,6 +15,7 @@ import click
 from contract_tests import PACKAGE
 from contract_tests.coverage.command import coverage_command
 from contract_tests.doctor.command import doctor_command
+from contract_tests.learning.command import learn_command
 from contract_tests.options import OPTIONS, RUNS, STATE_FOLDER, SURFACES, Option, add_flags
 from contract_tests.recording.commands import drift_command, record_command
 
@@ -150,10 +151,8 @@ def _words(option: Option, flags: dict[str, Any]) -> list[str]:
 
 
 add_flags(tams_contract)
-tams_contract.add_command(record_command)
-tams_contract.add_command(drift_command)
-tams_contract.add_command(doctor_command)
-tams_contract.add_command(coverage_command)
+for _command in (record_command, drift_command, doctor_command, learn_command, coverage_command):
+    tams_contract.add_command(_command)
 
 
 def main() -> None:

@@ -46,9 +46,9 @@ _MORE = {"webhook": "https://example.test/hook", "noSuchMember": {"deep": [None,
 
 def body_for(tams: TamsClient, path: str) -> Any:
     """Return a good body for an operation, with a new request id and a new upload if it has any."""
-    body = {**FREE_BODIES.get(path, {}), **ORDERS.get(path, {})}
-    if path in ORDERS:
-        body["requestId"] = a_request_id()
+    # In the order in which the client sends members, so that a repeated body has the same bytes.
+    first = {"requestId": a_request_id()} if path in ORDERS else {}
+    body = {**first, **FREE_BODIES.get(path, {}), **ORDERS.get(path, {})}
     text = json.dumps(body)
     return json.loads(text.replace(UPLOADED, tams.upload(a_picture(), term=1))) if (
         UPLOADED in text

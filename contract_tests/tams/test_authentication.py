@@ -113,3 +113,4 @@ def test_a_call_without_credentials_is_not_carried_out(tams, observe):
 
     expect_one_of(answer.status, (401, 404), "the status without credentials")
     observe("U6", "a call without credentials", answer.status)
+    observe("U65", "the code in the body for a missing header", answer.json.get("code"))

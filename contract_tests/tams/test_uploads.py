@@ -94,10 +94,12 @@ def test_terms_of_a_wrong_kind_are_refused(tams, members):
 @source("TAMS › 9")
 @pytest.mark.parametrize("form", FORMATS)
 def test_bytes_are_put_without_any_credentials(tams, form, observe):
-    answer = tams.put(tams.reserve_upload(term=1), a_picture(64, form))
+    upload = tams.reserve_upload(term=1)
+    answer = tams.put(upload, a_picture(64, form))
 
     answer.expect_status(*STORED)
     observe("U48", "the answer to a PUT", [answer.status, answer.text[:200]])
+    observe("U48", "headers that come with an upload URL", sorted(upload.headers))
 
 
 @source("TAMS › 9")

@@ -224,10 +224,10 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
 @source("Workshop › 6.2", "Workshop › 12")
 @observes
 @leaves_traces
-@spends(6)
+@spends(8)
 def test_which_lifetimes_are_refused(workshop, observe):
     token = a_token(workshop)
-    for value in (0, -1, 1, "600", 1.5, 10**10):
+    for value in (0, -1, 1, "600", 1.5, 604800, 604801, 10**10):
         asked = {"apiToken": token, "expiredInSeconds": value}
         envelope = use(workshop, "spRefreshOrCreateSession", asked)
         orderly(envelope.answer)

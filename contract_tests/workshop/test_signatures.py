@@ -191,13 +191,15 @@ def test_a_header_that_is_not_signed_may_be_anything(workshop, app):
 
 @source("Workshop › 3.1", "Workshop › 12")
 @observes
-def test_whether_a_nonce_is_necessary(workshop, app, observe):
-    headers = {"x-ca-nonce": None, "x-ca-signature-headers": "x-ca-key,x-ca-timestamp"}
+def test_whether_a_nonce_and_a_timestamp_are_necessary(workshop, app, observe):
+    for absent, rest in (("nonce", "timestamp"), ("timestamp", "nonce")):
+        signed = f"x-ca-key,x-ca-{rest}"
+        headers = {f"x-ca-{absent}": None, "x-ca-signature-headers": signed}
 
-    answer = ask_gateway(workshop, WorkshopSigner(app, headers=headers))
+        answer = ask_gateway(workshop, WorkshopSigner(app, headers=headers))
 
-    assert answer.status < 500
-    observe("W24", "a call without a nonce", verdict(answer))
+        assert answer.status < 500
+        observe("W24", f"a call without a {absent}", verdict(answer))
 
 
 @source("Workshop › 3.2", "Workshop › 12")

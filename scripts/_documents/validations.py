@@ -13,7 +13,7 @@ HEAD = """# What you can validate
 Each row is something that your client does, with the contract tests that hold the mock to the
 reference, a recording of the exchange, and the day when all those tests last passed on the mock and
 on the real service. `scripts/documents` makes this page from `fixtures/verified.json`, which
-`tams-contract --record-evidence` writes.
+`tams-contract --record-evidence DIR` writes.
 """
 
 

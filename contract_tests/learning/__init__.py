@@ -1,0 +1,1 @@
+"""`tams-contract learn`: observations of a run as settings of the mock."""
