@@ -44,9 +44,11 @@ LABEL org.opencontainers.image.title="tams-mock" \
     org.opencontainers.image.licenses="MIT"
 # No program may raise its rights, so that no-new-privileges changes nothing.
 RUN useradd --uid 10001 --no-log-init --home-dir /var/lib/tams-mock --create-home mock \
+    && mkdir /etc/tams-mock \
     && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 ENV PATH=/opt/tams-mock/bin:$PATH PYTHONDONTWRITEBYTECODE=1 \
-    TAMS_MOCK_HOST=0.0.0.0 TAMS_MOCK_STATE_DIR=/var/lib/tams-mock
+    TAMS_MOCK_HOST=0.0.0.0 TAMS_MOCK_STATE_DIR=/var/lib/tams-mock \
+    TAMS_MOCK_SEEDS_DIR=/etc/tams-mock
 USER 10001:10001
 WORKDIR /var/lib/tams-mock
 EXPOSE 8080

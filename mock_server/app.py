@@ -154,6 +154,8 @@ class App:
                 routes=self.routes,
                 facts=self.facts,
                 seeded=lambda: {name: each.seeded() for name, each in self.vendors.items()},
+                seed=self._seed,
+                seed_files=lambda: settings.seed_files,
                 forget=self._forget_pictures,
                 check_public_key=load_public_key,
                 explain=self._explain,
@@ -161,6 +163,7 @@ class App:
                 control_token=settings.control_token,
                 secrets=settings.upstream_secrets,
                 beyond_loopback=settings.beyond_loopback,
+                open_to_private=settings.control_open_to == "private",
                 own_hosts=_own_hosts(settings),
                 state_bounds=Bounds(settings.state_limit_bytes, settings.body_timeout),
             )
@@ -187,12 +190,18 @@ class App:
         if self.proxy is not None:
             self.proxy.upstream.open()
         account = await self.accounts.open(wall)
-        has_faults = await self.faults.open()
-        if self.settings.faults_file is not None and not has_faults:
-            await self._add_faults(self.settings.faults_file, wall)
-        if self.settings.scenario and account.id not in self.accounts.scenarios.running:
-            await self.control.scenarios.begin(self.settings.scenario, account.id, wall)
+        await self._seed(wall)
         return account
+
+    async def _seed(self, wall: float) -> None:
+        """Make what the settings give a server to begin with, as far as it is not there."""
+        settings, ready_made = self.settings, self.accounts.ready_made.id
+        has_faults = await self.faults.open()
+        if settings.faults_file is not None and not has_faults:
+            await self._add_faults(settings.faults_file, wall)
+        await self.control.seed(settings.accounts_file, settings.scenarios_dir, wall)
+        if settings.scenario and ready_made not in self.accounts.scenarios.running:
+            await self.control.scenarios.begin(settings.scenario, ready_made, wall)
 
     def stopping(self) -> None:
         """End calls that wait for other calls, because the server stops."""
@@ -269,6 +278,7 @@ class App:
                 settings.control_token,
                 beyond_loopback=settings.beyond_loopback,
                 own_hosts=_own_hosts(settings),
+                open_to_private=settings.control_open_to == "private",
             ),
             rewrites_urls=settings.rewrite_urls,
         )

@@ -18,6 +18,7 @@ from mock_server.setting_types import HIDDEN, PREFIX, Setting, Source, as_text
 from mock_server.web.byte_order_marks import read_file
 
 CONFIG_FILE = "tams-mock.toml"
+SEEDS = "seeds_dir"  # the setting
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 
 # Variables with the prefix that are not settings. Commands for a running mock use the second, the
@@ -71,9 +72,13 @@ def gather(
             else:
                 wrong.append(f"{origin.place} is not a setting{hint(spelled, known, tables)}")
 
-    add(names, _from_file(tables, environment, config))
+    seeds = flags.get(SEEDS) or environment.get(PREFIX + SEEDS.upper())
+    add(names, _from_file(tables, environment, config, Path(seeds) if seeds else None))
     add(variables, _from_environment(environment))
     add(names, _from_flags(flags))
+    if SEEDS in origins:
+        found = _from_folder(setting_list, Path(str(origins[SEEDS].found)), wrong)
+        origins = {**found, **origins}
     if wrong:
         raise SettingsError(wrong)
     return origins
@@ -153,10 +158,12 @@ def _describes_a_service(name: str, value: str, linked: Iterable[str]) -> bool:
 
 
 def _from_file(
-    tables: set[str], environment: Mapping[str, str], config: Path | None
+    tables: set[str], environment: Mapping[str, str], config: Path | None, seeds: Path | None
 ) -> Iterator[tuple[str, Origin]]:
     named = config or environment.get(CONFIG_VARIABLE)
     path = Path(named or CONFIG_FILE)
+    if not named and seeds is not None and (seeds / CONFIG_FILE).is_file():
+        path = seeds / CONFIG_FILE
     try:
         if not named and not path.is_file():
             return
@@ -171,6 +178,26 @@ def _from_file(
         raise SettingsError([problem]) from error
     for spelled, value in flat(values, tables):
         yield spelled, Origin("file", f"{path}{_line_of(spelled, text)}: {spelled}", value)
+
+
+def _from_folder(
+    setting_list: Sequence[Setting], folder: Path, wrong: list[str]
+) -> dict[str, Origin]:
+    """Return what a folder with seeds sets; hidden files in it are left alone."""
+    known = {setting.seed: setting.name for setting in setting_list if setting.seed}
+    origins = {}
+    try:
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        wrong.append(f"the folder {folder} cannot be read: {error.strerror}")
+        return {}
+    for path in entries:
+        if path.name in known:
+            origins[known[path.name]] = Origin("file", f"the seed {path.name}", str(path))
+        elif path.name != CONFIG_FILE:
+            names = ", ".join((CONFIG_FILE, *known))
+            wrong.append(f"{path} is not a seed; these are: {names}")
+    return origins
 
 
 def flat(values: Mapping[str, Any], tables: Collection[str]) -> Iterator[tuple[str, Any]]:

@@ -64,6 +64,11 @@ class Setting(Struct, frozen=True):
         return str(self._about("server_only"))
 
     @property
+    def seed(self) -> str:
+        """What the file or folder is called in a folder with seeds; empty if it is no seed."""
+        return str(self._about("seed"))
+
+    @property
     def secret(self) -> bool:
         return bool(self._about("secret"))
 

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -42,6 +42,9 @@ from mock_server.web.byte_order_marks import read_authorities, read_file, read_p
 from mock_server.web.recorder import RecordedSettings
 from mock_server.web.vendor_settings import PRESETS, BaseUrl, ChoiceTable, setting
 from mock_server.workshop.settings import WorkshopSettings
+
+if TYPE_CHECKING:
+    from mock_server.control.seeds import SeededAccountBody
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -175,6 +178,7 @@ _OF_THE_PLACE = {
     "log_level",
     "port",
     "quiet",
+    "seeds_dir",
     "state_dir",
     "store",
     "tls",
@@ -305,17 +309,37 @@ class Settings(BaseModel):
         common=True,
         shown_default="the user's state folder, ~/.local/state/tams-mock on Linux",
     )
+    seeds_dir: Annotated[Path, AfterValidator(_expanded)] | None = _files(
+        None,
+        "Folder with what a server begins with: tams-mock.toml, accounts.json, faults.json,"
+        " scenarios/, templates/, workflows.json, node-classes.json, error-codes.json.",
+    )
+    accounts_file: Path | None = _files(
+        None,
+        "JSON file with a list of accounts, each as POST /_mock/accounts takes it, with an id.",
+        seed="accounts.json",
+    )
     templates_dir: Path | None = _files(
-        None, "Folder with more TAMS workflow templates, one JSON file each.", common=True
+        None,
+        "Folder with more TAMS workflow templates, one JSON file each.",
+        common=True,
+        seed="templates",
     )
     node_classes_file: Path | None = _files(
-        None, "JSON file with more node classes, in the format of ComfyUI's /object_info."
+        None,
+        "JSON file with more node classes, in the format of ComfyUI's /object_info.",
+        seed="node-classes.json",
     )
     workflows_file: Path | None = _files(
-        None, "JSON file with more workflows of the Workshop.", common=True
+        None,
+        "JSON file with more workflows of the Workshop.",
+        common=True,
+        seed="workflows.json",
     )
     error_codes_file: Path | None = _files(
-        None, "JSON file with the Workshop's error codes and messages, in place of the mock's own."
+        None,
+        "JSON file with the Workshop's error codes and messages, in place of the mock's own.",
+        seed="error-codes.json",
     )
     store: Annotated[str, AfterValidator(_known_store)] = _files(
         "memory:",
@@ -324,7 +348,14 @@ class Settings(BaseModel):
     )
 
     faults_file: Path | None = _files(
-        None, "JSON file with a list of faults, each as POST /_mock/faults takes it."
+        None,
+        "JSON file with a list of faults, each as POST /_mock/faults takes it.",
+        seed="faults.json",
+    )
+    scenarios_dir: Path | None = _files(
+        None,
+        "Folder with more scenarios, one YAML file each, which can be started by name.",
+        seed="scenarios",
     )
     scenario: str = _files(
         "",
@@ -346,6 +377,11 @@ class Settings(BaseModel):
         pattern=r"^[!-~]{0,256}$",
         expects="visible ASCII characters without spaces",
         secret=True,
+    )
+    control_open_to: Literal["nobody", "private"] = _control(
+        "nobody",
+        "Who may call /_mock without the token from other computers: nobody, or private, which are"
+        " the addresses of private networks.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _control(
         "info",
@@ -456,6 +492,8 @@ class Settings(BaseModel):
     @field_validator(
         "public_key_file",
         "callback_ca_file",
+        "accounts_file",
+        "scenarios_dir",
         "templates_dir",
         "node_classes_file",
         "workflows_file",
@@ -478,6 +516,8 @@ class Settings(BaseModel):
         load: dict[str | None, Callable[[Path], object]] = {
             "public_key_file": lambda path: load_public_key(read_pem(path)),
             "callback_ca_file": read_authorities,
+            "accounts_file": _load_accounts,
+            "scenarios_dir": lambda path: [*path.iterdir()],
             "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
             "node_classes_file": load_classes,
             "workflows_file": load_workflows,
@@ -494,6 +534,13 @@ class Settings(BaseModel):
         except UnicodeError as error:
             raise ValueError("the file is not text") from error
         return path
+
+    @field_validator("control_open_to")
+    @classmethod
+    def _told_apart(cls, who: str, info: ValidationInfo) -> str:
+        if who == "private" and info.data.get("trusted_proxies"):
+            raise ValueError("with --trusted-proxies, all callers have the address of a proxy")
+        return who
 
     @field_validator("upstream")
     @classmethod
@@ -538,6 +585,12 @@ class Settings(BaseModel):
         if self.trusted_proxies:
             return True
         return not _is_loopback(self.host)
+
+    @property
+    def seed_files(self) -> dict[str, Path]:
+        """The files and folders that a server begins with, by the setting that names them."""
+        named = {each.name: self.value_of(each) for each in all_settings() if each.seed}
+        return {name: path for name, path in named.items() if path is not None}
 
     @property
     def failing_models(self) -> frozenset[str]:
@@ -670,7 +723,10 @@ def recorded_settings(settings: Settings) -> RecordedSettings:
         if each.name == "scenario" and is_file(value):
             value = Path(value)
         if isinstance(value, Path):
-            found = sorted(value.glob("*.json")) if value.is_dir() else [value]
+            found = sorted(value.glob("*.[jy]*")) if value.is_dir() else [value]
+            if each.name == "accounts_file":
+                bodies = _load_accounts(value)
+                secrets += [one for body in bodies for one in body.secrets]
             files |= {f"{each.name}/{path.name}": read_file(path).decode() for path in found}
             value = each.name if value.is_dir() else f"{each.name}/{value.name}"
         if each.secret and value != each.default:
@@ -679,6 +735,12 @@ def recorded_settings(settings: Settings) -> RecordedSettings:
     missing = "calls that another service answered are answered by the mock"
     partial = (missing,) if settings.upstream else ()
     return RecordedSettings(values, files, tuple(secrets), partial)
+
+
+def _load_accounts(path: Path) -> "list[SeededAccountBody]":
+    from mock_server.control.seeds import load_accounts  # here, because it takes long to load
+
+    return load_accounts(path)
 
 
 def _is_replayed(setting: Setting) -> bool:

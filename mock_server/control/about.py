@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.core.accounts import OwnSettings
+from mock_server.core.scenarios import OwnScenario
 from mock_server.web.calls import CONTROL, Answer, Call, json_answer
 from mock_server.web.json_bodies import AccountQuery, OutgoingBody, TextOrNull
 from mock_server.web.pipeline import Operation
@@ -64,13 +65,17 @@ class SeedsBody(OutgoingBody):
     """What the server began with, and begins with again after a reset.
 
     Random choices follow from its `seed`, those of the ready-made `account` from `account_seed`.
-    `catalogue` has the ids of what clients find, by vendor and kind.
+    `catalogue` has the ids of what clients find, by vendor and kind. `files` has what was read, by
+    the setting that names it; `accounts` and `scenarios` exist now, from these files or added.
     """
 
     seed: int
     account: str
     account_seed: int
     catalogue: dict[str, dict[str, list[str]]]
+    files: dict[str, str]
+    accounts: list[str]
+    scenarios: list[str]
 
 
 class About:
@@ -117,6 +122,9 @@ class About:
             account=account.id,
             account_seed=account.seed,
             catalogue=catalogue,
+            files={name: str(path) for name, path in self.known.seed_files().items()},
+            accounts=[each.id for each in await accounts.all()],
+            scenarios=[each.id for each in await accounts.store.list(OwnScenario)],
         )
 
     async def get_openapi(self, call: Call) -> Answer:

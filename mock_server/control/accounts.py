@@ -64,6 +64,7 @@ WebAddress = Annotated[
         description="URL that receives the Workshop's events of this account",
     ),
 ]
+AccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Slots = Annotated[int, Field(ge=1, le=1000, description="Jobs that run at the same time"), WHOLE]
 
 
@@ -121,7 +122,7 @@ class AccountSettingsBody(OutgoingBody):
 class NewIdentityBody(IncomingBody):
     """What no two accounts share; what is left out is generated."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    id: AccountId | None = None
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     public_key: PublicKey | None = None
     app_id: Name | None = None
@@ -240,8 +241,12 @@ class Accounts:
         self.known = known
 
     async def create_account(self, call: Call, body: NewAccountBody) -> dict[str, Any]:
-        account = await self.known.accounts.create(self._spec(body), call.wall)
+        account = await self.create(body, call.wall)
         return account_body(account, account.opening)
+
+    async def create(self, body: NewAccountBody, wall: float) -> Account:
+        """Make the account that a body asks for."""
+        return await self.known.accounts.create(self._spec(body), wall)
 
     async def list_accounts(self, call: Call, query: PageQuery) -> dict[str, Any]:
         found, next_page = await newest(self.known.accounts.store, Account, None, query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.types import Receive, Scope, Send
@@ -39,6 +40,7 @@ class ControlApi:
             known.control_token,
             beyond_loopback=known.beyond_loopback,
             own_hosts=known.own_hosts,
+            open_to_private=known.open_to_private,
         )
         self._probes = Probes(known.accounts, known.version, self.gate)
         known.accounts.scenarios.perform = self._perform
@@ -63,6 +65,18 @@ class ControlApi:
     @property
     def scenarios(self) -> Scenarios:
         return self._loaded[1]
+
+    async def seed(self, accounts: Path | None, scenarios: Path | None, wall: float) -> None:
+        """Make what files give the server to begin with; raises Conflict."""
+        if accounts is None and scenarios is None:
+            return
+        from mock_server.control.accounts import Accounts
+        from mock_server.control.seeds import seed_accounts, seed_scenarios
+
+        if accounts is not None:
+            await seed_accounts(Accounts(self.known), accounts, wall)
+        if scenarios is not None:
+            await seed_scenarios(self.scenarios, sorted(scenarios.glob("*.yaml")))  # noqa: ASYNC240
 
     async def _perform(
         self, run: ScenarioRun, step: ScenarioStep, wall: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -59,6 +60,8 @@ class ControlDependencies(Struct, frozen=True):
     routes: Callable[[], Sequence[Mapping[str, Any]]]
     facts: Callable[[OwnSettings], Iterable[Fact]]
     seeded: Callable[[], Mapping[str, Mapping[str, Sequence[str]]]]
+    seed: Callable[[float], Awaitable[object]]
+    seed_files: Callable[[], Mapping[str, Path]]
     forget: Callable[[str | None], object]
     check_public_key: Callable[[str], object]
     explain: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -66,5 +69,6 @@ class ControlDependencies(Struct, frozen=True):
     control_token: str = ""
     secrets: tuple[str, ...] = ()
     beyond_loopback: bool = False
+    open_to_private: bool = False
     own_hosts: tuple[str, ...] = ()
     state_bounds: Bounds = Bounds()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Collection
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from mock_server.control.problems import (
     CROSS_SITE,
@@ -21,16 +21,32 @@ from mock_server.control.problems import (
 from mock_server.web.calls import Call
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]*))(?::\d{0,5})?")
+# Loopback, RFC 1918, RFC 4193 and link-local; Python's `is_private` has more.
+_PRIVATE = [
+    *map(ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
+    *map(ip_network, ("169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10")),
+]
 _SAME_SITE = (b"same-origin", b"none")
 _CHALLENGE = ((b"www-authenticate", b'Bearer realm="tams-mock control"'),)
 
 
 class Gate:
-    """Checks a call's headers, and raises Problem for callers that are not allowed."""
+    """Checks a call's headers, and raises Problem for callers that are not allowed.
 
-    def __init__(self, token: str, *, beyond_loopback: bool, own_hosts: Collection[str]) -> None:
+    `open_to_private` lets callers from private networks in without the token.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        beyond_loopback: bool,
+        own_hosts: Collection[str],
+        open_to_private: bool = False,
+    ) -> None:
         self.token = token.encode()
         self.beyond_loopback = beyond_loopback
+        self.open_to_private = open_to_private
         self.own_hosts = {"localhost", *(host.lower() for host in own_hosts)}
 
     async def from_this_site(self, call: Call) -> None:
@@ -42,7 +58,7 @@ class Gate:
         self._refuse_other_sites(call)
         if self._has_token(call):
             return
-        if self.beyond_loopback:
+        if self.beyond_loopback and not (self.open_to_private and _is_private(call)):
             why = "send Authorization: Bearer <control token>"
             if not self.token:
                 why = "the server can be reached from beyond loopback and has no control token"
@@ -78,11 +94,24 @@ class Gate:
         name = (match[1] or match[2]).lower().removesuffix(".")
         if name in self.own_hosts or name.endswith(".localhost"):
             return True
+        # The names of services in compose and Kubernetes; no public name is like that.
+        if self.beyond_loopback and ("." not in name or name.endswith((".local", ".internal"))):
+            return True
         try:
             ip_address(name)
         except ValueError:
             return False
         return True
+
+
+def _is_private(call: Call) -> bool:
+    """Return whether a caller is on this computer, or has an address of a private network."""
+    client = call.scope.get("client")
+    if client is None:
+        return True  # not over a network
+    address = ip_address(client[0].partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((mapped or address) in network for network in _PRIVATE)
 
 
 def check_media_type(call: Call) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -16,6 +15,7 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.core.outbox import Delivery
+from mock_server.web import extras
 from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.auth_diagnostics.turns import Turns
 from mock_server.web.calls import CONTROL, LEFT_LATE, Answer, Call, Headers, raw_target
@@ -33,7 +33,7 @@ from mock_server.web.json_bodies import IncomingBody
 from mock_server.web.recorder import RecordedCall, RecordedTry
 
 # What decides the bytes of pictures and videos.
-_LIBRARIES = ("pillow", "av", "faker")
+_LIBRARIES = ("pillow", "av", "faker", "manimgx-fonts", "manimgx-fonts-cjk")
 
 
 class NewIncidentBody(IncomingBody):
@@ -106,7 +106,7 @@ class Incidents:
         return IncidentBody(
             tams_mock_incident=1,
             made_by=f"tams-mock {self.known.version}",
-            libraries={name: version(name) for name in _LIBRARIES},
+            libraries=extras.versions(_LIBRARIES),
             redacted=redact,
             partial=[*settings.partial, *partial],
             account=None if account is None else account.id,

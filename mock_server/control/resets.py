@@ -64,6 +64,7 @@ class Resets:
             left = await known.resets.reset(account, stored, call.wall)
             if account is None:
                 if not only:
+                    await known.seed(call.wall)
                     known.recorder.begin(call.wall, was_reset=True)
                 known.dispatcher.wake()
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from mock_server.control.stand_ins import StandIns
 from mock_server.incidents.playing import Player
 from mock_server.setting_sources import SettingsError
 from mock_server.settings import Settings, settings_from
+from mock_server.web import extras
 from mock_server.web.calls import Headers
 from mock_server.web.incident_files import (
     AnswerPart,
@@ -196,9 +196,10 @@ def _settings(incident: IncidentBody, folder: Path) -> Settings:
 def _version_notes(incident: IncidentBody) -> Iterator[str]:
     if incident.made_by != f"tams-mock {__version__}":
         yield f"it was recorded by {incident.made_by}, and this is tams-mock {__version__}"
-    for name, recorded in incident.libraries.items():
-        if recorded != version(name):
-            yield f"it was recorded with {name} {recorded}, and this is {name} {version(name)}"
+    for name, here in extras.versions(incident.libraries).items():
+        recorded = incident.libraries[name]
+        if recorded != here:
+            yield f"it was recorded with {name} {recorded}, and this is {name} {here}"
 
 
 # Comparing

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from mock_server.core.errors import NotInstalled
@@ -27,6 +29,17 @@ def require(extra: str) -> None:
     """Raise NotInstalled if an extra is missing."""
     if not is_installed(extra):
         raise NotInstalled(EXTRAS[extra][0], extra)
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the version of each package, or "none" if it is not installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "none"
+    return found
 
 
 def missing() -> str:

@@ -35,13 +35,15 @@ def setting(
     secret: bool = False,
     unknown: str = "",
     server_only: str = "",
+    seed: str = "",
     **constraints: Any,
 ) -> Any:
     """Return the field of one setting.
 
     `common` settings are in the short help. `expects` and `shown_default` replace the texts that
     follow from type and default. `unknown` is the number of the open question that it answers.
-    `server_only` says why accounts cannot have another value.
+    `server_only` says why accounts cannot have another value. `seed` is the name that the file or
+    folder has in a folder with seeds.
     """
     constraints["default_factory" if callable(default) else "default"] = default
     about: dict[str, Any] = {
@@ -52,6 +54,7 @@ def setting(
         "secret": secret,
         "unknown": unknown,
         "server_only": server_only,
+        "seed": seed,
     }
     return Field(description=sentence, json_schema_extra=about, repr=not secret, **constraints)
 

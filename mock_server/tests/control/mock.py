@@ -87,6 +87,8 @@ class Mock:
             "routes": lambda: [{"method": "GET", "path": "/toy", "surface": "toy"}],
             "facts": lambda own: [Fact("a", "b", "unknown", "U1", "toy_a")],
             "seeded": lambda: {"toy": {"blocks": ["red", "blue"]}},
+            "seed": self._seed,
+            "seed_files": dict,
             "forget": self.forgotten.append,
             "check_public_key": _check_public_key,
             "explain": self._explain,
@@ -126,6 +128,9 @@ class Mock:
         self.sent.append((target.url, json.loads(body)))
         problem = "" if self.callback_status == 200 else "as told"
         return CallbackReply(self.callback_status, problem, self.callback_answer)
+
+    async def _seed(self, wall: float) -> None:
+        """Begin with nothing more."""
 
     async def submit(self, id: str = "ready", **changes: Any) -> Snapshot:
         """Make a job of an account."""
@@ -171,11 +176,13 @@ class Http:
 
 
 @asynccontextmanager
-async def a_client(mock: Mock | None = None, **options: Any) -> AsyncIterator[Http]:
-    """Open a client of a mock, by default of a new one."""
+async def a_client(
+    mock: Mock | None = None, peer: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[Http]:
+    """Open a client of a mock, by default of a new one, with the address of the peer."""
     mock = mock or Mock()
     options.setdefault("base_url", "http://127.0.0.1:8080")
-    transport = httpx.ASGITransport(app=mock)
+    transport = httpx.ASGITransport(app=mock, client=(peer, 40_000))
     async with httpx.AsyncClient(transport=transport, **options) as client:
         yield Http(mock, client)
 

@@ -27,6 +27,39 @@ async def test_from_beyond_loopback_the_control_token_is_needed():
         await http("GET", "/accounts", headers={"authorization": f"bearer {TOKEN}"})
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 200), ("10.1.2.3", 200), ("172.17.0.1", 200), ("192.168.0.9", 200),
+        ("::1", 200), ("fd00::7", 200), ("fe80::1%eth0", 200), ("::ffff:10.1.2.3", 200),
+        ("203.0.113.7", 401), ("8.8.8.8", 401), ("2001:db8::1", 401), ("::ffff:8.8.8.8", 401),
+    ],
+)  # fmt: skip
+async def test_private_networks_need_no_token_if_it_is_open_to_them(address, status):
+    mock = a_guarded_mock(open_to_private=True)
+    async with a_client(mock, base_url="http://tams-mock:8080", peer=address) as http:
+        assert (await http.raw("GET", "/accounts")).status_code == status
+        await http("GET", "/accounts", headers=BEARER)
+
+    async with a_client(a_guarded_mock(), base_url="http://10.0.0.1", peer=address) as http:
+        await http.problem(401, "GET", "/accounts")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("tams-mock", 200), ("10.0.0.7:8080", 200), ("mock.default.svc.cluster.local", 200),
+        ("host.docker.internal:8080", 200), ("evil.example", 403), ("local.evil.example:80", 403),
+    ],
+)  # fmt: skip
+async def test_names_that_an_attacker_can_point_here_are_refused_without_the_token(host, status):
+    mock = a_guarded_mock(open_to_private=True)
+    async with a_client(mock, peer="10.1.2.3") as http:
+        answer = await http.raw("GET", "/accounts", headers={"host": host})
+
+    assert answer.status_code == status
+
+
 async def test_probes_need_no_token():
     async with a_client(a_guarded_mock(), base_url="http://mock.example:8080") as http:
         for path in ("/health", "/ready", "/version"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import PIL
 import pytest
 
 from mock_server.core.errors import NotInstalled
@@ -119,6 +120,12 @@ def test_made_up_texts_name_the_extra(base, path):
 
     assert answer.status_code == 400
     assert 'pip install "tams-mock[data]"' in answer.json()["message"]
+
+
+def test_incidents_say_what_is_not_installed():
+    found = extras.versions(["pillow", "no-such-package"])
+
+    assert found == {"pillow": PIL.__version__, "no-such-package": "none"}
 
 
 def test_videos_of_a_loaded_state_need_the_extra(monkeypatch):
