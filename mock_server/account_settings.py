@@ -42,6 +42,8 @@ class AccountSettings:
 
         A value is given as in a file or, as a text, as in the environment. Raises SettingsRefused.
         """
+        if not changes:
+            return own
         known = {setting.name: setting for setting in all_settings()}
         possible = [setting.name for setting in all_settings() if not setting.server_only]
         tables = tables_of(all_settings())

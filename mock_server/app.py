@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,7 +24,13 @@ from mock_server.core.outbox import Delivery
 from mock_server.core.resets import ResetService
 from mock_server.core.states import StateService
 from mock_server.core.store import Store
-from mock_server.settings import Settings, read_settings, recorded_settings, settings_table
+from mock_server.settings import (
+    Settings,
+    given_settings,
+    read_settings,
+    recorded_settings,
+    settings_table,
+)
 from mock_server.stores import open_store
 from mock_server.tams.catalogue import demo_uploads
 from mock_server.tams.key_pairs import key_pair, load_public_key
@@ -72,8 +79,9 @@ VENDORS: tuple[Callable[[VendorContext, AccountSettings], Vendor], ...] = (
 class App:
     """The whole mock as one ASGI app: the vendors and the control API behind the observers.
 
-    `observers` are told of each exchange after the journal. A replay has its own wall clock, store
-    and dispatcher.
+    It opens itself at its first request, if no server did that before, and `async with` closes it.
+    After `close`, it begins anew. `observers` are told of each exchange after the journal. A replay
+    has its own wall clock, store and dispatcher.
     """
 
     def __init__(
@@ -86,6 +94,9 @@ class App:
         dispatcher: Callable[..., CallbackDispatcher] = CallbackDispatcher,
     ) -> None:
         self.settings = settings
+        self._wall = wall
+        self._opening = asyncio.Lock()
+        self._is_open = False
         account_settings = AccountSettings(settings)
         self.accounts = AccountService(
             store or open_store(blob_bytes=settings.stored_bytes),
@@ -177,6 +188,8 @@ class App:
     # Frameworks look at whether this is a coroutine function to tell ASGI from WSGI.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if not self._is_open:
+                await self._open_once()
             await self.http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -187,11 +200,25 @@ class App:
         """Make what the server begins with, and return the ready-made account."""
         if not self.recorder.began_at:  # A server opens it before its own start does.
             self.recorder.begin(wall)
+        self.dispatcher.open()
         if self.proxy is not None:
             self.proxy.upstream.open()
         account = await self.accounts.open(wall)
         await self._seed(wall)
+        self._is_open = True
         return account
+
+    async def __aenter__(self) -> App:
+        await self._open_once()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def _open_once(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                await self.open(self._wall())
 
     async def _seed(self, wall: float) -> None:
         """Make what the settings give a server to begin with, as far as it is not there."""
@@ -209,6 +236,7 @@ class App:
 
     async def close(self) -> None:
         """Stop what runs in the background, and close the store."""
+        self._is_open = False
         await self.dispatcher.close()
         if self.proxy is not None:
             await self.proxy.upstream.close()
@@ -322,7 +350,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self.open(wall())
+                await self.open(self._wall())
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.close()
@@ -330,9 +358,17 @@ class App:
                 return
 
 
-def create_app(settings: Settings | None = None, observers: Iterable[Observer] = ()) -> App:
-    """Return the mock as an ASGI app; without settings, those of the environment."""
-    return App(settings or read_settings(), observers)
+def create_app(
+    settings: Settings | None = None, observers: Iterable[Observer] = (), **values: Any
+) -> App:
+    """Return the mock as an ASGI app, also for `httpx.ASGITransport`.
+
+    Settings are given as such, or as values by name; without any, those of the environment count.
+    Raises SettingsError.
+    """
+    if settings is None:
+        settings = given_settings(values) if values else read_settings()
+    return App(settings, observers)
 
 
 def _own_hosts(settings: Settings) -> tuple[str, ...]:

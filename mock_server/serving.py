@@ -1,7 +1,11 @@
 """A running server as a context manager, and the same as a coroutine.
 
-    with serve_in_thread(Settings(port=0)) as server:
-        httpx.get(server.url + "/_mock/health")
+    with serving(progress="instant") as server:
+        account = server.client.new_account(balance=100)
+        httpx.get(f"{server.url}/v1/jobs/1", headers={"Authorization": account.access_token})
+
+    async with serving() as server:
+        await server.async_client.advance(seconds=30)
 
 http and https are two listeners of one app in one event loop. Ports are bound before the app is
 loaded, so that a port conflict is reported at once.
@@ -16,21 +20,27 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, cast
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import uvicorn
+from anyio import CancelScope, to_thread
 from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
+from mock_server.client import MockClient
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
-from mock_server.settings import Settings
+from mock_server.settings import Settings, given_settings
 from mock_server.transport import private_files
 from mock_server.transport.ports import Listener, ServingError, listen
 from mock_server.transport.tls import Tls, server_tls
 from mock_server.transport.tls_connections import over_tls
 from mock_server.web.wall import wall
+
+if TYPE_CHECKING:
+    from mock_server.client import AsyncMockClient
 
 KEY_FILE = "default-private-key.pem"
 
@@ -61,6 +71,18 @@ class Server(Struct, frozen=True):
     account: Mapping[str, Any]
     private_key_file: Path | None
     settings: Settings
+
+    @property
+    def client(self) -> MockClient:
+        """The control API, with calls that block."""
+        return MockClient(self.url, control_token=self.settings.control_token)
+
+    @property
+    def async_client(self) -> AsyncMockClient:
+        """The control API, with calls that are awaited."""
+        from mock_server.client import AsyncMockClient
+
+        return AsyncMockClient(self.url, control_token=self.settings.control_token)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `serve --json` prints; a proxy also has its upstream."""
@@ -139,6 +161,44 @@ async def run(
         logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
         await _unless(stop.forced, _shut_down(servers))
         await lifespan.shutdown()
+
+
+class ServerInThread:
+    """What `serving` returns, for `with` and for `async with` (asyncio or trio)."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {"port": 0, "tls_port": 0, **values}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Server:
+        with ExitStack() as stack:
+            values = self._values
+            if "state_dir" not in values:
+                folder = stack.enter_context(TemporaryDirectory(prefix="tams-mock-"))
+                values = {**values, "state_dir": folder}
+            server = stack.enter_context(serve_in_thread(given_settings(values)))
+            self._stack = stack.pop_all()
+        return server
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    async def __aenter__(self) -> Server:
+        return await to_thread.run_sync(self.__enter__)
+
+    async def __aexit__(self, *error: object) -> None:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self.__exit__)
+
+
+def serving(**values: Any) -> ServerInThread:
+    """Return a server that runs in a thread of this process, for `with` and for `async with`.
+
+    The values are settings by name (docs/settings.md); the environment and files do not count.
+    Ports that are not given are free ones, and without `state_dir` no file is left. Several may run
+    at once. Entering raises SettingsError or ServingError.
+    """
+    return ServerInThread(values)
 
 
 @contextmanager

@@ -84,6 +84,18 @@ def gather(
     return origins
 
 
+def from_code(setting_list: Sequence[Setting], values: Mapping[str, Any]) -> dict[str, Origin]:
+    """Return where settings were set that a program gives by name; None is not set."""
+    names = [setting.name for setting in setting_list]
+    tables = tables_of(setting_list)
+    given = {name: each for name, each in flat(values, tables) if each is not None}
+    if wrong := [name for name in given if name not in names]:
+        raise SettingsError(
+            [f"{name} is not a setting{hint(name, names, tables)}" for name in wrong]
+        )
+    return {name: Origin("code", name, value) for name, value in given.items()}
+
+
 def tables_of(setting_list: Sequence[Setting]) -> set[str]:
     """Return the names of the tables that settings are in."""
     return {setting.path[0] for setting in setting_list if len(setting.path) > 1}

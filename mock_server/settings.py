@@ -10,7 +10,7 @@ third of the start of a bare server, and cannot say where a refused value came f
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -577,7 +577,8 @@ class Settings(BaseModel):
         """Turn on the presets of this server for each vendor."""
         presets = [preset for preset in PRESETS if getattr(self, preset)]
         if presets:
-            vars(self).update({name: t.with_presets(presets) for name, t in self._tables()})
+            tables = {name: each for name, each in self if isinstance(each, ChoiceTable)}
+            vars(self).update({name: t.with_presets(presets) for name, t in tables.items()})
 
     @property
     def beyond_loopback(self) -> bool:
@@ -689,10 +690,8 @@ class Settings(BaseModel):
         return "code" if leaf in owner.model_fields_set else "default"
 
     def _owner(self, setting: Setting) -> BaseModel:
-        return self if len(setting.path) == 1 else dict(self._tables())[setting.path[0]]
-
-    def _tables(self) -> Iterator[tuple[str, ChoiceTable]]:
-        return ((name, each) for name, each in self if isinstance(each, ChoiceTable))
+        table: BaseModel = self if len(setting.path) == 1 else getattr(self, setting.path[0])
+        return table
 
 
 def all_settings() -> tuple[Setting, ...]:
@@ -709,6 +708,15 @@ def read_settings(
     tams-mock.toml in the working directory, if there is one. Raises SettingsError.
     """
     return _made_of(setting_sources.gather(all_settings(), flags or {}, os.environ, config))
+
+
+def given_settings(values: Mapping[str, Any]) -> Settings:
+    """Return settings with these values, by name, and otherwise the defaults.
+
+    Those in a table are `{"tams": {"upload_answer": "empty"}}`, or have its name before theirs:
+    `tams.upload_answer`. Raises SettingsError.
+    """
+    return _made_of(setting_sources.from_code(all_settings(), values))
 
 
 def recorded_settings(settings: Settings) -> RecordedSettings:

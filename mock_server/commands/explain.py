@@ -195,17 +195,16 @@ def _ask(url: str, control_token: str, capture: Capture, account: str | None) ->
     from mock_server.client import CallRefused, MockClient, NotReachable
 
     members: dict[str, Any] = {
+        "account": account,
         "method": capture.method,
         "url": f"{capture.scheme}://{capture.host or 'localhost'}"
         + capture.target.decode("utf-8", "surrogateescape"),
         "headers": [{"name": name, "value": value} for name, value in capture.headers],
-        "bodyBase64": b64encode(capture.body).decode(),
+        "body_base64": b64encode(capture.body).decode(),
     }
-    if account is not None:
-        members["account"] = account
     try:
         mock = MockClient(url, control_token=control_token)
-        return mock.call("POST", "/_mock/signature/explain", members)
+        return mock.explain(**members)
     except NotReachable as error:
         raise ConnectionFailure(str(error)) from error
     except CallRefused as error:

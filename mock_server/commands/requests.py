@@ -57,7 +57,6 @@ def command() -> None:
 def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: Any) -> None:
     """List the newest requests, the newest last."""
     with failures(mock):
-        query["correlationId"] = query.pop("correlation_id")
         entries = mock.requests(limit=limit, **query)[::-1]
         if as_json and not follow:
             print_json(entries)
@@ -77,7 +76,7 @@ def _list(mock: MockClient, follow: bool, as_json: bool, limit: int, **query: An
 def _follow(mock: MockClient, query: dict[str, Any]) -> Iterator[Json]:
     """Yield requests as they end."""
     while True:
-        found = mock.requests(_PATIENCE, **query, limit=MAX_LISTED)
+        found = mock.requests(wait=_PATIENCE, **query, limit=MAX_LISTED)
         if found:
             query["since"] = found[0]["id"]
         yield from reversed(found)

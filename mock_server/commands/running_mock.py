@@ -184,16 +184,10 @@ def failures(mock: MockClient) -> Iterator[None]:
         ) from error
 
 
-def _words(error: CallRefused, url: str) -> Iterator[str]:
-    errors = error.problem.get("errors", [])
+def _words(error: CallRefused, url: str) -> list[str]:
     if error.status == 401:
-        yield f"{url} wants its control token: --control-token or {TOKEN_VARIABLE}"
-    elif len(errors) > 1:
-        for each in errors:
-            where = each.get("pointer", "").removeprefix("#/") or each.get("parameter", "")
-            yield f"{where}: {each['detail']}" if where else each["detail"]
-    else:
-        yield str(error) if error.problem else f"{url} answered {error.status}; is it a mock?"
+        return [f"{url} wants its control token: --control-token or {TOKEN_VARIABLE}"]
+    return error.lines if error.problem else [f"{url} answered {error.status}; is it a mock?"]
 
 
 @contextmanager

@@ -105,6 +105,10 @@ class CallbackDispatcher:
         """Say who words and addresses the notices of a surface to an account."""
         self._adapters[surface] = callback_adapter
 
+    def open(self) -> None:
+        """Send again, if it was closed."""
+        self._closed = False
+
     # Coming by itself
 
     def wake(self, account: str | None = None) -> None:

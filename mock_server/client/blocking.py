@@ -1,0 +1,77 @@
+"""The client whose calls block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+from mock_server.client.calls import STATE_TIMEOUT, ControlCalls
+from mock_server.client.wire import Json
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mock_server.client.accounts import AccountClient
+    from mock_server.client.members import AccountMembers
+
+_PIECE_BYTES = 256 * 1024
+
+
+class MockClient(ControlCalls[Json, list[Json]]):
+    """Calls that block. Threads may share a client: each call has its own connection."""
+
+    # http.client, because httpx takes three times as long to load as all else that a command needs.
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Json:
+        with self._answer(method, path, body, query, timeout) as answer:
+            return self._address.read(answer)
+
+    def new_account(self, **members: Unpack[AccountMembers]) -> AccountClient[Json, list[Json]]:
+        """Create an account, and return it with the calls that are about it."""
+        from mock_server.client.accounts import AccountClient
+
+        return AccountClient(self, self.create_account(**members))
+
+    def state_pieces(self, account: str | None = None) -> Iterator[bytes]:
+        """Yield a state as it comes, which may be large."""
+        query = {"account": account}
+        with self._answer("GET", "/_mock/state", None, query, STATE_TIMEOUT) as answer:
+            if answer.status != HTTPStatus.OK:
+                self._address.read(answer)
+            while piece := answer.read1(_PIECE_BYTES):
+                yield piece
+            if answer.read():  # It raises where the answer broke off.
+                raise self._address.no_mock()
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, Any] | None,
+        timeout: float | None,
+    ) -> Iterator[HTTPResponse]:
+        """Call an operation; its answer is to be read inside."""
+        connection = self._address.connection(self.timeout if timeout is None else timeout)
+        try:
+            self._address.send(connection, method, path, body, query)
+            yield connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise self._address.silent(error) from error
+        finally:
+            connection.close()
+
+    def _items(self, kind: str, answer: Json) -> list[Json]:
+        return self._address.items(kind, answer)
