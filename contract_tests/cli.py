@@ -16,7 +16,15 @@ from contract_tests import PACKAGE
 from contract_tests.coverage.command import coverage_command
 from contract_tests.doctor.command import doctor_command
 from contract_tests.learning.command import learn_command
-from contract_tests.options import OPTIONS, RUNS, STATE_FOLDER, SURFACES, Option, add_flags
+from contract_tests.options import (
+    BY_SURFACE,
+    OPTIONS,
+    RUNS,
+    STATE_FOLDER,
+    SURFACES,
+    Option,
+    add_flags,
+)
 from contract_tests.recording.commands import drift_command, record_command
 
 HELP = """Check a target against the documented behaviour of TAMS and the Workshop.
@@ -25,8 +33,9 @@ Without a command the suite runs: against a mock that it starts, against a URL, 
 services. Tests that cost credits run only with --profile, and never spend more than --max-credits.
 """
 DISTRIBUTION = "tams-mock"
-EXTRA = ("dirty_equals", "hypothesis", "jinja2", "jsonschema", "pytest")
-"""The packages that a run needs, from the extra `contract`."""
+EXTRA = ("dirty_equals", "hypothesis", "jinja2", "jsonschema", "pytest", "xdist")
+"""The packages of the extra `contract`."""
+MAX_PROCESSES = 8  # each one starts a mock
 INTERRUPTED, WRONG_USE, WRONG_USE_OF_COMMAND = 2, 4, 2
 _QUIET = (
     "-q", "--no-header", "--tb=short", "-r", "N", "-p", "no:cacheprovider",
@@ -55,12 +64,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
               callback=_print_version, help="Show the version and exit.")  # fmt: skip
 @click.option("-k", "expression", metavar="EXPR", help="Run the tests whose names match.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
-@click.option("--parallel", metavar="N", help="Run in N processes (needs pytest-xdist).")
+@click.option("--parallel", type=click.IntRange(min=1), metavar="N",
+              help="Run in N processes; without it, in as many as are useful.")  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 def tams_contract(
     expression: str | None,
     first: bool,
-    parallel: str | None,
+    parallel: int | None,
     junit: Path | None,
     **flags: Any,
 ) -> None:
@@ -71,7 +81,8 @@ def tams_contract(
     arguments = [*_QUIET, *(word for option in OPTIONS for word in _words(option, flags))]
     arguments += ["-k", expression] if expression else []
     arguments += ["-x"] if first else []
-    arguments += ["-n", parallel] if parallel else []
+    if not (flags["plan"] or (parallel is None and expression)):
+        arguments += parallel_words(parallel, flags)
     arguments += [f"--junitxml={junit}"] if junit else []
     _check_folders(flags["state_dir"], flags["record_evidence"], writes=not flags["plan"])
     _check_files({"junit": junit, **{name: flags[name] for name in ("json", "html", "badge")}})
@@ -83,6 +94,22 @@ def _check_packages() -> None:
     for name in EXTRA:
         if find_spec(name) is None:
             raise ModuleNotFoundError(name=name)
+
+
+def parallel_words(wanted: int | None, flags: Mapping[str, Any]) -> list[str]:
+    """Return pytest's arguments for the number of processes."""
+    if flags["target"] in (None, "mock"):
+        distribution, useful = "worksteal", min(_cores(), MAX_PROCESSES)
+    else:
+        # One rate limit holds for all calls to a surface, so each one gets one process.
+        distribution, useful = BY_SURFACE, 1 if flags["only"] else len(SURFACES)
+    number = useful if wanted is None else wanted
+    return [] if number == 1 else ["-n", str(number), "--dist", distribution]
+
+
+def _cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_folders(state: Path | None, evidence: Path | None, *, writes: bool) -> None:
@@ -133,8 +160,7 @@ def run_suite(arguments: list[str], own_plugins: Sequence[object] = ()) -> int:
 
     # Plugins of the project under test do not fit this suite. Workers read the variable, too.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # noqa: TID251
-    plugins = ["contract_tests.plugin", "_hypothesis_pytestplugin"]
-    plugins += ["xdist.plugin"] if find_spec("xdist") else []
+    plugins = ["contract_tests.plugin", "_hypothesis_pytestplugin", "xdist.plugin"]
     folders = [str(PACKAGE / surface) for surface in SURFACES]
     fixed = ["-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent)]
     fixed += [word for plugin in plugins for word in ("-p", plugin)]

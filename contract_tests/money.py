@@ -38,23 +38,31 @@ class Reservation:
 
 
 class Ledger:
-    """The upper bound of what a run has spent, in a file; `budgets` has a limit for each unit."""
+    """The upper bound of what a run has spent, in a file; `budgets` has a limit for each unit.
 
-    def __init__(self, path: Path, budgets: dict[str, Decimal | None]) -> None:
+    Without `durable`, lines are not forced to the disk: a crash of the computer may lose them.
+    """
+
+    def __init__(
+        self, path: Path, budgets: dict[str, Decimal | None], *, durable: bool = True
+    ) -> None:
         self._path = path
         self._budgets = budgets
+        self._durable = durable
+        self._read_bytes = 0  # so far; the file only grows
+        self._amounts: dict[str, tuple[str, Decimal]] = {}  # of each reservation, with its unit
 
     def reserve(self, unit: str, amount: Decimal, test: str) -> Reservation:
         """Reserve an amount, or raise `BudgetUsedUp`; it is on disk when this returns."""
         with self._locked() as file:
-            spent = _sum(_lines(file), unit)
+            spent = self._sum(unit)
             budget = self._budgets.get(unit)
             if budget is not None and spent + amount > budget:
                 raise BudgetUsedUp(
                     f"costs up to {amount} {unit}; {spent} of {budget} are spent or reserved"
                 )
             reservation = Reservation(secrets.token_hex(8), unit, amount)
-            _append(
+            self._append(
                 file,
                 {
                     "kind": "reserve",
@@ -69,7 +77,7 @@ class Ledger:
     def settle(self, reservation: Reservation, amount: Decimal) -> None:
         """Replace the reserved amount by the actual cost."""
         with self._locked() as file:
-            _append(file, {"kind": "settle", "id": reservation.id, "amount": str(amount)})
+            self._append(file, {"kind": "settle", "id": reservation.id, "amount": str(amount)})
 
     def release(self, reservation: Reservation) -> None:
         """Cancel a reservation, because the target refused and nothing was made."""
@@ -79,8 +87,8 @@ class Ledger:
         """Return the upper bound of what was spent."""
         if not self._path.exists():
             return Decimal(0)
-        with self._locked() as file:
-            return _sum(_lines(file), unit)
+        with self._locked():
+            return self._sum(unit)
 
     def left(self, unit: str) -> Decimal | None:
         """Return what may still be spent; None means no limit."""
@@ -88,11 +96,33 @@ class Ledger:
         return None if budget is None else max(Decimal(0), budget - self.spent(unit))
 
     @contextmanager
-    def _locked(self) -> Iterator[IO[str]]:
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """Open the file, so that no other process changes it, and read what is new in it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a+", encoding="utf-8") as file:
+        with self._path.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(self._read_bytes)
+            for line in _lines(file.read()):
+                self._take(line)
+            self._read_bytes = file.tell()
             yield file
+
+    def _append(self, file: IO[bytes], line: dict[str, Any]) -> None:
+        # A killed process may have left half a line. The line feed keeps this line separate.
+        file.write(b"\n" + json.dumps(line).encode() + b"\n")
+        file.flush()
+        if self._durable:
+            os.fsync(file.fileno())
+
+    def _take(self, line: dict[str, Any]) -> None:
+        id, amount = line["id"], Decimal(line["amount"])
+        if line["kind"] == "reserve":
+            self._amounts[id] = line["unit"], amount
+        elif id in self._amounts:
+            self._amounts[id] = self._amounts[id][0], amount
+
+    def _sum(self, unit: str) -> Decimal:
+        return sum((n for of, n in self._amounts.values() if of == unit), Decimal(0))
 
 
 class SpendingAllowance:
@@ -128,28 +158,12 @@ class SpendingAllowance:
         self.taken -= reservation.amount
 
 
-def _append(file: IO[str], line: dict[str, Any]) -> None:
-    # A killed process may have left half a line. The line feed keeps this line separate.
-    file.write("\n" + json.dumps(line) + "\n")
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _lines(file: IO[str]) -> Iterator[dict[str, Any]]:
-    file.seek(0)
-    for text in file.read().splitlines():
-        if not text.strip():
+def _lines(text: bytes) -> Iterator[dict[str, Any]]:
+    for part in text.splitlines():
+        if not part.strip():
             continue
         try:
-            line = json.loads(text)
+            line = json.loads(part)
         except ValueError:
             continue  # half a line: its submission was never sent
         yield line
-
-
-def _sum(lines: Iterator[dict[str, Any]], unit: str) -> Decimal:
-    amounts: dict[str, Decimal] = {}
-    for line in lines:
-        if (line["kind"] == "reserve" and line["unit"] == unit) or line["id"] in amounts:
-            amounts[line["id"]] = Decimal(line["amount"])
-    return sum(amounts.values(), Decimal(0))

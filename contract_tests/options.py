@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SURFACES = ("tams", "workshop")
 STATE_FOLDER = ".tams-contract"
+BY_SURFACE = "loadscope"  # the distribution of pytest-xdist that gives each surface one process
 RUNS = "runs"  # the folder in it that has a folder for each run
 
 

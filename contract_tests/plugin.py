@@ -25,7 +25,7 @@ from contract_tests.fixtures import (
     workshop,
 )
 from contract_tests.markers import DESCRIPTIONS
-from contract_tests.options import add_options, read_flags
+from contract_tests.options import BY_SURFACE, SURFACES, add_options, read_flags
 from contract_tests.outcomes import SuiteError
 from contract_tests.plan import CostPlanner
 from contract_tests.report_plugin import ReportPlugin
@@ -75,6 +75,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Pass the folder of the run to a worker of pytest-xdist."""
     node.workerinput[WORKER_INPUT] = str(node.config.stash[FOLDER])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each surface one process: calls to one surface have one rate limit."""
+    if config.getoption("dist") != BY_SURFACE:
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = lambda nodeid: next(
+        (name for name in SURFACES if f"/{name}/" in nodeid), ""
+    )
+    return scheduling
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

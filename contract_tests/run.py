@@ -69,7 +69,9 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         """Return the run's ledger."""
-        return Ledger(self.folder / LEDGER, dict(self.limits.budgets))
+        # The money of a mock need not survive a crash of the computer.
+        durable = not self.target.has_own_account
+        return Ledger(self.folder / LEDGER, dict(self.limits.budgets), durable=durable)
 
     @cached_property
     def redactor(self) -> SecretRedactor:

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from contract_tests import cli
+from contract_tests.options import BY_SURFACE
 from contract_tests.tests.command_runs import ROOT, run_in
 
 ONE_TEST = ("-k", "test_an_unknown_job", "--only", "tams")
@@ -73,3 +75,20 @@ def test_a_mock_that_does_not_start_says_why(tmp_path):
 
     assert "TAMS_MOCK_PROT in the environment is not a setting" in done.stdout
     assert "Fatal Python error" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted", "words"),
+    [
+        ({"target": None, "only": None}, None, ["-n", "3", "--dist", "worksteal"]),
+        ({"target": "mock", "only": "tams"}, None, ["-n", "3", "--dist", "worksteal"]),
+        ({"target": "mock", "only": None}, 1, []),
+        ({"target": "real", "only": None}, None, ["-n", "2", "--dist", BY_SURFACE]),
+        ({"target": "http://t", "only": "tams"}, None, []),
+        ({"target": "real", "only": None}, 5, ["-n", "5", "--dist", BY_SURFACE]),
+    ],
+)
+def test_a_run_uses_as_many_processes_as_are_useful(monkeypatch, flags, wanted, words):
+    monkeypatch.setattr(cli, "_cores", lambda: 3)
+
+    assert cli.parallel_words(wanted, flags) == words

@@ -1,10 +1,12 @@
 """The budget is never exceeded, with several, killed and resumed processes."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -81,6 +83,17 @@ def test_the_reservation_is_on_disk_before_reserve_returns(tmp_path, monkeypatch
 
     assert len(seen) == 1
     assert '"amount": "0.3"' in seen[0]
+
+
+def test_a_line_is_read_once_by_each_process(tmp_path, monkeypatch):
+    book, read = ledger(tmp_path, "99"), Mock(wraps=json.loads)
+    monkeypatch.setattr(json, "loads", read)
+
+    for _ in range(9):
+        book.settle(book.reserve("credits", Decimal(1), "t"), Decimal("0.5"))
+
+    assert book.spent("credits") == Decimal("4.5")
+    assert read.call_count == 18
 
 
 @given(

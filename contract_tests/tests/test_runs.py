@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+from contract_tests.options import BY_SURFACE
+
 # A run that is started in the background ignores SIGINT, and so do its child processes.
 PROCESS = """
 import os, signal
@@ -38,6 +40,14 @@ def pytest_configure(config):
         KnownDifference(f"tams/test_it.py::{name}", "url", "so be it", date(2026, 1, 1), date.max)
         for name in ("test_differs", "test_differs_no_more")
     ]
+"""
+WORKER = """
+import os
+
+@pytest.mark.parametrize("n", range(3))
+@source("TAMS › 5.1")
+def test_worker(n):
+    pytest.skip(os.environ["PYTEST_XDIST_WORKER"])
 """
 OBSERVING = """
 @source("TAMS › 5.4")
@@ -269,6 +279,20 @@ def test_workers_share_the_budget(nested, fake_tams):
 
     assert fake_tams.jobs == 2
     assert sorted(nested.outcomes().values()) == ["disabled", "passed", "passed"]
+
+
+def test_calls_to_one_surface_come_from_one_process(nested, fake_tams):
+    nested.write(WORKER)
+    path = nested.folder / "suite" / "tams" / "test_it.py"
+    path.with_name("test_other.py").write_text(path.read_text())
+    (nested.folder / "suite" / "workshop").mkdir()
+    path.parent.with_name("workshop").joinpath("test_it.py").write_text(path.read_text())
+    plugins = ("-p", "xdist.plugin", "-n2", f"--dist={BY_SURFACE}")
+
+    nested.run(fake_tams.url, *plugins)
+
+    workers = {(test["surface"], test["reason"]) for test in nested.report()["tests"]}
+    assert len(workers) == len(dict(workers)) == 2
 
 
 def test_an_interrupted_run_has_a_summary_and_can_continue(nested, fake_tams):
