@@ -62,7 +62,7 @@ def test_the_blocks_of_a_page_run_as_they_are_pasted(page, url, tmp_path):
 
 
 def test_the_site_has_every_page(tmp_path):
-    for name in ("contract_tests", "fixtures"):
+    for name in ("compose.yaml", "contract_tests", "fixtures"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "zensical.toml", tmp_path)  # A link would build the checkout's site.
     shutil.copytree(DOCS, tmp_path / "mock_server" / "docs")
