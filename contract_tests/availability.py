@@ -78,28 +78,38 @@ def why_unusable(
     sleep: Callable[[float], None] = wall.sleep,
 ) -> Trouble | None:
     """Return why a surface cannot be tested with a credential, or None."""
+    return lasting_trouble(
+        url,
+        lambda: ask(http, surface, url, auth),
+        lambda answer: not_the_service(answer, url) or (refusal(surface, answer) if auth else None),
+        sleep,
+    )
+
+
+def lasting_trouble(
+    url: str,
+    call: Callable[[], httpx.Response],
+    judge: Callable[[httpx.Response], Trouble | None],
+    sleep: Callable[[float], None] = wall.sleep,
+) -> Trouble | None:
+    """Return what is wrong with a call to a URL, repeated while it may be over soon, or None."""
     trouble = None
     for pause in (0.0, *PAUSES):
         if pause:
             sleep(pause)
-        trouble = _look(http, surface, url, auth)
+        try:
+            trouble = judge(call())
+        except httpx.TransportError as error:
+            trouble = no_answer(error, url)
         if trouble is None or not trouble.passing:
             break
     return trouble
 
 
-def _look(http: httpx.Client, surface: str, url: str, auth: httpx.Auth | None) -> Trouble | None:
-    try:
-        answer = ask(http, surface, url, auth)
-    except httpx.TransportError as error:
-        return no_answer(error, url)
-    return not_the_service(answer, url) or (refusal(surface, answer) if auth else None)
-
-
 def no_answer(error: BaseException, url: str) -> Trouble:
     """Return why a call to a URL failed, from the error of httpx or of a socket."""
     parts = urlsplit(url)
-    host, where = parts.hostname or "", parts.netloc
+    host, where = parts.hostname or "", _place(url)
     if isinstance(error, httpx.ProxyError):
         return Trouble(
             "connection",
@@ -118,7 +128,7 @@ def no_answer(error: BaseException, url: str) -> Trouble:
         if isinstance(cause, ConnectionRefusedError):
             return Trouble(
                 "connection",
-                f"nothing answers at {url}: the connection is refused",
+                f"nothing answers at {where}: the connection is refused",
                 "check host and port, and start the service if it is yours",
             )
     if isinstance(error, httpx.ConnectTimeout | TimeoutError):
@@ -162,7 +172,7 @@ def is_connection_lost(error: BaseException) -> bool:
 
 def not_the_service(answer: httpx.Response, url: str) -> Trouble | None:
     """Return why an answer is not one of a vendor's service, or None."""
-    where, status = urlsplit(url).netloc, answer.status_code
+    where, status = _place(url), answer.status_code
     if answer.is_redirect:
         place = answer.headers.get("location", "")[:MAX_QUOTED]
         return Trouble(
@@ -340,6 +350,11 @@ def _tls(error: ssl.SSLError, host: str, where: str) -> Trouble:
     else:
         words, advice = f"TLS with {where} fails: {reason}", "check the port and the network"
     return Trouble("TLS", words, advice)
+
+
+def _place(url: str) -> str:
+    """Return host and port of a URL, without the password that it may have."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _named(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from contract_tests import PACKAGE
 from contract_tests.coverage.command import coverage_command
@@ -75,7 +76,12 @@ def tams_contract(
     **flags: Any,
 ) -> None:
     """Run the suite, unless a command was given."""
-    if click.get_current_context().invoked_subcommand is not None:
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        if flag := _typed_flag(context):
+            raise click.UsageError(
+                f"flags of a command follow it: tams-contract {context.invoked_subcommand} {flag} …"
+            )
         return
     _check_packages()
     arguments = [*_QUIET, *(word for option in OPTIONS for word in _words(option, flags))]
@@ -87,6 +93,14 @@ def tams_contract(
     _check_folders(flags["state_dir"], flags["record_evidence"], writes=not flags["plan"])
     _check_files({"junit": junit, **{name: flags[name] for name in ("json", "html", "badge")}})
     sys.exit(run_suite(arguments))
+
+
+def _typed_flag(context: click.Context) -> str:
+    """Return the first flag that was typed, or an empty text."""
+    typed = ParameterSource.COMMANDLINE
+    flags = (each for each in context.command.params
+             if context.get_parameter_source(each.name or "") is typed)  # fmt: skip
+    return next((each.opts[0] for each in flags), "")
 
 
 def _check_packages() -> None:

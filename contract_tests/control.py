@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from contract_tests.answers import Unmet
-from contract_tests.availability import Trouble, no_answer
+from contract_tests.availability import Trouble, lasting_trouble
 from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
 
 
@@ -37,13 +38,7 @@ class ControlClient:
 
     def is_there(self) -> bool:
         """Say whether the target has a control API; raises `httpx.TransportError`."""
-        answer = self._http.get(f"{self._url}/_mock/version", headers=self._headers)
-        if answer.status_code != 200:
-            return False
-        try:
-            return isinstance(answer.json(), dict) and "version" in answer.json()
-        except ValueError:
-            return False
+        return _no_mock(self._version()) is None
 
     def version(self) -> str:
         """Return the mock's version."""
@@ -51,13 +46,10 @@ class ControlClient:
 
     def trouble(self) -> Trouble | None:
         """Return why the mock cannot be tested any more, or None."""
-        try:
-            there = self.is_there()
-        except httpx.TransportError as error:
-            return no_answer(error, self._url)
-        if there:
-            return None
-        return Trouble("answer", f"the mock at {self._url} is gone", "see why it has stopped")
+        return lasting_trouble(self._url, self._version, _no_mock)
+
+    def _version(self) -> httpx.Response:
+        return self._http.get(f"{self._url}/_mock/version", headers=self._headers)
 
     def make_account(self, **members: Any) -> MockAccount:
         """Make a new account; members are those of the control API, such as its balance."""
@@ -116,6 +108,16 @@ class ControlClient:
             return self._http.request(method, url, json=body, headers=self._headers)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             return self._http.request(method, url, json=body, headers=self._headers)
+
+
+def _no_mock(answer: httpx.Response) -> Trouble | None:
+    """Return why the answer to `/_mock/version` is not one of a mock, or None."""
+    status = answer.status_code
+    with suppress(ValueError):
+        if status == 200 and isinstance(body := answer.json(), dict) and "version" in body:
+            return None
+    sentence = f"the mock is gone: /_mock/version answers {status}"
+    return Trouble("answer", sentence, "see why it has stopped", passing=status >= 500)
 
 
 def _account_from(account: dict[str, Any]) -> MockAccount:

@@ -49,6 +49,7 @@ def test_help_needs_no_package_but_click(with_click_alone, words):
         (["no-such-command"], "No such command 'no-such-command'", 4),
         (["--profile", "dear"], "'dear' is not one of", 4),
         (["drift"], "Missing argument 'BEFORE'", 2),
+        (["--target", "real", "doctor"], "follow it: tams-contract doctor --target", 4),
     ],
 )
 def test_wrong_use_is_said_without_pytest(with_click_alone, words, said, status):

@@ -85,7 +85,7 @@ def test_credentials_of_the_environment_never_reach_a_mock_of_the_run(tmp_path):
 def test_a_missing_target_is_reported_before_the_run(tmp_path, target):
     settings = read(Flags(target), {**TOKEN, "TAMS_ENDPOINT": "http://127.0.0.1:1"}, tmp_path)
 
-    with pytest.raises(TargetDown, match=r"http://127\.0\.0\.1:1"):
+    with pytest.raises(TargetDown, match=r" 127\.0\.0\.1:1: "):
         check_target(settings)
 
 
