@@ -277,13 +277,16 @@ def _workshop_refusal(answer: httpx.Response) -> Trouble | None:
         return None
     if not (code or message):
         # An envelope may come with any status (W21).
-        if status in (401, 403) or (status in (404, 405) and not _is_object(answer)):
-            return Trouble(
+        return (
+            None
+            if _is_envelope(answer)
+            else Trouble(
                 "credentials" if status in (401, 403) else "answer",
                 f"the Workshop answers {status} to a signed call: {_words(answer)}",
                 "check WORKSHOP_ENDPOINT, AppKey and AppSecret",
+                passing=status >= 500,
             )
-        return None
+        )
     shown = f"{status} {code} {message}".rstrip()
     if same := _same_string_to_sign(answer):
         return Trouble("credentials", f"the gateway refuses the signature: {status} {code}", same)
@@ -317,11 +320,12 @@ def _words(answer: httpx.Response) -> str:
     return quoted(answer.text) or "an empty body"
 
 
-def _is_object(answer: httpx.Response) -> bool:
+def _is_envelope(answer: httpx.Response) -> bool:
     try:
-        return isinstance(answer.json(), dict)
+        body = answer.json()
     except ValueError:
         return False
+    return isinstance(body, dict) and body.get("status") in (10, 20)
 
 
 # Codes of OpenSSL for a certificate (X509_V_ERR_…).

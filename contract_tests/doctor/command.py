@@ -25,6 +25,7 @@ def doctor_command(as_json: bool, **flags: Any) -> None:
     """
     from contract_tests.credentials import BadSettings
     from contract_tests.doctor.findings import FindingState, count_of, document
+    from contract_tests.report.verdict import count
 
     given = Flags(**{name: value for name, value in flags.items() if value is not None})
     found: list[Finding] = []
@@ -44,7 +45,8 @@ def doctor_command(as_json: bool, **flags: Any) -> None:
         click.echo(document(given.target, found, complete=complete))
     else:
         told = "" if complete else "interrupted; "
-        click.echo(f"\n{told}{problems} problems, {warnings} warnings; nothing was spent")
+        totals = f"{count(problems, 'problem')}, {count(warnings, 'warning')}"
+        click.echo(f"\n{told}{totals}; nothing was spent")
     sys.exit(INTERRUPTED if not complete else PROBLEM if problems else FINE)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contract_tests.learning.rules import LearningRule, SettingValue, plain_number
 from contract_tests.report.shape import Observation
@@ -18,7 +18,7 @@ class Conclusion:
     """What is known about one setting.
 
     `value` is None if nothing follows, and `open` says why. A conflict has the value that was seen
-    most often.
+    most often. Of what was `seen`, it has the parts that the rules look at.
     """
 
     setting: str
@@ -39,7 +39,8 @@ def conclude(
         votes: list[tuple[SettingValue, ...]] = []
         for rule in (rule for rule in rules if rule.setting == name):
             seen = [one for one in every if rule.applies(one.unknown, one.what)]
-            conclusion.seen += [one for one in seen if one not in conclusion.seen]
+            shown = [replace(one, value=rule.part(one.value)) for one in seen]
+            conclusion.seen += [one for one in shown if one not in conclusion.seen]
             if rule.accepted:
                 _conclude_limit(conclusion, rule, seen)
             else:

@@ -40,17 +40,21 @@ class LearningRule:
         """Say whether an observation is of this kind."""
         return unknown == self.unknown and re.fullmatch(self.what, what) is not None
 
+    def part(self, value: Any) -> Any:
+        """Return the part of an observed value that the rule looks at; None if it is missing."""
+        try:
+            for step in self.at:
+                value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+        return value
+
     def values(self, value: Any) -> tuple[SettingValue, ...]:
         """Return the values of the setting that an observed value allows; none if it says nothing.
 
         For a limit it is whether the value was taken.
         """
-        try:
-            for step in self.at:
-                value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return ()
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(self.part(value), ensure_ascii=False)
         if self.accepted:
             return (re.fullmatch(self.accepted, text) is not None,)
         if self.number:

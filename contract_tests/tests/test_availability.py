@@ -92,6 +92,7 @@ def test_a_refusal_of_the_gateway_is_one_sentence(status, headers, words):
         ("tams", http_reply(429, '{"code":8}', **JSON)),
         ("tams", http_reply(400, '{"code":3}', **JSON)),
         ("workshop", http_reply(200, '{"status":20}', **JSON)),
+        ("workshop", http_reply(400, '{"status":20}', **JSON)),
         ("workshop", http_reply(404, '{"status":20}', **JSON)),
         ("workshop", http_reply(429, x_ca_error_code="T429ID")),
     ],

@@ -244,7 +244,7 @@ def test_the_command_prints_one_document_and_its_status_tells_of_problems(tmp_pa
     assert "at most" in costs["full"]
     assert bad.returncode == 1
     assert "the connection is refused" in bad.stdout
-    assert "1 problems, 0 warnings; nothing was spent" in bad.stdout
+    assert "1 problem, 0 warnings; nothing was spent" in bad.stdout
     assert wrong.returncode == 2
     assert TOKEN not in good.stdout + bad.stdout
 
