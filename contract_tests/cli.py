@@ -36,6 +36,7 @@ services. Tests that cost credits run only with --profile, and never spend more 
 DISTRIBUTION = "tams-mock"
 EXTRA = ("dirty_equals", "hypothesis", "jinja2", "jsonschema", "pytest", "xdist")
 """The packages of the extra `contract`."""
+REPORTS = ("json", "html", "badge", "ctrf", "summary")
 MAX_PROCESSES = 8  # each one starts a mock
 INTERRUPTED, WRONG_USE, WRONG_USE_OF_COMMAND = 2, 4, 2
 _QUIET = (
@@ -91,7 +92,7 @@ def tams_contract(
         arguments += parallel_words(parallel, flags)
     arguments += [f"--junitxml={junit}"] if junit else []
     _check_folders(flags["state_dir"], flags["record_evidence"], writes=not flags["plan"])
-    _check_files({"junit": junit, **{name: flags[name] for name in ("json", "html", "badge")}})
+    _check_files({"junit": junit, **{name: flags[name] for name in REPORTS}})
     sys.exit(run_suite(arguments))
 
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from contract_tests.outcomes import Disabled, SuiteError
 
+LEDGER = "ledger.jsonl"  # in the folder of a run
 UNITS = {"tams": "credits", "workshop": "uses"}
 
 

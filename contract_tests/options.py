@@ -52,6 +52,9 @@ class Flags:
     json: Path | None = None
     html: Path | None = None
     badge: Path | None = None
+    ctrf: Path | None = None
+    summary: Path | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Option:
     """A flag: its name, its field of `Flags`, the kind of its value, a sentence for the help.
 
     `takes` is text, path, number, whole or nothing; `own` means that pytest's name has the prefix
-    `--contract-`, because the plain name is too common.
+    `--contract-`, because the plain name is too common. `variable` is a name in the environment
+    that gives the command its default.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Option:
     metavar: str = ""
     choices: tuple[str, ...] = ()
     own: bool = False
+    variable: str | None = None
 
     @property
     def pytest_name(self) -> str:
@@ -99,6 +104,12 @@ OPTIONS = (
     Option("--json", "json", "path", "Write the report as JSON.", "FILE", own=True),
     Option("--html", "html", "path", "Write the report as a page.", "FILE", own=True),
     Option("--badge", "badge", "path", "Write a badge.", "FILE", own=True),
+    Option("--ctrf", "ctrf", "path", "Write the report as CTRF.", "FILE", own=True),
+    Option(
+        "--summary", "summary", "path", "Append a summary in Markdown.", "FILE", own=True,
+        variable="GITHUB_STEP_SUMMARY",
+    ),
+    Option("--quiet", "quiet", "nothing", "Show no progress, only the summary.", own=True),
 )  # fmt: skip
 
 
@@ -121,7 +132,8 @@ def add_flags(command: click.Command, *fields: str) -> None:
     for option in OPTIONS:
         if fields and option.field not in fields:
             continue
-        more: dict[str, Any] = {"help": option.sentence}
+        more: dict[str, Any] = {"help": option.sentence, "envvar": option.variable}
+        more["show_envvar"] = option.variable is not None
         if option.takes == "nothing":
             more["is_flag"] = True
         else:

@@ -25,15 +25,16 @@ from contract_tests.fixtures import (
     workshop,
 )
 from contract_tests.markers import DESCRIPTIONS
-from contract_tests.options import BY_SURFACE, SURFACES, add_options, read_flags
+from contract_tests.options import BY_SURFACE, add_options, read_flags
 from contract_tests.outcomes import SuiteError
 from contract_tests.plan import CostPlanner
+from contract_tests.progress import ProgressPlugin
 from contract_tests.report_plugin import ReportPlugin
 from contract_tests.run import Run
 from contract_tests.run_folders import last_folder, new_folder
 from contract_tests.runner_plugin import RunnerPlugin, report_status
 from contract_tests.settings import RunSettings, read_settings
-from contract_tests.suite import surface_of
+from contract_tests.suite import surface_in, surface_of
 from contract_tests.targets import TARGET_DOWN, TargetDown, check_target, run_limits
 
 __all__ = ["clock", "fuzz", "observe", "receiver", "resources", "run", "tams", "target", "workshop"]
@@ -45,6 +46,7 @@ WORKER_INPUT = "contract_folder"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
     add_options(parser)
+    parser.addini("contract_progress", "show progress in place of letters", "bool", default=False)
     parser.addini("contract_roots", "more folders with tams/ and workshop/", "args", default=[])
 
 
@@ -65,6 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(CostPlanner(settings), "contract-planner")
         elif not is_worker:
             config.pluginmanager.register(ReportPlugin(settings, folder), "contract-report")
+            if config.getini("contract_progress"):
+                progress = ProgressPlugin(config, settings, folder)
+                config.pluginmanager.register(progress, "contract-progress")
     except (BadSettings, SuiteError) as error:
         raise pytest.UsageError(str(error)) from None
     except TargetDown as error:
@@ -85,9 +90,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     scheduling = LoadScopeScheduling(config, log)
-    scheduling._split_scope = lambda nodeid: next(
-        (name for name in SURFACES if f"/{name}/" in nodeid), ""
-    )
+    scheduling._split_scope = surface_in
     return scheduling
 
 

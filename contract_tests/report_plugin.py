@@ -29,6 +29,8 @@ from contract_tests.targets import TARGET_DOWN
 PAGES = {
     "html": "contract_tests.report.html:html_page",
     "badge": "contract_tests.report.badge:badge",
+    "ctrf": "contract_tests.report.ctrf:ctrf",
+    "summary": "contract_tests.report.markdown:markdown",
 }
 _ENDINGS = (
     pytest.ExitCode.OK,
@@ -51,9 +53,9 @@ class ReportPlugin:
         self._died: list[str] = []  # tests during which a worker crashed
         # If a page cannot be made, the run must not start.
         self._pages = {
-            path: page_maker(place)
+            name: page_maker(place)
             for name, place in PAGES.items()
-            if (path := getattr(settings.flags, name)) is not None
+            if getattr(settings.flags, name) is not None
         }
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -87,8 +89,9 @@ class ReportPlugin:
         _write(self._folder / "report.json", text)
         if flags.json is not None:
             _write(flags.json, text)
-        for path, make_page in self._pages.items():
-            _write(path, make_page(report))
+        for name, make_page in self._pages.items():
+            # GitHub's file of a step has the summaries of all its commands.
+            _write(getattr(flags, name), make_page(report), "a" if name == "summary" else "w")
         if flags.record_evidence is not None:
             self._record(report, flags.record_evidence)
         if report.totals["unreachable"] and not report.totals["failed"]:
@@ -151,6 +154,8 @@ def page_maker(place: str) -> Callable[[RunReport], str]:
     return found
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, mode: str = "w") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    # What UTF-8 does not have (half of a surrogate pair in an answer) becomes a question mark.
+    with path.open(mode, encoding="utf-8", errors="replace") as file:
+        file.write(text)

@@ -15,7 +15,7 @@ from contract_tests.clients.tams import TamsClient
 from contract_tests.clients.wire import SurfaceRules, Wire
 from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.current_test import CurrentTest, between_tests
-from contract_tests.money import Ledger
+from contract_tests.money import LEDGER, Ledger
 from contract_tests.pacing import OwnPacer, Pacer, SharedPacer
 from contract_tests.redaction import SecretRedactor
 from contract_tests.resources import ResourceLog
@@ -23,8 +23,6 @@ from contract_tests.run_folders import make_folder
 from contract_tests.settings import RunSettings
 from contract_tests.targets import ContractTarget, RunLimits, open_target, run_limits
 from contract_tests.transcripts import Transcript
-
-LEDGER = "ledger.jsonl"
 
 
 class Run:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -21,9 +25,10 @@ from contract_tests.evidence import PassRecords, read_evidence
 from contract_tests.markers import Markers
 from contract_tests.outcomes import LETTERS, TestOutcome, outcome_of
 from contract_tests.report.gathering import read_results
+from contract_tests.report.sections import title_of
 from contract_tests.report.shape import Observation, TestResult, read_exchange
 from contract_tests.run import Run
-from contract_tests.selection import admit
+from contract_tests.selection import admit, why_not_included
 from contract_tests.suite import check_markers, markers_of, surface_of, test_id
 from contract_tests.targets import TARGET_DOWN, TargetDown
 
@@ -95,6 +100,24 @@ class RunnerPlugin:
         self.run = run
         self.differences: list[KnownDifference] = read_differences()
         self.evidence: PassRecords = read_evidence(run.settings.flags.evidence or EVIDENCE)
+        self._counts: Counter[str] | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """End the run after Ctrl-C, also if it came in code that ignores exceptions."""
+        usual = signal.getsignal(signal.SIGINT)
+        if usual is not signal.default_int_handler or current_thread() is not main_thread():
+            return (yield)
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            session.shouldstop = "Ctrl-C"
+            signal.default_int_handler(number, frame)
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            return (yield)
+        finally:
+            signal.signal(signal.SIGINT, usual)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -186,6 +209,7 @@ class RunnerPlugin:
             result = asdict(self._finished(execution))
             # As text, because workers can only transfer plain types.
             carried["result"] = json.dumps(result, ensure_ascii=False)
+            carried["included"] = self._included(item.session)
             report.user_properties += _properties(result)
             self.run.current_test = between_tests()
         setattr(report, ATTRIBUTE, carried)
@@ -194,6 +218,20 @@ class RunnerPlugin:
     def pytest_sessionfinish(self) -> None:
         """Clean up what was made."""
         self.run.close()
+
+    def _included(self, session: pytest.Session) -> dict[str, int]:
+        """Return how many tests of each surface this run includes."""
+        if self._counts is None:
+            run, credentials = self.run, self.run.target.credentials
+            self._counts = Counter(
+                surface
+                for item in session.items
+                if (surface := surface_of(item))
+                and not why_not_included(
+                    surface, markers_of(item), run.settings, run.limits, credentials
+                )
+            )
+        return dict(self._counts)
 
     def _trouble(self, execution: TestExecution, error: BaseException | None) -> Trouble | None:
         """Return why the target cannot be tested any more, if a test ended as if that were so."""
@@ -269,4 +307,6 @@ def _properties(result: dict[str, Any]) -> list[tuple[str, object]]:
     """Return the properties of a test for the JUnit file."""
     names = ("outcome", "surface", "spends", "spent", "calls")
     shown: list[tuple[str, object]] = [(name, result[name]) for name in names]
-    return [*shown, *(("source", section) for section in result["source"])]
+    sources = result["source"]
+    shown += [("section", f"{sources[0]} {title_of(sources[0])}")] if sources else []
+    return [*shown, *(("source", section) for section in sources)]

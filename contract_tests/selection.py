@@ -24,11 +24,9 @@ def admit(
     ledger: Ledger,
 ) -> None:
     """Raise `Disabled` or `Unsupported` if a test does not run."""
-    reason = (
-        why_not_asked(surface, marks, settings, limits)
-        or _why_closed(surface, target.credentials)
-        or _why_too_dear(surface, marks, ledger)
-    )
+    reason = why_not_included(
+        surface, marks, settings, limits, target.credentials
+    ) or _why_too_dear(surface, marks, ledger)
     if reason:
         raise Disabled(reason)
     if surface not in target.served:
@@ -36,6 +34,18 @@ def admit(
     for capability in marks.needs:
         if not target.has(capability):
             raise Unsupported(f"the target lacks {capability}: {CAPABILITIES[capability]}")
+
+
+def why_not_included(
+    surface: str,
+    marks: Markers,
+    settings: RunSettings,
+    limits: RunLimits,
+    credentials: TargetCredentials,
+) -> str:
+    """Return why a test is not part of this run, or an empty text."""
+    asked = why_not_asked(surface, marks, settings, limits)
+    return asked or _why_closed(surface, credentials)
 
 
 def why_not_asked(surface: str, marks: Markers, settings: RunSettings, limits: RunLimits) -> str:

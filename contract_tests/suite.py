@@ -32,6 +32,11 @@ def surface_of(item: pytest.Item) -> str | None:
     return None
 
 
+def surface_in(nodeid: str) -> str:
+    """Return the surface of a contract test by pytest's id of it; an empty text for other tests."""
+    return next((surface for surface in SURFACES if f"/{surface}/" in nodeid), "")
+
+
 def test_id(item: pytest.Item) -> str:
     """Return the id of a test, relative to the root of the suite: `tams/test_jobs.py::test_…`."""
     for root in suite_roots(item.config):

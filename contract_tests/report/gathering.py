@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from contract_tests.money import UNITS, Ledger
+from contract_tests.money import LEDGER, UNITS, Ledger
 from contract_tests.options import SURFACES
 from contract_tests.outcomes import TestOutcome
 from contract_tests.report.shape import (
@@ -22,7 +22,6 @@ from contract_tests.report.shape import (
     read_result,
 )
 from contract_tests.resources import read_resources
-from contract_tests.run import LEDGER
 from contract_tests.unknowns import questions
 
 SUITE = "tams-contract"

@@ -22,9 +22,9 @@ from contract_tests.redaction import HIDDEN
 from contract_tests.report.badge import badge_words
 from contract_tests.report.curl import curl_command, remark
 from contract_tests.report.sections import by_section
-from contract_tests.report.shape import Exchange, RunReport, UnknownRow
+from contract_tests.report.shape import Exchange, RunReport
 from contract_tests.report.terminal import failures
-from contract_tests.report.verdict import count, verdict
+from contract_tests.report.verdict import count, duration, verdict
 
 TITLES = {"tams": "TAMS", "workshop": "Workshop"}
 EXPLAINED = {
@@ -55,15 +55,6 @@ class ShownExchange:
     took_ms: float
 
 
-@dataclass(frozen=True)
-class ShownValue:
-    """One observed value, and the number of its observations."""
-
-    what: str
-    value: str
-    times: int
-
-
 def html_page(report: RunReport) -> str:
     """Return the page of a run."""
     bad = failures(report)
@@ -78,7 +69,7 @@ def html_page(report: RunReport) -> str:
         known=[test for test in report.tests if KNOWN in test.reason],
         left=[made for made in report.made if made.left],
         ended=[made for made in report.made if not made.left],
-        unknowns=[(row, observed(row)) for row in report.unknowns],
+        unknowns=[(row, row.values) for row in report.unknowns],
         answered=sum(1 for row in report.unknowns if row.observations),
         verifiable=sum(1 for test in report.tests if not test.observes),
         verified=Counter(kind for test in report.tests for kind in test.verified),
@@ -104,12 +95,6 @@ def show(exchange: Exchange) -> ShownExchange:
     )
 
 
-def observed(row: UnknownRow) -> list[ShownValue]:
-    """Return the different values that were observed, the most frequent first."""
-    seen = Counter((one.what, _plain(one.value)) for one in row.observations)
-    return [ShownValue(what, value, times) for (what, value), times in seen.most_common()]
-
-
 def _message(first: str, part: dict[str, Any]) -> str:
     lines = [first, *(f"{name}: {value}" for name, value in part.get("headers", []))]
     return "\n".join([*lines, "", _shown_body(part)]).rstrip()
@@ -126,18 +111,8 @@ def _shown_body(part: dict[str, Any]) -> str:
     return text + ("\n… (cut)" if part.get("cut") else "")
 
 
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def _fact(name: str) -> str:
@@ -155,7 +130,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {
-        "moment": _moment, "duration": _duration, "count": count, "fact": _fact,
+        "moment": _moment, "duration": duration, "count": count, "fact": _fact,
     }  # fmt: skip
     environment.globals |= {"hidden": HIDDEN}
     return environment

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
+from contract_tests import PACKAGE
 from contract_tests.report.shape import TestResult
 
 
@@ -18,6 +21,11 @@ class Section:
     tests: tuple[TestResult, ...]
 
     @property
+    def title(self) -> str:
+        """Return its title; an empty text if it has none."""
+        return title_of(self.name)
+
+    @property
     def outcomes(self) -> Counter[str]:
         """Return the number of tests for each outcome."""
         return Counter(test.outcome for test in self.tests)
@@ -26,6 +34,20 @@ class Section:
     def bad(self) -> int:
         """Return the number of tests that failed or had an error."""
         return self.outcomes["failed"] + self.outcomes["error"]
+
+
+def title_of(name: str) -> str:
+    """Return the title of a section, or of the one around it; an empty text if it has none."""
+    surface, _, number = name.partition(" › ")
+    titles = _titles().get(surface.lower(), {})
+    number = number.partition(" ")[0]
+    return titles.get(number) or titles.get(number.rpartition(".")[0], "")
+
+
+@cache
+def _titles() -> dict[str, dict[str, str]]:
+    text = (PACKAGE / "data" / "sections.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def by_section(tests: Iterable[TestResult], surface: str) -> list[Section]:

@@ -6,6 +6,8 @@ since the epoch. Secrets are already removed.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -76,6 +78,15 @@ class TestResult:
 
 
 @dataclass(frozen=True)
+class ShownValue:
+    """One observed value as text, and the number of its observations."""
+
+    what: str
+    value: str
+    times: int
+
+
+@dataclass(frozen=True)
 class UnknownRow:
     """An open question and what this target does, if that was observed."""
 
@@ -83,6 +94,12 @@ class UnknownRow:
     surface: str
     question: str
     observations: list[Observation]
+
+    @property
+    def values(self) -> list[ShownValue]:
+        """Return the different values that were observed, the most frequent first."""
+        seen = Counter((one.what, _as_text(one.value)) for one in self.observations)
+        return [ShownValue(what, value, times) for (what, value), times in seen.most_common()]
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,10 @@ class RunReport:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data."""
         return asdict(self)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def read_result(data: dict[str, Any]) -> TestResult:

@@ -78,13 +78,8 @@ def _reasons(report: RunReport) -> Iterator[str]:
 
 
 def _money(report: RunReport) -> Iterator[str]:
-    parts = []
-    for row in report.money:
-        if row.spent != "0" or row.budget not in (None, "0"):
-            of = "" if row.budget is None else f" of {row.budget}"
-            parts.append(f"at most {row.spent}{of} {row.unit}")
     calls = ", ".join(f"{count} to {name}" for name, count in report.calls.items() if count)
-    yield f"spent: {', '.join(parts) or 'nothing'}; calls: {calls or 'none'}"
+    yield f"spent: {spent_words(report)}; calls: {calls or 'none'}"
     left = [made for made in report.made if made.left]
     if report.made:
         yield f"made: {len(report.made)} things, {len(left)} of them left behind"
@@ -106,6 +101,16 @@ def _ending(report: RunReport) -> Iterator[str]:
     if not report.complete:
         yield "continue with --resume: passed tests are not run again, spent credits stay counted"
     yield f"transcripts and ledger: {report.folder}"
+
+
+def spent_words(report: RunReport) -> str:
+    """Return what a run has spent at most, with its budgets."""
+    parts = []
+    for row in report.money:
+        if row.spent != "0" or row.budget not in (None, "0"):
+            of = "" if row.budget is None else f" of {row.budget}"
+            parts.append(f"at most {row.spent}{of} {row.unit}")
+    return ", ".join(parts) or "nothing"
 
 
 def failures(report: RunReport) -> list[TestResult]:

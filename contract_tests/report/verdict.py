@@ -51,3 +51,10 @@ def verdict(report: RunReport) -> RunVerdict:
 def count(number: int, thing: str) -> str:
     """Return a number with its noun: `1 test`, `2 tests`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as text: `9.5 s`, `42 s`, `4 min 2 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

@@ -24,7 +24,9 @@ def run_in(
 
     Both streams are in `stdout`.
     """
-    others = {k: v for k, v in os.environ.items() if not k.startswith(("TAMS_", "PYTEST_"))}
+    others = {
+        k: v for k, v in os.environ.items() if not k.startswith(("TAMS_", "PYTEST_", "GITHUB_"))
+    }
     return subprocess.run(
         [sys.executable, *python, "-c", f"import os, sys; {before}; {START}", *words],
         stdout=subprocess.PIPE,

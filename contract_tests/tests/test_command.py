@@ -42,7 +42,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("flag", ["--junit", "--json", "--html", "--badge"])
+@pytest.mark.parametrize("flag", ["--junit", *(f"--{name}" for name in cli.REPORTS)])
 @pytest.mark.parametrize("place", ["file/report", "."])
 def test_a_report_that_cannot_be_written_is_one_line_before_the_run(tmp_path, flag, place):
     (tmp_path / "file").touch()

@@ -1,6 +1,9 @@
 """Known differences, evidence, open questions, and the documents of the suite."""
 
 import ast
+import re
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import pytest
@@ -10,7 +13,7 @@ from contract_tests.differences import KnownDifference, judge, read_differences
 from contract_tests.evidence import PassRecord, read_evidence, record_evidence
 from contract_tests.markers import CAPABILITIES, DESCRIPTIONS
 from contract_tests.openapi import description, openapi_path
-from contract_tests.options import OPTIONS, Flags
+from contract_tests.options import OPTIONS, Flags, RunProfile
 from contract_tests.outcomes import SuiteError, TestOutcome
 from contract_tests.unknowns import questions
 
@@ -122,3 +125,32 @@ def test_marks_and_capabilities_are_described():
 
     marks = [words.partition("(")[0].partition(":")[0] for words in DESCRIPTIONS]
     assert [name for name in [*marks, *CAPABILITIES] if name not in text] == []
+
+
+PLANS = """
+from contract_tests.doctor.costs import cost_findings
+from contract_tests.options import Flags
+from contract_tests.settings import read_settings
+
+for finding in cost_findings(read_settings(Flags("mock"), {})):
+    print(finding.check, finding.sentence)
+"""
+
+
+def test_what_the_profiles_cost_is_described_as_the_plan_says():
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    told = subprocess.run(
+        [sys.executable, "-c", PLANS], capture_output=True, text=True, check=True
+    ).stdout
+
+    for profile in RunProfile:
+        (plan,) = re.findall(rf"^{profile.value} (\d+) of .*? run; (.*?);", told, re.MULTILINE)
+        tests, costs = re.findall(
+            rf"^\| `{profile.value}` \| (.*\d.*) \| (.*) \|$", text, re.MULTILINE
+        )[0]
+        planned = [int(plan[0]), *map(int, re.findall(r"\d+", plan[1]))]
+        described = [int(each) for each in re.findall(r"\d+", f"{tests} {costs}".replace(",", ""))]
+        assert len(described) == len(planned), profile
+        assert described[0] == pytest.approx(planned[0], rel=0.1)
+        for most, exactly in zip(described[1:], planned[1:], strict=True):
+            assert exactly <= most <= 1.2 * exactly, profile

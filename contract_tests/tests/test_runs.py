@@ -41,6 +41,24 @@ def pytest_configure(config):
         for name in ("test_differs", "test_differs_no_more")
     ]
 """
+IGNORING = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Ignoring:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        "here the signal arrives".strip()
+
+@source("TAMS › 5.4")
+def test_ignoring(tams):
+    tams.estimate([])
+    Ignoring()
+
+@source("TAMS › 5.4")
+def test_after_it(tams):
+    tams.estimate([])
+"""
 WORKER = """
 import os
 
@@ -180,6 +198,9 @@ def test_every_outcome_is_reported(nested, fake_tams):
     junit = (nested.folder / "junit.xml").read_text(encoding="utf-8")
     assert '<property name="outcome" value="unsupported"' in junit
     assert '<property name="source" value="TAMS › 5.4"' in junit
+    assert (
+        '<property name="section" value="TAMS › 5.4 Price of a job: POST /v1/jobs/credits"' in junit
+    )
 
 
 def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
@@ -205,6 +226,19 @@ def test_an_observing_test_is_never_counted_as_passed(nested, fake_tams):
     assert "<strong>Only observed</strong>" in text("report.html")
     assert "unverified" in text("badge.svg")
     assert json.loads(text("verified.json")) == {"tests": {}}
+
+
+def test_each_run_of_a_step_adds_its_summary(nested, fake_tams):
+    nested.write(OBSERVING)
+
+    for _ in range(2):
+        nested.run(fake_tams.url, "--contract-summary=s.md", "--contract-ctrf=ctrf.json")
+
+    summary = (nested.folder / "s.md").read_text(encoding="utf-8")
+    assert summary.count("## Contract of TAMS and the Workshop: Only observed") == 2
+    assert "token" in summary
+    assert "a-token-for-the-fake" not in summary
+    assert json.loads((nested.folder / "ctrf.json").read_text())["results"]["summary"]["other"] == 1
 
 
 def test_a_failure_comes_with_its_exchanges_and_an_observation_without_secrets(nested, fake_tams):
@@ -253,7 +287,7 @@ def test_a_plan_sends_nothing_and_names_the_price(nested, fake_tams):
 
     assert fake_tams.requests == []
     result.stdout.fnmatch_lines(
-        ["*test_submit?0?  ≤ 1 credits, ~20 calls", "*3 of 3 tests would run*at most 3 credits*"]
+        ["*test_submit?0?  ≤ 1 credits, ~10 calls", "*3 of 3 tests would run*at most 3 credits*"]
     )
 
 
@@ -303,6 +337,32 @@ def test_an_interrupted_run_has_a_summary_and_can_continue(nested, fake_tams):
     assert result.ret == 2
     result.stdout.fnmatch_lines(["Contract INTERRUPTED*", "*continue with --resume*"])
     assert nested.report()["money"][0]["spent"] == "0.6"
+
+
+def test_ctrl_c_in_code_that_ignores_exceptions_ends_the_run(nested, fake_tams):
+    nested.write(IGNORING)
+
+    result = nested.run(fake_tams.url, "-p", "no:unraisableexception")
+
+    assert result.ret == 2
+    assert nested.outcomes() == {"test_ignoring": "passed"}
+
+
+def test_progress_is_shown_in_place_of_letters(nested, fake_tams):
+    nested.write(SUBMITTING + OBSERVING)
+    hurry = "from contract_tests import progress\n\nprogress.LINE_EVERY = 0\n"
+    (nested.folder / "suite" / "conftest.py").write_text(hurry, encoding="utf-8")
+    flags = ("-o", "contract_progress=true", "--profile=full", "--max-credits=5")
+
+    result = nested.run(fake_tams.url, *flags)
+    quiet = nested.run(fake_tams.url, *flags, "--contract-quiet")
+
+    first, *_, last = [line for line in result.outlines if " done, " in line]
+    assert first == "1 done, 3 left, spent 0.6 of 5 credits"
+    assert last == "4 done, 0 left, spent 1.8 of 5 credits, about 0.0 s left"
+    assert not [line for line in quiet.outlines if " done, " in line]
+    for lines in (result.outlines, quiet.outlines):
+        assert not [line for line in lines if line.startswith(("...", "test_it.py"))]
 
 
 def test_a_known_difference_is_skipped_while_it_is_one_and_fails_when_it_is_gone(nested, fake_tams):
