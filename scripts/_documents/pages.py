@@ -25,7 +25,10 @@ _SETTINGS_HEAD = """# Settings
 
 A setting is a flag of `tams-mock serve`, a variable in the environment, or a line in
 `tams-mock.toml`. A flag wins over the environment, the environment over the file, the file over a
-preset, and a preset over the default. `scripts/documents` makes this page from the code.
+preset, and a preset over the default. `serve --help` shows those that most people need,
+`serve --help-all` shows all, and `tams-mock settings` shows the values in use. Variables that
+Kubernetes sets for a service named `tams-mock` (`TAMS_MOCK_PORT=tcp://…`) are not settings.
+`scripts/documents` makes this page from the code.
 
 Settings with `yes` under *account* can differ from account to account:
 `PATCH /_mock/accounts/{id}/settings` with `{"tams.upload_answer": "empty"}`, `settings` in

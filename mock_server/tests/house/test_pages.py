@@ -38,8 +38,17 @@ def url(tmp_path_factory):
         yield url
 
 
+@pytest.fixture
+def reader(url, tmp_path):
+    """Return somebody who has the commands on the path."""
+    reader = Reader(tmp_path / "home")
+    reader.environment["PATH"] = f"{reader.folder / '.venv' / 'bin'}:{reader.environment['PATH']}"
+    reader.environment["TAMS_MOCK_URL"] = url
+    return reader
+
+
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
-def test_the_blocks_of_a_page_run_as_they_are_pasted(page, url, tmp_path):
+def test_the_blocks_of_a_page_run_as_they_are_pasted(page, url, reader):
     document = f"mock_server/docs/{page}"
     text = (DOCS / page).read_text("utf-8")
     assert set(re.findall(r"^```(\w+)$", text, re.MULTILINE)) <= LANGUAGES
@@ -51,14 +60,20 @@ def test_the_blocks_of_a_page_run_as_they_are_pasted(page, url, tmp_path):
         return
     needed("curl")
     httpx.post(f"{url}/_mock/reset").raise_for_status()
-    reader = Reader(tmp_path / "home")
-    reader.environment["PATH"] = f"{reader.folder / '.venv' / 'bin'}:{reader.environment['PATH']}"
-    reader.environment["TAMS_MOCK_URL"] = url
     for language, block in re.findall(r"^```(sh|python)\n(.*?)^```$", text, re.M | re.S):
         pasted = f"python - <<'EOF'\n{block}EOF\n" if language == "python" else block
         shown = reader.paste(pasted.replace("http://127.0.0.1:8080", url))
         assert shown.strip(), block
         assert "urn:tams-mock:problem" not in shown
+
+
+def test_the_session_of_the_example_opens(url, reader):
+    (example,) = blocks("mock_server/docs/sessions.md")
+    shown = reader.paste(example.replace("http://127.0.0.1:8080", url))
+    (opened,) = re.findall(r'"sessionUrl":"([^"]+)"', shown)
+
+    assert opened.startswith(f"{url}/sd_webui/s/")
+    assert httpx.get(opened).status_code == 200
 
 
 def test_the_site_has_every_page(tmp_path):
