@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -16,12 +17,13 @@ SETTINGS = {setting.name: setting for setting in all_settings()}
 @pytest.mark.parametrize("rule", DATA["rule"], ids=lambda rule: f"{rule['setting']} {rule['what']}")
 def test_a_rule_names_a_setting_and_gives_it_values_that_it_may_have(rule):
     setting = SETTINGS[rule["setting"]]
-    values = [value for case in rule.get("cases", {}).values()
-              for value in (case if isinstance(case, list) else [case])]  # fmt: skip
+    cases = [case if isinstance(case, list) else [case] for case in rule.get("cases", {}).values()]
+    values = [value for case in cases for value in case]
     values += [rule[name] for name in ("unlimited",) if name in rule] + rule.get("likely", [])
 
+    kind: Any = setting.field.annotation
     for value in values:
-        assert TypeAdapter(setting.field.annotation).validate_python(value) == value
+        assert TypeAdapter(kind).validate_python(value) == value
 
 
 def test_each_setting_for_an_open_question_has_a_rule_or_a_reason_why_not():
