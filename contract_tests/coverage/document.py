@@ -14,6 +14,8 @@ from contract_tests.coverage.facts import (
     read_table,
     suite_tests,
 )
+from contract_tests.coverage.member_table import SeenTable, read_seen
+from contract_tests.coverage.members import documented_members
 from contract_tests.options import SURFACES
 
 HEAD = """# Coverage
@@ -61,7 +63,7 @@ def summary(rows: Sequence[CoveredFact]) -> dict[str, Any]:
     return counts
 
 
-def as_lines(rows: Sequence[CoveredFact], *, missing: bool) -> Iterator[str]:
+def as_lines(rows: Sequence[CoveredFact], table: SeenTable, *, missing: bool) -> Iterator[str]:
     """Yield the counts as text; with `missing`, also each fact that no test judges."""
     for surface, counts in summary(rows).items():
         excused = ", ".join(f"{number} {kind}" for kind, number in counts["excused"].items())
@@ -69,13 +71,16 @@ def as_lines(rows: Sequence[CoveredFact], *, missing: bool) -> Iterator[str]:
             f"{SHEET_NAMES[surface]}: {counts['tested']} of {counts['facts']} facts are tested, "
             f"{counts['proved']} by tests that notice a mutant; excused: {excused}"
         )
+    shown = {(place[0], name) for place, seen in table.items() for name in seen.names}
+    members = sum(map(len, documented_members().values()))
+    yield f"Members: {len(shown)} of {members} are seen, in {len(table)} places"
     if missing:
         for row in rows:
             if row.excuse:
                 yield f"{row.place:14} {row.id}  {row.says}: {EXCUSES[row.excuse]}"
 
 
-def as_json(rows: Sequence[CoveredFact]) -> dict[str, Any]:
+def as_json(rows: Sequence[CoveredFact], table: SeenTable) -> dict[str, Any]:
     """Return the table for programs."""
     facts = [
         {
@@ -84,12 +89,21 @@ def as_json(rows: Sequence[CoveredFact]) -> dict[str, Any]:
         }
         for row in rows
     ]  # fmt: skip
-    return {"summary": summary(rows), "excuses": dict(EXCUSES), "facts": facts}
+    members = [
+        {
+            "operation": operation, "state": state, "way": way or None,
+            "always": sorted(seen.always), "sometimes": sorted(seen.sometimes),
+        }
+        for (operation, state, way), seen in table.items()
+    ]  # fmt: skip
+    return {
+        "summary": summary(rows), "excuses": dict(EXCUSES), "facts": facts, "members": members,
+    }  # fmt: skip
 
 
 def page() -> str:
     """Return the content of `COVERAGE.md`."""
-    return "\n".join(_markdown(read_table())) + "\n"
+    return "\n".join([*_markdown(read_table()), *member_lines(read_seen())]) + "\n"
 
 
 def _markdown(rows: Sequence[CoveredFact]) -> Iterator[str]:
@@ -105,3 +119,35 @@ def _markdown(rows: Sequence[CoveredFact]) -> Iterator[str]:
             names = [f"`{test.partition('::')[2].removeprefix('test_')}`" for test in tests_of(row)]
             shown = ", ".join([f"*{row.excuse}*"] * bool(row.excuse) + names)
             yield f"| {row.id} | {row.tags} | {row.says} | {shown} |"
+
+
+MEMBERS_HEAD = """
+# Members
+
+The members that the OpenAPI files give to good answers, and where a run of the suite on the mock
+saw them: for each state, the ways in which the job or task was made. ✓ is every way of the state;
+in brackets, some answers have it; without an entry, none has it. `data/coverage/members.toml` says
+why members and states are not seen. A test compares the tables with what tests see.
+`tams-contract coverage --run FOLDER --write` makes them again.
+"""
+
+
+def member_lines(table: SeenTable) -> Iterator[str]:
+    """Yield the lines of the tables of members."""
+    yield MEMBERS_HEAD.rstrip()
+    for operation, members in documented_members().items():
+        places = {place: seen for place, seen in table.items() if place[0] == operation}
+        states = list(dict.fromkeys(state for _, state, _ in places))
+        yield from ("", f"## {operation}", "", f"| member | {' | '.join(states)} |")
+        yield f"| --- |{' --- |' * len(states)}"
+        for member in members:
+            cells = [_cell(places, state, member) for state in states]
+            if any(cells):
+                yield f"| `{member}` | {' | '.join(cells)} |"
+
+
+def _cell(places: SeenTable, state: str, member: str) -> str:
+    rows = {way: seen for (_, found, way), seen in places.items() if found == state}
+    always = [way for way, seen in rows.items() if member in seen.always]
+    some = [f"({way or 'some'})" for way, seen in rows.items() if member in seen.sometimes]
+    return "✓" if len(always) == len(rows) else ", ".join([*always, *some])

@@ -10,6 +10,7 @@ from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
 from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
 from contract_tests.mutants.tams_authentication import API, PARAMS, PRICE
 from contract_tests.mutants.tams_extras import GRAPH, TEMPLATE, TEMPLATE_CHECK
+from contract_tests.mutants.tams_jobs import CREATE, JOB
 
 
 def _refused_with(word: str, pattern: str = PRICE) -> Mutation:
@@ -89,6 +90,35 @@ def _documented_template(body: Any, memory: Memory) -> None:
     body["templateId"] = "676018193025756628"
 
 
+def _of_jobs_with(word: str, change: Callable[[Any, HttpCall, Memory], None]) -> Mutation:
+    """Return a mutation of polls of jobs that were ordered with a word in their body."""
+
+    def changed(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+        if call.method == "DELETE":
+            memory["cancelled", call.path] = reply.good
+        data = reply.json
+        if not reply.good or not isinstance(data, dict) or "job" not in data:
+            return reply
+        job = data["job"]
+        if call.method == "POST" and json.dumps(word).encode() in call.body:
+            memory[job["id"]] = True
+        if call.method != "GET" or job["id"] not in memory:
+            return reply
+        change(job, call, memory)
+        return reply.with_json(data)
+
+    return on_reply("*", rf"{CREATE}|{JOB}", changed)
+
+
+def _without_reason(job: Any, call: HttpCall, memory: Memory) -> None:
+    (job.get("failedInfo") or {}).pop("reason", None)
+
+
+def _running_on(job: Any, call: HttpCall, memory: Memory) -> None:
+    if memory.get(("cancelled", call.path)):
+        job.update(status="RUNNING", runningInfo={})
+
+
 MUTANTS = (
     Mutant("member-has-a-price", "A member without a part in the formula has a price.", "TAMS › 10",
         "(?i)change the price", _dearer_with("etaNoiseSeedDelta")),
@@ -112,6 +142,12 @@ MUTANTS = (
         "(?i)missing", on_reply("POST", TEMPLATE_CHECK, _graph_first)),
     Mutant("one-template-for-all", "Every template is that of the documentation.", "TAMS › 5.7",
         "(?i)template", on_json("GET", TEMPLATE, _documented_template)),
+    Mutant("graph-fails-without-reason", "A graph that fails gives no reason.", "TAMS › 5.5",
+        "reason", _of_jobs_with("TensorArt_LoadImage", _without_reason)),
+    Mutant("template-fails-without-reason", "A template that fails gives no reason.",
+        "TAMS › 5.9", "reason", _of_jobs_with("templateId", _without_reason)),
+    Mutant("cancelled-video-runs-on", "A video that was cancelled runs on.", "TAMS › 5.3",
+        "(?i)cancel", _of_jobs_with("videoDiffusion", _running_on)),
     Mutant("lora-in-a-graph-refused", "A graph may not name a LoRA.", "TAMS › 5.5",
         "(?i)graph", _refused_with("lora_name", GRAPH)),
 )  # fmt: skip

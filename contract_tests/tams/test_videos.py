@@ -6,18 +6,40 @@ from contract_tests.clients.tams import a_request_id
 from contract_tests.markers import slow, source, spends
 from contract_tests.tams.chains import a_film, a_start, sampled
 from contract_tests.tams.decoding import format_of
+from contract_tests.tams.job_rules import expect_whole
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.shared_jobs import only, successful
+from contract_tests.tams.ways import CHEAP_VIDEO
 
 
-def _made(tams, observe, stages):
-    """Return the job of a chain that only some services know; skips the test if it is refused."""
+def _created(tams, observe, stages):
+    """Return the new job of a chain that only some services know; skips the test if refused."""
     answer = tams.call("POST", "/v1/jobs", json={"requestId": a_request_id(), "stages": stages})
     if 400 <= answer.status < 500:
         observe("U62", "a video was refused", [answer.status, answer.json])
         pytest.skip(f"videos of this kind are refused: {answer.excerpt()}")
-    return successful(tams.wait_for(answer.expect(200)["job"]))
+    return answer.expect(200)["job"]
+
+
+def _made(tams, observe, stages):
+    """Return the job of a chain that only some services know, once it succeeded."""
+    return successful(tams.wait_for(_created(tams, observe, stages)))
+
+
+@source("TAMS › 5.3", "TAMS › 6")
+@slow
+@spends(2)
+def test_a_video_job_can_be_cancelled_and_stays_so(tams, clock, observe):
+    job = _created(tams, observe, [a_start(), a_film(sdModel=CHEAP_VIDEO)])
+
+    assert tams.cancel(job).json["jobId"] == job["id"]
+
+    for pause in (0, 60):
+        clock.let_pass(pause)
+        ended = tams.job(job["id"])
+        assert ended["status"] == "CANCELED"
+        expect_whole(ended)
 
 
 @source("TAMS › 6", "TAMS › 7", "TAMS › 5")

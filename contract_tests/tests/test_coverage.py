@@ -1,12 +1,30 @@
 """The coverage table is complete, and its tests are there."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from contract_tests import PACKAGE
+from contract_tests.bundle import read_transcripts
 from contract_tests.coverage.facts import CoveredFact, against_sheet, problems, read_table
+from contract_tests.coverage.member_table import (
+    SeenMembers,
+    differences,
+    gaps,
+    of_run,
+    read_seen,
+)
+from contract_tests.coverage.members import observe
 from contract_tests.coverage.reference import read_facts, sheet_of
 from contract_tests.options import SURFACES
 
+# Tests that together see most states of jobs and tasks, for each way in which they are made.
+LOOKING = (
+    "test_each_look_has_what_its_state_brings", "test_a_task_only_moves_forward",
+    "test_a_waiting_job_can_be_cancelled", "test_a_query_tells_of_the_live_session",
+)  # fmt: skip
 REFERENCE = PACKAGE.parents[1] / "shared" / "reference"
 
 SHEET = """# A sheet
@@ -47,6 +65,26 @@ def test_the_table_has_the_facts_of_the_reference(surface):
     sheet = (REFERENCE / sheet_of(surface)).read_text(encoding="utf-8")
 
     assert list(against_sheet(read_table(), surface, sheet)) == []
+
+
+def test_each_member_and_each_state_was_seen_or_has_an_excuse():
+    assert list(gaps(read_seen())) == []
+
+
+@pytest.mark.timeout(300)
+def test_tests_see_the_members_that_the_table_says(tmp_path):
+    state = tmp_path / "state"
+    run = subprocess.run(
+        [sys.executable, "-m", "contract_tests", "--state-dir", state, "-k", " or ".join(LOOKING)],
+        capture_output=True, encoding="utf-8", cwd=tmp_path, check=False,
+    )  # fmt: skip
+    (folder,) = (state / "runs").iterdir()
+
+    places = observe(read_transcripts(folder))
+
+    assert run.returncode == 0, run.stdout
+    assert len({state for _, state, _ in places}) > 8
+    assert list(differences(read_seen(), places)) == []
 
 
 # How it is checked.
@@ -96,3 +134,56 @@ def test_a_sheet_that_says_more_or_less_is_a_problem():
 
     assert list(against_sheet(rows, "tams", SHEET)) == []
     assert len(list(against_sheet(rows, "tams", changed))) == 4
+
+
+def a_look(operation, body, asked=""):
+    method, path = operation.split(" ")
+    return {
+        "surface": "tams", "request": {"method": method, "url": f"http://x{path}", "body": asked},
+        "response": {"status": 200, "body": json.dumps(body)},
+    }  # fmt: skip
+
+
+def a_job(status, **members):
+    return {"job": {"id": "1", "status": status, **members}}
+
+
+def test_members_are_seen_by_state_and_by_the_way_a_job_was_made():
+    video = [
+        a_look("POST /v1/jobs", a_job("CREATED"), '{"stages": [{"videoDiffusion": {}}]}'),
+        a_look("GET /v1/jobs/1", a_job("WAITING", credits=1, waitingInfo={"queueRank": "1"})),
+        a_look("GET /v1/jobs/1", a_job("WAITING", credits=1, waitingInfo={})),
+    ]
+
+    table = of_run(observe(video))
+
+    assert set(table) == {
+        ("POST /v1/jobs", "CREATED", "video"), ("GET /v1/jobs/{jobId}", "WAITING", "video"),
+    }  # fmt: skip
+    seen = table["GET /v1/jobs/{jobId}", "WAITING", "video"]
+    assert seen.always == {"job", "job.id", "job.status", "job.credits", "job.waitingInfo"}
+    assert seen.sometimes == {"job.waitingInfo.queueRank"}
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (a_job("CREATED"), "job.credits is not always there"),
+        (a_job("CREATED", credits=1, waitingInfo={}), "job.waitingInfo is there"),
+    ],
+    ids=["less", "more"],
+)
+def test_a_run_that_saw_something_else_differs(body, problem):
+    place = ("POST /v1/jobs", "CREATED", "stages")
+    table = {place: SeenMembers(frozenset({"job", "job.id", "job.status", "job.credits"}))}
+    found = differences(table, observe([a_look("POST /v1/jobs", body)]))
+
+    assert [line.partition(": ")[2].startswith(problem) for line in found] == [True]
+
+
+def test_members_that_no_run_shows_are_gaps():
+    found = list(gaps({}))
+
+    assert any("GET /v1/jobs/{jobId} job.credits" in line for line in found)
+    assert any("POST /scc/sd_get_progress running drawing" in line for line in found)
+    assert not any("PENDING" in line for line in found)

@@ -10,6 +10,8 @@ from contract_tests.workshop.orders import (
     PROMPT,
     SEVERAL,
     TASKS,
+    UNITS,
+    a_drawing,
     a_prompt,
     a_redrawing,
     some_inputs,
@@ -206,12 +208,16 @@ def test_extra_members_of_a_look_are_ignored(workshop):
 
 @source("Workshop › 7", "Workshop › 8.4", "Workshop › 8.5")
 @spends(1)
-@pytest.mark.parametrize("operation", ["sd_img2img", "comfy_prompt"])
+@pytest.mark.parametrize("operation", ["sd_txt2img", "sd_img2img", "comfy_prompt"])
 def test_the_result_of_a_task_that_failed_is_a_failure(workshop, observe, operation):
     asked = {"contentType": "image/png", "originalFilename": "never-put.png"}
     url = workshop.ask("sp_create_temp_file_upload_sign", asked).expect_success()["accessUrl"]
-    over = a_prompt(inputs=some_inputs(control_image=url))
-    submission = use(workshop, operation, a_redrawing(url) if operation[0] == "s" else over)
+    net = {"controlnet": {"units": [{**UNITS[0], "input_image": url}]}}
+    orders = {
+        "sd_txt2img": a_drawing(alwayson_scripts=net), "sd_img2img": a_redrawing(url),
+        "comfy_prompt": a_prompt(inputs=some_inputs(control_image=url)),
+    }  # fmt: skip
+    submission = use(workshop, operation, orders[operation])
     if not submission.ok:
         refused(submission.answer)
         observe("W22", "an input that was never uploaded", reason(submission.answer))
