@@ -27,8 +27,8 @@ class Fuzzer:
         judge: Callable[[Example, Found], None],
         *,
         calls_each: int = 1,
-    ) -> None:
-        """Send examples to the target and judge its answers.
+    ) -> list[Found]:
+        """Send examples to the target, judge its answers, and return them.
 
         `ask` makes `calls_each` calls; `judge` makes none and asserts. Failures are not minimised,
         because that would take many calls. Raises `Disabled` if there are too few calls for one
@@ -61,6 +61,7 @@ class Fuzzer:
             judge(example, known[key]())
 
         check_example()
+        return [answer() for answer in known.values()]
 
 
 def _remembered(ask: Callable[[Example], Found], example: Example) -> Callable[[], Found]:

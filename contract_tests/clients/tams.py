@@ -13,6 +13,7 @@ import httpx
 from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.wire import SurfaceRules, Wire
 from contract_tests.money import Reservation
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.resources import CreatedResource
 from contract_tests.targets import ContractTarget
 
@@ -36,6 +37,8 @@ def _created(path: str, body: Any) -> Iterable[tuple[str, str]]:
 
 
 def _cost(body: Any) -> Decimal | None:
+    if isinstance(body, dict) and "code" in body and "job" not in body:
+        return Decimal(0)  # a refusal with status 200 (U11)
     job = body.get("job") if isinstance(body, dict) else None
     credits = job.get("credits") if isinstance(job, dict) else None
     return _decimal(credits)
@@ -146,8 +149,20 @@ class TamsClient:
         return job
 
     def cancel(self, job: Mapping[str, Any]) -> ReceivedAnswer:
-        """Cancel a job and return the answer (`TAMS › 5.3`)."""
-        return self.call("DELETE", f"/v1/jobs/{job['id']}").expect_status(200)
+        """Cancel a job and return the answer (`TAMS › 5.3`).
+
+        Raises `OnlyObserved` if the job ran or was over before, because then the answer is open
+        (U30, U31).
+        """
+        answer = self.discard(job)
+        seen = self.job(job["id"])["status"]
+        if seen in ("SUCCESS", "FAILED") or (seen == "RUNNING" and answer.status != 200):
+            raise OnlyObserved(f"the job was {seen} before it was cancelled")
+        return answer.expect_status(200)
+
+    def discard(self, job: Mapping[str, Any]) -> ReceivedAnswer:
+        """Cancel a job that is not needed any more, and return the answer."""
+        return self.call("DELETE", f"/v1/jobs/{job['id']}")
 
     def watch(
         self,
@@ -203,7 +218,8 @@ class TamsClient:
         return self.call("GET", f"/v1/workflows/{template_id}").expect(200)
 
     def reserve_upload(self, **members: Any) -> Upload:
-        """Reserve an upload (`TAMS › 5.11`); it expires by itself."""
+        """Reserve an upload for the short term (`TAMS › 5.11`); it expires by itself."""
+        members = {"term": 1, **members}  # a reservation without a term may be refused (U46)
         body = self.call("POST", "/v1/resource/image", json=members).expect(200)
         return Upload(body["resourceId"], body["putUrl"], dict(body["headers"]))
 

@@ -43,14 +43,6 @@ def _unsigned(part: str) -> Mutation:
     return on_reply("*", API, change)
 
 
-def _replayed(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    nonce, used = tams_parts(call).get("nonce_str"), memory.setdefault("nonces", set())
-    if nonce in used:
-        return a_reply(401, UNAUTHORIZED)
-    used.add(nonce or object())
-    return call
-
-
 def _bearer(call: HttpCall) -> bool:
     return call.header("Authorization").startswith("Bearer ")
 
@@ -68,10 +60,6 @@ def _unknown_bearer(change: Callable[[HttpReply, HttpCall, Service], HttpReply])
 
 def _without_tips(reply: HttpReply, call: HttpCall, service: Service) -> HttpReply:
     return reply.with_json({k: v for k, v in reply.json.items() if k != "tips"})
-
-
-def _bearer_refused(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
-    return a_reply(404, {**UNAUTHORIZED, "tips": "app not found"}) if _bearer(call) else call
 
 
 def _anonymous_let_in(
@@ -217,8 +205,6 @@ MUTANTS = (
         "nonce.*expected 401", _unsigned("nonce")),
     Mutant("method-not-signed", "The method is not signed.", "TAMS › 3.2",
         "method.*expected 401", _unsigned("method")),
-    Mutant("nonce-refused-twice", "A repeated nonce is refused.", "TAMS › 3.3", "nonce",
-        on_request("*", API, _replayed)),
     Mutant("unknown-bearer-let-in", "Any bearer token is good.", "TAMS › 3.4", "expected 404",
         _unknown_bearer(lambda reply, call, service: _carried_out(call, service))),
     Mutant("unknown-bearer-is-401", "An unknown bearer token is a 401.", "TAMS › 3.4",
@@ -226,8 +212,6 @@ MUTANTS = (
         _unknown_bearer(lambda reply, call, service: HttpReply(401, reply.headers, reply.body))),
     Mutant("refusal-without-tips", "The refusal of a bearer token has no tips.", "TAMS › 3.4",
         "tips", _unknown_bearer(_without_tips)),
-    Mutant("bearer-refused", "The app's own bearer token is refused.", "TAMS › 3.1", "expected 200",
-        on_request("*", API, _bearer_refused)),
     Mutant("anonymous-let-in", "A call without credentials is carried out.", "TAMS › 3.2",
         "credentials", on_reply("*", API, _anonymous_let_in)),
     Mutant("snake-case-refused", "Members in snake_case are refused.", "TAMS › 2",

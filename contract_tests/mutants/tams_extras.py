@@ -7,7 +7,7 @@ from typing import Any
 
 from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
 from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
-from contract_tests.mutants.relay import Forward, Send, never, relayed, torn, twice
+from contract_tests.mutants.relay import Forward, Send, relayed, torn, twice
 from contract_tests.mutants.tams_jobs import CREATE
 
 RESERVE = r"/v1/resource/image"
@@ -172,9 +172,6 @@ MUTANTS = (
         "(?i)named", on_reply("POST", TEMPLATE_CHECK, _unlocated)),
     Mutant("notice-twice", "A notification comes twice.", "TAMS › 8", "(?i)2 notif|more than one",
         _notifications(twice)),
-    Mutant("notice-never", "A notification never comes.", "TAMS › 8",
-        "(?i)no notif|never|0 notif|came",
-        _notifications(never)),
     Mutant("notice-of-another-job", "A notification names another job.", "TAMS › 8",
         "(?i)another job", _notifications(_of_another)),
     Mutant("notice-torn", "A notification is not JSON.", "TAMS › 8", "(?i)not JSON",

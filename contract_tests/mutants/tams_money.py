@@ -202,8 +202,6 @@ MUTANTS = (
         "printed|rounded_up", priced_as(_fewer_steps)),
     Mutant("size-priced", "The price of a diffusion depends on its size.", "TAMS › 10",
         "each_size", _priced_times(_by_area)),
-    Mutant("sdxl-factor-three", "The factor of SDXL is 3.", "TAMS › 10",
-        "factor", _priced_times(_of_model(_SDXL, 1.5))),
     Mutant("flux-as-cheap-as-sd", "The factor of FLUX is 1.", "TAMS › 10",
         "flux", _priced_times(_of_model(FLUX, 0.5))),
     Mutant("flux-upscaler-as-sd", "An upscaler of FLUX counts pixels twice, not three times.",

@@ -58,10 +58,6 @@ def _mismatch(call: HttpCall, reply: HttpReply) -> bool:
     return "signature" in reason_of(reply)
 
 
-def _digest_wrong(call: HttpCall, reply: HttpReply) -> bool:
-    return "md5" in reason_of(reply)
-
-
 def _old(call: HttpCall, reply: HttpReply) -> bool:
     return "timestamp" in reason_of(reply)
 
@@ -208,8 +204,6 @@ def _nulls_refused(call: HttpCall, memory: Memory, service: Service) -> HttpCall
 MUTANTS = (
     Mutant("mismatch-let-in", "Any signature is good.", "Workshop › 3.2",
         "(?i)signature|refus|expected", _letting_in(_mismatch)),
-    Mutant("wrong-digest-let-in", "A wrong Content-MD5 is accepted.", "Workshop › 3.3",
-        "(?i)md5|digest", _letting_in(_digest_wrong)),
     Mutant("old-timestamp-let-in", "An old timestamp is accepted.", "Workshop › 3.1",
         "(?i)time|old", _letting_in(_old)),
     Mutant("nonce-taken-twice", "A nonce may be used twice.", "Workshop › 3.1", "(?i)nonce",

@@ -55,8 +55,8 @@ def controlled(resource: str, **members: Any) -> dict[str, Any]:
     """Return the stage DIFFUSION with a control net over an image."""
     argument = {
         "inputImageResourceId": resource,
-        "preprocessor": "canny",
-        "model": "control_v11p_sd15_canny",
+        "preprocessor": "lineart_realistic",
+        "model": "control_v11p_sd15_lineart",
         "weight": 1,
         **members,
     }

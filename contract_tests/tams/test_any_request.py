@@ -4,7 +4,7 @@ import json
 
 from hypothesis import strategies as st
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.bodies import damaged, good_stages, spelled
 from contract_tests.tams.graphs import TEMPLATE, a_graph, filled_in
 from contract_tests.tams.orders import small_stages
@@ -53,55 +53,70 @@ def test_every_order_within_the_ranges_has_a_price(tams, fuzz):
 
 
 @source("TAMS › 5.4", "TAMS › 4")
-def test_a_damaged_order_never_causes_a_server_error(tams, fuzz):
-    fuzz.check(
+@observes
+def test_a_damaged_order_never_causes_a_server_error(tams, fuzz, observe):
+    answers = fuzz.check(
         damaged({"stages": small_stages()}),
         lambda body: tams.call("POST", PRICE, content=as_bytes(body)),
         expect_order,
     )
 
+    observe("U57", "a damaged order", sorted({answer.status for answer in answers}))
+
 
 @source("TAMS › 5.4", "TAMS › 4")
-def test_random_bytes_never_cause_a_server_error(tams, fuzz):
+@observes
+def test_random_bytes_never_cause_a_server_error(tams, fuzz, observe):
     good = as_bytes({"stages": small_stages()})
     cut = st.tuples(st.integers(0, len(good)), st.binary(max_size=8)).map(
         lambda cut: good[: cut[0]] + cut[1] + good[cut[0] + len(cut[1]) :]
     )
 
-    fuzz.check(
+    answers = fuzz.check(
         st.binary(max_size=64) | cut,
         lambda content: tams.call("POST", PRICE, content=content),
         expect_order,
     )
 
+    observe("U57", "random bytes", sorted({answer.status for answer in answers}))
+
 
 @source("TAMS › 5.11", "TAMS › 4")
-def test_the_terms_of_an_upload_never_cause_a_server_error(tams, fuzz):
-    fuzz.check(
+@observes
+def test_the_terms_of_an_upload_never_cause_a_server_error(tams, fuzz, observe):
+    answers = fuzz.check(
         damaged({"expireSec": 3600, "term": 1}),
         lambda body: tams.call("POST", "/v1/resource/image", content=as_bytes(body)),
         expect_order,
     )
 
+    observe("U57", "the terms of an upload", sorted({answer.status for answer in answers}))
+
 
 @source("TAMS › 5.6", "TAMS › 4")
-def test_a_damaged_graph_never_causes_a_server_error(tams, fuzz):
-    fuzz.check(
+@observes
+def test_a_damaged_graph_never_causes_a_server_error(tams, fuzz, observe):
+    answers = fuzz.check(
         damaged({"params": a_graph()}),
         lambda body: tams.call("POST", "/v1/jobs/workflow/params/check", content=as_bytes(body)),
         expect_order,
     )
 
+    observe("U57", "a damaged graph", sorted({answer.status for answer in answers}))
+
 
 @source("TAMS › 5.8", "TAMS › 4")
-def test_a_damaged_template_never_causes_a_server_error(tams, fuzz):
+@observes
+def test_a_damaged_template_never_causes_a_server_error(tams, fuzz, observe):
     def judge(body, answer):
         # The status for a missing field is not published; 500 is usual.
         if answer.status != 500 or answer.json.get("code") != 2:
             expect_no_crash(answer)
 
-    fuzz.check(
+    answers = fuzz.check(
         damaged(FILLED),
         lambda body: tams.call("POST", "/v1/workflows/template/check", content=as_bytes(body)),
         judge,
     )
+
+    observe("U57", "a damaged template", sorted({answer.status for answer in answers}))

@@ -5,6 +5,7 @@ import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.markers import leaves_traces, needs, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.signing import TamsBearer, TamsSignature
 from contract_tests.tams.graphs import TEMPLATE
 from contract_tests.tams.operations import FREE_BODIES, ORDERS, body_here
@@ -70,7 +71,11 @@ def test_one_byte_changed_is_a_401(tams, target, observe, part):
 def test_the_bearer_token_is_accepted(tams, target):
     auth = target.credentials.tams.bearer()
 
-    tams.call("POST", PRICE, auth=auth, json={"stages": small_stages()}).expect(200)
+    answer = tams.call("POST", PRICE, auth=auth, json={"stages": small_stages()})
+
+    if target.has("signature") and answer.status == 404 and answer.json.get("code") == 100001:
+        raise OnlyObserved("this app may use signatures only (U7)")
+    answer.expect(200)
 
 
 @source("TAMS › 3.1", "TAMS › 3.2", "TAMS › 5")
@@ -93,7 +98,7 @@ def test_each_operation_takes_a_credential_that_one_takes(tams, target, scheme):
     for path in ORDERS:
         job = caller.submit(body_here(caller, path))
         assert caller.job(job["id"])["id"] == job["id"]
-        caller.cancel(job)
+        caller.discard(job)
     caller.template(TEMPLATE)
 
 

@@ -37,7 +37,6 @@ BAD = {
     "no stages": [],
     "stage of no type": [a_start(), {"type": "DEFAULT"}],
     "stage without its member": [a_start(), {"type": "DIFFUSION"}],
-    "too many pictures": [a_start(count=5), sampled()],
     "too many prompts": [a_start(), sampled(prompts=[{"text": "x"}] * 151)],
     "face repair of two": [a_start(IMAGE, count=2), repaired(diffusion=True)],
     "face repair without diffusion": [a_start(IMAGE), repaired(diffusion=False)],
@@ -57,6 +56,7 @@ OPEN = {
     "inpainting of nothing": [a_start(), inpainted(IMAGE, diffusion=True)],
     "inpainting of two": [a_start(IMAGE, count=2), inpainted(IMAGE, diffusion=True)],
     "upscaler of two": [a_start(IMAGE, count=2), upscaled(diffusion=True)],
+    "too many pictures": [a_start(count=5), sampled()],
     "video": [a_start(), a_film()],
 }
 PRICE = "/v1/jobs/credits"

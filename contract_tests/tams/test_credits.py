@@ -126,4 +126,4 @@ def test_what_can_just_be_paid_is_accepted(tams, target, observe):
     assert job["status"] == "CREATED"
     second = poor.call("POST", "/v1/jobs", json={"requestId": a_request_id(), **SMALL})
     observe("U33", "a second job that only the credits of an open one could pay", second.status)
-    poor.cancel(job)
+    poor.discard(job)

@@ -106,7 +106,7 @@ def test_a_job_with_a_bad_count_is_taken_or_refused_by_its_name(tams, count, obs
     answer = tams.call("POST", "/v1/jobs", json=order)
 
     if answer.status == 200:
-        tams.cancel(answer.json["job"])
+        tams.discard(answer.json["job"])
     else:
         assert "invalid_samples" in words_of(refused(answer, 400))
     observe("U23", f"a job with a count of {count}", answer.status)

@@ -95,10 +95,12 @@ def test_what_cannot_be_made_fails_with_a_reason(tams, observe, chain, unknown):
 def test_a_job_that_fails_costs_nothing(tams, clock, observe, chain, unknown):
     before = tams.balance()
 
-    _failed(tams, observe, unknown, chain(tams))
+    job = _failed(tams, observe, unknown, chain(tams))
     clock.let_pass(60)
 
     assert tams.balance() == before, "a failed job was charged"
+    if job is None:
+        raise OnlyObserved(REFUSED_AT_ONCE)
 
 
 @source("TAMS › 5.2", "TAMS › 7")

@@ -13,7 +13,7 @@ from contract_tests.tams.job_rules import (
 )
 from contract_tests.tams.operations import ORDERS, body_here
 from contract_tests.tams.orders import a_small_order, small_stages
-from contract_tests.tams.refusals import refused
+from contract_tests.tams.refusals import is_refused, refused
 
 FIRST, NEW, REFUSED = "the first job", "a new job", "refused"
 
@@ -25,7 +25,7 @@ def repeated(tams, path, order, job):
     """
     reservation = tams.reserve(tams.price_of(order))
     answer = tams.call("POST", path, json=order, reservation=reservation)
-    if 400 <= answer.status < 500:
+    if is_refused(answer):
         refused(answer)
         return REFUSED
     again = the_job(answer)
@@ -34,7 +34,7 @@ def repeated(tams, path, order, job):
         expect_forward([job, again])
         return FIRST
     expect(again["status"] == "CREATED", f"a new job is {again['status']}")
-    tams.cancel(again)
+    tams.discard(again)
     return NEW
 
 
@@ -47,7 +47,7 @@ def test_the_same_request_twice_gets_the_job_another_or_none(tams, observe, path
 
     observe("U13", f"the same request to {path} at once", repeated(tams, path, order, job))
 
-    tams.cancel(job)
+    tams.discard(job)
 
 
 @source("TAMS › 5.1", "TAMS › 3.3", "TAMS › 14")
@@ -92,7 +92,7 @@ def test_another_body_with_a_used_request_id_changes_nothing_about_the_first(tam
 
     observe("U14", "a used request id with another body", kind)
     expect_forward([job, tams.job(job["id"])])
-    tams.cancel(job)
+    tams.discard(job)
 
 
 @source("TAMS › 5.1", "TAMS › 5.5", "TAMS › 14")
@@ -105,7 +105,7 @@ def test_a_request_id_used_at_another_operation_changes_nothing_about_the_first(
     observe("U15", "another operation", repeated(tams, "/v1/jobs/workflow", graph, job))
 
     expect_forward([job, tams.job(job["id"])])
-    tams.cancel(job)
+    tams.discard(job)
 
 
 @source("TAMS › 5.1", "TAMS › 14")
@@ -131,7 +131,7 @@ def test_a_job_without_a_request_id_is_observed(tams, observe, request_id):
     assert answer.status < 500
     observe("U16", f"a job with {request_id or 'no request id'}", answer.status)
     if answer.status == 200:
-        tams.cancel(answer.json["job"])
+        tams.discard(answer.json["job"])
 
 
 @source("TAMS › 2", "TAMS › 5.1")
@@ -145,5 +145,6 @@ def test_the_request_id_is_known_by_either_spelling(tams):
         for name in ("requestId", "request_id")
     ]
 
-    assert kinds[0] == kinds[1], f"the spellings of the request id get {kinds}"
-    tams.cancel(job)
+    # Another spelling may count as another body (U14).
+    assert kinds[1] in (kinds[0], REFUSED), f"the spellings of the request id get {kinds}"
+    tams.discard(job)

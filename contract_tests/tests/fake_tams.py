@@ -16,9 +16,10 @@ PRICE = 0.6
 class FakeTams(ThreadingHTTPServer):
     """Answers like TAMS in the good case.
 
-    `on_submission`, if set, is called in place of the answer to a submission, which never comes.
-    After `estimates_left` estimates, it `becomes` something else: gone, closed (it knows no app),
-    page (HTML), or silent for the next two estimates. If it `echoes`, /v1/echo answers what came.
+    `busy` submissions are turned away with a 503. `on_submission`, if set, is called in place of
+    the answer to a submission, which never comes. After `estimates_left` estimates, it `becomes`
+    something else: gone, closed (it knows no app), page (HTML), or silent for the next two
+    estimates. If it `echoes`, /v1/echo answers what came.
     """
 
     daemon_threads = True
@@ -27,6 +28,7 @@ class FakeTams(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), FakeTamsHandler)
         self.charged = Decimal(0)
         self.jobs = 0
+        self.busy = 0
         self.requests: list[tuple[str, str]] = []
         self.job_status = "SUCCESS"
         self.on_submission: Callable[[], None] | None = None
@@ -77,6 +79,9 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
                 return self.decide_later(fake_tams.estimates_left)
             case "POST", "/v1/jobs/credits":
                 return 200, {"credits": PRICE}
+            case "POST", "/v1/jobs" if fake_tams.busy:
+                fake_tams.busy -= 1
+                return 503, {"code": 14, "message": "overload protection"}
             case "POST", "/v1/jobs":
                 fake_tams.jobs += 1
                 fake_tams.charged += Decimal(str(PRICE))

@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from contract_tests.mutants.calls import HttpCall, HttpReply, a_reply
+from contract_tests.mutants.calls import HttpCall, a_reply
 from contract_tests.mutants.catalogue import MUTANTS, mutants_named
 from contract_tests.mutants.mutant import combine, on_json
 from contract_tests.mutants.pictures import a_png
@@ -58,14 +58,13 @@ def test_a_mutant_accepts_any_body(mutant):
 
 
 def test_a_mutation_has_new_memory_each_time():
-    mutant = BY_NAME["nonce-refused-twice"]
-    call = HttpCall("GET", "/v1/jobs/1", (("Authorization", "TAMS-SHA256-RSA nonce_str=1"),))
+    mutation, running = BY_NAME["state-runs-back"].mutation, CannedService(job("RUNNING"))
+    call = HttpCall("GET", "/v1/jobs/7")
 
-    first, second = mutant.mutation.make(), mutant.mutation.make()
+    first, second = mutation.make(), mutation.make()
 
-    assert first(call, CannedService(HttpReply(200))).status == 200
-    assert first(call, CannedService(HttpReply(200))).status == 401
-    assert second(call, CannedService(HttpReply(200))).status == 200
+    states = [handle(call, running).json["job"]["status"] for handle in (first, first, second)]
+    assert states == ["RUNNING", "WAITING", "RUNNING"]
 
 
 def test_two_mutations_can_be_combined():

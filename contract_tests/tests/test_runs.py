@@ -374,3 +374,27 @@ def test_a_known_difference_is_skipped_while_it_is_one_and_fails_when_it_is_gone
     assert nested.outcomes() == {"test_differs": "skipped", "test_differs_no_more": "failed"}
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*the known difference is gone*so be it*"])
+
+
+def test_a_test_is_run_again_if_the_target_was_too_busy_for_what_costs(nested, fake_tams):
+    nested.write(SUBMITTING)
+    fake_tams.busy = 2
+
+    nested.run(fake_tams.url, "--profile=cheap", "--max-credits=10")
+
+    report = nested.report()
+    assert {test["outcome"] for test in report["tests"]} == {"passed"}
+    assert fake_tams.jobs == 3
+    assert any("POST /v1/jobs was answered 503 2 times" in note for note in report["notes"])
+    # Nobody knows whether the calls that were turned away cost something.
+    assert report["money"][0]["spent"] == "3.0"
+
+
+def test_a_target_that_is_always_too_busy_fails_the_test(nested, fake_tams):
+    nested.write(SUBMITTING)
+    fake_tams.busy = 99
+
+    nested.run(fake_tams.url, "--profile=cheap", "--max-credits=10", "-k", "0")
+
+    assert set(nested.outcomes().values()) == {"failed"}
+    assert fake_tams.busy == 99 - 4

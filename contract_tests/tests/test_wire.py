@@ -36,12 +36,16 @@ class WireUnderTest:
         self.made_path = folder / "made.jsonl"
         self.current_test = CurrentTest.of("a test", "tams", Decimal(spends))
         clock = WallClock(120, lambda: 0.0, lambda: sum(self.waited), self.waited.append)
-        http = httpx.Client(transport=httpx.MockTransport(self._answer))
+        self.kept: list[httpx.Request] = []
+        unpooled = httpx.Client(transport=httpx.MockTransport(self._answer))
+        http = httpx.Client(
+            transport=unpooled._transport, event_hooks={"request": [self.kept.append]}
+        )
         self.wire = Wire(
             tams.RULES,
             "http://toy/base",
             http,
-            unpooled=http,
+            unpooled=unpooled,
             clock=clock,
             pacer=OwnPacer(clock.elapsed, lambda _: None),
             ledger=self.ledger,
@@ -144,6 +148,40 @@ def test_an_overloaded_service_is_asked_again_only_by_free_calls(tmp_path):
 
     assert len(free.requests) == 5
     assert len(dear.requests) == 1
+
+
+@pytest.mark.parametrize(("path", "kept"), [("/v1/jobs", 0), ("/v1/jobs/credits", 1)])
+def test_a_call_that_costs_has_its_own_connection(tmp_path, path, kept):
+    bench = WireUnderTest(tmp_path, (200, {**JOB, "credits": 1}))
+
+    bench.send("POST", path, json={})
+
+    assert len(bench.requests) == 1
+    assert len(bench.kept) == kept, "calls on a connection that may have been idle"
+
+
+def test_a_free_call_without_an_answer_is_sent_once_more_on_a_new_connection(tmp_path):
+    closed = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+    bench = WireUnderTest(tmp_path, closed, (200, {"credits": 1}))
+
+    assert bench.send("POST", "/v1/jobs/credits", json={}, retried=False).status == 200
+    assert (len(bench.requests), len(bench.kept)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "retried", "turned_away"),
+    [("GET", "/v1/models/1", True, False), ("GET", "/v1/models/1", False, True),
+     ("POST", "/v1/jobs", True, True)],
+)  # fmt: skip
+def test_what_a_busy_service_turned_away_is_counted_and_marked_unless_it_was_repeated(
+    tmp_path, method, path, retried, turned_away
+):
+    bench = WireUnderTest(tmp_path, (503, {"code": 14, "message": "overload"}))
+
+    bench.send(method, path, retried=retried)
+
+    assert bench.current_test.turned_away is turned_away
+    assert dict(bench.wire.busy) == {(503, f"{method} /base{path}"): len(bench.requests)}
 
 
 def test_a_call_is_not_repeated_when_the_test_says_so(tmp_path):

@@ -9,7 +9,10 @@ import httpx
 from contract_tests.answers import ReceivedAnswer, Unmet
 from contract_tests.clients.workshop import WorkshopClient
 from contract_tests.clients.workshop_answers import CODE
+from contract_tests.credentials import WorkshopCredentials
+from contract_tests.outcomes import OnlyObserved
 from contract_tests.signing import workshop_string_to_sign
+from contract_tests.workshop.signers import WorkshopSigner, digest_of
 
 MESSAGE, REQUEST_ID = "X-Ca-Error-Message", "X-Ca-Request-Id"
 QUERY = "/scc/spQueryToken"
@@ -57,6 +60,14 @@ def rejected(answer: ReceivedAnswer) -> ReceivedAnswer:
     if answer.content:
         raise Unmet(f"a refusal by the gateway has a body, expected none: {answer.excerpt()}")
     return answer
+
+
+def expect_digests(workshop: WorkshopClient, app: WorkshopCredentials) -> None:
+    """Raise `OnlyObserved` if this gateway does not compare Content-MD5 with the body (W26)."""
+    headers = {"content-md5": digest_of(b"something else"), "content-type": "application/json"}
+    answer = ask_gateway(workshop, WorkshopSigner(app, headers=headers))
+    if answer.headers.get(CODE) is None and answer.status < 500:
+        raise OnlyObserved("a Content-MD5 of another body is accepted, so none is compared (W26)")
 
 
 def mismatch(answer: ReceivedAnswer) -> ReceivedAnswer:

@@ -4,7 +4,7 @@ import json
 
 from hypothesis import strategies as st
 
-from contract_tests.markers import source
+from contract_tests.markers import observes, source
 from contract_tests.tams.bodies import damaged
 from contract_tests.workshop.envelopes import orderly
 from contract_tests.workshop.gateways import A_QUESTION, QUERY, UNKNOWN_TOKEN, accepted, ask_gateway
@@ -33,30 +33,36 @@ def post(workshop, operation, content):
 
 
 @source("Workshop › 2", "Workshop › 4")
-def test_a_damaged_body_never_causes_a_server_error(workshop, fuzz):
+@observes
+def test_a_damaged_body_never_causes_a_server_error(workshop, fuzz, observe):
     calls = st.sampled_from(sorted(GOOD)).flatmap(
         lambda operation: st.tuples(st.just(operation), damaged(GOOD[operation]))
     )
 
-    fuzz.check(
+    answers = fuzz.check(
         calls,
         lambda call: post(workshop, call[0], json.dumps(call[1]).encode()),
         lambda call, answer: orderly(answer),
     )
 
+    observe("W22", "a damaged body", sorted({answer.status for answer in answers}))
+
 
 @source("Workshop › 2", "Workshop › 4")
-def test_random_bytes_never_cause_a_server_error(workshop, fuzz):
+@observes
+def test_random_bytes_never_cause_a_server_error(workshop, fuzz, observe):
     good = json.dumps(A_QUESTION).encode()
     cut = st.tuples(st.integers(0, len(good)), st.binary(max_size=8)).map(
         lambda cut: good[: cut[0]] + cut[1] + good[cut[0] + len(cut[1]) :]
     )
 
-    fuzz.check(
+    answers = fuzz.check(
         st.binary(max_size=64) | cut,
         lambda content: post(workshop, "spQueryToken", content),
         lambda content, answer: orderly(answer),
     )
+
+    observe("W22", "random bytes", sorted({answer.status for answer in answers}))
 
 
 @source("Workshop › 3.2")

@@ -218,7 +218,7 @@ def test_whether_a_destroy_ends_the_sessions_of_gadgets(workshop, observe):
     assert live_session(workshop, token) is None, "a session that was destroyed is still live"
     gadget = live_session(workshop, token, gadgetId=asked["gadgetId"])
     observe("W7", "a gadget's session is live after a destroy without gadget", gadget is not None)
-    workshop.delete_session(token, gadgetId=asked["gadgetId"])
+    workshop.ask("spDeleteSession", {"apiToken": token, "gadgetId": asked["gadgetId"]})
 
 
 @source("Workshop › 6.2", "Workshop › 12")

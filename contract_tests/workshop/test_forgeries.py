@@ -14,6 +14,7 @@ from contract_tests.workshop.gateways import (
     QUERY,
     accepted,
     ask_gateway,
+    expect_digests,
     mismatch,
     rejected,
     verdict,
@@ -198,6 +199,7 @@ def test_an_unknown_key_is_refused(workshop, app, known_secret):
 @source("Workshop › 3.3", "Workshop › 3.4")
 @pytest.mark.parametrize("near", NEAR_DIGESTS)
 def test_a_digest_that_is_not_of_the_body_is_refused(workshop, app, near):
+    expect_digests(workshop, app)
     headers = {"content-md5": NEAR_DIGESTS[near], "content-type": "application/json"}
 
     rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=BODY))
@@ -205,6 +207,7 @@ def test_a_digest_that_is_not_of_the_body_is_refused(workshop, app, near):
 
 @source("Workshop › 3.3", "Workshop › 3.4")
 def test_one_byte_of_a_digested_body_changed_is_refused(workshop, app):
+    expect_digests(workshop, app)
     headers = {"content-md5": digest_of(BODY), "content-type": "application/json"}
     changed = BODY.replace(b"nosuch", b"nosucx")
 
@@ -213,6 +216,7 @@ def test_one_byte_of_a_digested_body_changed_is_refused(workshop, app):
 
 @source("Workshop › 3.3")
 def test_a_digest_without_a_body_is_refused(workshop, app):
+    expect_digests(workshop, app)
     headers = {"content-md5": digest_of(b"something")}
 
     rejected(ask_gateway(workshop, WorkshopSigner(app, headers=headers), content=b""))

@@ -7,7 +7,14 @@ import pytest
 from contract_tests.clients.workshop_answers import CODE
 from contract_tests.credentials import WorkshopCredentials
 from contract_tests.markers import observes, source
-from contract_tests.workshop.gateways import MESSAGE, QUERY, ask_gateway, rejected, verdict
+from contract_tests.workshop.gateways import (
+    MESSAGE,
+    QUERY,
+    ask_gateway,
+    expect_digests,
+    rejected,
+    verdict,
+)
 from contract_tests.workshop.signers import WorkshopSigner, digest_of
 
 NEWER = {  # the code of the newer gateway
@@ -64,6 +71,8 @@ def test_each_refusal_has_a_different_id(workshop):
 @source("Workshop › 3.4", "Workshop › 12")
 @pytest.mark.parametrize("reason", WAYS)
 def test_how_the_gateway_words_its_refusals(workshop, app, observe, reason):
+    if reason == "a wrong digest":
+        expect_digests(workshop, app)
     status, words = OLDER[reason]
     target = "/scc/noSuchOperation" if reason == "a path without an operation" else QUERY
 

@@ -11,7 +11,13 @@ import pytest
 from contract_tests.credentials import WorkshopCredentials
 from contract_tests.markers import leaves_traces, needs, source, spends
 from contract_tests.workshop.envelopes import orderly, reason
-from contract_tests.workshop.gateways import UNKNOWN_TOKEN, accepted, ask_gateway, rejected
+from contract_tests.workshop.gateways import (
+    UNKNOWN_TOKEN,
+    accepted,
+    ask_gateway,
+    expect_digests,
+    rejected,
+)
 from contract_tests.workshop.orders import PROMPT, SEVERAL
 from contract_tests.workshop.shared_tasks import kind_of, submitted
 from contract_tests.workshop.signers import WorkshopSigner, digest_of, milliseconds_ago
@@ -62,6 +68,8 @@ def neighbour(workshop, target):
 @pytest.mark.parametrize("way", REFUSED)
 def test_a_call_that_the_gateway_refuses_changes_nothing(workshop, app, way):
     witness = Witness(workshop)
+    if way == "with another body's digest":
+        expect_digests(workshop, app)
     if way == "with a used nonce":
         ask_gateway(workshop, REFUSED[way](app))
 

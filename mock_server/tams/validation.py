@@ -96,7 +96,7 @@ class StageValidator:
             return count
         # The word invalid_samples of the 400 answer is documented; the rest is made up.
         expected = f"between 1 and {maximum}" if sampled else "1 without a DIFFUSION stage"
-        if self.settings.bad_count == "refuse":
+        if self.settings.bad_count == "refuse" or 1 <= count <= MAX_COUNT:
             raise refused(f"count: must be {expected} (invalid_samples)")
         self._warn("count", str(count), expected)
         return min(max(1, count), maximum)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from contract_tests.clients.workshop_answers import CODE
 from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Service
 from contract_tests.mutants.equivalents.variant import (
     EquivalentVariant,
@@ -17,6 +18,7 @@ from contract_tests.mutants.equivalents.variant import (
     is_api,
 )
 from contract_tests.mutants.mutant import Mutation
+from contract_tests.signing import SCHEME
 
 _WRAPPERS = {"job", "model", "data"}
 # Maps whose names are data.
@@ -123,6 +125,48 @@ def _tasks_apart() -> Middleware:
     return handle
 
 
+def _longer_ids() -> Middleware:
+    """Show tokens and tasks with longer ids in another alphabet.
+
+    A call that names one is sent as it came, so that its signature is checked, and once more with
+    the service's own ids, signed anew, if they were not found.
+    """
+    known: set[str] = set()
+
+    def handle(call: HttpCall, service: Service) -> HttpReply:
+        reply = service(call)
+        if not call.path.startswith("/scc/"):
+            return reply
+        own = _swapped(call.body, {_longer(id): id for id in known})
+        if own != call.body and b'"status":10' not in reply.body and not reply.header(CODE):
+            reply = service(service.signed(replace(call, body=own)))
+        data = (reply.json or {}).get("data")
+        if isinstance(data, dict):
+            known.update(str(data[name]) for name in ("apiToken", "taskId") if data.get(name))
+        return replace(reply, body=_swapped(reply.body, {id: _longer(id) for id in known}))
+
+    return handle
+
+
+def _longer(id: str) -> str:
+    return f"{id}.Xy_{id[::-1].upper()}"
+
+
+def _swapped(body: bytes, texts: Mapping[str, str]) -> bytes:
+    """Replace whole texts of JSON."""
+    for old, new in texts.items():
+        body = body.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
+    return body
+
+
+def _unknown_app(call: HttpCall, service: Service) -> HttpReply:
+    """Refuse the signature of an unknown app with 401 (U5)."""
+    reply = service(call)
+    signed = call.header("Authorization").startswith(SCHEME)
+    unknown = signed and reply.status == 404 and b"100001" in reply.body
+    return replace(reply, status=401) if unknown else reply
+
+
 def _app_code(call: HttpCall, service: Service) -> HttpReply:
     """Let calls in that have an AppCode in place of a signature."""
     if call.header("Authorization").upper().startswith("APPCODE "):
@@ -155,6 +199,10 @@ VARIANTS = (
         surfaces=("tams",)),
     EquivalentVariant("other-call-ids", "Calls have other ids.", OTHER_CALL_IDS,
         surfaces=WORKSHOP),
+    EquivalentVariant("unknown-app-401", "The signature of an unknown app is refused with 401.",
+        always(_unknown_app), surfaces=("tams",)),
+    EquivalentVariant("longer-ids", "Tokens and tasks have longer ids in another alphabet.",
+        Mutation(is_api, _longer_ids), surfaces=WORKSHOP),
     EquivalentVariant("tasks-apart", "Drawings are not found as workflow tasks.", TASKS_APART,
         surfaces=WORKSHOP),
     EquivalentVariant("app-code", "An AppCode is accepted in place of a signature.", APP_CODE,

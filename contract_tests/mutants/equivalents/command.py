@@ -15,6 +15,8 @@ from contract_tests import wall
 from contract_tests.mutants.equivalents.catalogue import VARIANTS, variants_named
 from contract_tests.mutants.equivalents.checking import EquivalentVerdict, check_equivalents
 from contract_tests.mutants.equivalents.choices import MIXED
+from contract_tests.mutants.unfailing import unfailing_tests
+from contract_tests.options import SURFACES
 
 
 @click.command("variants")
@@ -25,6 +27,7 @@ from contract_tests.mutants.equivalents.choices import MIXED
 @click.option("--test", "tests", multiple=True, metavar="ID", help="A test; may be repeated.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the verdicts as JSON.")
 @click.option("--processes", default=2, show_default=True, help="How many run in parallel.")
+@click.option("--unfailing", "finding", is_flag=True, help="List tests that no answer can fail.")
 @click.option("--list", "listing", is_flag=True, help="List the variants; run nothing.")
 def variants(
     only: tuple[str, ...],
@@ -34,6 +37,7 @@ def variants(
     tests: tuple[str, ...],
     file: Path | None,
     processes: int,
+    finding: bool,
     listing: bool,
 ) -> None:
     """Run the suite against equivalent variants, and print the tests that accuse one.
@@ -43,6 +47,9 @@ def variants(
     if listing:
         for variant in VARIANTS:
             click.echo(f"{variant.name:40} {variant.sentence}")
+        return
+    if finding:
+        click.echo("\n".join(unfailing_tests(SURFACES, processes)))
         return
     try:
         names = _chosen(only, sample, mixed, seed)

@@ -109,7 +109,7 @@ def _now_and_then(refused: Callable[[HttpCall], HttpReply]) -> Mutation:
     return Mutation(is_api, make)
 
 
-def _gateway(status: int, code: str, message: str) -> HttpReply:
+def gateway_refusal(status: int, code: str, message: str) -> HttpReply:
     """Return a refusal of the Workshop's gateway (`Workshop › 3.4`)."""
     headers = (("X-Ca-Error-Code", code), ("X-Ca-Error-Message", message), ("X-Ca-Request-Id", "7"))
     return HttpReply(status, headers)
@@ -117,13 +117,13 @@ def _gateway(status: int, code: str, message: str) -> HttpReply:
 
 def _overloaded(call: HttpCall) -> HttpReply:
     if call.path.startswith("/scc/"):
-        return _gateway(503, "D503BB", "Backend Busy")
+        return gateway_refusal(503, "D503BB", "Backend Busy")
     return a_reply(503, {"code": 14, "message": "overload protection"})
 
 
 def _offline(call: HttpCall) -> HttpReply:
     if call.path.startswith("/scc/"):
-        return _gateway(503, "X503BZ", "Busy")
+        return gateway_refusal(503, "X503BZ", "Busy")
     return a_reply(502, {"code": 14, "message": "service offline"})
 
 
@@ -134,7 +134,7 @@ def _html(call: HttpCall) -> HttpReply:
 
 def _limited(call: HttpCall) -> HttpReply:
     if call.path.startswith("/scc/"):
-        return _gateway(429, "T429ID", "Throttled by INNER DOMAIN Flow Control")
+        return gateway_refusal(429, "T429ID", "Throttled by INNER DOMAIN Flow Control")
     return a_reply(429, {"code": 8, "message": "too many requests"})
 
 

@@ -12,7 +12,7 @@ from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Servic
 from contract_tests.mutants.mutant import Mutation, combine
 from contract_tests.options import SURFACES
 
-_API = re.compile(r"/(v1|scc)/.*")
+_API = re.compile(r"/(v[12]|scc)/.*")
 
 
 def always(middleware: Middleware) -> Mutation:
