@@ -118,8 +118,8 @@ def test_a_mixed_variant_is_the_same_for_the_same_seed_and_differs_from_others()
 
 @pytest.mark.parametrize("name", [v.name for v in VARIANTS if not v.settings])
 def test_a_variant_keeps_every_member_and_the_status(name):
-    if name in (*BUSY, "idle-closed", "slower"):
-        pytest.skip("it answers some calls otherwise, or slowly")
+    if name in (*BUSY, "idle-closed", "slower", "longer-ids"):
+        pytest.skip("it answers some calls otherwise, or slowly, or with other ids")
     handle = BY_NAME[name].mutation.make()
     for call, reply in exchanges():
         told = handle(call, CannedService(reply))
