@@ -22,6 +22,9 @@ _CREDENTIAL_HEADERS = {
     "authorization", "cookie", "proxy-authorization", "set-cookie", "x-ca-signature",
     "x-oss-callback",
 }  # fmt: skip
+# Values of these members are hidden wherever they come again, such as in the URL of a page.
+_AGAIN = re.compile(r"(?i)api_?token|session_?url")
+_LONG_WORD = re.compile(r"[A-Za-z0-9_-]{16,}")
 _USER = re.compile(r"(?<=://)[^/\s@\"']+@")
 _KEPT = re.compile(r"(app_id|nonce_str|timestamp)=[^,]*")
 
@@ -30,17 +33,20 @@ class SecretRedactor:
     """Hides known secrets everywhere, and all values in places for secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._words: set[str] = set()
-        self.learn(secrets)
+        words = {form for secret in secrets for form in _forms(secret)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_in_any_escape, longest_first)) or r"(?!)")
+        self._long_words: set[str] = set()
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Hide these secrets from now on, too."""
-        self._words |= {form for secret in secrets for form in _forms(secret)}
-        longest_first = sorted(self._words, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_in_any_escape, longest_first)) or r"(?!)")
+        """Hide the long words of these secrets from now on, too; this is fast for many."""
+        for secret in secrets:
+            self._long_words.update(_LONG_WORD.findall(secret))
 
     def known(self, value: str) -> str:
         """Return a text without the secrets that are known."""
+        if self._long_words:
+            value = _LONG_WORD.sub(self._word, value)
         return self._pattern.sub(HIDDEN, value)
 
     def text(self, value: str) -> str:
@@ -48,22 +54,32 @@ class SecretRedactor:
         value = _USER.sub(f"{HIDDEN}@", self.known(value))
         if "=" in value:  # most bodies have none, and the search is long
             value = _PAIR.sub(rf"\1={HIDDEN}", value)
-        return _MEMBER.sub(rf"\g<1>{HIDDEN}", value)
+        return _MEMBER.sub(self._member, value)
 
     def value(self, value: Any) -> Any:
         """Return JSON data without secrets."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {
-                self.text(name): HIDDEN
-                if _NAME.fullmatch(name) and isinstance(item, str)
-                else self.value(item)
-                for name, item in value.items()
-            }
+            return {self.text(name): self._item(name, item) for name, item in value.items()}
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value
+
+    def _item(self, name: str, item: Any) -> Any:
+        if not (_NAME.fullmatch(name) and isinstance(item, str)):
+            return self.value(item)
+        if _AGAIN.fullmatch(name):
+            self.learn([item])
+        return HIDDEN
+
+    def _member(self, match: re.Match[str]) -> str:
+        if _AGAIN.search(match[1]):
+            self.learn([match[2]])
+        return match[1] + HIDDEN
+
+    def _word(self, match: re.Match[str]) -> str:
+        return HIDDEN if match[0] in self._long_words else match[0]
 
     def header(self, name: str, value: str) -> str:
         """Return a header's value; a credential keeps its scheme and its public parts."""

@@ -74,8 +74,8 @@ class Run:
     @cached_property
     def redactor(self) -> SecretRedactor:
         """Return the redactor that knows the secrets of this run."""
-        redactor = SecretRedactor(self.settings.secrets())
-        redactor.learn(self.target.credentials.secrets())
+        credentials = self.target.credentials
+        redactor = SecretRedactor((*self.settings.secrets(), *credentials.secrets()))
         self.target.tell_secrets = redactor.learn
         return redactor
 

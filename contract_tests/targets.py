@@ -187,7 +187,9 @@ def check_target(settings: RunSettings) -> bool:
         for surface in [each for each in known if auth(each)] or known[:1]:
             if trouble := why_unusable(http, surface, urls[surface], auth(surface)):
                 told = SecretRedactor(settings.secrets()).text(str(trouble))
-                raise TargetDown(f"{surface} cannot be tested: {told}")
+                others = [each for each in known if each != surface]
+                hint = f", or leave it out with --only {others[0]}" if others else ""
+                raise TargetDown(f"{surface} cannot be tested: {told}{hint}")
     return False
 
 

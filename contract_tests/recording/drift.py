@@ -136,7 +136,8 @@ class SceneComparison:
             yield from self._lists(where, name, before, now)
         elif isinstance(before, str):
             yield from self._texts(where, name, before, now)
-        elif before != now and name.lower() not in AMOUNTS:
+        # NaN is not equal to itself.
+        elif before != now and str(before) != str(now) and name.lower() not in AMOUNTS:
             severity = BREAKING if name.lower() in CODES else NOTABLE
             yield self._change(where, "value changed", severity, before, now)
 
