@@ -17,12 +17,13 @@ from contract_tests.options import SURFACES
 
 FOLDER = PACKAGE / "data" / "coverage"
 SHEET_NAMES = {"tams": "TAMS", "workshop": "Workshop"}
+OPEN = "open"
 EXCUSES: Mapping[str, str] = {
     "choice": "the vendor may choose the value or the form",
     "clients": "tells what clients do, and asks nothing of the service",
     "fault": "only a fault or a state of the vendor's side brings it about",
     "intro": "introduces facts that have rows of their own",
-    "open": "the reference leaves it open, so tests only observe it",
+    OPEN: "the reference leaves it open, so tests only observe it",
     "pictures": "no test judges what a picture shows",
     "product": "tells about the product, its console or its pages; no call shows it",
     "suite": "the suite's own tests check its clients with it",
@@ -116,6 +117,8 @@ def problems(rows: Iterable[CoveredFact]) -> Iterator[str]:
         if row.excuse:
             if row.excuse not in EXCUSES:
                 yield f"{where}: {row.excuse!r} is not one of the excuses {', '.join(EXCUSES)}"
+            if row.excuse == OPEN and not row.by:
+                yield f"{where}: what is open is observed, and no test is named"
         elif not judging:
             yield f"{where}: no test judges it, and it has no excuse"
         elif not any(row.is_named_by(test) for test in judging):

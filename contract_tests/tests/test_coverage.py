@@ -117,8 +117,9 @@ def test_the_id_of_a_fact_depends_on_its_words_alone():
         ({"by": ("test_cancelling_an_unknown_job_is_observed",)}, "no test judges it"),
         ({"section": "5.5"}, "names TAMS › 5.5 in @source"),
         ({"excuse": "laziness"}, "not one of the excuses"),
+        ({"by": (), "excuse": "open"}, "no test is named"),
     ],
-    ids=["gone", "none", "only observes", "another section", "excuse"],
+    ids=["gone", "none", "only observes", "another section", "excuse", "open"],
 )
 def test_a_row_that_proves_nothing_is_a_problem(members, problem):
     assert list(problems([a_row()])) == []

@@ -1,5 +1,6 @@
 """What the gateway in front of the service refuses, and the form of its refusals."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from contract_tests.clients.workshop_answers import CODE
 from contract_tests.credentials import WorkshopCredentials
 from contract_tests.markers import observes, source
 from contract_tests.workshop.gateways import (
+    A_QUESTION,
     MESSAGE,
     QUERY,
     ask_gateway,
@@ -92,3 +94,18 @@ def test_what_other_methods_get(workshop, app, observe, method):
 
     assert answer.status < 500
     observe("W28", f"{method} on a query", verdict(answer))
+
+
+@source("Workshop › 3.4", "Workshop › 12")
+@observes
+def test_what_a_large_body_or_url_gets(workshop, app, observe):
+    for megabytes in (1, 11):
+        body = json.dumps({**A_QUESTION, "note": "x" * megabytes * 1_000_000}).encode()
+        answer = ask_gateway(workshop, WorkshopSigner(app), content=body, checked=False)
+        assert answer.status < 500
+        observe("W23", f"a body of {megabytes} MB", verdict(answer))
+    for kilobytes in (4, 40):
+        target = f"{QUERY}?note={'x' * kilobytes * 1000}"
+        answer = ask_gateway(workshop, WorkshopSigner(app), target=target, checked=False)
+        assert answer.status < 500
+        observe("W23", f"a URL of {kilobytes} kB", verdict(answer))
