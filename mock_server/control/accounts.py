@@ -244,9 +244,12 @@ class Accounts:
         account = await self.create(body, call.wall)
         return account_body(account, account.opening)
 
-    async def create(self, body: NewAccountBody, wall: float) -> Account:
-        """Make the account that a body asks for."""
-        return await self.known.accounts.create(self._spec(body), wall)
+    async def create(
+        self, body: NewAccountBody, wall: float, *, ready_made: bool = False
+    ) -> Account:
+        """Make the account that a body asks for; one that is `ready_made` is never deleted."""
+        spec = replace(self._spec(body), ready_made=ready_made)
+        return await self.known.accounts.create(spec, wall)
 
     async def list_accounts(self, call: Call, query: PageQuery) -> dict[str, Any]:
         found, next_page = await newest(self.known.accounts.store, Account, None, query)

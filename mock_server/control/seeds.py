@@ -46,7 +46,7 @@ async def seed_accounts(accounts: Accounts, path: Path, wall: float) -> None:
     for body in load_accounts(path):
         if await accounts.known.accounts.get(body.id) is None:
             try:
-                await accounts.create(body, wall)
+                await accounts.create(body, wall, ready_made=True)
             except DomainError as error:
                 raise Conflict(f"account {body.id} in {path}: {error}") from error
 

@@ -185,7 +185,7 @@ class AccountService:
     async def create(self, spec: AccountSpec, wall: float) -> Account:
         """Make an account; an id or credential that is taken raises Conflict.
 
-        The oldest accounts make room for it, but never the ready-made one.
+        The oldest accounts make room for it, but never a ready-made one.
         """
         async with self.store.transaction(SERVER) as tx:
             account = await self._make(tx, spec, wall)
@@ -243,10 +243,10 @@ class AccountService:
         return made[:9] if kind == "app" else made
 
     async def delete(self, id: str) -> None:
-        """Delete an account; the ready-made one can only be reset."""
+        """Delete an account; a ready-made one can only be reset."""
         account = await self.find(id)
         if account.ready_made:
-            raise Conflict("the ready-made account cannot be deleted; reset it instead")
+            raise Conflict("a ready-made account cannot be deleted; reset it instead")
         if not await self.store.drop(id):
             raise NotFound("account", id)  # It was deleted meanwhile.
         self.forget(id)

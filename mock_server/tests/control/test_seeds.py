@@ -67,12 +67,23 @@ async def test_a_server_begins_with_them_and_says_so(folder):
 async def test_after_a_reset_it_begins_with_them_again(folder):
     app = App(read_settings())
     await app.open(wall())
-    await ask(app, "DELETE", "/accounts/shop")
+    await app.accounts.store.drop("shop")
     await ask(app, "POST", "/reset")
 
     seeds = await ask(app, "GET", "/seeds")
     assert (seeds["accounts"], seeds["scenarios"]) == (["default", "shop"], ["poor"])
     assert len((await ask(app, "GET", "/faults"))["faults"]) == 1
+
+
+async def test_accounts_of_the_folder_stay(folder, monkeypatch):
+    monkeypatch.setenv("TAMS_MOCK_KEEP_ACCOUNTS", "3")
+    app = App(read_settings())
+    await app.open(wall())
+    for _ in range(3):
+        await ask(app, "POST", "/accounts")
+    await ask(app, "DELETE", "/accounts")
+
+    assert (await ask(app, "GET", "/seeds"))["accounts"] == ["default", "shop"]
 
 
 def test_flags_and_the_environment_win_over_the_settings_of_the_folder(folder, monkeypatch):

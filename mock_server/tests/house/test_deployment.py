@@ -17,8 +17,8 @@ from mock_server.tests.needed import needed
 ROOT = Path(__file__).parents[3]
 CONTAINERS = ROOT / "fixtures" / "containers"
 ACTION = ROOT / ".github/actions/tams-mock/action.yml"
-# `.ci/run` makes it from requirements-schemas.lock.
-TOOLS = ROOT / ".venv-schemas" / "bin"
+# `.ci/run` makes it from requirements-checkers.lock.
+TOOLS = ROOT / ".venv-checkers" / "bin"
 
 # What check-jsonschema calls the schema of each file.
 SCHEMAS = {
@@ -71,6 +71,10 @@ def test_the_kubernetes_manifest_follows_its_schema():
     tool = needed(str(TOOLS / "kubernetes-validate"))
 
     tell(tool, "--strict", KUBERNETES)
+
+
+def test_the_dockerfile_has_no_known_mistakes():
+    tell(needed(str(TOOLS / "hadolint")), ROOT / "Dockerfile")
 
 
 def test_every_variable_is_a_setting():
