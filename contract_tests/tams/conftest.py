@@ -6,6 +6,7 @@ import pytest
 
 from contract_tests.clients.tams import TamsClient
 from contract_tests.tams.shared_jobs import SharedJobs
+from contract_tests.tams.shared_prices import SharedPrices
 from contract_tests.targets import ContractTarget
 
 
@@ -13,3 +14,9 @@ from contract_tests.targets import ContractTarget
 def recorded(tams: TamsClient, target: ContractTarget) -> SharedJobs:
     """Jobs that run once for all tests that only read them."""
     return SharedJobs(tams, target)
+
+
+@pytest.fixture(scope="session")
+def asked(tams: TamsClient) -> SharedPrices:
+    """Prices of stages; equal stages are asked for once."""
+    return SharedPrices(tams)

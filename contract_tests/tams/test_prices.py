@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from contract_tests.clients.tams import TamsClient
 from contract_tests.markers import needs, source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.tams.chains import (
@@ -29,6 +28,7 @@ from contract_tests.tams.graphs import TEMPLATE, a_graph, filled_in, samplers
 from contract_tests.tams.orders import MODEL, SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.shared_jobs import successful
+from contract_tests.tams.shared_prices import SharedPrices
 
 IMAGE = UNKNOWN_IMAGE  # estimates do not check whether it exists
 SD, SDXL, FLUX = MODEL, "808939700149555823", "757279507095956705"  # by the names of clients
@@ -83,7 +83,7 @@ def halves(width: int, height: int, weight: int = 2) -> Decimal:
 class PricedModel:
     """A model and its factor; prices are divided by it."""
 
-    tams: TamsClient
+    asked: SharedPrices
     name: str
     id: str
     factor: Decimal
@@ -96,27 +96,19 @@ class PricedModel:
     def cost(self, *stages: Any, count: int = 1, steps: int = 20) -> Decimal:
         """Return the price of a diffusion and the stages after it."""
         first = sampled(sdModel=self.id, steps=steps)
-        return asked(self.tams, [a_start(count=count), first, *stages]) / self.factor
+        return self.asked([a_start(count=count), first, *stages]) / self.factor
 
     def added(self, *stages: Any, count: int = 1, steps: int = 20) -> Decimal:
         """Return what the stages after a diffusion cost."""
         return self.cost(*stages, count=count, steps=steps) - self.cost(count=count, steps=steps)
 
 
-def asked(tams: TamsClient, stages: Any) -> Decimal:
-    """Return a price; skips the test if this host has a narrower range (U18, U21, U24, U62)."""
-    answer = tams.call("POST", "/v1/jobs/credits", json={"stages": stages})
-    if answer.status == 400:
-        pytest.skip(f"refused: {answer.excerpt()}")
-    return Decimal(str(answer.expect(200)["credits"]))
-
-
 @pytest.fixture(scope="module")
-def fixed_price(tams):
+def fixed_price(asked):
     """The price, if jobs as different as can be have the same one (U34), else None."""
     long = [a_start(count=4), sampled(steps=50), upscaled(diffusion=False)]
     orders = [[a_start(), sampled(steps=20)], long, [a_start(), a_film(totalFrames=25)]]
-    prices = {asked(tams, order) for order in orders}
+    prices = {asked(order) for order in orders}
     return prices.pop() if len(prices) == 1 else None
 
 
@@ -127,11 +119,11 @@ def prices_by_a_formula(fixed_price):
 
 
 @pytest.fixture(params=MODELS)
-def priced(request, tams):
+def priced(request, asked):
     """Each model with its factor."""
     id = MODELS[request.param]
-    price = asked(tams, [a_start(), sampled(sdModel=id, steps=20)])
-    return PricedModel(tams, request.param, id, price / Decimal("0.8"))
+    price = asked([a_start(), sampled(sdModel=id, steps=20)])
+    return PricedModel(asked, request.param, id, price / Decimal("0.8"))
 
 
 @source("TAMS › 10", "TAMS › 14")
@@ -145,8 +137,8 @@ def test_a_model_has_its_factor(priced, observe):
 
 
 @source("TAMS › 10")
-def test_flux_has_twice_the_factor_of_sd(tams):
-    prices = [asked(tams, [a_start(), sampled(sdModel=id)]) for id in (SD, FLUX)]
+def test_flux_has_twice_the_factor_of_sd(asked):
+    prices = [asked([a_start(), sampled(sdModel=id)]) for id in (SD, FLUX)]
 
     assert prices[1] == 2 * prices[0], f"the prices of SD and FLUX are {prices}"
 
@@ -164,10 +156,10 @@ def test_steps_are_priced_in_fives_rounded_up(priced, steps):
 
 
 @source("TAMS › 10")
-def test_a_diffusion_costs_the_same_at_each_size(tams):
+def test_a_diffusion_costs_the_same_at_each_size(asked):
     sizes = [(SIDE, SIDE), (768, 512), (1024, 1024)]
 
-    prices = {asked(tams, [a_start(), sampled(width=w, height=h)]) for w, h in sizes}
+    prices = {asked([a_start(), sampled(width=w, height=h)]) for w, h in sizes}
 
     assert len(prices) == 1, f"prices by size: {prices}"
 
@@ -258,8 +250,8 @@ def test_a_repair_has_the_steps_of_its_argument(priced):
 
 
 @source("TAMS › 10")
-def test_first_stages_take_size_and_steps_of_their_own_diffusion(tams):
-    factor = asked(tams, [a_start(), sampled()]) / units(10)
+def test_first_stages_take_size_and_steps_of_their_own_diffusion(asked):
+    factor = asked([a_start(), sampled()]) / units(10)
     small = halves(SIDE, SIDE)
     repair = repaired(
         diffusion=True, args=[{"adModel": "face_yolov8n.pt", "adUseSteps": True}]
@@ -267,32 +259,31 @@ def test_first_stages_take_size_and_steps_of_their_own_diffusion(tams):
     upscaler = upscaled(diffusion=True, hrSecondPassSteps=10)
 
     assert (
-        asked(tams, [a_start(IMAGE), inpainted(IMAGE, diffusion=True)])
-        == factor * units(10) * small
+        asked([a_start(IMAGE), inpainted(IMAGE, diffusion=True)]) == factor * units(10) * small
     ), "the price of inpainting alone"
-    assert asked(tams, [a_start(IMAGE), repair]) == factor * units(10) * small, "a repair alone"
-    assert asked(tams, [a_start(IMAGE), upscaler]) == factor * units(10) * halves(
-        2 * SIDE, 2 * SIDE
-    ), "the price of an upscaler alone"
+    assert asked([a_start(IMAGE), repair]) == factor * units(10) * small, "a repair alone"
+    assert asked([a_start(IMAGE), upscaler]) == factor * units(10) * halves(2 * SIDE, 2 * SIDE), (
+        "the price of an upscaler alone"
+    )
 
 
 @source("TAMS › 10")
 @pytest.mark.parametrize("mode", [TEXT_TO_VIDEO, IMAGE_TO_VIDEO])
 @pytest.mark.parametrize("model", VIDEOS)
 @pytest.mark.parametrize("frames", [8, 25])
-def test_a_video_costs_each_frame_and_one_more(tams, observe, model, mode, frames):
+def test_a_video_costs_each_frame_and_one_more(asked, observe, model, mode, frames):
     image = IMAGE if mode == IMAGE_TO_VIDEO else None
     film = a_film(sdModel=model, generationMode=mode, totalFrames=frames)
 
-    price = asked(tams, [a_start(image), film])
+    price = asked([a_start(image), film])
 
     assert price == of_video(frames, VIDEOS[model][mode == IMAGE_TO_VIDEO])
 
 
 @source("TAMS › 10")
 @pytest.mark.parametrize("model", FAST_DISCOUNTS)
-def test_a_fast_video_has_its_discount(tams, model):
-    price = asked(tams, [a_start(), a_film(sdModel=model, generationMode=FAST, totalFrames=30)])
+def test_a_fast_video_has_its_discount(asked, model):
+    price = asked([a_start(), a_film(sdModel=model, generationMode=FAST, totalFrames=30)])
 
     assert price == of_video(30, VIDEOS[model][0], FAST_DISCOUNTS[model]), "the fast price"
 
@@ -306,20 +297,20 @@ def test_a_fast_video_has_its_discount(tams, model):
         ("COGVIDEOX_2B", 24, TEXT_TO_VIDEO, "5.94"),
     ],
 )
-def test_a_video_costs_what_is_printed(tams, model, frames, mode, credits):
+def test_a_video_costs_what_is_printed(asked, model, frames, mode, credits):
     film = a_film(sdModel=model, generationMode=mode, totalFrames=frames)
 
-    assert asked(tams, [a_start(), film]) == Decimal(credits)
+    assert asked([a_start(), film]) == Decimal(credits)
 
 
 @source("TAMS › 10")
 @pytest.mark.parametrize(("width", "height"), PYRAMID)
-def test_the_size_of_a_pyramid_video_has_its_price(tams, width, height):
+def test_the_size_of_a_pyramid_video_has_its_price(asked, width, height):
     film = a_film(
         sdModel="PYRAMID_FLOW_MINIFLUX", width=width, height=height, totalFrames=40
     )  # fmt: skip
 
-    assert asked(tams, [a_start(), film]) == of_video(40, PYRAMID[width, height])
+    assert asked([a_start(), film]) == of_video(40, PYRAMID[width, height])
 
 
 def of_video(frames: int, coefficient: str, discount: str = "1") -> Decimal:
@@ -330,16 +321,16 @@ def of_video(frames: int, coefficient: str, discount: str = "1") -> Decimal:
 
 @source("TAMS › 10", "TAMS › 5.6")
 @pytest.mark.parametrize("steps", [10, 20, 26, 30])
-def test_a_sampler_costs_what_a_diffusion_costs(tams, steps):
+def test_a_sampler_costs_what_a_diffusion_costs(tams, asked, steps):
     verdict = tams.check_workflow(a_graph(steps=steps))
 
-    assert Decimal(str(verdict["credits"])) == tams.estimate([a_start(), sampled(steps=steps)])
+    assert Decimal(str(verdict["credits"])) == asked([a_start(), sampled(steps=steps)])
 
 
 @source("TAMS › 10", "TAMS › 5.6")
 @pytest.mark.parametrize("steps", [(26, 30), (26, 30, 10), (10, 20, 30, 40)], ids=str)
-def test_each_sampler_of_a_graph_has_its_price(tams, steps):
-    factor = tams.estimate([a_start(), sampled()]) / units(10)
+def test_each_sampler_of_a_graph_has_its_price(tams, asked, steps):
+    factor = asked([a_start(), sampled()]) / units(10)
 
     price = Decimal(str(tams.check_workflow(samplers(*steps))["credits"])) / factor
 
@@ -348,12 +339,12 @@ def test_each_sampler_of_a_graph_has_its_price(tams, steps):
 
 
 @source("TAMS › 10", "TAMS › 5.8")
-def test_the_template_of_the_documentation_costs_what_is_printed(tams):
+def test_the_template_of_the_documentation_costs_what_is_printed(tams, asked):
     if tams.call("GET", f"/v1/workflows/{TEMPLATE}").status == 404:
         pytest.skip("this host does not have the template of the documentation")
 
     verdict = tams.check_template(TEMPLATE, filled_in(tams.upload(a_picture(SIDE))))
-    factor = asked(tams, [a_start(), sampled(sdModel=SDXL, steps=20)]) / Decimal("0.8")
+    factor = asked([a_start(), sampled(sdModel=SDXL, steps=20)]) / Decimal("0.8")
 
     prices = (*FACTORS.values(), factor)
     assert verdict["credits"] in prices, "the price of the template is 1 times a factor"
