@@ -55,6 +55,7 @@ def count(number: int, thing: str) -> str:
 
 def duration(seconds: float) -> str:
     """Return a duration as text: `9.5 s`, `42 s`, `4 min 2 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

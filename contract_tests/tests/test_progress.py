@@ -3,6 +3,7 @@
 import pytest
 
 from contract_tests.progress import MIN_DONE, RunProgress
+from contract_tests.report.verdict import duration
 
 INCLUDED = {"tams": 100, "workshop": 40}
 
@@ -46,3 +47,11 @@ def test_failures_and_errors_are_counted_together():
 )
 def test_the_time_left_follows_from_the_speed_so_far(tams, workshop, apart, left):
     assert progress_of(tams, workshop, apart=apart).seconds_left(100) == left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (9.5, "9.5 s"), (42.4, "42 s"), (59.7, "1 min 0 s"), (119.6, "2 min 0 s")],
+)
+def test_a_duration_never_has_sixty_seconds(seconds, text):
+    assert duration(seconds) == text
