@@ -12,8 +12,9 @@ from urllib.parse import quote
 import httpx
 
 from contract_tests.answers import Unmet
-from contract_tests.availability import Trouble, lasting_trouble
+from contract_tests.availability import lasting_trouble
 from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
+from contract_tests.troubles import Trouble
 
 
 class ControlFailed(Unmet):

@@ -15,7 +15,6 @@ import pytest
 
 from contract_tests import wall
 from contract_tests.answers import NoAnswer
-from contract_tests.availability import Trouble, is_page
 from contract_tests.control import ControlFailed
 from contract_tests.credentials import BadSettings
 from contract_tests.current_test import CurrentTest, between_tests
@@ -31,6 +30,7 @@ from contract_tests.run import Run
 from contract_tests.selection import admit, why_not_included
 from contract_tests.suite import check_markers, markers_of, surface_of, test_id
 from contract_tests.targets import TARGET_DOWN, TargetDown
+from contract_tests.troubles import Trouble, is_page
 
 ATTRIBUTE = "contract"
 """The attribute of a pytest report that carries our outcome, and a result at teardown."""

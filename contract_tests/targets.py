@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from contract_tests.availability import Trouble, no_answer, why_unusable
+from contract_tests.availability import why_unusable
 from contract_tests.clocks import MockClock, TargetClock, WallClock
 from contract_tests.control import ControlClient
 from contract_tests.credentials import BadSettings, TargetCredentials
@@ -26,6 +26,7 @@ from contract_tests.options import SURFACES, RunProfile
 from contract_tests.outcomes import Unsupported
 from contract_tests.redaction import SecretRedactor
 from contract_tests.settings import RunSettings
+from contract_tests.troubles import Trouble, no_answer
 
 TIMEOUT = 60.0  # seconds for one answer
 FUZZ_CALLS = 60  # calls of each generating test at a mock

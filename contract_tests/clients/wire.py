@@ -19,7 +19,6 @@ import httpx
 
 from contract_tests import wall
 from contract_tests.answers import NoAnswer, NotSent, ReceivedAnswer, SentRequest
-from contract_tests.availability import is_connection_lost
 from contract_tests.clocks import TargetClock
 from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger, Reservation
@@ -27,6 +26,7 @@ from contract_tests.openapi import description
 from contract_tests.pacing import Pacer
 from contract_tests.resources import ResourceLog
 from contract_tests.transcripts import ExchangeResult, Transcript
+from contract_tests.troubles import is_connection_lost
 
 MAX_ATTEMPTS = 5  # of a call that a busy target does not take
 MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-After

@@ -9,11 +9,13 @@ from statistics import median
 import httpx
 
 from contract_tests import wall
-from contract_tests.availability import ask, no_answer, not_the_service, quoted, refusal
+from contract_tests.availability import ask
 from contract_tests.doctor.findings import Finding, not_checked, ok, problem, warning
 from contract_tests.outcomes import Unsupported
 from contract_tests.pacing import CALLS
+from contract_tests.refused_credentials import refusal
 from contract_tests.targets import ContractTarget
+from contract_tests.troubles import no_answer, not_the_service, quoted
 
 SLOW = 2.0  # seconds for a free call
 SKEW = 30.0  # seconds; clocks that are kept right differ by less

@@ -16,7 +16,14 @@ from contract_tests.credentials import (
 )
 from contract_tests.doctor.calls import SurfaceCalls
 from contract_tests.doctor.costs import cost_findings
-from contract_tests.doctor.findings import Finding, FindingState, not_checked, ok, problem
+from contract_tests.doctor.findings import (
+    Finding,
+    FindingState,
+    not_checked,
+    ok,
+    problem,
+    warning,
+)
 from contract_tests.doctor.network import callback_findings, network_findings
 from contract_tests.options import Flags
 from contract_tests.redaction import SecretRedactor
@@ -136,6 +143,8 @@ def _target(settings: RunSettings, flags: Flags) -> Iterator[Finding]:
     try:
         if target.has_own_account:
             yield ok("run", "target", f"a mock, with an account for this check: {_urls(target)}")
+        for note in target.notes:
+            yield warning("run", "target", note, "give credentials of an account of this mock")
         for surface in settings.surfaces:
             if surface in (usable or target.urls):
                 yield from SurfaceCalls(target, surface).findings()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from contract_tests.availability import Trouble
+from contract_tests.troubles import Trouble
 
 FORMAT = 1
 _INDENT = " " * 34

@@ -15,8 +15,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from contract_tests import wall
-from contract_tests.availability import Trouble, no_answer
 from contract_tests.doctor.findings import Finding, not_checked, ok, problem, warning
+from contract_tests.troubles import Trouble, no_answer
 
 TIMEOUT = 10.0  # seconds for a name and for a connection
 MIN_DAYS = 14  # of a certificate

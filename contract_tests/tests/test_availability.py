@@ -8,9 +8,10 @@ import httpx
 import pytest
 import trustme
 
-from contract_tests.availability import no_answer, why_unusable
+from contract_tests.availability import why_unusable
 from contract_tests.signing import TamsBearer, WorkshopSignature
 from contract_tests.tests.broken_targets import http_reply, raw_server, unused_port
+from contract_tests.troubles import no_answer
 
 AUTH = {"tams": TamsBearer("token-of-an-app"), "workshop": WorkshopSignature("key", "secret-1")}
 JSON = {"content_type": "application/json"}
