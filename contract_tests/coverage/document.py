@@ -73,7 +73,7 @@ def as_lines(rows: Sequence[CoveredFact], table: SeenTable, *, missing: bool) ->
         )
     shown = {(place[0], name) for place, seen in table.items() for name in seen.names}
     members = sum(map(len, documented_members().values()))
-    yield f"Members: {len(shown)} of {members} are seen, in {len(table)} places"
+    yield f"Members: {len(shown)} of {members} are seen, in {len(table)} places; the others are excused"
     if missing:
         for row in rows:
             if row.excuse:
@@ -82,10 +82,12 @@ def as_lines(rows: Sequence[CoveredFact], table: SeenTable, *, missing: bool) ->
 
 def as_json(rows: Sequence[CoveredFact], table: SeenTable) -> dict[str, Any]:
     """Return the table for programs."""
+    proving = proving_tests()
     facts = [
         {
             "surface": row.surface, "section": row.section, "id": row.id, "says": row.says,
             "tags": row.tags.split(), "tests": tests_of(row), "excuse": row.excuse or None,
+            "proved": not row.excuse and not proving.isdisjoint(tests_of(row)),
         }
         for row in rows
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from contract_tests.mutants import (
     workshop_authentication,
     workshop_events,
     workshop_files,
+    workshop_members,
     workshop_refusals,
     workshop_sessions,
     workshop_tasks,
@@ -36,6 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *workshop_tasks.MUTANTS,
     *workshop_files.MUTANTS,
     *workshop_events.MUTANTS,
+    *workshop_members.MUTANTS,
     *workshop_refusals.MUTANTS,
 )
 NOTICED = Path(__file__).with_name("noticed.json")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from contract_tests.mutants.calls import HttpCall, HttpReply, Service, a_reply
 from contract_tests.mutants.mutant import Memory, Mutant, Mutation, on_json, on_reply, on_request
-from contract_tests.mutants.tams_authentication import API, PARAMS, PRICE
+from contract_tests.mutants.resigning import tams_parts
+from contract_tests.mutants.tams_authentication import API, PARAMS, PRICE, UNAUTHORIZED
 from contract_tests.mutants.tams_extras import GRAPH, TEMPLATE, TEMPLATE_CHECK
 from contract_tests.mutants.tams_jobs import CREATE, JOB
+from contract_tests.mutants.tams_money import charging
 
 
 def _refused_with(word: str, pattern: str = PRICE) -> Mutation:
@@ -119,6 +122,35 @@ def _running_on(job: Any, call: HttpCall, memory: Memory) -> None:
         job.update(status="RUNNING", runningInfo={})
 
 
+def _refused_if(pattern: str, wrong: Callable[[HttpCall], bool], status: int = 400) -> Mutation:
+    """Return a mutation that refuses some good calls."""
+
+    def change(call: HttpCall, memory: Memory, service: Service) -> HttpCall | HttpReply:
+        return a_reply(status, PARAMS if status == 400 else UNAUTHORIZED) if wrong(call) else call
+
+    return on_request("POST", pattern, change)
+
+
+def _has_short_request_id(call: HttpCall) -> bool:
+    given = call.json.get("requestId") if isinstance(call.json, dict) else None
+    return isinstance(given, str) and len(given) < 25
+
+
+def _results_outside_nodes(body: Any, memory: Memory) -> None:
+    made = body["job"].get("successInfo") or {}
+    for node in ((made.get("workflowFinishItem") or {}).get("nodes") or {}).values():
+        node.pop("outputUi", None)
+
+
+def _nothing_made(call: HttpCall, reply: HttpReply, memory: Memory, service: Service) -> HttpReply:
+    missing = isinstance(call.json, dict) and not call.json.get("params")
+    return a_reply(200, {"job": {"id": "1", "status": "CREATED"}}) if missing else reply
+
+
+def _always_offered(call: HttpCall, memory: Memory, service: Service) -> HttpReply:
+    return a_reply(200, {"jobId": call.path.split("/")[3]})
+
+
 MUTANTS = (
     Mutant("member-has-a-price", "A member without a part in the formula has a price.", "TAMS › 10",
         "(?i)change the price", _dearer_with("etaNoiseSeedDelta")),
@@ -148,6 +180,24 @@ MUTANTS = (
         "TAMS › 5.9", "reason", _of_jobs_with("templateId", _without_reason)),
     Mutant("cancelled-video-runs-on", "A video that was cancelled runs on.", "TAMS › 5.3",
         "(?i)cancel", _of_jobs_with("videoDiffusion", _running_on)),
+    Mutant("short-request-id-refused", "A request id has to have 25 characters.", "TAMS › 3.3",
+        "(?i)request_id", _refused_if(CREATE, _has_short_request_id)),
+    Mutant("long-nonce-refused", "A nonce may have 32 characters.", "TAMS › 3.2", "(?i)nonce",
+        _refused_if(PRICE, lambda call: len(tams_parts(call).get("nonce_str", "")) > 36, 401)),
+    Mutant("tagger-refused", "Natural language is refused.", "TAMS › 5.14", "(?i)tagger",
+        _refused_with("llm", r"/v1/img2prompt")),
+    Mutant("results-not-in-nodes", "The nodes of a graph do not show its results.", "TAMS › 7",
+        "(?i)nodes", on_json("GET", JOB, _results_outside_nodes)),
+    Mutant("job-of-nothing", "A graph job without a graph is made.", "TAMS › 5.5",
+        "(?i)without a graph", on_reply("POST", r"/v1/jobs/workflow", _nothing_made)),
+    Mutant("cancel-by-post", "A job can be cancelled by a POST.", "TAMS › 5",
+        "(?i)not_offered", on_request("POST", r"/v1/jobs/[^/]+/cancel", _always_offered)),
+    Mutant("empty-url-refused", "An empty runningNotifyUrl is refused.", "TAMS › 5.5",
+        "(?i)graph", _refused_if(r"/v1/jobs/workflow", lambda call: isinstance(call.json, dict)
+            and call.json.get("runningNotifyUrl") == "")),
+    Mutant("words-have-a-price", "Words for a picture cost.", "TAMS › 5.14", "(?i)charged",
+        charging(lambda call, reply, memory: Decimal("0.1")
+            if reply.good and call.path == "/v1/img2prompt" else Decimal(0))),
     Mutant("lora-in-a-graph-refused", "A graph may not name a LoRA.", "TAMS › 5.5",
         "(?i)graph", _refused_with("lora_name", GRAPH)),
 )  # fmt: skip
