@@ -73,7 +73,8 @@ def as_lines(rows: Sequence[CoveredFact], table: SeenTable, *, missing: bool) ->
         )
     shown = {(place[0], name) for place, seen in table.items() for name in seen.names}
     members = sum(map(len, documented_members().values()))
-    yield f"Members: {len(shown)} of {members} are seen, in {len(table)} places; the others are excused"
+    places = f"{len(table)} places"
+    yield f"Members: {len(shown)} of {members} are seen, in {places}; the others are excused"
     if missing:
         for row in rows:
             if row.excuse:
