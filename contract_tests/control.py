@@ -14,7 +14,9 @@ import httpx
 from contract_tests.answers import Unmet
 from contract_tests.availability import lasting_trouble
 from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
-from contract_tests.troubles import Trouble
+from contract_tests.troubles import BUSY, Trouble
+
+MAX_ATTEMPTS = 21  # one more than the connections that a client keeps
 
 
 class ControlFailed(Unmet):
@@ -50,7 +52,7 @@ class ControlClient:
         return lasting_trouble(self._url, self._version, _no_mock)
 
     def _version(self) -> httpx.Response:
-        return self._http.get(f"{self._url}/_mock/version", headers=self._headers)
+        return self._answer("GET", "/_mock/version")
 
     def make_account(self, **members: Any) -> MockAccount:
         """Make a new account; members are those of the control API, such as its balance."""
@@ -102,13 +104,20 @@ class ControlClient:
             problem = str(error) or type(error).__name__
         raise ControlFailed(f"the target's {method} {path} failed: {problem}")
 
-    def _answer(self, method: str, path: str, body: Any) -> httpx.Response:
-        """Ask once more if an idle connection was closed just then."""
-        url = self._url + path
-        try:
-            return self._http.request(method, url, json=body, headers=self._headers)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            return self._http.request(method, url, json=body, headers=self._headers)
+    def _answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Ask again if an idle connection was closed just then, or a gateway is busy."""
+        for more in reversed(range(MAX_ATTEMPTS)):
+            try:
+                answer = self._http.request(
+                    method, self._url + path, json=body, headers=self._headers
+                )
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if not more:
+                    raise
+                continue
+            if answer.status_code not in BUSY:
+                break
+        return answer
 
 
 def _no_mock(answer: httpx.Response) -> Trouble | None:

@@ -37,7 +37,7 @@ ATTRIBUTE = "contract"
 DONE = (TestOutcome.PASSED.value, TestOutcome.OBSERVED.value)
 """Outcomes of tests that a resumed run skips."""
 _BAD = (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.UNREACHABLE)
-MAX_RUNS = 4
+MAX_RUNS = 6
 """How often a test is run that fails while the target is too busy."""
 OBSERVED_ONLY = "observed; the reference leaves the answer open, so no expectation was judged"
 

@@ -17,6 +17,8 @@ import httpx
 
 TIMEOUT = 20.0  # seconds for the answer to a free call
 MAX_QUOTED = 160  # characters of an answer in a sentence
+BUSY = frozenset({429, 502, 503, 504})
+"""Statuses of a target that is offline or too busy now (`TAMS › 4`, `Workshop › 3.4`)."""
 
 
 @dataclass(frozen=True)

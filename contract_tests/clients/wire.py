@@ -26,14 +26,12 @@ from contract_tests.openapi import description
 from contract_tests.pacing import Pacer
 from contract_tests.resources import ResourceLog
 from contract_tests.transcripts import ExchangeResult, Transcript
-from contract_tests.troubles import is_connection_lost
+from contract_tests.troubles import BUSY, is_connection_lost
 
 MAX_ATTEMPTS = 5  # of a call that a busy target does not take
 MAX_RETRY_AFTER = 60.0  # seconds; the wire does not wait for a longer Retry-After
 MAX_EXCHANGES = 40  # of one test, in the report; the transcript has all
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS", "DELETE"}
-_BUSY = {429, 502, 503, 504}
-"""Statuses of a target that is offline or too busy now (`TAMS › 4`, `Workshop › 3.4`)."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class Wire:
         A call that costs is sent again only if the vendor asks for it. Otherwise nobody knows
         whether it was carried out, so the whole test is run again.
         """
-        repeated = self.rules.repeated if costs else self.rules.repeated | _BUSY
+        repeated = self.rules.repeated if costs else self.rules.repeated | BUSY
         for attempt in range(1, MAX_ATTEMPTS + 1):
             # A server may close an idle connection just when the next call arrives there.
             http = self._unpooled if costs or attempt > 1 else self._http
@@ -162,10 +160,10 @@ class Wire:
                 if costs or attempt > 1:
                     raise
                 continue
-            if answer.status in _BUSY:
+            if answer.status in BUSY:
                 self.busy[answer.status, f"{request.method} {request.url.path}"] += 1
             if not retried or answer.status not in repeated:
-                self.current_test().turned_away |= answer.status in _BUSY
+                self.current_test().turned_away |= answer.status in BUSY
                 break
             wait = _retry_after(answer) or 2.0 ** (attempt - 1)
             if attempt == MAX_ATTEMPTS or wait > MAX_RETRY_AFTER:

@@ -397,4 +397,4 @@ def test_a_target_that_is_always_too_busy_fails_the_test(nested, fake_tams):
     nested.run(fake_tams.url, "--profile=cheap", "--max-credits=10", "-k", "0")
 
     assert set(nested.outcomes().values()) == {"failed"}
-    assert fake_tams.busy == 99 - 4
+    assert fake_tams.busy == 99 - 6
