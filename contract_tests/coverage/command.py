@@ -43,7 +43,10 @@ def coverage_command(
     if run and not places:
         raise click.UsageError(f"{run} is not the folder of a run: it has no answers")
     if write:
-        member_table.write_seen(member_table.of_run(places))
+        try:
+            member_table.write_seen(member_table.of_run(places))
+        except OSError as error:
+            raise click.UsageError(f"{member_table.SEEN} cannot be written: {error}") from None
     rows, seen = facts.read_table(), member_table.read_seen()
     if as_data:
         click.echo(json.dumps(document.as_json(rows, seen), indent=1, ensure_ascii=False))
@@ -53,7 +56,11 @@ def coverage_command(
     found = [*facts.problems(rows), *member_table.gaps(seen)]
     found += member_table.differences(seen, places)
     for surface in SURFACES if reference else ():
-        sheet = Path(str(reference), sheet_of(surface)).read_text(encoding="utf-8")
+        path = Path(str(reference), sheet_of(surface))
+        try:
+            sheet = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"{path} cannot be read: {error}") from None
         found += facts.against_sheet(rows, surface, sheet)
     for problem in found:
         click.echo(problem, err=True)

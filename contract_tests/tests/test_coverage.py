@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from contract_tests import PACKAGE
 from contract_tests.bundle import read_transcripts
+from contract_tests.coverage.command import coverage_command
 from contract_tests.coverage.facts import CoveredFact, against_sheet, problems, read_table
 from contract_tests.coverage.member_table import (
     SeenMembers,
@@ -188,3 +190,51 @@ def test_members_that_no_run_shows_are_gaps():
     assert any("GET /v1/jobs/{jobId} job.credits" in line for line in found)
     assert any("POST /scc/sd_get_progress running drawing" in line for line in found)
     assert not any("PENDING" in line for line in found)
+
+
+# The command.
+
+
+def coverage(*arguments):
+    return CliRunner().invoke(coverage_command, [str(argument) for argument in arguments])
+
+
+def test_the_command_counts_and_lists_what_no_test_judges():
+    short, long = coverage(), coverage("--missing")
+
+    assert (short.exit_code, long.exit_code) == (0, 0)
+    assert "facts are tested" in short.stdout
+    assert "afee75  apps are made in a console: tells about the product" in long.stdout
+
+
+def test_the_command_prints_the_tables_for_programs():
+    data = json.loads(coverage("--json").stdout)
+
+    assert {fact["surface"] for fact in data["facts"]} == set(SURFACES)
+    assert all(fact["tests"] or fact["excuse"] for fact in data["facts"])
+    assert {"operation", "state", "way", "always", "sometimes"} == set(data["members"][0])
+
+
+def test_the_command_says_what_a_sheet_has_and_the_table_lacks(tmp_path):
+    for surface in SURFACES:
+        (tmp_path / sheet_of(surface)).write_text(SHEET, encoding="utf-8")
+
+    result = coverage("--reference", tmp_path)
+
+    assert result.exit_code == 1
+    assert "tams.toml lacks a fact" in result.stderr
+    assert "[client] Its id is short." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--write"], "needs --run"), (["--run", "."], "not the folder of a run"),
+     (["--reference", "."], "cannot be read")],
+    ids=["write", "run", "reference"],
+)  # fmt: skip
+def test_wrong_use_of_the_command_is_told(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = coverage(*arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
