@@ -12,7 +12,7 @@ from contract_tests.tams.decoding import picture_in
 from contract_tests.workshop.envelopes import orderly, reason
 from contract_tests.workshop.orders import HEIGHT, PROMPT, SEVERAL, TASKS, WIDTH, a_drawing
 from contract_tests.workshop.sessions import SLACK
-from contract_tests.workshop.shared_tasks import fetched, kind_of
+from contract_tests.workshop.shared_tasks import fetched, kind_of, submitted
 from contract_tests.workshop.uses import use
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -148,13 +148,14 @@ def test_a_workflow_with_output_fields_tells_its_files(workshop, observe):
     observe("W14", "an unknown workflow", "accepted")
 
 
-@source("Workshop › 7", "Workshop › 12")
+@source("Workshop › 7", "Workshop › 8.3", "Workshop › 12")
 @needs("clock")
 @spends(1)
-def test_the_url_of_an_image_expires(workshop, clock, observe):
-    task = workshop.submit_txt2img(**a_drawing())["taskId"]
-    workshop.wait_for(task, "succeeded")
-    url = workshop.result(task)["images"][0]
+@pytest.mark.parametrize("order", [("sd_txt2img", a_drawing()), PROMPT], ids=["sd", "comfy"])
+def test_the_url_of_an_image_expires(workshop, clock, observe, order):
+    task, kind = submitted(workshop, *order)["taskId"], kind_of(order[0])
+    workshop.wait_for(task, "succeeded", kind=kind)
+    url = workshop.result(task, kind)["images"][0]
     fetched(workshop, url).expect_status(200)
 
     clock.let_pass(MONTH)

@@ -163,6 +163,16 @@ def test_which_expiries_a_token_may_have(workshop, clock, observe):
 @source("Workshop › 5.1", "Workshop › 12")
 @observes
 @leaves_traces
+def test_what_a_token_with_a_role_gets(workshop, observe):
+    envelope = workshop.ask("allocate_token", {"name": a_name(), "sceneRoleId": "01j1w6cxqzrole"})
+    if orderly(envelope.answer):
+        stays(workshop, envelope.body["data"])
+    observe("W14", "a token with an unknown role", reason(envelope.answer))
+
+
+@source("Workshop › 5.1", "Workshop › 12")
+@observes
+@leaves_traces
 def test_how_long_a_name_may_be(workshop, observe):
     for length in (128, 129, 2000):
         envelope = workshop.ask("allocate_token", {"name": "n" * length})
