@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ class ProgressPlugin:
         self._shown = now
         words = self._progress.words(now - self._begun, self._spent())
         if terminal.isatty:
-            terminal.rewrite(words[: terminal._tw.fullwidth - 1], erase=True)
+            terminal.rewrite(words[: get_terminal_size().columns - 1], erase=True)
             terminal.flush()
         else:
             terminal.write_line(words)

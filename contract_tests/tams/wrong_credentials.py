@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from contract_tests.targets import ContractTarget
 REFUSED = (400, 401, 403, 404)
 
 
+@lru_cache(maxsize=1)  # to make a neighbour, and to read its key, takes longer than some tests
 def wrong_credentials(target: ContractTarget) -> dict[str, httpx.Auth | None]:
     """Return credentials that are not valid, by their names."""
     own = target.credentials.tams
