@@ -6,6 +6,7 @@ A free call finds out, before the first test and after a test that failed as if 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,33 +17,35 @@ from contract_tests.troubles import TIMEOUT, Trouble, no_answer, not_the_service
 
 PAUSES = (1.0, 2.0)  # seconds before a target that is slow or overloaded is asked again
 
-# Calls that cost nothing and change nothing (`TAMS › 10 Credits`, `Workshop › 5.2`).
-FREE_CALLS: dict[str, tuple[str, Any]] = {
+# Calls that cost nothing and change nothing (`TAMS › 10 Credits`, `Workshop › 5.2` and `7`). The
+# first one shows whether a credential is accepted. The second is of another operation: if it works,
+# only one operation is broken, and the tests shall say so.
+FREE_CALLS: dict[str, tuple[tuple[str, str, Any], ...]] = {
     "tams": (
-        "/v1/jobs/credits",
-        {
-            "stages": [
-                {"type": "INPUT_INITIALIZE", "inputInitialize": {"seed": "1", "count": 1}},
-                {
-                    "type": "DIFFUSION",
-                    "diffusion": {
-                        "width": 512, "height": 512, "prompts": [{"text": "a tree"}], "steps": 10,
-                        "sdModel": "600423083519508503", "sdVae": "Automatic", "cfgScale": 7,
-                        "sampler": "Euler a",
-                    },
-                },
-            ]
-        },
+        ("POST", "/v1/jobs/credits", {"stages": [
+            {"type": "INPUT_INITIALIZE", "inputInitialize": {"seed": "1", "count": 1}},
+            {"type": "DIFFUSION", "diffusion": {
+                "width": 512, "height": 512, "prompts": [{"text": "a tree"}], "steps": 10,
+                "sdModel": "600423083519508503", "sdVae": "Automatic", "cfgScale": 7,
+                "sampler": "Euler a",
+            }},
+        ]}),
+        ("GET", "/v1/models/600423083519508503", None),
     ),
-    "workshop": ("/scc/spQueryToken", {"apiToken": "no-such-token"}),
+    "workshop": (
+        ("POST", "/scc/spQueryToken", {"apiToken": "no-such-token"}),
+        ("POST", "/scc/sd_get_progress", {"taskId": "no-such-task"}),
+    ),
 }  # fmt: skip
 
 
-def ask(http: httpx.Client, surface: str, url: str, auth: httpx.Auth | None) -> httpx.Response:
-    """Make the free call of a surface. Raises `httpx.TransportError`."""
-    path, body = FREE_CALLS[surface]
+def ask(
+    http: httpx.Client, surface: str, url: str, auth: httpx.Auth | None, which: int = 0
+) -> httpx.Response:
+    """Make a free call to a surface. Raises `httpx.TransportError`."""
+    method, path, body = FREE_CALLS[surface][which]
     headers = {"Accept": "application/json"}
-    request = http.build_request("POST", url + path, json=body, headers=headers, timeout=TIMEOUT)
+    request = http.build_request(method, url + path, json=body, headers=headers, timeout=TIMEOUT)
     return http.send(request, auth=auth)
 
 
@@ -53,13 +56,18 @@ def why_unusable(
     auth: httpx.Auth | None,
     sleep: Callable[[float], None] = wall.sleep,
 ) -> Trouble | None:
-    """Return why a surface cannot be tested with a credential, or None."""
-    return lasting_trouble(
-        url,
-        lambda: ask(http, surface, url, auth),
-        lambda answer: not_the_service(answer, url) or (refusal(surface, answer) if auth else None),
-        sleep,
-    )
+    """Return why a surface cannot be tested with a credential, or None if a free call works."""
+
+    def judge(answer: httpx.Response) -> Trouble | None:
+        return not_the_service(answer, url) or (refusal(surface, answer) if auth else None)
+
+    troubles = []
+    for which in range(len(FREE_CALLS[surface])):
+        call = partial(ask, http, surface, url, auth, which)
+        if (trouble := lasting_trouble(url, call, judge, sleep)) is None:
+            return None
+        troubles.append(trouble)
+    return troubles[0]
 
 
 def lasting_trouble(

@@ -39,7 +39,7 @@ def _tams_refusal(answer: httpx.Response) -> Trouble | None:
             f"the app has no permission: 403, {words}",
             "check the app in the console",
         )
-    if status in (404, 405):
+    if status in (404, 405) and not _is_rpc(answer):
         return Trouble(
             "answer",
             f"there is no TAMS API at this address: {status}, {words}",
@@ -115,6 +115,14 @@ def _words(answer: httpx.Response) -> str:
         parts = [str(body[name]) for name in ("code", "message", "tips") if body.get(name)]
         return quoted(" ".join(parts)) or "no words"
     return quoted(answer.text) or "an empty body"
+
+
+def _is_rpc(answer: httpx.Response) -> bool:
+    """Say whether a body is an error of the API: `TAMS › 4 Errors`."""
+    try:
+        return isinstance(answer.json()["code"], int)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_envelope(answer: httpx.Response) -> bool:

@@ -73,6 +73,9 @@ class FakeTamsHandler(BaseHTTPRequestHandler):
 
     def decide(self) -> tuple[int, Any]:
         fake_tams = self.server
+        later = fake_tams.estimates_left is not None and fake_tams.estimates_left <= 0
+        if later and fake_tams.becomes != "silent" and not self.path.startswith("/_mock"):
+            return self.decide_later(-1)
         match self.command, self.path:
             case "POST", "/v1/jobs/credits" if fake_tams.estimates_left is not None:
                 fake_tams.estimates_left -= 1

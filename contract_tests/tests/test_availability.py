@@ -92,6 +92,7 @@ def test_a_refusal_of_the_gateway_is_one_sentence(status, headers, words):
         ("tams", http_reply(200, '{"credits":1}', **JSON)),
         ("tams", http_reply(429, '{"code":8}', **JSON)),
         ("tams", http_reply(400, '{"code":3}', **JSON)),
+        ("tams", http_reply(404, '{"code":5}', **JSON)),
         ("workshop", http_reply(200, '{"status":20}', **JSON)),
         ("workshop", http_reply(400, '{"status":20}', **JSON)),
         ("workshop", http_reply(404, '{"status":20}', **JSON)),
@@ -162,6 +163,33 @@ def test_a_target_that_is_overloaded_for_a_moment_is_asked_again():
         trouble = why_unusable(http, "tams", "http://a", AUTH["tams"], sleep=slept.append)
 
     assert (trouble, slept) == (None, [1.0])
+
+
+@pytest.mark.parametrize("surface", ["tams", "workshop"])
+@pytest.mark.parametrize("broken", [502, 401, "page"])
+def test_one_broken_operation_is_for_the_tests_to_tell(surface, broken):
+    def answer(request):
+        if request.url.path in ("/v1/jobs/credits", "/scc/spQueryToken"):
+            return (
+                httpx.Response(200, html="<html>") if broken == "page" else httpx.Response(broken)
+            )
+        return httpx.Response(200, json={"model": {}, "status": 20})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        assert why_unusable(http, surface, "http://a", AUTH[surface], lambda seconds: None) is None
+
+
+def test_a_target_that_stays_slow_is_too_slow():
+    def answer(request):
+        raise httpx.ReadTimeout("timed out", request=request)
+
+    slept: list[float] = []
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        trouble = why_unusable(http, "tams", "http://a", AUTH["tams"], sleep=slept.append)
+
+    assert trouble is not None
+    assert "too slow: a free call got no answer in 20 s" in trouble.sentence
+    assert len(slept) == 4  # for two calls
 
 
 def test_a_run_does_not_start_if_nothing_answers(nested):
