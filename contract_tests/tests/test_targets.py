@@ -89,3 +89,13 @@ def test_the_watchdog_ends_when_its_command_does(monkeypatch):
         monkeypatch.setattr(sys, "stdin", stdin)
 
         assert guard([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kind"), [("http://127.0.0.1:1", "url"), ("https://tams.example.test", "real")]
+)
+def test_a_rehearsal_on_this_computer_does_not_count_as_the_real_service(endpoint, kind):
+    target = opened("real", TAMS_ENDPOINT=endpoint, TAMS_ACCESS_TOKEN="a-token")
+
+    assert target.kind == kind
+    target.close()
