@@ -154,6 +154,8 @@ def _always_offered(call: HttpCall, memory: Memory, service: Service) -> HttpRep
 MUTANTS = (
     Mutant("member-has-a-price", "A member without a part in the formula has a price.", "TAMS › 10",
         "(?i)change the price", _dearer_with("etaNoiseSeedDelta")),
+    Mutant("job-with-a-member-refused", "A job with Ella is refused.", "TAMS › 5.1",
+        "(?i)every_member", _refused_with("enableElla", CREATE)),
     Mutant("video-member-refused", "Videos with inpainted frames are refused.", "TAMS › 6",
         "(?i)video", _refused_with("inp")),
     Mutant("listed-sampler-refused", "A sampler of the list is refused.", "TAMS › 6",

@@ -5,11 +5,12 @@ Members that are not in the formula of the prices must not change a price.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import cycle, islice
 
 import pytest
 
-from contract_tests.markers import source
+from contract_tests.markers import source, spends
 from contract_tests.tams.chains import (
     LORA,
     UNKNOWN_IMAGE,
@@ -21,6 +22,9 @@ from contract_tests.tams.chains import (
     sampled,
     upscaled,
 )
+from contract_tests.tams.orders import SIDE
+from contract_tests.tams.pictures import a_picture
+from contract_tests.tams.shared_jobs import only, successful
 
 IMAGE = UNKNOWN_IMAGE  # estimates do not check whether it exists
 PROMPTS = [{"text": "a face", "weight": 1.1}]
@@ -47,12 +51,13 @@ FILM = {
     "fps": 8, "negativePrompts": PROMPTS, "lora": LORAS, "inp": {"args": []},
     "controlnet": {"args": []},
 }  # fmt: skip
+DIFFUSION = {
+    "prompts": PROMPTS, "negativePrompts": PROMPTS, "clipSkip": 2, "denoisingStrength": 0.5,
+    "etaNoiseSeedDelta": 31337, "embedding": {}, "enableElla": True,
+}  # fmt: skip
 # A chain without the members, and with them; both cost the same.
 MEMBERS = {
-    "a diffusion": (sampled(), sampled(
-        negativePrompts=PROMPTS, clipSkip=2, denoisingStrength=0.5, etaNoiseSeedDelta=31337,
-        embedding={}, enableElla=True,
-    )),
+    "a diffusion": (sampled(), sampled(**DIFFUSION)),
     "schedule and guidance": (sampled(), sampled(scheduleName="karras", guidance=3.5)),
     # The types of these are not published.
     "newer members of a diffusion": (sampled(), sampled(
@@ -103,6 +108,33 @@ CONTROL_MODES = [
 FILLS = ["DEFAULT", "FILL", "ORIGINAL", "LATENT_NOISE", "LATENT_NOTHING"]
 
 
+def with_all(image, stage):
+    """Return a stage whose diffusion has every documented member; keys of models are left out."""
+    control = controlled(image, **CONTROL, maskResourceId=image)["diffusion"]["controlnet"]
+    member = next(name for name in stage if name != "type")
+    content = stage[member] if member == "diffusion" else stage[member]["diffusion"]
+    content |= {**DIFFUSION, "scheduleName": "karras", "guidance": 3.5, "lora": LORAS,
+                "controlnet": control}  # fmt: skip
+    return stage
+
+
+FULL_REPAIR = [{**REPAIR, **NEWER_REPAIR}]
+# Chains whose stages have every documented member, over an uploaded picture.
+FULL = {
+    "a diffusion, an upscaler and a repair": lambda image: [
+        a_start(), with_all(image, sampled()), upscaled(diffusion=False),
+        repaired(diffusion=False, args=FULL_REPAIR),
+    ],
+    "an upscaler alone": lambda image: [a_start(image), with_all(image, upscaled(diffusion=True))],
+    "a repair alone": lambda image: [
+        a_start(image), with_all(image, repaired(diffusion=True, args=FULL_REPAIR)),
+    ],
+    "an inpainting alone": lambda image: [
+        a_start(image), with_all(image, inpainted(image, diffusion=True, **PAINTED)),
+    ],
+}  # fmt: skip
+
+
 def start_of(stage):
     """Return the first stage of a chain: an image if the stage works over one."""
     return a_start(None if stage["type"] == "DIFFUSION" else IMAGE)
@@ -114,6 +146,19 @@ def test_each_member_of_a_stage_is_taken(tams, name):
     plain, more = MEMBERS[name]
     prices = [tams.estimate([start_of(stage), stage]) for stage in (plain, more)]
     assert prices[0] == prices[1], f"the members of {name} change the price: {prices}"
+
+
+@source("TAMS › 6", "TAMS › 5.1", "TAMS › 10")
+@spends(4)
+@pytest.mark.parametrize("chain", FULL)
+def test_a_chain_with_every_member_makes_one_picture_at_its_price(tams, chain):
+    stages = FULL[chain](tams.upload(a_picture(SIDE), expireSec=3600, term=1))
+    price = tams.estimate(stages)
+
+    job = successful(tams.wait_for(tams.submit_job({"stages": stages})))
+
+    only(job["successInfo"]["images"], "pictures")
+    assert Decimal(str(job["credits"])) == price, "another price than estimated"
 
 
 @source("TAMS › 6", "TAMS › 10")
