@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts._image.dockerfile import ImageStage, Step, context, expand
@@ -21,7 +21,13 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tams
 _PASSED_ON = re.compile(
     r"(PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|PROXY)|\w+_proxy)", re.IGNORECASE
 )
-_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+# What a step finds of this machine: arguments of mount, and the place.
+_MOUNTS = (
+    ("-t", "proc", "proc", "/proc"),
+    ("--rbind", "/dev", "/dev"),
+    ("--bind", _AUTHORITIES, _AUTHORITIES),
+)
 
 
 @dataclass
@@ -78,17 +84,18 @@ class Builder:
         lower = ":".join(map(str, below.layers))
         options = f"lowerdir={lower},upperdir={layer},workdir={scratch}"
         mount("-t", "overlay", "overlay", "-o", options, merged)
-        built = Built(
-            merged, (layer, *below.layers), dict(below.environment), below.folder, below.user,
-            below.entrypoint, below.command, below.health,
-        )  # fmt: skip
-        with_kernel = [("proc", "/proc"), ("--rbind", "/dev"), ("--bind", str(_AUTHORITIES))]
-        for kind, place in with_kernel:
-            _mount_kernel(kind, place, merged)
+        built = replace(
+            below,
+            root=merged,
+            layers=(layer, *below.layers),
+            environment=dict(below.environment),
+        )
+        for *how, place in _MOUNTS:
+            mount(*how, f"{merged}{place}")
         for step in stage.steps:
             print(f"  {stage.name}: {step.name} {step.rest[:90]}", flush=True)
             self._perform(built, step)
-        for _, place in reversed(with_kernel):
+        for *_, place in reversed(_MOUNTS):
             subprocess.run(["umount", "--recursive", f"{merged}{place}"], check=True)
         return built
 
@@ -168,13 +175,6 @@ class Builder:
 def mount(*arguments: object) -> None:
     """Mount what `mount` of the system is told."""
     subprocess.run(["mount", *map(str, arguments)], check=True)
-
-
-def _mount_kernel(kind: str, place: str, root: Path) -> None:
-    if kind == "proc":
-        mount("-t", "proc", "proc", f"{root}{place}")
-    elif Path(place).exists():
-        mount(kind, place, f"{root}{place}")
 
 
 def inside(root: Path, path: str) -> Path:
