@@ -46,9 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker, words in _MARKERS.items():
         config.addinivalue_line("markers", f"{marker}{words}")
-    # pytest would compile each module of a plugin's package again, for half a second.
+    # pytest would compile all modules of a plugin's distribution again, for half a second.
     rewritten: set[str] = getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set())
-    rewritten.discard("mock_server")
+    rewritten -= {"mock_server", "contract_tests"}
     asked = config.getoption("--tams-mock-check") or config.getini("tams_mock_check")
     try:
         config.stash[_CHECKED] = _checks(asked.replace(",", " ").split())
@@ -145,12 +145,12 @@ def tams_scenario(
 
 @pytest.fixture
 def tams_async(
-    request: pytest.FixtureRequest, tams_mock: MockClient, tams_account: AccountClient[Any, Any]
+    tams_mock: MockClient, tams_account: AccountClient[Any, Any]
 ) -> AccountClient[Answer, Answers]:
     """The test's account with calls that are awaited: `await tams_async.clock.advance(30)`."""
-    from mock_server.client import AccountClient, AsyncMockClient
+    from mock_server.client import AccountClient
 
-    return AccountClient(AsyncMockClient(tams_mock.url, control_token=_token()), tams_account.body)
+    return AccountClient(tams_mock.awaited, tams_account.body)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -258,17 +258,15 @@ def _url_of_running(config: pytest.Config) -> str:
     return str(config.getoption("--tams-mock-url") or os.environ.get("TAMS_MOCK_URL", ""))
 
 
-def _token() -> str:
-    return os.environ.get("TAMS_MOCK_CONTROL_TOKEN", "")
-
-
 def _client(url: str) -> MockClient:
     """Return a client of a mock that runs already."""
-    from mock_server.client import MockClient, NotReachable
+    from mock_server.client import CallRefused, MockClient, NotReachable
 
     try:
-        client = MockClient(url, control_token=_token())
-        client.ready()
+        client = MockClient(url, control_token=os.environ.get("TAMS_MOCK_CONTROL_TOKEN", ""))
+        client.clock()
+    except CallRefused as error:
+        _fail(f"{url} wants another TAMS_MOCK_CONTROL_TOKEN: {error}")
     except (ValueError, NotReachable) as error:
         _fail(f"--tams-mock-url (or TAMS_MOCK_URL): {error}")
     return client

@@ -29,7 +29,6 @@ from anyio import CancelScope, to_thread
 from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
-from mock_server.client import MockClient
 from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError
 from mock_server.settings import Settings, given_settings
@@ -40,7 +39,7 @@ from mock_server.transport.tls_connections import over_tls
 from mock_server.web.wall import wall
 
 if TYPE_CHECKING:
-    from mock_server.client import AsyncMockClient
+    from mock_server.client import AsyncMockClient, MockClient
 
 KEY_FILE = "default-private-key.pem"
 
@@ -75,14 +74,14 @@ class Server(Struct, frozen=True):
     @property
     def client(self) -> MockClient:
         """The control API, with calls that block."""
+        from mock_server.client import MockClient
+
         return MockClient(self.url, control_token=self.settings.control_token)
 
     @property
     def async_client(self) -> AsyncMockClient:
         """The control API, with calls that are awaited."""
-        from mock_server.client import AsyncMockClient
-
-        return AsyncMockClient(self.url, control_token=self.settings.control_token)
+        return self.client.awaited
 
     def as_json(self) -> dict[str, Any]:
         """Return what `serve --json` prints; a proxy also has its upstream."""

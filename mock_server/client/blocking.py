@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from mock_server.client.accounts import AccountClient
+    from mock_server.client.asynchronous import AsyncMockClient
     from mock_server.client.members import AccountMembers
 
 _PIECE_BYTES = 256 * 1024
@@ -36,6 +37,14 @@ class MockClient(ControlCalls[Json, list[Json]]):
     ) -> Json:
         with self._answer(method, path, body, query, timeout) as answer:
             return self._address.read(answer)
+
+    @property
+    def awaited(self) -> AsyncMockClient:
+        """The same calls, to be awaited."""
+        from mock_server.client.asynchronous import AsyncMockClient
+
+        token = self._address.control_token
+        return AsyncMockClient(self.url, control_token=token, timeout=self.timeout)
 
     def new_account(self, **members: Unpack[AccountMembers]) -> AccountClient[Json, list[Json]]:
         """Create an account, and return it with the calls that are about it."""

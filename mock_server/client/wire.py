@@ -48,6 +48,7 @@ class MockAddress:
         self.secure = parts.scheme == "https"
         self.host, self._path = parts.hostname, parts.path
         self.port = parts.port or (443 if self.secure else 80)
+        self.control_token = control_token
         self._headers = {"Accept": "application/json", "Connection": "close"}
         if control_token:
             self._headers["Authorization"] = f"Bearer {control_token}"

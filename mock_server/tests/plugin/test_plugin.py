@@ -304,6 +304,26 @@ def test_a_mock_that_does_not_run_is_an_error_in_one_line(run: Run, url, problem
     assert problem in text_of(result)
 
 
+def test_the_control_token_comes_from_the_environment(run: Run, tmp_path, monkeypatch):
+    tests = """
+        @pytest.mark.anyio
+        async def test_it(tams_async, tams_mock):
+            assert await tams_async.requests() == tams_mock.requests()
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+        """
+    with serving(
+        trusted_proxies="127.0.0.1", control_token="the-token", state_dir=tmp_path
+    ) as guarded:
+        result = run(tests, "--tams-mock-url", guarded.url)
+        result.assert_outcomes(errors=1)
+        assert f"{guarded.url} wants another TAMS_MOCK_CONTROL_TOKEN" in text_of(result)
+        monkeypatch.setenv("TAMS_MOCK_CONTROL_TOKEN", "the-token")
+        run(tests, "--tams-mock-url", guarded.url).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_workers_never_see_each_other(pytester, server: Server, monkeypatch, shared):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -342,6 +362,8 @@ def test_nothing_is_loaded_for_a_project_that_does_not_use_it(tmp_path):
                 assert request.config.pluginmanager.has_plugin("tams_mock")
                 mine = {name for name in sys.modules if name.partition(".")[0] == "mock_server"}
                 assert mine == {"mock_server", "mock_server.pytest_plugin"}
+                rewritten = request.config.pluginmanager.rewrite_hook._must_rewrite
+                assert "mock_server" not in rewritten
                 heavy = {"httpx", "starlette", "pydantic", "msgspec", "uvicorn", "PIL"}
                 assert heavy.isdisjoint(sys.modules)
             """
