@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from contract_tests.learning.rules import LearningRule, SettingValue, plain_number
 from contract_tests.report.shape import Observation
 
-MAX_RATIO = 10.0
+MAX_RATIO = 1.25
 """A likely limit is concluded only if the limits that are possible differ by less."""
 
 
