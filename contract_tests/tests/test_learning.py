@@ -55,7 +55,7 @@ TESTS = (
     "call_without_credentials",
     "failure_has_all_members",
     "without_a_request_id_is",
-    "has_the_factor",
+    "has_its_factor",
     "a_seed_beyond",
     "unknown_model_is_not_found",
     "cannot_cancel_a_job",
