@@ -18,6 +18,7 @@ from contract_tests.current_test import CurrentTest, between_tests
 from contract_tests.money import LEDGER, Ledger
 from contract_tests.pacing import OwnPacer, Pacer, SharedPacer
 from contract_tests.redaction import SecretRedactor
+from contract_tests.report.verdict import count
 from contract_tests.resources import ResourceLog
 from contract_tests.run_folders import make_folder
 from contract_tests.settings import RunSettings
@@ -133,7 +134,7 @@ class Run:
 
     def _note_busy(self, wire: Wire) -> None:
         for (status, call), times in sorted(wire.busy.items()):
-            self.note(f"{call} was answered {status} {times} times, and it was called again")
+            self.note(f"{call} was answered {status} {count(times, 'time')}")
 
     def note(self, text: str) -> None:
         """Add a note to the report."""
