@@ -23,7 +23,7 @@ class Conclusion:
 
     setting: str
     unknown: str
-    value: SettingValue | None = None
+    value: SettingValue | list[str] | None = None
     conflict: str = ""
     open: str = ""
     seen: list[Observation] = field(default_factory=list)
@@ -43,12 +43,14 @@ def conclude(
             conclusion.seen += [one for one in shown if one not in conclusion.seen]
             if rule.accepted:
                 _conclude_limit(conclusion, rule, seen)
+            elif rule.entry:
+                _add_entry(conclusion, rule, seen)
             else:
                 votes += filter(None, (rule.values(one.value) for one in seen))
         if votes:
             _decide(conclusion, votes)
         elif conclusion.seen and conclusion.value is None:
-            conclusion.open = conclusion.open or "no value of the setting does this"
+            conclusion.open = conclusion.open or "no other value of the setting follows"
     return dict(reversed(found.items()))
 
 
@@ -65,6 +67,16 @@ def _decide(conclusion: Conclusion, votes: list[tuple[SettingValue, ...]]) -> No
         conclusion.value = counts.most_common(1)[0][0]
         told = ", ".join(f"{value} {count} times" for value, count in counts.most_common())
         conclusion.conflict = f"the observations contradict each other: {told}"
+
+
+def _add_entry(conclusion: Conclusion, rule: LearningRule, seen: Sequence[Observation]) -> None:
+    """Add what follows to a setting that is a list."""
+    if votes := [values for one in seen if (values := rule.values(one.value))]:
+        own = Conclusion(rule.setting, rule.unknown)
+        _decide(own, votes)
+        others = conclusion.value if isinstance(conclusion.value, list) else []
+        conclusion.value = [*others, rule.entry.format(own.value)]
+        conclusion.conflict = conclusion.conflict or own.conflict
 
 
 def _conclude_limit(

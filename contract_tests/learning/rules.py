@@ -14,6 +14,7 @@ from contract_tests import PACKAGE
 
 FILE = PACKAGE / "data" / "learning.toml"
 SettingValue = str | int | float | bool
+"""The value of a setting, or of one entry of a list."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class LearningRule:
     at: tuple[str | int, ...] = ()
     cases: dict[str, Any] = field(default_factory=dict)
     number: str = ""
+    entry: str = ""
     accepted: str = ""
     scale: float = 1
     likely: tuple[float, ...] = ()

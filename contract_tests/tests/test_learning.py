@@ -38,6 +38,7 @@ CHOICES = {
         "foreign_job_status": 403, "cancel_finished": "refuse", "steps_range": "10..50",
         "cfg_scale_range": "0..30", "seed_above_maximum": "random", "bad_size": "refuse",
         "unknown_model": "refuse", "wrong_method_status": 501, "sdxl_factor": 1,
+        "model_factors": ["FLUX=3"],
         "image_format": "present", "stages_shape": "2023", "result_url_life": 1800,
         "expired_in": "remaining", "missing_term": "refuse", "not_found_code": 2,
         "request_id_missing": "refuse", "zero_members": "send",
@@ -172,6 +173,22 @@ def test_a_limit_is_concluded_only_if_it_is_near(taken, refused, value, open_):
     conclusion = conclude(observations, LIMIT)["tams.clock_skew"]
 
     assert (conclusion.value, conclusion.open) == (value, open_)
+
+
+def test_entries_of_a_list_are_collected():
+    rules = [
+        LearningRule("tams.model_factors", "U34", f"the factor of {name}",
+                     number=rf'"(?!{usual}")(\d+)"', entry=f"{name}={{}}")
+        for name, usual in (("SD", 1), ("FLUX", 2))
+    ]  # fmt: skip
+
+    def learned(**factors):
+        seen_ = [seen(f"the factor of {name}", each, "U34") for name, each in factors.items()]
+        return conclude(seen_, rules)["tams.model_factors"].value
+
+    assert learned(SD="4", FLUX="3") == ["SD=4", "FLUX=3"]
+    assert learned(SD="1", FLUX="3") == ["FLUX=3"]
+    assert learned(SD="1", FLUX="2") is None
 
 
 def test_the_file_says_what_was_seen_when_how_often_and_by_which_test():

@@ -22,6 +22,9 @@ def test_a_rule_names_a_setting_and_gives_it_values_that_it_may_have(rule):
     values += [rule[name] for name in ("unlimited",) if name in rule] + rule.get("likely", [])
 
     kind: Any = setting.field.annotation
+    if "entry" in rule:
+        values.append((rule["entry"].format(1),))
+
     for value in values:
         assert TypeAdapter(kind).validate_python(value) == value
 
