@@ -15,7 +15,7 @@ from contract_tests.coverage.facts import (
     suite_tests,
 )
 from contract_tests.coverage.member_table import SeenTable, read_seen
-from contract_tests.coverage.members import documented_members
+from contract_tests.coverage.members import REQUEST, documented_members
 from contract_tests.options import SURFACES
 
 HEAD = """# Coverage
@@ -31,7 +31,7 @@ excuse only observe, or judge something else of it.
 """
 
 
-_RULE = "| --- | --- | --- | --- |"
+_RULE, _THREE = "| --- | --- | --- | --- |", "| --- | --- | --- |"
 
 
 def proving_tests() -> frozenset[str]:
@@ -127,8 +127,9 @@ def _markdown(rows: Sequence[CoveredFact]) -> Iterator[str]:
 MEMBERS_HEAD = """
 # Members
 
-The members that the OpenAPI files give to good answers, and where a run of the suite on the mock
-saw them: for each state, the ways in which the job or task was made. ✓ is every way of the state;
+The members that the OpenAPI files give to requests, and whether a run of the suite on the mock sent
+them in calls that were accepted. Then the members of good answers, and where the run saw them: for
+each state, the ways in which the job or task was made. ✓ is every way of the state;
 in brackets, some answers have it; without an entry, none has it. `data/coverage/members.toml` says
 why members and states are not seen. A test compares the tables with what tests see.
 `tams-contract coverage --run FOLDER --write` makes them again.
@@ -138,15 +139,26 @@ why members and states are not seen. A test compares the tables with what tests 
 def member_lines(table: SeenTable) -> Iterator[str]:
     """Yield the lines of the tables of members."""
     yield MEMBERS_HEAD.rstrip()
+    yield from ("", "## Requests", "", "| operation | members | never sent |", _THREE)
     for operation, members in documented_members().items():
-        places = {place: seen for place, seen in table.items() if place[0] == operation}
-        states = list(dict.fromkeys(state for _, state, _ in places))
-        yield from ("", f"## {operation}", "", f"| member | {' | '.join(states)} |")
-        yield f"| --- |{' --- |' * len(states)}"
-        for member in members:
-            cells = [_cell(places, state, member) for state in states]
-            if any(cells):
-                yield f"| `{member}` | {' | '.join(cells)} |"
+        if operation.endswith(REQUEST):
+            sent = {name for place in table for name in table[place].names if place[0] == operation}
+            missing = ", ".join(f"`{name}`" for name in members if name not in sent)
+            yield f"| {operation.removesuffix(REQUEST)} | {len(members)} | {missing} |"
+    for operation, members in documented_members().items():
+        if not operation.endswith(REQUEST):
+            yield from _answers(table, operation, members)
+
+
+def _answers(table: SeenTable, operation: str, members: Sequence[str]) -> Iterator[str]:
+    places = {place: seen for place, seen in table.items() if place[0] == operation}
+    states = list(dict.fromkeys(state for _, state, _ in places))
+    yield from ("", f"## {operation}", "", f"| member | {' | '.join(states)} |")
+    yield f"| --- |{' --- |' * len(states)}"
+    for member in members:
+        cells = [_cell(places, state, member) for state in states]
+        if any(cells):
+            yield f"| `{member}` | {' | '.join(cells)} |"
 
 
 def _cell(places: SeenTable, state: str, member: str) -> str:

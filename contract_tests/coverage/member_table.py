@@ -17,6 +17,7 @@ from contract_tests.coverage.members import (
     CREATED,
     CREATIONS,
     FIELDS,
+    SENT,
     TAMS_WAYS,
     Place,
     PlaceRecord,
@@ -50,7 +51,11 @@ def of_run(places: Mapping[Place, PlaceRecord]) -> dict[Place, SeenMembers]:
     table = {}
     for (operation, state, way), record in places.items():
         known = set(documented_members().get(operation, ())) & set(record.members)
-        always = frozenset(name for name in known if record.members[name] == record.answers)
+        always = frozenset(
+            name for name in known if record.members[name] == record.answers and state != SENT
+        )
+        if not known and state == SENT:  # without a body
+            continue
         table[operation, state, way] = SeenMembers(always, frozenset(known - always))
     return table
 

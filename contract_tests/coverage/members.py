@@ -1,7 +1,8 @@
-"""The documented members of good answers, and those that a run of the suite was shown.
+"""The documented members of requests and answers, and those that a run sent and was shown.
 
 A place is an operation, a state, and a way in which the job or task was made; calls about neither
-have no way. What a place shows is read from the transcripts of a run.
+have no way. What a place shows is read from the transcripts of a run: good answers, and the
+requests that got them. The requests of an operation are one place, `POST /v1/jobs request`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ CREATIONS = {
 }
 VIDEO, FIELDS = "video", "workflow with output fields"
 TAMS_WAYS = ("stages", VIDEO, "graph", "template")
+REQUEST, SENT = " request", "sent"
 CREATED, ANSWER, NO_DATA = "CREATED", "answer", "no data"
 _METHODS = ("get", "put", "post", "delete")
 _SUCCESS = 10
@@ -53,7 +55,7 @@ class PlaceRecord:
 
 @cache
 def documented_members() -> Mapping[str, tuple[str, ...]]:
-    """Return the paths of the members that the OpenAPI files give the good answers of operations.
+    """Return the paths of the members that the OpenAPI files give requests and good answers.
 
     `[]` is an item of a list, `{}` an entry of a map.
     """
@@ -62,16 +64,18 @@ def documented_members() -> Mapping[str, tuple[str, ...]]:
         document = yaml.safe_load(openapi_path(surface).read_bytes())
         for template, methods in document["paths"].items():
             for method in sorted(set(_METHODS) & set(methods)):
-                members = _members_of_operation(document, methods[method])
-                if members and template.startswith(("/v1/", "/scc/")):
-                    found[f"{method.upper()} {template}"] = tuple(dict.fromkeys(members))
+                name, operation = f"{method.upper()} {template}", methods[method]
+                asked = _members_of(document, operation.get("requestBody", {}))
+                shown = _members_of(document, operation["responses"].get("200", {}))
+                if template.startswith(("/v1/", "/scc/")):
+                    found |= {name: shown, **({f"{name}{REQUEST}": asked} if asked else {})}
     return found
 
 
-def _members_of_operation(document: Any, operation: Any) -> list[str]:
-    response = _resolved(document, operation["responses"].get("200", {}))
-    content = response.get("content", {}).get("application/json", {})
-    return list(_members_of_schema(document, content.get("schema", {}), ""))
+def _members_of(document: Any, content: Any) -> tuple[str, ...]:
+    """Return the members of the JSON of a request or an answer."""
+    media = _resolved(document, content).get("content", {}).get("application/json", {})
+    return tuple(dict.fromkeys(_members_of_schema(document, media.get("schema", {}), "")))
 
 
 def _members_of_schema(document: Any, schema: Any, at: str) -> Iterator[str]:
@@ -107,7 +111,8 @@ def observe(exchanges: Iterable[Mapping[str, Any]]) -> dict[Place, PlaceRecord]:
             ways.setdefault(_id_of(body), VIDEO if moves else CREATIONS[operation])
     ways |= {_id_of(body): FIELDS for _, _, body in looks if _data_of(body).get("result")}
     found: dict[Place, PlaceRecord] = defaultdict(PlaceRecord)
-    for operation, _, body in looks:
+    for operation, asked, body in looks:
+        found[f"{operation}{REQUEST}", SENT, ""].add(_read(asked))
         state = state_of(body)
         if CREATIONS.get(operation) not in TAMS_WAYS or state == CREATED:
             found[operation, state, ways.get(_id_of(body), "")].add(body)
@@ -139,13 +144,17 @@ def _look(exchange: Mapping[str, Any]) -> tuple[str, str, Any] | None:
     operation = surface.operation(request["method"], path[0]) if path else None
     if operation is None or response.get("status") != HTTPStatus.OK or response.get("cut"):
         return None
-    try:
-        body = json.loads(response.get("body", ""))
-    except ValueError:
-        return None
+    body = _read(response.get("body", ""))
     template, method = operation
     good = isinstance(body, dict) and ("apiInvokeId" not in body or body.get("status") == _SUCCESS)
     return (f"{method.upper()} {template}", request.get("body", ""), body) if good else None
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _paths_of(value: Any, at: str = "") -> Iterator[str]:

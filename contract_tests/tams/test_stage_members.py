@@ -41,14 +41,16 @@ NEWER_REPAIR = {
     "adUseCheckpoint": False, "adCheckpoint": "", "adUseSampler": True, "adSampler": "Euler a",
     "adUseNoiseMultiplier": True, "adNoiseMultiplier": 1, "adUseClipSkip": True, "adClipSkip": 2,
 }  # fmt: skip
-PAINTED = {"maskBlur": 4, "inpaintFullRes": True, "inpaintFullResPadding": 32,
-           "inpaintMaskInvert": 0}  # fmt: skip
+PAINTED = {
+    "resizeMode": "JUST_RESIZE", "maskBlur": 4, "inpaintFullRes": True,
+    "inpaintFullResPadding": 32, "inpaintMaskInvert": 0,
+}  # fmt: skip
 CONTROL = {
     "resizeMode": "CROP_AND_RESIZE", "guidance": 1, "guidanceStart": 0, "guidanceEnd": 1,
     "controlMode": "BALANCED", "pixelPerfect": True, "preprocessorParams": {"low_threshold": 100},
 }  # fmt: skip
 FILM = {
-    "fps": 8, "negativePrompts": PROMPTS, "lora": LORAS, "inp": {"args": []},
+    "fps": 8, "prompts": PROMPTS, "negativePrompts": PROMPTS, "lora": LORAS, "inp": {"args": []},
     "controlnet": {"args": []},
 }  # fmt: skip
 DIFFUSION = {

@@ -161,8 +161,11 @@ def test_members_are_seen_by_state_and_by_the_way_a_job_was_made():
     table = of_run(observe(video))
 
     assert set(table) == {
-        ("POST /v1/jobs", "CREATED", "video"), ("GET /v1/jobs/{jobId}", "WAITING", "video"),
+        ("POST /v1/jobs request", "sent", ""), ("POST /v1/jobs", "CREATED", "video"),
+        ("GET /v1/jobs/{jobId}", "WAITING", "video"),
     }  # fmt: skip
+    sent = table["POST /v1/jobs request", "sent", ""]
+    assert sent.names == {"stages", "stages[].videoDiffusion"}
     seen = table["GET /v1/jobs/{jobId}", "WAITING", "video"]
     assert seen.always == {"job", "job.id", "job.status", "job.credits", "job.waitingInfo"}
     assert seen.sometimes == {"job.waitingInfo.queueRank"}
