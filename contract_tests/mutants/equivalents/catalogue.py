@@ -32,7 +32,7 @@ VARIANTS = (
     EquivalentVariant("other-world", "Another seed: other ids, other pictures, other plans.",
         settings={"seed": 20261}),
     EquivalentVariant("later-ids", "It is the year 2900: the ids of jobs have twenty digits.",
-        settings={"clock_start": "2900-01-01T00:00:00Z"}),
+        settings={"clock_start": "2900-01-01T00:00:00Z"}, surfaces=("tams",)),
     *choice_variants(),
     EquivalentVariant("all-together", "All that can be combined on the wire.", _ALL_ON_THE_WIRE),
 )  # fmt: skip
