@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.client.blocking import MockClient
 from mock_server.client.calls import STATE_TIMEOUT, ControlCalls
-from mock_server.client.wire import DEFAULT_URL, CallRefused, Json, NotReachable
+from mock_server.client.wire import DEFAULT_URL, CallRefused, ControlRequest, Json, NotReachable
 
 if TYPE_CHECKING:
     from mock_server.client.accounts import AccountClient
@@ -26,6 +26,7 @@ __all__ = [
     "AsyncMockClient",
     "CallRefused",
     "ControlCalls",
+    "ControlRequest",
     "Json",
     "MockClient",
     "NotReachable",

@@ -94,12 +94,16 @@ class AccountClient(Generic[One, Many]):
         return self.calls.delete_account(self.id)
 
 
-class AccountClock(Generic[One, Many]):
-    """The clock of an account: all that the vendors call time follows it."""
+class AccountCalls(Generic[One, Many]):
+    """Calls about one thing that an account has."""
 
     def __init__(self, calls: ControlCalls[One, Many], account: str) -> None:
         self._calls = calls
         self._account = account
+
+
+class AccountClock(AccountCalls[One, Many]):
+    """The clock of an account: all that the vendors call time follows it."""
 
     def read(self) -> One:
         return self._calls.clock(self._account)
@@ -125,12 +129,8 @@ class AccountClock(Generic[One, Many]):
         return self._calls.resume(self._account, rate)
 
 
-class AccountFaults(Generic[One, Many]):
+class AccountFaults(AccountCalls[One, Many]):
     """Rules that make calls of an account fail."""
-
-    def __init__(self, calls: ControlCalls[One, Many], account: str) -> None:
-        self._calls = calls
-        self._account = account
 
     def add(self, fault: str | int | Mapping[str, Any], **members: Any) -> One:
         """Make calls fail: `add("overloaded", operation="CreateJob", times=2)`.
@@ -155,12 +155,8 @@ class AccountFaults(Generic[One, Many]):
         return self._calls.delete_faults(self._account)
 
 
-class AccountScenario(Generic[One, Many]):
+class AccountScenario(AccountCalls[One, Many]):
     """Named failures of an account; names may have blanks in place of hyphens."""
-
-    def __init__(self, calls: ControlCalls[One, Many], account: str) -> None:
-        self._calls = calls
-        self._account = account
 
     def start(self, name: str) -> One:
         return self._calls.start_scenario(_hyphened(name), self._account)

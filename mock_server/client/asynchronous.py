@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from http.client import HTTPException
 from io import BytesIO
@@ -13,7 +13,7 @@ from anyio.streams.tls import TLSStream
 
 from mock_server.client.accounts import AccountClient
 from mock_server.client.calls import ControlCalls
-from mock_server.client.wire import Json
+from mock_server.client.wire import ControlRequest, Json
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -27,19 +27,11 @@ Answers = Coroutine[Any, Any, list[Json]]
 class AsyncMockClient(ControlCalls[Answer, Answers]):
     """Calls that are awaited. Tasks and event loops may share a client."""
 
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        query: Mapping[str, Any] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in all clients
-    ) -> Json:
-        seconds = self.timeout if timeout is None else timeout
+    async def _send(self, request: ControlRequest) -> Json:
+        seconds = self.timeout if request.timeout is None else request.timeout
         connection, memory = self._address.connection(seconds), _Memory()
         connection.sock = memory
-        self._address.send(connection, method, path, body, query)
+        self._address.send(connection, request)
         try:
             with anyio.fail_after(seconds):
                 memory.received = await self._exchange(memory.sent)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mock_server.client.calls import STATE_TIMEOUT, ControlCalls
-from mock_server.client.wire import Json
+from mock_server.client.wire import ControlRequest, Json
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -26,16 +26,8 @@ class MockClient(ControlCalls[Json, list[Json]]):
 
     # http.client, because httpx takes three times as long to load as all else that a command needs.
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        query: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> Json:
-        with self._answer(method, path, body, query, timeout) as answer:
+    def _send(self, request: ControlRequest) -> Json:
+        with self._answer(request) as answer:
             return self._address.read(answer)
 
     @property
@@ -55,7 +47,8 @@ class MockClient(ControlCalls[Json, list[Json]]):
     def state_pieces(self, account: str | None = None) -> Iterator[bytes]:
         """Yield a state as it comes, which may be large."""
         query = {"account": account}
-        with self._answer("GET", "/_mock/state", None, query, STATE_TIMEOUT) as answer:
+        request = ControlRequest("GET", "/_mock/state", None, query, STATE_TIMEOUT)
+        with self._answer(request) as answer:
             if answer.status != HTTPStatus.OK:
                 self._address.read(answer)
             while piece := answer.read1(_PIECE_BYTES):
@@ -64,18 +57,12 @@ class MockClient(ControlCalls[Json, list[Json]]):
                 raise self._address.no_mock()
 
     @contextmanager
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        query: Mapping[str, Any] | None,
-        timeout: float | None,
-    ) -> Iterator[HTTPResponse]:
+    def _answer(self, request: ControlRequest) -> Iterator[HTTPResponse]:
         """Call an operation; its answer is to be read inside."""
-        connection = self._address.connection(self.timeout if timeout is None else timeout)
+        seconds = self.timeout if request.timeout is None else request.timeout
+        connection = self._address.connection(seconds)
         try:
-            self._address.send(connection, method, path, body, query)
+            self._address.send(connection, request)
             yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise self._address.silent(error) from error

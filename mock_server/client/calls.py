@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
-from mock_server.client.wire import DEFAULT_URL, MockAddress, camel
+from mock_server.client.wire import DEFAULT_URL, ControlRequest, MockAddress, camel
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -49,6 +49,13 @@ class ControlCalls(ABC, Generic[One, Many]):
         self.url = self._address.url
 
     @abstractmethod
+    def _send(self, request: ControlRequest) -> One:
+        """Send a call; return its answer."""
+
+    @abstractmethod
+    def _items(self, kind: str, answer: Any) -> Many:
+        """Return the list in an answer."""
+
     def call(
         self,
         method: str,
@@ -59,10 +66,7 @@ class ControlCalls(ABC, Generic[One, Many]):
         timeout: float | None = None,
     ) -> One:
         """Call an operation; return its answer, without members if that is empty."""
-
-    @abstractmethod
-    def _items(self, kind: str, answer: Any) -> Many:
-        """Return the list in an answer."""
+        return self._send(ControlRequest(method, path, body, query, timeout))
 
     def _list(self, kind: str, query: Mapping[str, Any], timeout: float | None = None) -> Many:
         return self._items(kind, self.call("GET", f"/_mock/{kind}", query=query, timeout=timeout))

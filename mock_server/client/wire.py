@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, IncompleteRead
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -35,6 +35,16 @@ class CallRefused(Exception):
         return [_pointed(each) for each in errors]
 
 
+class ControlRequest(NamedTuple):
+    """A call of the control API; a `timeout` of None means that of the client."""
+
+    method: str
+    path: str
+    body: Any = None
+    query: Mapping[str, Any] | None = None
+    timeout: float | None = None
+
+
 class MockAddress:
     """How to talk to the mock at a URL; ValueError if the URL or the token cannot be used."""
 
@@ -58,26 +68,17 @@ class MockAddress:
         kind = HTTPSConnection if self.secure else HTTPConnection
         return kind(self.host, self.port, timeout=timeout)
 
-    def send(
-        self,
-        connection: HTTPConnection,
-        method: str,
-        path: str,
-        body: Any = None,
-        query: Mapping[str, Any] | None = None,
-    ) -> None:
+    def send(self, connection: HTTPConnection, request: ControlRequest) -> None:
         """Send a call; what is None in the query is left out."""
-        target = self._path + path
-        if given := {
-            camel(name): _text(value) for name, value in (query or {}).items() if value is not None
-        }:
-            target += f"?{urlencode(given)}"
-        headers = dict(self._headers)
+        query = (request.query or {}).items()
+        given = {camel(name): _text(value) for name, value in query if value is not None}
+        target = self._path + request.path + (f"?{urlencode(given)}" if given else "")
+        headers, body = dict(self._headers), request.body
         if body is not None:
             headers["Content-Type"] = "application/json"
             if not isinstance(body, bytes):
                 body = json.dumps(body).encode()
-        connection.request(method, target, body, headers)
+        connection.request(request.method, target, body, headers)
 
     def read(self, answer: HTTPResponse) -> Json:
         """Return the body of an answer, without members if it is empty."""

@@ -13,7 +13,14 @@ from typing import Any
 
 import click
 
-from mock_server.client import DEFAULT_URL, CallRefused, Json, MockClient, NotReachable
+from mock_server.client import (
+    DEFAULT_URL,
+    CallRefused,
+    ControlRequest,
+    Json,
+    MockClient,
+    NotReachable,
+)
 from mock_server.commands.errors import CommandFailure, ConnectionFailure, UsageFailure
 from mock_server.commands.tables import MAX_LINE_LENGTH, one_line, print_json
 
@@ -78,11 +85,11 @@ def named_value(text: str) -> tuple[str, Any]:
 class WatchedClient(MockClient):
     """A client that says on a terminal what it waits for, if a call takes long unexpectedly."""
 
-    def call(self, method: str, path: str, body: Any = None, **options: Any) -> Json:
-        if options.get("timeout") is not None:
-            return super().call(method, path, body, **options)
-        with progress(f"waiting for {method} {path}"):
-            return super().call(method, path, body, **options)
+    def _send(self, request: ControlRequest) -> Json:
+        if request.timeout is not None:
+            return super()._send(request)
+        with progress(f"waiting for {request.method} {request.path}"):
+            return super()._send(request)
 
 
 def on_mock(

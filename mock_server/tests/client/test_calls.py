@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from typing import Any, Unpack, get_args, get_type_hints
 
 import httpx
@@ -24,7 +23,7 @@ from mock_server.client import (
     members,
 )
 from mock_server.client.calls import ControlCalls
-from mock_server.client.wire import camel
+from mock_server.client.wire import ControlRequest, camel
 from mock_server.serving import Server, serving
 
 NAMES = {**vars(calls), **vars(members), "Unpack": Unpack}
@@ -38,16 +37,9 @@ CALLS = [
 class Sent(ControlCalls[Any, Any]):
     """Returns each call in place of its answer."""
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        query: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> Any:
-        return method, path, body, {camel(name) for name in query or {}}
+    def _send(self, request: ControlRequest) -> Any:
+        names = {camel(name) for name in request.query or {}}
+        return request.method, request.path, request.body, names
 
     def _items(self, kind: str, answer: Any) -> Any:
         return answer
