@@ -73,13 +73,7 @@ def try_base(base: Environment, wheel: Path) -> None:
             sys.exit(f"{' '.join(command)} does not say {expected}")
     if "--target" not in base.tell("tams-contract", "--help"):
         sys.exit("tams-contract --help does not show its options")
-    with (
-        base.serving("--tls", "--tls-port", "0", "--state-dir", str(base.folder)) as ready,
-        urlopen(f"{ready['url']}/_mock/version", timeout=30) as answer,
-    ):
-        served = answer.read().decode()
-    if f'"{__version__}"' not in served:
-        sys.exit(f"/_mock/version answers {served}")
+    check_serving(base)
     every, compiled = base.sizes()
     downloaded = every - compiled
     print(
@@ -90,14 +84,28 @@ def try_base(base: Environment, wheel: Path) -> None:
         sys.exit(f"that is more than {MAX_BASE_BYTES / 1e6:.0f} MB: make an extra of something")
 
 
+def check_serving(environment: Environment) -> None:
+    """Start a server, with https too, and ask which version it is."""
+    state = str(environment.folder)
+    with (
+        environment.serving("--tls", "--tls-port", "0", "--state-dir", state) as ready,
+        urlopen(f"{ready['url']}/_mock/version", timeout=30) as answer,
+    ):
+        served = answer.read().decode()
+    if f'"{__version__}"' not in served:
+        sys.exit(f"/_mock/version answers {served}")
+
+
 def try_lowest(folder: Path, wheel: Path) -> None:
     """Run the contract suite with the lowest versions of all dependencies."""
-    python = next(filter(shutil.which, ("python3.11", "python3.12")), None)
-    if python is None:
+    old = sys.version_info < (3, 13)
+    python = sys.executable if old else next(filter(shutil.which, ("python3.11", "python3.12")), "")
+    if not python:
         print("NOT TESTED: the lowest versions, which need Python 3.11 or 3.12", file=sys.stderr)
         return
     lowest = Environment(folder, "requirements-lowest.lock", python)
     lowest.install("--no-deps", "--no-index", wheel)
+    check_serving(lowest)
     told = lowest.tell("tams-contract").splitlines()
     print(f"with the lowest versions: {next(line for line in told if 'Contract KEPT' in line)}")
 

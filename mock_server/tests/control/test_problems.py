@@ -25,6 +25,7 @@ EXAMPLES = {
     errors.TooLarge: (errors.TooLarge("body", limit_bytes=1), 413),
     errors.TooSlow: (errors.TooSlow("body", seconds=1), 408),
     errors.RateLimited: (errors.RateLimited(retry_after=float("inf")), 429),
+    errors.NotInstalled: (errors.NotInstalled("videos", "video"), 422),
     errors.Conflict: (errors.Conflict("no"), 409),
     errors.AlreadyEnded: (errors.AlreadyEnded("1"), 409),
     errors.RequestRepeated: (errors.RequestRepeated("k", "1", same_content=True), 409),

@@ -32,6 +32,7 @@ SAMPLES: dict[type[DomainError], DomainError] = {
     errors.TooLarge: errors.TooLarge("upload", limit_bytes=5),
     errors.TooSlow: errors.TooSlow("body", seconds=5),
     errors.RateLimited: errors.RateLimited(retry_after=1),
+    errors.NotInstalled: errors.NotInstalled("videos", "video"),
     errors.Conflict: errors.Conflict("no"),
     errors.AlreadyEnded: errors.AlreadyEnded("1"),
     errors.RequestRepeated: errors.RequestRepeated("k", "1", same_content=True),
