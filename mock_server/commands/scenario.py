@@ -91,13 +91,16 @@ def _print_scenario(scenario: Json) -> None:
     ):
         if scenario[text]:
             click.echo(f"  {title + ':':15}{scenario[text]}")
+    for name, members in scenario["accounts"].items():
+        click.echo(f"  account {name}: {_json(members)}")
     for actions, moment in _timeline(scenario):
         click.echo(f"  {moment}:")
         for action in actions:
             ((name, members),) = action.items()
-            click.echo(f"    {name} {json.dumps(members, ensure_ascii=False)}")
+            click.echo(f"    {name} {_json(members)}")
     for run in scenario["runs"]:
         click.echo(f"\nOn account {run['account']} since {run['began']['iso']}:")
+        _print_accounts(run)
         rows = (
             (step["moment"], step["actions"], step["done"] or "waits", step["problem"])
             for step in run["steps"]
@@ -105,6 +108,16 @@ def _print_scenario(scenario: Json) -> None:
         print_table(("step", "does", "done", "problem"), rows, "no steps")
         for line in run["undone"]:
             click.echo(f"  stopped: {line}")
+
+
+def _print_accounts(run: Json) -> None:
+    """Print which accounts a scenario made, with what a client shows for them."""
+    for name, account in run["accounts"].items():
+        click.echo(f"  account {name} is {account['id']}, with {account['balance']:g} credits")
+        for member in ("appId", "accessToken", "appKey", "appSecret"):
+            click.echo(f"    {member:12} {account[member] or '-'}")
+        if account["privateKey"]:
+            click.echo(f"    privateKey   in tams-mock accounts show {account['id']} --json")
 
 
 def _timeline(scenario: Json) -> Iterator[tuple[list[Json], str]]:
@@ -136,7 +149,7 @@ def _offline(mock: MockClient) -> dict[str, Json]:
     from mock_server.control.scenario_files import shipped
 
     say("no mock is running here; these are the scenarios that come with it")
-    empty: Json = {"own": False, "runs": [], "start": [], "steps": []}
+    empty: Json = {"own": False, "runs": [], "accounts": {}, "start": [], "steps": []}
     return {name: empty | scenario for name, scenario in shipped().items()}
 
 
@@ -170,6 +183,7 @@ def _print_head(scenario: Json, run: Json) -> None:
     for text in ("summary", "symptom", "advice"):
         if scenario[text]:
             click.echo(f"  {scenario[text]}")
+    _print_accounts(run)
     click.echo()
 
 
@@ -201,7 +215,11 @@ def _tell(as_json: bool, event: str, words: str, facts: Json) -> None:
 
 
 def _print_event(event: str, facts: Json) -> None:
-    click.echo(json.dumps({"event": event, **facts}, ensure_ascii=False))
+    click.echo(_json({"event": event, **facts}))
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _known_name(mock: MockClient, scenario: str) -> str:
@@ -230,22 +248,43 @@ def _known_name(mock: MockClient, scenario: str) -> str:
         raise CommandFailure("\n".join(f"{scenario}:{line}" for line in lines)) from error
 
 
+def _print_started(run: Json) -> None:
+    click.echo(f"{run['name']} runs on account {run['account']}")
+    _print_accounts(run)
+
+
 @command.command("start")
 @_name
 @_account
-@on_mock(lambda run: click.echo(f"{run['name']} runs on account {run['account']}"))
+@on_mock(_print_started)
 def _start(mock: MockClient, name: str, account: str | None) -> Json:
     """Start a scenario, and do not wait."""
     return mock.start_scenario(name, account)
 
 
+def _print_stopped(stopped: Json | list[Json]) -> None:
+    runs = stopped if isinstance(stopped, list) else [stopped]
+    for run in runs:
+        undone = ", ".join(run["undone"]) or "nothing to undo"
+        click.echo(f"{run['name']} on account {run['account']} stopped: {undone}")
+    if not runs:
+        click.echo("no scenario runs")
+
+
 @command.command("stop")
-@_name
-@_account
-@on_mock(lambda run: click.echo("stopped: " + (", ".join(run["undone"]) or "nothing to undo")))
-def _stop(mock: MockClient, name: str, account: str | None) -> Json:
-    """Stop a scenario, and undo what it set."""
-    return mock.stop_scenario(name, account)
+@click.argument("name", required=False, shell_complete=_names)
+@click.option(
+    "--account",
+    metavar="ID",
+    help="On this account.  [default: the ready-made one; without NAME all]",
+)
+@on_mock(_print_stopped)
+def _stop(mock: MockClient, name: str | None, account: str | None) -> Json | list[Json]:
+    """Stop a scenario, and undo what it set. Without NAME, stop all that run."""
+    if name is not None:
+        return mock.stop_scenario(name, account)
+    running = (run for each in mock.scenarios(account) for run in each["runs"] if run["running"])
+    return [mock.stop_scenario(run["name"], run["account"]) for run in running]
 
 
 @command.command("check")

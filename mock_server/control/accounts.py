@@ -131,18 +131,23 @@ class NewIdentityBody(IncomingBody):
     app_secret: Secret | None = None
 
 
-class NewAccountBody(NewIdentityBody):
+class AccountOptionsBody(NewIdentityBody):
     """Options of a new account; what is left out is generated or is the default."""
 
     balance: Credits | None = None
     qps: Qps | None = None
     rate_limit: LimitMode | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_EXACT_INTEGER), WHOLE] | None = None
-    clock: NewClockBody | None = None
     progress: Progression | None = None
     slots: Slots | None = None
     events_url: WebAddress | None = None
     settings: SettingsChangeBody | None = None
+
+
+class NewAccountBody(AccountOptionsBody):
+    """A new account, with a clock of its own if that is asked for."""
+
+    clock: NewClockBody | None = None
 
 
 class LimitsChangeBody(IncomingBody):
@@ -248,7 +253,10 @@ class Accounts:
         self, body: NewAccountBody, wall: float, *, ready_made: bool = False
     ) -> Account:
         """Make the account that a body asks for; one that is `ready_made` is never deleted."""
-        spec = replace(self._spec(body), ready_made=ready_made)
+        spec = replace(self.spec(body), ready_made=ready_made)
+        if body.clock is not None:
+            start, rate = body.clock.start, body.clock.first_rate
+            spec = replace(spec, clock_start=start, clock_rate=rate)
         return await self.known.accounts.create(spec, wall)
 
     async def list_accounts(self, call: Call, query: PageQuery) -> dict[str, Any]:
@@ -315,7 +323,6 @@ class Accounts:
     async def _delete(self, id: str) -> None:
         await self.known.accounts.delete(id)
         self.known.journal.forget(id)
-        self.known.forget(id)
 
     async def shown(self, id: str, call: Call) -> dict[str, Any]:
         """Return an account as it is now."""
@@ -361,18 +368,17 @@ class Accounts:
             secret=body.app_secret or "",
         )
 
-    def _spec(self, body: NewAccountBody) -> AccountSpec:
+    def spec(self, body: AccountOptionsBody) -> AccountSpec:
+        """Return what a body asks for; raises Problem or SettingsRefused."""
         limits = self.known.accounts.defaults.limits
         return replace(
             self.identity(body),
             **body.model_dump(include=_SAME_IN_SPEC, exclude_none=True),
             limits=_changed(limits, qps=body.qps, mode=body.rate_limit),
             settings=self._own_settings(body),
-            clock_start=None if body.clock is None else body.clock.start,
-            clock_rate=None if body.clock is None else body.clock.first_rate,
         )
 
-    def _own_settings(self, body: NewAccountBody) -> OwnSettings:
+    def _own_settings(self, body: AccountOptionsBody) -> OwnSettings:
         members = body.model_dump(by_alias=True, mode="json", exclude_none=True)
         changes = {name: members[member] for member, name in MEMBERS.items() if member in members}
         given = {} if body.settings is None else body.settings.values

@@ -44,6 +44,7 @@ class ControlApi:
         )
         self._probes = Probes(known.accounts, known.version, self.gate)
         known.accounts.scenarios.perform = self._perform
+        known.accounts.on_gone = known.forget
         self._probing = self._pipeline(map(typed, self._probes.operations))
         self._probed = frozenset(operation.path for operation in self._probes.operations)
 

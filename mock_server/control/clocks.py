@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Annotated, Literal
 
@@ -148,7 +148,7 @@ class Clocks:
         if moment is not None:
             return await self._advance(call, query, change)
         clock = await self._change(call, query, change)
-        opened = await self.dispatcher.count_open(await self._followers(call, query))
+        opened = await self.dispatcher.count_open(await call.accounts.followers(query.account))
         return AdvancedBody(**dict(clock), fired=[], callbacks=[], open_callbacks=opened)
 
     async def advance_clock(
@@ -177,19 +177,19 @@ class Clocks:
         self, call: Call, query: AccountQuery, change: Callable[[Clock], Clock]
     ) -> ClockBody:
         await call.accounts.change_clock(query.account, call.wall, change)
-        self._wake(query)
+        self._wake(query, await call.accounts.followers(query.account))
         return await self.get_clock(call, query)
 
     async def _advance(
         self, call: Call, query: AccountQuery, move: Callable[[Clock], Clock] | None
     ) -> AdvancedBody:
         """Move a clock, and deliver what is due by then for all accounts that follow it."""
-        followers = await self._followers(call, query)
+        followers = await call.accounts.followers(query.account)
         with self.dispatcher.held(followers):
             events = await call.accounts.advance(query.account, call.wall, move)
             sending = (self.dispatcher.deliver_due(each, call.wall) for each in followers)
             delivered = await asyncio.gather(*sending)
-        self._wake(query)
+        self._wake(query, followers)
         tries = sorted(chain(*delivered), key=lambda each: each.attempts[-1].at)
         call.went_on()
         opened = await self.dispatcher.count_open(followers)
@@ -200,12 +200,9 @@ class Clocks:
             open_callbacks=opened,
         )
 
-    async def _followers(self, call: Call, query: AccountQuery) -> list[str]:
-        """Return the accounts whose time the clock shows."""
-        if query.account is not None:
-            return [query.account]
-        return [each.id for each in await call.accounts.all() if each.clock is None]
-
-    def _wake(self, query: AccountQuery) -> None:
-        if query.account is None:  # A unit of work wakes its own account.
+    def _wake(self, query: AccountQuery, followers: Sequence[str]) -> None:
+        if query.account is None:
             self.dispatcher.wake()
+        else:
+            for each in followers[1:]:  # A unit of work wakes its own account.
+                self.dispatcher.wake(each)

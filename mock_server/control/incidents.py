@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -15,6 +16,7 @@ from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.core.jobs.job import Job
 from mock_server.core.outbox import Delivery
+from mock_server.core.scenarios import ScenarioRun
 from mock_server.web import extras
 from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.auth_diagnostics.turns import Turns
@@ -59,8 +61,13 @@ class Incidents:
         recorder, partial = self.known.recorder, list[str]()
         calls, tries, dropped = recorder.calls, recorder.tries, recorder.dropped
         if account is not None:
-            tries = [each for each in tries if each.account == account.id]
-            calls = [each for each in calls if await _concerns(account.id, each, call.accounts)]
+            ids = {account.id, *await _made_by_its_scenario(account, call.accounts)}
+            tries = [each for each in tries if each.account in ids]
+            calls = [
+                each
+                for each in calls
+                if each.trace.account in ids or await _concerns(account.id, each, call.accounts)
+            ]
             made_at = max((each.turn for each in calls if _makes(account.id, each)), default=0)
             if made_at > recorder.last_dropped:
                 calls = [each for each in calls if each.turn >= made_at or not each.trace.account]
@@ -69,7 +76,9 @@ class Incidents:
             partial.append(f"the first {dropped} requests had to make room")
         if recorder.dropped_tries:
             partial.append(f"{recorder.dropped_tries} answers to callbacks had to make room")
-        accounts = list(await call.accounts.all()) if account is None else [account]
+        accounts = list(await call.accounts.all())
+        if account is not None:
+            accounts = [each for each in accounts if each.id in ids]
         writing = self._written(account, accounts, calls, tries, partial, redact=body.redact)
         incident = await self._turns.finish(writing)
         return Answer(200, incident.model_dump_json(by_alias=True, exclude_defaults=True).encode())
@@ -133,6 +142,11 @@ class Incidents:
 
 
 # Whose calls
+
+
+async def _made_by_its_scenario(account: Account, accounts: AccountService) -> Iterable[str]:
+    run = await accounts.store.get(ScenarioRun, account.id)
+    return () if run is None else run.accounts.values()
 
 
 async def _concerns(id: str, call: RecordedCall, accounts: AccountService) -> bool:

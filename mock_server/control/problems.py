@@ -186,12 +186,17 @@ def problem_in(error: ValidationError, model: type[BaseModel], place: Place) -> 
 
 
 def _error(error: ErrorDetails, model: type[BaseModel], place: Place) -> ErrorBody:
-    path = [str(step) for step in error["loc"] if not str(step).startswith("function-")]
+    path = [str(step) for step in error["loc"] if not _is_internal(str(step))]
     detail = _words(error, model)
     if place == "query":
         return ErrorBody(parameter=path[0] if path else None, detail=detail)
     steps = (step.replace("~", "~0").replace("/", "~1") for step in path)
     return ErrorBody(pointer="/".join(("#", *steps)), detail=detail)
+
+
+def _is_internal(step: str) -> bool:
+    """Return whether pydantic adds a step that is in no document."""
+    return step == "[key]" or step.startswith("function-")
 
 
 def _words(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -222,8 +227,8 @@ def _members(model: type[BaseModel], path: list[str]) -> list[str]:
         ]
         if inner:
             models = [found for annotation in inner for found in _models_in(annotation)]
-        elif not step.isdigit():  # It is the kind of a union.
-            models = [each for each in models if step in _kinds(each)]
+        elif not step.isdigit():  # It is the kind of a union, or the name of an entry.
+            models = [each for each in models if step in _kinds(each) or not _kinds(each)]
     named = (item for each in models for item in each.model_fields.items())
     return [field.alias or name for name, field in named]
 

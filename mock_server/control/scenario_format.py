@@ -1,7 +1,7 @@
-"""The format of scenarios: texts, a start, and steps, whose actions are control operations.
+"""The format of scenarios: texts, accounts, a start, and steps with control operations as actions.
 
-An action has the name of an operation, and the members of its path, query and body. The account is
-always that of the scenario.
+An action has the name of an operation, and the members of its path, query and body. It is about
+the account that the scenario was started for, or names one of those that the scenario makes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import SkipJsonSchema
 
+from mock_server.control.accounts import AccountOptionsBody
 from mock_server.core.jobs.job import JobState
 from mock_server.core.scenarios import ENDED, SUBMITTED, ScenarioStep
 from mock_server.web.json_bodies import WHOLE, ChoiceBody, IncomingBody
@@ -42,6 +42,7 @@ ACTIONS = (
     "redeliver", "drain", "reset",
 )  # fmt: skip
 
+MAX_ACCOUNTS = 10
 MAX_STEPS = 100
 MAX_ACTIONS = 50  # of a step
 MAX_SECONDS = 1e9  # about thirty years
@@ -71,6 +72,20 @@ Seconds = Annotated[
         }
     ),
 ]
+_SLUG = "^[a-z0-9]+(-[a-z0-9]+)*$"
+AccountName = Annotated[
+    str, Field(pattern=_SLUG, max_length=20, description="One of the accounts of the scenario")
+]
+_ACCOUNTS: Any = Annotated[
+    dict[AccountName, AccountOptionsBody],
+    Field(
+        max_length=MAX_ACCOUNTS,
+        json_schema_extra={"additionalProperties": False, "propertyNames": {"maxLength": 20}},
+        description="Accounts that a start makes and a stop deletes, by names that steps use. An id"
+        " that is left out is made of the account that the scenario is started for and the name;"
+        " their time is that of this account.",
+    ),
+]
 Count = Annotated[int, Field(ge=1, le=10_000), WHOLE]
 Sentences = Annotated[str, Field(max_length=1000)]
 AwaitedState = Literal[
@@ -78,14 +93,24 @@ AwaitedState = Literal[
 ]
 
 
-class AwaitedJobBody(IncomingBody):
+class AwaitedBody(IncomingBody):
+    """Something that happens to the account that the scenario was started for, or to another."""
+
+    account: AccountName | None = None
+
+    @property
+    def of(self) -> str:
+        return f" of {self.account}" if self.account else ""
+
+
+class AwaitedJobBody(AwaitedBody):
     """The `job`-th job that the account makes from the start on reaches a state, or passed it."""
 
     job: Count = 1
     state: AwaitedState
 
 
-class AwaitedCallsBody(IncomingBody):
+class AwaitedCallsBody(AwaitedBody):
     """So many `calls` that match were answered, whatever the answers were."""
 
     calls: Count = 1
@@ -103,18 +128,24 @@ class ScenarioMomentBody(ChoiceBody):
     delay: Seconds = 0.0
 
     @property
+    def awaited(self) -> AwaitedJobBody | AwaitedCallsBody | None:
+        return self.when or self.after
+
+    @property
     def words(self) -> str:
         if self.at is not None:
             return f"at {self.at:g} s"
         delay = f"{self.delay:g} s after " if self.delay else ""
         if self.when is not None:
             begins = f"{delay}job {self.when.job}" if delay else f"when job {self.when.job}"
-            return f"{begins} is {self.when.state}"
+            return f"{begins}{self.when.of} is {self.when.state}"
         assert self.after is not None  # noqa: S101 - one of three is there
         match = self.after.match
         named = match.operation or " ".join(filter(None, (match.method, match.path))) or "any kind"
         calls = "call" if self.after.calls == 1 else "calls"
-        return f"{delay}after {self.after.calls} {calls} of {named}".replace("after after", "after")
+        of = self.after.of.replace("of", "by")
+        words = f"{delay}after {self.after.calls} {calls} of {named}{of}"
+        return words.replace("after after", "after")
 
     def step(self, number: int, values: Iterable[str]) -> ScenarioStep:
         """Return the step before it has begun; `values` are the placeholders of its actions."""
@@ -123,6 +154,7 @@ class ScenarioMomentBody(ChoiceBody):
             number,
             due_at=self.at,
             delay=self.delay,
+            of=(self.awaited and self.awaited.account) or "",
             job_number=0 if when is None else when.job,
             job_state="" if when is None else when.state,
             calls=0 if after is None else after.calls,
@@ -138,7 +170,7 @@ class ScenarioTextsBody(IncomingBody):
     good client does.
     """
 
-    name: Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+    name: Annotated[str, Field(pattern=_SLUG, max_length=60)]
     summary: Sentences = ""
     symptom: Sentences = ""
     advice: Sentences = ""
@@ -186,14 +218,15 @@ class ScenarioAction(Struct, frozen=True):
         more: dict[str, Any] = {}
         if self.path and not self.is_about_the_account:
             more = dict.fromkeys(self.path, (Text, ...))
-        for name, member in _members(operation.query).items():
-            if name != "account":
-                more[name] = (member.annotation, member)
-        if self.takes_account:
-            more["account"] = (SkipJsonSchema[None], None)  # type: ignore[misc]
+        more |= {name: (each.annotation, each) for name, each in _members(operation.query).items()}
+        if self.is_about_the_account or self.takes_account or "account" in self.query:
+            more["account"] = (AccountName | None, None)
         base: Any = operation.body or IncomingBody
         title = operation.run.__name__.title().replace("_", "")
-        return create_model(title, __base__=base, __doc__=operation.summary, **more)
+        model = create_model(title, __base__=base, __doc__=operation.summary, **more)
+        if issubclass(model, ChoiceBody):
+            model.beside |= more.keys()  # type: ignore[attr-defined]
+        return model
 
 
 def _members(model: type | None) -> dict[str, FieldInfo]:
@@ -224,6 +257,7 @@ def scenario_type(actions: Mapping[str, ScenarioAction]) -> type[ScenarioTextsBo
         "Scenario",
         __base__=ScenarioTextsBody,
         __doc__=ScenarioTextsBody.__doc__,
+        accounts=(_ACCOUNTS, Field(default_factory=dict)),
         start=(several, Field(default_factory=list)),
         steps=(
             Annotated[list[step], Field(max_length=MAX_STEPS)],

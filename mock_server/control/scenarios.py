@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 from msgspec import to_builtins
 from pydantic import ValidationError
 
-from mock_server.control.accounts import SettingsChangeBody
+from mock_server.control.accounts import AccountBody, Accounts, SettingsChangeBody
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.payloads import read_body, read_query
 from mock_server.control.problems import (
@@ -73,10 +74,14 @@ class StepStateBody(OutgoingBody):
 
 
 class ScenarioRunBody(OutgoingBody):
-    """A scenario on an account: its steps, and what a stop has undone."""
+    """A scenario on an account: its steps, and what a stop has undone.
+
+    `accounts` are those that it made and that are there, by their names in the scenario.
+    """
 
     name: str
     account: str
+    accounts: dict[str, AccountBody]
     running: bool
     began: MomentBody
     stopped: MomentBody | None
@@ -97,8 +102,9 @@ class ScenarioBody(OutgoingBody):
 
 
 class WholeScenarioBody(ScenarioBody):
-    """A scenario with its actions, as they were written."""
+    """A scenario with its accounts and actions, as they were written."""
 
+    accounts: dict[str, dict[str, Any]]
     start: list[dict[str, Any]]
     steps: list[dict[str, Any]]
 
@@ -112,8 +118,11 @@ class ScenariosBody(OutgoingBody):
 class Scenarios:
     """Operations on scenarios, and what carries out their steps."""
 
-    def __init__(self, known: ControlDependencies, operations: Sequence[Operation]) -> None:
+    def __init__(
+        self, known: ControlDependencies, accounts: Accounts, operations: Sequence[Operation]
+    ) -> None:
         self.known = known
+        self.accounts = accounts
         self.service = known.accounts.scenarios
         self.actions = actions_of(operations)
         known.states.checks += [
@@ -137,7 +146,7 @@ class Scenarios:
         own = await self._own()
         return ScenariosBody(
             scenarios=[
-                ScenarioBody(**await self._told(spec, name in own, runs))
+                ScenarioBody(**await self._told(call, spec, name in own, runs))
                 for name, spec in (shipped() | own).items()
             ]
         )
@@ -148,7 +157,8 @@ class Scenarios:
         await up_to_date(call.accounts, query.account, call.wall)
         runs = await call.accounts.store.list(ScenarioRun, query.account)
         return WholeScenarioBody(
-            **await self._told(spec, name not in shipped(), runs),
+            **await self._told(call, spec, name not in shipped(), runs),
+            accounts=spec.get("accounts", {}),
             start=spec.get("start", []),
             steps=spec.get("steps", []),
         )
@@ -160,12 +170,15 @@ class Scenarios:
 
     async def start_scenario(self, call: Call, query: AccountQuery) -> ScenarioRunBody:
         account = query.account or call.accounts.ready_made.id
-        return await self._shown(await self.start(call.params["name"], account, call.wall))
+        run = await self.start(call.params["name"], account, call.wall)
+        for each in run.accounts.values():
+            self.known.journal.forget(each)  # what an account with its id did before
+        return await self._shown(run, call)
 
     async def stop_scenario(self, call: Call, query: AccountQuery) -> ScenarioRunBody:
         account = query.account or call.accounts.ready_made.id
         run = await self.service.stop(account, call.params["name"], call.wall)
-        return await self._shown(run)
+        return await self._shown(run, call)
 
     # Scenarios
 
@@ -191,8 +204,10 @@ class Scenarios:
 
     async def start(self, name: str, account: str, wall: float) -> ScenarioRun:
         spec = await self._find(name)
-        steps = steps_in(spec, self.read(spec))
-        return await self.service.start(account, name, json.dumps(spec).encode(), steps, wall)
+        scenario: Any = self.read(spec)
+        steps, written = steps_in(spec, scenario), json.dumps(spec).encode()
+        made = {name: self.accounts.spec(each) for name, each in scenario.accounts.items()}
+        return await self.service.start(account, name, written, steps, wall, made)
 
     async def begin(self, name: str, account: str, wall: float) -> None:
         """Start a scenario, by its name or its file, on an account."""
@@ -230,24 +245,45 @@ class Scenarios:
             raise Problem(NOT_A_SCENARIO, words, errors=errors)
 
     def _errors(self, spec: Any, scenario: Any) -> Iterator[ErrorBody]:
-        if not (scenario.start or scenario.steps):
-            yield ErrorBody("needs a start or steps", "#")
+        if not (scenario.accounts or scenario.start or scenario.steps):
+            yield ErrorBody("needs accounts, a start or steps", "#")
+        yield from self._refused_accounts(scenario)
         for name, pointer in placeholders_in(spec.get("start", []), "#/start"):
             yield ErrorBody(f"{name} is known only in a step that waits for it", pointer)
-        yield from self._refused(scenario.start, "#/start")
+        yield from self._refused(scenario.start, "#/start", scenario.accounts)
         for number, step in enumerate(scenario.steps):
             place = f"#/steps/{number}/do"
-            yield from self._refused(step.do, place)
+            yield from self._refused(step.do, place, scenario.accounts)
+            if (awaited := step.awaited) is not None and awaited.account is not None:
+                where = f"#/steps/{number}/{'after' if step.when is None else 'when'}/account"
+                yield from _unknown_account(awaited.account, scenario.accounts, where)
             known = awaited_values(step)
             for name, pointer in placeholders_in(spec["steps"][number]["do"], place):
                 if not known.fullmatch(name):
                     yield ErrorBody(f"{name} is not known here: see when and after", pointer)
 
-    def _refused(self, actions: Sequence[Any], place: str) -> Iterator[ErrorBody]:
-        """Yield what is wrong with faults and settings beyond their types."""
+    def _refused_accounts(self, scenario: Any) -> Iterator[ErrorBody]:
+        """Yield what is wrong with accounts beyond their types."""
+        for name, body in scenario.accounts.items():
+            try:
+                self.accounts.spec(body)
+            except DomainError as error:
+                given = {} if body.settings is None else body.settings.values
+                for each in problem_of(error).errors:
+                    where = (each.pointer or "#").removeprefix("#/")
+                    if where.removeprefix("settings/") not in given:
+                        where = where.replace(".", "/")
+                    yield ErrorBody(each.detail, f"#/accounts/{name}/{where}")
+
+    def _refused(
+        self, actions: Sequence[Any], place: str, accounts: Mapping[str, Any]
+    ) -> Iterator[ErrorBody]:
+        """Yield what is wrong with faults, settings and accounts beyond their types."""
         for number, action in enumerate(actions):
             (name,) = action.model_fields_set
             body, where = getattr(action, name), f"{place}/{number}/{name}"
+            if (account := getattr(body, "account", None)) is not None:
+                yield from _unknown_account(account, accounts, f"{where}/account")
             try:
                 if isinstance(body, NewFaultBody):
                     self.known.faults.check(body, 0.0)
@@ -273,21 +309,30 @@ class Scenarios:
 
     # Answers
 
-    async def _told(self, spec: Any, own: bool, runs: Sequence[ScenarioRun]) -> dict[str, Any]:
+    async def _told(
+        self, call: Call, spec: Any, own: bool, runs: Sequence[ScenarioRun]
+    ) -> dict[str, Any]:
         texts = {name: spec.get(name, "") for name in ScenarioTextsBody.model_fields}
         shown = []
         for run in runs:
             if run.name == spec["name"]:
-                shown.append(await self._shown(run))
+                shown.append(await self._shown(run, call))
                 if len(shown) % 50 == 0:
                     await let_others_run()
         return texts | {"own": own, "runs": shown}
 
-    async def _shown(self, run: ScenarioRun) -> ScenarioRunBody:
-        spec = json.loads(run.spec)
+    async def _shown(self, run: ScenarioRun, call: Call) -> ScenarioRunBody:
+        spec, accounts = json.loads(run.spec), {}
+        for name in run.accounts:
+            with suppress(NotFound):  # It was deleted.
+                id = await self._account_of(run, name)
+                accounts[name] = AccountBody.model_validate(
+                    await self.accounts.shown(id, call), by_alias=True, by_name=False
+                )
         return ScenarioRunBody(
             name=run.name,
             account=run.account,
+            accounts=accounts,
             running=run.stopped_at is None,
             began=MomentBody.of(run.began_at),
             stopped=_moment(run.stopped_at),
@@ -325,19 +370,28 @@ class Scenarios:
         log.log(level, "scenario %s on account %s, %s", run.name, run.account, words)
         return tuple(faults), problem
 
+    async def _account_of(self, run: ScenarioRun, name: str) -> str:
+        """Return the id of an account that a scenario made; raises NotFound if it is gone."""
+        account = await self.known.accounts.get(run.accounts.get(name, ""))
+        if account is None or account.owner != run.account:
+            raise NotFound("account of this scenario", name)
+        return account.id
+
     async def _act(
         self, action: ScenarioAction, run: ScenarioRun, members: dict[str, Any], wall: float
     ) -> Any:
         """Call a control operation as its own handler is called."""
-        operation = action.operation
+        operation, id = action.operation, run.account
+        if (account := members.pop("account", None)) is not None:
+            id = await self._account_of(run, account)
         params = {each: members.pop(each, "") for each in action.path}
         query = {each: _text(members.pop(each)) for each in action.query if each in members}
         if action.is_about_the_account:
-            params = {"id": run.account}
+            params = {"id": id}
         if "account" in action.query:
-            query["account"] = run.account
+            query["account"] = id
         if action.takes_account:
-            members |= {"account": run.account, "note": f"scenario {run.name}"}
+            members |= {"account": id, "note": f"scenario {run.name}"}
         head = {"method": operation.method, "path": operation.path, "query_string": b""}
         scope = {"type": "http", "scheme": "http", "headers": [], **head}
         trace = Trace("", wall, scope, surface=CONTROL)
@@ -348,6 +402,11 @@ class Scenarios:
         }
         given = {name: value for name, value in parsed.items() if value is not None}
         return await operation.run(call, given)
+
+
+def _unknown_account(name: str, known: Mapping[str, Any], place: str) -> Iterator[ErrorBody]:
+    if name not in known:
+        yield ErrorBody(f"{name!r} is no account of the scenario{near(name, known)}", place)
 
 
 def _check_steps(saved: SavedAccount) -> None:

@@ -24,6 +24,7 @@ from mock_server.core.errors import (
 )
 from mock_server.core.fault_rules import FaultRule
 from mock_server.core.outbox import Delivery
+from mock_server.core.scenarios import ScenarioRun
 from mock_server.core.state_documents import notes_on, read, written
 from mock_server.core.states import SavedState
 from mock_server.web.auth_diagnostics.turns import Turns
@@ -154,6 +155,8 @@ class States:
         notes = []
         if still_open := sum(each.due_at is not None for each in saved.records.get(Delivery, ())):
             notes.append(f"{still_open} callbacks are open, which both accounts send")
+        if any(run.accounts for run in saved.records.get(ScenarioRun, ())):
+            notes.append("the accounts that its scenario made are not copied")
         return shown | {"forkedFrom": query.account, "ids": renaming.ids, "notes": notes}
 
 

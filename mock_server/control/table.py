@@ -81,7 +81,7 @@ def all_operations(
         ),
     )
     operations = tuple(map(typed, operations))
-    scenarios = Scenarios(known, operations)
+    scenarios = Scenarios(known, accounts, operations)
     operations += tuple(map(typed, _scenarios(scenarios)))
     _refuse_collisions(operations)
     return operations, scenarios

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -56,6 +56,7 @@ class AccountSpec(Struct, frozen=True):
     key: str = ""
     secret: str = ""
     ready_made: bool = False
+    owner: str = ""
 
 
 class AccountDefaults(Struct, frozen=True):
@@ -88,7 +89,7 @@ class AccountService:
 
     `own_rules` are the rules of accounts with settings of their own. `due` is the registry of what
     falls due. `on_callbacks` is called with an account's id after a commit that may have made
-    callbacks due, or due sooner.
+    callbacks due, or due sooner, and `on_gone` with that of an account that was deleted.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class AccountService:
         self.due.register(ScenarioStep)
         self.scenarios = ScenarioService(self)
         self.on_callbacks: Callable[[str], None] = lambda account: None
+        self.on_gone: Callable[[str], object] = lambda account: None
         self.latest: dict[str, float] = {}  # the time of each account at its last unit of work
 
     async def open(self, wall: float) -> Account:
@@ -142,7 +144,7 @@ class AccountService:
         await tx.put(ServerClock(SERVER, SERVER, self.first_clock(wall)))
         for id in self.defaults.shared_uploads:
             await tx.put(shared_upload(id))
-        return await self._make(tx, self.ready_made, wall)
+        return await self.make(tx, self.ready_made, wall)
 
     # One account
 
@@ -188,16 +190,32 @@ class AccountService:
         The oldest accounts make room for it, but never a ready-made one.
         """
         async with self.store.transaction(SERVER) as tx:
-            account = await self._make(tx, spec, wall)
-            surplus = await tx.count(Account) - self.defaults.keep_accounts
-            oldest = await tx.list(Account, limit=surplus + 1) if surplus > 0 else ()
-        spare = [old.id for old in oldest if not old.ready_made and old.id != account.id]
-        for id in spare[: max(0, surplus)]:
-            await self.store.drop(id)
-            self.forget(id)
+            account = await self.make(tx, spec, wall)
+            surplus = await self.surplus(tx, {account.id})
+        for id in surplus:
+            await self.drop(id)
         return account
 
-    async def _make(self, tx: Transaction, spec: AccountSpec, wall: float) -> Account:
+    async def surplus(self, tx: Transaction, needed: Collection[str]) -> list[str]:
+        """Return the oldest accounts that are too many, but never ready-made or needed ones."""
+        number = await tx.count(Account) - self.defaults.keep_accounts
+        if number <= 0:
+            return []
+        spare = (each for each in await tx.list(Account) if not each.ready_made)
+        return [each.id for each in spare if each.id not in needed][:number]
+
+    async def drop(self, id: str) -> bool:
+        """Forget an account, and those that its scenario made; return whether it was there."""
+        made = self.scenarios.made_for(id)
+        was_there = await self.store.drop(id)
+        self.forget(id)
+        self.on_gone(id)
+        for each in made:
+            await self.drop(each)
+        return was_there
+
+    async def make(self, tx: Transaction, spec: AccountSpec, wall: float) -> Account:
+        """Make an account in a transaction of the server; what is taken raises Conflict."""
         number = await self.made(tx)
         while not spec.id and await tx.get(Account, f"account-{number}") is not None:
             number += 1  # Another account was made with that id.
@@ -247,9 +265,8 @@ class AccountService:
         account = await self.find(id)
         if account.ready_made:
             raise Conflict("a ready-made account cannot be deleted; reset it instead")
-        if not await self.store.drop(id):
+        if not await self.drop(id):
             raise NotFound("account", id)  # It was deleted meanwhile.
-        self.forget(id)
 
     async def new_incarnation(self) -> int:
         """Return a number that no account had before."""
@@ -275,12 +292,14 @@ class AccountService:
     def forget(self, id: str) -> None:
         """Forget what is known of an account that is another one now, or is gone."""
         self.latest.pop(id, None)
-        self.scenarios.running.discard(id)
+        self.scenarios.running.pop(id, None)
 
     # Clocks
 
     async def clock(self, account: Account | None) -> Clock:
-        """Return the account's clock, or the server's."""
+        """Return the clock that an account has or follows, or the server's."""
+        if account is not None and account.owner and account.clock is None:
+            account = await self.get(account.owner)
         if account is not None and account.clock is not None:
             return account.clock
         return await self._server_clock(self.store)
@@ -310,23 +329,26 @@ class AccountService:
         Returns what happened on the way, in order.
         """
         if id is not None:
+            _, *others = await self.followers(id)
+            moment = None if move else await self._next_moment(others, wall)
             async with self.act(id, wall) as world:
-                moment = None if move else await world.next_moment()
-                if moment is not None:
-                    move = _to(wall, moment)
                 if move is None:
-                    return []
+                    own = await world.next_moment()
+                    moments = [each for each in (own, moment) if each is not None]
+                    if not moments:
+                        return []
+                    move = _to(wall, min(moments))
                 clock, before = world.clock_after(move), world.now
                 if id not in self.scenarios.running:
                     return await world.advance(clock)
                 # It is still the moment before, and steps of its scenario may come in between.
                 await world.change_account(replace(world.account, clock=clock))
                 world.callbacks_changed = True
-            return await self._happened([id], before, wall)
+            return await self._happened([id, *others], before, wall)
         await self.scenarios.catch_up_all(wall)
+        followers = await self.followers(None)
         async with self.store.transaction(SERVER) as tx:
             clock = await self._server_clock(tx)
-            followers = [each.id for each in await tx.list(Account) if each.clock is None]
             if move is None:
                 moment = await self._next_moment(followers, wall)
                 if moment is None:
@@ -335,6 +357,18 @@ class AccountService:
             before = clock.now(wall)
             await tx.put(ServerClock(SERVER, SERVER, move(clock)))
         return await self._happened(followers, before, wall)
+
+    async def followers(self, id: str | None) -> list[str]:
+        """Return whose time the clock of an account shows, or the server's."""
+        if id is None:
+            known = {each.id: each for each in await self.all()}
+            return [
+                id
+                for id, each in known.items()
+                if each.clock is None and getattr(known.get(each.owner), "clock", None) is None
+            ]
+        made = [await self.get(each) for each in self.scenarios.made_for(id)]
+        return [id, *(each.id for each in made if each is not None and each.clock is None)]
 
     async def _happened(self, ids: Iterable[str], after: float, wall: float) -> list[Event]:
         """Bring accounts up to date; return what happened after the moment."""
@@ -403,6 +437,7 @@ class AccountService:
             clock=clock,
             settings=spec.settings,
             ready_made=spec.ready_made,
+            owner=spec.owner,
         )
 
 

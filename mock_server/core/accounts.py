@@ -67,10 +67,10 @@ OwnSettings = tuple[tuple[str, SettingValue], ...]
 
 
 class Account(Struct, frozen=True):
-    """What a credential belongs to. Without a `clock` it follows the server's.
+    """What a credential belongs to. Without a `clock` it follows its owner's, or the server's.
 
-    So it does in all that its `settings` do not name. The `incarnation` is another one after each
-    reset.
+    It follows the server in all that its `settings` do not name. The `owner` is the account whose
+    scenario made it. The `incarnation` is another one after each reset.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Account(Struct, frozen=True):
     clock: Clock | None = None
     settings: OwnSettings = ()
     ready_made: bool = False
+    owner: str = ""
     incarnation: int = 0
 
     @property

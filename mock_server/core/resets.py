@@ -103,7 +103,9 @@ class ResetService:
     ) -> Account:
         """Reset parts of one account; `server` is a clock that the server gets afterwards."""
         parts = only or self.parts
-        if id in self.accounts.scenarios.running and not {_SCENARIOS, "clock"}.isdisjoint(parts):
+        if self.accounts.scenarios.running.get(id) == id and not {_SCENARIOS, "clock"}.isdisjoint(
+            parts
+        ):
             await self.accounts.scenarios.stop(id, None, wall)
         incarnation = None
         if not _UNSEEN.issuperset(parts):
@@ -126,7 +128,7 @@ class ResetService:
                 incarnation=incarnation or account.incarnation,
             )
             kinds = {kind for part in parts for kind in self.parts[part]}
-            followed = clock or server or await world.server_clock()
+            followed = clock or server or await world.followed_clock()
             if followed.now(wall) < world.now:
                 timed = (
                     kinds for part, kinds in self.parts.items() if part not in (_CREDITS, _FAULTS)

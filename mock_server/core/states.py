@@ -20,6 +20,7 @@ from mock_server.core.fault_rules import FaultCounter
 from mock_server.core.outbox import Delivery
 from mock_server.core.renaming import Renaming
 from mock_server.core.resets import OF_THE_SERVER, ResetService
+from mock_server.core.scenarios import ScenarioRun
 from mock_server.core.store import Record, Transaction
 from mock_server.core.unit_of_work import ServerClock
 
@@ -152,8 +153,13 @@ class StateService:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(accounts.store.transaction(SERVER))
             known = {each.id: each for each in await server.list(Account)}
+            kept = ids | _made_by_scenarios(state.accounts)
             deleted = [
-                id for id, each in known.items() if whole and id not in ids and not each.ready_made
+                id
+                for id, each in known.items()
+                if id not in ids
+                and not each.ready_made
+                and (whole or (each.owner in ids and id not in kept))
             ]
             if len(known.keys() | ids) - len(deleted) > accounts.defaults.keep_accounts:
                 raise Conflict(
@@ -278,6 +284,11 @@ def _copied(saved: SavedAccount, account: Account, renaming: Renaming) -> Paced[
     # The clock of the new account is a copy, or the server's, which it follows too.
     over = {kind: [renaming.id(id) for id in ids] for kind, ids in saved.over.items()}
     return SavedAccount(account.id, None, records, blobs, over)
+
+
+def _made_by_scenarios(accounts: Iterable[SavedAccount]) -> set[str]:
+    runs = (run for saved in accounts for run in saved.records.get(ScenarioRun, ()))
+    return {id for run in runs if run.stopped_at is None for id in run.accounts.values()}
 
 
 def _anchored(clock: Clock, wall: float) -> Clock:

@@ -51,7 +51,7 @@ def _ignore(text: str) -> None:
 
 
 class UnitOfWork:
-    """One account at one moment. `events` are what time did to it on the way to `now`.
+    """One account at one moment. `events` are what time did on the way to `now`.
 
     With an `incarnation` it raises AccountGone if the account was reset since then. `announce`
     tells the caller something that the answer has no place for.
@@ -114,7 +114,7 @@ class UnitOfWork:
             self.account = account
             if account.settings:
                 self.rules = self._accounts.own_rules(account.settings)
-            self.clock = clock = account.clock or await self.server_clock()
+            self.clock = clock = account.clock or await self.followed_clock()
             self.now = self._began = self._time(clock)
             step = self.now - self._accounts.latest.get(self._id, self.now)
             is_moved = step < -MAX_LATE * max(1.0, clock.rate)
@@ -263,8 +263,11 @@ class UnitOfWork:
         now = clock.now(self.wall)
         return min(now, held.get(self._id, now)) if held else now
 
-    async def server_clock(self) -> Clock:
-        """Return the clock that accounts without a clock follow."""
+    async def followed_clock(self) -> Clock:
+        """Return the clock that the account follows while it has none."""
+        owner = await self.tx.get(Account, self.account.owner) if self.account.owner else None
+        if owner is not None and owner.clock is not None:
+            return owner.clock
         server = await self.tx.get(ServerClock, SERVER)
         return Clock.at(self.wall) if server is None else server.clock
 

@@ -147,16 +147,17 @@ def test_the_scenarios_that_the_readme_names_exist():
         assert (ROOT / "mock_server" / "data" / "scenarios" / f"{name}.yaml").is_file()
 
 
-def test_the_example_of_a_scenario_can_be_run(tmp_path):
-    (example,) = re.findall(
+def test_the_examples_of_scenarios_can_be_run(tmp_path):
+    examples = re.findall(
         r"^```yaml\n(.*?)^```$",
         (ROOT / "mock_server" / "docs" / "scenarios.md").read_text("utf-8"),
         re.MULTILINE | re.DOTALL,
     )
-    file = tmp_path / "example.yaml"
-    file.write_text(example)
-    result = CliRunner().invoke(scenario.command, ["check", str(file)])
-    assert result.exit_code == 0, result.output
+    files = [tmp_path / f"example-{number}.yaml" for number, _ in enumerate(examples)]
+    for file, example in zip(files, examples, strict=True):
+        file.write_text(example)
+    result = CliRunner().invoke(scenario.command, ["check", *map(str, files)])
+    assert (result.exit_code, len(files)) == (0, 2), result.output
 
 
 @pytest.mark.parametrize("document", [str(page.relative_to(ROOT)) for page in PAGES])

@@ -624,9 +624,37 @@ def test_scenarios_are_listed_shown_started_and_stopped(mock):
     assert line.endswith("default")
     assert "at the start  create_fault" in said(mock, "scenario", "show", "429-storm")
     assert tell(mock, "scenario", "start", "429-storm").exit_code == 1
-    assert said(mock, "scenario", "stop", "429-storm") == "stopped: faults removed: 1\n"
+    stopped = "429-storm on account default stopped: faults removed: 1\n"
+    assert said(mock, "scenario", "stop", "429-storm") == stopped
     assert tell(mock, "scenario", "stop", "429-storm").exit_code == 1
     assert "did you mean '429-storm'" in tell(mock, "scenario", "run", "429-strom").stderr
+
+
+def test_a_scenario_shows_the_accounts_that_it_made(mock):
+    started = said(mock, "scenario", "start", "token-of-another-account")
+    other = mock.account("default-other")
+    shown = said(mock, "scenario", "show", "token-of-another-account")
+
+    for text in (started, shown):
+        assert "account other is default-other, with 1000 credits" in text
+        assert f"accessToken  {other['accessToken']}" in text
+        assert f"appSecret    {other['appSecret']}" in text
+    assert "account other: {}" in shown
+    mock.stop_scenario("token-of-another-account")
+
+
+def test_a_stop_without_a_name_stops_all(mock):
+    mock.create_account(id="ada")
+    mock.start_scenario("429-storm")
+    mock.start_scenario("late-success", "ada")
+
+    assert said(mock, "scenario", "stop", "--account", "ada") == (
+        "late-success on account ada stopped: faults removed: 1\n"
+    )
+    mock.start_scenario("late-success", "ada")
+    stopped = said(mock, "scenario", "stop").splitlines()
+    assert [line.partition(" ")[0] for line in stopped] == ["429-storm", "late-success"]
+    assert said(mock, "scenario", "stop") == "no scenario runs\n"
 
 
 SCENARIO = """

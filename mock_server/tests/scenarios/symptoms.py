@@ -273,6 +273,23 @@ async def queue_jam_at_peak_hour(watcher):
 
 
 @symptom
+async def noisy_neighbour(watcher):
+    (run,) = (await watcher.mock("GET", "/scenarios/noisy-neighbour"))["runs"]
+    first = await watcher.submitted()
+    for _ in range(3):
+        await watcher.submitted_by(run["accounts"]["neighbour"])
+    second = await watcher.submitted()
+    await watcher.advance(100)
+    assert (await watcher.job(first))["status"] == "SUCCESS"
+    waiting = await watcher.job(second)
+    assert (waiting["status"], waiting["waitingInfo"]["queueRank"] > "1") == ("WAITING", True)
+
+    third = await watcher.submitted()
+    await watcher.advance(300)
+    assert [(await watcher.job(job))["status"] for job in (second, third)] == ["SUCCESS"] * 2
+
+
+@symptom
 async def rank_that_stands_still(watcher):
     job = await watcher.submitted()
     await watcher.advance(30)
@@ -664,6 +681,20 @@ async def token_shared_by_two_users(watcher):
     second = await watcher.data("/scc/spCreateSession", {"apiToken": token})
     assert (await watcher.http.get(first["sessionUrl"])).status_code != 200
     assert (await watcher.http.get(second["sessionUrl"])).status_code == 200
+
+
+@symptom
+async def token_of_another_account(watcher):
+    (run,) = (await watcher.mock("GET", "/scenarios/token-of-another-account"))["runs"]
+    other = run["accounts"]["other"]
+    key, secret = other["appKey"], other["appSecret"]
+    allocated = (await watcher.workshop("/scc/allocate_token", None, key, secret)).json()
+    token = {"apiToken": allocated["data"]["apiToken"]}
+
+    assert (await watcher.workshop("/scc/spCreateSession", token)).json()["status"] != 10
+    own = await watcher.workshop("/scc/spCreateSession", token, key, secret)
+    assert own.json()["status"] == 10
+    assert (await watcher.poll(await watcher.submitted_by(other))).status_code == 404
 
 
 @symptom

@@ -359,7 +359,7 @@ async def test_a_reset_stops_it(watcher, reset):
     assert (await watcher.mock("GET", "/faults"))["faults"] == []
     runs = [each["runs"] for each in (await watcher.mock("GET", "/scenarios"))["scenarios"]]
     assert not any(run["running"] for each in runs for run in each)
-    assert watcher.app.accounts.scenarios.running == set()
+    assert watcher.app.accounts.scenarios.running == {}
 
 
 async def test_a_deleted_account_takes_its_scenario_along(watcher):
@@ -369,7 +369,7 @@ async def test_a_deleted_account_takes_its_scenario_along(watcher):
     await watcher.mock("POST", "/accounts", {"id": "other"})
 
     assert (await watcher.mock("GET", "/scenarios/429-storm?account=other"))["runs"] == []
-    assert watcher.app.accounts.scenarios.running == set()
+    assert watcher.app.accounts.scenarios.running == {}
 
 
 async def test_two_starts_at_once_start_one(watcher):
@@ -435,7 +435,7 @@ async def test_a_step_whose_account_is_deleted_meanwhile_ends_quietly(watcher):
 @pytest.mark.parametrize(
     ("scenario", "pointer", "words"),
     [
-        ({"name": "a"}, "#", "needs a start or steps"),
+        ({"name": "a"}, "#", "needs accounts, a start or steps"),
         ({"name": "A b", "start": [LIMITS]}, "#/name", "must match"),
         ({"name": "a", "start": [{"put_limit": {}}]}, "#/start/0/put_limit", "put_limits"),
         ({"name": "a", "start": [{}]}, "#/start/0", "needs the name of one operation"),
@@ -458,7 +458,7 @@ async def test_a_step_whose_account_is_deleted_meanwhile_ends_quietly(watcher):
         (
             {"name": "a", "start": [{"create_fault": {"fault": {"kind": "half"}, "account": "b"}}]},
             "#/start/0/create_fault/account",
-            "must be null",
+            "is no account of the scenario",
         ),
         (
             {"name": "a", "steps": [{"at": 1, "do": [{"fail_job": {"id": "{job}"}}]}]},

@@ -89,6 +89,12 @@ class Watcher:
         """Return the id of a job that is taken."""
         return job_of(await self.submit(*args, **changes))["id"]  # type: ignore[no-any-return]
 
+    async def submitted_by(self, account: Json) -> str:
+        """Return the id of a job that another account made."""
+        headers = {"authorization": f"Bearer {account['accessToken']}"}
+        job = job_of(await self.http.post("/v1/jobs", json=text_to_image(), headers=headers))
+        return job["id"]  # type: ignore[no-any-return]
+
     async def poll(self, job: str) -> httpx.Response:
         return await self.tams("GET", f"/v1/jobs/{job}")
 
@@ -97,14 +103,17 @@ class Watcher:
 
     # The Workshop
 
-    async def workshop(self, path: str, body: Any = None) -> httpx.Response:
+    async def workshop(
+        self, path: str, body: Any = None, key: str = gateway.KEY, secret: str = gateway.SECRET
+    ) -> httpx.Response:
         """Make a signed call."""
         content = json.dumps(body or {}).encode()
         stamp, nonce = str(int(wall() * 1000)), f"nonce-{next(self.nonces)}"
         unsigned = gateway.a_request(
-            "POST", path, content, x_ca_timestamp=stamp, x_ca_nonce=nonce, host="127.0.0.1:8080"
-        )
-        headers = dict(gateway.signed(unsigned).headers)
+            "POST", path, content, x_ca_timestamp=stamp, x_ca_nonce=nonce, x_ca_key=key,
+            host="127.0.0.1:8080",
+        )  # fmt: skip
+        headers = dict(gateway.signed(unsigned, secret=secret).headers)
         return await self.http.post(path, content=content, headers=headers)
 
     async def data(self, path: str, body: Any = None) -> Any:
