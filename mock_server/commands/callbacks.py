@@ -7,7 +7,12 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Subcommands, limit_option, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    account_option,
+    limit_option,
+    on_mock,
+)
 from mock_server.commands.tables import print_details, print_json, print_table
 
 
@@ -40,7 +45,7 @@ def _print_drained(drained: Json) -> None:
 
 
 @command.command("list")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @click.option("--job", metavar="ID", help="Only those about this job.")
 @click.option("--state", help="Only those about this state.")
 @click.option("--topic", help="Only those on this topic.")
@@ -80,7 +85,7 @@ def _open(drained: Json) -> str:
 
 
 @command.command("drain")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @on_mock(_print_drained, _open)
 def _drain(mock: MockClient, account: str | None) -> Json:
     """Send all open callbacks now, without waiting for their time."""

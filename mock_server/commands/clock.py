@@ -8,10 +8,16 @@ import click
 
 from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
-from mock_server.commands.running_mock import Subcommands, duration, moment, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    account_option,
+    duration,
+    moment,
+    on_mock,
+)
 from mock_server.commands.tables import print_table
 
-_of = click.option("--account", metavar="ID", help="Of this account.  [default: of the server]")
+_of = account_option("Of this account.  [default: of the server]")
 
 
 @click.group("clock", cls=Subcommands)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mock_server.commands.errors import ConnectionFailure, UsageFailure, settings_or_failure
-from mock_server.commands.running_mock import TOKEN_VARIABLE
+from mock_server.commands.running_mock import account_option, token_option
 
 if TYPE_CHECKING:
     from mock_server.settings import Settings
@@ -35,15 +35,9 @@ if TYPE_CHECKING:
     "--app-secret",
     help="Secret of the AppKey in a Workshop request.  [default: the ready-made account's]",
 )
-@click.option("--account", help="With --url: the id of the account that is meant.")
+@account_option("With --url: the account that is meant.")
 @click.option("--url", help="Ask the mock that runs there, which knows all its accounts.")
-@click.option(
-    "--control-token",
-    envvar=TOKEN_VARIABLE,
-    default="",
-    metavar="TOKEN",
-    help=f"With --url: its control token, if it needs one; also {TOKEN_VARIABLE}.",
-)
+@token_option
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @click.option("--colour/--no-colour", default=None, help="[default: on a terminal]")
 def command(

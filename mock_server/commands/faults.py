@@ -14,6 +14,7 @@ from mock_server.client import Json, MockClient
 from mock_server.commands.errors import UsageFailure
 from mock_server.commands.running_mock import (
     Subcommands,
+    account_option,
     duration,
     limit_option,
     moment,
@@ -49,7 +50,7 @@ def _fault(fault: Json) -> str:
 
 
 @command.command("list")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @limit_option
 @on_mock(_print_faults)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
@@ -86,7 +87,7 @@ def _kinds(mock: MockClient) -> Json:
     type=click.Path(),
     help="File with a rule or a list of rules as JSON (- is standard input).",
 )
-@click.option("--account", metavar="ID", help="Only calls of this account.")
+@account_option("Only calls of this account.")
 @click.option("--surface", help="Only calls of this vendor: tams or workshop.")
 @click.option("--operation", help="Only this operation: see tams-mock routes.")
 @click.option("--method", help="Only calls with this method.")
@@ -171,7 +172,7 @@ def _rules(file: str) -> list[Json]:
 @command.command("delete")
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "every", is_flag=True, help="Delete all.")
-@click.option("--account", metavar="ID", help="Delete those of this account.")
+@account_option("Delete those of this account.")
 @on_mock(lambda answer: click.echo(f"deleted faults: {answer['deleted']}"))
 def _delete(mock: MockClient, ids: tuple[str, ...], every: bool, account: str | None) -> Json:
     """Delete faults."""

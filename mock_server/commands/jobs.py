@@ -40,7 +40,7 @@ def _print_job(job: Json) -> None:
 
 
 @command.command("list")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @click.option("--state", help="Only those that are in this state now.")
 @limit_option
 @on_mock(_print_jobs)
@@ -97,7 +97,7 @@ def _plan(mock: MockClient, id: str, members: tuple[str, ...]) -> Json:
 
 @command.command("expire")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("results expired, of jobs"))
 def _expire(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Expire the URLs of a job's results that were handed out until now."""

@@ -9,12 +9,17 @@ import click
 
 from mock_server.client import MockClient
 from mock_server.commands.errors import CommandFailure, say
-from mock_server.commands.running_mock import EXIT_CODES, failures, mock_options
+from mock_server.commands.running_mock import (
+    EXIT_CODES,
+    account_option,
+    failures,
+    mock_options,
+)
 
 
 @click.command("record", epilog=EXIT_CODES)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
-@click.option("--account", metavar="ID", help="Only what concerns this account.")
+@account_option("Only what concerns this account.")
 @click.option(
     "--redact/--no-redact",
     default=True,

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mock_server.client import Json, MockClient
-from mock_server.commands.running_mock import Subcommands, failures, mock_options, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    account_option,
+    failures,
+    mock_options,
+    on_mock,
+)
 from mock_server.commands.tables import print_details, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +37,7 @@ def command() -> None:
 @click.option(
     "--follow", "-f", is_flag=True, help="Then print each request that comes, until Ctrl-C."
 )
-@click.option("--account", metavar="ID", help="Only calls for this account.")
+@account_option("Only calls for this account.")
 @click.option("--method", help="Only calls with this method.")
 @click.option("--path", metavar="PREFIX", help="Only paths that begin so.")
 @click.option("--status", type=int, help="Only calls with this status.")
@@ -127,7 +133,7 @@ def _show(mock: MockClient, id: str) -> Json:
 
 
 @command.command("export")
-@click.option("--account", metavar="ID", help="Only calls for this account.")
+@account_option("Only calls for this account.")
 @on_mock(print_json)
 def _export(mock: MockClient, account: str | None) -> Json:
     """Print the requests as HAR 1.2, which browsers' tools open."""
@@ -135,7 +141,7 @@ def _export(mock: MockClient, account: str | None) -> Json:
 
 
 @command.command("clear")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @on_mock(lambda answer: click.echo(f"deleted requests: {answer['deleted']}"))
 def _clear(mock: MockClient, account: str | None) -> Json:
     """Delete requests from the journal."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -92,6 +92,9 @@ class WatchedClient(MockClient):
             return super()._send(request)
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
 def on_mock(
     text: Callable[[Any], object], complaint: Callable[[Any], str] = lambda answer: ""
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
@@ -116,7 +119,18 @@ def on_mock(
     return decorate
 
 
-account_option = click.option("--account", metavar="ID", help="All of this account.")
+def account_option(help: str = "Only those of this account.") -> Callable[[_F], _F]:
+    """Return the option that names an account."""
+    return click.option("--account", metavar="ID", help=help)
+
+
+token_option = click.option(
+    "--control-token",
+    envvar=TOKEN_VARIABLE,
+    default="",
+    metavar="TOKEN",
+    help=f"The control token of the mock at --url, if it needs one; also {TOKEN_VARIABLE}.",
+)
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many."
 )
@@ -153,22 +167,20 @@ def mock_options(run: Callable[..., None]) -> Callable[..., None]:
         metavar="URL",
         help=f"Where the mock runs; also {URL_VARIABLE}.  [default: {DEFAULT_URL}]",
     )
-    @click.option(
-        "--control-token",
-        envvar=TOKEN_VARIABLE,
-        default="",
-        metavar="TOKEN",
-        help=f"Its control token, if it needs one; also {TOKEN_VARIABLE}.",
-    )
+    @token_option
     @wraps(run)
     def ran(url: str | None, control_token: str, **options: Any) -> None:
-        try:
-            mock = WatchedClient(_address(url), control_token=control_token)
-        except ValueError as error:
-            raise UsageFailure(str(error)) from error
-        run(mock=mock, **options)
+        run(mock=client(url, control_token), **options)
 
     return ran
+
+
+def client(url: str | None, control_token: str) -> MockClient:
+    """Return a client of the mock that is meant."""
+    try:
+        return WatchedClient(_address(url), control_token=control_token)
+    except ValueError as error:
+        raise UsageFailure(str(error)) from error
 
 
 def _address(url: str | None) -> str:

@@ -14,8 +14,15 @@ import click
 
 from mock_server.client import DEFAULT_URL, CallRefused, Json, MockClient, NotReachable
 from mock_server.commands.errors import CommandFailure, say
-from mock_server.commands.running_mock import Subcommands, failures, mock_options, on_mock
+from mock_server.commands.running_mock import (
+    Subcommands,
+    account_option,
+    failures,
+    mock_options,
+    on_mock,
+)
 from mock_server.commands.tables import as_cell, print_json, print_table
+from mock_server.web.json_values import json_schema
 
 if TYPE_CHECKING:
     from mock_server.control.scenarios import Scenarios
@@ -23,9 +30,7 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parent.parent / "data" / "scenarios"
 _PAUSE = 0.5  # seconds between two looks
 
-_account = click.option(
-    "--account", metavar="ID", help="On this account.  [default: the ready-made one]"
-)
+_account = account_option("On this account.  [default: the ready-made one]")
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -72,7 +77,7 @@ def _print_markdown(context: click.Context, parameter: click.Parameter, value: b
     callback=_print_markdown,
     help="Print those that ship as a table in Markdown.",
 )
-@click.option("--account", metavar="ID", help="Say only whether they run on this account.")
+@account_option("Say only whether they run on this account.")
 @on_mock(_print_scenarios)
 def _list(mock: MockClient, account: str | None) -> list[Json]:
     """List scenarios, and the accounts that they run on."""
@@ -129,7 +134,7 @@ def _timeline(scenario: Json) -> Iterator[tuple[list[Json], str]]:
 
 @command.command("show")
 @_name
-@click.option("--account", metavar="ID", help="Only what it does on this account.")
+@account_option("Only what it does on this account.")
 @on_mock(_print_scenario)
 def _show(mock: MockClient, name: str, account: str | None) -> Json:
     """Show a scenario: what a client sees, what a good client does, and its steps."""
@@ -273,11 +278,7 @@ def _print_stopped(stopped: Json | list[Json]) -> None:
 
 @command.command("stop")
 @click.argument("name", required=False, shell_complete=_names)
-@click.option(
-    "--account",
-    metavar="ID",
-    help="On this account.  [default: the ready-made one; without NAME all]",
-)
+@account_option("On this account.  [default: the ready-made one; without NAME all]")
 @on_mock(_print_stopped)
 def _stop(mock: MockClient, name: str | None, account: str | None) -> Json | list[Json]:
     """Stop a scenario, and undo what it set. Without NAME, stop all that run."""
@@ -306,8 +307,6 @@ def _check(files: tuple[str, ...]) -> None:
 @command.command("schema")
 def _schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from mock_server.control.scenario_format import json_schema
-
     print_json(json_schema(_checker().type))
 
 

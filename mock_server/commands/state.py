@@ -15,6 +15,7 @@ from mock_server.client import Json, MockClient
 from mock_server.commands.errors import CommandFailure, UsageFailure, say
 from mock_server.commands.running_mock import (
     Subcommands,
+    account_option,
     failures,
     mock_options,
     on_mock,
@@ -32,7 +33,7 @@ def command() -> None:
 
 @command.command("save")
 @click.argument("file", default="-")
-@click.option("--account", metavar="ID", help="Only this account, not the whole server.")
+@account_option("Only this account, not the whole server.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON about the file.")
 @mock_options
 def _save(mock: MockClient, file: str, account: str | None, as_json: bool) -> None:
@@ -102,7 +103,7 @@ def _print_loaded(loaded: Json) -> None:
 
 @command.command("load")
 @click.argument("file")
-@click.option("--account", metavar="ID", help="Only this account of the file.")
+@account_option("Only this account of the file.")
 @on_mock(_print_loaded)
 def _load(mock: MockClient, file: str, account: str | None) -> Json:
     """Load the accounts in FILE in place of those with their ids (- is standard input).

@@ -40,7 +40,7 @@ def _state(token: Json) -> str:
 
 
 @command.command("list")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @click.option("--name", help="Only those with this name.")
 @limit_option
 @on_mock(_print_tokens)
@@ -59,7 +59,7 @@ def _show(mock: MockClient, id: str) -> Json:
 
 @command.command("expire")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("tokens expired"))
 def _expire(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Let tokens expire now."""
@@ -79,7 +79,7 @@ def _extend(mock: MockClient, id: str, **members: Any) -> Json:
 
 @command.command("disable")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("tokens disabled"))
 def _disable(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Disable tokens: no sessions, and pages say that theirs expired."""
@@ -88,7 +88,7 @@ def _disable(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Jso
 
 @command.command("enable")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("tokens enabled"))
 def _enable(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Enable tokens again."""
@@ -97,7 +97,7 @@ def _enable(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json
 
 @command.command("close")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("tokens whose sessions were closed"))
 def _close(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Close the sessions of tokens now."""

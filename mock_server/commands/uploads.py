@@ -34,7 +34,7 @@ def _print_uploads(uploads: list[Json]) -> None:
 
 
 @command.command("list")
-@click.option("--account", metavar="ID", help="Only those of this account.")
+@account_option()
 @limit_option
 @on_mock(_print_uploads)
 def _list(mock: MockClient, **query: Any) -> list[Json]:
@@ -44,7 +44,7 @@ def _list(mock: MockClient, **query: Any) -> list[Json]:
 
 @command.command("expire")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@account_option
+@account_option("All of this account.")
 @on_mock(print_number("uploads expired"))
 def _expire(mock: MockClient, ids: tuple[str, ...], account: str | None) -> Json:
     """Close the URL of an upload and delete its file now."""

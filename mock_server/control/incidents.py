@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -101,6 +102,7 @@ class Incidents:
             yield from stand_ins.learn((), texts, is_signed=False)
             for each in calls:
                 yield from _learn(stand_ins, each)
+        partial += _unsignable(accounts, calls, stand_ins)
         steps: list[tuple[int, Step]] = []
         with_client = "trusted_proxies" in settings.values
         for each in calls:
@@ -229,6 +231,25 @@ def request_step(
             else RecordedBody.of(stand_ins.data(answer.body)),
         ),
     )
+
+
+def _unsignable(
+    accounts: Iterable[Account], calls: Iterable[RecordedCall], stand_ins: StandIns
+) -> Iterator[str]:
+    """Yield whose calls a replay refuses, since the secret that signed them has a stand-in."""
+    signers = Counter(
+        call.trace.account
+        for call in calls
+        if any(name.endswith(b"signature") for name, _ in call.trace.scope["headers"])
+    )
+    for account in accounts:
+        secret = account.credentials.secret
+        if signers[account.id] and stand_ins.text(secret) != secret:
+            yield (
+                f"{signers[account.id]} calls of account {account.id} are signed with a secret of"
+                " your own, which is not in the file, so that a replay refuses them: record with"
+                " --no-redact to keep the secret"
+            )
 
 
 def _callback_step(tried: RecordedTry, stand_ins: StandIns) -> CallbackStep:

@@ -266,12 +266,6 @@ def scenario_type(actions: Mapping[str, ScenarioAction]) -> type[ScenarioTextsBo
     )
 
 
-def json_schema(model: type[ScenarioTextsBody]) -> dict[str, Any]:
-    """Return the JSON Schema of scenario files."""
-    schema = model.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
 def steps_in(spec: Any, scenario: Any) -> list[ScenarioStep]:
     """Return the steps of a scenario, `spec` being what was written; the start is the step 0."""
     steps = [ScenarioStep(0, due_at=0.0)] if scenario.start else []

@@ -1,6 +1,6 @@
 """A HAR of a browser, a proxy or the real service, played as requests of a test account.
 
-Each request is signed again and answered by a mock in this process; nothing is sent to anybody.
+Each request is signed again and answered by a mock, a new one in this process or one that runs.
 Ids and URLs of the recorded answers are replaced by those that the mock gave in their places.
 """
 
@@ -10,10 +10,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
+import httpx
 from msgspec import Struct
 
+from mock_server.client import MockClient
+from mock_server.core.account_service import AccountSpec
 from mock_server.core.accounts import Credentials
 from mock_server.incidents.playing import Player
 from mock_server.incidents.replay import Progress, UnreadableIncident
@@ -22,6 +25,7 @@ from mock_server.tams import signature as tams
 from mock_server.web.capture_formats import har_entry
 from mock_server.web.captures import Capture, CaptureError
 from mock_server.web.incident_files import RequestStep
+from mock_server.web.pipeline import NO_SUCH_PATH
 from mock_server.web.wall import wall
 from mock_server.workshop import signature as workshop
 
@@ -73,49 +77,139 @@ def read_har(har: Any) -> list[HarEntry]:
     return sorted(found, key=lambda entry: entry.captured.at or 0.0)
 
 
+class Answered(Struct, frozen=True):
+    """What a mock answered; the status is None where the path is none of a vendor's."""
+
+    status: int | None
+    body: bytes
+
+
+class Mock(Protocol):
+    """Who answers the requests of a HAR."""
+
+    credentials: Credentials
+
+    def moment(self, recorded: float | None) -> float:
+        """Return the real time at which a request is played that was recorded then."""
+
+    async def answer(
+        self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Answered: ...
+
+
+class NewMock:
+    """A mock in this process. It plays requests at their recorded times."""
+
+    def __init__(self, player: Player, credentials: Credentials) -> None:
+        self.player = player
+        self.credentials = credentials
+
+    def moment(self, recorded: float | None) -> float:
+        self.player.now = max(self.player.now, recorded or 0.0)
+        return self.player.now
+
+    async def answer(
+        self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Answered:
+        step = RequestStep(
+            kind="request", id=f"{number:08x}", at=self.player.now, method=method, target=target,
+            headers=[],
+        )  # fmt: skip
+        sent = {"host": HOST, **headers, "content-length": str(len(body))}.items()
+        lines = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in sent)
+        await self.player.request(step, tuple(lines), body)
+        call = self.player.recorded(step.id)
+        if call is None or call.trace.refusal == NO_SUCH_PATH:
+            return Answered(None, b"")
+        return Answered(0 if call.answer is None else call.answer.status, self.player.last_body)
+
+
+class RunningMock:
+    """A mock that runs, with an account of it. It plays requests now."""
+
+    def __init__(self, mock: MockClient, account: str | None) -> None:
+        """Without an `account`, the ready-made one is used. Raises CallRefused, NotReachable."""
+        if account is None:
+            account = next(each["id"] for each in mock.accounts() if each["readyMade"])
+        found = mock.account(account)
+        self.mock = mock
+        self.credentials = Credentials(
+            found["appId"], found["accessToken"], found["appKey"], found["appSecret"],
+            private_key=found["privateKey"] or "",
+        )  # fmt: skip
+        self.http = httpx.AsyncClient(base_url=mock.url, timeout=mock.timeout, trust_env=False)
+
+    def moment(self, recorded: float | None) -> float:
+        return wall()
+
+    async def answer(
+        self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Answered:
+        request = self.http.build_request(method, "/", headers=headers, content=body)
+        request.url = request.url.copy_with(raw_path=target.encode("latin-1"))
+        try:
+            answer = await self.http.send(request)
+        except httpx.HTTPError:
+            return Answered(0, b"")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            entry = self.mock.request(answer.headers["x-mock-request-id"])
+            if entry["refusal"] == NO_SUCH_PATH:
+                return Answered(None, b"")
+        return Answered(answer.status_code, answer.content)
+
+
 async def play_har(
-    entries: list[HarEntry], settings: Settings, progress: Progress = lambda done, of: None
+    entries: list[HarEntry],
+    settings: Settings,
+    progress: Progress = lambda done, of: None,
+    account: str = "",
 ) -> list[HarRow]:
-    """Play the entries of a HAR into a new mock with these settings; return a row for each."""
+    """Play the entries of a HAR into a new mock with these settings; return a row for each.
+
+    The `account` is made; without it, the ready-made one is used.
+    """
     first = next((each.captured.at for each in entries if each.captured.at), None)
     player = Player(settings, first or wall())
     await player.open()
-    rows, known = list[HarRow](), dict[str, str]()
     try:
-        account = await player.app.accounts.find(settings.account_id)
-        for number, entry in enumerate(entries, start=1):
-            rows.append(await _played(number, entry, player, account.credentials, known))
-            progress(number, len(entries))
+        accounts, id = player.app.accounts, account or settings.account_id
+        found = await accounts.get(id) or await accounts.create(AccountSpec(id=id), player.now)
+        return await _played_all(entries, NewMock(player, found.credentials), progress)
     finally:
         await player.close()
+
+
+async def play_har_on(
+    mock: RunningMock, entries: list[HarEntry], progress: Progress = lambda done, of: None
+) -> list[HarRow]:
+    """Play the entries of a HAR on a mock that runs; return a row for each."""
+    async with mock.http:
+        return await _played_all(entries, mock, progress)
+
+
+async def _played_all(entries: list[HarEntry], mock: Mock, progress: Progress) -> list[HarRow]:
+    rows, known = list[HarRow](), dict[str, str]()
+    for number, entry in enumerate(entries, start=1):
+        rows.append(await _played(number, entry, mock, known))
+        progress(number, len(entries))
     return rows
 
 
-async def _played(
-    number: int, entry: HarEntry, player: Player, credentials: Credentials, known: dict[str, str]
-) -> HarRow:
+async def _played(number: int, entry: HarEntry, mock: Mock, known: dict[str, str]) -> HarRow:
     captured = entry.captured
     url = _replaced(f"{captured.scheme}://{entry.host}{captured.target.decode('latin-1')}", known)
     target = re.sub(r"^[a-z]+://[^/]*", "", url)
     body = _replaced(captured.body.decode("latin-1"), known).encode("latin-1")
-    at = player.now if captured.at is None else max(player.now, captured.at)
-    kept = {
+    headers = {
         name.lower(): value for name, value in captured.headers if not _LEFT_OUT.fullmatch(name)
     }
-    headers = {"host": HOST, **kept, "content-length": str(len(body))}
-    headers |= _signed(captured.method, target, body, kept, credentials, at, number)
-    step = RequestStep(
-        kind="request", id=f"{number:08x}", at=at, method=captured.method, target=target, headers=[]
-    )
-    sent = tuple(
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-    )
-    await player.request(step, sent, body)
-    call, request = player.recorded(step.id), f"{captured.method} {target.partition('?')[0]}"
-    if call is None or call.trace.refusal == "there is no such path":
+    at = mock.moment(captured.at)
+    headers |= _signed(captured.method, target, body, headers, mock.credentials, at, number)
+    answer = await mock.answer(number, captured.method, target, headers, body)
+    request, answered = f"{captured.method} {target.partition('?')[0]}", answer.status
+    if answered is None:
         return HarRow(number, request, entry.status, None, [])
-    answered = 0 if call.answer is None else call.answer.status
-    found = _read(player.last_body)
+    found = _read(answer.body)
     differences = []
     if entry.data is not None and found is not None:
         known.update(_names(entry.data, found))

@@ -47,3 +47,9 @@ def read_json(read: Callable[[Text], Value], text: Text) -> Value:
         return read(text)
     finally:
         gc.enable()
+
+
+def json_schema(model: Any) -> dict[str, Any]:
+    """Return the JSON Schema of files that a model reads."""
+    schema = model.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

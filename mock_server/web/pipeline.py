@@ -51,6 +51,7 @@ class Stage(StrEnum):
     ANSWERED = "answered"  # the answer is ready to be sent
 
 
+NO_SUCH_PATH = "there is no such path"  # a refusal in the journal
 CONTROL_HEAD = "_mock"  # how the paths of the control API begin
 
 # A hook may return an answer, which is sent in place of all that would follow.
@@ -221,7 +222,7 @@ class Pipeline:
         operation = methods.get(call.method) or self.fallback
         if operation is None:
             if not methods:
-                call.trace.refusal = "there is no such path"
+                call.trace.refusal = NO_SUCH_PATH
                 return surface.unknown_path(call)
             if call.method == "OPTIONS" and surface.cross_origin:
                 return preflight(call, ", ".join(methods))

@@ -6,9 +6,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from mock_server.client import MockClient
 from mock_server.commands.replay import command as replay_command
+from mock_server.core.accounts import LimitMode
 from mock_server.incidents.replay import UnreadableIncident
 from mock_server.incidents.side_by_side import play_har, read_har
+from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
 from mock_server.tests.incidents.test_replay import AMock
 from mock_server.workshop import signature as workshop
@@ -96,3 +99,55 @@ def test_the_command_shows_both_side_by_side(tmp_path):
 def test_a_file_that_is_no_har_is_refused(har):
     with pytest.raises(UnreadableIncident):
         read_har(har)
+
+
+async def test_an_account_that_is_named_is_made_and_signs():
+    har = await a_har()
+    rows = await play_har(read_har(har), Settings(), account="ada")
+
+    assert [row.differences for row in rows] == [[]] * 7
+
+
+@pytest.mark.parametrize("account", [None, "ada"])
+def test_a_har_is_played_on_a_mock_that_runs(tmp_path, account):
+    file = tmp_path / "session.har"
+    file.write_text(json.dumps(asyncio.run(a_har())))
+    named = [] if account is None else ["--account", account]
+    with serve_in_thread(Settings(port=0, rate_limit=LimitMode.OFF)) as server:
+        mock = MockClient(server.url)
+        mock.create_account(id="ada")
+        shown = CliRunner().invoke(
+            replay_command, [str(file), "--url", server.url, "--json", *named]
+        )
+        calls = mock.requests(surface="tams")
+
+    assert shown.exit_code == 0, shown.output
+    rows = json.loads(shown.stdout)
+    assert [row["answered"] for row in rows] == [200, 200, 200, 200, 404, None, 200]
+    assert {call["account"] for call in calls if call["account"]} == {account or "default"}
+
+
+def test_an_incident_takes_no_account_and_no_url(tmp_path):
+    file = tmp_path / "bug.json"
+    file.write_text("{}")
+    for option in (["--account", "ada"], ["--url", "http://127.0.0.1:1"]):
+        refused = CliRunner().invoke(replay_command, [str(file), *option])
+        assert (refused.exit_code, "are for HAR files" in refused.stderr) == (2, True)
+
+
+def test_the_schema_of_incidents_is_printed():
+    shown = CliRunner().invoke(replay_command, ["--schema"])
+    assert shown.exit_code == 0, shown.output
+    assert "steps" in json.loads(shown.stdout)["properties"]
+
+
+async def test_an_incident_says_which_calls_cannot_be_signed_again():
+    async with AMock(clock_rate=1, app_secret="real-secret-1") as mock:
+        await mock.submit()
+        await draw(mock)
+        redacted = await mock.control("POST", "/incident", {})
+        whole = await mock.control("POST", "/incident", {"redact": False})
+
+    (sentence,) = redacted["partial"]
+    assert sentence.startswith("1 calls of account default are signed with a secret of your own")
+    assert whole.get("partial", []) == []
