@@ -42,6 +42,7 @@ from mock_server.web.calls import Bounds, Call
 from mock_server.web.faults.service import FaultService
 from mock_server.web.forwarding import BehindProxies
 from mock_server.web.journal import Journal
+from mock_server.web.metrics import Metrics
 from mock_server.web.observers import Observer, Tracing
 from mock_server.web.picture_cache import PictureCache
 from mock_server.web.pipeline import Hooks, Operation, Pipeline, Router, Surface
@@ -54,6 +55,7 @@ from mock_server.web.wall import wall
 from mock_server.workshop.vendor import WorkshopVendor
 
 if TYPE_CHECKING:
+    from mock_server.control.spans import Spans
     from mock_server.proxy.surface import Proxy
 
 VENDORS: tuple[Callable[[VendorContext, AccountSettings], Vendor], ...] = (
@@ -137,7 +139,9 @@ class App:
         self.recorder = Recorder(
             entries=settings.journal_entries, total_bytes=settings.recorded_bytes
         )
-        self.dispatcher.on_try = self.recorder.keep_try
+        self.metrics = Metrics(wall())
+        self.spans: Spans | None = None
+        self.dispatcher.on_try = self._on_try
         self.proxy = self._proxy() if settings.upstream else None
         self.faults = FaultService(
             self.accounts,
@@ -156,6 +160,7 @@ class App:
                 states=self.states,
                 journal=self.journal,
                 recorder=self.recorder,
+                metrics=self.metrics,
                 dispatcher=self.dispatcher,
                 faults=self.faults,
                 version=__version__,
@@ -183,7 +188,8 @@ class App:
         http: ASGIApp = Router(self.control, first(), *others)
         if settings.trusted_proxies:
             http = BehindProxies(http, settings.trusted_proxies)
-        self.http = Tracing(http, wall, [self.recorder.keep, self.journal.keep, *observers])
+        own = (self.recorder.keep, self.journal.keep, self.metrics.observe)
+        self.http = Tracing(http, wall, [*own, *observers])
 
     # Frameworks look at whether this is a coroutine function to tell ASGI from WSGI.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,6 +210,7 @@ class App:
         if self.proxy is not None:
             self.proxy.upstream.open()
         account = await self.accounts.open(wall)
+        self._send_spans()
         await self._seed(wall)
         self._is_open = True
         return account
@@ -219,6 +226,15 @@ class App:
         async with self._opening:
             if not self._is_open:
                 await self.open(self._wall())
+
+    def _send_spans(self) -> None:
+        if not self.settings.otel or self.spans is not None:
+            return
+        extras.require("otel")
+        from mock_server.control.spans import Spans
+
+        self.spans = Spans(__version__, self.settings.upstream_secrets)
+        self.http.observers.append(self.spans.observe)
 
     async def _seed(self, wall: float) -> None:
         """Make what the settings give a server to begin with, as far as it is not there."""
@@ -240,6 +256,10 @@ class App:
         await self.dispatcher.close()
         if self.proxy is not None:
             await self.proxy.upstream.close()
+        if self.spans is not None:
+            self.http.observers.remove(self.spans.observe)
+            await asyncio.to_thread(self.spans.close)
+            self.spans = None
         await self.accounts.store.close()
 
     def account_body(self, account: Account) -> dict[str, Any]:
@@ -338,6 +358,10 @@ class App:
     def _check_watch(self, record: Job | Delivery) -> None:
         if record.watch is not None and record.watch.surface not in self.vendors:
             raise Invalid("watch/surface", f"{record.watch.surface!r} is no vendor")
+
+    def _on_try(self, *told: Any) -> None:
+        self.recorder.keep_try(*told)
+        self.metrics.observe_try(*told)
 
     def _forget_pictures(self, account: str | None) -> None:
         self.pictures.forget("" if account is None else f"{account}/")

@@ -176,6 +176,7 @@ _LOADED = {"loaded": True}  # the context of settings whose files were read alre
 # Where a server runs and what it tells, which no answer of a vendor depends on.
 _OF_THE_PLACE = {
     "log_level",
+    "otel",
     "port",
     "quiet",
     "seeds_dir",
@@ -369,6 +370,11 @@ class Settings(BaseModel):
         False,
         "Send the X-Request-Id and the traceparent of a call back in its answer.",
         unknown="U61",
+    )
+    otel: bool = _control(
+        False,
+        "Send an OpenTelemetry span of each request, to where the OTEL_ variables say; needs the"
+        " extra otel.",
     )
     control_token: str = _control(
         "",

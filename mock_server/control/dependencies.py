@@ -16,6 +16,7 @@ from mock_server.web.callbacks import CallbackDispatcher
 from mock_server.web.calls import Bounds
 from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
+from mock_server.web.metrics import Metrics
 from mock_server.web.pipeline import Operation
 from mock_server.web.recorder import RecordedSettings, Recorder
 
@@ -51,6 +52,7 @@ class ControlDependencies(Struct, frozen=True):
     states: StateService
     journal: Journal
     recorder: Recorder
+    metrics: Metrics
     dispatcher: CallbackDispatcher
     faults: FaultService
     version: str

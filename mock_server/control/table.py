@@ -15,6 +15,7 @@ from mock_server.control.credentials import AccountCredentials
 from mock_server.control.dependencies import ControlDependencies
 from mock_server.control.faults import Faults
 from mock_server.control.incidents import Incidents
+from mock_server.control.metrics import MetricsPage
 from mock_server.control.probes import Probes
 from mock_server.control.problems import (
     IMPOSSIBLE_PLAN,
@@ -59,6 +60,9 @@ def all_operations(
     operations = (
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
         *_about(About(known, lambda: operations)),
+        Operation(
+            "GET", "/_mock/metrics", MetricsPage(known).get_metrics, "Metrics for Prometheus"
+        ),
         *_accounts(accounts),
         *_credentials(AccountCredentials(accounts)),
         *_clocks(Clocks(known.dispatcher)),

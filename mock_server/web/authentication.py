@@ -31,9 +31,11 @@ _MAX_KEPT_BYTES = 16 * 1024
 class CredentialsVerdict(Struct, frozen=True, kw_only=True):
     """What the check of a call's credentials found, for the journal.
 
-    `later` makes a diagnosis that there was no time for when the call came.
+    `reason` is the check that failed, in a word. `later` makes a diagnosis that there was no time
+    for when the call came.
     """
 
+    reason: str = ""
     diagnosis: Diagnosis | None = None
     later: Callable[[], Awaitable[Diagnosis]] | None = None
 
@@ -125,7 +127,8 @@ class Authenticator(ABC, Generic[S]):
         if not (is_allowed or diagnosis.complete):
             diagnosis = replace(diagnosis, doubt=diagnosis.doubt.replace("{id}", call.trace.id))
             later = None if len(call.body) > _MAX_KEPT_BYTES else partial(search, FULL)
-        call.trace.verdict = replace(verdict, diagnosis=diagnosis, later=later)
+        reason = refused.name.lower().replace("_", "-")
+        call.trace.verdict = replace(verdict, reason=reason, diagnosis=diagnosis, later=later)
         return "" if diagnosis.accepted else tips(diagnosis)
 
     async def _search(

@@ -87,10 +87,11 @@ class Trace(Struct):
 
     `answer` is what was sent of the answer: None if nothing was, without a body if the connection
     broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
-    it was refused. `verdict` is a CredentialsVerdict, where there were credentials. `announced` is
-    sent in a header of the answer. One that is `passing` comes again and again, and is kept only if
-    something is to be said of it. `kept` is its place in the order in which exchanges ended. `turn`
-    and `acts` say when it came, and when each of its units of work began, as numbers of one count.
+    it was refused, with an error of the class `refused`. `faults` are the kinds that acted.
+    `verdict` is a CredentialsVerdict, where there were credentials. `announced` is sent in a header
+    of the answer. One that is `passing` comes again and again, and is kept only if something is to
+    be said of it. `kept` is its place in the order in which exchanges ended. `turn` and `acts` say
+    when it came, and when each of its units of work began, as numbers of one count.
     """
 
     id: str
@@ -106,6 +107,8 @@ class Trace(Struct):
     verdict: Any = None
     decided: dict[str, Any] | None = None
     refusal: str = ""
+    refused: type[DomainError] | None = None
+    faults: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
     passing: bool = False
     kept: int = 0

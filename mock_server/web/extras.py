@@ -15,6 +15,7 @@ EXTRAS = {
     "data": ("made-up descriptions of models", ("faker",)),
     "fast": ("a faster event loop", ("uvloop",)),
     "fonts": ("letters of every script on pictures", ("manimgx_fonts", "manimgx_fonts_cjk")),
+    "otel": ("spans for OpenTelemetry", ("opentelemetry.sdk", "opentelemetry.exporter")),
     "video": ("videos", ("av",)),
 }
 
@@ -22,7 +23,10 @@ EXTRAS = {
 @cache
 def is_installed(extra: str) -> bool:
     """Return whether all modules of an extra are there; none of them is imported."""
-    return all(find_spec(module) is not None for module in EXTRAS[extra][1])
+    try:
+        return all(find_spec(module) is not None for module in EXTRAS[extra][1])
+    except ModuleNotFoundError:  # of the package that the module is in
+        return False
 
 
 def require(extra: str) -> None:

@@ -261,7 +261,7 @@ class Pipeline:
                 await error.explain()
             except DomainError as explained:
                 error = explained
-        call.trace.refusal = str(error)
+        call.trace.refusal, call.trace.refused = str(error), type(error)
         if isinstance(error, Unauthenticated) and error.account is not None:
             self._use_settings_of(error.account, call)
         refuse = call.operation.refuse

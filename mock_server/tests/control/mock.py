@@ -29,6 +29,7 @@ from mock_server.web.calls import Bounds, Call, json_answer, send_answer
 from mock_server.web.captures import CaptureError
 from mock_server.web.faults.service import FaultService
 from mock_server.web.journal import Journal
+from mock_server.web.metrics import Metrics
 from mock_server.web.observers import Tracing
 from mock_server.web.recorder import RecordedSettings, Recorder
 from mock_server.web.targets import CallbackTarget, CallbackTargets
@@ -69,6 +70,7 @@ class Mock:
         bounds = {"entries": 100, "total_bytes": 10_000_000, "body_bytes": 1000}
         self.journal = Journal(**bounds | changes.pop("journal", {}))
         self.recorder = Recorder(entries=100, total_bytes=10_000_000)
+        self.metrics = Metrics(self.wall)
         faults = FaultService(
             self.accounts, self.journal, tuple, lambda name: {}, lambda: self.wall, by_request=False
         )
@@ -79,6 +81,7 @@ class Mock:
             "states": StateService(self.accounts, self.resets),
             "journal": self.journal,
             "recorder": self.recorder,
+            "metrics": self.metrics,
             "recorded_settings": lambda: RecordedSettings({}, {}),
             "dispatcher": self.dispatcher,
             "version": "1.2.3",
@@ -94,7 +97,8 @@ class Mock:
             "explain": self._explain,
         }
         self.control = ControlApi(ControlDependencies(**(known | changes)))
-        self.app = Tracing(self._route, lambda: self.wall, [self.recorder.keep, self.journal.keep])
+        observers = (self.recorder.keep, self.journal.keep, self.metrics.observe)
+        self.app = Tracing(self._route, lambda: self.wall, observers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -57,7 +57,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     first = json.loads(log.splitlines()[0])
     assert first["message"] == (
         "not installed: made-up descriptions of models, a faster event loop, letters of every"
-        ' script on pictures, videos; pip install "tams-mock[data,fast,fonts,video]" adds this'
+        " script on pictures, spans for OpenTelemetry, videos;"
+        ' pip install "tams-mock[data,fast,fonts,otel,video]" adds this'
     )
 
 

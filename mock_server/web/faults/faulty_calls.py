@@ -111,6 +111,7 @@ class FaultyCall:
             note = f" ({fired.rule.note})" if fired.rule.note else ""
             words = f"fault {fired.id}{note}: {effect.kind} ({moment} the work)"
             self.call.trace.remarks.append(words)
+            self.call.trace.faults += (effect.kind,)
             if isinstance(effect, AnswerEffectBody):
                 changed = effect.changed(changed or self.call.answer, self.call, context)
                 continue
