@@ -12,7 +12,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from mock_server.app import App
-from mock_server.control import spans as spans_module
 from mock_server.core.errors import NotInstalled
 from mock_server.serving import serve_in_thread
 from mock_server.settings import Settings
@@ -29,7 +28,7 @@ def exporter(monkeypatch):
     """What gets the spans of a program that has a tracer provider."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(spans_module.api, "get_tracer_provider", lambda: provider)
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
     return exporter
 
 
