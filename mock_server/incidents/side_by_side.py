@@ -77,7 +77,7 @@ def read_har(har: Any) -> list[HarEntry]:
     return sorted(found, key=lambda entry: entry.captured.at or 0.0)
 
 
-class Answered(Struct, frozen=True):
+class MockAnswer(Struct, frozen=True):
     """What a mock answered; the status is None where the path is none of a vendor's."""
 
     status: int | None
@@ -94,7 +94,7 @@ class Mock(Protocol):
 
     async def answer(
         self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> Answered: ...
+    ) -> MockAnswer: ...
 
 
 class NewMock:
@@ -110,7 +110,7 @@ class NewMock:
 
     async def answer(
         self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> Answered:
+    ) -> MockAnswer:
         step = RequestStep(
             kind="request", id=f"{number:08x}", at=self.player.now, method=method, target=target,
             headers=[],
@@ -120,8 +120,8 @@ class NewMock:
         await self.player.request(step, tuple(lines), body)
         call = self.player.recorded(step.id)
         if call is None or call.trace.refusal == NO_SUCH_PATH:
-            return Answered(None, b"")
-        return Answered(0 if call.answer is None else call.answer.status, self.player.last_body)
+            return MockAnswer(None, b"")
+        return MockAnswer(0 if call.answer is None else call.answer.status, self.player.last_body)
 
 
 class RunningMock:
@@ -144,18 +144,18 @@ class RunningMock:
 
     async def answer(
         self, number: int, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> Answered:
+    ) -> MockAnswer:
         request = self.http.build_request(method, "/", headers=headers, content=body)
         request.url = request.url.copy_with(raw_path=target.encode("latin-1"))
         try:
             answer = await self.http.send(request)
         except httpx.HTTPError:
-            return Answered(0, b"")
+            return MockAnswer(0, b"")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             entry = self.mock.request(answer.headers["x-mock-request-id"])
             if entry["refusal"] == NO_SUCH_PATH:
-                return Answered(None, b"")
-        return Answered(answer.status_code, answer.content)
+                return MockAnswer(None, b"")
+        return MockAnswer(answer.status_code, answer.content)
 
 
 async def play_har(
