@@ -97,7 +97,7 @@ def _models(
 ) -> Iterable[tuple[type[BaseModel], JsonSchemaMode]]:
     found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for operation in operations:
-        if operation.answer is not None:
+        if operation.answer not in (None, str):
             found[operation.answer, "serialization"] = None
         if operation.body is not None:
             found[operation.body, "validation"] = None
@@ -118,7 +118,9 @@ def _operation(operation: Operation, schemas: Schemas, *, guarded: bool) -> dict
             "content": {"application/json": {"schema": schemas[operation.body]}},
         }
     good: dict[str, Any] = {"description": operation.summary, "headers": _REQUEST_ID}
-    if operation.status != HTTPStatus.NO_CONTENT:
+    if operation.answer is str:
+        good["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif operation.status != HTTPStatus.NO_CONTENT:
         schema = {"type": "object"} if operation.answer is None else schemas[operation.answer]
         good["content"] = {"application/json": {"schema": schema}}
     described["responses"] = {str(operation.status): good}

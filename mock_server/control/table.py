@@ -61,7 +61,11 @@ def all_operations(
         *(replace(probe, answer=_PROBED[probe.path]) for probe in probes.operations),
         *_about(About(known, lambda: operations)),
         Operation(
-            "GET", "/_mock/metrics", MetricsPage(known).get_metrics, "Metrics for Prometheus"
+            "GET",
+            "/_mock/metrics",
+            MetricsPage(known).get_metrics,
+            "Metrics for Prometheus",
+            answer=str,
         ),
         *_accounts(accounts),
         *_credentials(AccountCredentials(accounts)),
