@@ -93,6 +93,12 @@ class ReceivedAnswer:
             raise kind(f"{self.sent} answered {self.status}, expected {wanted}: {self.excerpt()}")
         return self
 
+    def expect_json_type(self) -> None:
+        """Raise `Unmet` unless the answer says that it is JSON."""
+        media_type = self.headers.get("content-type", "")
+        if not media_type.lower().startswith("application/json"):
+            raise Unmet(f"{self.sent} answered {self.status} as {media_type!r}, not as JSON")
+
     def excerpt(self) -> str:
         """Return the beginning of the body, for messages."""
         text = self.text
@@ -101,6 +107,25 @@ class ReceivedAnswer:
             if len(text) <= MAX_EXCERPT
             else f"{text[:MAX_EXCERPT]}… ({len(self.content)} bytes)"
         )
+
+
+class Remembered:
+    """What the answers of one run told so far, to compare later ones with it."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, Any], Any] = {}
+
+    def expect_new(self, what: str, value: Any) -> None:
+        """Raise `Unmet` if an earlier answer had the same value."""
+        if (what, value) in self._told:
+            raise Unmet(f"the {what} {value!r} was answered before")
+        self._told[what, value] = True
+
+    def expect_owner(self, what: str, value: Any, owner: Any) -> None:
+        """Raise `Unmet` if the value belonged to something else in an earlier answer."""
+        before = self._told.setdefault((what, value), owner)
+        if before != owner:
+            raise Unmet(f"the {what} {value!r} of {owner!r} was that of {before!r}")
 
 
 def wrapped(value: Any) -> Any:

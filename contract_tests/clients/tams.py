@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 
 from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.clients.tams_answers import judge
 from contract_tests.clients.wire import SurfaceRules, Wire
 from contract_tests.money import Reservation
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.resources import CreatedResource
 from contract_tests.targets import ContractTarget
 
-STATES = ("CREATED", "PENDING", "WAITING", "RUNNING", "SUCCESS", "FAILED", "CANCELED")
 TERMINAL = ("SUCCESS", "FAILED", "CANCELED")
 POLL = 2.0  # seconds between polls of a job; the vendor's clients wait 1 to 10
 MAX_SECONDS = 600.0  # seconds for a job to end
@@ -57,8 +57,9 @@ def _decimal(value: object) -> Decimal | None:
 
 # `TAMS › 4 Errors`: 202 asks for the same request again, 429 to slow down.
 RULES = SurfaceRules(
-    "tams", frozenset(_CREATE), frozenset({202, 429}), _created, _cost, frozenset({"upload"})
-)
+    "tams", frozenset(_CREATE), frozenset({202, 429}), _created, _cost, frozenset({"upload"}),
+    judge,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

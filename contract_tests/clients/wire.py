@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from contract_tests import wall
-from contract_tests.answers import NoAnswer, NotSent, ReceivedAnswer, SentRequest
+from contract_tests.answers import NoAnswer, NotSent, ReceivedAnswer, Remembered, SentRequest, Unmet
 from contract_tests.clocks import TargetClock
 from contract_tests.current_test import CurrentTest
 from contract_tests.money import Ledger, Reservation
@@ -49,8 +49,8 @@ class SurfaceRules:
     repeated: frozenset[int]
     created: Callable[[str, Any], Iterable[tuple[str, str]]]
     cost: Callable[[Any], Decimal | None]
-    expiring: frozenset[str] = frozenset()
-    judge: Callable[[ReceivedAnswer, str], None] = lambda answer, path: None
+    expiring: frozenset[str]
+    judge: Callable[[ReceivedAnswer, str, Remembered], None]
 
 
 class Wire:
@@ -80,6 +80,7 @@ class Wire:
         self._http, self._unpooled = http, unpooled
         self._pacer = pacer
         self._transcript = transcript
+        self._remembered = Remembered()
 
     def send(
         self,
@@ -122,8 +123,7 @@ class Wire:
         if own:
             self._register(below, answer)
         if own and checked:
-            self.rules.judge(answer, below)
-            description(self.rules.surface).check(answer, below)
+            expect_documented(self.rules, answer, below, self._remembered)
         return answer
 
     def costs(self, method: str, url: str) -> bool:
@@ -193,7 +193,9 @@ class Wire:
             sent = _sent(fresh)
             words = f"{type(error).__name__}: {error}".rstrip(": ")
             self._keep(current_test, sent, ExchangeResult(at, wall.elapsed() - begin, error=words))
-            kind = NotSent if is_connection_lost(error) else NoAnswer
+            # A URL of another host, such as that of a result, must work while the target does.
+            own = fresh.url.netloc == httpx.URL(self.endpoint).netloc
+            kind = NotSent if own and is_connection_lost(error) else NoAnswer
             raise kind(f"{sent} got no answer: {words}") from error
         sent = _sent(response.request)
         result = ExchangeResult(
@@ -231,6 +233,19 @@ class Wire:
                 self.resources.add(kind, id, self.rules.surface, self.current_test().test)
                 if kind in self.rules.expiring:
                     self.resources.end(id, "expires")
+
+
+def expect_documented(
+    rules: SurfaceRules, answer: ReceivedAnswer, path: str, remembered: Remembered
+) -> None:
+    """Raise `Unmet` unless an answer is as documented; `path` is below the endpoint."""
+    described = description(rules.surface)
+    try:
+        rules.judge(answer, path, remembered)
+    except (AttributeError, TypeError, ValueError) as error:
+        described.check(answer, path)  # it names the member that has another type
+        raise Unmet(f"{answer.sent} answered other types than documented: {error}") from error
+    described.check(answer, path)
 
 
 def _sent(request: httpx.Request) -> SentRequest:

@@ -47,7 +47,13 @@ def shortened(token: str) -> str:
 
 # `Workshop › 3.4`: flow control is a 429 of the gateway.
 RULES = SurfaceRules(
-    "workshop", frozenset(_GENERATE + _BILL_TIME), frozenset({429}), _created, _cost, judge=judge
+    "workshop",
+    frozenset(_GENERATE + _BILL_TIME),
+    frozenset({429}),
+    _created,
+    _cost,
+    frozenset(),
+    judge,
 )
 
 

@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from contract_tests.answers import ReceivedAnswer, Unmet, expect_one_of
+from contract_tests.answers import ReceivedAnswer, Remembered, Unmet, expect_one_of
 
 SUCCESS, FAILURE = 10, 20  # `Workshop › 4`: `status` of the envelope
+UNIT, SECOND = 100, 1000  # a wrong unit is farther off than this; milliseconds
 TASK_STATES = ("waiting", "running", "succeeded", "failed")
 TASK_ENDS = ("succeeded", "failed")
 CODE = "X-Ca-Error-Code"
 ERRORS = ("errCode", "errMessage", "subErrCode", "subErrMessage")
 MEMBERS = ("status", "apiInvokeId", "data", *ERRORS, "startTime", "endTime")
 
-Judge = Callable[[Any, Any], None]
+Judge = Callable[[Any, Any, Remembered], None]
 """Raises `Unmet` unless `data` is right; the first argument is the body of the call."""
 
 
@@ -33,6 +34,10 @@ def complete(body: Any) -> Any:
         raise Unmet(f"the envelope has no member {', '.join(missing)}")
     if body["status"] not in (SUCCESS, FAILURE) or not isinstance(body["status"], int):
         raise Unmet(f"the envelope's status is {body['status']!r}, expected 10 or 20")
+    if not isinstance(body["data"], dict | list | None):
+        raise Unmet(f"data is {body['data']!r}, expected an object, a list or null")
+    if not is_text(body["apiInvokeId"]):
+        raise Unmet(f"apiInvokeId is {body['apiInvokeId']!r}, expected the id of this call")
     for name in ERRORS:
         if body["status"] == SUCCESS and body[name] is not None:
             raise Unmet(f"{name} of a success is {body[name]!r}, expected null")
@@ -41,17 +46,36 @@ def complete(body: Any) -> Any:
     return body
 
 
-def judge(answer: ReceivedAnswer, path: str) -> None:
-    """Raise `Unmet` unless an answer has what is documented; refusals are not judged."""
-    if path not in _JUDGES or not 200 <= answer.status < 300:
+def judge(answer: ReceivedAnswer, path: str, remembered: Remembered) -> None:
+    """Raise `Unmet` unless an answer has what is documented."""
+    if path not in _JUDGES:
+        return
+    if not 200 <= answer.status < 300:
+        _expect_refusal(answer)
         return
     if CODE in answer.headers:
         raise Unmet(f"{answer.sent} answered {answer.status} with {CODE}, which is of refusals")
+    answer.expect_json_type()
     body = complete(answer.json)
+    remembered.expect_new("apiInvokeId", body["apiInvokeId"])
     data = body["data"]
-    if body["status"] == SUCCESS and data is not None:
+    if body["status"] != SUCCESS:
+        return
+    if answer.status != 200:
+        raise Unmet(f"{answer.sent} answered a success with {answer.status}, expected 200")
+    if data is None and path not in _WITHOUT_DATA:
+        raise Unmet(f"{answer.sent} answered a success without data")
+    if data is not None:
         for found in data if isinstance(data, list) else [data]:
-            _JUDGES[path](_asked(answer), found)
+            _JUDGES[path](_asked(answer), found, remembered)
+
+
+def _expect_refusal(answer: ReceivedAnswer) -> None:
+    """Raise `Unmet` unless a refusal of the gateway has its headers (`Workshop › 3.4`)."""
+    if CODE in answer.headers:
+        for name in ("X-Ca-Error-Message", "X-Ca-Request-Id"):
+            if not answer.headers.get(name):
+                raise Unmet(f"{answer.sent} was refused by the gateway without {name}")
 
 
 def _asked(answer: ReceivedAnswer) -> Any:
@@ -146,25 +170,35 @@ _RESULTS = {
         "taskEndTime": is_moment,
     },
 }  # fmt: skip
+_WITHOUT_DATA = {  # no data is documented, or there may be no session (W5)
+    f"/scc/{operation}"
+    for operation in ("sp_put_user_state", "spDeleteSession", "spSdModelSync", "spQuerySession")
+}
+_OUTPUT = {
+    **dict.fromkeys(("filename", "object_key", "format"), is_text),
+    **dict.fromkeys(("width", "height"), is_whole),
+}
 _PLACE = {"uploadUrl": is_url, "objectKey": is_text, "path": is_text, "expireTime": is_whole}
 _POOL = {"resourceConfigId": is_text, "monitorData": lambda value: isinstance(value, list)}
 _USE = {"utilizationRatio": is_number, "computingGroupId": is_text}
 
 
-def _token(asked: Any, data: Any) -> None:
+def _token(asked: Any, data: Any, remembered: Remembered) -> None:
     expect_members(data, _TOKEN, "a token")
     _expect_the_same(asked, data, "apiToken")
 
 
-def _session(asked: Any, data: Any) -> None:
+def _session(asked: Any, data: Any, remembered: Remembered) -> None:
     expect_members(data, _SESSION, "a session")
     _expect_the_same(asked, data, "apiToken")
+    remembered.expect_owner("sessionUrl", data["sessionUrl"], data["apiToken"])
 
 
 def _submission(kind: str) -> Judge:
-    def check(asked: Any, data: Any) -> None:
+    def check(asked: Any, data: Any, remembered: Remembered) -> None:
         expect_members(data, _TASK, "a new task")
         expect_one_of(data["status"], TASK_STATES, "the status of a new task")
+        remembered.expect_new("taskId of a new task", data["taskId"])
         if kind == "comfy":
             expect_members(data, {"estimatedDurationInSeconds": is_number}, "a new task")
         else:
@@ -174,7 +208,7 @@ def _submission(kind: str) -> Judge:
 
 
 def _progress(kind: str) -> Judge:
-    def check(asked: Any, data: Any) -> None:
+    def check(asked: Any, data: Any, remembered: Remembered) -> None:
         expect_members(data, _PROGRESS, "a look at a task")
         _expect_the_same(asked, data, "taskId")
         expect_one_of(data["status"], TASK_STATES, "the status of a task")
@@ -200,29 +234,55 @@ def _progress(kind: str) -> Judge:
 
 
 def _result(kind: str) -> Judge:
-    def check(asked: Any, data: Any) -> None:
+    def check(asked: Any, data: Any, remembered: Remembered) -> None:
         expect_members(data, _TASK, "a result")
         _expect_the_same(asked, data, "taskId")
         expect_one_of(data["status"], TASK_STATES, "the status of a result")
         if data["status"] == "succeeded":
             expect_members(data, _RESULTS[kind], "a result")
+            if len(set(data["images"])) < len(data["images"]):
+                raise Unmet(f"an image of a result comes twice: {data['images']}")
+            if kind == "comfy":
+                _expect_times(data)
+                _expect_outputs(data.get("result") or {})
         else:
             _expect_absent(data, ("images", "result", "taskEndTime"), f"a {data['status']} task")
 
     return check
 
 
-def _place(asked: Any, data: Any) -> None:
+def _expect_times(data: Any) -> None:
+    begin, end, duration = data["taskBeginTime"], data["taskEndTime"], data["taskDuration"]
+    if begin > end:
+        raise Unmet(f"a task began at {begin} and ended before, at {end}")
+    # All are milliseconds. What counts as duration is not said, so only the unit is checked.
+    if not (end - begin) / UNIT <= duration <= (end - begin) * UNIT + SECOND:
+        raise Unmet(f"a task took {duration} ms, and lasted from {begin} to {end}")
+
+
+def _expect_outputs(fields: Any) -> None:
+    """Output fields that are files have these members (`Workshop › 8.3`)."""
+    if not isinstance(fields, dict):
+        raise Unmet(f"the result of a workflow is {fields!r}, expected an object")
+    for name, field in fields.items():
+        if isinstance(field, dict) and {"url", "type"} & set(field):
+            expect_members(field, {"url": is_url, "type": is_text}, f"the output {name}")
+            kinds = {member: kind for member, kind in _OUTPUT.items() if member in field}
+            expect_members(field, kinds, f"the output {name}")
+
+
+def _place(asked: Any, data: Any, remembered: Remembered) -> None:
     expect_members(data, _PLACE, "a place for an upload")
+    remembered.expect_new("uploadUrl", data["uploadUrl"])
 
 
-def _pool(asked: Any, data: Any) -> None:
+def _pool(asked: Any, data: Any, remembered: Remembered) -> None:
     expect_members(data, _POOL, "a pool")
     for entry in data["monitorData"]:
         expect_members(entry, _USE, "monitorData of a pool")
 
 
-def _nothing_more(asked: Any, data: Any) -> None:
+def _nothing_more(asked: Any, data: Any, remembered: Remembered) -> None:
     """Accept any data: none is documented."""
 
 

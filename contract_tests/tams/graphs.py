@@ -7,6 +7,7 @@ from typing import Any
 from contract_tests.tams.orders import MODEL, SIDE
 
 TEMPLATE = "676018193025756628"  # the template of the documentation and the official demos
+WIDTH = SIDE + 64  # of the picture of a graph, so that it is no square
 IMAGE, TEXT = ("25", "image"), ("27", "text")
 
 
@@ -22,7 +23,7 @@ def a_graph(**sampler: Any) -> dict[str, Any]:
             "negative": ["7", 0], "latent_image": ["5", 0], **sampler,
         }),
         "4": _node("CheckpointLoaderSimple", {"ckpt_name": MODEL}),
-        "5": _node("EmptyLatentImage", {"width": SIDE, "height": SIDE, "batch_size": 1}),
+        "5": _node("EmptyLatentImage", {"width": WIDTH, "height": SIDE, "batch_size": 1}),
         "6": _node("CLIPTextEncode", {"text": "a lighthouse at dusk", "clip": ["4", 1]}),
         "7": _node("CLIPTextEncode", {"text": "blurry", "clip": ["4", 1]}),
         "8": _node("VAEDecode", {"samples": ["3", 0], "vae": ["4", 2]}),

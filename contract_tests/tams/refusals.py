@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.answers import ReceivedAnswer, Unmet
+from contract_tests.answers import ReceivedAnswer
+from contract_tests.clients.tams_answers import expect_refusal
 from contract_tests.openapi import is_error
 
 REFUSED = tuple(range(400, 500))
@@ -23,23 +24,9 @@ def is_refused(answer: ReceivedAnswer) -> bool:
 
 def refused(answer: ReceivedAnswer, *statuses: int) -> Any:
     """Return the body of a refusal with one of these statuses, by default any 4xx (or 200, U11)."""
-    if not statuses and is_refused(answer):
-        return with_message(answer, answer.json)
-    body = answer.expect(*(statuses or REFUSED))
-    return with_message(answer, body)
-
-
-def with_message(answer: ReceivedAnswer, body: Any) -> Any:
-    """Return the body if it has the form of a refusal, with any status; else raise `Unmet`."""
-    if not isinstance(body, dict):
-        raise Unmet(
-            f"{answer.sent} was refused with a body that is not a JSON object: {answer.excerpt()}"
-        )
-    if not isinstance(body["message"], str) or not body["message"]:
-        raise Unmet(f"the message of a refusal is {body['message']!r}, expected some text")
-    if isinstance(body["code"], bool) or not isinstance(body["code"], int):
-        raise Unmet(f"the code of a refusal is {body['code']!r}, expected a whole number")
-    return body
+    if statuses or not is_refused(answer):
+        answer.expect_status(*(statuses or REFUSED))
+    return expect_refusal(answer)
 
 
 def expect_no_crash(answer: ReceivedAnswer) -> bool:

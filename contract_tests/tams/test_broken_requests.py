@@ -6,7 +6,7 @@ import pytest
 
 from contract_tests.markers import observes, source
 from contract_tests.tams.orders import MODEL, small_stages
-from contract_tests.tams.refusals import NOT_OFFERED, expect_no_crash, refused, with_message
+from contract_tests.tams.refusals import NOT_OFFERED, expect_no_crash, refused
 
 PRICE = "/v1/jobs/credits"
 GOOD = json.dumps({"stages": small_stages()})
@@ -135,7 +135,7 @@ def test_an_id_of_64_bits_that_no_job_has_is_not_found(tams, method, job):
 def test_what_is_not_offered_is_refused(tams, method, path, observe):
     answer = tams.call(method, path, content=b"{}" if method in ("POST", "PUT") else None)
 
-    body = with_message(answer, answer.expect(*NOT_OFFERED))
+    body = refused(answer, *NOT_OFFERED)
     observe("U58", f"{method} {path}", [answer.status, body["code"], body["message"]])
 
 

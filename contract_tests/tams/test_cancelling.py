@@ -2,8 +2,9 @@
 
 import pytest
 
+from contract_tests.clients.tams_answers import expect_whole
 from contract_tests.markers import needs, observes, source, spends
-from contract_tests.tams.job_rules import expect_forward, expect_same_end, expect_whole
+from contract_tests.tams.job_rules import expect_forward, expect_same_end
 from contract_tests.tams.orders import a_small_order
 from contract_tests.tams.shared_jobs import A_LULL
 

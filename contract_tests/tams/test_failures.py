@@ -3,6 +3,7 @@
 import pytest
 
 from contract_tests.clients.tams import a_request_id
+from contract_tests.clients.tams_answers import expect_whole
 from contract_tests.markers import needs, slow, source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.tams.chains import (
@@ -14,7 +15,7 @@ from contract_tests.tams.chains import (
     upscaled,
 )
 from contract_tests.tams.graphs import TEMPLATE, a_vendor_graph, filled_in
-from contract_tests.tams.job_rules import expect_same_end, expect_whole
+from contract_tests.tams.job_rules import expect_same_end
 from contract_tests.tams.operations import ORDERS
 from contract_tests.tams.ways import CHEAP_VIDEO
 

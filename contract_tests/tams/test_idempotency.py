@@ -3,17 +3,14 @@
 import pytest
 
 from contract_tests.clients.tams import a_request_id, the_job
+from contract_tests.clients.tams_answers import expect, expect_whole
 from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.graphs import a_graph
-from contract_tests.tams.job_rules import (
-    expect,
-    expect_forward,
-    expect_same_end,
-    expect_whole,
-)
+from contract_tests.tams.job_rules import expect_forward, expect_same_end
 from contract_tests.tams.operations import ORDERS, body_here
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import is_refused, refused
+from contract_tests.tams.shared_jobs import FIRST_PAUSE
 
 FIRST, NEW, REFUSED = "the first job", "a new job", "refused"
 
@@ -74,8 +71,9 @@ def test_the_same_request_twice_is_charged_once(tams, clock):
     price, before = tams.estimate(order["stages"]), tams.balance()
     job = tams.submit_job(order)
 
-    for _ in range(2):
-        repeated(tams, "/v1/jobs", order, job)
+    repeated(tams, "/v1/jobs", order, job)
+    waiting = tams.wait_for(job, "WAITING", "RUNNING", "SUCCESS", every=FIRST_PAUSE)
+    repeated(tams, "/v1/jobs", order, waiting)
     tams.wait_for(job, "SUCCESS")
     clock.let_pass(60)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from contract_tests.clients.tams_answers import expect_whole, resources_of
 from contract_tests.markers import source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.tams.decoding import expect_whole_file, format_of, picture_in
-from contract_tests.tams.job_rules import expect_forward, expect_whole, resources_of
+from contract_tests.tams.job_rules import expect_forward
 from contract_tests.tams.orders import a_small_order
 from contract_tests.tams.ways import EACH_WAY, GOOD_WAYS, GRAPHS
 

@@ -7,8 +7,8 @@ import pytest
 
 from contract_tests.answers import RefusedCall
 from contract_tests.clients.tams import the_job
+from contract_tests.clients.tams_answers import expect_whole
 from contract_tests.markers import leaves_traces, source, spends
-from contract_tests.tams.job_rules import expect_whole
 from contract_tests.tams.operations import (
     ALL_AT_ONCE,
     FREE_BODIES,

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests import wall
 from contract_tests.answers import Unmet
+from contract_tests.clients.tams_answers import expect_refusal
 from contract_tests.markers import destructive, observes, source, spends
 from contract_tests.outcomes import OnlyObserved
 from contract_tests.tams.orders import MODEL, a_small_order
 from contract_tests.tams.pictures import a_picture
-from contract_tests.tams.refusals import with_message
 
 LIMIT = 5  # calls a second, unless the vendor raised it
 BURST = 12  # more than twice the limit, so that two seconds of a fixed window are not enough
@@ -51,7 +51,7 @@ def test_five_calls_of_a_second_are_accepted_and_others_are_a_429(tams, clock, o
 
     assert {answer.status for answer in answers} == {200, 429}
     refusal = next(answer for answer in answers if answer.status == 429)
-    with_message(refusal, refusal.json)
+    expect_refusal(refusal)
     observe("U10", "the body of a 429", refusal.json)
     observe("U10", "Retry-After of a 429", refusal.headers.get("retry-after"))
     observe("U10", f"accepted of {BURST} at once", sum(a.status == 200 for a in answers))

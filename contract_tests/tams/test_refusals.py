@@ -7,8 +7,9 @@ import pytest
 
 from contract_tests.answers import expect_one_of
 from contract_tests.clients.tams import the_job
+from contract_tests.clients.tams_answers import expect
 from contract_tests.markers import needs, source, spends
-from contract_tests.tams.job_rules import expect, expect_same_end
+from contract_tests.tams.job_rules import expect_same_end
 from contract_tests.tams.operations import ORDERS, body_for
 from contract_tests.tams.orders import a_small_order, small_stages
 from contract_tests.tams.refusals import is_refused, refused

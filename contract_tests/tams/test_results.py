@@ -1,9 +1,12 @@
 """Results of jobs: seeds, and URLs that expire; `test_job_answers.py` has the rest."""
 
-from contract_tests.markers import needs, observes, source, spends
+import pytest
+
+from contract_tests.markers import needs, observes, slow, source, spends
 from contract_tests.tams.decoding import picture_in
 from contract_tests.tams.orders import a_small_order
 from contract_tests.tams.shared_jobs import only
+from contract_tests.tams.ways import WAYS
 
 PAIR = a_small_order(count=2, width=576)
 SMALL = a_small_order()
@@ -48,15 +51,18 @@ def test_the_map_of_metadata_tells_the_seed_that_was_ordered(recorded):
 
 @source("TAMS › 9")
 @needs("clock")
-@spends(1)
-def test_the_url_of_a_result_expires(tams, clock, observe):
-    job = tams.wait_for(tams.submit_job(a_small_order()), "SUCCESS")
-    image = job["successInfo"]["images"][0]
+@pytest.mark.parametrize(("name", "kind"), [
+    pytest.param("a picture", "images", marks=spends(1)),
+    pytest.param("a video", "videos", marks=[spends(20), slow]),
+])  # fmt: skip
+def test_the_url_of_a_result_expires(tams, clock, observe, name, kind):
+    job = WAYS[name].made(lambda order: tams.wait_for(tams.submit_job(order), "SUCCESS"))
+    image = job["successInfo"][kind][0]
     tams.download(image["url"]).expect_status(200)
     life = int(image["expiredIn"])
 
     clock.let_pass(life / 2)
-    half = tams.job(job["id"])["successInfo"]["images"][0]
+    half = tams.job(job["id"])["successInfo"][kind][0]
     if half["url"] == image["url"]:  # a new URL has a new life
         observe("U50", "expiredIn at first and after half of it", [life, half["expiredIn"]])
     tams.download(image["url"]).expect_status(200)
@@ -67,7 +73,7 @@ def test_the_url_of_a_result_expires(tams, clock, observe):
     late = tams.download(image["url"])
     assert 400 <= late.status < 500, f"an expired URL answered {late.status}"
     observe("U51", "an expired URL", late.status)
-    fresh = tams.job(job["id"])["successInfo"]["images"][0]["url"]
+    fresh = tams.job(job["id"])["successInfo"][kind][0]["url"]
     observe("U50", "a look after the URL expired", {
         "the URL is another one": fresh != image["url"],
         "what it answers": tams.download(fresh).status,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from contract_tests.clients.tams_answers import expect_refusal
 from contract_tests.markers import observes, source
 from contract_tests.tams.graphs import TEMPLATE
-from contract_tests.tams.refusals import PARAMS, refused, with_message
+from contract_tests.tams.refusals import PARAMS, refused
 
 CHECK = "/v1/workflows/template/check"
 PICTURE = "f29036b4-ff7b-4394-8c26-aabc1bdae008"  # a resource that the demos use
@@ -126,7 +127,7 @@ def test_a_field_that_was_not_sent_is_named(tams, filled, place, observe):
     missing = filled[place]
     answer = check(tams, [field for field in filled if field is not missing])
 
-    body = with_message(answer, answer.json)
+    body = expect_refusal(answer)
     assert body["code"] == 2, f"the code for a missing field is {body['code']}"
     name = f"{missing['nodeId']}:{missing['fieldName']}"
     assert body["message"] == f"can't find [nodeId:fieldName] {name} in fields parameter"
@@ -137,7 +138,7 @@ def test_a_field_that_was_not_sent_is_named(tams, filled, place, observe):
 def test_a_missing_field_is_told_before_an_empty_one(tams, filled):
     fields = [{**field, "fieldValue": None} for field in filled if field["fieldName"] == "image"]
     answer = check(tams, fields)
-    body = with_message(answer, answer.json)
+    body = expect_refusal(answer)
     assert body["code"] == 2, f"the code for a missing and an empty field is {body['code']}"
 
 
@@ -145,7 +146,7 @@ def test_a_missing_field_is_told_before_an_empty_one(tams, filled):
 def test_no_field_at_all_is_a_field_that_was_not_sent(tams, filled):
     answer = check(tams, [])
 
-    body = with_message(answer, answer.json)
+    body = expect_refusal(answer)
     assert body["code"] == 2, f"the code for a missing field is {body['code']}"
     assert "can't find [nodeId:fieldName]" in body["message"]
 
@@ -157,7 +158,7 @@ def test_a_required_field_of_null_is_named_with_its_node(tams, filled, observe):
 
     answer = check(tams, fields)
 
-    body = with_message(answer, answer.json)
+    body = expect_refusal(answer)
     assert (body["code"], body["message"]) == (3, PARAMS)
     detail = body["details"][0]
     assert detail["@type"] == "type.googleapis.com/tams_api.ArgumentError"
@@ -173,7 +174,7 @@ def test_what_a_field_gets_that_the_template_does_not_have(tams, filled, observe
     answer = check(tams, [*filled, more])
 
     if answer.status != 200:
-        with_message(answer, answer.json)
+        expect_refusal(answer)
     observe("U41", "a field that the template does not have", [answer.status, answer.json])
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from contract_tests.clients.tams import a_request_id
+from contract_tests.clients.tams_answers import expect_whole
 from contract_tests.markers import slow, source, spends
 from contract_tests.tams.chains import a_film, a_start, sampled
 from contract_tests.tams.decoding import format_of
-from contract_tests.tams.job_rules import expect_whole
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.shared_jobs import only, successful

@@ -7,7 +7,7 @@ import pytest
 from contract_tests.markers import needs, observes, source, spends
 from contract_tests.tams.chains import LORA
 from contract_tests.tams.decoding import picture_in
-from contract_tests.tams.graphs import a_graph, a_graph_with_lora, a_vendor_graph
+from contract_tests.tams.graphs import WIDTH, a_graph, a_graph_with_lora, a_vendor_graph
 from contract_tests.tams.orders import SIDE
 from contract_tests.tams.pictures import a_picture
 from contract_tests.tams.refusals import is_refused
@@ -101,7 +101,7 @@ def test_a_graph_becomes_a_picture_at_the_price_of_its_check(tams, observe):
     assert created["status"] == "CREATED"
     job = successful(looks[-1])
     image = only(job["successInfo"]["images"], "pictures")
-    assert picture_in(tams.download(image["url"])).size == (SIDE, SIDE), "the size as ordered"
+    assert picture_in(tams.download(image["url"])).size == (WIDTH, SIDE), "the size as ordered"
     assert Decimal(str(job["credits"])) == price, "another price than estimated"
     running = [look["runningInfo"] for look in looks if look.get("runningInfo")]
     items = [info["workflowFinishItem"] for info in running if "workflowFinishItem" in info]

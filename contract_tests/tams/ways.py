@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from contract_tests.answers import RefusedCall
 from contract_tests.markers import slow, spends
 from contract_tests.tams.chains import UNKNOWN_IMAGE, UPLOADED, a_film, a_start, sampled, upscaled
-from contract_tests.tams.graphs import TEMPLATE, a_graph, a_vendor_graph, filled_in
+from contract_tests.tams.graphs import TEMPLATE, WIDTH, a_graph, a_vendor_graph, filled_in
 from contract_tests.tams.orders import SIDE, a_small_order
-from contract_tests.tams.shared_jobs import JobHistory, SharedJobs
 
+Made = TypeVar("Made")
 CHEAP_VIDEO = "LTX_VIDEO_2B"  # the cheapest model of the price list
 
 
@@ -33,10 +33,10 @@ class JobWay:
     size: tuple[int, int] | None = (SIDE, SIDE)
     optional: bool = False
 
-    def made(self, recorded: SharedJobs) -> JobHistory:
-        """Return the shared job; skips the test if a service refuses what it may refuse."""
+    def made(self, make: Callable[[Mapping[str, Any]], Made]) -> Made:
+        """Return what `make` makes of the order; skips the test if a service may refuse it."""
         try:
-            return recorded(self.order)
+            return make(self.order)
         except RefusedCall as refusal:
             if not self.optional:
                 raise
@@ -51,16 +51,21 @@ WAYS = {
         a_small_order(start={"imageResourceId": UPLOADED}, denoisingStrength=0.5)
     ),
     "two upscaled": JobWay(
-        {"stages": [a_start(count=2), sampled(), upscaled(diffusion=False)]},
+        # The scale wins over the sizes.
+        {"stages": [a_start(count=2), sampled(), upscaled(
+            diffusion=False, hrScale=2, hrResizeX=640, hrResizeY=640,
+        )]},
         2, (2 * SIDE, 2 * SIDE),
     ),
-    "a graph": JobWay({"params": a_graph(), "runningNotifyUrl": ""}),
+    "a graph": JobWay({"params": a_graph(), "runningNotifyUrl": ""}, size=(WIDTH, SIDE)),
     "a graph of the vendor": JobWay({"params": a_vendor_graph(UPLOADED)}),
     "a template": JobWay(
         {"templateId": TEMPLATE, "fields": {"fieldAttrs": filled_in(UPLOADED)}},
         size=None, optional=True,
     ),
-    "a video": JobWay({"stages": [a_start(), a_film(sdModel=CHEAP_VIDEO)]}, optional=True),
+    "a video": JobWay({"stages": [a_start(), a_film(sdModel=CHEAP_VIDEO, width=WIDTH)]},
+        size=(WIDTH, SIDE), optional=True,
+    ),
     "a failure": JobWay({"stages": [a_start(UNKNOWN_IMAGE), sampled()]}, files=0, optional=True),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ JUDGES = {
     "expect_forward", "expect_lifetime", "expect_moment", "expect_nothing", "expect_one_of",
     "expect_own_job", "expect_same_end", "expect_status", "expect_success", "expect_whole",
     "mismatch", "only", "plain_success", "refuse_all", "refused", "rejected", "repeated",
-    "the_session", "wait_for", "with_message", "words_for",
+    "the_session", "wait_for", "words_for",
 }  # fmt: skip
 
 

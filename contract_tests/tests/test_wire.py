@@ -87,7 +87,9 @@ def test_a_refused_job_costs_nothing(tmp_path):
     assert bench.current_test.allowance.taken == 0
 
 
-@pytest.mark.parametrize("answer", [httpx.ReadTimeout("slow"), (500, {"code": 13})])
+@pytest.mark.parametrize(
+    "answer", [httpx.ReadTimeout("slow"), (500, {"code": 13, "message": "broken"})]
+)
 def test_a_job_without_an_answer_counts_as_spent_and_is_not_sent_again(tmp_path, answer):
     bench = WireUnderTest(tmp_path, answer)
 
@@ -200,14 +202,14 @@ def test_an_answer_that_is_not_as_described_is_a_violation(tmp_path):
 
 def test_undocumented_members_are_allowed(tmp_path):
     bench = WireUnderTest(
-        tmp_path, (200, {"job": {"id": "1", "status": "WAITING", "new": 1}, "more": {}})
+        tmp_path, (200, {"job": {"id": "1", "status": "CREATED", "new": 1}, "more": {}})
     )
 
     assert bench.send("GET", "/v1/jobs/1").json["job"]["new"] == 1
 
 
 def test_a_missing_member_is_an_unmet_expectation(tmp_path):
-    answer = WireUnderTest(tmp_path, (200, {"job": {"id": "1", "status": "WAITING"}})).send(
+    answer = WireUnderTest(tmp_path, (200, {"job": {"id": "1", "status": "CREATED"}})).send(
         "GET", "/v1/jobs/1"
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from contract_tests.tams.pictures import a_picture
 
-WIDTH, HEIGHT = 512, 576  # different sides, so that a test notices if they are swapped
+WIDTH, HEIGHT = 640, 576  # different sides that are no usual default
 WORKFLOW, VERSION = "artistic_characters", "v4"  # `Workshop › 8.1`: a documented preset
 
 INLINE = f"data:image/png;base64,{base64.b64encode(a_picture(64)).decode()}"
@@ -76,7 +76,7 @@ UNITS = [  # `Workshop › 7`: inside and at both ends of each range
     for start, end, weight in ((0, 1, 1.0), (0.25, 0.75, 0), (1, 1, 2))
 ]  # fmt: skip
 SEVERAL = ("sd_txt2img", a_drawing(batch_size=3))
-REDRAWN = ("sd_img2img", a_redrawing(INLINE))
+REDRAWN = ("sd_img2img", a_redrawing(INLINE, batch_size=2))
 CONTROLLED = ("sd_txt2img", a_drawing(alwayson_scripts={"controlnet": {"units": UNITS}}))
 PROMPT = ("comfy_prompt", a_prompt())
 PROMPT_OVER = (

@@ -41,7 +41,9 @@ def test_images_are_as_many_as_ordered_and_differ(recorded, count):
 @spends(1)
 @EACH
 def test_images_decode_and_are_as_large_as_ordered(recorded, order):
-    for image in recorded(*order).images():
+    images = recorded(*order).images()
+    assert len(images) == order[1].get("batch_size", 1), "images are not as many as ordered"
+    for image in images:
         size = picture_in(image).size
         assert size == (WIDTH, HEIGHT), f"the size of an image is {size}, not as ordered"
 
