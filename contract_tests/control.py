@@ -82,6 +82,10 @@ class ControlClient:
         routes = self._ask("GET", "/_mock/routes").get("routes", [])
         return frozenset(str(route.get("surface")) for route in routes)
 
+    def reset(self, account: str) -> None:
+        """Bring an account back to its start."""
+        self._ask("POST", f"/_mock/reset?account={account}")
+
     def now(self, account: str) -> float:
         """Return the account's time."""
         return float(self._ask("GET", f"/_mock/clock?account={account}")["now"])

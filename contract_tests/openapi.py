@@ -51,6 +51,11 @@ class OpenApiDescription:
                 return (template, found) if found in _METHODS & set(methods) else None
         return None
 
+    def operation_id(self, method: str, path: str) -> str | None:
+        """Return the name of the operation that matches a request, if any."""
+        found = self.operation(method, path)
+        return str(self._resolved(["paths", *found, "operationId"])) if found else None
+
     def check(self, answer: ReceivedAnswer, path: str) -> None:
         """Raise `OpenApiViolation` unless the answer has the described shape.
 

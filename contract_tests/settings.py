@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+import httpx
+
 from contract_tests.credentials import BadSettings, TargetCredentials, as_url, read_credentials
 from contract_tests.options import STATE_FOLDER, SURFACES, Flags, RunProfile
 
@@ -16,7 +18,10 @@ REAL_HINT = "TAMS_ENDPOINT (with TAMS_APP_ID and TAMS_PRIVATE_KEY, or TAMS_ACCES
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run's settings; `profile` and the budgets are None if the kind of target decides."""
+    """A run's settings; `profile` and the budgets are None if the kind of target decides.
+
+    `transport` is what all requests go through, if it is not the usual one.
+    """
 
     flags: Flags
     credentials: TargetCredentials
@@ -26,6 +31,7 @@ class RunSettings:
     max_credits: Decimal | None
     max_uses: Decimal | None
     state_dir: Path
+    transport: httpx.BaseTransport | None = None
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be written to a file."""

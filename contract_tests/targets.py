@@ -264,10 +264,13 @@ def target_urls(settings: RunSettings) -> dict[str, str]:
 def _http(settings: RunSettings, *, pooled: bool = True) -> httpx.Client:
     # A proxy from the environment is used for the vendors, never for a mock on this computer.
     real = settings.flags.target == "real"
-    context = ssl_context(settings.flags.ca_file)
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20 if pooled else 0)
     return httpx.Client(
-        verify=context, timeout=TIMEOUT, trust_env=real, follow_redirects=False, limits=limits
+        verify=ssl_context(settings.flags.ca_file) if settings.transport is None else False,
+        transport=settings.transport,
+        timeout=TIMEOUT,
+        trust_env=real,
+        follow_redirects=False,
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20 if pooled else 0),
     )
 
 
@@ -323,11 +326,15 @@ class MockProcess:
 
     def end(self) -> None:
         """Stop the mock and wait for its end."""
+        self.leave()
+        self._process.wait(timeout=START_TIMEOUT)
+        self._errors.close()
+
+    def leave(self) -> None:
+        """Close this process's ends of the pipes: another process goes on with the mock."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        self._process.wait(timeout=START_TIMEOUT)
-        self._errors.close()
 
     def _first_line(self) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -27,7 +27,7 @@ from contract_tests.runner_plugin import ATTRIBUTE
 from contract_tests.suite import test_id
 from contract_tests.targets import MockProcess
 
-_FIXED = (
+FIXED = (
     "-c", str(PACKAGE / "suite.ini"), "--rootdir", str(PACKAGE.parent), "-q", "--no-header",
     # Finding other plugins takes longer than most tests.
     "--disable-plugin-autoload", "-p", "contract_tests.plugin", "-p", "no:cacheprovider",
@@ -86,8 +86,8 @@ class Harness:
             file = Path(folder, "account.toml")
             file.write_text(_account(account), encoding="utf-8")
             arguments = [
-                *_FIXED, f"--target={proxy.url}", f"--config={file}", f"--state-dir={folder}",
-                *_places(tests, surfaces),
+                *FIXED, f"--target={proxy.url}", f"--config={file}", f"--state-dir={folder}",
+                *places(tests, surfaces),
             ]  # fmt: skip
             output = io.StringIO()
             _forget_tests()
@@ -193,7 +193,7 @@ def _forget_tests() -> None:
         del sys.modules[name]
 
 
-def _places(tests: Sequence[str], surfaces: Sequence[str]) -> Iterator[str]:
+def places(tests: Sequence[str], surfaces: Sequence[str]) -> Iterator[str]:
     """Yield the files of these tests, or the folders of all tests of some surfaces."""
     for name in dict.fromkeys(test.partition("::")[0] for test in tests) or surfaces:
         yield str(PACKAGE / name)

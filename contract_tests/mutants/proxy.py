@@ -8,31 +8,27 @@ from __future__ import annotations
 import contextlib
 import http.client
 import traceback
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from contract_tests.credentials import TamsCredentials, TargetCredentials, WorkshopCredentials
 from contract_tests.mutants.calls import HttpCall, HttpReply, Middleware, Unanswered, a_reply
-from contract_tests.mutants.resigning import resigned
+from contract_tests.mutants.seen_accounts import SeenAccounts
 
 TIMEOUT = 60.0  # seconds for an answer of the mock
 _OWN_HEADERS = {"connection", "content-length", "keep-alive", "transfer-encoding"}
 _WITHOUT_BODY = {204, 304}
 
 
-class Upstream:
-    """The mock behind a proxy, and the credentials that it may sign with."""
+class Upstream(SeenAccounts):
+    """The mock behind a proxy."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._known: dict[str, TargetCredentials] = {}
-        self._moved = 0.0
-        self._lock = Lock()
         self.url = ""
 
     def __call__(self, call: HttpCall) -> HttpReply:
@@ -59,42 +55,8 @@ class Upstream:
             reply = HttpReply(answer.status, headers, answer.read())
         finally:
             connection.close()
-        self._learn(call, reply)
+        self.learn(call, reply)
         return reply
-
-    def signed(self, call: HttpCall) -> HttpCall:
-        """Return a call with a valid signature of its account."""
-        return resigned(call, self._known)
-
-    def know(self, credentials: TargetCredentials) -> None:
-        """Remember an account."""
-        with self._lock:
-            self._known[credentials.tams.app_id] = credentials
-            self._known[credentials.workshop.app_key] = credentials
-
-    def tams_key(self, app_id: str) -> str:
-        """Return the private key of an app as PEM; empty if it is not known."""
-        known = self._known.get(app_id)
-        return known.tams.private_key if known else ""
-
-    def tams_apps(self) -> tuple[TamsCredentials, ...]:
-        """Return the credentials of all apps that are known."""
-        with self._lock:
-            return tuple({known.tams for known in self._known.values()})
-
-    def moved(self) -> float:
-        """Return by how many seconds time was moved through this proxy."""
-        return self._moved
-
-    def _learn(self, call: HttpCall, reply: HttpReply) -> None:
-        """Remember new accounts, and how far time was moved."""
-        if not reply.good or call.method != "POST":
-            return
-        if call.path == "/_mock/accounts":
-            self.know(_credentials(reply.json))
-        elif call.path == "/_mock/clock/advance":
-            with self._lock:
-                self._moved += float(call.json.get("seconds", 0))
 
 
 class MutatingProxy:
@@ -200,13 +162,3 @@ def _body(reply: HttpReply, method: str) -> bytes:
     places = range(0, len(reply.body), reply.chunk)
     pieces = [reply.body[place : place + reply.chunk] for place in places]
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-
-
-def _credentials(account: Mapping[str, Any]) -> TargetCredentials:
-    def text(name: str) -> str:
-        return str(account.get(name) or "")
-
-    return TargetCredentials(
-        TamsCredentials(text("appId"), text("privateKey"), text("accessToken")),
-        WorkshopCredentials(text("appKey"), text("appSecret")),
-    )

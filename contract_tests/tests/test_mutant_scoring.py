@@ -1,5 +1,6 @@
-"""The suite notices every mutant."""
+"""The suite notices every mutant written by hand, and a sample of the generated ones."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -8,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.mutants.catalogue import MUTANTS, mutants_named, read_noticed
+from contract_tests.mutants.generated.running import score_known
+from contract_tests.mutants.generated.scores import chosen, read_scores
 from contract_tests.mutants.harness import as_toml
 from contract_tests.mutants.scoring import in_parallel, judge, score
 from contract_tests.report.shape import TestResult
 
 SHARES = 3
+SAMPLE, SEED = 400, 14  # of generated mutants
 
 
 def a_result(outcome, message="", test="tams/test_jobs.py::test_a_fact"):
@@ -78,3 +82,19 @@ def test_every_mutant_is_noticed_by_a_failure_that_names_it(share, record_testsu
     record_testsuite_property(f"mutants noticed, share {share}", f"{len(good)} of {len(names)}")
     print(f"mutants noticed: {len(good)} of {len(names)}")
     assert sorted(set(names) - set(good)) == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_generated_mutants_are_noticed_by_the_tests_that_noticed_them(
+    share, record_testsuite_property
+):
+    sample = [made.name for made in chosen(re.compile(".*"), SAMPLE, SEED)]
+    names = [name for name in sample if name not in read_scores().missed][share::SHARES]
+
+    missed = {name: why for name, why in in_parallel(score_known, names, 1) if why}
+
+    words = f"{len(names) - len(missed)} of {len(names)}"
+    record_testsuite_property(f"generated mutants noticed, share {share}", words)
+    print(f"generated mutants noticed: {words}")
+    assert missed == {}

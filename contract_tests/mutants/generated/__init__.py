@@ -1,0 +1,1 @@
+"""Mutants that are generated from the OpenAPI files and the examples."""
