@@ -19,6 +19,7 @@ from contract_tests.mutants.equivalents.checking import check_equivalents
 from contract_tests.mutants.equivalents.choices import choices, mixed_variant, settings_of
 from contract_tests.mutants.equivalents.command import variants
 from contract_tests.tests.canned_service import CannedService, exchanges
+from contract_tests.tests.long import long
 from contract_tests.unknowns import questions
 
 ROOT = Path(__file__).parents[2]
@@ -216,6 +217,7 @@ OTHERS = [v.name for v in VARIANTS if not v.settings and v.name not in ALWAYS]
 SAMPLE = random.Random(SEED).sample(OTHERS, 2)
 
 
+@long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", [*ALWAYS, *SAMPLE])
 def test_an_honest_service_is_accused_by_no_test(name):

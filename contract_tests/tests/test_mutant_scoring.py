@@ -14,6 +14,7 @@ from contract_tests.mutants.generated.scores import chosen, read_scores
 from contract_tests.mutants.harness import as_toml
 from contract_tests.mutants.scoring import in_parallel, judge, score
 from contract_tests.report.shape import TestResult
+from contract_tests.tests.long import long
 
 SHARES = 3
 SAMPLE, SEED = 400, 14  # of generated mutants
@@ -71,6 +72,7 @@ def test_settings_are_written_as_toml(plain, table):
 # The suite against mutants.
 
 
+@long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_mutant_is_noticed_by_a_failure_that_names_it(share, record_testsuite_property):
@@ -84,6 +86,7 @@ def test_every_mutant_is_noticed_by_a_failure_that_names_it(share, record_testsu
     assert sorted(set(names) - set(good)) == []
 
 
+@long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_generated_mutants_are_noticed_by_the_tests_that_noticed_them(

@@ -6,6 +6,7 @@ from contract_tests.mutants.calls import HttpCall, HttpReply, a_reply
 from contract_tests.mutants.unfailing import SERVICES, unfailing_tests
 from contract_tests.options import SURFACES
 from contract_tests.tests.canned_service import CannedService
+from contract_tests.tests.long import long
 
 # They can fail, but not by the answers of these services.
 ABLE_TO_FAIL = {
@@ -24,6 +25,7 @@ def test_a_service_that_agrees_repeats_its_last_good_answer():
     assert handle(HttpCall("GET", "/_mock/version"), CannedService(bad)) == bad
 
 
+@long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("surface", SURFACES)
 def test_each_test_fails_at_some_orderly_answer_or_observes(surface):
