@@ -97,7 +97,7 @@ class ReceivedAnswer:
         """Raise `Unmet` unless the answer says that it is JSON."""
         media_type = self.headers.get("content-type", "")
         if not media_type.lower().startswith("application/json"):
-            raise Unmet(f"{self.sent} answered {self.status} as {media_type!r}, not as JSON")
+            raise Unmet(f"{self.sent} answered {self.status} as {media_type!r}, which is not JSON")
 
     def excerpt(self) -> str:
         """Return the beginning of the body, for messages."""

@@ -118,6 +118,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     # The Workshop: envelopes.
     (r"workshop:.*:(startTime|endTime):(?!drop|rename).*", "What these mean is open (W36)."),
     (r"workshop:.*:apiInvokeId:(other-letter|other-case)", "An id is opaque."),
+    (r"workshop:.*:failure:apiInvokeId:swap=.*", "An id is opaque, and codes and words are free."),
     (r"workshop:.*:(?!\d\d\d)\w+:x-ca-request-id:drop", "The gateway's own refusals must have it."),
     (r"workshop:.*:failure:(sub)?[eE]rr(Code|Message):(?!drop|rename|retype|wrap).*",
      "Codes and words of failures are open (W20)."),
