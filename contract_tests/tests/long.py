@@ -1,9 +1,9 @@
-"""Tests that take minutes: `.ci/run` runs them, and so does TAMS_MOCK_LONG=1."""
+"""Tests that take minutes: `.ci/run` runs them, and so does LONG_TESTS=1."""
 
 import os
 
 import pytest
 
 long = pytest.mark.skipif(
-    not os.environ.get("TAMS_MOCK_LONG"), reason="takes minutes: TAMS_MOCK_LONG=1 runs it"
+    not os.environ.get("LONG_TESTS"), reason="takes minutes: LONG_TESTS=1 runs it"
 )
