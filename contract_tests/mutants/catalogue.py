@@ -55,14 +55,3 @@ def write_noticed(noticed: Mapping[str, Sequence[str]], path: Path = NOTICED) ->
     ordered = {mutant.name: noticed[mutant.name] for mutant in MUTANTS if mutant.name in noticed}
     text = json.dumps(ordered, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def mutants_named(names: Sequence[str]) -> tuple[Mutant, ...]:
-    """Return the mutants with these names, or all; raises `ValueError` for unknown names."""
-    known = {mutant.name for mutant in MUTANTS}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"no mutant is named {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-        )
-    return tuple(mutant for mutant in MUTANTS if not names or mutant.name in names)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.mutants.catalogue import MUTANTS, mutants_named, read_noticed
+from contract_tests.mutants.catalogue import MUTANTS, read_noticed
 from contract_tests.mutants.generated.running import score_known
 from contract_tests.mutants.generated.scores import chosen, read_scores
 from contract_tests.mutants.harness import as_toml
@@ -25,7 +25,7 @@ def a_result(outcome, message="", test="tams/test_jobs.py::test_a_fact"):
 
 
 def a_mutant(clue="queueRank"):
-    (mutant,) = mutants_named(["rank-as-number"])
+    mutant = next(each for each in MUTANTS if each.name == "rank-as-number")
     return replace(mutant, clue=clue)
 
 

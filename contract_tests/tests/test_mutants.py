@@ -7,7 +7,7 @@ from itertools import cycle
 import pytest
 
 from contract_tests.mutants.calls import HttpCall, a_reply
-from contract_tests.mutants.catalogue import MUTANTS, mutants_named
+from contract_tests.mutants.catalogue import MUTANTS
 from contract_tests.mutants.mutant import combine, on_json
 from contract_tests.mutants.pictures import a_png
 from contract_tests.tests.canned_service import CannedService, exchanges
@@ -74,12 +74,6 @@ def test_two_mutations_can_be_combined():
     reply = combine(first, second).make()(HttpCall("GET", "/a"), CannedService(a_reply(200, {})))
 
     assert reply.json == {"one": 1, "two": 2}
-
-
-def test_mutants_are_found_by_name_and_unknown_names_are_refused():
-    assert [mutant.name for mutant in mutants_named(["rank-as-number"])] == ["rank-as-number"]
-    with pytest.raises(ValueError, match="no mutant is named nothing-like-it"):
-        mutants_named(["nothing-like-it"])
 
 
 # Some mutants by their effect.

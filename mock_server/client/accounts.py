@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         RequestsMembers,
     )
 
-# Members of a rule that say which calls it is about.
-_MATCH = {
+# Members of a rule that say which calls it is about; all else is beside `match`.
+MATCH_MEMBERS = {
     "surface", "operation", "method", "path", "headers", "body", "prompt", "job", "token", "chance",
 }  # fmt: skip
 
@@ -143,7 +143,7 @@ class AccountFaults(AccountCalls[One, Many]):
         elif isinstance(fault, int):
             fault = {"kind": "status", "status": fault}
         given = {camel(name): value for name, value in members.items() if value is not None}
-        match = {name: given.pop(name) for name in [*given] if name in _MATCH}
+        match = {name: given.pop(name) for name in [*given] if name in MATCH_MEMBERS}
         rule = {"account": self._account, "fault": fault, "match": match, **given}
         return self._calls.add_fault(rule)
 

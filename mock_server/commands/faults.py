@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mock_server.client import Json, MockClient
+from mock_server.client.accounts import MATCH_MEMBERS
 from mock_server.commands.errors import UsageFailure
 from mock_server.commands.running_mock import (
     Subcommands,
@@ -22,11 +23,6 @@ from mock_server.commands.running_mock import (
     on_mock,
 )
 from mock_server.commands.tables import as_cell, print_details, print_table
-
-# What `match` of a rule has; all else is beside it.
-_MATCH = {
-    "surface", "operation", "method", "path", "headers", "body", "prompt", "job", "token", "chance",
-}  # fmt: skip
 
 
 @click.group("faults", cls=Subcommands)
@@ -140,7 +136,7 @@ def _add(
         if given or file is None:
             raise UsageFailure("--file has all of the rule: give no other option with it")
         return [mock.add_fault(rule) for rule in _rules(file)]
-    match = {name: given.pop(name) for name in _MATCH & given.keys()}
+    match = {name: given.pop(name) for name in MATCH_MEMBERS & given.keys()}
     rule = given | {"fault": _effect(mock, fault) | dict(map(named_value, parameters))}
     return [mock.add_fault(rule | ({"match": match} if match else {}))]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from mock_server.control.accounts import AccountId, Accounts, NewAccountBody
 from mock_server.control.scenarios import Scenarios
 from mock_server.core.errors import Conflict, DomainError
-from mock_server.web.byte_order_marks import read_file
+from mock_server.web.json_bodies import read_list
 
 MAX_SEEDED_ACCOUNTS = 100
 
@@ -32,13 +32,7 @@ _ACCOUNTS = TypeAdapter(Annotated[list[SeededAccountBody], Field(max_length=MAX_
 
 def load_accounts(path: Path) -> list[SeededAccountBody]:
     """Read a file with a list of accounts; raises ValueError with a sentence, or OSError."""
-    try:
-        return _ACCOUNTS.validate_json(read_file(path))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = "/".join(str(step) for step in first["loc"])
-        where = f" at {place}" if place else ""
-        raise ValueError(f"it is not a list of accounts{where}: {first['msg']}") from error
+    return read_list(path, _ACCOUNTS, "accounts")
 
 
 async def seed_accounts(accounts: Accounts, path: Path, wall: float) -> None:

@@ -65,10 +65,6 @@ class ReplayReport(Struct, frozen=True):
     differences: list[AnswerDifference]
     notes: list[str]
 
-    @property
-    def is_same(self) -> bool:
-        return not self.differences
-
 
 def read_incident(data: bytes) -> IncidentBody:
     """Return the incident that a file has; raises UnreadableIncident."""

@@ -95,10 +95,6 @@ class Catalogue:
         known = _known().get(model_id)
         return _described(model_id, *known, seed) if known else None
 
-    def made_up(self, model_id: str, seed: int, model_type: ModelType = "CHECKPOINT") -> Model:
-        """Return a description for an unknown model that a job names."""
-        return _described(model_id, SDXL, model_type, seed)
-
 
 def known_ids() -> tuple[str, ...]:
     """Return the ids of all known models."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,6 +18,8 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -26,7 +29,10 @@ from pydantic_core import CoreSchema
 
 from mock_server.core.clock import LATEST
 from mock_server.core.credits import MAX_CREDITS
+from mock_server.web.byte_order_marks import read_file
 from mock_server.web.json_values import iso, plain_number
+
+_Body = TypeVar("_Body")
 
 # The largest whole number that every JSON reader keeps exact.
 MAX_EXACT_INTEGER = 2**53 - 1
@@ -212,3 +218,14 @@ class MomentBody(OutgoingBody):
     @classmethod
     def of(cls, moment: float) -> MomentBody:
         return cls(at=moment, iso=iso(moment))
+
+
+def read_list(path: Path, bodies: TypeAdapter[list[_Body]], what: str) -> list[_Body]:
+    """Read a file with a list of bodies; raises ValueError with a sentence, or OSError."""
+    try:
+        return bodies.validate_json(read_file(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "/".join(str(step) for step in first["loc"])
+        where = f" at {place}" if place else ""
+        raise ValueError(f"it is not a list of {what}{where}: {first['msg']}") from error

@@ -75,7 +75,7 @@ def _surfaces(setting: str) -> tuple[str, ...]:
 
 
 def _nested(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those of a vendor in a table of its own."""
+    """Return settings with those of each vendor in a table."""
     nested: dict[str, Any] = {}
     for setting, value in chosen.items():
         vendor, dot, name = setting.partition(".")

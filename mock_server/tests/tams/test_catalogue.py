@@ -97,14 +97,6 @@ def test_texts_are_the_same_in_another_process():
     assert run(code) == repr(catalogue.model(CHECKPOINT, seed=7))
 
 
-def test_an_unknown_model_can_be_described():
-    model = catalogue.made_up(UNKNOWN, seed=1)
-
-    assert (model.id, model.base_model, model.model_type) == (UNKNOWN, "SDXL 1.0", "CHECKPOINT")
-    assert model == catalogue.made_up(UNKNOWN, seed=1)
-    assert catalogue.made_up("1", 1, "LORA").trigger_words
-
-
 def test_only_loras_have_trigger_words():
     lora, checkpoint = catalogue.model(LORA, seed=1), catalogue.model(CHECKPOINT, seed=1)
 

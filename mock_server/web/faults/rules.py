@@ -13,14 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from mock_server.core.errors import Invalid
 from mock_server.core.fault_rules import FaultLife, Moment
-from mock_server.web.byte_order_marks import read_file
 from mock_server.web.faults.effects import Effect, Refusal, RefusalFault
 from mock_server.web.hints import near
-from mock_server.web.json_bodies import WHOLE, IncomingBody
+from mock_server.web.json_bodies import WHOLE, IncomingBody, read_list
 from mock_server.web.json_bodies import Moment as VirtualMoment
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.request_matches import RequestMatchBody, Text, names_of, plain_name
@@ -123,13 +122,7 @@ def spec_of(rule: NewFaultBody) -> bytes:
 
 def load_faults(path: Path) -> list[NewFaultBody]:
     """Read a file with a list of rules; raises ValueError with a sentence, or OSError."""
-    try:
-        return _LIST.validate_json(read_file(path))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = "/".join(str(step) for step in first["loc"])
-        where = f" at {place}" if place else ""
-        raise ValueError(f"it is not a list of faults{where}: {first['msg']}") from error
+    return read_list(path, _LIST, "faults")
 
 
 # Rules that can never act
