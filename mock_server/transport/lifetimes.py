@@ -53,7 +53,15 @@ class TimedHttp(BoundedHttp):
         return is_pending
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """Start the next request that waits, as uvicorn does; there is one timer for all."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self._idle_since = self.loop.time()
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+        if self._refusal is not None and not self._is_answering():
+            self._send(self._refusal)
         if self._client_ended and not self.pipeline:
             cycle: RequestResponseCycle = self.cycle
             if cycle.response_complete or cycle.disconnected:

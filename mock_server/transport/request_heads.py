@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from mock_server.transport.batched import BatchingProtocol
+from mock_server.transport.exchanges import ExchangingHttp
 from mock_server.transport.hosts import WrongHost, check_host, origin_form
 from mock_server.web.calls import HEAD_BYTES
 
@@ -32,7 +32,7 @@ class _Refused(Exception):
     """The head of a request is refused; the parser wraps this in its own error."""
 
 
-class BoundedHttp(BatchingProtocol):
+class BoundedHttp(ExchangingHttp):
     """Refuses a target that is too long with 414, and headers that are too large with 431."""
 
     limit_bytes: ClassVar[int]
@@ -53,7 +53,7 @@ class BoundedHttp(BatchingProtocol):
             return
         head = self._heads if self._in_head else None
         self._received_bytes = len(data) if head is None else self._received_bytes + len(data)
-        super().data_received(data)
+        self.parse(data)
         too_large = False
         if self._in_head and len(self.url) > self.limit_bytes:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -68,7 +68,9 @@ class BoundedHttp(BatchingProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._heads += 1
         self._in_head = True
         self._unfinished_bytes = 0
@@ -91,11 +93,11 @@ class BoundedHttp(BatchingProtocol):
         if not self.url.startswith(b"/"):
             self.url = origin_form(self.url, self.headers)
         self._header_count = len(self.headers)
-        super().on_headers_complete()
+        self.begin_exchange()
         if self._received_bytes > _USUAL_BYTES:
             # Each header costs about as much as its name and value have bytes, and as two objects.
             size_bytes = self._parsed_bytes() + _HEADER_BYTES * self._header_count
-            self.scope["state"][HEAD_BYTES] = size_bytes
+            self.cycle.scope["state"][HEAD_BYTES] = size_bytes
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal is not None:
@@ -107,11 +109,6 @@ class BoundedHttp(BatchingProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if not self._is_answering():
-            self._send(self._refusal)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._refusal is not None and not self._is_answering():
             self._send(self._refusal)
 
     def _await_head(self) -> None:

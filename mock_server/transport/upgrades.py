@@ -16,7 +16,8 @@ _FRAMING = (b"content-length", b"transfer-encoding", b"connection")
 class HttpWithoutUpgrade(HttpToolsProtocol):
     """Never changes the protocol: the body of each request is read."""
 
-    def data_received(self, data: bytes | memoryview) -> None:
+    def parse(self, data: bytes | memoryview) -> None:
+        """Read what has come."""
         try:
             while True:
                 try:

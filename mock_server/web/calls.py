@@ -28,8 +28,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
-# Stand in the state of a request's scope: all of the request has come, and its value can `send` all
-# of an answer; its connection is closed.
+# Stand in the state of a request's scope: all of the request has come, and its value sends all of an
+# answer (`send_whole`); its connection is closed.
 WHOLE = "whole"
 GONE = "gone"
 # The same for how many bytes a large head takes, such as one with many headers.
@@ -347,19 +347,19 @@ async def send_answer(
     if answer.wire is not None:
         await answer.wire.send(send, answer, headers, call)
         return
-    joined = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
-    if joined is not None and not is_head and joined.send(answer.status, headers, answer.body):
+    whole = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
+    if whole is not None and not is_head and whole.send_whole(answer.status, headers, answer.body):
         trace.answer = answer
         return
     head = Answer(answer.status, b"", answer.headers)
-    whole = head if is_head else answer
+    sent = head if is_head else answer
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if GONE not in state:  # A server drops what it is told to send on a closed connection.
             trace.answer = head
-            await send({"type": "http.response.body", "body": whole.body})
+            await send({"type": "http.response.body", "body": sent.body})
             if GONE not in state:
-                trace.answer = whole
+                trace.answer = sent
                 return
     except OSError:
         pass  # Other servers raise instead.
