@@ -26,7 +26,7 @@ MAX_JOINED_BYTES = 16 * 1024
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class Exchange(RequestResponseCycle):
+class HttpExchange(RequestResponseCycle):
     """One request and its answer, which can be sent in one piece when the request is complete."""
 
     logger = logging.getLogger("uvicorn.error")
@@ -119,7 +119,7 @@ class ExchangingHttp(HttpWithoutUpgrade):
         }
         before: RequestResponseCycle | None = self.cycle
         keep_alive = version != "1.0" and parser.should_keep_alive()
-        self.cycle = Exchange(self, scope, keep_alive=keep_alive)
+        self.cycle = HttpExchange(self, scope, keep_alive=keep_alive)
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:

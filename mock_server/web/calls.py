@@ -28,8 +28,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
-# Stand in the state of a request's scope: all of the request has come, and its value sends all of an
-# answer (`send_whole`); its connection is closed.
+# Stand in the state of a request's scope: all of the request has come, and its value can send all
+# of an answer at once; its connection is closed.
 WHOLE = "whole"
 GONE = "gone"
 # The same for how many bytes a large head takes, such as one with many headers.
