@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import Any, TextIO
 
 from msgspec import Struct
-from pydantic_core import to_json
+from msgspec.json import encode
 
 from mock_server.commands.output import LineWriter
-from mock_server.web.calls import CONTROL, Trace
+from mock_server.web.calls import CONTROL
 from mock_server.web.journal import size_of
 from mock_server.web.json_values import plain_numbers
+from mock_server.web.traces import Trace
 from mock_server.web.wall import wall
 
 MAX_TEXT_LENGTH = 4000
@@ -80,10 +81,6 @@ class Lines(ABC):
     def request(self, told: Told) -> str:
         """Return the line about an exchange."""
 
-    def usual(self, trace: Trace, level: str) -> str:
-        """Return the line about an exchange that went well and had no secrets in its path."""
-        return self.request(_told_of(trace, level, trace.scope["path"], "", ()))
-
     @abstractmethod
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
         """Return the line about anything else."""
@@ -108,54 +105,29 @@ class JsonLines(Lines):
     """A JSON object in each line. Members that have nothing to say are left out."""
 
     def request(self, told: Told) -> str:
-        members = _members(
-            told.at, told.level, told.id, told.method, told.path, told.status, told.seconds,
-            told.account, told.operation,
-        )  # fmt: skip
-        members.update(told.decided)
+        members = {
+            "at": _iso(told.at),
+            "level": told.level,
+            "request": told.id,
+            "method": told.method,
+            "path": told.path,
+            "status": told.status,
+            "ms": round(told.seconds * 1000, 1),
+            "account": told.account or None,
+            "operation": told.operation or None,
+            **told.decided,
+        }
         if told.refusal:
             members["refusal"] = told.refusal
         if told.remarks:
             members["remarks"] = told.remarks
-        return to_json(members).decode()
-
-    def usual(self, trace: Trace, level: str) -> str:
-        answer, path, decided = trace.answer, trace.scope["path"], trace.decided
-        if answer is None or decided is None or not path.isprintable():
-            return super().usual(trace, level)
-        # The line of nearly each call takes fewer steps.
-        if len(path) > MAX_PATH_LENGTH:
-            path = _printable(path, MAX_PATH_LENGTH)
-        members = _members(
-            trace.wall, level, trace.id, trace.scope["method"], path, answer.status, trace.seconds,
-            trace.account, trace.operation,
-        )  # fmt: skip
-        members.update(plain_numbers(decided) if "credits" in decided else decided)
-        return to_json(members).decode()
+        return encode(members).decode()
 
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
         members = {"at": _iso(at), "level": level, "message": text}
         if traceback:
             members["traceback"] = traceback
-        return to_json(members).decode()
-
-
-def _members(
-    at: float, level: str, id: str, method: str, path: str, status: int | None, seconds: float,
-    account: str, operation: str,
-) -> dict[str, Any]:  # fmt: skip
-    """Return what each JSON line has, in its order."""
-    return {
-        "at": _iso(at),
-        "level": level,
-        "request": id,
-        "method": method,
-        "path": path,
-        "status": status,
-        "ms": round(seconds * 1000, 1),
-        "account": account or None,
-        "operation": operation or None,
-    }
+        return encode(members).decode()
 
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
@@ -240,12 +212,14 @@ class RequestLog:
         if level == logging.INFO and (trace.passing or trace.surface == CONTROL):
             level = logging.DEBUG
         if level >= self._level:
-            name = _LEVELS[level]
-            if trace.refusal or trace.remarks or "/s/" in trace.scope["path"]:
+            name, head = _LEVELS[level], trace.head
+            if trace.refusal or trace.remarks or "/s/" in head.path:
                 line = _RedactedLine(trace, self._lines, name, self._control_token)
                 self._writer.line(line, size_of(trace))
             else:  # Later, the trace would have to come back into the CPU's caches.
-                self._writer.line(self._lines.usual(trace, name))
+                self._writer.line(
+                    self._lines.request(_told_of(trace, name, head.method, head.path))
+                )
 
 
 class _RedactedLine(Struct):
@@ -261,18 +235,26 @@ class _RedactedLine(Struct):
 
         trace = self.trace
         redactor = Redactor.of(trace, self.control_token)
-        path = redactor.text(_printable(trace.scope["path"], MAX_PATH_LENGTH))
+        head = trace.head
+        path = redactor.text(_printable(head.path, MAX_PATH_LENGTH))
         refusal = _printable(redactor.text(_without_excerpt(trace.refusal)))
         remarks = _some_of(trace.remarks, redactor.text)
-        return self.lines.request(_told_of(trace, self.level, path, refusal, remarks))
+        return self.lines.request(_told_of(trace, self.level, head.method, path, refusal, remarks))
 
 
-def _told_of(trace: Trace, level: str, path: str, refusal: str, remarks: Sequence[str]) -> Told:
+def _told_of(
+    trace: Trace,
+    level: str,
+    method: str,
+    path: str,
+    refusal: str = "",
+    remarks: Sequence[str] = (),
+) -> Told:
     return Told(
         trace.id,
         trace.wall,
         level,
-        trace.scope["method"],
+        method,
         _printable(path, MAX_PATH_LENGTH),
         None if trace.answer is None else trace.answer.status,
         trace.seconds,

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from mock_server.control.exchanges import AnsweredBody, ContentBody, ExchangeBody, HeaderBody
-from mock_server.web.calls import Trace, origin_of
+from mock_server.web.calls import origin_of
 from mock_server.web.json_bodies import OutgoingBody
+from mock_server.web.traces import Trace
 
 _SAFE = "".join(map(chr, range(33, 127)))  # in URLs; they may be percent-encoded already
 _REASONS = {each.value: each.phrase for each in HTTPStatus}
@@ -49,8 +50,9 @@ class HarBody(OutgoingBody):
 
 def har_entry(trace: Trace, exchange: ExchangeBody) -> dict[str, Any]:
     """Return an exchange, whose secrets are hidden, as an entry; `trace` is the same exchange."""
-    version = f"HTTP/{trace.scope.get('http_version', '1.1')}"
-    origin = origin_of(trace.scope, dict(trace.scope["headers"]).get(b"host"))
+    head = trace.head
+    version = f"HTTP/{head.version}"
+    origin = origin_of(head.scheme, dict(head.headers).get(b"host"), head.server or ())
     url = quote(origin + exchange.target, safe=_SAFE, encoding="latin-1", errors="replace")
     parameters = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     request = {

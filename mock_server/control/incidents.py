@@ -21,7 +21,7 @@ from mock_server.core.scenarios import ScenarioRun
 from mock_server.web import extras
 from mock_server.web.auth_diagnostics.search_budget import Paced
 from mock_server.web.auth_diagnostics.turns import Turns
-from mock_server.web.calls import CONTROL, LEFT_LATE, Answer, Call, Headers, raw_target
+from mock_server.web.calls import CONTROL, LEFT_LATE, Answer, Call
 from mock_server.web.incident_files import (
     AccountPart,
     AnswerPart,
@@ -34,6 +34,7 @@ from mock_server.web.incident_files import (
 )
 from mock_server.web.json_bodies import IncomingBody
 from mock_server.web.recorder import RecordedCall, RecordedTry
+from mock_server.web.traces import Headers
 
 # What decides the bytes of pictures and videos.
 _LIBRARIES = ("pillow", "av", "faker", "manimgx-fonts", "manimgx-fonts-cjk")
@@ -156,7 +157,7 @@ async def _concerns(id: str, call: RecordedCall, accounts: AccountService) -> bo
     trace = call.trace
     if trace.surface != CONTROL:
         return trace.account == id
-    path, answer = trace.scope["path"], _members(None if call.answer is None else call.answer.body)
+    path, answer = trace.head.path, _members(None if call.answer is None else call.answer.body)
     first, _, rest = path.removeprefix("/_mock/").partition("/")
     if first == "accounts":
         return id == (unquote(rest.partition("/")[0]) or answer.get("id", id))
@@ -164,7 +165,7 @@ async def _concerns(id: str, call: RecordedCall, accounts: AccountService) -> bo
         kind = Job if first == "jobs" else Delivery
         found = await accounts.store.get(kind, rest.partition("/")[0])
         return found is None or found.account == id
-    query = dict(parse_qsl(trace.scope["query_string"].decode("latin-1")))
+    query = dict(parse_qsl(trace.head.query))
     named = query.get("account") or _members(call.body).get("account") or answer.get("account")
     return named in (None, id)
 
@@ -188,9 +189,9 @@ def _members(body: bytes | None) -> dict[str, Any]:
 
 
 def _learn(stand_ins: StandIns, call: RecordedCall) -> Paced[None]:
-    trace = call.trace
-    texts = (raw_target(trace.scope), call.body or b"")
-    yield from stand_ins.learn(trace.scope["headers"], texts, is_signed=bool(trace.account))
+    head = call.trace.head
+    texts = (head.target, call.body or b"")
+    yield from stand_ins.learn(head.headers, texts, is_signed=bool(call.trace.account))
     if call.answer is not None:
         yield from stand_ins.trust(call.answer.headers, call.answer.body)
 
@@ -200,24 +201,24 @@ def request_step(
 ) -> RequestStep:
     """Return an exchange as a step of an incident."""
     trace, answer = call.trace, call.answer
-    scope = trace.scope
+    head = trace.head
     body = None
     if call.body:
         body = RecordedBody.of(stand_ins.data(call.body))
     elif call.body is None:
-        body = RecordedBody(size=_length_of(scope["headers"]))
+        body = RecordedBody(size=_length_of(head.headers))
     return RequestStep(
         kind="request",
         id=trace.id,
         at=trace.wall,
         account=trace.account or None,
         operation=trace.operation or None,
-        method=scope["method"],
-        target=stand_ins.data(raw_target(scope)).decode("latin-1"),
-        scheme=scope["scheme"],
-        server=list(scope["server"]) if scope.get("server") else None,
-        client=scope["client"][0] if with_client and scope.get("client") else None,
-        headers=_lines(scope["headers"], stand_ins),
+        method=head.method,
+        target=stand_ins.data(head.target).decode("latin-1"),
+        scheme="https" if head.scheme == "https" else "http",
+        server=None if head.server is None else [*head.server],
+        client=head.client[0] if with_client and head.client else None,
+        headers=_lines(head.headers, stand_ins),
         body=body,
         unanswered=LEFT_LATE in trace.remarks,
         remark=trace.announced or None,
@@ -240,7 +241,7 @@ def _unsignable(
     signers = Counter(
         call.trace.account
         for call in calls
-        if any(name.endswith(b"signature") for name, _ in call.trace.scope["headers"])
+        if any(name.endswith(b"signature") for name, _ in call.trace.head.headers)
     )
     for account in accounts:
         secret = account.credentials.secret

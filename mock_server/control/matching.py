@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from mock_server.control.redaction import HIDDEN, Redactor, is_secret
 from mock_server.web.auth_diagnostics.search_budget import Paced
-from mock_server.web.calls import CONTROL, Trace
+from mock_server.web.calls import CONTROL
 from mock_server.web.hints import near
 from mock_server.web.journal import Journal
 from mock_server.web.json_bodies import WHOLE
@@ -29,6 +29,7 @@ from mock_server.web.request_matches import (
     plain_name,
     steps_of,
 )
+from mock_server.web.traces import Trace
 
 MAX_NEAR_MISSES = 5
 MAX_SHOWN = 200  # characters of what was found instead
@@ -147,7 +148,7 @@ class JournalSearch:
         # Pictures are cut too, but conditions are about JSON.
         if len(trace.body) > self.journal.body_bytes:
             body = None
-        return RequestView(trace.scope, body, trace.surface, partial(self._names_of, trace))
+        return RequestView(trace.head, body, trace.surface, partial(self._names_of, trace))
 
     def near_misses(
         self, match: MatchBody, traces: Iterable[Trace]
@@ -201,7 +202,7 @@ def shown(difference: Difference, redactor: Redactor) -> str:
 def _correlation_ids(trace: Trace) -> list[str]:
     """Return the ids that the caller sent, by which it may know the exchange."""
     ids: list[str] = []
-    for name, value in trace.scope["headers"]:
+    for name, value in trace.head.headers:
         if name == b"x-request-id":
             ids.insert(0, value.decode("latin-1"))
         elif name == b"traceparent":  # version, id of the trace, id of the parent, flags

@@ -14,8 +14,9 @@ from pydantic_core import ErrorDetails, to_json
 
 from mock_server.control.redaction import is_secret
 from mock_server.core import errors
-from mock_server.web.calls import Answer, Headers
+from mock_server.web.calls import Answer
 from mock_server.web.hints import near
+from mock_server.web.traces import Headers
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field
 from mock_server.control.matching import STEP, JournalSearch, MatchBody
 from mock_server.control.problems import UNANSWERABLE, Problem
 from mock_server.web.auth_diagnostics.search_budget import Paced
-from mock_server.web.calls import CONTROL, Trace
+from mock_server.web.calls import CONTROL
 from mock_server.web.json_bodies import WHOLE, ChoiceBody
 from mock_server.web.request_matches import RequestView
+from mock_server.web.traces import Trace
 
 MAX_STEPS = 50  # of a sequence
 MAX_WAIT = 60.0

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from mock_server.web.calls import Trace, raw_target
+from mock_server.web.traces import Trace
 
 if TYPE_CHECKING:
     from mock_server.web.auth_diagnostics.search_budget import Paced
@@ -128,7 +128,7 @@ class Redactor:
 
     def target(self, trace: Trace) -> str:
         """Return path and query as they were sent, without the secrets."""
-        return self.text(_hide_pairs(raw_target(trace.scope).decode("latin-1")))
+        return self.text(_hide_pairs(trace.head.target.decode("latin-1")))
 
     def header(self, name: str, value: str) -> str:
         """Return a header's value without the secrets."""
@@ -229,7 +229,8 @@ def credential_parts(value: str) -> tuple[str, list[tuple[str, str, bool]]]:
 
 def _secrets(trace: Trace) -> Iterator[str]:
     """Yield what is in the places of secrets in an exchange."""
-    headers = [*trace.scope["headers"], *(trace.answer.headers if trace.answer else ())]
+    head = trace.head
+    headers = [*head.headers, *(trace.answer.headers if trace.answer else ())]
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         if name in ("authorization", "proxy-authorization"):
@@ -238,7 +239,6 @@ def _secrets(trace: Trace) -> Iterator[str]:
             yield from (crumb.partition("=")[2].strip() for crumb in value.split(";"))
         elif is_secret(name):
             yield value.strip()
-    query = trace.scope["query_string"].decode("latin-1")
-    for pair in chain(*(pattern.finditer(query) for pattern in _PAIRS_IN_TARGET)):
+    for pair in chain(*(pattern.finditer(head.query) for pattern in _PAIRS_IN_TARGET)):
         yield pair[2]
         yield unquote(pair[2])

@@ -49,7 +49,7 @@ from mock_server.control.redaction import Redactor
 from mock_server.core.errors import NotFound
 from mock_server.web.auth_diagnostics.turns import Turns
 from mock_server.web.authentication import complete_verdict
-from mock_server.web.calls import CONTROL, Call, Trace
+from mock_server.web.calls import CONTROL, Call
 from mock_server.web.json_bodies import (
     AccountQuery,
     DeletedBody,
@@ -60,6 +60,7 @@ from mock_server.web.json_bodies import (
 )
 from mock_server.web.json_values import iso, plain_numbers
 from mock_server.web.request_matches import Difference, Text
+from mock_server.web.traces import Trace
 
 
 class RequestsQuery(Query):
@@ -304,12 +305,13 @@ class Requests:
         return EntriesBody(requests=listed, next=next)
 
     def _entry(self, trace: Trace, redactor: Redactor) -> EntryBody:
+        head = trace.head
         return EntryBody.like(
             trace,
             at=trace.wall,
             iso=iso(trace.wall),
-            method=redactor.text(trace.scope["method"]),
-            path=redactor.text(trace.scope["path"]),
+            method=redactor.text(head.method),
+            path=redactor.text(head.path),
             target=redactor.target(trace),
             status=None if trace.answer is None else trace.answer.status,
             now=None if trace.now is None else MomentBody.of(trace.now),
@@ -320,11 +322,11 @@ class Requests:
         )
 
     async def _exchange(self, trace: Trace) -> ExchangeBody:
-        redactor, answer = self._redactor(trace), trace.answer
+        redactor, answer, headers = self._redactor(trace), trace.answer, trace.head.headers
         return ExchangeBody(
             **dict(self._entry(trace, redactor)),
-            headers=_headers(redactor, trace.scope["headers"]),
-            body=await self._content(redactor, trace.body, trace.scope["headers"]),
+            headers=_headers(redactor, headers),
+            body=await self._content(redactor, trace.body, headers),
             answer=None
             if answer is None
             else AnsweredBody(

@@ -49,12 +49,13 @@ from mock_server.core.errors import Conflict, DomainError, Invalid, NotFound, Se
 from mock_server.core.scenarios import OwnScenario, ScenarioRun, ScenarioStep
 from mock_server.core.states import SavedAccount
 from mock_server.web.byte_order_marks import without_mark
-from mock_server.web.calls import CONTROL, Call, Trace
+from mock_server.web.calls import CONTROL, Call
 from mock_server.web.faults.rules import NewFaultBody
 from mock_server.web.hints import near
 from mock_server.web.json_bodies import AccountQuery, MomentBody, OutgoingBody, TextOrNull
 from mock_server.web.listing import up_to_date
 from mock_server.web.pipeline import Operation
+from mock_server.web.traces import Trace
 from mock_server.web.wall import let_others_run
 
 log = logging.getLogger("tams_mock")
@@ -394,7 +395,7 @@ class Scenarios:
             members |= {"account": id, "note": f"scenario {run.name}"}
         head = {"method": operation.method, "path": operation.path, "query_string": b""}
         scope = {"type": "http", "scheme": "http", "headers": [], **head}
-        trace = Trace("", wall, scope, surface=CONTROL)
+        trace = Trace("", wall, surface=CONTROL)
         call = Call(scope, trace, params, self.known.accounts)
         parsed: dict[str, Any] = {
             "query": read_query(operation.query, urlencode(query).encode()),

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from mock_server.control.probes import NAME
 from mock_server.control.redaction import Redactor
-from mock_server.web.calls import Trace
+from mock_server.web.traces import Trace
 
 _NANOSECONDS = 1_000_000_000
 # Methods that have names of their own; all others are _OTHER, as the conventions want it.
@@ -37,8 +37,7 @@ class Spans:
     def observe(self, trace: Trace) -> None:
         """Make the span of an exchange that is over."""
         headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in trace.scope["headers"]
+            name.decode("latin-1"): value.decode("latin-1") for name, value in trace.head.headers
         }
         began = int(trace.wall * _NANOSECONDS)
         attributes, method = self._attributes(trace, headers)
@@ -56,21 +55,21 @@ class Spans:
 
     def _attributes(self, trace: Trace, headers: dict[str, str]) -> tuple[dict[str, Any], str]:
         """Return the attributes of the stable conventions for HTTP, and the method in the name."""
-        scope, redactor = trace.scope, Redactor.of(trace, *self._secrets)
-        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-        host, port = scope.get("server") or (None, None)
+        head, redactor = trace.head, Redactor.of(trace, *self._secrets)
+        method = head.method if head.method in _METHODS else "_OTHER"
+        host, port = head.server or (None, None)
         status = None if trace.answer is None else trace.answer.status
         attributes = {
             "http.request.method": method,
-            "http.request.method_original": None if method != "_OTHER" else scope["method"][:100],
+            "http.request.method_original": None if method != "_OTHER" else head.method[:100],
             "http.response.status_code": status,
             "http.route": trace.operation.partition(" ")[2] or None,
-            "url.path": redactor.text(scope["path"]),
-            "url.scheme": scope["scheme"],
+            "url.path": redactor.text(head.path),
+            "url.scheme": head.scheme,
             "server.address": host,
             "server.port": port,
-            "client.address": scope["client"][0] if scope.get("client") else None,
-            "network.protocol.version": scope.get("http_version"),
+            "client.address": head.client[0] if head.client else None,
+            "network.protocol.version": head.version,
             "user_agent.original": headers.get("user-agent"),
             "error.type": _error(status),
             "tams_mock.request_id": trace.id,

@@ -20,7 +20,7 @@ from mock_server.control.redaction import (
     pieces_of,
 )
 from mock_server.web.auth_diagnostics.search_budget import Paced
-from mock_server.web.calls import Headers
+from mock_server.web.traces import Headers
 
 _AUTHORIZATION = (b"authorization", b"proxy-authorization")
 _COOKIES = (b"cookie", b"set-cookie")

@@ -15,8 +15,9 @@ from mock_server.control.payloads import read_body, read_query
 from mock_server.control.problems import Problem, problem_of
 from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import CONTROL, Answer, Call, Trace, json_answer
+from mock_server.web.calls import CONTROL, Answer, Call, json_answer
 from mock_server.web.pipeline import Operation
+from mock_server.web.traces import Trace
 
 
 def typed(operation: Operation) -> Operation:

@@ -28,11 +28,12 @@ from mock_server.settings import Settings
 from mock_server.stores.memory import MemoryStore, MemoryTransaction, MemoryView
 from mock_server.web.callback_formats import CallbackFault, CallbackReply
 from mock_server.web.callbacks import LEASE, CallbackDispatcher
-from mock_server.web.calls import WHOLE, Headers
+from mock_server.web.calls import WHOLE
 from mock_server.web.faults.effects import CallbackEffect
 from mock_server.web.faults.rules import rule_of
 from mock_server.web.incident_files import CallbackStep, RequestStep
 from mock_server.web.recorder import RecordedCall
+from mock_server.web.traces import Headers
 from mock_server.web.wall import waits
 
 _UNKNOWN_REPLY = "the incident does not say what the receiver answered"

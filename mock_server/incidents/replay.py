@@ -20,7 +20,6 @@ from mock_server.incidents.playing import Player
 from mock_server.setting_sources import SettingsError
 from mock_server.settings import Settings, settings_from
 from mock_server.web import extras
-from mock_server.web.calls import Headers
 from mock_server.web.incident_files import (
     AnswerPart,
     CallbackStep,
@@ -29,6 +28,7 @@ from mock_server.web.incident_files import (
     RequestStep,
     ResumeStep,
 )
+from mock_server.web.traces import Headers
 
 MAX_SHOWN = 80  # characters of a value in a difference
 

@@ -17,8 +17,9 @@ from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.proxy.spending import Spending
 from mock_server.proxy.upstream import UNREACHABLE, UpstreamService
-from mock_server.web.calls import Answer, Call, Trace
+from mock_server.web.calls import Answer, Call
 from mock_server.web.pipeline import Caller, Operation, unpriced
+from mock_server.web.traces import Trace
 from mock_server.web.vendors import Vendor
 
 # They change nothing (RFC 9110, 9.2.1), so they cost nothing.

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from starlette.types import Send
 
 from mock_server.control.problems import Kind, Problem
-from mock_server.web.calls import GONE, LEFT_LATE, WHOLE, Answer, Call, Headers
+from mock_server.web.calls import GONE, LEFT_LATE, WHOLE, Answer, Call
 from mock_server.web.sender import trusting
+from mock_server.web.traces import Headers
 
 if TYPE_CHECKING:
     import httpx

@@ -40,9 +40,10 @@ from mock_server.tams.stages import ParsedOrder, parse_order
 from mock_server.tams.storage import Storage
 from mock_server.tams.wire import path_number
 from mock_server.tams.workflow.operations import WorkflowFiles, WorkflowOperations
-from mock_server.web.calls import Answer, Call, Trace, json_answer
+from mock_server.web.calls import Answer, Call, json_answer
 from mock_server.web.pipeline import Operation
 from mock_server.web.progress import wished_progression
+from mock_server.web.traces import Trace
 from mock_server.web.vendors import VendorContext
 
 _DAY = 86_400

@@ -18,7 +18,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from mock_server.transport.batched import BatchedTransport, WriteBatch
 from mock_server.transport.upgrades import HttpWithoutUpgrade
-from mock_server.web.calls import GONE, WHOLE, Headers
+from mock_server.web.calls import GONE, WHOLE
+from mock_server.web.traces import Headers
 
 # A larger body costs more to copy behind its head than to send separately.
 MAX_JOINED_BYTES = 16 * 1024

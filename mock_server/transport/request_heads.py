@@ -15,17 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from mock_server.transport.exchanges import ExchangingHttp
 from mock_server.transport.hosts import WrongHost, check_host, origin_form
-from mock_server.web.calls import HEAD_BYTES
 
 log = logging.getLogger("tams_mock")
 
 # How many seconds a refused client may continue sending. Closing at once would make the kernel
 # drop the answer together with the data that was not read.
 LINGER = 1.0
-
-# The size of larger heads is noted, for those who keep them.
-_USUAL_BYTES = 4096
-_HEADER_BYTES = 120
 
 
 class _Refused(Exception):
@@ -94,10 +89,6 @@ class BoundedHttp(ExchangingHttp):
             self.url = origin_form(self.url, self.headers)
         self._header_count = len(self.headers)
         self.begin_exchange()
-        if self._received_bytes > _USUAL_BYTES:
-            # Each header costs about as much as its name and value have bytes, and as two objects.
-            size_bytes = self._parsed_bytes() + _HEADER_BYTES * self._header_count
-            self.cycle.scope["state"][HEAD_BYTES] = size_bytes
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal is not None:

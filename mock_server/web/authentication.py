@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
-from mock_server.web.calls import Call, Trace
+from mock_server.web.calls import Call
+from mock_server.web.traces import Trace
 from mock_server.web.vendor_settings import Choices, ChoiceTable
 
 if TYPE_CHECKING:

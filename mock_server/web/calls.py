@@ -6,11 +6,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 from pydantic_core import to_json
 from starlette.types import Message, Receive, Scope, Send
@@ -20,11 +19,10 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.unit_of_work import UnitOfWork
+from mock_server.web.traces import Headers, Trace, next_turn, target_of
 
 if TYPE_CHECKING:
     from mock_server.web.pipeline import Operation, Surface
-
-Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
@@ -32,8 +30,6 @@ JSON: Headers = ((b"content-type", b"application/json"),)
 # of an answer at once; its connection is closed.
 WHOLE = "whole"
 GONE = "gone"
-# The same for how many bytes a large head takes, such as one with many headers.
-HEAD_BYTES = "head_bytes"
 
 CONTROL = "control"  # the surface that is the mock's own, beside those of the vendors
 
@@ -80,45 +76,6 @@ class Answer(Struct, frozen=True):
 def json_answer(body: Any, status: int = 200) -> Answer:
     """Return the value as compact JSON; what is not ASCII stays readable."""
     return Answer(status, to_json(body))
-
-
-class Trace(Struct):
-    """What is remembered of one exchange while it goes on; the journal keeps it afterwards.
-
-    `answer` is what was sent of the answer: None if nothing was, without a body if the connection
-    broke before it, or for HEAD. `decided` is what came of the request, by name, and `refusal` why
-    it was refused, with an error of the class `refused`. `faults` are the kinds that acted.
-    `verdict` is a CredentialsVerdict, where there were credentials. `announced` is sent in a header
-    of the answer. One that is `passing` comes again and again, and is kept only if something is to
-    be said of it. `kept` is its place in the order in which exchanges ended. `turn` and `acts` say
-    when it came, and when each of its units of work began, as numbers of one count.
-    """
-
-    id: str
-    wall: float
-    scope: Scope
-    seconds: float = 0.0
-    body: bytes = b""
-    answer: Answer | None = None
-    surface: str = ""
-    account: str = ""
-    operation: str = ""
-    now: float | None = None
-    verdict: Any = None
-    decided: dict[str, Any] | None = None
-    refusal: str = ""
-    refused: type[DomainError] | None = None
-    faults: tuple[str, ...] = ()
-    remarks: list[str] = field(default_factory=list)
-    passing: bool = False
-    kept: int = 0
-    announced: str = ""
-    turn: int = 0
-    acts: tuple[int, ...] = ()
-
-
-# Counts what began: exchanges, units of work and callbacks, so that their order is known.
-next_turn = count(1).__next__
 
 
 class Bounds(Struct, frozen=True):
@@ -212,7 +169,7 @@ class Call:
     @property
     def target(self) -> bytes:
         """The path and query as they stood on the request line, undecoded."""
-        return raw_target(self.scope)
+        return target_of(self.scope)
 
     def act(self) -> UnitOfWork:
         """Open a unit of work on the caller's account.
@@ -242,7 +199,9 @@ class Call:
         """Return scheme and host to hand out URLs on: those of the caller, or the server's own."""
         if public_url:
             return public_url
-        return origin_of(self.scope, self.header(b"host"))
+        return origin_of(
+            self.scope["scheme"], self.header(b"host"), tuple(self.scope.get("server") or ())
+        )
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse, in the journal and in the log."""
@@ -290,13 +249,9 @@ def wants_page(scope: Scope) -> bool:
     )
 
 
-def origin_of(scope: Scope, host: bytes | None) -> str:
-    """Return the scheme and host that a caller used, or the server's address."""
-    return _origin(scope["scheme"], host, tuple(scope.get("server") or ()))
-
-
 @lru_cache(maxsize=64)
-def _origin(scheme: str, host: bytes | None, server: tuple[Any, ...]) -> str:
+def origin_of(scheme: str, host: bytes | None, server: tuple[Any, ...]) -> str:
+    """Return the scheme and host that a caller used, or the server's address."""
     if host is None or HOST.fullmatch(host) is None:  # It makes no sense.
         host = "{}:{}".format(*(server or ("127.0.0.1", 80))).encode()
     return f"{scheme}://{host.decode()}"
@@ -317,13 +272,6 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
         if not message.get("more_body", False):
             return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
-
-
-def raw_target(scope: Scope) -> bytes:
-    """Return path and query as they stood on the request line, undecoded."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    return path + b"?" + query if query else path
 
 
 async def send_answer(
@@ -347,7 +295,7 @@ async def send_answer(
     if answer.wire is not None:
         await answer.wire.send(send, answer, headers, call)
         return
-    whole = state.pop(WHOLE, None)  # The journal should not keep the connection with the scope.
+    whole = state.pop(WHOLE, None)  # Else the scope would keep itself in memory.
     if whole is not None and not is_head and whole.send_whole(answer.status, headers, answer.body):
         trace.answer = answer
         return

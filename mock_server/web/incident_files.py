@@ -76,7 +76,7 @@ class RequestStep(_FilePart):
     method: str
     target: str
     scheme: Literal["http", "https"] = "http"
-    server: list[str | int] | None = None
+    server: list[str | int | None] | None = None
     client: str | None = None
     headers: list[HeaderLine]
     body: RecordedBody | None = None

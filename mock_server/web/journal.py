@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
-from mock_server.web.calls import CONTROL, HEAD_BYTES, Trace
+from mock_server.web.calls import CONTROL
+from mock_server.web.traces import Trace
 
 # Of pictures and videos: enough for their sizes, and little to copy for every download.
 MEDIA_BYTES = 4096
@@ -30,6 +31,7 @@ class Journal:
     def __init__(self, *, entries: int, total_bytes: int, body_bytes: int) -> None:
         self.entries = entries
         self.body_bytes = body_bytes
+        self._short_bytes = min(body_bytes, MEDIA_BYTES)  # up to here, bodies are kept whole
         self.listeners: set[Callable[[Trace], None]] = set()
         self.waits: set[Callable[[], None]] = set()
         self._number = 0
@@ -94,9 +96,9 @@ class Journal:
         self._vendors.forget(account)
 
     def _cut(self, trace: Trace) -> None:
-        short = min(self.body_bytes, MEDIA_BYTES)
+        short = self._short_bytes
         if len(trace.body) > short:
-            most = self.max_shown_of(trace.body, trace.scope["headers"])
+            most = self.max_shown_of(trace.body, trace.head.headers)
             trace.body = trace.body[: most + 1]
         answer = trace.answer
         if answer is not None and len(answer.body) > short:
@@ -116,12 +118,12 @@ class _Ring:
         self._ids: dict[str, dict[str, None]] = {}  # by account
 
     def append(self, trace: Trace) -> None:
-        kept, account = self.kept, trace.account
+        kept = self.kept
         kept[trace.id] = trace
-        if account in self._ids:
-            self._ids[account][trace.id] = None
-        else:
-            self._ids[account] = {trace.id: None}
+        ids = self._ids.get(trace.account)
+        if ids is None:
+            ids = self._ids[trace.account] = {}
+        ids[trace.id] = None
         self.size_bytes += size_of(trace)
         while len(kept) > self.entries or self.size_bytes > self.total_bytes:
             _, oldest = kept.popitem(last=False)
@@ -139,9 +141,8 @@ class _Ring:
                 self.size_bytes -= size_of(self.kept.pop(id))
 
 
-# What a trace holds beside its bodies, roughly: its scope, a usual head and other members.
-_OVERHEAD_BYTES = 3000
-_NO_STATE: dict[str, int] = {}
+# What a trace holds beside its head and bodies, roughly.
+OVERHEAD_BYTES = 1500
 
 
 def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -154,5 +155,4 @@ def _is_media(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 def size_of(trace: Trace) -> int:
     """Return how many bytes a trace takes, roughly."""
     answer = 0 if trace.answer is None else len(trace.answer.body)
-    head: int = trace.scope.get("state", _NO_STATE).get(HEAD_BYTES, 0)
-    return _OVERHEAD_BYTES + head + len(trace.body) + answer
+    return OVERHEAD_BYTES + len(trace.packed_head) + len(trace.body) + answer

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from mock_server.core.errors import Unauthenticated
 from mock_server.core.outbox import Delivery
 from mock_server.web.callback_formats import CallbackReply
-from mock_server.web.calls import Trace
+from mock_server.web.traces import Trace
 
 # Upper bounds of durations, in seconds; those above the last are counted, too.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

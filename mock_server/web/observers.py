@@ -7,7 +7,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mock_server.web.calls import Trace, next_turn
+from mock_server.web.traces import Trace, next_turn, pack
 
 # Told of an exchange that is over, however it ended. `trace.answer` is what was sent of the answer.
 Observer = Callable[[Trace], object]
@@ -29,14 +29,12 @@ class Tracing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.serial += 1
-        trace = Trace(f"{self.serial:08x}", self.wall(), scope, turn=next_turn())
-        scope["trace"] = trace
+        trace = scope["trace"] = Trace(f"{self.serial:08x}", self.wall(), turn=next_turn())
         began = perf_counter()
         try:
             await self.app(scope, receive, send)
         finally:
-            # The two would keep each other in memory until a garbage collection.
-            del scope["trace"]
             trace.seconds = perf_counter() - began
+            trace.packed_head = pack(scope)
             for observer in self.observers:
                 observer(trace)

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.types import Send
 
-from mock_server.web.calls import GONE, LEFT_LATE, WHOLE, Answer, Call, Headers
+from mock_server.web.calls import GONE, LEFT_LATE, WHOLE, Answer, Call
+from mock_server.web.traces import Headers
 from mock_server.web.wall import let_others_run
 
 

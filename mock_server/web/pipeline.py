@@ -30,12 +30,12 @@ from mock_server.web.calls import (
     Call,
     Disconnected,
     Explained,
-    Trace,
     preflight,
     send_answer,
     wants_page,
     with_own_ids,
 )
+from mock_server.web.traces import Trace
 
 log = logging.getLogger("tams_mock")
 

@@ -17,7 +17,9 @@ from msgspec.structs import replace
 from mock_server.core.outbox import Delivery
 from mock_server.web.callback_formats import CallbackReply
 from mock_server.web.callbacks import by_itself
-from mock_server.web.calls import CONTROL, LEFT_EARLY, Answer, Trace, next_turn
+from mock_server.web.calls import CONTROL, LEFT_EARLY, Answer
+from mock_server.web.journal import OVERHEAD_BYTES
+from mock_server.web.traces import Trace, next_turn
 
 # Answers are kept up to here, and as digests above.
 MAX_ANSWER_BYTES = 16 * 1024
@@ -25,8 +27,6 @@ MAX_ANSWER_BYTES = 16 * 1024
 LARGE_BYTES = 64 * 1024
 MAX_TRIES = 10_000  # of callbacks
 
-# What a trace holds beside its bodies, roughly.
-_OVERHEAD_BYTES = 3000
 # Digests of the last large answers: the same picture is often fetched again.
 _KEPT_DIGESTS = 8
 
@@ -134,7 +134,7 @@ class Recorder:
         if not self.entries or trace.passing or LEFT_EARLY in trace.remarks:
             return
         is_control = trace.surface == CONTROL
-        if is_control and (trace.scope["method"] in _READS or trace.operation in _QUESTIONS):
+        if is_control and (trace.head.method in _READS or trace.operation in _QUESTIONS):
             return
         ring = self._rings[is_control]
         call = RecordedCall(trace, trace.body, trace.answer)
@@ -204,4 +204,4 @@ def digest_of(body: bytes) -> str:
 
 def _size_of(call: RecordedCall) -> int:
     answer = 0 if call.answer is None else len(call.answer.body)
-    return _OVERHEAD_BYTES + len(call.body or b"") + answer
+    return OVERHEAD_BYTES + len(call.trace.packed_head) + len(call.body or b"") + answer

@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 
 from msgspec import Struct
 from pydantic import Field
-from starlette.types import Scope
 
 from mock_server.web.json_bodies import IncomingBody
 from mock_server.web.pipeline import Operation
+from mock_server.web.traces import Head
 
 MAX_PARSED_BYTES = 2 * 1024 * 1024  # of a request's body, to look for members in it
 MAX_CONDITIONS = 20  # on headers, and on members of the body
@@ -62,9 +62,9 @@ class RequestView:
     """
 
     def __init__(
-        self, scope: Scope, body: bytes | None, surface: str, names: Callable[[], Sequence[str]]
+        self, head: Head, body: bytes | None, surface: str, names: Callable[[], Sequence[str]]
     ) -> None:
-        self.scope = scope
+        self.head = head
         self.body = body
         self.surface = surface
         self.names = names
@@ -82,9 +82,8 @@ class RequestView:
     @cached_property
     def ids(self) -> set[str]:
         """What may be an id in the path, the query, and the top level of the body."""
-        query = self.scope["query_string"].decode("latin-1")
-        ids = {*self.scope["path"].split("/")}
-        ids |= {value for _, value in parse_qsl(query, max_num_fields=100)}
+        ids = {*self.head.path.split("/")}
+        ids |= {value for _, value in parse_qsl(self.head.query, max_num_fields=100)}
         if isinstance(self.parsed, dict):
             ids |= {str(value) for value in self.parsed.values() if isinstance(value, str | int)}
         return ids
@@ -123,7 +122,7 @@ class Difference(Struct, frozen=True):
 
 def differences(match: RequestMatchBody, request: RequestView) -> Iterator[Difference]:
     """Yield the conditions that the request does not fit; those of the body come last."""
-    method, path = request.scope["method"], request.scope["path"]
+    method, path = request.head.method, request.head.path
     if match.surface not in (None, request.surface):
         yield Difference("surface", request.surface)
     if match.operation is not None:
@@ -135,7 +134,7 @@ def differences(match: RequestMatchBody, request: RequestView) -> Iterator[Diffe
     if (pattern := match.path_pattern) is not None and not fnmatchcase(path, pattern):
         yield Difference("path", path)
     if match.headers:
-        sent = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
+        sent = {name: value.decode("latin-1") for name, value in request.head.headers}
         for name, wanted in match.headers.items():
             value = sent.get(name.lower().encode())
             if value is None or not fnmatchcase(value, wanted):

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mock_server.web.calls import Answer, Headers, Trace, json_answer
+from mock_server.web.calls import Answer, json_answer
+from mock_server.web.traces import Headers, Trace
 from mock_server.workshop.gateway import with_request_id
 
 SUCCESS = 10

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from mock_server.core import errors
-from mock_server.web.calls import Answer, Trace
+from mock_server.web.calls import Answer
+from mock_server.web.traces import Trace
 from mock_server.workshop import gateway
 from mock_server.workshop.envelope import failure
 from mock_server.workshop.error_codes import ErrorCodes, worded

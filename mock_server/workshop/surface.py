@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from mock_server.core.accounts import Account, Limits
 from mock_server.core.errors import DomainError
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.calls import Answer, Bounds, Call, Trace
+from mock_server.web.calls import Answer, Bounds, Call
 from mock_server.web.pipeline import Operation
+from mock_server.web.traces import Trace
 from mock_server.web.vendors import VendorContext
 from mock_server.workshop import errors, gateway, wire
 from mock_server.workshop.authentication import WorkshopAuthenticator

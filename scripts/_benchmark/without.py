@@ -9,21 +9,19 @@ from starlette.types import Receive, Scope, Send
 
 import mock_server.app
 from mock_server.cli import main
-from mock_server.web.calls import NO_HOOKS, Call, Trace
+from mock_server.web.calls import NO_HOOKS, Call
 from mock_server.web.faults.service import FaultService
 from mock_server.web.observers import Tracing
 from mock_server.web.pipeline import Hooks, Operation, Surface
+from mock_server.web.traces import Trace
 
 
 class NoJournal(Tracing):
     """Does only what every request needs: a trace with the wall time."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["trace"] = Trace("00000000", self.wall(), scope)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            del scope["trace"]  # avoids a reference cycle
+        scope["trace"] = Trace("00000000", self.wall())
+        await self.app(scope, receive, send)
 
 
 class NoFaults(FaultService):

@@ -8,8 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from mock_server.core.errors import RateLimited
 from mock_server.tests.scenarios.watcher import a_watcher
 from mock_server.tests.tams.world import text_to_image
-from mock_server.web.calls import Answer, Trace
+from mock_server.web.calls import Answer
 from mock_server.web.metrics import MAX_SERIES, Metrics
+from mock_server.web.traces import Trace
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ async def test_requests_are_counted_by_operation_and_status(watcher):
 async def test_durations_are_a_histogram_of_all_statuses(watcher):
     metrics = watcher.app.metrics
     for seconds, status in ((0.0004, 200), (0.003, 200), (0.003, 404), (99, 200)):
-        trace = Trace("1", 0.0, {}, seconds, answer=Answer(status, b""), surface="tams")
+        trace = Trace("1", 0.0, seconds=seconds, answer=Answer(status, b""), surface="tams")
         metrics.observe(trace)
     samples = (await families(watcher))["tams_mock_request_duration_seconds"].samples
     shown = {each.labels.get("le") or each.name.rpartition("_")[2]: each.value for each in samples}
@@ -136,7 +137,7 @@ async def test_a_scrape_leaves_the_journal_alone_and_is_no_secret(watcher):
 def test_there_are_few_series_whatever_is_answered():
     metrics = Metrics(0.0)
     for status in range(2 * MAX_SERIES):
-        metrics.observe(Trace("1", 0.0, {}, answer=Answer(status, b""), surface="tams"))
+        metrics.observe(Trace("1", 0.0, answer=Answer(status, b""), surface="tams"))
 
     assert len(metrics.requests) <= MAX_SERIES + 1
     counted = sum(sum(each.counts) for each in metrics.requests.values())
@@ -145,5 +146,5 @@ def test_there_are_few_series_whatever_is_answered():
 
 def test_a_refusal_has_the_name_of_its_class():
     metrics = Metrics(0.0)
-    metrics.observe(Trace("1", 0.0, {}, surface="tams", refused=RateLimited))
+    metrics.observe(Trace("1", 0.0, surface="tams", refused=RateLimited))
     assert metrics.refusals == {("tams", "rate-limited"): 1}

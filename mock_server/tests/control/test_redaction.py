@@ -16,7 +16,8 @@ from mock_server.control.redaction import (
     shown_authorization,
 )
 from mock_server.tests.work import calls_of
-from mock_server.web.calls import Answer, Trace
+from mock_server.web.calls import Answer
+from mock_server.web.traces import Trace, pack
 
 VISIBLE = "".join(map(chr, range(33, 127)))
 tokens = st.text(string.ascii_letters + string.digits + "+/._~-", min_size=12, max_size=80)
@@ -36,7 +37,7 @@ def a_trace(
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers],
     }
-    return Trace("00000001", 0.0, scope, body=body, answer=Answer(200, answer))
+    return Trace("00000001", 0.0, pack(scope), body=body, answer=Answer(200, answer))
 
 
 def everything(trace: Trace, control_token: str = "") -> str:
@@ -46,10 +47,7 @@ def everything(trace: Trace, control_token: str = "") -> str:
     return "\n".join(
         (
             redactor.target(trace),
-            *(
-                redactor.header(name.decode(), value.decode())
-                for name, value in trace.scope["headers"]
-            ),
+            *(redactor.header(name.decode(), value.decode()) for name, value in trace.head.headers),
             redactor.body(trace.body).decode(),
             redactor.body(trace.answer.body).decode(),
             json.dumps(redactor.value({"detail": [trace.body.decode()]})),
@@ -203,10 +201,9 @@ def test_fields_of_a_form_upload_are_hidden_by_their_names():
 def test_secret_links_are_hidden_in_paths_and_bodies(secret):
     body = f'{{"sessionUrl": "http://a/web/s/{secret}", "next": "../s/{secret}?x=1"}}'
     trace = a_trace(body=body.encode(), answer=f"see /s/{secret}/state".encode())
-    trace.scope["path"] = f"/web/s/{secret}/state"
     redactor = Redactor.of(trace, "")
 
-    shown = everything(trace) + redactor.text(trace.scope["path"])
+    shown = everything(trace) + redactor.text(f"/web/s/{secret}/state")
 
     assert secret not in shown
     assert f"/web/s/{HIDDEN}/state" in shown

@@ -14,9 +14,10 @@ from uvicorn.server import ServerState
 
 from mock_server.tests.makers import NOW, an_account_service
 from mock_server.transport.lifetimes import timed
-from mock_server.web.calls import GONE, HEAD_BYTES, Answer, Call, Trace, json_answer, send_answer
+from mock_server.web.calls import GONE, Answer, Call, json_answer, send_answer
 from mock_server.web.journal import MAX_CONTROL_ENTRIES, Journal
 from mock_server.web.observers import Tracing
+from mock_server.web.traces import Trace
 
 WHOLE_ANSWER = json_answer({"status": "ok"}, 201)
 HEAD_ONLY = Answer(201, b"", WHOLE_ANSWER.headers)
@@ -29,11 +30,17 @@ async def answering(scope, receive, send):
 async def observed(send, app=answering, method="GET", **state):
     """Return the trace of one exchange; `send` is the server's."""
     traces: list[Trace] = []
-    scope: Any = {"type": "http", "method": method, "path": "/", "headers": [], "state": state}
+    scope: Any = {
+        "type": "http",
+        "method": method,
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "state": state,
+    }
     tracing = Tracing(app, lambda: NOW, [traces.append])
     with suppress(ValueError, asyncio.CancelledError):
         await tracing(scope, receive=None, send=send)  # type: ignore[arg-type]
-    assert "trace" not in scope
     (trace,) = traces
     return trace
 
@@ -126,8 +133,7 @@ async def test_a_server_says_that_a_connection_was_reset_before_the_answer():
 
 
 def a_trace(number, **members):
-    scope = {"method": "GET", "path": "/", "headers": []}
-    return Trace(f"{number:08x}", NOW, scope, **({"surface": "toy"} | members))
+    return Trace(f"{number:08x}", NOW, **({"surface": "toy"} | members))
 
 
 def a_journal(**bounds):
@@ -150,11 +156,9 @@ def test_the_newest_exchanges_are_kept():
 
 def test_large_heads_count_among_the_bytes():
     journal = a_journal(entries=1000, total_bytes=1_000_000)
-    trace = a_trace(1)
-    trace.scope["state"] = {HEAD_BYTES: 30_000}
     journal.keep(a_trace(0))
     before = journal.size_bytes
-    journal.keep(trace)
+    journal.keep(a_trace(1, packed_head=bytes(30_000)))
 
     assert journal.size_bytes - 2 * before == 30_000
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from mock_server.tests.makers import NOW, an_account_service
-from mock_server.web.calls import GONE, LEFT_LATE, Answer, Call, Trace, send_answer
+from mock_server.web.calls import GONE, LEFT_LATE, Answer, Call, send_answer
 from mock_server.web.pieces import InPieces
+from mock_server.web.traces import Trace
 
 
 async def sent(pieces: Any, gone_after: int | None = None, method: str = "GET") -> Any:
     """Return what was sent of an answer to a client that goes away after some pieces."""
     scope: dict[str, Any] = {"method": method, "path": "/", "headers": [], "state": {}}
-    call = Call(scope, Trace("1", NOW, scope), {}, an_account_service())
+    call = Call(scope, Trace("1", NOW), {}, an_account_service())
     messages: list[Any] = []
 
     async def send(message: Any) -> None:

@@ -11,7 +11,8 @@ from mock_server.core.clock import Clock
 from mock_server.core.errors import Unauthenticated
 from mock_server.tests.makers import an_account_service, run
 from mock_server.tests.workshop.signing import KEY, NOW, SECRET, Request
-from mock_server.web.calls import Answer, Call, Explained, Trace
+from mock_server.web.calls import Answer, Call, Explained
+from mock_server.web.traces import Trace
 from mock_server.web.vendor_settings import Choices
 from mock_server.workshop.authentication import WorkshopAuthenticator
 from mock_server.workshop.gateway import GatewayRefusal, refuse
@@ -31,7 +32,7 @@ def a_call(request: Request, accounts: AccountService, wall: float = NOW) -> Cal
         "headers": [(name.lower(), value) for name, value in request.wire],
         "scheme": "http",
     }
-    call = Call(scope, Trace("00000001", wall, scope), {}, accounts)
+    call = Call(scope, Trace("00000001", wall), {}, accounts)
     call.body = request.body
     return call
 

@@ -15,7 +15,8 @@ from mock_server.core.states import StateService
 from mock_server.core.store import Store
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.tests.makers import NOW, AsyncBench, an_account, an_account_service, run
-from mock_server.web.calls import Call, Trace
+from mock_server.web.calls import Call
+from mock_server.web.traces import Trace
 from mock_server.workshop.errors import situation_of
 from mock_server.workshop.pages.access import UNKNOWN, AccessDenied, user_of
 from mock_server.workshop.session_operations import SessionOperations
@@ -175,7 +176,7 @@ class SessionCalls:
             "method": "POST", "path": operation.path, "query_string": b"",
             "scheme": "http", "headers": [(b"host", b"mock.test")],
         }  # fmt: skip
-        call = Call(scope, Trace("00000001", NOW, scope), {}, self.bench.accounts)
+        call = Call(scope, Trace("00000001", NOW), {}, self.bench.accounts)
         assert operation.body is not None
         payload: Any = parse(operation.body, to_json(members))
         return self.do(lambda world: operation.run(world, call, payload))

@@ -13,7 +13,7 @@ from mock_server.core.errors import DomainError
 from mock_server.setting_sources import SettingsError
 from mock_server.settings import read_settings
 from mock_server.tests.workshop.world import a_world
-from mock_server.web.calls import Trace
+from mock_server.web.traces import Trace
 from mock_server.workshop.error_codes import load_codes, shipped_codes, worded
 from mock_server.workshop.errors import SITUATIONS, render_error, situation_of
 from mock_server.workshop.settings import WorkshopSettings
@@ -49,7 +49,7 @@ def tree(kind: type[DomainError]) -> set[type[DomainError]]:
 
 
 def answered(error: DomainError, **settings: Any) -> Any:
-    trace = Trace("00000001", 1_768_464_000.0, {})
+    trace = Trace("00000001", 1_768_464_000.0)
     return render_error(error, WorkshopSettings(**settings), shipped_codes(), trace)
 
 

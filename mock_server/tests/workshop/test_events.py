@@ -24,8 +24,9 @@ from mock_server.tests.makers import (
 from mock_server.web import callbacks
 from mock_server.web.callback_formats import CallbackReply
 from mock_server.web.callbacks import CallbackDispatcher
-from mock_server.web.calls import Call, Trace
+from mock_server.web.calls import Call
 from mock_server.web.targets import CallbackTargets
+from mock_server.web.traces import Trace
 from mock_server.workshop.errors import Denied
 from mock_server.workshop.event_signature import is_genuine, unseal
 from mock_server.workshop.events import (
@@ -78,7 +79,7 @@ class EventBench:
 
     async def context(self, token=TOKEN, api_id="sd_txt2img", invoke_id="inv-1", **changes):
         scope = {"method": "POST", "path": f"/scc/{api_id}", "headers": []}
-        call = Call(scope, Trace("00000001", WALL, scope), {}, self.accounts)
+        call = Call(scope, Trace("00000001", WALL), {}, self.accounts)
         call.account, call.now = replace(await self.accounts.find("ready"), **changes), NOW
         return EventContext(call, api_id, invoke_id, token, ORIGIN)
 

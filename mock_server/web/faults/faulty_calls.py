@@ -13,12 +13,13 @@ from msgspec import Struct
 from mock_server.core.accounts import SERVER, Account
 from mock_server.core.fault_rules import Moment
 from mock_server.core.jobs.job import Job
-from mock_server.web.calls import Answer, Call, raw_target
+from mock_server.web.calls import Answer, Call
 from mock_server.web.faults.effects import AnswerEffectBody, FaultContext, Refusal
 from mock_server.web.faults.rules import NewFaultBody, rule_in
 from mock_server.web.faults.service import HEADER
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.request_matches import RequestView, differences, names_of
+from mock_server.web.traces import Head
 
 if TYPE_CHECKING:
     from mock_server.web.faults.service import FaultService
@@ -52,7 +53,7 @@ class FaultyCall:
         self.asks = asks
         self.fired: list[Fired] = []
         names = partial(names_of, operation)
-        self.view = RequestView(call.scope, call.body, surface.name, names)
+        self.view = RequestView(Head.of(call.scope), call.body, surface.name, names)
         call.plan_change = None
 
     # Hooks
@@ -151,7 +152,7 @@ class FaultyCall:
             if (
                 trace.account == call.trace.account
                 and trace.operation == call.trace.operation
-                and raw_target(trace.scope) == call.target
+                and trace.head.target == call.target
                 and trace.body == call.body
                 and answer is not None
                 and answer.status < 400

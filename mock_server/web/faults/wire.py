@@ -7,7 +7,8 @@ from http import HTTPStatus
 from msgspec.structs import replace
 from starlette.types import Send
 
-from mock_server.web.calls import GONE, WHOLE, Answer, Call, Headers, WireFault
+from mock_server.web.calls import GONE, WHOLE, Answer, Call, WireFault
+from mock_server.web.traces import Headers
 from mock_server.web.wall import http_date, wait
 
 GARBAGE = b"\x15\x03\x03\x00\x02\x02\x28 this is not HTTP \xff\xfe\r\n"

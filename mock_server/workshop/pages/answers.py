@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mock_server.web.calls import Answer, Headers, json_answer
+from mock_server.web.calls import Answer, json_answer
+from mock_server.web.traces import Headers
 from mock_server.workshop.settings import WorkshopSettings
 
 HTML = "text/html; charset=utf-8"
