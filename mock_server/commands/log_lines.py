@@ -11,16 +11,17 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TextIO
 
 from msgspec import Struct
-from msgspec.json import encode
+from msgspec.json import Encoder
 
 from mock_server.commands.output import LineWriter
 from mock_server.web.calls import CONTROL
 from mock_server.web.journal import size_of
-from mock_server.web.json_values import plain_numbers
+from mock_server.web.json_values import plain_number
 from mock_server.web.traces import Trace
 from mock_server.web.wall import wall
 
@@ -101,6 +102,9 @@ class Lines(ABC):
         return True
 
 
+_encode = Encoder(decimal_format="number").encode
+
+
 class JsonLines(Lines):
     """A JSON object in each line. Members that have nothing to say are left out."""
 
@@ -112,7 +116,7 @@ class JsonLines(Lines):
             "method": told.method,
             "path": told.path,
             "status": told.status,
-            "ms": round(told.seconds * 1000, 1),
+            "ms": int(told.seconds * 10_000 + 0.5) / 10,
             "account": told.account or None,
             "operation": told.operation or None,
             **told.decided,
@@ -121,13 +125,13 @@ class JsonLines(Lines):
             members["refusal"] = told.refusal
         if told.remarks:
             members["remarks"] = told.remarks
-        return encode(members).decode()
+        return _encode(members).decode()
 
     def message(self, text: str, level: str, at: float, traceback: str = "") -> str:
         members = {"at": _iso(at), "level": level, "message": text}
         if traceback:
             members["traceback"] = traceback
-        return encode(members).decode()
+        return _encode(members).decode()
 
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
@@ -260,7 +264,7 @@ def _told_of(
         trace.seconds,
         trace.account,
         trace.operation,
-        plain_numbers(trace.decided or {}),
+        trace.decided or {},
         refusal,
         remarks,
     )
@@ -325,6 +329,8 @@ def _fact(fact: tuple[str, Any]) -> str:
     name, value = fact
     if isinstance(value, bool):
         return name if value else f"not {name}"
+    if isinstance(value, Decimal):
+        value = plain_number(value)
     if isinstance(value, int | float):
         return f"{value} {name}"
     return str(value) if name == "state" else f"{name} {value}"

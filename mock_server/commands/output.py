@@ -20,10 +20,10 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 # How long the end waits for a reader that reads nothing (seconds).
 MAX_STALLED = 1.0
 
-# The thread writes pieces of this many lines, with pauses between them (seconds). A line that the
-# thread makes first takes the place of several.
-_PIECE = 256
-_MAKING = 16
+# The thread writes pieces of so many bytes, or so many lines that it has to make first, with
+# pauses between them (seconds).
+_PIECE_BYTES = 64 * 1024
+_MADE_LINES = 16
 _PAUSE = 0.01
 # How long dropped lines are counted while others wait (seconds).
 _COUNTING = 1.0
@@ -47,7 +47,8 @@ class LineWriter:
         self._descriptor = _descriptor_of(stream)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting: deque[tuple[object, int]] = deque()
+        # Lines that are made, in pieces, and others with their sizes.
+        self._waiting: deque[bytearray | tuple[object, int]] = deque()
         self._waiting_bytes = 0
         self._written_bytes = 0
         self._dropped = 0
@@ -72,16 +73,20 @@ class LineWriter:
             if self._stream is not None:
                 self._stream.write(f"{line}\n")
             return
-        if not size_bytes:
-            line = _text(line)
-            size_bytes = len(line)
+        made = b"" if size_bytes else _encoded(line)
         with self._lock:
-            waiting_bytes = self._waiting_bytes + size_bytes
+            waiting_bytes = self._waiting_bytes + (size_bytes or len(made))
             if waiting_bytes > MAX_WAITING_BYTES and self._waiting:
                 self._dropped += 1
                 return
-            self._waiting.append((line, size_bytes))
             self._waiting_bytes = waiting_bytes
+            last = self._waiting[-1] if self._waiting else None
+            if not made:
+                self._waiting.append((line, size_bytes))
+            elif isinstance(last, bytearray) and len(last) < _PIECE_BYTES:
+                last += made
+            else:
+                self._waiting.append(bytearray(made))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="output", daemon=True)
                 self._thread.start()
@@ -103,29 +108,34 @@ class LineWriter:
 
     def _work(self) -> None:
         try:
-            while lines := self._next():
-                self._write(b"".join(map(_encoded, lines)))
+            while pieces := self._next():
+                self._write(b"".join(pieces))
                 self._closing.wait(_PAUSE)
         except OSError:  # the reader is gone, so further lines have no place
             self._descriptor = self._stream = None
 
-    def _next(self) -> list[object]:
+    def _next(self) -> list[bytes | bytearray]:
         """Wait for lines; return nothing at the end."""
         with self._changed:
             while not (self._waiting or self._dropped or self._closing.is_set()):
                 self._idle = True
                 self._changed.wait()
-            lines: list[object] = []
-            room = _PIECE
-            while self._waiting and room > 0:
-                line, size_bytes = self._waiting.popleft()
-                self._waiting_bytes -= size_bytes
-                lines.append(line)
-                room -= 1 if isinstance(line, str) else _MAKING
-            if self._dropped and not (self._waiting and perf_counter() < self._told_at + _COUNTING):
-                lines.append(self.dropped(self._dropped))
-                self._dropped, self._told_at = 0, perf_counter()
-            return lines
+            found: list[bytearray | tuple[object, int]] = []
+            while self._waiting and len(found) < _MADE_LINES:
+                found.append(self._waiting.popleft())
+                if isinstance(found[-1], bytearray):
+                    break
+            self._waiting_bytes -= sum(
+                len(each) if isinstance(each, bytearray) else each[1] for each in found
+            )
+            dropped = 0
+            if not self._waiting or perf_counter() >= self._told_at + _COUNTING:
+                dropped, self._dropped = self._dropped, 0
+        pieces = [each if isinstance(each, bytearray) else _encoded(each[0]) for each in found]
+        if dropped:
+            pieces.append(_encoded(self.dropped(dropped)))
+            self._told_at = perf_counter()
+        return pieces
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -135,15 +145,12 @@ class LineWriter:
             rest = rest[written:]
 
 
-def _text(line: object) -> str:
-    try:
-        return str(line)
-    except Exception as error:  # an error here must end neither a request nor the thread
-        return f"tams-mock: a line could not be made: {error!r}"
-
-
 def _encoded(line: object) -> bytes:
-    return f"{_text(line)}\n".encode(errors="backslashreplace")
+    try:
+        text = str(line)
+    except Exception as error:  # an error here must end neither a request nor the thread
+        text = f"tams-mock: a line could not be made: {error!r}"
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:
