@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import combinations, count, islice
-from math import isqrt
+from math import comb, isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,9 +93,9 @@ def key_pair(number: int) -> KeyPair:
 
     Different numbers have different keys, and the same number has the same key on every machine.
     """
-    couples = _couples()
-    around, index = divmod(number, len(couples))
-    p, q = couples[index]
+    pairs = _pairs()
+    around, index = divmod(number, comb(2 * len(pairs), 2))
+    p, q = pairs[index] if index < len(pairs) else _other_pairs()[index - len(pairs)]
     n, totient = p * q, (p - 1) * (q - 1)
     e = _exponent(around, totient)
     d = pow(e, -1, totient)
@@ -111,12 +111,17 @@ def key_pair(number: int) -> KeyPair:
 
 
 @cache
-def _couples() -> list[tuple[int, int]]:
-    """Return every two of the primes: first the 64 pairs of the file, then all others."""
+def _pairs() -> list[tuple[int, int]]:
     data = json.loads(_DATA.read_bytes())["primes"]
-    pairs = [(_integer(p), _integer(q)) for p, q in data]
-    primes = [prime for pair in pairs for prime in pair]
-    return list(dict.fromkeys((*pairs, *combinations(primes, 2))))
+    return [(_integer(p), _integer(q)) for p, q in data]
+
+
+@cache
+def _other_pairs() -> list[tuple[int, int]]:
+    """Return every two of the primes that are not a pair of the file."""
+    primes = [prime for pair in _pairs() for prime in pair]
+    known = set(_pairs())
+    return [pair for pair in combinations(primes, 2) if pair not in known]
 
 
 def _exponent(around: int, totient: int) -> int:
