@@ -6,7 +6,8 @@ import errno
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 
 from msgspec import Struct
 
@@ -58,8 +59,13 @@ def listen(host: str, port: int, flag: str) -> Iterator[Listener]:
 
 
 def _addresses(host: str) -> Sequence[tuple[socket.AddressFamily, str]]:
+    name: str | bytes = host
+    with suppress(ValueError):
+        # As bytes: to encode a text, Python loads the tables of Unicode.
+        ip_address(host)
+        name = host.encode()
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise ServingError(
