@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from mock_server.core.errors import NotInstalled
@@ -37,6 +36,8 @@ def require(extra: str) -> None:
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Return the version of each package, or "none" if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for package in packages:
         try:
