@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from msgspec import Struct
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
 PREFIX = "TAMS_MOCK_"
 HIDDEN = "(hidden)"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # "account", "flag", "environment", "file", "code", "default", or "preset" and its name.
 Source = str
@@ -168,10 +170,44 @@ def settings_of(model: type[BaseModel]) -> tuple[Setting, ...]:
 
 def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _walk(field.annotation, (*path, name))
+        if table := _table_of(field):
+            yield from _walk(table, (*path, name))
         else:
             yield Setting((*path, name), field)
+
+
+def validated(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Return what `model_validate` returns; fields without a value get no validator.
+
+    Those of all fields would take 7 ms and 2 MB of each start.
+    """
+    return _filled(model, _part(model, values).model_validate(values))
+
+
+def _part(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseModel]:
+    """Return a model with the fields that have a value, and the checks of a model."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name in values:
+            table = _table_of(field)
+            fields[name] = (_part(table, values[name]), ...) if table else (field.annotation, field)
+    bases = (base for base in model.__mro__ if issubclass(base, BaseModel))
+    checks = next(base for base in bases if not base.model_fields)
+    return create_model(model.__name__, __base__=checks, **fields)
+
+
+def _filled(model: type[Model], part: BaseModel) -> Model:
+    values: dict[str, Any] = {}
+    for name, value in part:
+        table = _table_of(model.model_fields[name])
+        values[name] = _filled(table, value) if table else value
+    return model.model_construct(**values)
+
+
+def _table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model that a field has as its value, if it has one."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def plain(value: Any) -> Any:

@@ -36,7 +36,7 @@ from mock_server import setting_sources
 from mock_server.core.accounts import Credentials, LimitMode, Progression
 from mock_server.core.clock import LATEST
 from mock_server.core.errors import SettingsRefused
-from mock_server.setting_types import Setting, Source, plain, settings_of
+from mock_server.setting_types import Setting, Source, plain, settings_of, validated
 from mock_server.tams.settings import TamsSettings
 from mock_server.web.byte_order_marks import read_authorities, read_file, read_pem
 from mock_server.web.recorder import RecordedSettings
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 KIB = 1024
 MIB = 1024 * KIB
 LOOPBACK = "127.0.0.1"
+PORT = 8080
 
 
 def user_state_dir() -> Path:
@@ -187,10 +188,102 @@ _OF_THE_PLACE = {
 }
 
 
-class Settings(BaseModel):
-    """The settings of a server; they are read once, when it starts, and never change."""
+class _CheckedSettings(BaseModel):
+    """What is checked of settings, whichever of them a model has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    # Validators of all fields would take 7 ms and 2 MB of each start, which needs those of a few.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, defer_build=True
+    )
+
+    @field_validator(
+        "public_key_file",
+        "callback_ca_file",
+        "accounts_file",
+        "scenarios_dir",
+        "templates_dir",
+        "node_classes_file",
+        "workflows_file",
+        "error_codes_file",
+        "faults_file",
+        "upstream_ca_file",
+        "upstream_private_key_file",
+        check_fields=False,
+    )
+    @classmethod
+    def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is None or info.context is _LOADED:
+            return path
+        from mock_server.tams.key_pairs import load_private_key, load_public_key
+        from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
+        from mock_server.tams.workflow.templates import Templates
+        from mock_server.web.faults.rules import load_faults
+        from mock_server.workshop.error_codes import load_codes
+        from mock_server.workshop.workflows import load_workflows
+
+        load: dict[str | None, Callable[[Path], object]] = {
+            "public_key_file": lambda path: load_public_key(read_pem(path)),
+            "callback_ca_file": read_authorities,
+            "accounts_file": _load_accounts,
+            "scenarios_dir": lambda path: [*path.iterdir()],
+            "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
+            "node_classes_file": load_classes,
+            "workflows_file": load_workflows,
+            "error_codes_file": load_codes,
+            "faults_file": load_faults,
+            "upstream_ca_file": read_authorities,
+            "upstream_private_key_file": lambda path: load_private_key(read_pem(path)),
+        }
+        path = _expanded(path)
+        try:
+            load[info.field_name](path)
+        except OSError as error:
+            raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
+        except UnicodeError as error:
+            raise ValueError("the file is not text") from error
+        return path
+
+    @field_validator("control_open_to", check_fields=False)
+    @classmethod
+    def _told_apart(cls, who: str, info: ValidationInfo) -> str:
+        if who == "private" and info.data.get("trusted_proxies"):
+            raise ValueError("with --trusted-proxies, all callers have the address of a proxy")
+        return who
+
+    @field_validator("upstream", check_fields=False)
+    @classmethod
+    def _reachable(cls, url: str, info: ValidationInfo) -> str:
+        parts = urlsplit(url)
+        if parts.path:
+            raise ValueError("it has a path, and signatures cover paths, so none can be added")
+        is_here = _is_loopback(parts.hostname or "")
+        if is_here and parts.port == info.data.get("port", PORT):
+            raise ValueError("it is the proxy's own port; choose another one with --port")
+        if url and not (is_here or info.data.get("allow_remote_upstream")):
+            raise ValueError(
+                f"{parts.hostname} is another computer; --allow-remote-upstream lets calls go there"
+            )
+        return url
+
+    @field_validator("upstream_token", check_fields=False)
+    @classmethod
+    def _unseen(cls, token: str, info: ValidationInfo) -> str:
+        parts = urlsplit(info.data.get("upstream", ""))
+        if token and parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise ValueError(f"it would go to {parts.hostname} unencrypted; use https")
+        return token
+
+    @field_validator(*_PAIRED, check_fields=False)
+    @classmethod
+    def _paired(cls, value: Any, info: ValidationInfo) -> Any:
+        other = _PAIRED[str(info.field_name)]
+        if value not in (None, "") and not info.data.get(other):
+            raise ValueError(f"it needs --{other.replace('_', '-')} too")
+        return value
+
+
+class Settings(_CheckedSettings):
+    """The settings of a server; they are read once, when it starts, and never change."""
 
     # Where each value came from, by name; `read_settings` fills it in.
     _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)
@@ -202,7 +295,7 @@ class Settings(BaseModel):
         min_length=1,
         expects="an address or a host name",
     )
-    port: int = _listening(8080, "Port for http; 0 picks a free port.", common=True, ge=0, le=65535)
+    port: int = _listening(PORT, "Port for http; 0 picks a free port.", common=True, ge=0, le=65535)
     tls: bool = _listening(False, "Serve https too, on port 8443 or --tls-port.", common=True)
     tls_port: int = _listening(8443, "Port for https; 0 picks a free port.", ge=0, le=65535)
     tls_name: tuple[Annotated[str, AfterValidator(_certificate_name)], ...] = _listening(
@@ -492,92 +585,8 @@ class Settings(BaseModel):
         pattern=_MAYBE,
     )
 
-    tams: TamsSettings = Field(default_factory=TamsSettings)
-    workshop: WorkshopSettings = Field(default_factory=WorkshopSettings)
-
-    @field_validator(
-        "public_key_file",
-        "callback_ca_file",
-        "accounts_file",
-        "scenarios_dir",
-        "templates_dir",
-        "node_classes_file",
-        "workflows_file",
-        "error_codes_file",
-        "faults_file",
-        "upstream_ca_file",
-        "upstream_private_key_file",
-    )
-    @classmethod
-    def _loadable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if path is None or info.context is _LOADED:
-            return path
-        from mock_server.tams.key_pairs import load_private_key, load_public_key
-        from mock_server.tams.workflow.node_classes import load_classes, shipped_classes
-        from mock_server.tams.workflow.templates import Templates
-        from mock_server.web.faults.rules import load_faults
-        from mock_server.workshop.error_codes import load_codes
-        from mock_server.workshop.workflows import load_workflows
-
-        load: dict[str | None, Callable[[Path], object]] = {
-            "public_key_file": lambda path: load_public_key(read_pem(path)),
-            "callback_ca_file": read_authorities,
-            "accounts_file": _load_accounts,
-            "scenarios_dir": lambda path: [*path.iterdir()],
-            "templates_dir": lambda path: Templates(shipped_classes(), folder=path),
-            "node_classes_file": load_classes,
-            "workflows_file": load_workflows,
-            "error_codes_file": load_codes,
-            "faults_file": load_faults,
-            "upstream_ca_file": read_authorities,
-            "upstream_private_key_file": lambda path: load_private_key(read_pem(path)),
-        }
-        path = _expanded(path)
-        try:
-            load[info.field_name](path)
-        except OSError as error:
-            raise ValueError(f"the file cannot be read: {error.strerror or error}") from error
-        except UnicodeError as error:
-            raise ValueError("the file is not text") from error
-        return path
-
-    @field_validator("control_open_to")
-    @classmethod
-    def _told_apart(cls, who: str, info: ValidationInfo) -> str:
-        if who == "private" and info.data.get("trusted_proxies"):
-            raise ValueError("with --trusted-proxies, all callers have the address of a proxy")
-        return who
-
-    @field_validator("upstream")
-    @classmethod
-    def _reachable(cls, url: str, info: ValidationInfo) -> str:
-        parts = urlsplit(url)
-        if parts.path:
-            raise ValueError("it has a path, and signatures cover paths, so none can be added")
-        is_here = _is_loopback(parts.hostname or "")
-        if is_here and parts.port == info.data.get("port"):
-            raise ValueError("it is the proxy's own port; choose another one with --port")
-        if url and not (is_here or info.data.get("allow_remote_upstream")):
-            raise ValueError(
-                f"{parts.hostname} is another computer; --allow-remote-upstream lets calls go there"
-            )
-        return url
-
-    @field_validator("upstream_token")
-    @classmethod
-    def _unseen(cls, token: str, info: ValidationInfo) -> str:
-        parts = urlsplit(info.data.get("upstream", ""))
-        if token and parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-            raise ValueError(f"it would go to {parts.hostname} unencrypted; use https")
-        return token
-
-    @field_validator(*_PAIRED)
-    @classmethod
-    def _paired(cls, value: Any, info: ValidationInfo) -> Any:
-        other = _PAIRED[str(info.field_name)]
-        if value not in (None, "") and not info.data.get(other):
-            raise ValueError(f"it needs --{other.replace('_', '-')} too")
-        return value
+    tams: TamsSettings = Field(default_factory=TamsSettings.model_construct)
+    workshop: WorkshopSettings = Field(default_factory=WorkshopSettings.model_construct)
 
     def model_post_init(self, context: Any) -> None:
         """Turn on the presets of this server for each vendor."""
@@ -780,7 +789,7 @@ def settings_from(values: Mapping[str, Any], folder: Path, files: Collection[str
 
 def _made_of(origins: Mapping[str, setting_sources.Origin]) -> Settings:
     try:
-        settings = Settings.model_validate(setting_sources.nested(all_settings(), origins))
+        settings = validated(Settings, setting_sources.nested(all_settings(), origins))
     except ValidationError as error:
         problems = setting_sources.problems(all_settings(), origins, error)
         raise setting_sources.SettingsError([*problems.values()]) from error

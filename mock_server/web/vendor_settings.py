@@ -64,10 +64,12 @@ def choice(group: str, default: Any, number: str, sentence: str, **more: Any) ->
     return setting(group, default, sentence, unknown=number, **more)
 
 
-class ChoiceTable(BaseModel):
-    """The choices of one vendor. `presets` has the values that each preset gives to choices."""
+class _CheckedChoices(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+class ChoiceTable(_CheckedChoices):
+    """The choices of one vendor. `presets` has the values that each preset gives to choices."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 

@@ -1,12 +1,17 @@
 """Every setting is described; its sources are read and ranked, and errors are explained."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mock_server.setting_sources import SettingsError
+from mock_server.setting_types import validated
 from mock_server.settings import Settings, all_settings, read_settings, settings_table
 from mock_server.tams.key_pairs import key_pair
 from mock_server.tams.settings import TamsSettings
@@ -35,6 +40,26 @@ def problems_of(flags: dict[str, str] | None = None) -> tuple[str, ...]:
 
 def row_of(settings: Settings, name: str) -> dict[str, object]:
     return next(row for row in settings_table(settings) if row["name"] == name)
+
+
+def outcome(validate: Callable[[Mapping[str, Any]], Settings], values: Mapping[str, Any]) -> object:
+    try:
+        settings = validate(values)
+    except ValidationError as error:
+        return [(each["loc"], each["type"], each["msg"]) for each in error.errors()]
+    tables = (settings, settings.tams, settings.workshop)
+    return settings, [each.model_fields_set for each in tables]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_a_few_settings_are_validated_like_all(setting):
+    for value in (setting.default, *setting.words, "", "nonsense", -1, 1.5, True, ["private"]):
+        values = {setting.path[-1]: value}
+        if len(setting.path) > 1:
+            values = {setting.path[0]: values}
+        assert outcome(partial(validated, Settings), values) == outcome(
+            Settings.model_validate, values
+        )
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
