@@ -38,6 +38,11 @@ class Setting(Struct, frozen=True):
         return "--" + "-".join(self.path).replace("_", "-")
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """The flag, and for a switch also the one that turns it off."""
+        return (self.flag, f"--no-{self.flag[2:]}") if self.kind is bool else (self.flag,)
+
+    @property
     def environment(self) -> str:
         return PREFIX + "_".join(self.path).upper()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mock_server.commands.serve import Serve, options, serve
+from mock_server.commands.serve import Serve, serve
 from mock_server.setting_types import Setting
 
 HELP = """Pass the calls of both vendors' APIs to another service until Ctrl-C or SIGTERM.
@@ -35,7 +35,6 @@ command = Serve(
     "proxy",
     _is_shown,
     callback=partial(serve, proxies=True),
-    params=list(options()),
     help=HELP,
     epilog=MORE,
 )

@@ -51,14 +51,31 @@ These are the settings that most people need. There are {len(all_settings())} in
 """
 
 _EVERYTHING = "show every setting"
+_OWN_FLAGS = {"--config", "--json"}
 
 
 class Serve(click.Command):
-    """A command whose help has a section for each group of settings; the short one `shows` some."""
+    """A command with a flag for each setting.
+
+    Its help has a section for each group of settings; the short one has those that it `shows`.
+    """
 
     def __init__(self, name: str, shows: Callable[[Setting], bool], **more: Any) -> None:
         super().__init__(name, **more)
         self.shows = shows
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse with the flags that are given; with all for help, completion and what is unknown.
+
+        All of them would take 4 ms of each start.
+        """
+        given = {arg.partition("=")[0] for arg in args if arg.startswith("-")} - _OWN_FLAGS
+        chosen = [each for each in all_settings() if not given.isdisjoint(each.flags)]
+        known = {flag for each in chosen for flag in each.flags}
+        if ctx.resilient_parsing or not given <= known:
+            chosen = [*all_settings()]
+        self.params = [*_own_options(), *map(SettingOption, chosen)]
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         everything = bool(ctx.meta.get(_EVERYTHING))
@@ -85,10 +102,9 @@ class SettingOption(click.Option):
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        flag, is_switch = setting.flag, setting.kind is bool
-        is_list = get_origin(setting.kind) is tuple
+        is_switch, is_list = setting.kind is bool, get_origin(setting.kind) is tuple
         super().__init__(
-            [f"{flag}/--no-{flag[2:]}" if is_switch else flag, "__".join(setting.path)],
+            ["/".join(setting.flags), "__".join(setting.path)],
             default=None,
             multiple=is_list,
             callback=_joined if is_list else None,
@@ -201,8 +217,8 @@ async def _until_signalled(
         raise unwritten[0]
 
 
-def options() -> Iterator[click.Parameter]:
-    """Yield the options of a command that serves: a flag for each setting, and its own."""
+def _own_options() -> Iterator[click.Parameter]:
+    """Yield the options of a command that serves, beside the flags of settings."""
     yield click.Option(
         ["--config"],
         type=click.Path(path_type=Path),
@@ -221,15 +237,12 @@ def options() -> Iterator[click.Parameter]:
         callback=_show_everything,
         help="Show all settings and exit.",
     )
-    for setting in all_settings():
-        yield SettingOption(setting)
 
 
 command = Serve(
     "serve",
     lambda setting: setting.common,
     callback=serve,
-    params=list(options()),
     help=HELP,
     epilog=MORE,
 )
