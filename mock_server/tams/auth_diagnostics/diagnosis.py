@@ -15,12 +15,11 @@ from mock_server.tams.auth_diagnostics.recovery import (
     keyed,
     recover,
     recover_otherwise,
-    size_bytes,
 )
 from mock_server.tams.auth_diagnostics.scheme import TamsScheme, parts_of
 from mock_server.tams.key_pairs import load_public_key
 from mock_server.tams.settings import TamsSettings
-from mock_server.tams.signature import BearerToken, Reason, SignedHeader
+from mock_server.tams.signature import BearerToken, Reason, SignedHeader, signature_bytes
 from mock_server.web.auth_diagnostics.clocks import clock_step
 from mock_server.web.auth_diagnostics.diagnoser import TOO_MANY, Diagnoser
 from mock_server.web.auth_diagnostics.findings import Diagnosis, Mistake, read_causes
@@ -198,7 +197,7 @@ class TamsDiagnoser(Diagnoser[TamsSettings]):
             self.rules.append(Mistake("signature-not-base64", how))
             return (yield from self.ended(complete=True, expected=expected))
         pem = "" if account is None else account.public_key
-        right = size_bytes(load_public_key(pem)) if pem else 0
+        right = signature_bytes(load_public_key(pem)) if pem else 0
         steps, data = next((each for each in encodings if len(each.data) == right), encodings[0])
         self.rules.extend(steps)
         if right:

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from mock_server.tams.signature import SHA256_INFO, signature_bytes
 from mock_server.web.auth_diagnostics.findings import Mistake
 from mock_server.web.auth_diagnostics.known_accounts import KnownAccount
 from mock_server.web.auth_diagnostics.search import Probe
@@ -25,7 +26,7 @@ from mock_server.web.auth_diagnostics.signatures import KeyedGoal, secret_varian
 
 # DigestInfo in front of the digest, RFC 8017, 9.2, note 1.
 _DIGEST_INFO = {
-    bytes.fromhex("3031300d060960864801650304020105000420"): "SHA-256",
+    SHA256_INFO: "SHA-256",
     bytes.fromhex("3021300906052b0e03021a05000414"): "SHA-1",
     bytes.fromhex("3051300d060960864801650304020305000440"): "SHA-512",
     bytes.fromhex("3041300d060960864801650304020205000430"): "SHA-384",
@@ -70,14 +71,9 @@ class DigestGoal:
         return compare_digest(digest if self.form is None else self.form(digest), self.digest)
 
 
-def size_bytes(key: RSAPublicKey) -> int:
-    """Return how long the key's signatures are."""
-    return (key.key_size + 7) // 8
-
-
 def recover(key: RSAPublicKey, signature: bytes) -> DigestGoal | None:
     """Return what was signed with this key under PKCS #1 v1.5, or None if it was not."""
-    if len(signature) != size_bytes(key):
+    if len(signature) != signature_bytes(key):
         return None
     try:
         data = key.recover_data_from_signature(signature, _PKCS1V15, None)
@@ -114,7 +110,7 @@ def recover_otherwise(key: RSAPublicKey, signature: bytes) -> DigestGoal | None:
 
     This works in Python, and takes some twenty times as long as `recover`.
     """
-    size, numbers = size_bytes(key), key.public_numbers()
+    size, numbers = signature_bytes(key), key.public_numbers()
     if len(signature) != size:
         return None
     block = pow(int.from_bytes(signature, "big"), numbers.e, numbers.n).to_bytes(size, "big")

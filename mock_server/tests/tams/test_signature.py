@@ -1,6 +1,7 @@
 """TAMS request signatures: the vendor's vectors, the header's grammar, and every small forgery."""
 
 import base64
+import itertools
 import json
 import re
 import string
@@ -28,7 +29,6 @@ from mock_server.tams.signature import (
     SignedHeader,
     check_signature,
     check_timestamp,
-    decode_signature,
     parse_authorization,
     sign,
     string_to_sign,
@@ -52,6 +52,12 @@ def outcome(key, authorization: bytes, method: str, target: bytes, body: bytes) 
         return refusal.reason if refusal else None
     assert isinstance(header, SignatureRefusal)
     return header.reason
+
+
+def with_signature(text: str) -> SignatureRefusal | None:
+    """Check a request whose signature has this text."""
+    header = replace(EXACT_HEADER, signature=text)
+    return check_signature(header, KEY, "GET", b"/v1/jobs/1", b"")
 
 
 def by_name(vector):
@@ -273,13 +279,13 @@ def test_what_the_strict_grammar_reads_the_lenient_one_reads_alike(tokens):
         ("+/8=+/8=", "misplaced padding"),
         ("====", "misplaced padding"),
         ("+/ 8", "' ' at position 2"),
-        ("\u20ac\u20ac8=", "'?' at position 0"),
+        ("\u20ac\u20ac8=", "'\u20ac' at position 0"),
     ],
 )
 def test_a_signature_in_another_encoding_is_refused_with_what_was_found(text, found):
-    refusal = decode_signature(replace(EXACT_HEADER, signature=text))
+    refusal = with_signature(text)
 
-    assert isinstance(refusal, SignatureRefusal)
+    assert refusal is not None
     assert refusal.reason is Reason.SIGNATURE_NOT_BASE64
     assert found in refusal.detail
 
@@ -302,14 +308,16 @@ def test_standard_base64_is_decoded(signature):
     text = base64.b64encode(signature).decode()
     assume(not re.fullmatch("[0-9a-f]+|[0-9A-F]+", text))
 
-    assert decode_signature(replace(EXACT_HEADER, signature=text)) == signature
+    refusal = with_signature(text)
+
+    assert refusal is not None
+    assert refusal.reason is Reason.SIGNATURE_LENGTH
+    assert f"has {len(signature)} bytes" in refusal.detail
 
 
 @given(st.text())
-def test_decoding_never_raises(text):
-    assert isinstance(
-        decode_signature(replace(EXACT_HEADER, signature=text)), bytes | SignatureRefusal
-    )
+def test_no_text_of_a_signature_raises(text):
+    assert isinstance(with_signature(text), SignatureRefusal)
 
 
 # --- freshness --------------------------------------------------------------------------------
@@ -460,6 +468,24 @@ def test_only_one_last_character_of_a_signature_is_accepted():
     ]
 
     assert accepted == [last]
+
+
+def test_a_signature_without_its_leading_zero_does_not_verify():
+    private = key_pair(0).private_pem
+    texts = (sign(private, "app", "GET", b"/", timestamp=n, nonce="n") for n in itertools.count())
+    headers = (parse_authorization(text.encode()) for text in texts)
+    header = next(
+        each
+        for each in headers
+        if isinstance(each, SignedHeader) and base64.b64decode(each.signature)[0] == 0
+    )
+    short = base64.b64encode(base64.b64decode(header.signature)[1:]).decode()
+
+    refusal = check_signature(replace(header, signature=short), KEY, "GET", b"/", b"")
+
+    assert check_signature(header, KEY, "GET", b"/", b"") is None
+    assert refusal is not None
+    assert refusal.reason is Reason.SIGNATURE_LENGTH
 
 
 @given(st.binary(max_size=600), st.binary(max_size=50))
