@@ -42,8 +42,8 @@ class Clock(Struct, frozen=True):
 
     def now(self, wall: float) -> float:
         """Return virtual seconds since the epoch."""
-        passed = self._reached(wall) - self.wall_anchor
-        return max(0.0, min(LATEST, self.virtual_anchor + passed * self.rate))
+        now = self.virtual_anchor + (self._reached(wall) - self.wall_anchor) * self.rate
+        return now if 0.0 <= now <= LATEST else max(0.0, min(LATEST, now))
 
     @property
     def frozen(self) -> bool:

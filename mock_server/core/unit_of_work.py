@@ -117,7 +117,7 @@ class UnitOfWork:
             self.clock = clock = account.clock or await self.followed_clock()
             self.now = self._began = self._time(clock)
             step = self.now - self._accounts.latest.get(self._id, self.now)
-            is_moved = step < -MAX_LATE * max(1.0, clock.rate)
+            is_moved = step < -MAX_LATE and step < -MAX_LATE * clock.rate
             if is_moved:
                 await move_jobs(self, step)
                 self.callbacks_changed = True
