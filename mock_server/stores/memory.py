@@ -82,9 +82,12 @@ class MemoryView:
     ) -> Any | None:
         first: Any = None
         for kind in kinds:
-            if kind not in self._tables and kind not in self.changes:
+            if kind in self.changes:
+                found = self._first_due(kind, account, before)
+            elif kind in self._tables:
+                found = self._tables[kind].first_due(account, before)
+            else:
                 continue  # as for those of a vendor that has not been called
-            found = self._first_due(kind, account, before)
             if found is not None:
                 first, before = found[1], nextafter(found[0], -inf)  # of equal moments the first
         return first
@@ -118,8 +121,8 @@ class MemoryView:
         return [table.records[id] for _, id in places]
 
     def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
-        """Return the record that is due first, behind its moment."""
-        return self._table(kind).first_due(account, before)
+        """Return what is due first of a kind with changes, behind its moment; views have none."""
+        return None
 
     def _dues_after(self, kind: type, account: str, after: float) -> Iterator[float]:
         return (at for at, _ in islice(self._table(kind).due_places(account, after), 1))
@@ -281,9 +284,7 @@ class MemoryTransaction(MemoryView):
         return [group for group in groups if self._due(kind, account, inf, 1, group)]
 
     def _first_due(self, kind: type, account: str, before: float) -> tuple[float, Any] | None:
-        changed = self.changes.get(kind)
-        if not changed:
-            return self._table(kind).first_due(account, before)
+        changed = self.changes[kind]
         if account != self._account:
             others = self._due(kind, account, before, 1, None)
             return next(((each.due_at, each) for each in others), None)
