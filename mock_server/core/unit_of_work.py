@@ -28,7 +28,7 @@ from mock_server.core.jobs.service import JobService
 from mock_server.core.outbox import Delivery
 from mock_server.core.rate_limit import admit
 from mock_server.core.steps_back import move_jobs
-from mock_server.core.store import R, Transaction
+from mock_server.core.store import R, Record, Transaction
 from mock_server.core.uploads import UploadService
 
 if TYPE_CHECKING:
@@ -59,12 +59,10 @@ class UnitOfWork:
 
     __slots__ = (
         "_accounts",
-        "_began",
         "_id",
         "_incarnation",
-        "_is_saved",
         "_opening",
-        "_saves_callbacks",
+        "_saved",
         "account",
         "announce",
         "callbacks_changed",
@@ -94,7 +92,7 @@ class UnitOfWork:
         self._accounts = accounts
         self._id = id
         self._incarnation = incarnation
-        self._is_saved = self._saves_callbacks = False
+        self._saved: tuple[float, bool] | None = None
         self._opening = accounts.store.transaction(id)
         self.rules = accounts.rules
         self.announce = announce
@@ -104,24 +102,28 @@ class UnitOfWork:
         self.plan_change: PlanChange | None = None  # of the job that is submitted in it
 
     async def __aenter__(self) -> UnitOfWork:
-        if self._id in self._accounts.scenarios.running:
-            self.events += await self._accounts.scenarios.catch_up(self._id, self.wall)
+        accounts, id = self._accounts, self._id
+        if id in accounts.scenarios.running:
+            self.events += await accounts.scenarios.catch_up(id, self.wall)
         tx = self.tx = await self._opening.__aenter__()
         try:
-            account = await tx.get(Account, self._id)
+            account = await tx.get(Account, id)
             if account is None or self._incarnation not in (None, account.incarnation):
-                raise AccountGone(self._id)
+                raise AccountGone(id)
             self.account = account
             if account.settings:
-                self.rules = self._accounts.own_rules(account.settings)
+                self.rules = accounts.own_rules(account.settings)
             self.clock = clock = account.clock or await self.followed_clock()
-            self.now = self._began = self._time(clock)
-            step = self.now - self._accounts.latest.get(self._id, self.now)
+            self.now = now = self._time(clock)
+            step = now - accounts.latest.get(id, now)
             is_moved = step < -MAX_LATE and step < -MAX_LATE * clock.rate
             if is_moved:
                 await move_jobs(self, step)
                 self.callbacks_changed = True
-            if await self.apply_due(self.now) or is_moved:
+            due = await tx.next_due(accounts.due.applied, id, now)
+            if due is not None:
+                await self._apply(due, now)
+            if due is not None or is_moved:
                 await self.save()  # It has happened, whatever becomes of the call.
         except BaseException as error:
             await self._opening.__aexit__(type(error), error, error.__traceback__)
@@ -134,23 +136,22 @@ class UnitOfWork:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        scenarios = self._accounts.scenarios
+        accounts = self._accounts
         try:
-            if self._is_saved and isinstance(error, DomainError):
+            if self._saved is not None and isinstance(error, DomainError):
                 await self.tx.rollback()
-                self.callbacks_changed = self._saves_callbacks
-                self.now = self._began
+                self.now, self.callbacks_changed = self._saved
                 kind = error = traceback = None
-            if kind is None and self._id in scenarios.running:
-                await scenarios.notice(self)
+            if kind is None and self._id in accounts.scenarios.running:
+                await accounts.scenarios.notice(self)
         except BaseException as failure:
             await self._opening.__aexit__(type(failure), failure, failure.__traceback__)
             raise
         await self._opening.__aexit__(kind, error, traceback)
         if kind is None:
-            self._accounts.latest[self._id] = self.now
+            accounts.latest[self._id] = self.now
             if self.callbacks_changed:
-                self._accounts.on_callbacks(self._id)
+                accounts.on_callbacks(self._id)
 
     # What every change needs
 
@@ -165,8 +166,7 @@ class UnitOfWork:
     async def save(self) -> None:
         """Keep what was done so far, even if the rest is refused with a DomainError."""
         await self.tx.savepoint()
-        self._is_saved = True
-        self._saves_callbacks = self.callbacks_changed
+        self._saved = self.now, self.callbacks_changed
 
     async def own(self, kind: type[R], id: str) -> R | None:
         """Return the account's record with this id, or None."""
@@ -217,17 +217,17 @@ class UnitOfWork:
 
     # Time
 
-    async def apply_due(self, until: float) -> bool:
-        """Apply everything that is due up to a moment, in the order of its moments.
+    async def apply_due(self, until: float) -> None:
+        """Apply everything that is due up to a moment, in the order of its moments."""
+        first = await self.tx.next_due(self._accounts.due.applied, self._id, until)
+        await self._apply(first, until)
 
-        Returns whether there was anything.
-        """
-        due, tx, id = self._accounts.due, self.tx, self._id
-        record = first = await tx.next_due(due.applied, id, until)
+    async def _apply(self, record: Record | None, until: float) -> None:
+        """Apply the record that is due first, and what else is due up to a moment."""
+        due = self._accounts.due
         while record is not None:
             await due.apply[type(record)](self, record)
-            record = await tx.next_due(due.applied, id, until)
-        return first is not None
+            record = await self.tx.next_due(due.applied, self._id, until)
 
     def happened(self, at: float, kind: str, id: str, state: str) -> None:
         """Note an event."""
