@@ -73,13 +73,10 @@ class Snapshot(Struct, frozen=True):
         return 0 if self.state.started else self.job.other_tenants_at(self.now)[1]
 
 
-class JobService:
+class JobService(Struct, frozen=True):
     """What can be done with jobs."""
 
-    __slots__ = ("world",)
-
-    def __init__(self, world: UnitOfWork) -> None:
-        self.world = world
+    world: UnitOfWork
 
     async def submit(
         self,
@@ -162,7 +159,7 @@ class JobService:
     async def look(self, job_id: str) -> Snapshot:
         """Return the job at this moment; this look advances a job that polls advance."""
         job = await self._own(job_id)
-        if job.progress is Progression.POLLS and job.ending is None:
+        if job.ending is None and job.progress is Progression.POLLS:
             polls = job.polls + 1
             position = position_after_polls(job, polls, self.world.rules.polls)
             job = await self._moved(replace(job, polls=polls), position)
@@ -316,7 +313,7 @@ class JobService:
         now = self.world.now
         state = job.state_at(now)
         own_ahead = 0
-        if not state.started and job.queues and job.applied < RUNS:
+        if job.applied < RUNS and not state.started and job.queues:
             own_ahead = await self.world.tx.count_due(QueuePlace, job.account, job.starts_at) - 1
         return Snapshot(job, now, state, own_ahead)
 
