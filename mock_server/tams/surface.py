@@ -185,9 +185,10 @@ class TamsSurface:
         return await self._submit(world, call, self._parse_order(call, payload), key, watch)
 
     async def get_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any] | bytes:
-        """TAMS › 5.2: a failed job is HTTP 200."""
+        """TAMS › 5.2: a failed job is HTTP 200; another app's job is 404 or 403 (U9)."""
         job_id = path_number(call, "job_id")
-        await self._own(world, job_id)
+        if self.settings.foreign_job_status == 403:
+            await _refuse_foreign(world, job_id)
         snapshot = await world.jobs.look(job_id)
         days = self.settings.job_retention_days
         if days and snapshot.state.final and world.now >= snapshot.job.ended_at + days * _DAY:
@@ -198,7 +199,8 @@ class TamsSurface:
     async def cancel_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any]:
         """TAMS › 5.3: credits come back; U30 to U32 for jobs that run, are over or unknown."""
         job_id = path_number(call, "job_id")
-        await self._own(world, job_id)
+        if self.settings.foreign_job_status == 403:
+            await _refuse_foreign(world, job_id)
         running_too = self.settings.cancel_running == "accept"
         try:
             await world.jobs.cancel(job_id, running_too=running_too)
@@ -336,12 +338,11 @@ class TamsSurface:
             if problem := resource.problem_at(world.now):
                 raise Invalid("stages", problem)
 
-    async def _own(self, world: UnitOfWork, job_id: str) -> None:
-        """Refuse another app's job in the way that the choice says (U9)."""
-        if self.settings.foreign_job_status == 403:
-            job = await world.tx.get(Job, job_id)
-            if job is not None and job.account != world.account.id:
-                raise Forbidden("the job belongs to another app")
+
+async def _refuse_foreign(world: UnitOfWork, job_id: str) -> None:
+    job = await world.tx.get(Job, job_id)
+    if job is not None and job.account != world.account.id:
+        raise Forbidden("the job belongs to another app")
 
 
 def _check_length(member: str, text: str, maximum: int) -> None:
