@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
 from pydantic_core import to_json
 
 from mock_server.core import ids
@@ -40,6 +41,15 @@ Body = dict[str, Any]
 MAX_READY_ANSWERS = 1000
 
 
+class _Ready(Struct, frozen=True):
+    """The answer to polls of a finished job from one moment until another."""
+
+    job: Job
+    since: float
+    until: float
+    body: bytes
+
+
 class JobAnswers:
     """Builds the bodies of answers; settings choose the form of unknown members."""
 
@@ -47,7 +57,7 @@ class JobAnswers:
         self.settings = settings
         self.storage = storage
         self._is_repeatable = settings.result_url == "stable" and settings.expired_in == "constant"
-        self._ready: dict[tuple[str, str, int], tuple[Job, bytes]] = {}
+        self._ready: dict[tuple[str, str], _Ready] = {}
 
     def created(self, job: Job) -> Body:
         """Return the answer to a creation; its status is CREATED (documented)."""
@@ -55,19 +65,19 @@ class JobAnswers:
 
     def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | bytes:
         """Return the answer to a poll; the bytes for a finished job are kept while valid."""
-        if snapshot.state is not JobState.SUCCEEDED or not self._is_repeatable:
-            return self.job(snapshot, account, origin)
-        job = snapshot.job
-        key = (job.id, origin, self.storage.result_period(job, snapshot.now))
+        job, now, key = snapshot.job, snapshot.now, (snapshot.job.id, origin)
         known = self._ready.get(key)
         # After a reset, another job may get the same id.
-        if known is not None and known[0] is job:
-            return known[1]
-        ready = to_json(self.job(snapshot, account, origin))
-        self._ready[key] = (job, ready)
+        if known is not None and known.job is job and known.since <= now < known.until:
+            return known.body
+        body = self.job(snapshot, account, origin)
+        if snapshot.state is not JobState.SUCCEEDED or not self._is_repeatable:
+            return body
+        ready = _Ready(job, now, self.storage.results_until(job, now), to_json(body))
+        self._ready[key] = ready
         if len(self._ready) > MAX_READY_ANSWERS:
             del self._ready[next(iter(self._ready))]
-        return ready
+        return ready.body
 
     def job(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
         """Return a job in its wrapper, with the info of its state."""

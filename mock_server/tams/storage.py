@@ -153,15 +153,16 @@ class Storage:
         if self.settings.result_url == "fresh":
             expiry, salt = int(now) + life, f"{now:.6f}"
         else:
-            periods = self.result_period(job, now)
+            periods = max(0, int((now - ended_at) // life))
             expiry, salt = int(ended_at) + life * (periods + 1), "stable"
         nonce = chance.mac(account.credentials.secret, path, salt)
         digest = _result_digest(account, path, str(expiry), nonce, job.expired_links)
         return f"{origin}{path}?auth_key={expiry}-{nonce}-0-{digest}"
 
-    def result_period(self, job: Job, now: float) -> int:
-        """Return the number of the period in which a finished job's URLs stay the same."""
-        return max(0, int((now - job.ended_at) // self.settings.result_url_life))
+    def results_until(self, job: Job, now: float) -> float:
+        """Return when the period ends in which a finished job's URLs stay the same."""
+        life = self.settings.result_url_life
+        return job.ended_at + life * ((now - job.ended_at) // life + 1)
 
     def result_life(self, job: Job, now: float) -> int:
         """Return the seconds that an answer says its URLs have left."""
