@@ -59,10 +59,12 @@ def _names_pattern() -> str:
 _NAME = _names_pattern()
 _LETTER = "%(?i:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]|2d)"  # of a name that is percent-encoded
 _ENCODED = rf"(?<![\w%.\-])((?:[\w.\-]|%(?!{_LETTER[1:]}))*+{_LETTER}[\w%.\-]*+=)"
-_PAIRS_IN_TARGET = tuple(
-    re.compile(name + r"([^&]*+)", re.ASCII) for name in (rf"({_NAME}=)", _ENCODED)
-)
 _LINK = re.compile(r"(/s/)[0-9a-f]{24,}+")
+
+
+@cache
+def _pairs_in_target() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(name + r"([^&]*+)", re.ASCII) for name in (rf"({_NAME}=)", _ENCODED))
 
 
 @cache
@@ -204,7 +206,7 @@ def _begun(word: bytes, data: bytes) -> int:
 
 
 def _hide_pairs(text: str) -> str:
-    for pattern in _PAIRS_IN_TARGET:
+    for pattern in _pairs_in_target():
         text = pattern.sub(rf"\1{HIDDEN}", text)
     return text
 
@@ -239,6 +241,6 @@ def _secrets(trace: Trace) -> Iterator[str]:
             yield from (crumb.partition("=")[2].strip() for crumb in value.split(";"))
         elif is_secret(name):
             yield value.strip()
-    for pair in chain(*(pattern.finditer(head.query) for pattern in _PAIRS_IN_TARGET)):
+    for pair in chain(*(pattern.finditer(head.query) for pattern in _pairs_in_target())):
         yield pair[2]
         yield unquote(pair[2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, get_type_hints
 
@@ -86,6 +85,8 @@ class ControlSurface:
         return Problem(problems.CRASH, words).answer(call.path)
 
     def unknown_path(self, call: Call) -> Answer:
+        from difflib import get_close_matches
+
         known = list(dict.fromkeys(operation.path for operation in self.operations))
         near = get_close_matches(call.path[:200], known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""

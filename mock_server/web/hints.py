@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 
 MAX_NAME_LENGTH = 64
@@ -22,6 +21,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1000)
 def _nearest(name: str, names: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
     alike: dict[str, list[str]] = {}
     for each in names:
         alike.setdefault(_plain(each), []).append(each)

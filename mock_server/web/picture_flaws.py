@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _PICTURES = {
     "a GIF": rb"GIF8[79]a",
@@ -36,14 +37,15 @@ _OTHERS = {
     ),
 }
 _MUST = "picture, and must be PNG, JPEG or WebP"
-_KINDS = [
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), text)
-    for text, pattern in (
-        {f"it is {name} {_MUST}": p for name, p in _PICTURES.items()} | _OTHERS
-    ).items()
-]
 _MAX_HEAD = 1024
 _BOM = b"\xef\xbb\xbf"
+
+
+@cache
+def _kinds() -> list[tuple[re.Pattern[bytes], str]]:
+    patterns = {f"it is {name} {_MUST}": p for name, p in _PICTURES.items()} | _OTHERS
+    flags = re.IGNORECASE | re.DOTALL
+    return [(re.compile(pattern, flags), text) for text, pattern in patterns.items()]
 
 
 def kind_of(data: bytes) -> str:
@@ -51,7 +53,7 @@ def kind_of(data: bytes) -> str:
     if not data:
         return "it is empty"
     head = data[:_MAX_HEAD].removeprefix(_BOM)
-    for pattern, text in _KINDS:
+    for pattern, text in _kinds():
         if pattern.match(head):
             return text
     begin = head[:40].decode("ascii", "replace")

@@ -34,6 +34,7 @@ def test_a_start_loads_nothing_that_only_some_calls_need():
         "PIL",
         "av",
         "cryptography",
+        "difflib",
         "encodings.idna",
         "faker",
         "importlib.metadata",
