@@ -301,7 +301,7 @@ class _TakingConnection:
 
     body = b""
 
-    def send_whole(self, status: int, headers: Headers, body: bytes) -> bool:
+    def send_whole(self, status: int, lines: Iterable[bytes], body: bytes) -> bool:
         self.body = body
         return True
 

@@ -59,7 +59,7 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
 
     async def authenticate(self, call: Call) -> Account:
         """Return the account whose signature or token this is (TAMS › 3 Authentication)."""
-        value = call.header(b"authorization")
+        value = call.headers.get(b"authorization")
         header = parse_authorization(value)
         account = None
         if isinstance(header, BearerToken):

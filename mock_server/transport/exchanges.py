@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import struct
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import unquote
 
@@ -19,7 +20,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from mock_server.transport.batched import BatchedTransport, WriteBatch
 from mock_server.transport.upgrades import HttpWithoutUpgrade
 from mock_server.web.calls import GONE, WHOLE
-from mock_server.web.traces import Headers
 
 # A larger body costs more to copy behind its head than to send separately.
 MAX_JOINED_BYTES = 16 * 1024
@@ -50,22 +50,18 @@ class HttpExchange(RequestResponseCycle):
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.body = bytearray()
 
-    def send_whole(self, status: int, headers: Headers, body: bytes) -> bool:
+    def send_whole(self, status: int, lines: Iterable[bytes], body: bytes) -> bool:
         """Send the answer, or return False where only the ordinary way is right."""
         if self.disconnected or self.flow.write_paused or not self.keep_alive:
             return False
         if len(body) > MAX_JOINED_BYTES:
             return False
         parts = [STATUS_LINE[status]]
-        for group in (self.default_headers, headers):
-            for name, value in group:
-                parts += name, b": ", value, b"\r\n"
-        head = b"".join(parts)
-        lines = len(parts) // 4 + 1
-        if head.count(b"\n") != lines or head.count(b"\r") != lines:
-            return False  # uvicorn refuses it
+        for name, value in self.default_headers:
+            parts += name, b": ", value, b"\r\n"
+        parts += (*lines, b"\r\n", body)
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join((head, b"\r\n", body)))
+        self.transport.write(b"".join(parts))
         self.message_event.set()
         self.on_response()
         return True

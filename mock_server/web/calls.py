@@ -117,15 +117,16 @@ class Call:
 
     `identity` is what identified the caller beside the account, such as a session. `hooks` are the
     hooks of this call, and `answer` is what the last one may replace. `surface` and `operation` are
-    what carries it out: those of the account, once it is known that it has its own.
+    what carries it out: those of the account, once it is known that it has its own. `headers` have
+    lower-case names, and of each the last value.
     """
 
     __slots__ = (
-        "_headers",
         "account",
         "accounts",
         "answer",
         "body",
+        "headers",
         "hooks",
         "identity",
         "method",
@@ -159,7 +160,7 @@ class Call:
         self.path: str = scope["path"]
         self.params = params
         self.body = b""
-        self._headers: dict[bytes, bytes] | None = None
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
 
     @property
     def wall(self) -> float:
@@ -191,9 +192,7 @@ class Call:
 
     def header(self, name: bytes) -> bytes | None:
         """Return the header's last value; `name` is lower case."""
-        if self._headers is None:
-            self._headers = dict(self.scope["headers"])
-        return self._headers.get(name)
+        return self.headers.get(name)
 
     def origin(self, public_url: str = "") -> str:
         """Return scheme and host to hand out URLs on: those of the caller, or the server's own."""
@@ -222,9 +221,9 @@ class Call:
 
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""
-        length = self.header(b"content-length")
+        length = self.headers.get(b"content-length")
         if length is None:
-            if self.header(b"transfer-encoding") is None:
+            if b"transfer-encoding" not in self.headers:
                 return
         elif not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
             raise Malformed("the content length is not a number of bytes")
@@ -282,22 +281,30 @@ async def send_answer(
     The trace gets what went out of it.
     """
     trace, state = call.trace, call.scope.setdefault("state", {})
+    more: Headers = ()
+    if trace.announced:
+        more = ((b"x-mock-remark", trace.announced.encode("ascii", "replace")),)
+    if cross_origin and b"origin" in call.headers:
+        more += _CROSS_ORIGIN
+    is_head = call.method == "HEAD"
+    # The journal should not keep the connection with the scope.
+    whole = None if answer.wire is not None else state.pop(WHOLE, None)
+    if whole is not None and not is_head:
+        own = f"content-length: {len(answer.body)}\r\nx-mock-request-id: {trace.id}\r\n"
+        lines = [_lines(answer.headers), own.encode()]
+        if more:
+            lines.append(_lines(more))
+        if None not in lines and whole.send_whole(answer.status, lines, answer.body):
+            trace.answer = answer
+            return
     headers = (
         *answer.headers,
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-mock-request-id", trace.id.encode()),
+        *more,
     )
-    if trace.announced:
-        headers += ((b"x-mock-remark", trace.announced.encode("ascii", "replace")),)
-    if cross_origin and call.header(b"origin") is not None:
-        headers += _CROSS_ORIGIN
-    is_head = call.method == "HEAD"
     if answer.wire is not None:
         await answer.wire.send(send, answer, headers, call)
-        return
-    whole = state.pop(WHOLE, None)  # Else the scope would keep itself in memory.
-    if whole is not None and not is_head and whole.send_whole(answer.status, headers, answer.body):
-        trace.answer = answer
         return
     head = Answer(answer.status, b"", answer.headers)
     sent = head if is_head else answer
@@ -313,6 +320,13 @@ async def send_answer(
         pass  # Other servers raise instead.
     if not trace.passing:
         trace.remarks.append(LEFT_LATE)
+
+
+@lru_cache(maxsize=64)
+def _lines(headers: Headers) -> bytes | None:
+    """Return headers as they are sent, or None where one does not fit its line."""
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return lines if lines.count(b"\n") == lines.count(b"\r") == len(headers) else None
 
 
 def with_own_ids(answer: Answer, call: Call) -> Answer:

@@ -122,7 +122,7 @@ class FaultService:
     def hooks_of(self, call: Call, operation: Operation, surface: Surface) -> Hooks:
         """Return the hooks of a call: none, unless there are rules or the call asks for a fault."""
         asks = self.by_request and (
-            call.header(HEADER) is not None or (operation.body is not None and MARK in call.body)
+            HEADER in call.headers or (operation.body is not None and MARK in call.body)
         )
         if not asks and not self._has_rules:
             return NO_HOOKS
