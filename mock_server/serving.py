@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import uvicorn
-from anyio import CancelScope, to_thread
 from msgspec import Struct
 from uvicorn.lifespan.on import LifespanOn
 
@@ -183,9 +182,13 @@ class ServerInThread:
         self._stack.close()
 
     async def __aenter__(self) -> Server:
+        from anyio import to_thread
+
         return await to_thread.run_sync(self.__enter__)
 
     async def __aexit__(self, *error: object) -> None:
+        from anyio import CancelScope, to_thread
+
         with CancelScope(shield=True):
             await to_thread.run_sync(self.__exit__)
 

@@ -5,7 +5,6 @@ It has no secrets and changes nothing, so everyone may see it, also through a li
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from string import Template
 
@@ -50,6 +49,8 @@ class FrontPage:
         )
 
     async def get_page(self, call: Call) -> Answer:
+        from html import escape
+
         note = _GUARDED if self.guarded else ""
         page = Template(_TEMPLATE.read_text("utf-8"))
         text = page.substitute(version=escape(self.version), note=note)

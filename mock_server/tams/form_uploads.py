@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import html
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -276,6 +275,8 @@ def _calls_back(form: _UploadForm) -> bool:
 
 def _own_answer(form: _UploadForm, key: str, origin: str) -> Answer:
     """Return the store's answer without a callback: nothing, unless the form asks for it."""
+    import html
+
     digest = hashlib.md5(form.file, usedforsecurity=False).hexdigest().upper()
     etag = (b"etag", f'"{digest}"'.encode())
     match form.fields.get("success_action_status"):
@@ -297,6 +298,8 @@ _XML = (b"content-type", b"application/xml")
 
 
 def _refusal(call: Call, status: int, code: str, message: str) -> Answer:
+    import html
+
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error>'
         f"<Code>{code}</Code><Message>{html.escape(message, quote=False)}</Message>"

@@ -15,6 +15,7 @@ import sys
 from mock_server import cli
 cli._skip_plugins()
 from mock_server.commands import serve
+from mock_server import serving
 from mock_server.app import App
 from mock_server.transport.ports import listen
 App(serve.Settings())
@@ -32,11 +33,13 @@ def test_a_start_loads_nothing_that_only_some_calls_need():
     spared = {
         "mock_server.workshop.surface",
         "PIL",
+        "anyio",
         "av",
         "cryptography",
         "difflib",
         "encodings.idna",
         "faker",
+        "html",
         "importlib.metadata",
         "jinja2",
         "shlex",
