@@ -118,10 +118,20 @@ class ExchangingHttp(HttpWithoutUpgrade):
         keep_alive = version != "1.0" and parser.should_keep_alive()
         self.cycle = HttpExchange(self, scope, keep_alive=keep_alive)
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self.start(self.cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def start(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Let the app answer a request."""
+        self.tasks.add(self.loop.create_task(self._run(cycle, app)))
+
+    async def _run(self, cycle: RequestResponseCycle, app: Any) -> None:
+        try:
+            await cycle.run_asgi(app)
+        finally:  # A callback of the task would take another turn of the event loop.
+            self.tasks.discard(asyncio.current_task())
 
     def on_message_complete(self) -> None:
         exchange = self.cycle

@@ -59,7 +59,7 @@ class TimedHttp(BoundedHttp):
             self._idle_since = self.loop.time()
             self.flow.resume_reading()
             if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
+                self.start(*self.pipeline.pop())
         if self._refusal is not None and not self._is_answering():
             self._send(self._refusal)
         if self._client_ended and not self.pipeline:
