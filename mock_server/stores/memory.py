@@ -204,9 +204,10 @@ class MemoryTransaction(MemoryView):
         await self.savepoint()  # What comes next may be undone, too.
 
     async def count(self, kind: type[Record], account: str | None = None) -> int:
-        total, committed = await super().count(kind, account), self._table(kind).records
+        table = self._table(kind)
+        total = len(table.ids(account))
         for id, changed in self.changes.get(kind, {}).items():
-            total += _counts(changed, account) - _counts(committed.get(id), account)
+            total += _counts(changed, account) - _counts(table.records.get(id), account)
         return total
 
     def _all(self, kind: type, account: str | None) -> Iterable[Any]:
