@@ -207,6 +207,9 @@ class _GatedTransaction(MemoryTransaction):
 
 
 class _GatedView(MemoryView):
+    def __init__(self, store: _GatedStore) -> None:
+        self._tables = store._tables
+
     async def __aenter__(self) -> View:
         await _pass_gate()
         return await super().__aenter__()
@@ -216,10 +219,10 @@ class _GatedStore(MemoryStore):
     """A store in which units of work happen in the order of the steps."""
 
     def transaction(self, account: str) -> MemoryTransaction:
-        return _GatedTransaction(self, account)
+        return _GatedTransaction(self, account, self._tables, self._lock(account))
 
     def view(self) -> MemoryView:
-        return _GatedView(self._tables)
+        return _GatedView(self)
 
 
 class _ToldDispatcher(CallbackDispatcher):

@@ -28,10 +28,10 @@ _NO_RECORDS = RecordTable(Record)  # stands for the table of a kind that has non
 class MemoryView:
     """A look at the tables as they are."""
 
-    changes: Mapping[type, Mapping[str, Any]] = MappingProxyType({})
+    __slots__ = ()
 
-    def __init__(self, tables: dict[type, RecordTable]) -> None:
-        self._tables = tables
+    changes: Mapping[type, Mapping[str, Any]] = MappingProxyType({})
+    _tables: dict[type, RecordTable]
 
     async def __aenter__(self) -> View:
         return self
@@ -128,25 +128,23 @@ class MemoryView:
         return (at for at, _ in islice(self._table(kind).due_places(account, after), 1))
 
 
-class MemoryTransaction(MemoryView):
+class MemoryTransaction(MemoryView, Struct, eq=False):
     """A look at the tables with the changes of this transaction laid over them."""
 
-    _clears_blobs = False
+    _store: MemoryStore
+    _account: str
+    _tables: dict[type, RecordTable]
+    _lock: asyncio.Lock
+    changes: dict[type, dict[str, Any]] = {}
+    _anew: set[tuple[type, str]] = set()
+    _blobs: dict[str, bytes] = {}
+    _clears_blobs: bool = False
+    _over_orders: dict[type, Sequence[str]] = {}
+    # The changed records of a kind that fall due, as a heap, once the kind was asked for; and the
+    # first committed one that has not been changed since.
+    _due_changes: dict[type, list[_Due]] = {}
+    _fronts: dict[type, _Front] = {}
     _saved: tuple[Any, ...] = ()
-
-    def __init__(self, store: MemoryStore, account: str) -> None:
-        self._tables = store._tables
-        self._store = store
-        self._account = account
-        self._lock = store._lock(account)
-        self.changes: dict[type, dict[str, Any]] = {}
-        self._anew: set[tuple[type, str]] = set()
-        self._blobs: dict[str, bytes] = {}
-        self._over_orders: dict[type, Sequence[str]] = {}
-        # The changed records of a kind that fall due, as a heap, once the kind was asked for; and
-        # the first committed one that has not been changed since.
-        self._due_changes: dict[type, list[_Due]] = {}
-        self._fronts: dict[type, _Front] = {}
 
     async def __aenter__(self) -> Transaction:
         await self._lock.acquire()
@@ -398,7 +396,7 @@ class MemoryStore(MemoryView):
     """A backend that lives and ends with the process."""
 
     def __init__(self, *, blob_bytes: int = DEFAULT_BLOB_BYTES) -> None:
-        super().__init__({})
+        self._tables = {}
         self.blobs = MemoryBlobs(blob_bytes)
         self._locks: dict[str, asyncio.Lock] = {}
         # A dropped account needs no lock, unless something still holds it or waits for it.
@@ -408,7 +406,7 @@ class MemoryStore(MemoryView):
         return self
 
     def transaction(self, account: str) -> MemoryTransaction:
-        return MemoryTransaction(self, account)
+        return MemoryTransaction(self, account, self._tables, self._lock(account))
 
     async def accounts_due(self, kind: type[Record]) -> Sequence[str]:
         return list(self._table(kind).due)
