@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import combinations, count, islice
 from math import comb, isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -79,12 +80,14 @@ def load_private_key(pem: str) -> RSAPrivateKey:
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Struct, frozen=True):
     """Both halves as PEM: PKCS#8 and SubjectPublicKeyInfo, the forms that openssl writes today."""
 
-    private_pem: str = field(repr=False)
+    private_pem: str
     public_pem: str
+
+    def __repr__(self) -> str:
+        return f"KeyPair(public_pem={self.public_pem!r})"
 
 
 @lru_cache(maxsize=256)

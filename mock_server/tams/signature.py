@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -66,11 +65,13 @@ class SignedHeader(Struct, frozen=True):
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class BearerToken:
+class BearerToken(Struct, frozen=True):
     """The token of a `Bearer` header; it is a secret and stays out of `repr`."""
 
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        return "BearerToken()"
 
 
 class SignatureRefusal(Struct, frozen=True):
