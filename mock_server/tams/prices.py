@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mock_server.tams.catalogue import Catalogue, PriceGroup, constants
+from mock_server.tams.catalogue import Family, PriceGroup, constants
 from mock_server.tams.settings import TamsSettings
 
 _OTHER = "other"
@@ -31,11 +31,12 @@ class Rate(Struct, frozen=True):
 
     group: PriceGroup
     factor: Decimal
-    count: int = 1
+    count: int
 
     def diffusion(self, steps: int) -> Decimal:
         """Return the price of a DIFFUSION stage, whatever its size."""
-        return self.factor * self.count * -(-steps // _STEPS_PER_UNIT) / _STEPS_PER_UNIT
+        units = self.count * -(-steps // _STEPS_PER_UNIT)
+        return self.factor * units / _STEPS_PER_UNIT
 
     def repaint(self, steps: int, width: int, height: int) -> Decimal:
         """Return the price of repair or inpainting."""
@@ -51,9 +52,9 @@ def _halves(pixels: int) -> Decimal:
     return Decimal(-(-pixels // _UNIT_PIXELS)) / 2
 
 
-def rate_of(model_id: str, settings: TamsSettings, catalogue: Catalogue, count: int = 1) -> Rate:
+def rate_of(model_id: str, family: Family, settings: TamsSettings, count: int) -> Rate:
     """Return what sampling with a model costs; settings may change its factor (U34)."""
-    group = catalogue.family_of(model_id).price_group
+    group = family.price_group
     factor = _factor(model_id, group, settings.sdxl_factor, settings.model_factors)
     return Rate(group, factor, count)
 

@@ -114,6 +114,7 @@ class _Chain:
         self.efforts: list[Decimal] = []
         self.price = ZERO
         self.is_sampled = False  # by a DIFFUSION stage
+        self.model, self.family = "", SDXL  # what samples last
         # What the first sampling stage sets; the other fields are known at the end.
         self.order: Order | None = None
         self.source = self.mask = ""
@@ -127,7 +128,6 @@ class _Chain:
             for each in members
         )
         self.count = validator.count(start.count, sampled=not self.has_own_settings)
-        self.rate = self._rate("")
 
     def parse_order(self) -> ParsedOrder:
         start, validator = self.start, self.validator
@@ -156,17 +156,15 @@ class _Chain:
                 tuple(self.passes),
                 prices.total(self.price, validator.settings.fixed_price),
                 self.count,
-                max(self.efforts, default=SDXL.effort),
+                max(self.efforts or (SDXL.effort,)),
                 inputs,
                 validator.settings.pending_seconds,
             ),
             tuple(validator.warnings),
         )
 
-    def _rate(self, model_id: str) -> prices.Rate:
-        return prices.rate_of(
-            model_id, self.validator.settings, self.validator.catalogue, self.count
-        )
+    def _rate(self) -> prices.Rate:
+        return prices.rate_of(self.model, self.family, self.validator.settings, self.count)
 
     def _add(self, member: Member) -> None:
         match member:
@@ -175,7 +173,7 @@ class _Chain:
                     self._sample_with(member)
                 self._add_pass("diffusion")
                 self.is_sampled = True
-                self.price += self.rate.diffusion(self.steps)
+                self.price += self._rate().diffusion(self.steps)
             case ImageToUpscalerBody():
                 self._upscale(member)
             case ImageToAdetailerBody():
@@ -193,7 +191,7 @@ class _Chain:
                 self.steps = self.steps or self.validator.steps(0)
                 self._set_frames("videoLength", ANIMATION_FRAMES, 0)
                 self._add_pass("animation")
-                self.price += self.rate.diffusion(self.steps)
+                self.price += self._rate().diffusion(self.steps)
 
     def _use_settings(self, own: DiffusionBody | None) -> None:
         """Sample with the stage's own settings, unless a DIFFUSION stage overrides them."""
@@ -210,7 +208,7 @@ class _Chain:
             self.width, self.height = size
         self.steps = validator.steps(diffusion.steps)
         self.efforts.append(family.effort)
-        self.rate = self._rate(diffusion.sd_model)
+        self.model, self.family = diffusion.sd_model, family
         cfg_scale = validator.cfg_scale(diffusion.cfg_scale)
         sampler = validator.sampler(diffusion.sampler)
         validator.check_diffusion(diffusion)
@@ -247,7 +245,7 @@ class _Chain:
         self.width, self.height = validator.resized(*size, asked_in_pixels=not scale)
         steps = steps or self.steps
         self._add_pass(f"upscaler {upscaler.hr_upscaler}", steps=steps)
-        self.price += self.rate.upscaler(steps, self.width, self.height)
+        self.price += self._rate().upscaler(steps, self.width, self.height)
         if self.main is None and self.order is not None and len(self.passes) == 1:
             self.order = replace(self.order, denoising_strength=strength)
 
@@ -261,7 +259,7 @@ class _Chain:
         # opposite.
         ran, billed = (own_steps, self.steps) if arg.ad_use_steps else (self.steps, own_steps)
         self._add_pass(f"adetailer {arg.ad_model}", steps=ran, size=(width, height))
-        self.price += self.rate.repaint(billed, self.width, self.height)
+        self.price += self._rate().repaint(billed, self.width, self.height)
 
     def _inpaint(self, inpaint: ImageToInpaintBody) -> None:
         self._use_settings(inpaint.diffusion)
@@ -270,7 +268,7 @@ class _Chain:
         self.mask = self.mask or inpaint.mask_image_resource_id
         self.inputs.append(inpaint.mask_image_resource_id)
         self._add_pass("inpaint")
-        self.price += self.rate.repaint(self.steps, self.width, self.height)
+        self.price += self._rate().repaint(self.steps, self.width, self.height)
 
     def _video(self, video: VideoDiffusionBody) -> None:
         parsed = parse_video(

@@ -104,7 +104,7 @@ class StageValidator:
     def prompts(self, member: str, prompts: Sequence[PromptBody]) -> None:
         if len(prompts) > MAX_PROMPTS:
             raise refused(f"{member}: must be at most {MAX_PROMPTS}, found {len(prompts)}")
-        length = sum(len(prompt.text) for prompt in prompts)
+        length = sum([len(prompt.text) for prompt in prompts])
         if length > MAX_PROMPT_LENGTH:
             raise refused(
                 f"{member}: must have at most {MAX_PROMPT_LENGTH} characters, found {length}"

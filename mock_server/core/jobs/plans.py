@@ -20,7 +20,7 @@ _REFERENCE_PIXELS = 768 * 768
 _PLAN_BUCKETS = 256
 
 
-class Pass(Struct, frozen=True):
+class Pass(Struct, frozen=True, gc=False):
     """One run of the engine over the picture (or `frames` pictures); sizes in pixels."""
 
     name: str
@@ -36,7 +36,7 @@ class Pass(Struct, frozen=True):
         return area * (Decimal("0.4") + Decimal("0.05") * self.steps) * self.frames
 
 
-class Work(Struct, frozen=True):
+class Work(Struct, frozen=True, gc=False):
     """The work of an order: its passes, the factor of the model, and the uploads that it needs.
 
     `price` in credits is what the vendor's formula says. `pending` is the time in seconds for
@@ -145,7 +145,8 @@ class Plan(Struct, frozen=True):
         """Seconds from the start to the end."""
         if self.course:
             return sum([leg.seconds for leg in self.course])
-        return self.run if self.failure is None else self.run * self.failure.after
+        run = sum(self.stages)
+        return run if self.failure is None else run * self.failure.after
 
     def done_after(self, seconds: float) -> float:
         """Return the part of the run (0 to 1) that is done some seconds after the start."""

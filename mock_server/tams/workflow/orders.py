@@ -185,7 +185,8 @@ def _price(reading: GraphReading, settings: TamsSettings, catalogue: Catalogue) 
                 model, picture.frames, fast=False, from_image=from_image, area=picture.area
             )
         else:
-            rate = prices.rate_of(each.order.model, settings, catalogue, picture.batch)
+            model = each.order.model
+            rate = prices.rate_of(model, catalogue.family_of(model), settings, picture.batch)
             price += rate.diffusion(each.order.steps)
     return price
 
