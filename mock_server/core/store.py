@@ -98,8 +98,8 @@ class View(Protocol):
 class Transaction(View, Protocol):
     """All or nothing, and alone with its account; await only the store inside."""
 
-    async def put(self, record: Record) -> None:
-        """Write the record, new or in place of the one with its id."""
+    async def put(self, *records: Record) -> None:
+        """Write the records, each new or in place of the one of its kind with its id."""
 
     async def delete(self, kind: type[Record], id: str) -> None:
         """Delete the record; nothing happens if it does not exist."""

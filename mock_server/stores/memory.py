@@ -162,16 +162,18 @@ class MemoryTransaction(MemoryView, Struct, eq=False):
         # Every call comes here several times.
         return self._tables.get(kind, _NO_RECORDS).records.get(id)
 
-    async def put(self, record: Record) -> None:
-        kind, id = type(record), record.id
-        if (changed := self.changes.get(kind)) is None:
-            changed = self.changes[kind] = {}
-        elif changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
-            del changed[id]
-            self._anew.add((kind, id))
-        changed[id] = record
-        if kind in self._due_changes and record.account == self._account:
-            _push(self._due_changes[kind], record)
+    async def put(self, *records: Record) -> None:
+        changes, due_changes = self.changes, self._due_changes
+        for record in records:
+            kind, id = type(record), record.id
+            if (changed := changes.get(kind)) is None:
+                changed = changes[kind] = {}
+            elif changed.get(id, record) is None:  # It was deleted here, so it goes to the end.
+                del changed[id]
+                self._anew.add((kind, id))
+            changed[id] = record
+            if kind in due_changes and record.account == self._account:
+                _push(due_changes[kind], record)
 
     async def delete(self, kind: type[Record], id: str) -> None:
         self.changes.setdefault(kind, {})[id] = None
@@ -317,16 +319,13 @@ class MemoryTransaction(MemoryView, Struct, eq=False):
                     yield at
 
     def _commit(self) -> None:
-        anew = self._anew
+        tables = self._tables
+        for kind, id in self._anew:
+            self._table(kind).delete(id)
         for kind, records in self.changes.items():
-            table = self._tables.get(kind)
-            if table is None:
-                table = self._tables[kind] = RecordTable(kind)
-            for id, record in records.items():
-                if record is None or (anew and (kind, id) in anew):
-                    table.delete(id)
-                if record is not None:
-                    table.put(record)
+            if (table := tables.get(kind)) is None:
+                table = tables[kind] = RecordTable(kind)
+            table.change(records)
         for kind, ids in self._over_orders.items():
             self._table(kind).order_over(self._account, ids)
         if self._clears_blobs:

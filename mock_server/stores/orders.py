@@ -75,45 +75,45 @@ class AgeOrder:
 class DueOrder:
     """Moments with ids, sorted. They are in blocks, so that a change moves few of many."""
 
-    __slots__ = ("_blocks", "_lasts", "_length")
+    __slots__ = ("_blocks", "_lasts")
 
     def __init__(self) -> None:
         self._blocks: list[list[Place]] = []
         self._lasts: list[Place] = []  # of each block
-        self._length = 0
 
     def add(self, place: Place) -> None:
         blocks, lasts = self._blocks, self._lasts
-        self._length += 1
         if not blocks:
             blocks.append([place])
             lasts.append(place)
             return
-        number = min(bisect_left(lasts, place), len(blocks) - 1)
-        block = blocks[number]
-        if block[-1] < place:  # as for most, which come last
-            block.append(place)
-        else:
+        number = bisect_left(lasts, place)
+        if number < len(blocks):
+            block = blocks[number]
             insort(block, place)
+        else:  # as for most, which come last
+            number -= 1
+            block = blocks[number]
+            block.append(place)
+            lasts[number] = place
         if len(block) > _MAX_BLOCK:
             half = len(block) // 2
             blocks.insert(number + 1, block[half:])
             lasts.insert(number + 1, block[-1])
             del block[half:]
-        lasts[number] = block[-1]
+            lasts[number] = block[-1]
 
     def remove(self, place: Place) -> None:
         number = bisect_left(self._lasts, place)
         block = self._blocks[number]
         del block[bisect_left(block, place)]
-        self._length -= 1
         if block:
             self._lasts[number] = block[-1]
         else:
             del self._blocks[number], self._lasts[number]
 
-    def __len__(self) -> int:
-        return self._length
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
 
     @property
     def first(self) -> Place:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 from mock_server.stores.orders import AgeOrder, DueOrder
-
-OrderT = TypeVar("OrderT", AgeOrder, DueOrder)
 
 
 class RecordTable:
@@ -18,42 +17,45 @@ class RecordTable:
     `all_ages` is the order of the whole table; it is made when somebody looks into its middle.
     """
 
-    all_ages: AgeOrder | None = None
-
     def __init__(self, kind: type) -> None:
         # To ask each record for a missing attribute takes long.
         self.has_due = _has(kind, "due_at")
         self.has_groups = _has(kind, "due_group")
         self.has_over = _has(kind, "is_over")
         self.records: dict[str, Any] = {}
-        self.ages: dict[str, AgeOrder] = {}
-        self.over: dict[str, AgeOrder] = {}
-        self.due: dict[str, DueOrder] = {}
+        self.all_ages: AgeOrder | None = None
+        self.ages: defaultdict[str, AgeOrder] = defaultdict(AgeOrder)
+        self.over: defaultdict[str, AgeOrder] = defaultdict(AgeOrder)
+        self.due: defaultdict[str, DueOrder] = defaultdict(DueOrder)
         self.groups: dict[str, dict[str, DueOrder]] = {}
 
-    def put(self, record: Any) -> None:
-        id, account = record.id, record.account
-        old = self.records.get(id)
-        if old is not None and old.account != account:
-            self.delete(id)
-            old = None
-        if old is None:
-            _order(self.ages, account, AgeOrder).append(id)
-            if self.all_ages is not None:
-                self.all_ages.append(id)
-        elif self.has_due:
-            self._forget_due(old)
-        self.records[id] = record
-        if self.has_due and (due_at := record.due_at) is not None:
-            _order(self.due, account, DueOrder).add((due_at, id))
-            if self.has_groups:
-                groups = self.groups.setdefault(account, {})
-                _order(groups, record.due_group, DueOrder).add((due_at, id))
-        if self.has_over:
-            is_over = record.is_over
-            if is_over is not (old is not None and old.is_over):
-                order = _order(self.over, account, AgeOrder)
-                order.append(id) if is_over else order.remove(id)
+    def change(self, records: Mapping[str, Any]) -> None:
+        """Put each record under its id, in place of the one there; None deletes that."""
+        for id, record in records.items():
+            old = self.records.get(id)
+            if record is None or (old is not None and old.account != record.account):
+                self.delete(id)
+                old = None
+            if record is None:
+                continue
+            account = record.account
+            if old is None:
+                self.ages[account].append(id)
+                if self.all_ages is not None:
+                    self.all_ages.append(id)
+            elif self.has_due:
+                self._forget_due(old)
+            self.records[id] = record
+            if self.has_due and (due_at := record.due_at) is not None:
+                self.due[account].add((due_at, id))
+                if self.has_groups:
+                    groups = self.groups.setdefault(account, defaultdict(DueOrder))
+                    groups[record.due_group].add((due_at, id))
+            if self.has_over:
+                is_over = record.is_over
+                if is_over is not (old is not None and old.is_over):
+                    order = self.over[account]
+                    order.append(id) if is_over else order.remove(id)
 
     def delete(self, id: str) -> None:
         record = self.records.pop(id, None)
@@ -135,10 +137,3 @@ class RecordTable:
 
 def _has(kind: type, name: str) -> bool:
     return hasattr(kind, name) or name in kind.__annotations__
-
-
-def _order(orders: dict[str, OrderT], key: str, make: Callable[[], OrderT]) -> OrderT:
-    order = orders.get(key)
-    if order is None:
-        order = orders[key] = make()
-    return order

@@ -28,7 +28,7 @@ MAX_MOVED = 32
 _NEVER = -1e18  # a number that JSON has, since some of it is in records
 
 
-class QueuePlace(Struct, frozen=True):
+class QueuePlace(Struct, frozen=True, gc=False):
     """That the job with this id waits for its start, at `due_at`."""
 
     id: str
@@ -78,19 +78,15 @@ class QueueState(Struct, frozen=True):
             stands_for = self.stands_until - now - (plan.created + plan.pending)
             if plan.counted_after < stands_for:
                 plan = replace(plan, counted_after=stands_for)
-        queue = QueueState(
-            id=self.id,
-            account=self.account,
+        queue = replace(
+            self,
             serial=self.serial + 1,
             last_tick=tick,
             free_at=_taken((*taken, start + plan.until_end), now),
-            running=self.running,
             waiting=self.waiting + 1,
             last_start=start,
             other_tenants=plan.ahead,
             stands_until=_stands_until(now, plan),
-            inexact=self.inexact,
-            watched=self.watched,
         )
         return queue, plan, start
 

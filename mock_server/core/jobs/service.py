@@ -32,6 +32,7 @@ from mock_server.core.jobs.plan_changes import PlanChange, Standing
 from mock_server.core.jobs.plans import AT_ONCE, Plan, Work
 from mock_server.core.jobs.queue import QueuePlace
 from mock_server.core.jobs.watch import Notify, Watch
+from mock_server.core.store import Record
 
 if TYPE_CHECKING:
     from mock_server.core.unit_of_work import UnitOfWork
@@ -98,7 +99,7 @@ class JobService(Struct, frozen=True):
         """
         world = self.world
         tx, account, now, rules = world.tx, world.account, world.now, world.rules
-        if order.is_video and not rules.makes_videos:
+        if not rules.makes_videos and order.is_video:
             raise NotInstalled("videos", "video")
         key_id = request_key and f"{account.id}/{request_key}"
         if key_id:
@@ -106,7 +107,7 @@ class JobService(Struct, frozen=True):
             if known is not None and known.made_at >= now - key_life:
                 same = known.fingerprint == fingerprint
                 raise RequestRepeated(request_key, known.job, same_content=same)
-        await tx.put((await world.wallet()).hold(work.price))
+        wallet = (await world.wallet()).hold(work.price)
         queue = await world.queue()
         serial = queue.serial + 1
         kind = progress or rules.progress
@@ -126,7 +127,6 @@ class JobService(Struct, frozen=True):
         own_ahead = queue.waiting - 1 if queues else 0
         if watch is not None:
             queue = replace(queue, watched=queue.watched + 1)
-        await tx.put(queue)
         job = Job(
             id=job_id,
             account=account.id,
@@ -144,11 +144,12 @@ class JobService(Struct, frozen=True):
         )
         if serial > rules.keep_jobs:  # With fewer ever made, there is room.
             await self._make_room()
-        await tx.put(job)
+        records: list[Record] = [wallet, queue, job]
         if queues:
-            await tx.put(QueuePlace(job.id, account.id, starts_at))
+            records.append(QueuePlace(job_id, account.id, starts_at))
         if key_id:
-            await tx.put(RequestKey(key_id, account.id, job.id, fingerprint, now))
+            records.append(RequestKey(key_id, account.id, job_id, fingerprint, now))
+        await tx.put(*records)
         if watch is not None:
             world.callbacks_changed = True
         if starts_at <= now or watch is not None:  # Something of it may be due already.
