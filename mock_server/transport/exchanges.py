@@ -98,7 +98,8 @@ class ExchangingHttp(HttpWithoutUpgrade):
         """Start the request whose head is complete, or let it wait for those before it."""
         parser, url = self.parser, httptools.parse_url(self.url)
         version = parser.get_http_version()
-        path = url.path.decode("ascii")
+        raw_path = url.path
+        path = raw_path.decode("ascii")
         scope = {
             "type": "http",
             "asgi": _ASGI,
@@ -106,10 +107,10 @@ class ExchangingHttp(HttpWithoutUpgrade):
             "server": self.server,
             "client": self.client,
             "scheme": self.scheme,
-            "method": parser.get_method().decode("ascii"),
+            "method": parser.get_method().decode(),
             "root_path": "",
             "path": unquote(path) if "%" in path else path,
-            "raw_path": url.path,
+            "raw_path": raw_path,
             "query_string": url.query or b"",
             "headers": self.headers,
             "state": self.app_state.copy(),

@@ -172,6 +172,11 @@ class Call:
         """The path and query as they stood on the request line, undecoded."""
         return target_of(self.scope)
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces a body, which may be empty."""
+        return b"content-length" in self.headers or b"transfer-encoding" in self.headers
+
     def act(self) -> UnitOfWork:
         """Open a unit of work on the caller's account.
 
@@ -222,13 +227,11 @@ class Call:
     async def read(self, receive: Receive, bounds: Bounds) -> None:
         """Read the body, as long as it is within the bounds (Malformed, TooLarge, TooSlow)."""
         length = self.headers.get(b"content-length")
-        if length is None:
-            if b"transfer-encoding" not in self.headers:
-                return
-        elif not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
-            raise Malformed("the content length is not a number of bytes")
-        elif int(length) > bounds.body_bytes:
-            raise TooLarge("body", limit_bytes=bounds.body_bytes)
+        if length is not None:
+            if not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
+                raise Malformed("the content length is not a number of bytes")
+            if int(length) > bounds.body_bytes:
+                raise TooLarge("body", limit_bytes=bounds.body_bytes)
         reading = read_body(receive, bounds.body_bytes)
         if WHOLE in self.scope.get("state", ()):
             self.body = await reading  # without a timer, which costs more than the reading

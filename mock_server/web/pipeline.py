@@ -45,9 +45,6 @@ class Stage(StrEnum):
 
     RECEIVED = "received"  # the body is there, as bytes
     IDENTIFIED = "identified"  # the caller's account is known
-    ADMITTED = "admitted"  # within its limits; the unit of work is open
-    PARSED = "parsed"
-    DONE = "done"  # the work is done, and committed
     ANSWERED = "answered"  # the answer is ready to be sent
 
 
@@ -233,7 +230,8 @@ class Pipeline:
         call.operation = operation
         call.trace.operation = f"{operation.method} {operation.path}"
         try:
-            await call.read(receive, operation.bounds or self.bounds)
+            if call.has_body:
+                await call.read(receive, operation.bounds or self.bounds)
             if self.hooks_of is not None:
                 call.hooks = self.hooks_of(call, operation, self.surface)
             answer = await self._serve(call)
@@ -296,26 +294,19 @@ class Pipeline:
                 call.now = call.trace.now = world.now
                 await surface.admit(world, call, operation)
                 if not operation.leaves:
-                    result = await operation.run(world, call, await self._parsed(operation, call))
+                    result = await operation.run(world, call, self._parsed(operation, call))
         if account is None or operation.leaves:
-            result = await operation.run(call, await self._parsed(operation, call))
-        if call.hooks:
-            await self._run_hook(Stage.DONE, call)
+            result = await operation.run(call, self._parsed(operation, call))
         return surface.render(result, operation, call.trace)
 
-    async def _parsed(self, operation: Operation, call: Call) -> Any:
-        if call.hooks:
-            await self._run_hook(Stage.ADMITTED, call)
+    def _parsed(self, operation: Operation, call: Call) -> Any:
         # Nearly all bodies begin like this, and need nothing else.
         if operation.body is not None and call.body and not call.body.startswith(b"{"):
             from mock_server.web.body_text import make_plain
 
             if self.fallback is None:
                 make_plain(call, operation.bounds or self.bounds)
-        payload = call.surface.parse(operation, call)
-        if call.hooks:
-            await self._run_hook(Stage.PARSED, call)
-        return payload
+        return call.surface.parse(operation, call)
 
     async def _run_hook(self, stage: Stage, call: Call) -> None:
         hook = call.hooks.get(stage)
