@@ -52,10 +52,10 @@ class LineWriter:
         self._waiting_bytes = 0
         self._written_bytes = 0
         self._dropped = 0
-        self._told_at = 0.0
+        self._dropping_since = 0.0
         self._idle = False
         self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
 
     @property
     def is_read(self) -> bool:
@@ -77,6 +77,8 @@ class LineWriter:
         with self._lock:
             waiting_bytes = self._waiting_bytes + (size_bytes or len(made))
             if waiting_bytes > MAX_WAITING_BYTES and self._waiting:
+                if not self._dropped:
+                    self._dropping_since = perf_counter()
                 self._dropped += 1
                 return
             self._waiting_bytes = waiting_bytes
@@ -87,9 +89,9 @@ class LineWriter:
                 last += made
             else:
                 self._waiting.append(bytearray(made))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="output", daemon=True)
-                self._thread.start()
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._work, name="output", daemon=True)
+                self.thread.start()
             elif self._idle:
                 self._idle = False
                 self._changed.notify()
@@ -99,12 +101,12 @@ class LineWriter:
         with self._changed:
             self._closing.set()
             self._changed.notify()
-        if self._thread is None:
+        if self.thread is None:
             return
         before = -1
-        while self._thread.is_alive() and self._written_bytes != before:
+        while self.thread.is_alive() and self._written_bytes != before:
             before = self._written_bytes
-            self._thread.join(MAX_STALLED)
+            self.thread.join(MAX_STALLED)
 
     def _work(self) -> None:
         try:
@@ -129,12 +131,11 @@ class LineWriter:
                 len(each) if isinstance(each, bytearray) else each[1] for each in found
             )
             dropped = 0
-            if not self._waiting or perf_counter() >= self._told_at + _COUNTING:
+            if not self._waiting or perf_counter() >= self._dropping_since + _COUNTING:
                 dropped, self._dropped = self._dropped, 0
         pieces = [each if isinstance(each, bytearray) else _encoded(each[0]) for each in found]
         if dropped:
             pieces.append(_encoded(self.dropped(dropped)))
-            self._told_at = perf_counter()
         return pieces
 
     def _write(self, data: bytes) -> None:

@@ -145,7 +145,6 @@ class Call:
     hooks: Mapping[Any, Any]
     operation: Operation
     surface: Surface
-    plan_change: PlanChange | None  # of the job that it submits; set where it has hooks
     now: float  # of the account, when it was admitted
 
     def __init__(
@@ -155,6 +154,7 @@ class Call:
         self.trace = trace
         self.accounts = accounts
         self.hooks = NO_HOOKS
+        self.plan_change: PlanChange | None = None  # of the job that it submits
         self.identity: Any = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]

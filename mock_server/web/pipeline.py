@@ -45,6 +45,9 @@ class Stage(StrEnum):
 
     RECEIVED = "received"  # the body is there, as bytes
     IDENTIFIED = "identified"  # the caller's account is known
+    ADMITTED = "admitted"  # within its limits; the unit of work is open
+    PARSED = "parsed"
+    DONE = "done"  # the work is done, and committed
     ANSWERED = "answered"  # the answer is ready to be sent
 
 
@@ -245,7 +248,7 @@ class Pipeline:
             log.exception("request %s failed unexpectedly", call.trace.id)
             call.trace.refusal = "an unexpected error"
             answer = call.surface.render_crash(call)
-        if Stage.ANSWERED in call.hooks:
+        if call.hooks and Stage.ANSWERED in call.hooks:
             call.answer = answer
             try:
                 answer = await call.hooks[Stage.ANSWERED](call) or answer
@@ -294,19 +297,26 @@ class Pipeline:
                 call.now = call.trace.now = world.now
                 await surface.admit(world, call, operation)
                 if not operation.leaves:
-                    result = await operation.run(world, call, self._parsed(operation, call))
+                    result = await operation.run(world, call, await self._parsed(operation, call))
         if account is None or operation.leaves:
-            result = await operation.run(call, self._parsed(operation, call))
+            result = await operation.run(call, await self._parsed(operation, call))
+        if call.hooks:
+            await self._run_hook(Stage.DONE, call)
         return surface.render(result, operation, call.trace)
 
-    def _parsed(self, operation: Operation, call: Call) -> Any:
+    async def _parsed(self, operation: Operation, call: Call) -> Any:
+        if call.hooks:
+            await self._run_hook(Stage.ADMITTED, call)
         # Nearly all bodies begin like this, and need nothing else.
         if operation.body is not None and call.body and not call.body.startswith(b"{"):
             from mock_server.web.body_text import make_plain
 
             if self.fallback is None:
                 make_plain(call, operation.bounds or self.bounds)
-        return call.surface.parse(operation, call)
+        payload = call.surface.parse(operation, call)
+        if call.hooks:
+            await self._run_hook(Stage.PARSED, call)
+        return payload
 
     async def _run_hook(self, stage: Stage, call: Call) -> None:
         hook = call.hooks.get(stage)

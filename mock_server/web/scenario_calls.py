@@ -34,7 +34,6 @@ class ScenarioCall:
         self.call = call
         self.operation = operation
         self.surface = surface
-        call.plan_change = None
         self.faulty = faults.hooks_of(call, operation, surface)
 
     @property

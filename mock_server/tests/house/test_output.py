@@ -24,7 +24,12 @@ def pipe():
     """Yield the reading end and a writer for the other end."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb") as reader:
-        yield reader, LineWriter(stream)
+        writer = LineWriter(stream)
+        yield reader, writer
+        reader.close()
+        writer.close()
+        if writer.thread is not None:  # It must not find another file under the same number.
+            writer.thread.join()
 
 
 @pytest.fixture

@@ -54,7 +54,6 @@ class FaultyCall:
         self.fired: list[Fired] = []
         names = partial(names_of, operation)
         self.view = RequestView(Head.of(call.scope), call.body, surface.name, names)
-        call.plan_change = None
 
     # Hooks
 
