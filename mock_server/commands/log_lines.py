@@ -216,14 +216,12 @@ class RequestLog:
         if level == logging.INFO and (trace.passing or trace.surface == CONTROL):
             level = logging.DEBUG
         if level >= self._level:
-            name, head = _LEVELS[level], trace.head
-            if trace.refusal or trace.remarks or "/s/" in head.path:
+            name = _LEVELS[level]
+            if trace.refusal or trace.remarks or "/s/" in trace.path:
                 line = _RedactedLine(trace, self._lines, name, self._control_token)
                 self._writer.line(line, size_of(trace))
             else:  # Later, the trace would have to come back into the CPU's caches.
-                self._writer.line(
-                    self._lines.request(_told_of(trace, name, head.method, head.path))
-                )
+                self._writer.line(self._lines.request(_told_of(trace, name, trace.path)))
 
 
 class _RedactedLine(Struct):
@@ -239,17 +237,15 @@ class _RedactedLine(Struct):
 
         trace = self.trace
         redactor = Redactor.of(trace, self.control_token)
-        head = trace.head
-        path = redactor.text(_printable(head.path, MAX_PATH_LENGTH))
+        path = redactor.text(_printable(trace.path, MAX_PATH_LENGTH))
         refusal = _printable(redactor.text(_without_excerpt(trace.refusal)))
         remarks = _some_of(trace.remarks, redactor.text)
-        return self.lines.request(_told_of(trace, self.level, head.method, path, refusal, remarks))
+        return self.lines.request(_told_of(trace, self.level, path, refusal, remarks))
 
 
 def _told_of(
     trace: Trace,
     level: str,
-    method: str,
     path: str,
     refusal: str = "",
     remarks: Sequence[str] = (),
@@ -258,7 +254,7 @@ def _told_of(
         trace.id,
         trace.wall,
         level,
-        method,
+        trace.method,
         _printable(path, MAX_PATH_LENGTH),
         None if trace.answer is None else trace.answer.status,
         trace.seconds,

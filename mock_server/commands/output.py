@@ -20,11 +20,12 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 # How long the end waits for a reader that reads nothing (seconds).
 MAX_STALLED = 1.0
 
-# The thread writes pieces of so many bytes, or so many lines that it has to make first, with
-# pauses between them (seconds).
-_PIECE_BYTES = 64 * 1024
-_MADE_LINES = 16
-_PAUSE = 0.01
+# The thread writes pieces of so many bytes, with pauses between them (seconds). A line that it has
+# to make first counts as so many bytes, and makes the pause shorter.
+_PIECE_BYTES = 256 * 1024
+_MAKING_BYTES = _PIECE_BYTES // 16
+_PAUSE = 0.05
+_SHORT_PAUSE = 0.01
 # How long dropped lines are counted while others wait (seconds).
 _COUNTING = 1.0
 
@@ -110,33 +111,33 @@ class LineWriter:
 
     def _work(self) -> None:
         try:
-            while pieces := self._next():
-                self._write(b"".join(pieces))
-                self._closing.wait(_PAUSE)
+            while found := self._next():
+                self._write(b"".join(map(_bytes_of, found)))
+                is_ready = all(isinstance(each, bytearray) for each in found)
+                self._closing.wait(_PAUSE if is_ready else _SHORT_PAUSE)
         except OSError:  # the reader is gone, so further lines have no place
             self._descriptor = self._stream = None
 
-    def _next(self) -> list[bytes | bytearray]:
+    def _next(self) -> list[bytearray | tuple[object, int]]:
         """Wait for lines; return nothing at the end."""
         with self._changed:
             while not (self._waiting or self._dropped or self._closing.is_set()):
                 self._idle = True
                 self._changed.wait()
             found: list[bytearray | tuple[object, int]] = []
-            while self._waiting and len(found) < _MADE_LINES:
-                found.append(self._waiting.popleft())
-                if isinstance(found[-1], bytearray):
-                    break
-            self._waiting_bytes -= sum(
-                len(each) if isinstance(each, bytearray) else each[1] for each in found
-            )
-            dropped = 0
-            if not self._waiting or perf_counter() >= self._dropping_since + _COUNTING:
-                dropped, self._dropped = self._dropped, 0
-        pieces = [each if isinstance(each, bytearray) else _encoded(each[0]) for each in found]
-        if dropped:
-            pieces.append(_encoded(self.dropped(dropped)))
-        return pieces
+            room = _PIECE_BYTES
+            while self._waiting and room > 0:
+                each = self._waiting.popleft()
+                found.append(each)
+                is_made = isinstance(each, bytearray)
+                self._waiting_bytes -= len(each) if is_made else each[1]
+                room -= len(each) if is_made else _MAKING_BYTES
+            if self._dropped and (
+                not self._waiting or perf_counter() >= self._dropping_since + _COUNTING
+            ):
+                found.append((self.dropped(self._dropped), 0))
+                self._dropped = 0
+        return found
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -144,6 +145,10 @@ class LineWriter:
             written = os.write(self._descriptor, rest)
             self._written_bytes += written
             rest = rest[written:]
+
+
+def _bytes_of(waiting: bytearray | tuple[object, int]) -> bytes | bytearray:
+    return waiting if isinstance(waiting, bytearray) else _encoded(waiting[0])
 
 
 def _encoded(line: object) -> bytes:

@@ -157,7 +157,7 @@ async def _concerns(id: str, call: RecordedCall, accounts: AccountService) -> bo
     trace = call.trace
     if trace.surface != CONTROL:
         return trace.account == id
-    path, answer = trace.head.path, _members(None if call.answer is None else call.answer.body)
+    path, answer = trace.path, _members(None if call.answer is None else call.answer.body)
     first, _, rest = path.removeprefix("/_mock/").partition("/")
     if first == "accounts":
         return id == (unquote(rest.partition("/")[0]) or answer.get("id", id))
@@ -213,7 +213,7 @@ def request_step(
         at=trace.wall,
         account=trace.account or None,
         operation=trace.operation or None,
-        method=head.method,
+        method=trace.method,
         target=stand_ins.data(head.target).decode("latin-1"),
         scheme="https" if head.scheme == "https" else "http",
         server=None if head.server is None else [*head.server],

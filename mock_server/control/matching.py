@@ -148,7 +148,7 @@ class JournalSearch:
         # Pictures are cut too, but conditions are about JSON.
         if len(trace.body) > self.journal.body_bytes:
             body = None
-        return RequestView(trace.head, body, trace.surface, partial(self._names_of, trace))
+        return RequestView(trace, body, trace.surface, partial(self._names_of, trace))
 
     def near_misses(
         self, match: MatchBody, traces: Iterable[Trace]

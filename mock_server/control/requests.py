@@ -305,13 +305,12 @@ class Requests:
         return EntriesBody(requests=listed, next=next)
 
     def _entry(self, trace: Trace, redactor: Redactor) -> EntryBody:
-        head = trace.head
         return EntryBody.like(
             trace,
             at=trace.wall,
             iso=iso(trace.wall),
-            method=redactor.text(head.method),
-            path=redactor.text(head.path),
+            method=redactor.text(trace.method),
+            path=redactor.text(trace.path),
             target=redactor.target(trace),
             status=None if trace.answer is None else trace.answer.status,
             now=None if trace.now is None else MomentBody.of(trace.now),
@@ -334,7 +333,7 @@ class Requests:
                 headers=_headers(redactor, answer.headers),
                 body=await self._content(redactor, answer.body, answer.headers),
             ),
-            verdict=redactor.value(trace.verdict and trace.verdict.body()),
+            verdict=redactor.value(trace.verdict and trace.verdict.body(trace.head)),
         )
 
     async def _content(

@@ -56,15 +56,15 @@ class Spans:
     def _attributes(self, trace: Trace, headers: dict[str, str]) -> tuple[dict[str, Any], str]:
         """Return the attributes of the stable conventions for HTTP, and the method in the name."""
         head, redactor = trace.head, Redactor.of(trace, *self._secrets)
-        method = head.method if head.method in _METHODS else "_OTHER"
+        method = trace.method if trace.method in _METHODS else "_OTHER"
         host, port = head.server or (None, None)
         status = None if trace.answer is None else trace.answer.status
         attributes = {
             "http.request.method": method,
-            "http.request.method_original": None if method != "_OTHER" else head.method[:100],
+            "http.request.method_original": None if method != "_OTHER" else trace.method[:100],
             "http.response.status_code": status,
             "http.route": trace.operation.partition(" ")[2] or None,
-            "url.path": redactor.text(head.path),
+            "url.path": redactor.text(trace.path),
             "url.scheme": head.scheme,
             "server.address": host,
             "server.port": port,

@@ -73,7 +73,7 @@ class PassedBody(Struct, frozen=True):
             if self.rest is not None:
                 async for chunk in self.rest:
                     if GONE in state:
-                        call.trace.remarks.append(LEFT_LATE)
+                        call.trace.remarks += (LEFT_LATE,)
                         return
                     await _send_part(send, chunk)
         except _transport_errors() as error:
@@ -84,7 +84,7 @@ class PassedBody(Struct, frozen=True):
         if not broken:
             await send({"type": "http.response.body", "body": b""})
             return
-        call.trace.remarks.append(f"the upstream's answer broke off: {broken}")
+        call.trace.remarks += (f"the upstream's answer broke off: {broken}",)
         if connection is None:
             raise ConnectionResetError(broken)
         connection.send_raw(b"", then="close")

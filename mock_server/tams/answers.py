@@ -22,6 +22,7 @@ from mock_server.tams.settings import TamsSettings
 from mock_server.tams.storage import Storage
 from mock_server.tams.workflow.node_progress import finish_item
 from mock_server.web import pictures
+from mock_server.web.calls import Answer, json_answer
 from mock_server.web.picture_files import media_type
 from mock_server.web.results import format_of, image_seed, recipe_of, size_of
 
@@ -47,7 +48,7 @@ class _Ready(Struct, frozen=True):
     job: Job
     since: float
     until: float
-    body: bytes
+    answer: Answer
 
 
 class JobAnswers:
@@ -63,21 +64,21 @@ class JobAnswers:
         """Return the answer to a creation; its status is CREATED (documented)."""
         return {"job": {"id": job.id, "status": "CREATED", "credits": float(job.price)}}
 
-    def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | bytes:
-        """Return the answer to a poll; the bytes for a finished job are kept while valid."""
+    def look(self, snapshot: Snapshot, account: Account, origin: str) -> Body | Answer:
+        """Return the answer to a poll; that for a finished job is kept while it is valid."""
         job, now, key = snapshot.job, snapshot.now, (snapshot.job.id, origin)
         known = self._ready.get(key)
         # After a reset, another job may get the same id.
         if known is not None and known.job is job and known.since <= now < known.until:
-            return known.body
+            return known.answer
         body = self.job(snapshot, account, origin)
         if snapshot.state is not JobState.SUCCEEDED or not self._is_repeatable:
             return body
-        ready = _Ready(job, now, self.storage.results_until(job, now), to_json(body))
+        ready = _Ready(job, now, self.storage.results_until(job, now), json_answer(body))
         self._ready[key] = ready
         if len(self._ready) > MAX_READY_ANSWERS:
             del self._ready[next(iter(self._ready))]
-        return ready.body
+        return ready.answer
 
     def job(self, snapshot: Snapshot, account: Account, origin: str) -> Body:
         """Return a job in its wrapper, with the info of its state."""

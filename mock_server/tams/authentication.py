@@ -24,6 +24,7 @@ from mock_server.tams.signature import (
 )
 from mock_server.web.authentication import Authenticator, CredentialsVerdict
 from mock_server.web.calls import Call, Explained
+from mock_server.web.traces import Head
 
 if TYPE_CHECKING:
     from mock_server.tams.auth_diagnostics.diagnosis import TamsDiagnoser
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 class TamsVerdict(CredentialsVerdict, frozen=True):
     """What the check of a call's credentials found, for the journal and the diagnosis."""
 
-    header: SignedHeader | BearerToken | SignatureRefusal
     refusal: SignatureRefusal | None = None
 
-    def body(self) -> dict[str, Any]:
-        header, refusal = self.header, self.refusal
+    def body(self, head: Head) -> dict[str, Any]:
+        header = parse_authorization(dict(head.headers).get(b"authorization"))
+        refusal = self.refusal
         body: dict[str, Any] = {"accepted": refusal is None}
         match header:
             case SignedHeader():
@@ -51,7 +52,10 @@ class TamsVerdict(CredentialsVerdict, frozen=True):
                 body |= {"scheme": "bearer"}
         if refusal is not None:
             body |= {"reason": refusal.reason.value, "detail": refusal.detail}
-        return body | super().body()
+        return body | super().body(head)
+
+
+_ACCEPTED = TamsVerdict()
 
 
 class TamsAuthenticator(Authenticator[TamsSettings]):
@@ -86,7 +90,7 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
             call.trace.account = account.id
             if refusal_found := _check(call, account, header, settings.clock_skew):
                 await self._refuse(call, header, refusal_found, account)
-        call.trace.verdict = TamsVerdict(header=header)
+        call.trace.verdict = _ACCEPTED
         call.identity = header
         return account
 
@@ -111,7 +115,7 @@ class TamsAuthenticator(Authenticator[TamsSettings]):
         account: Account | None = None,
     ) -> NoReturn:
         shown = header.app_id if isinstance(header, SignedHeader) else ""
-        verdict = TamsVerdict(header=header, refusal=refusal)
+        verdict = TamsVerdict(refusal=refusal)
         line = await self.diagnosed(
             call, verdict, refused=refusal.reason, shown=shown, account=account, at=call.wall
         )

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from pydantic_core import to_json
-
 from mock_server.core.accounts import SERVER
 from mock_server.core.errors import (
     AlreadyEnded,
@@ -156,9 +154,7 @@ class TamsSurface:
 
     def render(self, result: Any, operation: Operation, trace: Trace) -> Answer:
         """Return the answer to an operation that went well."""
-        if isinstance(result, Answer):
-            return result
-        return Answer(200, result if isinstance(result, bytes) else to_json(result))
+        return result if isinstance(result, Answer) else json_answer(result)
 
     def render_error(self, error: DomainError, call: Call) -> Answer:
         return errors.render_error(error, self.settings)
@@ -184,7 +180,9 @@ class TamsSurface:
         watch = self._watch(call, payload.notify_url, self.settings.notify_states)
         return await self._submit(world, call, self._parse_order(call, payload), key, watch)
 
-    async def get_job(self, world: UnitOfWork, call: Call, payload: None) -> dict[str, Any] | bytes:
+    async def get_job(
+        self, world: UnitOfWork, call: Call, payload: None
+    ) -> dict[str, Any] | Answer:
         """TAMS › 5.2: a failed job is HTTP 200; another app's job is 404 or 403 (U9)."""
         job_id = path_number(call, "job_id")
         if self.settings.foreign_job_status == 403:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mock_server.core.account_service import AccountService
 from mock_server.core.accounts import Account
 from mock_server.web.calls import Call
-from mock_server.web.traces import Trace
+from mock_server.web.traces import Head, Trace
 from mock_server.web.vendor_settings import Choices, ChoiceTable
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class CredentialsVerdict(Struct, frozen=True, kw_only=True):
     diagnosis: Diagnosis | None = None
     later: Callable[[], Awaitable[Diagnosis]] | None = None
 
-    def body(self) -> dict[str, Any]:
-        """Return the verdict as data to show, without secrets."""
+    def body(self, head: Head) -> dict[str, Any]:
+        """Return the verdict on a request as data to show, without secrets."""
         if self.diagnosis is None:
             return {}
         from mock_server.web.auth_diagnostics.explanations import as_data

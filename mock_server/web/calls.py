@@ -19,7 +19,7 @@ from mock_server.core.accounts import Account
 from mock_server.core.errors import DomainError, Malformed, TooLarge, TooSlow
 from mock_server.core.jobs.plan_changes import PlanChange
 from mock_server.core.unit_of_work import UnitOfWork
-from mock_server.web.traces import Headers, Trace, next_turn, target_of
+from mock_server.web.traces import Head, Headers, Trace, next_turn, target_of
 
 if TYPE_CHECKING:
     from mock_server.web.pipeline import Operation, Surface
@@ -173,6 +173,11 @@ class Call:
         return target_of(self.scope)
 
     @property
+    def head(self) -> Head:
+        """The head as the journal keeps it."""
+        return Head.of(self.scope)
+
+    @property
     def has_body(self) -> bool:
         """Whether the head announces a body, which may be empty."""
         return b"content-length" in self.headers or b"transfer-encoding" in self.headers
@@ -209,11 +214,11 @@ class Call:
 
     def remark(self, text: str) -> None:
         """Note what a stricter service would refuse, in the journal and in the log."""
-        remarks = self.trace.remarks
-        if len(remarks) < MAX_REMARKS:
-            remarks.append(text)
-        elif len(remarks) == MAX_REMARKS:
-            remarks.append("… and more, which are not kept")
+        trace = self.trace
+        if len(trace.remarks) < MAX_REMARKS:
+            trace.remarks += (text,)
+        elif len(trace.remarks) == MAX_REMARKS:
+            trace.remarks += ("… and more, which are not kept",)
 
     def decide(self, **facts: Any) -> None:
         """Note what came of the request, for the log: no secrets; `credits` is a price."""
@@ -322,7 +327,7 @@ async def send_answer(
     except OSError:
         pass  # Other servers raise instead.
     if not trace.passing:
-        trace.remarks.append(LEFT_LATE)
+        trace.remarks += (LEFT_LATE,)
 
 
 @lru_cache(maxsize=64)

@@ -29,7 +29,9 @@ class Tracing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.serial += 1
-        trace = scope["trace"] = Trace(f"{self.serial:08x}", self.wall(), turn=next_turn())
+        trace = scope["trace"] = Trace(
+            f"{self.serial:08x}", self.wall(), scope["method"], scope["path"], turn=next_turn()
+        )
         began = perf_counter()
         try:
             await self.app(scope, receive, send)

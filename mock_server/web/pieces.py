@@ -35,4 +35,4 @@ class InPieces(Struct, frozen=True):
                 return
         except OSError:
             pass  # Other servers raise instead.
-        trace.remarks.append(LEFT_LATE)
+        trace.remarks += (LEFT_LATE,)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from sys import intern
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -211,7 +212,7 @@ class Pipeline:
         try:
             answer = await self._answer(call, methods, receive)
         except Disconnected:
-            call.trace.remarks.append(LEFT_EARLY)
+            call.trace.remarks += (LEFT_EARLY,)
             return
         if self.echoes_ids:
             answer = with_own_ids(answer, call)
@@ -231,7 +232,7 @@ class Pipeline:
                 return surface.wrong_method(list(methods), call)
             operation = methods["GET"]
         call.operation = operation
-        call.trace.operation = f"{operation.method} {operation.path}"
+        call.trace.operation = intern(f"{operation.method} {operation.path}")
         try:
             if call.has_body:
                 await call.read(receive, operation.bounds or self.bounds)

@@ -134,7 +134,7 @@ class Recorder:
         if not self.entries or trace.passing or LEFT_EARLY in trace.remarks:
             return
         is_control = trace.surface == CONTROL
-        if is_control and (trace.head.method in _READS or trace.operation in _QUESTIONS):
+        if is_control and (trace.method in _READS or trace.operation in _QUESTIONS):
             return
         ring = self._rings[is_control]
         call = RecordedCall(trace, trace.body, trace.answer)

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 from pydantic import Field
 
+from mock_server.web.calls import Call
 from mock_server.web.json_bodies import IncomingBody
 from mock_server.web.pipeline import Operation
-from mock_server.web.traces import Head
+from mock_server.web.traces import Trace
 
 MAX_PARSED_BYTES = 2 * 1024 * 1024  # of a request's body, to look for members in it
 MAX_CONDITIONS = 20  # on headers, and on members of the body
@@ -62,9 +63,15 @@ class RequestView:
     """
 
     def __init__(
-        self, head: Head, body: bytes | None, surface: str, names: Callable[[], Sequence[str]]
+        self,
+        request: Call | Trace,
+        body: bytes | None,
+        surface: str,
+        names: Callable[[], Sequence[str]],
     ) -> None:
-        self.head = head
+        self.method = request.method
+        self.path = request.path
+        self.head = request.head
         self.body = body
         self.surface = surface
         self.names = names
@@ -82,7 +89,7 @@ class RequestView:
     @cached_property
     def ids(self) -> set[str]:
         """What may be an id in the path, the query, and the top level of the body."""
-        ids = {*self.head.path.split("/")}
+        ids = {*self.path.split("/")}
         ids |= {value for _, value in parse_qsl(self.head.query, max_num_fields=100)}
         if isinstance(self.parsed, dict):
             ids |= {str(value) for value in self.parsed.values() if isinstance(value, str | int)}
@@ -122,7 +129,7 @@ class Difference(Struct, frozen=True):
 
 def differences(match: RequestMatchBody, request: RequestView) -> Iterator[Difference]:
     """Yield the conditions that the request does not fit; those of the body come last."""
-    method, path = request.head.method, request.head.path
+    method, path = request.method, request.path
     if match.surface not in (None, request.surface):
         yield Difference("surface", request.surface)
     if match.operation is not None:

@@ -18,7 +18,6 @@ from mock_server.web.request_matches import (
     steps_of,
     values_at,
 )
-from mock_server.web.traces import Head
 
 # What a step may name of the call that it waited for: a JSON pointer into its body or its answer.
 OF_CALLS = ("request", "answer")
@@ -69,7 +68,7 @@ class ScenarioCall:
     def _values(self, answer: Answer, step: ScenarioStep) -> Mapping[str, str] | None:
         """Return what a step needs to know of the call; None if the call does not fit it."""
         names = partial(names_of, self.operation)
-        view = RequestView(Head.of(self.call.scope), self.call.body, self.surface.name, names)
+        view = RequestView(self.call, self.call.body, self.surface.name, names)
         if any(differences(_match_of(step.match), view)):
             return None
         try:

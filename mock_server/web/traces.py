@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 from starlette.types import Scope
 
@@ -26,16 +26,14 @@ def target_of(scope: Scope) -> bytes:
 
 
 class Head(Struct, frozen=True, array_like=True):
-    """The head of a request. `target` is as it stood on the request line, and `path` decoded."""
+    """The head of a request, but for its method. `target` is as it stood on the request line."""
 
-    method: str = ""
-    path: str = ""
-    target: bytes = b""
-    headers: Headers = ()
-    scheme: str = "http"
-    version: str = "1.1"
-    server: Address | None = None
-    client: Address | None = None
+    target: bytes
+    headers: Headers
+    scheme: str
+    version: str
+    server: Address | None
+    client: Address | None
 
     @classmethod
     def of(cls, scope: Scope) -> Head:
@@ -53,8 +51,6 @@ def pack(scope: Scope) -> bytes:
     """
     return _encode(
         (
-            scope["method"],
-            scope["path"],
             target_of(scope),
             scope["headers"],
             scope.get("scheme", "http"),
@@ -87,6 +83,8 @@ class Trace(Struct):
 
     id: str
     wall: float
+    method: str = ""
+    path: str = ""
     packed_head: bytes = b""
     seconds: float = 0.0
     body: bytes = b""
@@ -100,7 +98,7 @@ class Trace(Struct):
     refusal: str = ""
     refused: type[DomainError] | None = None
     faults: tuple[str, ...] = ()
-    remarks: list[str] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
     passing: bool = False
     kept: int = 0
     announced: str = ""

@@ -13,6 +13,7 @@ from mock_server.core.nonces import use_nonce
 from mock_server.core.unit_of_work import UnitOfWork
 from mock_server.web.authentication import Authenticator, CredentialsVerdict
 from mock_server.web.calls import Call, Explained
+from mock_server.web.traces import Head
 from mock_server.workshop.gateway import GatewayRefusal, Situation
 from mock_server.workshop.settings import WorkshopSettings
 from mock_server.workshop.signature import (
@@ -43,7 +44,7 @@ class WorkshopVerdict(CredentialsVerdict, frozen=True):
     checked: bool = True
     scheme: str = "gateway"
 
-    def body(self) -> dict[str, Any]:
+    def body(self, head: Head) -> dict[str, Any]:
         credentials, refusal = self.credentials, self.refusal
         body: dict[str, Any] = {
             "accepted": refusal is None,
@@ -62,7 +63,7 @@ class WorkshopVerdict(CredentialsVerdict, frozen=True):
             }
         if refusal is not None:
             body |= {"reason": refusal.situation.reason, "detail": refusal.detail}
-        return body | super().body()
+        return body | super().body(head)
 
 
 class WorkshopAuthenticator(Authenticator[WorkshopSettings]):

@@ -42,7 +42,7 @@ TOKEN = "the-control-token"
 class ToyVerdict(CredentialsVerdict, frozen=True):
     detail: str
 
-    def body(self) -> dict[str, Any]:
+    def body(self, head) -> dict[str, Any]:
         return {"detail": self.detail}
 
 

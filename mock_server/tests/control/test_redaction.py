@@ -37,7 +37,7 @@ def a_trace(
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers],
     }
-    return Trace("00000001", 0.0, pack(scope), body=body, answer=Answer(200, answer))
+    return Trace("00000001", 0.0, packed_head=pack(scope), body=body, answer=Answer(200, answer))
 
 
 def everything(trace: Trace, control_token: str = "") -> str:

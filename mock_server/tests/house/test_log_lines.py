@@ -36,7 +36,7 @@ def a_trace(path: str = "/v1/jobs", status: int | None = 200, **members: Any) ->
     scope = {"method": "POST", "path": path, "headers": [], "query_string": QUERY}
     answer = None if status is None else Answer(status, b"{}")
     more = {"surface": "tams", "account": "ada", "operation": "POST /v1/jobs"} | members
-    return Trace("0000002a", NOW, pack(scope), 0.0021, answer=answer, **more)
+    return Trace("0000002a", NOW, "POST", path, pack(scope), 0.0021, answer=answer, **more)
 
 
 def logged(trace: Trace, lines: Lines | None = None, level: int = logging.INFO) -> str:
@@ -89,11 +89,11 @@ def test_a_refusal_is_explained_with_its_request_id():
 
 def test_a_remark_is_written_out_once_for_people_and_always_in_json():
     lines = TextLines(colours=False)
-    odd = a_trace(remarks=["`widht` is not a member of diffusion"])
+    odd = a_trace(remarks=("`widht` is not a member of diffusion",))
 
     assert "note: `widht` is not a member of diffusion  (request" in logged(odd, lines)
     assert "note: 1 as before  (request" in logged(odd, lines)
-    assert [as_json(odd)["remarks"] for _ in range(2)] == [odd.remarks] * 2
+    assert [as_json(odd)["remarks"] for _ in range(2)] == [list(odd.remarks)] * 2
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_remark_is_written_out_once_for_people_and_always_in_json():
         ("error", a_trace(status=500)),
         ("warning", a_trace(status=404)),
         ("warning", a_trace(refusal="a refusal in an envelope")),
-        ("warning", a_trace(remarks=["odd"])),
+        ("warning", a_trace(remarks=("odd",))),
         ("warning", a_trace(status=None)),
         ("warning", a_trace(surface="control", status=400)),
         ("info", a_trace()),
@@ -121,7 +121,7 @@ def test_no_secret_is_in_a_line():
     trace = a_trace(
         "/sd_webui/s/0123456789abcdef0123456789abcdef",
         refusal="the token my-secret-token is over | At byte 7 the server has u:other-secret-token",
-        remarks=["my-secret-token again"],
+        remarks=("my-secret-token again",),
     )
     for lines in (JsonLines(), TextLines(colours=True)):
         line = logged(trace, lines)
@@ -133,7 +133,7 @@ def test_no_secret_is_in_a_line():
 
 @pytest.mark.parametrize("lines", [JsonLines(), TextLines(colours=False)])
 def test_a_request_cannot_write_lines_or_colours_of_its_own(lines):
-    trace = a_trace("/v1/a\n{}\x1b[31m\u202e", refusal="\r\n\x1b]0;x\x07", remarks=["\ud800"])
+    trace = a_trace("/v1/a\n{}\x1b[31m\u202e", refusal="\r\n\x1b]0;x\x07", remarks=("\ud800",))
 
     line = logged(trace, lines)
 
@@ -142,7 +142,7 @@ def test_a_request_cannot_write_lines_or_colours_of_its_own(lines):
 
 
 def test_a_line_is_bounded():
-    trace = a_trace("/" + "a" * 100_000, refusal="b" * 100_000, remarks=["odd"] * 1000)
+    trace = a_trace("/" + "a" * 100_000, refusal="b" * 100_000, remarks=("odd",) * 1000)
 
     assert len(logged(trace, JsonLines())) < 5_000
     assert as_json(trace)["remarks"][-1] == "and 990 more"

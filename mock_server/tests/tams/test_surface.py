@@ -128,7 +128,8 @@ async def test_the_tips_of_a_wrong_signature_say_what_was_expected_and_nothing_i
         header = signed(world, "POST", "/v1/jobs", compact)
         answer = await world.call("POST", "/v1/jobs", spaced, headers=header)
         assert await world.balance() == 1000
-        verdict = next(iter(world.app.journal)).verdict.body()
+        trace = next(iter(world.app.journal))
+        verdict = trace.verdict.body(trace.head)
 
     assert answer.status_code == 401
     assert answer.json()["tips"].startswith("body-compact: ")

@@ -54,7 +54,7 @@ async def test_an_exchange_has_an_id_its_time_and_its_answer():
 
     assert (trace.id, trace.wall, trace.answer) == ("00000001", NOW, WHOLE_ANSWER)
     assert trace.seconds > 0
-    assert trace.remarks == []
+    assert trace.remarks == ()
 
 
 async def test_observers_are_told_of_an_app_that_fails():
@@ -76,14 +76,14 @@ async def test_of_a_broken_connection_what_was_sent_is_known(sent, answer):
     trace = await observed(broken)
 
     assert trace.answer == answer
-    assert trace.remarks == ["the connection was closed before the answer was sent"]
+    assert trace.remarks == ("the connection was closed before the answer was sent",)
 
 
 async def test_what_a_server_drops_was_not_sent():
     trace = await observed(into_nothing, **{GONE: True})
 
     assert trace.answer is None
-    assert trace.remarks == ["the connection was closed before the answer was sent"]
+    assert trace.remarks == ("the connection was closed before the answer was sent",)
 
 
 async def test_an_answer_that_is_cancelled_between_head_and_body_was_sent_in_part():
@@ -200,7 +200,7 @@ def test_forgetting_is_about_the_vendors_calls(account, left):
 def test_a_passing_exchange_is_kept_if_there_is_a_remark():
     journal = a_journal()
     journal.keep(a_trace(1, passing=True))
-    journal.keep(a_trace(2, passing=True, remarks=["odd"]))
+    journal.keep(a_trace(2, passing=True, remarks=("odd",)))
 
     assert ids(journal) == [2]
 

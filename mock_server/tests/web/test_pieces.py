@@ -30,7 +30,7 @@ async def test_the_pieces_come_one_after_the_other_without_a_length():
     assert b"content-length" not in dict(head["headers"])
     assert [each["body"] for each in parts] == [b"a", b"bc", b""]
     assert [each.get("more_body", False) for each in parts] == [True, True, False]
-    assert (trace.answer.status, trace.answer.body, trace.remarks) == (200, b"", [])
+    assert (trace.answer.status, trace.answer.body, trace.remarks) == (200, b"", ())
 
 
 async def test_no_pieces_are_made_for_a_client_that_went_away():
@@ -43,7 +43,7 @@ async def test_no_pieces_are_made_for_a_client_that_went_away():
 
     _, trace = await sent(pieces(), gone_after=2)
     assert made == [0, 1, 2]
-    assert trace.remarks == [LEFT_LATE]
+    assert trace.remarks == (LEFT_LATE,)
 
 
 async def test_a_head_has_no_pieces():

@@ -23,7 +23,9 @@ async def created(hooks):
         pipeline = Pipeline(surface, app.accounts, Bounds(), lambda *call: hooks)
         transport = httpx.ASGITransport(app=Tracing(pipeline, wall))
         async with httpx.AsyncClient(transport=transport, base_url="http://mock") as http:
-            answer = await http.post("/v1/jobs", json={"stages": [start(), diffusion()]}, headers=HEADERS)
+            answer = await http.post(
+                "/v1/jobs", json={"stages": [start(), diffusion()]}, headers=HEADERS
+            )
         return answer.status_code, await app.accounts.store.count(Job)
 
 

@@ -78,7 +78,7 @@ def misspelled(**diffusion: Any) -> dict[str, Any]:
 
 
 async def remarks(world: World) -> list[str]:
-    return next(iter(world.app.journal)).remarks
+    return [*next(iter(world.app.journal)).remarks]
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/credits"])

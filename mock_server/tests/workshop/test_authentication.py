@@ -31,7 +31,7 @@ def test_a_signed_call_is_its_accounts():
 
     assert bench.open(call) == bench.account
     assert call.trace.account == "ada"
-    assert call.trace.verdict.body() == {
+    assert call.trace.verdict.body(call.head) == {
         "accepted": True,
         "scheme": "gateway",
         "checked": True,
@@ -77,7 +77,7 @@ def test_a_long_form_is_refused_before_it_is_read(body):
     call = bench.call(signed(replace(form, body=body)))
 
     assert calls_of(lambda: bench.turned_away(call)) < 1000
-    assert call.trace.verdict.body()["reason"] == "body-too-large"
+    assert call.trace.verdict.body(call.head)["reason"] == "body-too-large"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_call_is_refused_that_is(name):
 
     assert bench.turned_away(call) == situation
     assert isinstance(call.trace.verdict, WorkshopVerdict)
-    body = call.trace.verdict.body()
+    body = call.trace.verdict.body(call.head)
     assert body is not None
     assert (body["accepted"], body["reason"]) == (False, situation)
     assert not body["diagnosis"]["accepted"]
@@ -212,7 +212,7 @@ def test_without_checks_the_key_alone_names_the_account():
     call = bench.call(unsigned)
 
     assert bench.open(call) == bob
-    assert call.trace.verdict.body() == {
+    assert call.trace.verdict.body(call.head) == {
         "accepted": True,
         "scheme": "gateway",
         "checked": False,
@@ -246,7 +246,7 @@ def test_of_a_flood_the_first_are_searched_and_the_last_can_be_asked_for():
     )
     trace = calls[-1].trace
     asyncio.run(complete_verdict(trace))
-    body = trace.verdict.body()
+    body = trace.verdict.body(calls[-1].head)
     assert body is not None
     assert [cause["id"] for cause in body["diagnosis"]["causes"]] == ["method-other"]
 
@@ -270,5 +270,5 @@ def test_a_secret_in_the_place_of_the_key_does_not_show():
 
     assert isinstance(refusal, GatewayRefusal)
     assert refusal.diagnosis.startswith("key-and-secret-swapped: ")
-    assert SECRET not in str(call.trace.verdict.body())
+    assert SECRET not in str(call.trace.verdict.body(call.head))
     assert SECRET not in str(refusal)

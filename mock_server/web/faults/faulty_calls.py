@@ -19,7 +19,6 @@ from mock_server.web.faults.rules import NewFaultBody, rule_in
 from mock_server.web.faults.service import HEADER
 from mock_server.web.pipeline import Operation, Surface
 from mock_server.web.request_matches import RequestView, differences, names_of
-from mock_server.web.traces import Head
 
 if TYPE_CHECKING:
     from mock_server.web.faults.service import FaultService
@@ -53,7 +52,7 @@ class FaultyCall:
         self.asks = asks
         self.fired: list[Fired] = []
         names = partial(names_of, operation)
-        self.view = RequestView(Head.of(call.scope), call.body, surface.name, names)
+        self.view = RequestView(call, call.body, surface.name, names)
 
     # Hooks
 
@@ -110,7 +109,7 @@ class FaultyCall:
             effect, context = fired.rule.fault, self._context(fired)
             note = f" ({fired.rule.note})" if fired.rule.note else ""
             words = f"fault {fired.id}{note}: {effect.kind} ({moment} the work)"
-            self.call.trace.remarks.append(words)
+            self.call.trace.remarks += (words,)
             self.call.trace.faults += (effect.kind,)
             if isinstance(effect, AnswerEffectBody):
                 changed = effect.changed(changed or self.call.answer, self.call, context)
