@@ -1,5 +1,6 @@
 """What `serve` says of each request on standard error: readable, as JSON, and without secrets."""
 
+import asyncio
 import io
 import json
 import logging
@@ -41,7 +42,13 @@ def a_trace(path: str = "/v1/jobs", status: int | None = 200, **members: Any) ->
 
 def logged(trace: Trace, lines: Lines | None = None, level: int = logging.INFO) -> str:
     stream = io.StringIO()
-    RequestLog(LineWriter(stream), lines or TextLines(colours=False), level, "")(trace)
+    log = RequestLog(LineWriter(stream), lines or TextLines(colours=False), level, "")
+
+    async def end_turn() -> None:
+        log(trace)
+        await asyncio.sleep(0)
+
+    asyncio.run(end_turn())
     return stream.getvalue()
 
 
