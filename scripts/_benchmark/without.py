@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 from unittest.mock import patch
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
 import mock_server.app
 from mock_server.cli import main
 from mock_server.web.calls import NO_HOOKS, Call
 from mock_server.web.faults.service import FaultService
+from mock_server.web.journal import Journal
 from mock_server.web.observers import Tracing
 from mock_server.web.pipeline import Hooks, Operation, Surface
-from mock_server.web.traces import Trace
+from mock_server.web.recorder import Recorder
 
 
 class NoJournal(Tracing):
-    """Does only what every request needs: a trace with the wall time."""
+    """Tells all observers but those that keep exchanges."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["trace"] = Trace("00000000", self.wall())
-        await self.app(scope, receive, send)
+    def __init__(self, app: ASGIApp, wall: Callable[[], float], observers: list[Any]) -> None:
+        kept = (Journal, Recorder)
+        others = [each for each in observers if not isinstance(getattr(each, "__self__", 0), kept)]
+        super().__init__(app, wall, others)
 
 
 class NoFaults(FaultService):
