@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -51,6 +52,7 @@ These are the settings that most people need. There are {len(all_settings())} in
 """
 
 _EVERYTHING = "show every setting"
+_GIVEN = "options that are given"
 _OWN_FLAGS = {"--config", "--json"}
 
 
@@ -72,10 +74,16 @@ class Serve(click.Command):
         given = {arg.partition("=")[0] for arg in args if arg.startswith("-")} - _OWN_FLAGS
         chosen = [each for each in all_settings() if not given.isdisjoint(each.flags)]
         known = {flag for each in chosen for flag in each.flags}
-        if ctx.resilient_parsing or not given <= known:
-            chosen = [*all_settings()]
-        self.params = [*_own_options(), *map(SettingOption, chosen)]
+        if not ctx.resilient_parsing and given <= known:
+            ctx.meta[_GIVEN] = [*_own_options(), *map(SettingOption, chosen)]
         return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*(ctx.meta.get(_GIVEN) or self._options), *super().get_params(ctx)]
+
+    @cached_property
+    def _options(self) -> list[click.Parameter]:
+        return [*_own_options(), *map(SettingOption, all_settings())]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         everything = bool(ctx.meta.get(_EVERYTHING))

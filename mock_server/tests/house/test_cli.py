@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -76,7 +77,8 @@ def test_help_fits_into_80_columns(option):
 
 
 def test_every_setting_is_a_flag_of_serve_also_if_the_short_help_does_not_show_it():
-    flags = {flag for option in serve.params for flag in (*option.opts, *option.secondary_opts)}
+    options = serve.get_params(click.Context(serve, help_option_names=["-h", "--help"]))
+    flags = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
 
     for setting in all_settings():
         assert setting.flag in flags
