@@ -54,14 +54,16 @@ class HttpExchange(RequestResponseCycle):
         """Send the answer, or return False where only the ordinary way is right."""
         if self.disconnected or self.flow.write_paused or not self.keep_alive:
             return False
-        if len(body) > MAX_JOINED_BYTES:
-            return False
         parts = [STATUS_LINE[status]]
         for name, value in self.default_headers:
             parts += name, b": ", value, b"\r\n"
-        parts += (*lines, b"\r\n", body)
+        parts += (*lines, b"\r\n")
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join(parts))
+        if len(body) > MAX_JOINED_BYTES:
+            self.transport.write(b"".join(parts))
+            self.transport.write(body)
+        else:
+            self.transport.write(b"".join((*parts, body)))
         self.message_event.set()
         self.on_response()
         return True
