@@ -295,7 +295,7 @@ async def send_answer(
     if cross_origin and b"origin" in call.headers:
         more += _CROSS_ORIGIN
     is_head = call.method == "HEAD"
-    # The journal should not keep the connection with the scope.
+    # The scope and the exchange would keep each other in memory until a garbage collection.
     whole = None if answer.wire is not None else state.pop(WHOLE, None)
     if whole is not None and not is_head:
         own = f"content-length: {len(answer.body)}\r\nx-mock-request-id: {trace.id}\r\n"

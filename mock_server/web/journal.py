@@ -1,6 +1,6 @@
 """The journal: what was asked, what was answered and why; bounded, and read by the control API.
 
-A trace is kept as it is; work is done only when it is read.
+A trace is kept as it came, its head packed; work is done only when it is read.
 """
 
 from __future__ import annotations
